@@ -1,0 +1,1 @@
+"""WHAT EXISTS: fields, tasks and the ranking formula. Pure Python: importing this never loads TensorFlow."""

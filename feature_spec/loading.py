@@ -1,0 +1,101 @@
+"""YAML in, a valid feature spec out, or one error that lists every mistake by file, path and value."""
+
+from __future__ import annotations
+
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import pydantic
+import yaml
+
+from feature_spec.spec import FeatureSpec
+from feature_spec.strict_model import closest_names
+
+
+class SpecError(ValueError):
+    """A feature spec that cannot be used. The message names the file and, line by line, each path, value and remedy."""
+
+
+class _UniqueKeyLoader(yaml.SafeLoader):
+    """Refuses a key given twice in one mapping, which YAML libraries otherwise drop without a word."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen = set()
+        for key_node, _ in node.value:
+            if key_node.value in seen:
+                raise yaml.constructor.ConstructorError(None, None, f"key {key_node.value!r} is given twice", key_node.start_mark)
+            seen.add(key_node.value)
+        return super().construct_mapping(node, deep)
+
+
+def ready_specs() -> dict[str, Path]:
+    """The specs that ship with Fulcrum, by name."""
+    folder = Path(str(resources.files("feature_spec"))) / "specs"
+    return {path.stem: path for path in sorted(folder.glob("*.yaml"))}
+
+
+def load_spec(path: str | Path) -> FeatureSpec:
+    """Reads a feature spec.
+
+    Args:
+        path: a YAML file, or the name of a ready spec such as ``kuairand``.
+
+    Raises:
+        SpecError: the file is missing, is not YAML, or does not describe a ranking system.
+    """
+    path = ready_specs().get(str(path), Path(path))
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SpecError(f"{path}: cannot be read: {error}. Ready specs: {', '.join(ready_specs())}") from error
+    return parse_spec(text, source=str(path))
+
+
+def parse_spec(text: str, source: str = "<spec>") -> FeatureSpec:
+    """Reads a feature spec from YAML (or JSON) text; `source` names it in errors.
+
+    Raises:
+        SpecError: the text is not YAML or does not describe a ranking system.
+    """
+    try:
+        received = yaml.load(text, Loader=_UniqueKeyLoader)
+    except yaml.YAMLError as error:
+        raise SpecError(f"{source}: not valid YAML: {error}") from error
+    if not isinstance(received, dict):
+        raise SpecError(f"{source}: a spec is a mapping with {', '.join(FeatureSpec.model_fields)}; received {_shown(received)}")
+    try:
+        return FeatureSpec.model_validate(received)
+    except pydantic.ValidationError as error:
+        lines = [_line(received, detail) for detail in error.errors()]
+        raise SpecError("\n".join([f"{source}: {len(lines)} error{'s' * (len(lines) > 1)}", *lines])) from error
+
+
+def _line(spec: dict[Any, Any], detail: Any) -> str:
+    """One mistake: its path in the YAML, what was received there and what is valid."""
+    path, value = [], spec
+    missing = detail["type"] in ("missing", "union_tag_not_found")
+    for part in detail["loc"]:
+        if isinstance(value, dict) and part in value or isinstance(value, list) and isinstance(part, int):
+            value = value[part]
+        elif not (detail["type"] == "missing" and part is detail["loc"][-1]):
+            continue  # pydantic puts the kind of a field into the path, which the YAML does not have
+        path.append(str(part))
+    text = _valid(detail)
+    received = "" if missing or detail["type"] == "unknown_key" else f" (received {_shown(value)})"
+    return f"  {'.'.join(path) or 'top level'}: {text}{received}"
+
+
+def _valid(detail: Any) -> str:
+    context = detail.get("ctx", {})
+    if detail["type"] == "union_tag_invalid":
+        tags = [tag.strip(" '") for tag in context["expected_tags"].split(",")]
+        return f"{context['discriminator'].strip(chr(39))} {context['tag']!r} does not exist: {closest_names(context['tag'], tags)}"
+    if detail["type"] == "union_tag_not_found":
+        return f"needs a key {context['discriminator'].strip(chr(39))}"
+    return str(detail["msg"]).removeprefix("Value error, ")
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else text[:77] + "…"

@@ -1,0 +1,45 @@
+"""Names that the pipeline, the trainer and serving agree on. They meet in artifacts only, so the names live here."""
+
+# Features of an ingested tf.Example beside the fields, which go by their own names.
+EVENT_TIME = "event_time_us"
+REQUEST_KEY = "request_key"
+USER_KEY = "user_key"
+ITEM_KEY = "item_key"
+
+# Splits of the ingested examples.
+TRAIN, VALIDATION, EVALUATION = "train", "validation", "evaluation"
+SPLITS = (TRAIN, VALIDATION, EVALUATION)
+
+# Transformed features. User and context fields are packed apart from item fields, so that a
+# ranking request transforms the first once and the second once a candidate.
+REQUEST_IDS, REQUEST_NUMBERS = "request_ids", "request_numbers"
+CANDIDATE_IDS, CANDIDATE_NUMBERS = "candidate_ids", "candidate_numbers"
+LABELS, MASKS = "labels", "masks"
+
+# Signatures of the exported model, and what they give beside a score a task.
+SERVING_DEFAULT, RANK, TRANSFORM_FEATURES = "serving_default", "rank", "transform_features"
+RANKING_SCORE = "ranking_score"
+SPEC_FINGERPRINT = "spec_fingerprint"
+DURATION_WEIGHT = "weight_of_duration"
+
+_LABEL, _MASK, _WEIGHT = "label_of_", "mask_of_", "weight_of_"
+RESERVED_PREFIXES = (_LABEL, _MASK, _WEIGHT)
+RESERVED_NAMES = frozenset({
+    EVENT_TIME, REQUEST_KEY, USER_KEY, ITEM_KEY, REQUEST_IDS, REQUEST_NUMBERS, CANDIDATE_IDS, CANDIDATE_NUMBERS,
+    LABELS, MASKS, RANKING_SCORE, SPEC_FINGERPRINT, "duration",
+})  # fmt: skip
+
+
+def label_name(task: str) -> str:
+    """The example's feature with the task's label: a float, 0 outside its sample space."""
+    return _LABEL + task
+
+
+def mask_name(task: str) -> str:
+    """The example's feature with δ_k of PLE Eq 9: 1.0 inside the task's sample space, else 0.0."""
+    return _MASK + task
+
+
+def weight_name(task: str) -> str:
+    """The input of the `rank` signature with the task's exponent in the ranking formula: a float scalar."""
+    return _WEIGHT + task

@@ -1,0 +1,136 @@
+"""How the fields are packed into few tensors, so that the trainer parses six features rather than one a field.
+
+All ids of a side stand in one matrix, and an id is at once the row of the embedding table of its width. The rows of a table are
+
+    [reserved rows of field 1][reserved rows of field 2] … [one row a vocabulary entry, most frequent first]
+
+where a field's reserved rows are one for a missing value (also the padding of lists), then its OOV buckets, hash buckets or
+quantile buckets. So rows are known before the vocabulary is, and only the table's end depends on the data. A vocabulary entry is
+the field's name, `TOKEN_SEPARATOR` and the value, which lets all fields of one width share one vocabulary and one lookup.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+from feature_spec.field import CategoricalField, MultiCategoricalField, NumericField, SequenceField, Side, Vocabulary
+from feature_spec.spec import FeatureSpec
+
+TOKEN_SEPARATOR = "\x1f"
+PackSide = Literal["request", "candidate"]
+
+
+def vocabulary_file(width: int) -> str:
+    """The name of the vocabulary of all fields of one width."""
+    return f"vocabulary_{width}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rows:
+    """A field's reserved rows in the table of its width: `missing`, then `buckets` rows from `first_bucket` on."""
+
+    missing: int
+    buckets: int
+
+    @property
+    def first_bucket(self) -> int:
+        """The first row after that of the missing value."""
+        return self.missing + 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Slot:
+    """Where an embedded field stands in the id matrix of its side.
+
+    Attributes:
+        name: the field.
+        side: whose property the field is.
+        start: its first column.
+        length: its columns: 1, or `max_length` for a list.
+        width: embedding width D of its rows.
+        source: the field whose rows it reads: itself, or the one a sequence shares.
+        rows: reserved rows of `source`.
+        vocabulary: vocabulary of `source`; None where values are hashed or put into quantile buckets.
+    """
+
+    name: str
+    side: Side
+    start: int
+    length: int
+    width: int
+    source: str
+    rows: Rows
+    vocabulary: Vocabulary | None
+
+
+@dataclass(frozen=True)
+class Packing:
+    """The layout that follows from a spec. The same on every machine, and after any change that keeps the fingerprint."""
+
+    spec: FeatureSpec
+
+    @cached_property
+    def _embedded(self) -> dict[str, tuple[int, int]]:
+        """Width and number of buckets of each field that owns rows."""
+        owned = {}
+        for name, field in self.spec.fields.items():
+            if isinstance(field, CategoricalField | MultiCategoricalField):
+                vocabulary = field.vocabulary_or_default
+                owned[name] = (field.width, vocabulary.oov_buckets if vocabulary else field.hash_buckets or 0)
+            elif isinstance(field, NumericField) and field.transform == "quantiles":
+                owned[name] = (field.width, field.buckets)
+        return owned
+
+    @cached_property
+    def rows(self) -> dict[str, Rows]:
+        """The reserved rows of each field that owns rows, by name."""
+        result, next_row = {}, dict.fromkeys(self.widths, 0)
+        for name, (width, buckets) in self._embedded.items():
+            result[name] = Rows(missing=next_row[width], buckets=buckets)
+            next_row[width] += 1 + buckets
+        return result
+
+    @cached_property
+    def widths(self) -> list[int]:
+        """The embedding widths in use, ascending; each has a table of its own."""
+        return sorted({width for width, _ in self._embedded.values()})
+
+    def reserved_rows(self, width: int) -> int:
+        """Rows before those of the vocabulary in the table of `width`."""
+        return sum(1 + buckets for table, buckets in self._embedded.values() if table == width)
+
+    def has_vocabulary(self, width: int) -> bool:
+        """Whether any field of this width has a vocabulary, and so the table rows after the reserved ones."""
+        return any(slot.vocabulary for side in ("request", "candidate") for slot in self.slots(side) if slot.width == width)
+
+    def slots(self, side: PackSide) -> list[Slot]:
+        """The columns of a side's id matrix (B, Σ length), in order."""
+        result: list[Slot] = []
+        start = 0
+        for name, field in self._fields(side).items():
+            source = field.shares if isinstance(field, SequenceField) else name
+            if source not in self._embedded:
+                continue
+            length = field.max_length if isinstance(field, SequenceField | MultiCategoricalField) else 1
+            owner = self.spec.fields[source]
+            vocabulary = None if isinstance(owner, NumericField | SequenceField) else owner.vocabulary_or_default
+            result.append(
+                Slot(
+                    name=name, side=field.side, start=start, length=length, width=self._embedded[source][0],
+                    source=source, rows=self.rows[source], vocabulary=vocabulary,
+                )
+            )  # fmt: skip
+            start += length
+        return result
+
+    def numbers(self, side: PackSide) -> list[str]:
+        """The numeric fields in a side's number matrix (B, N), in order."""
+        return [
+            name for name, field in self._fields(side).items()
+            if isinstance(field, NumericField) and field.transform != "quantiles"
+        ]  # fmt: skip
+
+    def _fields(self, side: PackSide) -> dict[str, object]:
+        return self.spec.fields_of("item") if side == "candidate" else self.spec.fields_of("user", "context")

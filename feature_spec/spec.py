@@ -1,0 +1,114 @@
+"""The feature spec: everything the rest of Fulcrum derives its work from."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from typing import Any, Self
+
+import pydantic
+from pydantic import model_validator
+from pydantic_core import PydanticCustomError
+
+from feature_spec.field import Field, NumericField, SequenceField
+from feature_spec.logs import Keys, Logs, Split
+from feature_spec.names import RESERVED_NAMES, RESERVED_PREFIXES
+from feature_spec.ranking_formula import RankingFormula
+from feature_spec.strict_model import StrictModel, closest_names
+from feature_spec.task import Task
+
+
+class FeatureSpec(StrictModel):
+    """Fields, tasks, ranking formula and logs of one ranking system, valid as a whole.
+
+    Attributes:
+        name: names the model wherever it is served.
+        keys: columns that identify an exposure.
+        logs: where the logs lie and how they are read.
+        split: which exposures train, stop and judge the model.
+        fields: what the model reads, by name.
+        tasks: what it predicts, by name, in the order of every report.
+        ranking_formula: how a candidate's scores become one ranking score.
+        model: settings of the sharing architecture, checked by the trainer; `name` chooses it.
+        trainer: settings of the training run, checked by the trainer.
+
+    Raises:
+        pydantic.ValidationError: a part is wrong or two parts contradict each other.
+    """
+
+    name: str = pydantic.Field(pattern=r"^[a-z][a-z0-9_]*$")
+    keys: Keys = Keys()
+    logs: Logs
+    split: Split
+    fields: dict[str, Field] = pydantic.Field(min_length=1)
+    tasks: dict[str, Task] = pydantic.Field(min_length=1)
+    ranking_formula: RankingFormula
+    model: dict[str, Any] = {}
+    trainer: dict[str, Any] = {}
+
+    @model_validator(mode="after")
+    def _parts_agree(self) -> Self:
+        problems = [*self._naming_problems(), *self._reference_problems()]
+        if problems:
+            # One error a place, so that a reader mends them all at once.
+            raise pydantic.ValidationError.from_exception_data(
+                "FeatureSpec",
+                [
+                    {"type": PydanticCustomError("spec_reference", "{text}", {"text": text}), "loc": path, "input": received}
+                    for path, received, text in problems
+                ],
+            )
+        return self
+
+    @property
+    def fingerprint(self) -> str:
+        """16 hexadecimal digits over what a client and a model must agree on: every field, and every task's meaning.
+
+        Log paths, training settings, tolerances and formula weights may change without a new fingerprint.
+        """
+        contract = {
+            "fields": {name: field.model_dump(mode="json") for name, field in self.fields.items()},
+            "tasks": {
+                name: task.model_dump(mode="json", include={"kind", "label", "sample_space"})
+                for name, task in self.tasks.items()
+            },
+        }
+        return hashlib.sha256(json.dumps(contract).encode()).hexdigest()[:16]
+
+    def fields_of(self, *sides: str) -> dict[str, Field]:
+        """The fields of the given sides by name, in the spec's order."""
+        return {name: field for name, field in self.fields.items() if field.side in sides}
+
+    def _naming_problems(self) -> Iterable[tuple[tuple[str, ...], Any, str]]:
+        for part, names in (("fields", self.fields), ("tasks", self.tasks)):
+            for name in names:
+                if not name.isidentifier() or name in RESERVED_NAMES or name.startswith(RESERVED_PREFIXES):
+                    yield (part, name), name, (
+                        "not a usable name: give letters, digits and underscores, beginning with a letter, other than "
+                        f"{', '.join(sorted(RESERVED_NAMES))} and not beginning with {' or '.join(RESERVED_PREFIXES)}"
+                    )
+        for name in self.fields.keys() & self.tasks.keys():
+            yield ("tasks", name), name, "a field has the same name; each name may stand for one thing only"
+
+    def _reference_problems(self) -> Iterable[tuple[tuple[str, ...], Any, str]]:
+        for name, field in self.fields.items():
+            if field.table is not None and field.table not in self.logs.tables:
+                yield ("fields", name, "table"), field.table, f"no such side table: {closest_names(field.table, self.logs.tables)}"
+            if isinstance(field, SequenceField):
+                sharable = [other for other, kind in self.fields.items() if kind.kind == "categorical"]
+                if field.shares not in sharable:
+                    yield ("fields", name, "shares"), field.shares, f"no such categorical field: {closest_names(field.shares, sharable)}"
+        for name in self.ranking_formula.weights:
+            if name not in self.tasks:
+                yield ("ranking_formula", "weights", name), name, f"no such task: {closest_names(name, self.tasks)}"
+        duration = self.ranking_formula.duration
+        if duration is not None:
+            numeric = [name for name, field in self.fields.items() if isinstance(field, NumericField) and field.side == "item"]
+            if duration.field not in numeric:
+                yield (
+                    ("ranking_formula", "duration", "field"), duration.field,
+                    f"no such numeric item field: {closest_names(duration.field, numeric)}",
+                )
+        if self.split.evaluation_days and self.keys.event_time is None:
+            yield ("split", "evaluation_days"), self.split.evaluation_days, "needs 'keys.event_time' to tell the days apart"

@@ -1,0 +1,37 @@
+"""The base of every part of a spec: immutable, strict, and helpful about unknown keys."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic_core import PydanticCustomError
+
+
+def closest_names(received: str, valid: Iterable[str]) -> str:
+    """Ends an error sentence: the closest valid names, or all of them when none is close."""
+    names = sorted(valid)
+    if not names:
+        return "none is valid here"
+    close = difflib.get_close_matches(received, names, n=3, cutoff=0.6)
+    if close:
+        return f"did you mean {' or '.join(repr(name) for name in close)}?"
+    return f"valid: {', '.join(names)}"
+
+
+class StrictModel(BaseModel):
+    """A frozen pydantic model that never casts silently and names the closest valid key for an unknown one."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _refuse_unknown_keys(cls, received: Any) -> Any:
+        if isinstance(received, dict):
+            unknown = [key for key in received if key not in cls.model_fields]
+            if unknown:
+                hints = "; ".join(f"unknown key {key!r}: {closest_names(str(key), cls.model_fields)}" for key in unknown)
+                raise PydanticCustomError("unknown_key", "{hints}", {"hints": hints})
+        return received

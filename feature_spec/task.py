@@ -1,0 +1,54 @@
+"""Tasks: what a ranker predicts about each candidate."""
+
+from __future__ import annotations
+
+from typing import Literal, Self
+
+from pydantic import NonNegativeFloat, PositiveFloat, model_validator
+
+from feature_spec.label_rule import AtLeastRule, EventRule, LabelRule, SampleSpace
+from feature_spec.strict_model import StrictModel
+
+Metric = Literal["auc", "log_loss", "mse"]
+HIGHER_IS_BETTER: dict[Metric, bool] = {"auc": True, "log_loss": False, "mse": False}
+_METRICS_OF_KIND: dict[str, tuple[Metric, ...]] = {"binary": ("auc", "log_loss"), "regression": ("mse",)}
+
+
+class Task(StrictModel):
+    """One prediction, with its own label, sample space, share of the joint loss and terms of blessing.
+
+    Attributes:
+        kind: `binary` (cross-entropy, a probability) or `regression` (squared error, a number).
+        label: how the label follows from the columns of an exposure.
+        sample_space: the exposures the task lives in. Defaults to all of them.
+        loss_weight: ω_0 of PLE Eq 9.
+        loss_weight_update_ratio: γ of PLE Eq 10: ω^(t) = ω_0 · γ^t.
+        metric: what blessing and early stopping look at: `auc`, `log_loss` or `mse`.
+        threshold: the worst value of the metric that may be pushed, on the evaluation split.
+        tolerance: the largest loss of the metric against the latest blessed model that may be pushed.
+    """
+
+    kind: Literal["binary", "regression"]
+    label: LabelRule
+    sample_space: SampleSpace | None = None
+    loss_weight: NonNegativeFloat = 1.0
+    loss_weight_update_ratio: PositiveFloat = 1.0
+    metric: Metric
+    threshold: float
+    tolerance: NonNegativeFloat
+
+    @model_validator(mode="after")
+    def _kind_fits(self) -> Self:
+        if self.kind == "regression" and isinstance(self.label, EventRule | AtLeastRule):
+            raise ValueError(f"a regression task needs a label rule 'ratio' or 'column', received {self.label.rule!r}")
+        if self.kind == "binary" and self.label.rule == "ratio":
+            raise ValueError("a binary task needs a label rule 'event', 'at_least' or 'column', received 'ratio'")
+        valid = _METRICS_OF_KIND[self.kind]
+        if self.metric not in valid:
+            raise ValueError(f"metric of a {self.kind} task must be one of {', '.join(valid)}, received {self.metric!r}")
+        return self
+
+    @property
+    def higher_is_better(self) -> bool:
+        """The direction of the task's metric: up for AUC, down for log loss and MSE."""
+        return HIGHER_IS_BETTER[self.metric]
