@@ -1,0 +1,178 @@
+"""`preprocessing_fn`: raw fields to the packed ids and numbers that a model reads; frozen in the transform graph.
+
+Every value of a field with a vocabulary becomes the token `<field>⟨separator⟩<value>`, so that one analysis and one lookup serve
+all fields of an embedding width. `feature_spec.packing` says which row a token, a bucket or a missing value has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import tensorflow as tf
+import tensorflow_transform as tft
+
+from feature_spec import names
+from feature_spec.field import CategoricalField, NumericField
+from feature_spec.loading import parse_spec
+from feature_spec.packing import TOKEN_SEPARATOR, Packing, PackSide, Slot, vocabulary_file
+from feature_spec.spec import FeatureSpec
+
+# A count of exactly min_count must reach 1.0 although the sum of min_count times 1/min_count may fall just below it.
+_ROUNDING = 1.0 + 1e-6
+
+
+def preprocessing_fn(inputs: Mapping[str, Any], custom_config: Mapping[str, Any]) -> dict[str, tf.Tensor]:
+    """Packs the fields of a batch.
+
+    Args:
+        inputs: by field name, text or float (B,), or sparse text (B, T); labels and masks, float (B,).
+        custom_config: `spec`, the text of the feature spec.
+
+    Returns:
+        Ids (B, Σ length) int64 and numbers (B, N) float32 for the request and the candidate side where the spec has any, and
+        labels and masks (B, K) float32.
+    """
+    spec = parse_spec(custom_config["spec"])
+    packing = Packing(spec)
+    outputs = {}
+    texts: dict[PackSide, dict[str, tf.Tensor]] = {side: _texts(spec, packing.slots(side), inputs) for side in ("request", "candidate")}
+    vocabularies = {
+        width: _analyze_vocabulary(packing, width, texts) for width in packing.widths if packing.has_vocabulary(width)
+    }
+    buckets = _quantile_buckets(spec, inputs)
+    scaled = _scaled_numbers(spec, inputs)
+    for side, ids_name, numbers_name in (
+        ("request", names.REQUEST_IDS, names.REQUEST_NUMBERS),
+        ("candidate", names.CANDIDATE_IDS, names.CANDIDATE_NUMBERS),
+    ):
+        if slots := packing.slots(side):
+            outputs[ids_name] = _ids(packing, slots, texts[side], buckets, vocabularies)
+        if numbers := packing.numbers(side):
+            outputs[numbers_name] = tf.stack([scaled[name] for name in numbers], axis=1)
+    outputs[names.LABELS] = tf.stack([inputs[names.label_name(task)] for task in spec.tasks], axis=1)
+    outputs[names.MASKS] = tf.stack([inputs[names.mask_name(task)] for task in spec.tasks], axis=1)
+    return outputs
+
+
+def _texts(spec: FeatureSpec, slots: list[Slot], inputs: Mapping[str, Any]) -> dict[str, tf.Tensor]:
+    """The values of each slot that holds text, (B, length), with ``""`` where missing and after the end of a list."""
+    texts = {}
+    for slot in slots:
+        field, value = spec.fields[slot.name], inputs[slot.name]
+        if isinstance(field, NumericField):
+            continue
+        if isinstance(field, CategoricalField):
+            default = field.default or ""
+            texts[slot.name] = tf.where(tf.equal(value, ""), tf.constant(default), value)[:, tf.newaxis]
+        else:
+            dense = tf.sparse.to_dense(value, default_value="")[:, : slot.length]
+            padded = tf.pad(dense, [[0, 0], [0, slot.length - tf.shape(dense)[1]]], constant_values="")
+            padded.set_shape([None, slot.length])
+            texts[slot.name] = padded
+    return texts
+
+
+def _analyze_vocabulary(packing: Packing, width: int, texts: dict[PackSide, dict[str, tf.Tensor]]) -> tf.Tensor:
+    """The file of one vocabulary for the width. A value weighs 1/min_count of its field: one threshold of 1 serves all fields."""
+    tokens, weights = [], []
+    for side, of_side in texts.items():
+        for slot in packing.slots(side):
+            # A sequence only looks up what the field that it shares has learnt.
+            if slot.width == width and slot.vocabulary and slot.source == slot.name:
+                text = of_side[slot.name]
+                tokens.append(_tokens(slot, text))
+                weight = _ROUNDING / slot.vocabulary.min_count
+                weights.append(tf.where(tf.equal(text, ""), 0.0, tf.fill(tf.shape(text), tf.constant(weight, tf.float32))))
+    return tft.vocabulary(
+        tf.concat(tokens, axis=1),
+        weights=tf.concat(weights, axis=1),
+        frequency_threshold=1.0,
+        vocab_filename=vocabulary_file(width),
+    )
+
+
+def _tokens(slot: Slot, text: tf.Tensor) -> tf.Tensor:
+    return tf.strings.join([slot.source + TOKEN_SEPARATOR, text])
+
+
+def _ids(
+    packing: Packing,
+    slots: list[Slot],
+    texts: dict[str, tf.Tensor],
+    buckets: dict[str, tf.Tensor],
+    vocabularies: dict[int, tf.Tensor],
+) -> tf.Tensor:
+    """The rows (B, Σ length) of all slots of a side, in order."""
+    columns: dict[str, tf.Tensor] = {}
+    for width, vocabulary in vocabularies.items():
+        looked_up = [slot for slot in slots if slot.width == width and slot.vocabulary]
+        if looked_up:
+            columns |= _vocabulary_rows(looked_up, texts, vocabulary, packing.reserved_rows(width))
+    for slot in slots:
+        if slot.name in buckets:
+            columns[slot.name] = buckets[slot.name] + slot.rows.missing
+        elif slot.vocabulary is None:
+            text = texts[slot.name]
+            hashed = tf.strings.to_hash_bucket_fast(text, slot.rows.buckets) + slot.rows.first_bucket
+            columns[slot.name] = tf.where(tf.equal(text, ""), tf.constant(slot.rows.missing, tf.int64), hashed)
+    return tf.concat([columns[slot.name] for slot in slots], axis=1)
+
+
+def _vocabulary_rows(
+    slots: list[Slot], texts: dict[str, tf.Tensor], vocabulary: tf.Tensor, first_row: int
+) -> dict[str, tf.Tensor]:
+    """One lookup for all slots of a width; unknown values are hashed to their field's OOV buckets."""
+    text = tf.concat([texts[slot.name] for slot in slots], axis=1)
+    tokens = tf.concat([_tokens(slot, texts[slot.name]) for slot in slots], axis=1)
+    entry = tft.apply_vocabulary(tokens, vocabulary, default_value=-1)
+    lengths = [slot.length for slot in slots]
+
+    def of_columns(numbers: list[int]) -> tf.Tensor:
+        return tf.constant([n for n, length in zip(numbers, lengths, strict=True) for _ in range(length)], tf.int64)
+
+    # The low bits of one hash would do for every slot, but slots differ in their number of buckets.
+    hashed = tf.strings.to_hash_bucket_fast(tokens, 2**31 - 1) % of_columns([slot.rows.buckets for slot in slots])
+    unknown = hashed + of_columns([slot.rows.first_bucket for slot in slots])
+    rows = tf.where(entry >= 0, entry + first_row, unknown)
+    rows = tf.where(tf.equal(text, ""), of_columns([slot.rows.missing for slot in slots]), rows)
+    parts = tf.split(rows, lengths, axis=1)
+    return {slot.name: part for slot, part in zip(slots, parts, strict=True)}
+
+
+def _with_default(field: NumericField, value: tf.Tensor) -> tf.Tensor:
+    return value if field.default is None else tf.where(tf.math.is_nan(value), tf.constant(field.default, tf.float32), value)
+
+
+def _quantile_buckets(spec: FeatureSpec, inputs: Mapping[str, Any]) -> dict[str, tf.Tensor]:
+    """For each field with transform `quantiles`, (B, 1): 0 where missing, else 1 + its bucket."""
+    result = {}
+    for name, field in spec.fields.items():
+        if isinstance(field, NumericField) and field.transform == "quantiles":
+            value = _with_default(field, inputs[name])
+            known = tf.math.logical_not(tf.math.is_nan(value))
+            boundaries = tft.quantiles(value, field.buckets, epsilon=0.1 / field.buckets)
+            bucket = tft.apply_buckets(tf.where(known, value, tf.zeros_like(value)), boundaries)
+            result[name] = tf.where(known, bucket + 1, tf.zeros_like(bucket))[:, tf.newaxis]
+    return result
+
+
+def _scaled_numbers(spec: FeatureSpec, inputs: Mapping[str, Any]) -> dict[str, tf.Tensor]:
+    """Each z-scored field, (B,), with 0, the mean, where missing. One analysis for all of them."""
+    scored = {
+        name: field
+        for name, field in spec.fields.items()
+        if isinstance(field, NumericField) and field.transform != "quantiles"
+    }
+    result = {}
+    for side in (("user", "context"), ("item",)):
+        columns = []
+        in_side = {name: field for name, field in scored.items() if field.side in side}
+        for name, field in in_side.items():
+            value = _with_default(field, inputs[name])
+            columns.append(tf.math.log1p(value) if field.transform == "log1p_z_score" else value)
+        if columns:
+            z_scores = tft.scale_to_z_score(tf.stack(columns, axis=1), elementwise=True)
+            z_scores = tf.where(tf.math.is_nan(z_scores), tf.zeros_like(z_scores), z_scores)
+            result |= {name: z_scores[:, position] for position, name in enumerate(in_side)}
+    return result

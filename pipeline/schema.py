@@ -1,0 +1,74 @@
+"""The schema of ingested examples, derived from the spec: what the data is held to, not what it happens to be."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from feature_spec import names
+from feature_spec.field import MultiCategoricalField, NumericField, SequenceField
+from feature_spec.spec import FeatureSpec
+
+if TYPE_CHECKING:
+    from tensorflow_metadata.proto.v0 import schema_pb2
+
+
+def schema_from_spec(spec: FeatureSpec) -> schema_pb2.Schema:
+    """Types, presence, value counts and ranges of every feature that ingestion writes.
+
+    A field of one value is declared as a dense tensor of shape (B,) in which ``""`` and NaN stand for a missing value,
+    so that a ranking request and a stored example reach the transform graph in one form; a list is ragged text of shape (B, T).
+    """
+    from tensorflow_metadata.proto.v0 import schema_pb2
+
+    schema = schema_pb2.Schema()
+    tensors = schema.tensor_representation_group[""].tensor_representation
+    for name, field in spec.fields.items():
+        feature = schema.feature.add(name=name)
+        feature.presence.min_fraction = field.min_presence
+        # A field that no example has is a broken log, whatever share is asked for.
+        feature.presence.min_count = 1
+        dense = tensors[name]
+        if isinstance(field, MultiCategoricalField | SequenceField):
+            feature.type = schema_pb2.BYTES
+            feature.value_count.min = 1
+            dense.varlen_sparse_tensor.column_name = name
+            continue
+        feature.value_count.min = feature.value_count.max = 1
+        dense.dense_tensor.column_name = name
+        dense.dense_tensor.shape.SetInParent()
+        if isinstance(field, NumericField):
+            feature.type = schema_pb2.FLOAT
+            if field.minimum is not None:
+                feature.float_domain.min = field.minimum
+            if field.maximum is not None:
+                feature.float_domain.max = field.maximum
+            dense.dense_tensor.default_value.float_value = float("nan")
+        else:
+            feature.type = schema_pb2.BYTES
+            dense.dense_tensor.default_value.bytes_value = b""
+
+    for task_name, task in spec.tasks.items():
+        label = _always_present(schema, names.label_name(task_name), schema_pb2.FLOAT)
+        mask = _always_present(schema, names.mask_name(task_name), schema_pb2.FLOAT)
+        mask.float_domain.min, mask.float_domain.max = 0.0, 1.0
+        if task.kind == "binary":
+            label.float_domain.min, label.float_domain.max = 0.0, 1.0
+        for feature in (label, mask):
+            tensors[feature.name].dense_tensor.column_name = feature.name
+            tensors[feature.name].dense_tensor.shape.SetInParent()
+
+    keys = {names.REQUEST_KEY: spec.keys.request, names.USER_KEY: spec.keys.user, names.ITEM_KEY: spec.keys.item}
+    for name, column in keys.items():
+        if column is not None:
+            _always_present(schema, name, schema_pb2.BYTES)
+    if spec.keys.event_time is not None:
+        _always_present(schema, names.EVENT_TIME, schema_pb2.INT)
+    return schema
+
+
+def _always_present(schema: schema_pb2.Schema, name: str, kind: int) -> schema_pb2.Feature:
+    feature = schema.feature.add(name=name, type=kind)
+    feature.presence.min_fraction = 1.0
+    feature.presence.min_count = 1
+    feature.value_count.min = feature.value_count.max = 1
+    return feature
