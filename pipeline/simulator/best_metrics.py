@@ -1,0 +1,61 @@
+"""The best metrics that any model can reach on simulated logs, from the probabilities they were drawn with."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from feature_spec.names import label_name, mask_name
+
+METRICS = {"vtr": "auc", "vcr": "mse", "shr": "auc", "cmr": "auc", "ctr": "auc"}
+TRUTH = "truth"
+
+
+def best_metrics(logs: Path, evaluation_days: int = 1) -> dict[str, dict[str, float | None]]:
+    """Scores the true expectations as if they were a model's.
+
+    Args:
+        logs: the folder that `fulcrum simulate` wrote.
+        evaluation_days: how many of the last days make up the part `evaluation`.
+
+    Returns:
+        by part (`evaluation`, `all`), the metric of each task on its own sample space: AUC, for vcr the mean squared error.
+        None where it is undefined, because one class or the whole sample space is empty.
+
+    Raises:
+        ValueError: the folder has no truth.
+    """
+    files = sorted((logs / TRUTH).glob("day=*.parquet"))
+    if not files:
+        raise ValueError(f"no {TRUTH}/day=*.parquet in {logs}: give a folder that `fulcrum simulate` wrote")
+    parts = {"evaluation": files[-evaluation_days:], "all": files}
+    return {part: _metrics(pa.concat_tables(map(pq.read_table, chosen))) for part, chosen in parts.items()}
+
+
+def area_under_curve(labels: np.ndarray, scores: np.ndarray) -> float | None:
+    """AUC of scores (N,) for labels (N,) of 0 and 1: P(a positive scores higher than a negative), ties count half.
+
+    None where one of the classes is empty.
+    """
+    positives = int(labels.sum())
+    negatives = len(labels) - positives
+    if not positives or not negatives:
+        return None
+    _, group, counts = np.unique(scores, return_inverse=True, return_counts=True)
+    mean_rank = counts.cumsum() - (counts - 1) / 2
+    return float((mean_rank[group][labels == 1].sum() - positives * (positives + 1) / 2) / (positives * negatives))
+
+
+def _metrics(truth: pa.Table) -> dict[str, float | None]:
+    result: dict[str, float | None] = {}
+    for task, metric in METRICS.items():
+        inside = truth[mask_name(task)].to_numpy() == 1
+        labels, scores = truth[label_name(task)].to_numpy()[inside], truth[task].to_numpy()[inside]
+        if metric == "auc":
+            result[task] = area_under_curve(labels, scores)
+        else:
+            result[task] = float(np.mean((labels - scores) ** 2)) if inside.any() else None
+    return result

@@ -1,0 +1,135 @@
+"""What users do with the videos they are shown: true probabilities and draws (docs/simulator.md, section 3)."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+
+from pipeline.simulator.population import Users, Videos
+
+VALID_VIEW_S = 5.0
+MAX_WATCH_RATIO = 3.0
+
+# One interest may draw clicks and repel viewers (the third and fourth factor), or matter to one kind of feedback only.
+_CLICK = np.array([1.0, 1.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0])
+_WATCH = np.array([0.0, 0.0, -0.8, -0.8, 1.0, 1.0, 0.0, 0.0])
+_SHARE = np.array([0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 1.0, 0.0])
+_COMMENT = np.array([0.8, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0])
+
+
+@dataclasses.dataclass(frozen=True)
+class Context:
+    """The circumstances of N exposures.
+
+    Attributes:
+        clickable: whether the scenario is the one where a click starts the play, (N,) of bool. Elsewhere videos play by themselves.
+        wifi: whether the network is wifi, (N,) of bool.
+        evening: whether the hour is between 19 and 23, (N,) of bool.
+    """
+
+    clickable: np.ndarray
+    wifi: np.ndarray
+    evening: np.ndarray
+
+
+@dataclasses.dataclass(frozen=True)
+class Propensities:
+    """The true parameters of N exposures' feedback, each (N,): what a model that knew everything could know.
+
+    Attributes:
+        click: P(click | the scenario is `click`).
+        median_watch_ratio: median of play time / duration, given a play.
+        share: P(share | play).
+        comment: P(comment | play).
+    """
+
+    click: np.ndarray
+    median_watch_ratio: np.ndarray
+    share: np.ndarray
+    comment: np.ndarray
+
+
+@dataclasses.dataclass(frozen=True)
+class Feedback:
+    """What happened at N exposures, each (N,).
+
+    Attributes:
+        clicked, played, shared, commented: 0 or 1.
+        play_s: seconds played, to the millisecond; 0 without a play.
+    """
+
+    clicked: np.ndarray
+    played: np.ndarray
+    shared: np.ndarray
+    commented: np.ndarray
+    play_s: np.ndarray
+
+
+def click_affinity(users: Users, videos: Videos, user: np.ndarray, video: np.ndarray) -> np.ndarray:
+    """How well a video's subject suits a user's curiosity, of mean 0 and variance about 1. `user` and `video` are indices, (N,)."""
+    return _affinity(users.factors[user], videos.factors[video], _CLICK)
+
+
+def propensities(users: Users, videos: Videos, user: np.ndarray, video: np.ndarray, context: Context) -> Propensities:
+    """The true parameters of exposures of `video` (N,) to `user` (N,), both indices."""
+    interests, subjects = users.factors[user], videos.factors[video]
+    log_duration = np.log(videos.duration_s[video] / 20.0)
+    log_activity = (np.log(users.activity[user]) - 2.0) / 0.8
+    click = (
+        -1.2 + 1.1 * _affinity(interests, subjects, _CLICK) + 0.8 * videos.clickbait[video] + 0.4 * log_activity
+        - 0.3 * np.log1p(videos.age_days[video] / 30.0)
+    )  # fmt: skip
+    log_watch_ratio = (
+        -0.5 + 0.6 * _affinity(interests, subjects, _WATCH) + 0.4 * videos.substance[video] - 0.4 * videos.clickbait[video]
+        - 0.5 * log_duration + 0.15 * context.wifi + 0.15 * context.evening - 0.1 * log_activity
+    )  # fmt: skip
+    share = -3.9 + 0.8 * _affinity(interests, subjects, _SHARE) + 0.9 * videos.shareable[video] + 0.7 * users.sociable[user]
+    comment = -3.6 + 0.8 * _affinity(interests, subjects, _COMMENT) + 0.8 * videos.debatable[video] + 0.4 * users.sociable[user]
+    return Propensities(
+        click=_sigmoid(click),
+        # Someone who clicked wants to see the video; someone it is played to may not.
+        median_watch_ratio=np.exp(log_watch_ratio + 0.4 * context.clickable),
+        share=_sigmoid(share),
+        comment=_sigmoid(comment),
+    )
+
+
+def draw_feedback(true: Propensities, duration_s: np.ndarray, context: Context, rng: np.random.Generator) -> Feedback:
+    """Draws feedback. The watch ratio of a play is log-logistic of shape 2, which gives the closed forms below."""
+    count = len(duration_s)
+    clicked = context.clickable & (rng.random(count) < true.click)
+    played = clicked | ~context.clickable
+    quantile = rng.random(count)
+    watch_ratio = np.minimum(true.median_watch_ratio * np.sqrt(quantile / (1.0 - quantile)), MAX_WATCH_RATIO)
+    return Feedback(
+        clicked=clicked.astype(int),
+        played=played.astype(int),
+        shared=(played & (rng.random(count) < true.share)).astype(int),
+        commented=(played & (rng.random(count) < true.comment)).astype(int),
+        play_s=np.where(played, watch_ratio * duration_s, 0.0).round(3),
+    )
+
+
+def true_scores(true: Propensities, duration_s: np.ndarray, context: Context) -> dict[str, np.ndarray]:
+    """The expectation of each task's label within its sample space, (N,) by task: the scores that no model can beat.
+
+    With a the median watch ratio, P(ratio > t) = 1 / (1 + (t/a)²) and E[min(ratio, 1)] = a · arctan(1/a).
+    """
+    play = np.where(context.clickable, true.click, 1.0)
+    median = true.median_watch_ratio
+    return {
+        "vtr": play / (1.0 + (VALID_VIEW_S / (duration_s * median)) ** 2),
+        "vcr": play * median * np.arctan(1.0 / median),
+        "shr": true.share,
+        "cmr": true.comment,
+        "ctr": true.click,
+    }
+
+
+def _affinity(interests: np.ndarray, subjects: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    return (interests * subjects) @ (weights / np.sqrt((weights**2).sum()))
+
+
+def _sigmoid(logits: np.ndarray) -> np.ndarray:
+    return 1.0 / (1.0 + np.exp(-logits))

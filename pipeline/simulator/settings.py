@@ -1,0 +1,51 @@
+"""What a simulation is asked for."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+
+FIRST_DAY = datetime.date(2026, 1, 5)
+EXPOSURES_OF_REQUEST = 8
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class SimulationSettings:
+    """The size and the randomness of a simulation. Equal settings give equal files, byte by byte.
+
+    Attributes:
+        days: days of logs; the last one is meant to judge the model.
+        rows_per_day: lines of each day's log.
+        seed: any integer from 0.
+        malformed_share: share of the lines that are spoilt, in equal parts by each kind of `malformed.KINDS`.
+
+    Raises:
+        ValueError: a setting is out of range.
+    """
+
+    days: int = 8
+    rows_per_day: int = 12_500
+    seed: int = 0
+    malformed_share: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name, lowest in (("days", 2), ("rows_per_day", 1), ("seed", 0)):
+            if getattr(self, name) < lowest:
+                raise ValueError(f"`{name}` should be at least {lowest}. Received: {getattr(self, name)}")
+        if not 0.0 <= self.malformed_share < 1.0:
+            raise ValueError(f"`malformed_share` should be at least 0 and below 1. Received: {self.malformed_share}")
+
+    @property
+    def dates(self) -> list[datetime.date]:
+        """The days of the log, in order."""
+        return [FIRST_DAY + datetime.timedelta(days=number) for number in range(self.days)]
+
+    @property
+    def users(self) -> int:
+        """Users of the app, about 80 rows each, so that a user's embedding can be learned."""
+        return min(max(self.days * self.rows_per_day // 80, 50), 500_000)
+
+    @property
+    def videos(self) -> int:
+        """Videos of the app, about 100 rows each on average; popularity is skewed."""
+        return min(max(self.days * self.rows_per_day // 100, 100), 200_000)

@@ -1,0 +1,185 @@
+"""Short-video logs: population, days of exposures and feedback, and the truth behind them, as files."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import io
+import json
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from feature_spec.names import label_name, mask_name
+from pipeline.simulator import malformed, population
+from pipeline.simulator.best_metrics import TRUTH, best_metrics
+from pipeline.simulator.exposures import NETWORKS, Exposures, draw_exposures
+from pipeline.simulator.feedback import VALID_VIEW_S, Feedback, draw_feedback, propensities, true_scores
+from pipeline.simulator.population import Users, Videos, draw_users, draw_videos
+from pipeline.simulator.recent_videos import no_recent_videos, recent_videos
+from pipeline.simulator.settings import SimulationSettings
+from pipeline.simulator.writing import json_lines, write_bytes, write_lines
+
+Columns = dict[str, list[Any]]
+
+
+@dataclasses.dataclass(frozen=True)
+class SimulationSummary:
+    """What was written.
+
+    Attributes:
+        rows: lines of all days' logs.
+        usable_rows: lines that are whole, or spoilt without harm.
+        malformed: number of spoilt lines by kind.
+        best_metrics: as `best_metrics.best_metrics` gives them.
+    """
+
+    rows: int
+    usable_rows: int
+    malformed: dict[str, int]
+    best_metrics: dict[str, dict[str, float | None]]
+
+
+def simulate_logs(
+    settings: SimulationSettings, folder: Path, on_day: Callable[[datetime.date], None] = lambda day: None
+) -> SimulationSummary:
+    """Writes logs, side tables and truth below `folder`. The same settings give the same bytes.
+
+    Args:
+        settings: size and seed.
+        folder: an empty or new folder, or one that an earlier simulation of as many days wrote.
+        on_day: called after each day.
+
+    Raises:
+        ValueError: the folder holds something else, which the pipeline might take for logs.
+    """
+    _refuse_strange_files(settings, folder)
+    rng = np.random.default_rng(settings.seed)
+    users, videos = draw_users(settings, rng), draw_videos(settings, rng)
+    write_lines(folder / "users.jsonl.gz", json_lines(_user_columns(users, rng)))
+    write_lines(folder / "videos.jsonl.gz", json_lines(_video_columns(videos, rng)))
+
+    state = no_recent_videos(settings.users)
+    spoilt_kinds: Counter[str] = Counter()
+    usable_rows = 0
+    for day in settings.dates:
+        exposures = draw_exposures(users, videos, settings.rows_per_day, rng)
+        true = propensities(users, videos, exposures.user, exposures.video, exposures.context)
+        duration_s = videos.duration_s[exposures.video]
+        feedback = draw_feedback(true, duration_s, exposures.context, rng)
+        watched = feedback.play_s >= VALID_VIEW_S
+        recent, state = recent_videos(state, exposures.request_user, exposures.request[watched], exposures.video[watched])
+
+        columns = _log_columns(day, exposures, duration_s, feedback, recent, rng)
+        lines = list(json_lines(columns))
+        spoilt = malformed.spoil_lines(lines, settings.malformed_share, rng)
+        write_lines(folder / f"day={day}" / "part-00000.jsonl.gz", lines)
+
+        truth = _truth(columns, true_scores(true, duration_s, exposures.context))
+        unusable = [position for position, kind in spoilt.items() if kind not in malformed.USABLE_KINDS]
+        usable = np.ones(len(lines), dtype=bool)
+        usable[unusable] = False
+        write_bytes(folder / TRUTH / f"day={day}.parquet", _parquet(truth.filter(pa.array(usable))))
+        spoilt_kinds.update(spoilt.values())
+        usable_rows += int(usable.sum())
+        on_day(day)
+
+    best = best_metrics(folder)
+    write_bytes(folder / TRUTH / "best_metrics.json", json.dumps(best, indent=2).encode())
+    return SimulationSummary(
+        rows=settings.days * settings.rows_per_day, usable_rows=usable_rows, malformed=dict(spoilt_kinds), best_metrics=best
+    )
+
+
+def _refuse_strange_files(settings: SimulationSettings, folder: Path) -> None:
+    if folder.exists() and not folder.is_dir():
+        raise ValueError(f"{folder} is a file; give a new or an empty folder")
+    own = {"users.jsonl.gz", "videos.jsonl.gz", TRUTH, *(f"day={day}" for day in settings.dates)}
+    strange = sorted(path.name for path in folder.glob("*") if path.name not in own)
+    if strange:
+        raise ValueError(
+            f"{folder} holds what this simulation would not write: {', '.join(strange[:5])}{' …' * (len(strange) > 5)}; "
+            "give a new or an empty folder"
+        )
+
+
+def _user_columns(users: Users, rng: np.random.Generator) -> Columns:
+    return {
+        "user_id": [f"u{number}" for number in range(len(users.activity))],
+        "age_group": _some_missing(population.AGE_GROUPS[users.age_group].tolist(), 0.05, rng),
+        "region": population.REGIONS[users.region].tolist(),
+        "device": _some_missing(population.DEVICES[users.device].tolist(), 0.02, rng),
+        "activity": users.activity.tolist(),
+    }
+
+
+def _video_columns(videos: Videos, rng: np.random.Generator) -> Columns:
+    return {
+        "video_id": [f"v{number}" for number in range(len(videos.category))],
+        "author_id": [f"a{number}" for number in videos.author.tolist()],
+        "category": _some_missing(population.CATEGORIES[videos.category].tolist(), 0.02, rng),
+        "tags": [[f"t{tag}" for tag in tags if tag >= 0] or None for tags in videos.tags.tolist()],
+        "age_days": _some_missing(videos.age_days.tolist(), 0.03, rng),
+    }
+
+
+def _log_columns(
+    day: datetime.date, exposures: Exposures, duration_s: np.ndarray, feedback: Feedback, recent: np.ndarray,
+    rng: np.random.Generator,
+) -> Columns:  # fmt: skip
+    midnight_s = int(datetime.datetime.combine(day, datetime.time(), datetime.UTC).timestamp())
+    recent_of_request = [[f"v{video}" for video in videos if video >= 0] or None for videos in recent.tolist()]
+    return {
+        "request_id": [f"{day:%Y%m%d}-{request}" for request in exposures.request.tolist()],
+        "user_id": [f"u{user}" for user in exposures.user.tolist()],
+        "video_id": [f"v{video}" for video in exposures.video.tolist()],
+        "time_ms": ((midnight_s + exposures.second) * 1000).tolist(),
+        "scenario": np.where(exposures.context.clickable, "click", "auto_play").tolist(),
+        "hour": exposures.hour.tolist(),
+        "network": _some_missing(NETWORKS[exposures.network].tolist(), 0.03, rng),
+        "recent_videos": [recent_of_request[request] for request in exposures.request.tolist()],
+        "duration_s": _some_missing(duration_s.tolist(), 0.01, rng),
+        "clicked": feedback.clicked.tolist(),
+        "played": feedback.played.tolist(),
+        "play_s": feedback.play_s.tolist(),
+        "shared": feedback.shared.tolist(),
+        "commented": feedback.commented.tolist(),
+    }
+
+
+def _some_missing(values: list[Any], share: float, rng: np.random.Generator) -> list[Any]:
+    missing = rng.random(len(values)) < share
+    return [None if gone else value for value, gone in zip(values, missing.tolist(), strict=True)]
+
+
+def _truth(columns: Columns, scores: dict[str, np.ndarray]) -> pa.Table:
+    """The true score, the label and the mask of each task, by request and video."""
+    play_s = np.array(columns["play_s"])
+    duration_s = np.array(columns["duration_s"], dtype=float)  # None becomes NaN
+    everywhere, known = np.ones(len(play_s)), np.isfinite(duration_s)
+    ratio = np.divide(play_s, duration_s, out=np.zeros(len(play_s)), where=known)
+    played = np.array(columns["played"])
+    clickable = np.array(columns["scenario"]) == "click"
+    labels_and_masks = {
+        "vtr": (play_s >= VALID_VIEW_S, everywhere),
+        "vcr": (np.minimum(ratio, 1.0), known),
+        "shr": (columns["shared"], played),
+        "cmr": (columns["commented"], played),
+        "ctr": (columns["clicked"], clickable),
+    }
+    table: dict[str, Any] = {"request_id": columns["request_id"], "video_id": columns["video_id"], **scores}
+    for task, (label, mask) in labels_and_masks.items():
+        table[label_name(task)] = np.asarray(label, dtype=np.float32)
+        table[mask_name(task)] = np.asarray(mask, dtype=np.float32)
+    return pa.table(table)
+
+
+def _parquet(table: pa.Table) -> bytes:
+    buffer = io.BytesIO()
+    pq.write_table(table, buffer)
+    return buffer.getvalue()
