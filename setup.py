@@ -25,7 +25,9 @@ setup(
         "pyarrow>=18,<19",
         "pydantic>=2.9,<3",
         "pyyaml>=6",
+        "psutil>=6",
         "rich>=13",
+        "tensorboard>=2.20",
         "typer>=0.12",
     ],
     extras_require={

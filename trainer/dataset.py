@@ -1,0 +1,42 @@
+"""Transformed examples as batches."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import tensorflow as tf
+
+# Examples held in memory to be drawn from at random: many enough to mix the days of a log, few enough to fit.
+_SHUFFLE_EXAMPLES = 200_000
+
+
+def transformed_batches(
+    patterns: Sequence[str],
+    features: Mapping[str, tf.io.FixedLenFeature],
+    batch_size: int,
+    *,
+    shuffle_seed: int | None = None,
+) -> tf.data.Dataset:
+    """Reads gzipped TFRecords of transformed examples.
+
+    Args:
+        patterns: globs of the files.
+        features: what each example holds; few, because Transform packs them.
+        batch_size: B. The last batch may be smaller.
+        shuffle_seed: draws the order of the examples, anew each epoch; None keeps the order of the files.
+
+    Returns:
+        Batches: dict of (B, ·) tensors.
+    """
+    files = tf.data.Dataset.list_files(list(patterns), shuffle=False)
+    dataset = files.interleave(
+        lambda file: tf.data.TFRecordDataset(file, compression_type="GZIP", buffer_size=8 << 20),
+        cycle_length=4,
+        num_parallel_calls=tf.data.AUTOTUNE,
+        deterministic=True,
+    )
+    if shuffle_seed is not None:
+        dataset = dataset.shuffle(_SHUFFLE_EXAMPLES, seed=shuffle_seed)
+    dataset = dataset.batch(batch_size)
+    dataset = dataset.map(lambda examples: tf.io.parse_example(examples, dict(features)), num_parallel_calls=tf.data.AUTOTUNE)
+    return dataset.prefetch(tf.data.AUTOTUNE)

@@ -1,0 +1,129 @@
+"""The SavedModel: network, transform graph and ranking formula behind three signatures."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import tensorflow as tf
+
+from feature_spec import names
+from feature_spec.spec import FeatureSpec
+from trainer.network import Network
+from trainer.ranking_score import ranking_score
+from trainer.raw_inputs import as_parsed, parsed_fields, parsed_labels, request_signature
+
+
+class ExportedRanker(tf.Module):
+    """Scores raw fields.
+
+    Args:
+        spec: whose fields are read and whose tasks are scored.
+        network: trained.
+        transform: the layer of the transform graph. An attribute, because its lookup tables are initialised only if the
+            exported object holds it.
+    """
+
+    def __init__(self, spec: FeatureSpec, network: Network, transform: tf.keras.Model) -> None:
+        super().__init__(name="ranker")
+        self.spec = spec
+        self.network = network
+        self.transform = transform
+
+    def signatures(self) -> dict[str, Any]:
+        """The functions to export by signature name."""
+        examples = tf.TensorSpec([None], tf.string, name="examples")
+        return {
+            names.SERVING_DEFAULT: tf.function(self.score_examples, input_signature=[examples]),
+            names.RANK: self._rank_function(),
+            names.TRANSFORM_FEATURES: tf.function(self.transform_examples, input_signature=[examples]),
+        }
+
+    def score_examples(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Serialised tf.Examples (B,) → a score a task and the ranking score with the spec's own weights, each (B,)."""
+        fields = parsed_fields(self.spec, examples)
+        logits = self.network(self.transform(dict(fields)))
+        weights = {name: tf.constant(weight) for name, weight in self._default_weights().items()}
+        return self._with_ranking_score(self.network.scores(logits), weights, fields)
+
+    def transform_examples(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Serialised tf.Examples (B,) → transformed features, labels and masks."""
+        return self.transform({**parsed_fields(self.spec, examples), **parsed_labels(self.spec, examples)})
+
+    def rank(self, inputs: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        """One user and context, C candidates → a score a task and the ranking score, each (C,).
+
+        Args:
+            inputs: raw fields (`request_signature`), the formula's weights, and the spec's fingerprint as the client knows it.
+
+        Raises:
+            tf.errors.InvalidArgumentError: the fingerprint is not this model's.
+        """
+        agree = tf.debugging.Assert(
+            tf.equal(inputs[names.SPEC_FINGERPRINT], self.spec.fingerprint),
+            [
+                "spec fingerprint mismatch: request", inputs[names.SPEC_FINGERPRINT],
+                "model", self.spec.fingerprint,
+            ],
+        )  # fmt: skip
+        with tf.control_dependencies([agree]):
+            fields = {name: tf.identity(inputs[name]) for name in self.spec.fields}
+        features = {}
+        # The two sides differ in their number of rows, and each one's features follow from its own fields.
+        for sides in (("user", "context"), ("item",)):
+            of_sides = {name: fields[name] for name in self.spec.fields_of(*sides)}
+            if of_sides:
+                features.update(self.transform(as_parsed(self.spec, of_sides)))
+        logits = self.network(features, one_request=True)
+        return self._with_ranking_score(self.network.scores(logits), inputs, fields)
+
+    def _with_ranking_score(
+        self, scores: dict[str, tf.Tensor], weights: Mapping[str, tf.Tensor], fields: Mapping[str, tf.Tensor]
+    ) -> dict[str, tf.Tensor]:
+        formula = self.spec.ranking_formula
+        by_task = {task: weights[names.weight_name(task)] for task in self.spec.tasks}
+        duration = fields[formula.duration.field] if formula.duration else None
+        score = ranking_score(formula, scores, by_task, duration, weights.get(names.DURATION_WEIGHT))
+        return {**scores, names.RANKING_SCORE: score}
+
+    def _default_weights(self) -> dict[str, float]:
+        formula = self.spec.ranking_formula
+        weights = {names.weight_name(task): formula.weights.get(task, 0.0) for task in self.spec.tasks}
+        if formula.duration:
+            weights[names.DURATION_WEIGHT] = formula.duration.weight
+        return weights
+
+    def _rank_function(self) -> Any:
+        """`rank` with one named argument an input. Tensor defaults become `SignatureDef.defaults`."""
+        defaults = {name: tf.constant(weight) for name, weight in self._default_weights().items()}
+        defaults[names.SPEC_FINGERPRINT] = tf.constant(self.spec.fingerprint)
+        signature = request_signature(self.spec) | {
+            name: tf.TensorSpec([], default.dtype, name=name) for name, default in defaults.items()
+        }
+        function = _with_named_arguments(self.rank, list(signature), defaults)
+        return tf.function(function, input_signature=list(signature.values()))
+
+
+def _with_named_arguments(
+    function: Callable[[dict[str, Any]], Any], arguments: list[str], defaults: Mapping[str, Any]
+) -> Callable[..., Any]:
+    """A function of named arguments that hands them to `function` as a dict."""
+
+    def named(*values: Any) -> Any:
+        return function(dict(zip(arguments, values, strict=True)))
+
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    parameters = [inspect.Parameter(name, kind, default=defaults.get(name, inspect.Parameter.empty)) for name in arguments]
+    named.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    return named
+
+
+def export(spec: FeatureSpec, spec_text: str, network: Network, transform: tf.keras.Model, folder: Path) -> None:
+    """Writes the SavedModel, with the text of its spec under ``assets.extra``."""
+    module = ExportedRanker(spec, network, transform)
+    tf.saved_model.save(module, str(folder), signatures=module.signatures())
+    extra = folder / "assets.extra"
+    extra.mkdir(exist_ok=True)
+    (extra / "feature_spec.yaml").write_text(spec_text, encoding="utf-8")

@@ -1,0 +1,1 @@
+"""Keras layers of the papers. They take numbers and tensors, never the feature spec."""

@@ -1,0 +1,104 @@
+"""Field embeddings: one table a width, one lookup a width and side."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+_INITIAL_STANDARD_DEVIATION = 0.01
+
+
+class SlotLayout(NamedTuple):
+    """One field's columns in an id matrix.
+
+    Attributes:
+        start: first column.
+        length: number of columns: 1, or the cut length of a list.
+        width: embedding width D.
+        missing_row: the row that pads a list; it does not count in the mean of a list.
+    """
+
+    start: int
+    length: int
+    width: int
+    missing_row: int
+
+
+@tf.keras.utils.register_keras_serializable("fulcrum")
+class FieldEmbedding(tf.keras.layers.Layer):
+    """Embeds one side's packed ids and numbers, flattened.
+
+    All fields of one width live in one table; ids are rows of it (`feature_spec.packing`). A list is the mean of its rows, and
+    zeros where it is empty. A number stands for itself: a field of width 1.
+
+    Args:
+        table_rows: rows of each table by width D.
+    """
+
+    def __init__(self, table_rows: Mapping[int, int], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        if any(int(width) < 1 or rows < 1 for width, rows in table_rows.items()):
+            raise ValueError(f"`table_rows` maps widths to rows, both at least 1. Received: {dict(table_rows)}")
+        # JSON turns the widths of a saved configuration into text.
+        self.table_rows = {int(width): int(rows) for width, rows in table_rows.items()}
+
+    def build(self, input_shape: Any) -> None:
+        del input_shape
+        self.tables = {
+            str(width): self.add_weight(
+                name=f"table_{width}",
+                shape=(rows, width),
+                initializer=tf.keras.initializers.RandomNormal(stddev=_INITIAL_STANDARD_DEVIATION),
+            )
+            for width, rows in self.table_rows.items()
+        }
+        self.built = True
+
+    def call(self, ids: tf.Tensor | None, numbers: tf.Tensor | None, slots: Sequence[SlotLayout]) -> tf.Tensor:
+        """Embeds a batch.
+
+        Args:
+            ids: rows, integer (R, Σ length), or None where the side has no embedded field.
+            numbers: float (R, N), or None where the side has no plain number.
+            slots: the fields of `ids` in order.
+
+        Returns:
+            (R, I): by ascending width the fields of one value, then the lists; then the numbers.
+        """
+        parts = []
+        for width in sorted({slot.width for slot in slots}):
+            of_width = [slot for slot in slots if slot.width == width]
+            singles = [slot for slot in of_width if slot.length == 1]
+            lists = [slot for slot in of_width if slot.length > 1]
+            ordered = singles + lists
+            columns = [column for slot in ordered for column in range(slot.start, slot.start + slot.length)]
+            rows = tf.gather(ids, columns, axis=1)
+            embeddings = tf.gather(self.tables[str(width)], rows)
+            if lists:
+                parts.append(tf.reshape(embeddings[:, : len(singles)], [-1, len(singles) * width]))
+                parts.append(self._pooled(rows[:, len(singles) :], embeddings[:, len(singles) :], lists, width))
+            else:
+                parts.append(tf.reshape(embeddings, [-1, len(singles) * width]))
+        if numbers is not None:
+            parts.append(numbers)
+        return tf.concat(parts, axis=1)
+
+    @staticmethod
+    def _pooled(rows: tf.Tensor, embeddings: tf.Tensor, lists: Sequence[SlotLayout], width: int) -> tf.Tensor:
+        """The mean of each list's rows, (R, Σ length, D) → (R, lists · D), in one product with a constant 0/1 matrix."""
+        membership = np.zeros((len(lists), sum(slot.length for slot in lists)), np.float32)
+        column = 0
+        for position, slot in enumerate(lists):
+            membership[position, column : column + slot.length] = 1.0
+            column += slot.length
+        padding = tf.constant([slot.missing_row for slot in lists for _ in range(slot.length)], rows.dtype)
+        present = tf.cast(tf.not_equal(rows, padding), embeddings.dtype)
+        sums = tf.einsum("sc,bcd->bsd", tf.cast(membership, embeddings.dtype), embeddings * present[:, :, tf.newaxis])
+        counts = tf.einsum("sc,bc->bs", tf.cast(membership, embeddings.dtype), present)
+        return tf.reshape(sums / tf.maximum(counts, 1.0)[:, :, tf.newaxis], [-1, len(lists) * width])
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "table_rows": self.table_rows}

@@ -1,0 +1,1 @@
+"""Sharing architectures: from field embeddings to one representation a task."""

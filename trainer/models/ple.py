@@ -1,0 +1,47 @@
+"""PLE: Progressive Layered Extraction."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import tensorflow as tf
+
+from trainer.layers.cgc import CGC
+from trainer.layers.flat_input import FlatInput
+from trainer.models.sharing_architecture import SharingArchitecture
+from trainer.settings import PLESettings
+
+
+@tf.keras.utils.register_keras_serializable("fulcrum")
+class PLE(SharingArchitecture):
+    """L levels of CGC: own and shared experts, separated progressively (Tang et al., RecSys 2020, Eq 6–7).
+
+    Args:
+        tasks: K.
+        settings: see `PLESettings`.
+    """
+
+    settings_type = PLESettings
+
+    def __init__(self, tasks: int, settings: PLESettings, **kwargs: Any) -> None:
+        super().__init__(tasks, settings, **kwargs)
+        self.levels = [
+            CGC(
+                tasks,
+                settings.task_experts,
+                settings.shared_experts,
+                settings.expert_units,
+                first=level == 0,
+                last=level == settings.levels - 1,
+                dropout_rate=settings.dropout_rate,
+                name=f"level_{level + 1}",
+            )
+            for level in range(settings.levels)
+        ]
+
+    def call(self, inputs: list[tf.Tensor | FlatInput], training: bool | None = None) -> list[tf.Tensor]:
+        """One input (B, I) → g^{1,L} … g^{K,L}, each (B, U)."""
+        representations: Any = inputs[0]
+        for level in self.levels:
+            representations = level(representations, training=training)
+        return representations

@@ -1,0 +1,54 @@
+"""The one interface of all models: field embeddings in, one representation a task out."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Self
+
+import tensorflow as tf
+
+from trainer.layers.flat_input import FlatInput
+from trainer.settings import ModelSettings
+
+
+class SharingArchitecture(tf.keras.layers.Layer):
+    """What a model is beside its embeddings, towers and heads, which all models have in common.
+
+    Args:
+        tasks: K.
+        settings: the model's settings, of `settings_type`.
+
+    Attributes:
+        settings_type: the class of its settings.
+        embeddings: independent sets of embedding tables that it reads: 1, or K where tasks share nothing at all.
+    """
+
+    settings_type: ClassVar[type[ModelSettings]]
+
+    def __init__(self, tasks: int, settings: Any, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        if tasks < 1:
+            raise ValueError(f"`tasks` must be at least 1. Received: {tasks}")
+        if not isinstance(settings, self.settings_type):
+            raise TypeError(f"`settings` must be {self.settings_type.__name__}. Received: {settings!r}")
+        self.tasks = tasks
+        self.settings = settings
+        self.embeddings = 1
+
+    def call(self, inputs: list[tf.Tensor | FlatInput], training: bool | None = None) -> list[tf.Tensor]:
+        """Shares what it shares.
+
+        Args:
+            inputs: `embeddings` flattened inputs x, each (B, I).
+            training: whether dropout is on.
+
+        Returns:
+            K representations, each (B, U), in the order of the tasks.
+        """
+        raise NotImplementedError
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "tasks": self.tasks, "settings": self.settings.model_dump()}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Self:
+        return cls(**{**config, "settings": cls.settings_type.model_validate(config["settings"])})

@@ -1,0 +1,86 @@
+"""The trainable model: a network under the joint loss."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import tensorflow as tf
+import tensorflow_recommenders as tfrs
+
+from feature_spec import names
+from feature_spec.task import Task
+from trainer.joint_loss import JointLoss
+from trainer.network import Network
+from trainer.settings import TrainerSettings
+
+
+class MultiTaskRanker(tfrs.Model):
+    """Fits a network.
+
+    Args:
+        network: what is trained.
+        tasks: tasks by name, in the order of the network's.
+        settings: of the run.
+    """
+
+    def __init__(self, network: Network, tasks: Mapping[str, Task], settings: TrainerSettings, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.network = network
+        self.joint_loss = JointLoss(tasks, name="joint_loss")
+        self.settings = settings
+        # t of PLE Eq 10. A variable, so that a checkpoint carries it.
+        self.clock = tf.Variable(0, dtype=tf.int64, trainable=False, name="loss_weight_clock")
+        self.mean_loss = tf.keras.metrics.Mean(name="loss")
+
+    def call(self, features: Mapping[str, tf.Tensor], training: bool | None = None) -> dict[str, tf.Tensor]:
+        """Transformed features → scores by task, (B,)."""
+        return self.network.scores(self.network(features, training=training))
+
+    def compute_loss(self, inputs: Mapping[str, tf.Tensor], training: bool = False) -> tf.Tensor:
+        """The joint loss of a batch of transformed features with labels and masks, both (B, K)."""
+        logits = self.network(inputs, training=training)
+        # Metrics of training batches would cost time, and their model changes under them.
+        losses = self.joint_loss(
+            inputs[names.LABELS], logits, inputs[names.MASKS], clock=self.clock, compute_metrics=not training
+        )
+        if training and self.settings.loss_weight_clock == "step":
+            self.clock.assign_add(1)
+        return tf.add_n(list(losses.values()))
+
+    def train_step(self, inputs: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        """One step; returns the mean loss since the epoch began."""
+        variables = self.network.trainable_variables
+        with tf.GradientTape() as tape:
+            loss = self.compute_loss(inputs, training=True)
+        self.optimizer.apply_gradients(zip(tape.gradient(loss, variables), variables, strict=True))
+        self.mean_loss.update_state(loss)
+        return {"loss": self.mean_loss.result()}
+
+    def test_step(self, inputs: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        """One batch of the validation; the tasks' metrics are read at its end."""
+        self.mean_loss.update_state(self.compute_loss(inputs, training=False))
+        return {"loss": self.mean_loss.result()}
+
+    def validation_metrics(self) -> dict[str, float]:
+        """Each task's own metric over the batches evaluated since the last reset."""
+        return {name: float(loss.metric.result()) for name, loss in self.joint_loss.losses_of.items()}
+
+    def compile_for_training(self) -> None:
+        """Adam for the dense part; Adagrad for the tables, because it changes only the rows that a batch reads.
+
+        The network must have its variables by then.
+        """
+        tables = {table.ref() for table in self.network.embedding_tables}
+        optimizers = tf.keras.optimizers.legacy
+        self.compile(
+            optimizer=tfrs.experimental.optimizers.CompositeOptimizer(
+                [
+                    (optimizers.Adagrad(self.settings.embedding_learning_rate), lambda: self.network.embedding_tables),
+                    (
+                        optimizers.Adam(self.settings.learning_rate),
+                        lambda: [variable for variable in self.network.trainable_variables if variable.ref() not in tables],
+                    ),
+                ]
+            )
+        )

@@ -1,0 +1,86 @@
+"""The network: transformed features to logits and scores. What is trained, exported and served."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import tensorflow as tf
+
+from feature_spec.packing import PackSide
+from trainer.layers.field_embedding import FieldEmbedding
+from trainer.layers.flat_input import FlatInput
+from trainer.layers.tower import Tower
+from trainer.models.registry import ARCHITECTURES
+from trainer.network_layout import IDS, NUMBERS, NetworkLayout
+from trainer.settings import Settings
+
+
+class Network(tf.keras.layers.Layer):
+    """Field embeddings, a sharing architecture, and a tower and head a task.
+
+    Args:
+        layout: sizes of the tables and places of the fields.
+        settings: the model and its settings.
+    """
+
+    def __init__(self, layout: NetworkLayout, settings: Settings, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.layout = layout
+        self.sharing = ARCHITECTURES[settings.name](len(layout.tasks), settings.model, name="sharing")
+        self.embeddings = [
+            FieldEmbedding(layout.table_rows, name=f"embedding_{number}") for number in range(self.sharing.embeddings)
+        ]
+        self.towers = [
+            Tower(settings.model.tower_units, settings.model.dropout_rate, name=f"tower_{task}") for task in layout.tasks
+        ]
+
+    @property
+    def embedding_tables(self) -> list[tf.Variable]:
+        """The variables that are updated row by row."""
+        return [table for embedding in self.embeddings for table in embedding.trainable_variables]
+
+    def call(
+        self, features: Mapping[str, tf.Tensor], training: bool | None = None, one_request: bool = False
+    ) -> dict[str, tf.Tensor]:
+        """Logits a task.
+
+        Args:
+            features: transformed features: ids (B, S) and numbers (B, N) of the request and the candidate side.
+            training: whether dropout is on.
+            one_request: whether the request's features are those of one request, (1, ·), for C candidates, (C, ·). What they
+                alone decide is then computed once.
+
+        Returns:
+            By task, (B,).
+        """
+        inputs = [self._flat_input(embedding, features, one_request) for embedding in self.embeddings]
+        representations = self.sharing(inputs, training=training)
+        return {
+            task: tower(representation, training=training)
+            for task, tower, representation in zip(self.layout.tasks, self.towers, representations, strict=True)
+        }
+
+    def scores(self, logits: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        """Heads: a probability for a binary task, the logit itself for a regression."""
+        return {
+            task: tf.sigmoid(logits[task]) if kind == "binary" else logits[task] for task, kind in self.layout.tasks.items()
+        }
+
+    def _flat_input(
+        self, embedding: FieldEmbedding, features: Mapping[str, tf.Tensor], one_request: bool
+    ) -> tf.Tensor | FlatInput:
+        candidate = self._side(embedding, features, "candidate")
+        if not self._has_fields("request"):
+            return candidate
+        request = self._side(embedding, features, "request")
+        return FlatInput(request, candidate) if one_request else tf.concat([request, candidate], axis=1)
+
+    def _has_fields(self, side: PackSide) -> bool:
+        return bool(self.layout.slots[side] or self.layout.numbers[side])
+
+    def _side(self, embedding: FieldEmbedding, features: Mapping[str, tf.Tensor], side: PackSide) -> tf.Tensor:
+        slots, numbers = self.layout.slots[side], self.layout.numbers[side]
+        return embedding(
+            features[IDS[side]] if slots else None, numbers=features[NUMBERS[side]] if numbers else None, slots=slots
+        )

@@ -1,0 +1,50 @@
+"""What a network must know of the data: sizes of its tables and where each field stands. Numbers only, no spec."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from feature_spec import names
+from feature_spec.packing import Packing, PackSide, vocabulary_file
+from feature_spec.spec import FeatureSpec
+from trainer.layers.field_embedding import SlotLayout
+
+IDS = {"request": names.REQUEST_IDS, "candidate": names.CANDIDATE_IDS}
+NUMBERS = {"request": names.REQUEST_NUMBERS, "candidate": names.CANDIDATE_NUMBERS}
+
+
+@dataclass(frozen=True, kw_only=True)
+class NetworkLayout:
+    """Sizes and places.
+
+    Attributes:
+        table_rows: rows of the embedding table of each width.
+        slots: fields of each side's id matrix, in order.
+        numbers: columns of each side's number matrix.
+        tasks: kind of each task by name, in the spec's order.
+    """
+
+    table_rows: Mapping[int, int]
+    slots: Mapping[PackSide, tuple[SlotLayout, ...]]
+    numbers: Mapping[PackSide, int]
+    tasks: Mapping[str, str]
+
+
+def network_layout(spec: FeatureSpec, vocabulary_sizes: Mapping[str, int]) -> NetworkLayout:
+    """The layout that follows from a spec and the sizes of the vocabularies that Transform found, by file name."""
+    packing = Packing(spec)
+    sides: tuple[PackSide, ...] = ("request", "candidate")
+    return NetworkLayout(
+        table_rows={
+            width: packing.reserved_rows(width)
+            + (vocabulary_sizes[vocabulary_file(width)] if packing.has_vocabulary(width) else 0)
+            for width in packing.widths
+        },
+        slots={
+            side: tuple(SlotLayout(slot.start, slot.length, slot.width, slot.rows.missing) for slot in packing.slots(side))
+            for side in sides
+        },
+        numbers={side: len(packing.numbers(side)) for side in sides},
+        tasks={name: task.kind for name, task in spec.tasks.items()},
+    )

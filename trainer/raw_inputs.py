@@ -1,0 +1,53 @@
+"""Raw fields as tensors: how stored examples are parsed and what a ranking request sends."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import tensorflow as tf
+
+from feature_spec import names
+from feature_spec.field import BaseField, MultiCategoricalField, NumericField, SequenceField
+from feature_spec.spec import FeatureSpec
+
+
+def is_list(field: BaseField) -> bool:
+    """Whether a field has several values."""
+    return isinstance(field, MultiCategoricalField | SequenceField)
+
+
+def parsed_fields(spec: FeatureSpec, examples: tf.Tensor) -> dict[str, tf.Tensor]:
+    """Serialised tf.Examples (B,) → raw fields: text or float (B,) with ``""`` or NaN where missing, lists as sparse text (B, T)."""
+    return tf.io.parse_example(examples, {name: _parsing(field) for name, field in spec.fields.items()})
+
+
+def parsed_labels(spec: FeatureSpec, examples: tf.Tensor) -> dict[str, tf.Tensor]:
+    """Serialised tf.Examples (B,) → labels and masks by feature name, float (B,); 0 where absent, as in a logged request."""
+    parsing = tf.io.FixedLenFeature([], tf.float32, 0.0)
+    wanted = [name(task) for task in spec.tasks for name in (names.label_name, names.mask_name)]
+    return tf.io.parse_example(examples, dict.fromkeys(wanted, parsing))
+
+
+def request_signature(spec: FeatureSpec) -> dict[str, tf.TensorSpec]:
+    """The raw fields of a ranking request: user and context fields (1,), item fields (C,); lists (1, T) and (C, T), padded with ``""``."""
+    signature = {}
+    for name, field in spec.fields.items():
+        rows = None if field.side == "item" else 1
+        dtype = tf.float32 if isinstance(field, NumericField) else tf.string
+        signature[name] = tf.TensorSpec([rows, None] if is_list(field) else [rows], dtype, name=name)
+    return signature
+
+
+def as_parsed(spec: FeatureSpec, inputs: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+    """The fields of a ranking request in the form of parsed examples: padded lists become sparse."""
+    return {
+        name: tf.sparse.from_dense(value) if is_list(spec.fields[name]) else value for name, value in inputs.items()
+    }
+
+
+def _parsing(field: BaseField) -> tf.io.FixedLenFeature | tf.io.VarLenFeature:
+    if is_list(field):
+        return tf.io.VarLenFeature(tf.string)
+    if isinstance(field, NumericField):
+        return tf.io.FixedLenFeature([], tf.float32, float("nan"))
+    return tf.io.FixedLenFeature([], tf.string, "")
