@@ -11,6 +11,7 @@ setup(
     long_description=Path(__file__).with_name("README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
     license="Apache-2.0",
+    py_modules=["fulcrum"],
     packages=find_packages(include=["feature_spec*", "pipeline*", "trainer*", "serving*"]),
     package_data={"feature_spec": ["specs/*.yaml", "py.typed"]},
     install_requires=[
@@ -42,5 +43,5 @@ setup(
             "types-protobuf",
         ],
     },
-    entry_points={"console_scripts": ["fulcrum = pipeline.command_line.main:main"]},
+    entry_points={"console_scripts": ["fulcrum = fulcrum:main"]},
 )

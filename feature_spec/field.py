@@ -121,7 +121,9 @@ class NumericField(BaseField):
         if self.transform != "quantiles":
             idle = sorted({"buckets", "width"} & self.model_fields_set)
             if idle:
-                raise ValueError(f"{' and '.join(map(repr, idle))} only has an effect with transform 'quantiles', received {self.transform!r}")
+                raise ValueError(
+                    f"{' and '.join(map(repr, idle))} only works with transform 'quantiles', received {self.transform!r}"
+                )
         if self.minimum is not None and self.maximum is not None and self.minimum > self.maximum:
             raise ValueError(f"'minimum' {self.minimum} is above 'maximum' {self.maximum}")
         if self.transform == "log1p_z_score" and (self.minimum is None or self.minimum < 0):
@@ -133,4 +135,3 @@ Field = Annotated[
     CategoricalField | MultiCategoricalField | SequenceField | NumericField,
     pydantic.Field(discriminator="kind"),
 ]
-

@@ -14,7 +14,8 @@ class EventRule(StrictModel):
     """1 where an event happened, else 0.
 
     Attributes:
-        column: the event's column: a flag (0/1, true/false) or a count, happened where above 0. A missing value means it did not happen.
+        column: the event's column: a flag (0/1, true/false) or a count. The event happened where it is above 0, and did not
+            where it is missing.
         equals: where given, the event happened if the column holds one of these texts.
     """
 
@@ -32,8 +33,9 @@ class AtLeastRule(StrictModel):
 
 
 class RatioRule(StrictModel):
-    """`numerator` / `denominator`, clipped to [0, `clip`]. A row whose denominator is missing or 0 lies outside the task's sample space.
+    """`numerator` / `denominator`, clipped to [0, `clip`].
 
+    A row without either, or whose denominator is 0, lies outside the task's sample space.
     Both columns hold quantities: a negative one makes the record a rejected one.
     """
 

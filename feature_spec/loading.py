@@ -24,7 +24,9 @@ class _UniqueKeyLoader(yaml.SafeLoader):
         seen = set()
         for key_node, _ in node.value:
             if key_node.value in seen:
-                raise yaml.constructor.ConstructorError(None, None, f"key {key_node.value!r} is given twice", key_node.start_mark)
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"key {key_node.value!r} is given twice", key_node.start_mark
+                )
             seen.add(key_node.value)
         return super().construct_mapping(node, deep)
 
@@ -59,11 +61,13 @@ def parse_spec(text: str, source: str = "<spec>") -> FeatureSpec:
         SpecError: the text is not YAML or does not describe a ranking system.
     """
     try:
-        received = yaml.load(text, Loader=_UniqueKeyLoader)
+        received = yaml.load(text, Loader=_UniqueKeyLoader)  # noqa: S506 a safe loader's subclass
     except yaml.YAMLError as error:
         raise SpecError(f"{source}: not valid YAML: {error}") from error
     if not isinstance(received, dict):
-        raise SpecError(f"{source}: a spec is a mapping with {', '.join(FeatureSpec.model_fields)}; received {_shown(received)}")
+        raise SpecError(
+            f"{source}: a spec is a mapping with {', '.join(FeatureSpec.model_fields)}; received {_shown(received)}"
+        )
     try:
         return FeatureSpec.model_validate(received)
     except pydantic.ValidationError as error:
@@ -76,7 +80,7 @@ def _line(spec: dict[Any, Any], detail: Any) -> str:
     path, value = [], spec
     missing = detail["type"] in ("missing", "union_tag_not_found")
     for part in detail["loc"]:
-        if isinstance(value, dict) and part in value or isinstance(value, list) and isinstance(part, int):
+        if (isinstance(value, dict) and part in value) or (isinstance(value, list) and isinstance(part, int)):
             value = value[part]
         elif not (detail["type"] == "missing" and part is detail["loc"][-1]):
             continue  # pydantic puts the kind of a field into the path, which the YAML does not have
@@ -90,7 +94,8 @@ def _valid(detail: Any) -> str:
     context = detail.get("ctx", {})
     if detail["type"] == "union_tag_invalid":
         tags = [tag.strip(" '") for tag in context["expected_tags"].split(",")]
-        return f"{context['discriminator'].strip(chr(39))} {context['tag']!r} does not exist: {closest_names(context['tag'], tags)}"
+        name = context["discriminator"].strip("'")
+        return f"{name} {context['tag']!r} does not exist: {closest_names(context['tag'], tags)}"
     if detail["type"] == "union_tag_not_found":
         return f"needs a key {context['discriminator'].strip(chr(39))}"
     return str(detail["msg"]).removeprefix("Value error, ")

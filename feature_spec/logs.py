@@ -46,7 +46,7 @@ class SideTable(Source):
     """A table joined to the exposures by key, such as users or items.
 
     Attributes:
-        key: the column of this table that identifies a row. Of several rows with one key the first in path and line order is used.
+        key: the column of this table that identifies a row. Of several rows with one key the first by path and line is used.
         exposure_key: the column of the exposure log that refers to it. Defaults to `key`.
     """
 
@@ -119,7 +119,7 @@ class Split(StrictModel):
     Attributes:
         evaluation_days: the last days of the log judge the model (as in PLE, section 4.1). Excludes `evaluation_files`.
         evaluation_files: glob patterns of the files that judge the model, for logs without an event time.
-        validation_share: share of the exposures of `validation_of` set aside for early stopping, drawn by a hash of the exposure.
+        validation_share: share of the exposures of `validation_of` set aside for early stopping, drawn by a hash of each.
         validation_of: the part that share is taken from.
     """
 

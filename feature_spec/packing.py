@@ -5,8 +5,8 @@ All ids of a side stand in one matrix, and an id is at once the row of the embed
     [reserved rows of field 1][reserved rows of field 2] … [one row a vocabulary entry, most frequent first]
 
 where a field's reserved rows are one for a missing value (also the padding of lists), then its OOV buckets, hash buckets or
-quantile buckets. So rows are known before the vocabulary is, and only the table's end depends on the data. A vocabulary entry is
-the field's name, `TOKEN_SEPARATOR` and the value, which lets all fields of one width share one vocabulary and one lookup.
+quantile buckets. So rows are known before the vocabulary is, and only the table's end depends on the data. A vocabulary entry
+is the field's name, `TOKEN_SEPARATOR` and the value, which lets all fields of one width share one vocabulary and one lookup.
 """
 
 from __future__ import annotations
@@ -15,11 +15,15 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
-from feature_spec.field import CategoricalField, MultiCategoricalField, NumericField, SequenceField, Side, Vocabulary
+from feature_spec import names
+from feature_spec.field import CategoricalField, Field, MultiCategoricalField, NumericField, SequenceField, Side, Vocabulary
 from feature_spec.spec import FeatureSpec
 
-TOKEN_SEPARATOR = "\x1f"
+TOKEN_SEPARATOR = "\x1f"  # noqa: S105 no secret
 PackSide = Literal["request", "candidate"]
+SIDES: tuple[PackSide, ...] = ("request", "candidate")
+IDS: dict[PackSide, str] = {"request": names.REQUEST_IDS, "candidate": names.CANDIDATE_IDS}
+NUMBERS: dict[PackSide, str] = {"request": names.REQUEST_NUMBERS, "candidate": names.CANDIDATE_NUMBERS}
 
 
 def vocabulary_file(width: int) -> str:
@@ -103,7 +107,7 @@ class Packing:
 
     def has_vocabulary(self, width: int) -> bool:
         """Whether any field of this width has a vocabulary, and so the table rows after the reserved ones."""
-        return any(slot.vocabulary for side in ("request", "candidate") for slot in self.slots(side) if slot.width == width)
+        return any(slot.vocabulary for side in SIDES for slot in self.slots(side) if slot.width == width)
 
     def slots(self, side: PackSide) -> list[Slot]:
         """The columns of a side's id matrix (B, Σ length), in order."""
@@ -132,5 +136,5 @@ class Packing:
             if isinstance(field, NumericField) and field.transform != "quantiles"
         ]  # fmt: skip
 
-    def _fields(self, side: PackSide) -> dict[str, object]:
+    def _fields(self, side: PackSide) -> dict[str, Field]:
         return self.spec.fields_of("item") if side == "candidate" else self.spec.fields_of("user", "context")

@@ -84,21 +84,35 @@ class FeatureSpec(StrictModel):
         for part, names in (("fields", self.fields), ("tasks", self.tasks)):
             for name in names:
                 if not name.isidentifier() or name in RESERVED_NAMES or name.startswith(RESERVED_PREFIXES):
-                    yield (part, name), name, (
-                        "not a usable name: give letters, digits and underscores, beginning with a letter, other than "
-                        f"{', '.join(sorted(RESERVED_NAMES))} and not beginning with {' or '.join(RESERVED_PREFIXES)}"
+                    yield (
+                        (part, name),
+                        name,
+                        (
+                            "not a usable name: give letters, digits and underscores, beginning with a letter, other than "
+                            f"{', '.join(sorted(RESERVED_NAMES))} and not beginning with {' or '.join(RESERVED_PREFIXES)}"
+                        ),
                     )
+        if not self.fields_of("item"):
+            yield ("fields",), list(self.fields), "needs at least one field with side 'item', or all candidates are alike"
         for name in self.fields.keys() & self.tasks.keys():
             yield ("tasks", name), name, "a field has the same name; each name may stand for one thing only"
 
     def _reference_problems(self) -> Iterable[tuple[tuple[str, ...], Any, str]]:
         for name, field in self.fields.items():
             if field.table is not None and field.table not in self.logs.tables:
-                yield ("fields", name, "table"), field.table, f"no such side table: {closest_names(field.table, self.logs.tables)}"
+                yield (
+                    ("fields", name, "table"),
+                    field.table,
+                    f"no such side table: {closest_names(field.table, self.logs.tables)}",
+                )
             if isinstance(field, SequenceField):
                 sharable = [other for other, kind in self.fields.items() if kind.kind == "categorical"]
                 if field.shares not in sharable:
-                    yield ("fields", name, "shares"), field.shares, f"no such categorical field: {closest_names(field.shares, sharable)}"
+                    yield (
+                        ("fields", name, "shares"),
+                        field.shares,
+                        f"no such categorical field: {closest_names(field.shares, sharable)}",
+                    )
         for name in self.ranking_formula.weights:
             if name not in self.tasks:
                 yield ("ranking_formula", "weights", name), name, f"no such task: {closest_names(name, self.tasks)}"
@@ -107,7 +121,8 @@ class FeatureSpec(StrictModel):
             numeric = [name for name, field in self.fields.items() if isinstance(field, NumericField) and field.side == "item"]
             if duration.field not in numeric:
                 yield (
-                    ("ranking_formula", "duration", "field"), duration.field,
+                    ("ranking_formula", "duration", "field"),
+                    duration.field,
                     f"no such numeric item field: {closest_names(duration.field, numeric)}",
                 )
         if self.split.evaluation_days and self.keys.event_time is None:

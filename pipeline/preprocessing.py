@@ -1,7 +1,7 @@
 """`preprocessing_fn`: raw fields to the packed ids and numbers that a model reads; frozen in the transform graph.
 
-Every value of a field with a vocabulary becomes the token `<field>⟨separator⟩<value>`, so that one analysis and one lookup serve
-all fields of an embedding width. `feature_spec.packing` says which row a token, a bucket or a missing value has.
+Every value of a field with a vocabulary becomes the token `<field>⟨separator⟩<value>`, so that one analysis and one lookup
+serve all fields of an embedding width. `feature_spec.packing` says which row a token, a bucket or a missing value has.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import tensorflow_transform as tft
 from feature_spec import names
 from feature_spec.field import CategoricalField, NumericField
 from feature_spec.loading import parse_spec
-from feature_spec.packing import TOKEN_SEPARATOR, Packing, PackSide, Slot, vocabulary_file
+from feature_spec.packing import IDS, NUMBERS, SIDES, TOKEN_SEPARATOR, Packing, PackSide, Slot, vocabulary_file
 from feature_spec.spec import FeatureSpec
 
 # A count of exactly min_count must reach 1.0 although the sum of min_count times 1/min_count may fall just below it.
@@ -36,20 +36,17 @@ def preprocessing_fn(inputs: Mapping[str, Any], custom_config: Mapping[str, Any]
     spec = parse_spec(custom_config["spec"])
     packing = Packing(spec)
     outputs = {}
-    texts: dict[PackSide, dict[str, tf.Tensor]] = {side: _texts(spec, packing.slots(side), inputs) for side in ("request", "candidate")}
+    texts = {side: _texts(spec, packing.slots(side), inputs) for side in SIDES}
     vocabularies = {
         width: _analyze_vocabulary(packing, width, texts) for width in packing.widths if packing.has_vocabulary(width)
     }
     buckets = _quantile_buckets(spec, inputs)
     scaled = _scaled_numbers(spec, inputs)
-    for side, ids_name, numbers_name in (
-        ("request", names.REQUEST_IDS, names.REQUEST_NUMBERS),
-        ("candidate", names.CANDIDATE_IDS, names.CANDIDATE_NUMBERS),
-    ):
+    for side in SIDES:
         if slots := packing.slots(side):
-            outputs[ids_name] = _ids(packing, slots, texts[side], buckets, vocabularies)
+            outputs[IDS[side]] = _ids(packing, slots, texts[side], buckets, vocabularies)
         if numbers := packing.numbers(side):
-            outputs[numbers_name] = tf.stack([scaled[name] for name in numbers], axis=1)
+            outputs[NUMBERS[side]] = tf.stack([scaled[name] for name in numbers], axis=1)
     outputs[names.LABELS] = tf.stack([inputs[names.label_name(task)] for task in spec.tasks], axis=1)
     outputs[names.MASKS] = tf.stack([inputs[names.mask_name(task)] for task in spec.tasks], axis=1)
     return outputs
@@ -74,7 +71,7 @@ def _texts(spec: FeatureSpec, slots: list[Slot], inputs: Mapping[str, Any]) -> d
 
 
 def _analyze_vocabulary(packing: Packing, width: int, texts: dict[PackSide, dict[str, tf.Tensor]]) -> tf.Tensor:
-    """The file of one vocabulary for the width. A value weighs 1/min_count of its field: one threshold of 1 serves all fields."""
+    """The file of the width's vocabulary. A value weighs 1/min_count of its field, so one threshold of 1 serves all fields."""
     tokens, weights = [], []
     for side, of_side in texts.items():
         for slot in packing.slots(side):
@@ -160,14 +157,12 @@ def _quantile_buckets(spec: FeatureSpec, inputs: Mapping[str, Any]) -> dict[str,
 def _scaled_numbers(spec: FeatureSpec, inputs: Mapping[str, Any]) -> dict[str, tf.Tensor]:
     """Each z-scored field, (B,), with 0, the mean, where missing. One analysis for all of them."""
     scored = {
-        name: field
-        for name, field in spec.fields.items()
-        if isinstance(field, NumericField) and field.transform != "quantiles"
+        name: field for name, field in spec.fields.items() if isinstance(field, NumericField) and field.transform != "quantiles"
     }
-    result = {}
-    for side in (("user", "context"), ("item",)):
+    result: dict[str, tf.Tensor] = {}
+    for sides in (("user", "context"), ("item",)):
         columns = []
-        in_side = {name: field for name, field in scored.items() if field.side in side}
+        in_side = {name: field for name, field in scored.items() if field.side in sides}
         for name, field in in_side.items():
             value = _with_default(field, inputs[name])
             columns.append(tf.math.log1p(value) if field.transform == "log1p_z_score" else value)

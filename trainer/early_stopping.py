@@ -9,22 +9,20 @@ from typing import Any
 
 import tensorflow as tf
 
-from feature_spec.task import HIGHER_IS_BETTER, Task
+from feature_spec.task import HIGHER_IS_BETTER, Metric, Task
 from trainer.multi_task_ranker import MultiTaskRanker
 
 logger = logging.getLogger("fulcrum.trainer")
 
 
-def error_of(metric: str, value: float) -> float:
+def error_of(metric: Metric, value: float) -> float:
     """A metric as an error, so that lower is better for all: 1 − AUC, log loss or MSE as they are."""
     return 1.0 - value if HIGHER_IS_BETTER[metric] else value
 
 
 def relative_error(tasks: Mapping[str, Task], first: Mapping[str, float], now: Mapping[str, float]) -> float:
-    """The mean over tasks of the error now over the error after the first epoch. Lower is better; no task's scale counts more."""
-    ratios = [
-        error_of(task.metric, now[name]) / max(error_of(task.metric, first[name]), 1e-9) for name, task in tasks.items()
-    ]
+    """The mean over tasks of the error now over that after the first epoch, so that no task's scale counts more."""
+    ratios = [error_of(task.metric, now[name]) / max(error_of(task.metric, first[name]), 1e-9) for name, task in tasks.items()]
     return sum(ratios) / len(ratios)
 
 
@@ -56,6 +54,7 @@ class EarlyStopping(tf.keras.callbacks.Callback):
         return int(self.finished_epochs) - int(self.best_epoch) >= self.patience and int(self.finished_epochs) > 0
 
     def set_model(self, model: MultiTaskRanker) -> None:
+        """Ties the checkpoints to a compiled model."""
         super().set_model(model)
         state: dict[str, Any] = {
             "finished_epochs": self.finished_epochs,
@@ -82,11 +81,13 @@ class EarlyStopping(tf.keras.callbacks.Callback):
         return int(self.finished_epochs)
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        """Sets t of PLE Eq 10."""
         del logs
         if self.model.settings.loss_weight_clock == "epoch":
             self.model.clock.assign(epoch)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Validates, saves, and stops once patience has run out."""
         validation_loss = self.model.evaluate(self.validation, verbose=0, return_dict=True)["loss"]
         metrics = self.model.validation_metrics()
         if epoch == 0:
@@ -101,7 +102,9 @@ class EarlyStopping(tf.keras.callbacks.Callback):
             self._best.save(epoch + 1)
         self._latest.save(epoch + 1)
         shown = ", ".join(f"{name} {task.metric} {metrics[name]:.4f}" for name, task in self.tasks.items())
-        logger.info("epoch %d: loss %.4f; validation: %s%s", epoch + 1, (logs or {}).get("loss", 0.0), shown, " (best)" * better)
+        logger.info(
+            "epoch %d: loss %.4f; validation: %s%s", epoch + 1, (logs or {}).get("loss", 0.0), shown, " (best)" * better
+        )
         if logs is not None:
             logs["validation_loss"] = validation_loss
             logs.update({f"validation_{name}": value for name, value in metrics.items()})

@@ -7,12 +7,12 @@ from typing import Any
 
 import tensorflow as tf
 
-from feature_spec.packing import PackSide
+from feature_spec.packing import IDS, NUMBERS, PackSide
 from trainer.layers.field_embedding import FieldEmbedding
 from trainer.layers.flat_input import FlatInput
 from trainer.layers.tower import Tower
 from trainer.models.registry import ARCHITECTURES
-from trainer.network_layout import IDS, NUMBERS, NetworkLayout
+from trainer.network_layout import NetworkLayout
 from trainer.settings import Settings
 
 

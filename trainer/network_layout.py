@@ -5,13 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from feature_spec import names
-from feature_spec.packing import Packing, PackSide, vocabulary_file
+from feature_spec.packing import SIDES, Packing, PackSide, vocabulary_file
 from feature_spec.spec import FeatureSpec
 from trainer.layers.field_embedding import SlotLayout
-
-IDS = {"request": names.REQUEST_IDS, "candidate": names.CANDIDATE_IDS}
-NUMBERS = {"request": names.REQUEST_NUMBERS, "candidate": names.CANDIDATE_NUMBERS}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +30,6 @@ class NetworkLayout:
 def network_layout(spec: FeatureSpec, vocabulary_sizes: Mapping[str, int]) -> NetworkLayout:
     """The layout that follows from a spec and the sizes of the vocabularies that Transform found, by file name."""
     packing = Packing(spec)
-    sides: tuple[PackSide, ...] = ("request", "candidate")
     return NetworkLayout(
         table_rows={
             width: packing.reserved_rows(width)
@@ -43,8 +38,8 @@ def network_layout(spec: FeatureSpec, vocabulary_sizes: Mapping[str, int]) -> Ne
         },
         slots={
             side: tuple(SlotLayout(slot.start, slot.length, slot.width, slot.rows.missing) for slot in packing.slots(side))
-            for side in sides
+            for side in SIDES
         },
-        numbers={side: len(packing.numbers(side)) for side in sides},
+        numbers={side: len(packing.numbers(side)) for side in SIDES},
         tasks={name: task.kind for name, task in spec.tasks.items()},
     )

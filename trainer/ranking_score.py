@@ -19,7 +19,9 @@ def ranking_score(
     duration: tf.Tensor | None = None,
     duration_weight: tf.Tensor | None = None,
 ) -> tf.Tensor:
-    """Π_k score_k^w_k · f(duration)^w_d (PLE, Eq 1), in log space: finite at scores of 0, at weights of 0 and without a duration.
+    """Π_k score_k^w_k · f(duration)^w_d (PLE, Eq 1), in log space.
+
+    It is finite at scores of 0, at weights of 0 and without a duration.
 
     Args:
         formula: gives f and its scale.

@@ -17,7 +17,10 @@ def is_list(field: BaseField) -> bool:
 
 
 def parsed_fields(spec: FeatureSpec, examples: tf.Tensor) -> dict[str, tf.Tensor]:
-    """Serialised tf.Examples (B,) → raw fields: text or float (B,) with ``""`` or NaN where missing, lists as sparse text (B, T)."""
+    """Serialised tf.Examples (B,) → raw fields.
+
+    Text or float (B,), with ``""`` or NaN where missing; lists as sparse text (B, T).
+    """
     return tf.io.parse_example(examples, {name: _parsing(field) for name, field in spec.fields.items()})
 
 
@@ -29,7 +32,10 @@ def parsed_labels(spec: FeatureSpec, examples: tf.Tensor) -> dict[str, tf.Tensor
 
 
 def request_signature(spec: FeatureSpec) -> dict[str, tf.TensorSpec]:
-    """The raw fields of a ranking request: user and context fields (1,), item fields (C,); lists (1, T) and (C, T), padded with ``""``."""
+    """The raw fields of a ranking request.
+
+    User and context fields (1,), item fields (C,); lists (1, T) and (C, T), padded with ``""``.
+    """
     signature = {}
     for name, field in spec.fields.items():
         rows = None if field.side == "item" else 1
@@ -40,9 +46,7 @@ def request_signature(spec: FeatureSpec) -> dict[str, tf.TensorSpec]:
 
 def as_parsed(spec: FeatureSpec, inputs: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
     """The fields of a ranking request in the form of parsed examples: padded lists become sparse."""
-    return {
-        name: tf.sparse.from_dense(value) if is_list(spec.fields[name]) else value for name, value in inputs.items()
-    }
+    return {name: tf.sparse.from_dense(value) if is_list(spec.fields[name]) else value for name, value in inputs.items()}
 
 
 def _parsing(field: BaseField) -> tf.io.FixedLenFeature | tf.io.VarLenFeature:

@@ -58,5 +58,3 @@ def _checkpoint_folder(config: dict[str, Any], fn_args: Any) -> Path:
     folder = Path(config["checkpoint_folder"]) / key
     folder.mkdir(parents=True, exist_ok=True)
     return folder
-
-

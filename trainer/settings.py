@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
@@ -131,7 +132,5 @@ def parse_settings(model: Mapping[str, Any], trainer: Mapping[str, Any]) -> Sett
 
 def load_settings(text: str) -> Settings:
     """Settings from the JSON that `Settings.model_dump_json` writes."""
-    import json
-
     received = json.loads(text)
     return parse_settings({"name": received["name"], **received["model"]}, received["trainer"])

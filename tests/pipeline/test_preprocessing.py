@@ -86,7 +86,9 @@ def transformed():
         inputs[name] = tf.ragged.constant([row[position] for row in ROWS], dtype=tf.string).to_sparse()
     request = {name: inputs[name] for name in ("color", "recent", "age")}
     candidate = {name: inputs[name] for name in inputs if name not in request}
-    return {name: tensor.numpy() for name, tensor in {**layer(request), **layer(candidate)}.items()}, output.vocabulary_by_name("vocabulary_4")
+    return {name: tensor.numpy() for name, tensor in {**layer(request), **layer(candidate)}.items()}, output.vocabulary_by_name(
+        "vocabulary_4"
+    )
 
 
 # Rows of width 4: color missing 0, OOV 1–3; item missing 4, OOV 5; tags missing 6, OOV 7; vocabulary from 8 on.

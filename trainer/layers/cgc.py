@@ -56,7 +56,9 @@ class CGC(tf.keras.layers.Layer):
             self.gates = [Gates(own_sizes + shared_size, name="gates")]
         else:
             counts = [task_experts] * tasks + [shared_experts]
-            self.experts = [Experts(count, units, dropout_rate, name=f"experts_{module}") for module, count in enumerate(counts)]
+            self.experts = [
+                Experts(count, units, dropout_rate, name=f"experts_{module}") for module, count in enumerate(counts)
+            ]
             self.gates = [Gates([size], name=f"gate_{module}") for module, size in enumerate(own_sizes + shared_size)]
 
     def call(self, inputs: tf.Tensor | FlatInput | list[tf.Tensor], training: bool | None = None) -> list[tf.Tensor]:

@@ -24,7 +24,9 @@ class Experts(tf.keras.layers.Layer):
     def __init__(self, experts: int, units: Sequence[int], dropout_rate: float = 0.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         if experts < 1 or not units or min(units) < 1:
-            raise ValueError(f"`experts` and each of `units` must be at least 1. Received: experts={experts}, units={list(units)}")
+            raise ValueError(
+                f"`experts` and each of `units` must be at least 1. Received: experts={experts}, units={list(units)}"
+            )
         self.experts = experts
         self.units = tuple(units)
         self.dropout_rate = dropout_rate

@@ -27,7 +27,7 @@ def input_width(shape: tf.TensorShape | FlatInput) -> int:
 
 
 def product(x: tf.Tensor | FlatInput, kernel: tf.Tensor) -> tf.Tensor:
-    """x · kernel, (B, I) × (I, N) → (B, N).
+    """X · kernel, (B, I) × (I, N) → (B, N).
 
     For a `FlatInput` this is request · kernel[:I_r] + candidate · kernel[I_r:], so the first product is computed R times only.
     """

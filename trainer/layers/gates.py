@@ -42,5 +42,5 @@ class Gates(tf.keras.layers.Layer):
 
 
 def mixture(weights: tf.Tensor, experts: tf.Tensor) -> tf.Tensor:
-    """w S, the weighted sum of experts (PLE, Eq 2): (B, E) and (B, E, U) → (B, U)."""
+    """W S, the weighted sum of experts (PLE, Eq 2): (B, E) and (B, E, U) → (B, U)."""
     return tf.einsum("be,beu->bu", weights, experts)

@@ -14,7 +14,7 @@ from trainer.settings import SingleTaskSettings
 
 @tf.keras.utils.register_keras_serializable("fulcrum")
 class SingleTask(SharingArchitecture):
-    """The baseline that multi-task learning is measured against (PLE, Eq 11): embeddings, bottom and tower of its own for each task.
+    """The baseline of multi-task learning (PLE, Eq 11): embeddings, bottom and tower of its own for each task.
 
     Args:
         tasks: K.
@@ -26,7 +26,9 @@ class SingleTask(SharingArchitecture):
     def __init__(self, tasks: int, settings: SingleTaskSettings, **kwargs: Any) -> None:
         super().__init__(tasks, settings, **kwargs)
         self.embeddings = tasks
-        self.bottoms = [Experts(1, settings.bottom_units, settings.dropout_rate, name=f"bottom_{task}") for task in range(tasks)]
+        self.bottoms = [
+            Experts(1, settings.bottom_units, settings.dropout_rate, name=f"bottom_{task}") for task in range(tasks)
+        ]
 
     def call(self, inputs: list[tf.Tensor | FlatInput], training: bool | None = None) -> list[tf.Tensor]:
         """K inputs (B, I) → K representations (B, U)."""

@@ -1,0 +1,46 @@
+"""`fulcrum spec`: look at feature specs."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+spec_app = typer.Typer(help="Check and print feature specs.", no_args_is_help=True)
+
+
+def add_to(app: typer.Typer) -> None:
+    """Registers the commands of this package."""
+    app.add_typer(spec_app, name="spec")
+
+
+@spec_app.command("check")
+def check(
+    spec: Annotated[
+        str, typer.Argument(help="A YAML file, or the name of a ready spec: see `fulcrum spec list`.", metavar="FILE")
+    ],
+) -> None:
+    """Check a feature spec and print its fields, tasks and ranking formula, or every mistake in it.
+
+    Example: fulcrum spec check short_video
+    """
+    from rich.console import Console
+
+    from feature_spec.loading import SpecError, load_spec
+    from feature_spec.spec_tables import print_spec
+
+    try:
+        loaded = load_spec(spec)
+    except SpecError as error:
+        Console(stderr=True).print(str(error), style="red", markup=False, highlight=False)
+        raise typer.Exit(1) from None
+    print_spec(loaded, Console())
+
+
+@spec_app.command("list")
+def list_ready() -> None:
+    """Print the specs that ship with Fulcrum and where they lie, to copy from."""
+    from feature_spec.loading import ready_specs
+
+    for name, path in ready_specs().items():
+        typer.echo(f"{name}\t{path}")

@@ -1,0 +1,85 @@
+"""A spec as tables for people."""
+
+from __future__ import annotations
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from feature_spec.field import CategoricalField, Field, MultiCategoricalField, NumericField, SequenceField
+from feature_spec.label_rule import AtLeastRule, ColumnRule, EventRule, LabelRule, SampleSpace
+from feature_spec.ranking_formula import RankingFormula
+from feature_spec.spec import FeatureSpec
+from feature_spec.task import Task
+
+
+def print_spec(spec: FeatureSpec, console: Console) -> None:
+    """Prints the fields, tasks and ranking formula of a spec."""
+    fields = Table(title=f"{spec.name}: {len(spec.fields)} fields", title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    for heading in ("field", "side", "kind", "read from", "becomes"):
+        fields.add_column(heading)
+    for name, field in spec.fields.items():
+        column = field.column or name
+        fields.add_row(name, field.side, field.kind, f"{field.table}.{column}" if field.table else column, _becomes(field))
+    console.print(fields)
+
+    tasks = Table(title=f"{len(spec.tasks)} tasks", title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    for heading in ("task", "kind", "label", "sample space", "loss weight", "blessed if"):
+        tasks.add_column(heading)
+    for name, task in spec.tasks.items():
+        tasks.add_row(
+            name, task.kind, _label(task.label), _sample_space(task.sample_space), _loss_weight(task), _blessing(task)
+        )
+    console.print(tasks)
+    console.print(f"ranking score = {formula_text(spec.ranking_formula)}", markup=False, highlight=False)
+    console.print(f"fingerprint   = {spec.fingerprint}", markup=False, highlight=False)
+
+
+def formula_text(formula: RankingFormula) -> str:
+    """The formula as one line, such as ``ctr^1.0 · log1p(duration_s / 10)^0.5``."""
+    factors = [f"{task}^{weight:g}" for task, weight in formula.weights.items()]
+    if formula.duration:
+        argument = f"{formula.duration.field} / {formula.duration.scale:g}"
+        call = f"({argument})" if formula.duration.transform == "none" else f"{formula.duration.transform}({argument})"
+        factors.append(f"{call}^{formula.duration.weight:g}")
+    return " · ".join(factors) or "1"
+
+
+def _becomes(field: Field) -> str:
+    if isinstance(field, SequenceField):
+        return f"up to {field.max_length} × {field.shares}"
+    if isinstance(field, NumericField):
+        return f"{field.buckets} quantiles × {field.width}" if field.transform == "quantiles" else field.transform
+    vocabulary = field.vocabulary_or_default
+    rows = f"{field.hash_buckets} hashed"
+    if vocabulary:
+        rows = f"count ≥ {vocabulary.min_count}, {vocabulary.oov_buckets} OOV"
+    tags = f"up to {field.max_length}: " if isinstance(field, MultiCategoricalField) else ""
+    default = f", missing → {field.default!r}" if isinstance(field, CategoricalField) and field.default is not None else ""
+    return f"{tags}{rows} × {field.width}{default}"
+
+
+def _label(rule: LabelRule) -> str:
+    if isinstance(rule, EventRule):
+        return rule.column + (f" in {', '.join(rule.equals)}" if rule.equals else "")
+    if isinstance(rule, AtLeastRule):
+        return f"{rule.column} ≥ {rule.threshold:g}"
+    if isinstance(rule, ColumnRule):
+        return rule.column
+    return f"{rule.numerator} / {rule.denominator}, at most {rule.clip:g}"
+
+
+def _sample_space(space: SampleSpace | None) -> str:
+    if space is None:
+        return "all exposures"
+    return space.event + (f" in {', '.join(space.equals)}" if space.equals else "")
+
+
+def _loss_weight(task: Task) -> str:
+    ratio = task.loss_weight_update_ratio
+    return f"{task.loss_weight:g}" + (f" · {ratio:g}^t" if ratio != 1.0 else "")
+
+
+def _blessing(task: Task) -> str:
+    sign, direction = ("≥", "down") if task.higher_is_better else ("≤", "up")
+    return f"{task.metric} {sign} {task.threshold:g}, {direction} at most {task.tolerance:g}"
