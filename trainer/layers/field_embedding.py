@@ -101,4 +101,4 @@ class FieldEmbedding(tf.keras.layers.Layer):
         return tf.reshape(sums / tf.maximum(counts, 1.0)[:, :, tf.newaxis], [-1, len(lists) * width])
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "table_rows": self.table_rows}
+        return {**super().get_config(), "table_rows": dict(self.table_rows)}

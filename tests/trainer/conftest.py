@@ -1,0 +1,69 @@
+"""A small system: two tasks, both sides, every kind of transformed feature, and data that can be learnt."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from trainer.settings import parse_settings
+
+
+@pytest.fixture(scope="session")
+def layout():
+    from trainer.layers.field_embedding import SlotLayout
+    from trainer.network_layout import NetworkLayout
+
+    return NetworkLayout(
+        table_rows={4: 30, 2: 10},
+        slots={
+            "request": (SlotLayout(0, 1, 4, 0), SlotLayout(1, 1, 2, 0)),
+            "candidate": (SlotLayout(0, 1, 4, 0), SlotLayout(1, 3, 4, 1)),
+        },
+        numbers={"request": 1, "candidate": 1},
+        tasks={"click": "binary", "ratio": "regression"},
+    )
+
+
+@pytest.fixture(scope="session")
+def tasks():
+    from feature_spec.task import Task
+
+    shared = {"threshold": 0.5, "tolerance": 0.1}
+    return {
+        "click": Task.model_validate({"kind": "binary", "label": {"rule": "event", "column": "c"}, "metric": "auc", **shared}),
+        "ratio": Task.model_validate(
+            {"kind": "regression", "label": {"rule": "column", "column": "r"}, "metric": "mse", **shared}
+        ),
+    }
+
+
+@pytest.fixture(scope="session")
+def features():
+    """256 rows; a click follows from the request's first field, the ratio from the candidate's number."""
+    random = np.random.default_rng(0)
+    rows = 256
+    request_ids = np.stack([random.integers(0, 30, rows), random.integers(0, 10, rows)], axis=1)
+    candidate_ids = random.integers(0, 30, (rows, 4))
+    numbers = random.normal(size=(rows, 1)).astype("f4")
+    labels = np.stack([request_ids[:, 0] % 2, 0.5 * numbers[:, 0]], axis=1).astype("f4")
+    masks = np.ones((rows, 2), "f4")
+    masks[::5, 1] = 0.0
+    return {
+        "request_ids": request_ids,
+        "request_numbers": random.normal(size=(rows, 1)).astype("f4"),
+        "candidate_ids": candidate_ids,
+        "candidate_numbers": numbers,
+        "labels": labels,
+        "masks": masks,
+    }
+
+
+@pytest.fixture
+def settings():
+    """Makes settings of a small model."""
+
+    def make(name="ple", **trainer):
+        model = {"name": name, "tower_units": [8]}
+        return parse_settings(model, {"batch_size": 64, "epochs": 3, **trainer})
+
+    return make

@@ -1,0 +1,70 @@
+"""Field embeddings, worked by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+tf = pytest.importorskip("tensorflow")
+from trainer.layers.field_embedding import FieldEmbedding, SlotLayout  # noqa: E402
+
+pytestmark = pytest.mark.tensorflow
+
+# Two fields of one value and a list of up to 3 of width 2, and a field of width 1.
+SLOTS = [SlotLayout(0, 1, 2, 0), SlotLayout(1, 3, 2, 1), SlotLayout(4, 1, 1, 0), SlotLayout(5, 1, 2, 0)]
+
+
+def embedding() -> FieldEmbedding:
+    layer = FieldEmbedding({2: 5, 1: 3})
+    layer.build(None)
+    # Row r of width 2 is [r, 10 r]; row r of width 1 is [100 r].
+    layer.tables["2"].assign([[r, 10.0 * r] for r in range(5)])
+    layer.tables["1"].assign([[100.0 * r] for r in range(3)])
+    return layer
+
+
+def test_widths_ascend_with_single_values_before_lists_and_numbers_last():
+    ids = tf.constant([[3, 2, 4, 1, 2, 1]], tf.int64)
+    # Width 1: row 2 → 200. Width 2: rows 3 and 1, then the list [2, 4] (1 is its padding): mean [3, 30]. Number 7.
+    result = embedding()(ids, numbers=tf.constant([[7.0]]), slots=SLOTS)
+    assert result.numpy().tolist() == [[200.0, 3.0, 30.0, 1.0, 10.0, 3.0, 30.0, 7.0]]
+
+
+def test_an_empty_list_is_zero():
+    ids = tf.constant([[0, 1, 1, 1, 0, 0]], tf.int64)
+    assert embedding()(ids, numbers=None, slots=SLOTS).numpy()[0, -2:].tolist() == [0.0, 0.0]
+
+
+def test_a_side_of_numbers_only_needs_no_table():
+    assert FieldEmbedding({})(None, numbers=tf.constant([[1.0, 2.0]]), slots=[]).numpy().tolist() == [[1.0, 2.0]]
+
+
+def test_gradients_are_sparse_so_a_step_does_not_grow_with_the_table():
+    layer = embedding()
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_sum(layer(tf.constant([[3, 2, 4, 1, 2, 1]], tf.int64), numbers=None, slots=SLOTS))
+    gradients = tape.gradient(loss, layer.trainable_variables)
+    assert all(isinstance(gradient, tf.IndexedSlices) for gradient in gradients)
+
+
+def test_padding_rows_of_a_list_get_no_gradient():
+    layer = embedding()
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_sum(layer(tf.constant([[3, 2, 4, 1, 2, 3]], tf.int64), numbers=None, slots=SLOTS)[:, -2:])
+    dense = np.zeros((5, 2))
+    gradient = tape.gradient(loss, layer.tables["2"])
+    np.add.at(dense, gradient.indices.numpy(), gradient.values.numpy())
+    # The list of two rows halves each one's share; its padding, row 1, has none.
+    assert dense.tolist() == [[0, 0], [0, 0], [0.5, 0.5], [0, 0], [0.5, 0.5]]
+
+
+def test_a_table_without_rows_is_refused():
+    with pytest.raises(ValueError, match="at least 1. Received: {16: 0}"):
+        FieldEmbedding({16: 0})
+
+
+def test_the_configuration_survives_json():
+    import json
+
+    config = json.loads(json.dumps(embedding().get_config()))
+    assert FieldEmbedding.from_config(config).table_rows == {2: 5, 1: 3}

@@ -1,0 +1,32 @@
+"""The split of the first matrix product."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+tf = pytest.importorskip("tensorflow")
+from trainer.layers.flat_input import FlatInput, input_width, product  # noqa: E402
+
+pytestmark = pytest.mark.tensorflow
+
+
+def test_the_request_counts_once_for_all_candidates():
+    # [1 2 | c] · [[1], [10], [100]] = 21 + 100 c for candidates 3 and 4.
+    x = FlatInput(tf.constant([[1.0, 2.0]]), tf.constant([[3.0], [4.0]]))
+    kernel = tf.constant([[1.0], [10.0], [100.0]])
+    assert product(x, kernel).numpy().tolist() == [[321.0], [421.0]]
+
+
+def test_split_and_concatenated_input_give_the_same_product():
+    random = np.random.default_rng(0)
+    request, candidate = random.normal(size=(1, 5)).astype("f4"), random.normal(size=(7, 3)).astype("f4")
+    kernel = tf.constant(random.normal(size=(8, 4)).astype("f4"))
+    whole = np.concatenate([np.repeat(request, 7, axis=0), candidate], axis=1)
+    split = product(FlatInput(tf.constant(request), tf.constant(candidate)), kernel)
+    np.testing.assert_allclose(split, product(tf.constant(whole), kernel), atol=1e-5)
+
+
+def test_the_width_is_that_of_both_sides():
+    assert input_width(FlatInput(tf.TensorShape([1, 5]), tf.TensorShape([None, 3]))) == 8
+    assert input_width(tf.TensorShape([None, 6])) == 6
