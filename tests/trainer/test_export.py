@@ -270,4 +270,6 @@ def test_the_export_carries_its_spec_and_no_optimiser(exported):
 
     folder, _ = exported
     assert (folder / "assets.extra" / "feature_spec.yaml").read_text() == SPEC
-    assert not [name for name, _ in tf.train.list_variables(str(folder / "variables" / "variables")) if "optimizer" in name.lower()]
+    assert not [
+        name for name, _ in tf.train.list_variables(str(folder / "variables" / "variables")) if "optimizer" in name.lower()
+    ]

@@ -1,0 +1,51 @@
+# `make demo` and `make test` do all set-up on a bare machine: they need make, Python 3.11–3.13 with venv, and a package registry.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+
+export TF_CPP_MIN_LOG_LEVEL ?= 3
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-fast lint format lock clean
+
+help: ## Print this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: $(INSTALLED) ## Simulated logs to a ranked list, end to end: simulate, run, serve, rank (about 4 minutes)
+	$(BIN)/python demo.py
+
+test: $(INSTALLED) ## All tests
+	$(BIN)/python -m pytest
+
+test-fast: $(INSTALLED) ## Unit tests without TensorFlow
+	$(BIN)/python -m pytest -m "not slow and not tensorflow"
+
+lint: $(INSTALLED) ## ruff, mypy and the import directions
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(INSTALLED) ## Format the code
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+lock: $(INSTALLED) ## Resolve the dependencies of setup.py anew into requirements.lock
+	$(BIN)/uv lock
+	$(BIN)/uv export --quiet --frozen --no-emit-project --no-header --all-extras -o requirements.lock
+
+clean: ## Remove the virtual environment and what the demo wrote
+	rm -rf $(VENV) demo_run
+
+# The lock is complete, so no resolver runs. uv is quick; where it cannot be had, pip does the same in a few minutes.
+$(INSTALLED): requirements.lock setup.py pyproject.toml
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v <= (3, 13) else f"Python 3.11 to 3.13 is needed; $(PYTHON) is {v[0]}.{v[1]}. Choose one with make PYTHON=python3.11")'
+	@$(PYTHON) -m venv $(VENV) || { echo "Python needs its venv module: apt-get install python3-venv"; exit 1; }
+	@echo "Installing the locked dependencies into $(VENV) …"
+	@$(BIN)/python -m pip install --quiet uv || echo "uv cannot be had; pip installs instead"
+	@if [ -x $(BIN)/uv ]; then $(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps -r requirements.lock; \
+	else $(BIN)/python -m pip install --quiet --no-deps -r requirements.lock; fi
+	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
+	@touch $@

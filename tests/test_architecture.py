@@ -1,0 +1,50 @@
+"""The house: who may import whom, and how quickly the command answers."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+
+
+def test_imports_go_in_the_declared_directions_only():
+    done = subprocess.run(
+        [Path(sys.executable).with_name("lint-imports")], cwd=REPOSITORY, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize("module", ["feature_spec.loading", "feature_spec.packing", "feature_spec.spec_tables", "fulcrum"])
+def test_what_must_answer_at_once_does_not_load_tensorflow(module):
+    code = f"import sys, {module}; sys.exit('tensorflow' in sys.modules or 'tfx' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, check=False).returncode == 0
+
+
+def test_help_answers_in_half_a_second():
+    def seconds() -> float:
+        began = time.perf_counter()
+        subprocess.run([sys.executable, "-m", "fulcrum", "--help"], cwd=REPOSITORY, capture_output=True, check=True)
+        return time.perf_counter() - began
+
+    # The best of several, because the machine may be busy with other things.
+    assert min(seconds() for _ in range(5)) < 0.5
+
+
+def test_no_catch_all_modules():
+    names = {
+        path.name
+        for package in ("feature_spec", "pipeline", "trainer", "serving")
+        for path in (REPOSITORY / package).rglob("*.py")
+    }
+    assert not names & {"utils.py", "helpers.py", "common.py", "misc.py"}
+
+
+def test_the_lock_names_no_registry():
+    lock = (REPOSITORY / "requirements.lock").read_text()
+    assert "://" not in lock
+    assert "--hash=sha256:" in lock
