@@ -1,0 +1,102 @@
+"""The ranking formula taken apart: what each task, and the duration, contributes to a ranking score.
+
+In log space, where the exported model computes it too,
+
+    log ranking score = Σ_k w_k · log max(score_k, ε) + w_d · log max(f(duration / scale), ε),   ε = SCORE_FLOOR
+
+so that a score of 0 lowers a candidate without wiping out its other tasks, a weight of 0 leaves a task out, and a missing
+duration adds nothing. Pure Python in double precision: for explanations and tests, not for serving.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from feature_spec.ranking_formula import DurationFactor, RankingFormula
+
+SCORE_FLOOR = 1e-6
+DURATION = "duration"
+
+
+@dataclass(frozen=True, kw_only=True)
+class FormulaTerm:
+    """One factor of a ranking score.
+
+    Attributes:
+        name: the task, or ``duration``.
+        value: the task's score, or f(duration / scale); None where the duration is missing.
+        weight: its exponent.
+        log_factor: weight · log max(value, SCORE_FLOOR), its share of the log ranking score; 0 where the value is missing.
+    """
+
+    name: str
+    value: float | None
+    weight: float
+    log_factor: float
+
+    @property
+    def factor(self) -> float:
+        """The term's factor in the product: value ^ weight."""
+        return _exp(self.log_factor)
+
+
+def transformed_duration(factor: DurationFactor, duration: float) -> float:
+    """f(duration / scale); 0 where log1p has no value, at a scaled duration of -1 and below."""
+    scaled = duration / factor.scale
+    if factor.transform == "log1p":
+        return math.log1p(scaled) if scaled > -1.0 else 0.0
+    if factor.transform == "sigmoid":
+        return 1.0 / (1.0 + math.exp(-scaled)) if scaled >= 0.0 else math.exp(scaled) / (1.0 + math.exp(scaled))
+    return scaled
+
+
+def weights_in_force(
+    formula: RankingFormula, tasks: Iterable[str], overrides: Mapping[str, float] | None = None
+) -> dict[str, float]:
+    """The exponent of every task, then of ``duration`` if the formula has one: the formula's own unless overridden."""
+    own = {task: formula.weights.get(task, 0.0) for task in tasks}
+    if formula.duration is not None:
+        own[DURATION] = formula.duration.weight
+    return {name: (overrides or {}).get(name, weight) for name, weight in own.items()}
+
+
+def formula_terms(
+    formula: RankingFormula,
+    scores: Mapping[str, float],
+    duration: float | None = None,
+    overrides: Mapping[str, float] | None = None,
+) -> list[FormulaTerm]:
+    """The terms of one candidate's ranking score, in the order of `scores`, the duration's last.
+
+    Args:
+        formula: the spec's formula.
+        scores: by task.
+        duration: in the unit of the duration's field; None or NaN where missing.
+        overrides: exponents by task or ``duration`` that replace the formula's.
+    """
+    weights = weights_in_force(formula, scores, overrides)
+    terms = [_term(task, score, weights[task]) for task, score in scores.items()]
+    if formula.duration is not None:
+        value = None if duration is None or math.isnan(duration) else transformed_duration(formula.duration, duration)
+        terms.append(_term(DURATION, value, weights[DURATION]))
+    return terms
+
+
+def ranking_score(terms: Iterable[FormulaTerm]) -> float:
+    """The product of the factors."""
+    return _exp(math.fsum(term.log_factor for term in terms))
+
+
+def _term(name: str, value: float | None, weight: float) -> FormulaTerm:
+    log_factor = 0.0 if value is None else weight * math.log(max(value, SCORE_FLOOR))
+    return FormulaTerm(name=name, value=value, weight=weight, log_factor=log_factor)
+
+
+def _exp(exponent: float) -> float:
+    """E to a power; infinite where that leaves double precision, as it does in the exported model."""
+    try:
+        return math.exp(exponent)
+    except OverflowError:
+        return math.inf
