@@ -1,0 +1,50 @@
+"""Which model and version a request's ModelSpec asks for, with the checks in TensorFlow Serving's order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import AbstractContextManager
+
+from google.protobuf.message import Message
+from tensorflow_serving.apis.model_pb2 import ModelSpec
+
+from serving.model_server.served_model import ServedModel, VersionInUse, servable_not_found
+from serving.model_server.status_error import invalid_argument
+
+
+class ServedModels:
+    """The models of a server, by the name that each may only learn from its first version."""
+
+    def __init__(self, models: Iterable[ServedModel]) -> None:
+        self.all = list(models)
+
+    def named(self, name: str) -> ServedModel | None:
+        """The model of that name, if any."""
+        return next((model for model in self.all if model.name == name), None)
+
+    def use(self, model_spec: ModelSpec) -> AbstractContextManager[VersionInUse]:
+        """Holds the version that a request asks for in memory.
+
+        Raises:
+            StatusError: the spec names no model, names a label, which this server does not give, or nothing that is AVAILABLE.
+        """
+        if not model_spec.name:
+            raise invalid_argument("ModelSpec has no name specified.")
+        choice = model_spec.WhichOneof("version_choice")
+        if choice == "version_label":
+            raise invalid_argument(f"Unrecognized servable version label: {model_spec.version_label}")
+        number = model_spec.version.value if choice == "version" else None
+        model = self.named(model_spec.name)
+        if model is None:
+            raise servable_not_found(model_spec.name, number)
+        return model.use(number)
+
+
+def require_model_spec(request: Message) -> None:
+    """Refuses a request without a ModelSpec.
+
+    Raises:
+        StatusError: there is none.
+    """
+    if not request.HasField("model_spec"):
+        raise invalid_argument("Missing ModelSpec")

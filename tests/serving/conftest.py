@@ -1,0 +1,207 @@
+"""A toy ranking system, small enough to score by hand, and a local model server for it.
+
+Its model gives, for a model of version v:
+    click          the candidate's `quality`; 0.5 where that is missing
+    like           0.25, or 1.0 if the candidate has the tag "music", times 0.64 if the user is not "fan"
+    ranking score  the spec's formula: click^1 · like^0.5 · log1p(duration_s / 10)^2
+and beside the signatures of every export
+    doubled        x (N,), weight () = 2.0 → `product` = x · weight · v and `version` = v, each (N,)
+    slow           `rounds` () int32 → that many rounds of a loop
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from feature_spec.loading import parse_spec
+from feature_spec.spec import FeatureSpec
+
+TOY_SPEC = """
+name: toy
+keys: {item: video}
+logs: {exposures: {path: "*.jsonl", format: jsonl}, missing_values: ["", "unknown"]}
+split: {evaluation_files: ["*"]}
+fields:
+  user_id: {side: user, kind: categorical}
+  activity: {side: user, kind: numeric, minimum: 0}
+  recent_videos: {side: user, kind: sequence, shares: video_id, max_length: 3}
+  hour: {side: context, kind: categorical}
+  video_id: {side: item, kind: categorical, column: video}
+  tags: {side: item, kind: multi_categorical, max_length: 2}
+  quality: {side: item, kind: numeric}
+  duration_s: {side: item, kind: numeric, minimum: 0, maximum: 1000}
+tasks:
+  click: {kind: binary, label: {rule: event, column: clicked}, metric: auc, threshold: 0.5, tolerance: 0.1}
+  like: {kind: binary, label: {rule: event, column: liked}, metric: auc, threshold: 0.5, tolerance: 0.1}
+ranking_formula:
+  weights: {click: 1.0, like: 0.5}
+  duration: {field: duration_s, transform: log1p, scale: 10.0, weight: 2.0}
+"""
+
+
+@pytest.fixture(scope="session")
+def toy_spec() -> FeatureSpec:
+    return parse_spec(TOY_SPEC)
+
+
+@pytest.fixture(scope="session")
+def other_spec() -> FeatureSpec:
+    """A spec with the same fields by name, of which one means something else."""
+    return parse_spec(TOY_SPEC.replace("max_length: 2", "max_length: 4"))
+
+
+@pytest.fixture(scope="session")
+def toy_exports(tmp_path_factory: pytest.TempPathFactory, toy_spec: FeatureSpec) -> Callable[[int], Path]:
+    """Gives the folder of an exported version, 1 to 3."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    root = tmp_path_factory.mktemp("exports")
+    return lambda version: _exported(root / str(version), version, toy_spec)
+
+
+def _exported(folder: Path, version: int, spec: FeatureSpec) -> Path:
+    if folder.exists():
+        return folder
+    import tensorflow as tf
+
+    def text(name: str, *shape: int | None) -> tf.TensorSpec:
+        return tf.TensorSpec(shape, tf.string, name=name)
+
+    def number(name: str, *shape: int | None) -> tf.TensorSpec:
+        return tf.TensorSpec(shape, tf.float32, name=name)
+
+    # Tensors as default arguments become SignatureDef.defaults.
+    click_weight, like_weight, duration_weight, two = map(tf.constant, (1.0, 0.5, 2.0, 2.0))
+    fingerprint = tf.constant(spec.fingerprint)
+
+    class ToyRanker(tf.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.version = tf.Variable(float(version))
+
+        @tf.function(
+            input_signature=[
+                text("user_id", 1), number("activity", 1), text("recent_videos", 1, None), text("hour", 1),
+                text("video_id", None), text("tags", None, None), number("quality", None), number("duration_s", None),
+                number("weight_of_click"), number("weight_of_like"), number("weight_of_duration"), text("spec_fingerprint"),
+            ]
+        )  # fmt: skip
+        def rank(
+            self, user_id, activity, recent_videos, hour, video_id, tags, quality, duration_s,
+            weight_of_click=click_weight, weight_of_like=like_weight, weight_of_duration=duration_weight,
+            spec_fingerprint=fingerprint,
+        ):  # fmt: skip
+            agree = tf.debugging.Assert(
+                tf.equal(spec_fingerprint, spec.fingerprint), ["spec fingerprint mismatch", spec_fingerprint, spec.fingerprint]
+            )
+            with tf.control_dependencies([agree]):
+                click = tf.where(tf.math.is_nan(quality), 0.5, quality)
+            like = tf.where(tf.reduce_any(tags == "music", axis=1), 1.0, 0.25) * tf.where(user_id == "fan", 1.0, 0.64)
+            known = tf.math.logical_not(tf.math.is_nan(duration_s))
+            duration = tf.where(known, tf.math.log1p(duration_s / 10.0), 1.0)
+            log_score = sum(
+                weight * tf.math.log(tf.maximum(value, 1e-6))
+                for weight, value in ((weight_of_click, click), (weight_of_like, like), (weight_of_duration, duration))
+            )
+            return {"click": click, "like": like, "ranking_score": tf.exp(log_score)}
+
+        @tf.function(input_signature=[number("x", None), number("weight")])
+        def doubled(self, x, weight=two):
+            return {"product": x * weight * self.version, "version": tf.zeros_like(x) + self.version}
+
+        @tf.function(input_signature=[tf.TensorSpec([], tf.int32, name="rounds")])
+        def slow(self, rounds):
+            return {"rounds": tf.while_loop(lambda i: i < rounds, lambda i: (i + 1,), (tf.constant(0),))[0]}
+
+    ranker = ToyRanker()
+    signatures = {"serving_default": ranker.doubled, "rank": ranker.rank, "slow": ranker.slow}
+    tf.saved_model.save(ranker, str(folder), signatures=signatures)
+    (folder / "assets.extra").mkdir()
+    (folder / "assets.extra" / "feature_spec.yaml").write_text(TOY_SPEC)
+    return folder
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """A pipeline's root without any version."""
+    return tmp_path / "root"
+
+
+@pytest.fixture
+def push(root: Path, toy_exports: Callable[[int], Path]) -> Callable[..., Path]:
+    """Publishes an exported version below the root by rename, as the pipeline does; under another number if one is given."""
+
+    def push_version(version: int, number: int | None = None, break_it: Callable[[Path], None] | None = None) -> Path:
+        folder = root / "serving_model" / str(number or version)
+        staged = folder.with_name(f"staged-{folder.name}")
+        shutil.copytree(toy_exports(version), staged)
+        if break_it:
+            break_it(staged)
+        staged.rename(folder)
+        return folder
+
+    return push_version
+
+
+@pytest.fixture
+def serve(root: Path) -> Iterator[Callable]:
+    """Starts a local model server on a port of its own; arguments go to `ServedModel`."""
+    from serving.model_server.served_model import ServedModel
+    from serving.model_server.server import LocalModelServer
+
+    started = []
+
+    def start(poll_s: float = 0.05, **settings: object) -> LocalModelServer:
+        server = LocalModelServer([ServedModel(**({"root": root} | settings))], port=0, poll_s=poll_s)
+        server.start()
+        started.append(server)
+        return server
+
+    yield start
+    for server in started:
+        server.stop()
+
+
+@pytest.fixture
+def stubs() -> Iterator[Callable]:
+    """Public stubs for a target: `prediction` and `model`."""
+    import grpc
+    from tensorflow_serving.apis.model_service_pb2_grpc import ModelServiceStub
+    from tensorflow_serving.apis.prediction_service_pb2_grpc import PredictionServiceStub
+
+    channels = []
+
+    def connect(target: str) -> tuple[PredictionServiceStub, ModelServiceStub]:
+        channels.append(grpc.insecure_channel(target))
+        return PredictionServiceStub(channels[-1]), ModelServiceStub(channels[-1])
+
+    yield connect
+    for channel in channels:
+        channel.close()
+
+
+@pytest.fixture(scope="session")
+def free_port() -> int:
+    """A port on which nobody listens."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+@pytest.fixture(scope="session")
+def eventually() -> Callable:
+    """Waits until a condition holds, and fails the test if it does not within 20 s."""
+
+    def wait(condition: Callable[[], object], what: str) -> None:
+        end_s = time.monotonic() + 20.0
+        while not condition():
+            assert time.monotonic() < end_s, f"not within 20 s: {what}"
+            time.sleep(0.02)
+
+    return wait

@@ -1,0 +1,197 @@
+"""The running server: status and metadata, version swaps under load, draining, and its port."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import grpc
+import pytest
+
+pytestmark = pytest.mark.tensorflow
+
+
+@pytest.fixture
+def api():
+    """Message classes by name."""
+    from tensorflow_serving.apis import get_model_metadata_pb2, get_model_status_pb2, predict_pb2
+
+    class Api:
+        Predict = predict_pb2.PredictRequest
+        Status = get_model_status_pb2.GetModelStatusRequest
+        Metadata = get_model_metadata_pb2.GetModelMetadataRequest
+        SignatureDefMap = get_model_metadata_pb2.SignatureDefMap
+
+    return Api
+
+
+def doubled(api, rows=3):
+    import numpy as np
+
+    request = api.Predict()
+    request.model_spec.name = "toy"
+    request.inputs["x"].dtype = 1
+    request.inputs["x"].tensor_shape.dim.add(size=rows)
+    request.inputs["x"].tensor_content = np.ones(rows, np.float32).tobytes()
+    return request
+
+
+def slow(api, rounds):
+    request = api.Predict()
+    request.model_spec.name, request.model_spec.signature_name = "toy", "slow"
+    request.inputs["rounds"].dtype = 3
+    request.inputs["rounds"].int_val.append(rounds)
+    return request
+
+
+def refused(call, *arguments):
+    with pytest.raises(grpc.RpcError) as refusal:
+        call(*arguments)
+    return refusal.value.code().name, refusal.value.details()
+
+
+def test_an_empty_root_is_answered_with_not_found_until_a_version_appears(serve, stubs, api, push, eventually):
+    server = serve()
+    prediction, model = stubs(server.target)
+    status = api.Status(model_spec={"name": "toy"})
+    assert refused(model.GetModelStatus, status) == ("NOT_FOUND", "Could not find any versions of model toy")
+    assert refused(prediction.Predict, doubled(api)) == ("NOT_FOUND", "Servable not found for request: Latest(toy)")
+    push(1)
+    eventually(lambda: server.models.named("toy") and server.models.named("toy").available_versions(), "version 1 is served")
+    assert prediction.Predict(doubled(api)).model_spec.version.value == 1
+
+
+def test_status_lists_versions_newest_first_with_the_error_of_a_broken_one(serve, stubs, api, push):
+    push(1), push(2, break_it=lambda folder: (folder / "saved_model.pb").unlink())
+    _, model = stubs(serve().target)
+    newest, older = model.GetModelStatus(api.Status(model_spec={"name": "toy"})).model_version_status
+    assert (newest.version, newest.state, newest.status.error_code) == (2, newest.END, 5)
+    assert newest.status.error_message.startswith("Could not find SavedModel")
+    assert (older.version, older.state, older.status.error_code, older.status.error_message) == (1, older.AVAILABLE, 0, "")
+
+
+def test_status_of_one_version_is_only_its_own(serve, stubs, api, push):
+    push(1), push(2)
+    _, model = stubs(serve().target)
+    two = {"name": "toy", "version": {"value": 2}}
+    assert [status.version for status in model.GetModelStatus(api.Status(model_spec=two)).model_version_status] == [2]
+
+
+@pytest.mark.parametrize(
+    ("spec", "expected"),
+    [
+        ({}, ("NOT_FOUND", "Could not find any versions of model ")),
+        ({"name": "q"}, ("NOT_FOUND", "Could not find any versions of model q")),
+        ({"name": "toy", "version": {"value": 7}}, ("NOT_FOUND", "Could not find version 7 of model toy")),
+        (None, ("INVALID_ARGUMENT", "Missing ModelSpec")),
+    ],
+)
+def test_status_of_what_is_not_there_is_refused(serve, stubs, api, push, spec, expected):
+    push(1)
+    _, model = stubs(serve().target)
+    assert refused(model.GetModelStatus, api.Status(model_spec=spec)) == expected
+
+
+def test_metadata_holds_every_signature_with_its_defaults(serve, stubs, api, push):
+    push(1)
+    prediction, _ = stubs(serve().target)
+    request = api.Metadata(model_spec={"name": "toy"}, metadata_field=["signature_def"])
+    response = prediction.GetModelMetadata(request)
+    signatures = api.SignatureDefMap()
+    assert response.metadata["signature_def"].Unpack(signatures)
+    assert (response.model_spec.name, response.model_spec.version.value) == ("toy", 1)
+    assert {"serving_default", "rank", "slow"} <= set(signatures.signature_def)
+    assert list(signatures.signature_def["serving_default"].defaults["weight"].float_val) == [2.0]
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({}, ("INVALID_ARGUMENT", "Missing ModelSpec")),
+        (
+            {"model_spec": {"name": "toy"}},
+            ("INVALID_ARGUMENT", "GetModelMetadataRequest must specify at least one metadata_field"),
+        ),
+        (
+            {"model_spec": {"name": "q"}, "metadata_field": ["nope"]},
+            ("INVALID_ARGUMENT", "Metadata field nope is not supported"),
+        ),
+        (
+            {"model_spec": {"name": "q"}, "metadata_field": ["signature_def"]},
+            ("NOT_FOUND", "Servable not found for request: Latest(q)"),
+        ),
+    ],
+)
+def test_metadata_requests_are_checked_in_order(serve, stubs, api, push, fields, expected):
+    push(1)
+    prediction, _ = stubs(serve().target)
+    assert refused(prediction.GetModelMetadata, api.Metadata(**fields)) == expected
+
+
+def test_calls_beyond_the_servers_are_unimplemented(serve, stubs, push):
+    from tensorflow_serving.apis.classification_pb2 import ClassificationRequest
+
+    push(1)
+    prediction, _ = stubs(serve().target)
+    assert refused(prediction.Classify, ClassificationRequest())[0] == "UNIMPLEMENTED"
+
+
+def test_no_request_fails_during_swaps_and_each_answer_is_of_one_version(serve, stubs, api, push, root, eventually):
+    """Versions come, one is broken, and one goes, under four clients that never pause."""
+    import shutil
+
+    push(1)
+    server = serve()
+    model = server.models.named("toy")
+    stop = threading.Event()
+
+    def hammer():
+        prediction, _ = stubs(server.target)
+        seen = set()
+        while not stop.is_set():
+            response = prediction.Predict(doubled(api), timeout=10.0)
+            version = response.model_spec.version.value
+            source = {1: 1, 2: 2, 4: 3}[version]
+            # product = 1 · 2 · version of the exported model
+            assert list(response.outputs["version"].float_val) == [source] * 3
+            assert list(response.outputs["product"].float_val) == [2.0 * source] * 3
+            seen.add(version)
+        return seen
+
+    with ThreadPoolExecutor(4) as pool:
+        clients = [pool.submit(hammer) for _ in range(4)]
+        try:
+            push(2)
+            eventually(lambda: model.available_versions() == [2], "2 replaces 1")
+            push(3, number=3, break_it=lambda folder: (folder / "saved_model.pb").unlink())
+            push(3, number=4)
+            eventually(lambda: model.available_versions() == [4], "4 replaces 2")
+            shutil.rmtree(root / "serving_model" / "4")
+            eventually(lambda: model.available_versions() == [2], "2 is back")
+        finally:
+            stop.set()
+        seen = set().union(*(client.result() for client in clients))
+    assert seen == {1, 2, 4}
+
+
+def test_a_request_in_flight_is_answered_before_the_server_stops(serve, stubs, api, push):
+    push(1)
+    server = serve()
+    prediction, _ = stubs(server.target)
+    prediction.Predict(doubled(api))
+    # A loop that takes the better part of a second, started before and ended after the stop begins.
+    answer = prediction.Predict.future(slow(api, 500_000))
+    version = server.models.named("toy")._versions[1]
+    while not version.requests_in_flight:
+        pass
+    server.stop()
+    assert list(answer.result().outputs["rounds"].int_val) == [500_000]
+    assert refused(prediction.Predict, doubled(api))[0] == "UNAVAILABLE"
+
+
+def test_a_port_in_use_is_refused(serve, root):
+    from serving.model_server.server import LocalModelServer, PortError
+
+    server = serve()
+    with pytest.raises(PortError, match=f"cannot listen on 127.0.0.1:{server.port}"):
+        LocalModelServer([], port=server.port)
