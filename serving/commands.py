@@ -1,0 +1,175 @@
+"""`fulcrum serve` and `fulcrum rank`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+if TYPE_CHECKING:
+    from serving.model_server.served_model import ServedModel
+
+
+def serve(
+    *,
+    root: Annotated[Path, typer.Option(help="A pipeline's root, or a folder of versions named by numbers.")],
+    port: Annotated[int, typer.Option(help="Port for gRPC; 0 lets the system choose.", min=0, max=65535)] = 8500,
+    host: Annotated[
+        str, typer.Option(help="Address to listen on. There is no encryption: leave loopback only in a trusted network.")
+    ] = "127.0.0.1",
+    name: Annotated[
+        str | None,
+        typer.Option(help="Name of the model in requests.", show_default="that of the spec the model was trained with"),
+    ] = None,
+    versions: Annotated[
+        Literal["latest", "all"], typer.Option(help="Versions kept loaded: the newest that loads, or all.")
+    ] = "latest",
+    poll_seconds: Annotated[float, typer.Option(help="Seconds between two looks for new versions.", min=0.05)] = 1.0,
+    drain_seconds: Annotated[
+        float, typer.Option(help="Seconds that requests in flight get to finish at the end.", min=0.0)
+    ] = 30.0,
+) -> None:
+    """Serve pushed models over TensorFlow Serving's gRPC API, on this machine.
+
+    The newest version below ROOT/serving_model is loaded. A newer one takes over when it appears, without a failed request; one
+    that cannot be loaded never replaces one that works; deleting the newest brings the one before back. For trying out and for
+    tests: in production, TensorFlow Serving loads the same folders.
+
+    Example: fulcrum serve --root runs/short_video --port 8500
+    """
+    import logging
+    import os
+    import signal
+    import sys
+    import threading
+
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    console = Console(soft_wrap=True, highlight=False)
+    console.print("[dim]Loading TensorFlow …[/dim]")
+
+    import tensorflow as tf
+
+    from serving.model_server.served_model import ServedModel, VersionPolicy
+    from serving.model_server.server import LocalModelServer, PortError
+
+    tf.get_logger().setLevel(logging.ERROR)
+    logging.basicConfig(stream=sys.stdout, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
+    logging.getLogger("serving").setLevel(logging.INFO)
+
+    stop = threading.Event()
+    previous = {number: signal.signal(number, lambda *_: stop.set()) for number in (signal.SIGINT, signal.SIGTERM)}
+    model = ServedModel(root, name=name, policy=VersionPolicy(versions))
+    try:
+        server = LocalModelServer([model], host=host, port=port, poll_s=poll_seconds)
+    except PortError as error:
+        _fail(str(error))
+    server.start()
+    console.print(f"Listening on [bold]{server.target}[/bold] (gRPC): {escape(_in_service(model, root))}")
+    stop.wait()
+    for number, handler in previous.items():
+        signal.signal(number, handler)  # so that a second signal ends the draining
+    console.print("Stopping: answering what is in flight …")
+    server.stop(drain_seconds)
+    console.print("Stopped.")
+
+
+def rank(
+    *,
+    request: Annotated[Path, typer.Option(help="JSON file with user, context, candidates and, if need be, weights and spec.")],
+    target: Annotated[str, typer.Option(help="host:port of the model server's gRPC port.")] = "127.0.0.1:8500",
+    spec: Annotated[
+        str | None,
+        typer.Option(
+            help="Feature spec: a YAML file or a ready one's name.", show_default="the one that the request file names"
+        ),
+    ] = None,
+    model: Annotated[str | None, typer.Option(help="Name of the model on the server.", show_default="the spec's")] = None,
+    weight: Annotated[
+        list[str] | None,
+        typer.Option(help="An exponent of the ranking formula for this request, as task=value or duration=value. Repeatable."),
+    ] = None,
+    explain: Annotated[bool, typer.Option("--explain", help="Show what each task contributes to the ranking score.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
+    timeout_ms: Annotated[float, typer.Option(help="Milliseconds to wait for an answer.", min=1.0)] = 1000.0,
+) -> None:
+    """Rank the candidates of a request file with a served model.
+
+    The file holds one user, one context and the candidates:
+    {"spec": "short_video", "user": {"user_id": "u1"}, "context": {"hour": 20},
+    "candidates": [{"video_id": "v1", "duration_s": 12.5}, {"video_id": "v2"}], "weights": {"ctr": 1.0}}
+
+    Example: fulcrum rank --request request.json --weight ctr=2 --explain
+    """
+    from json import dumps
+
+    from feature_spec.loading import SpecError, load_spec, ready_specs
+    from serving.client import RankingClient
+    from serving.errors import RankingError
+    from serving.explanation import explain as explain_candidate
+    from serving.rank_report import explanation_table, ranking_table, report
+    from serving.request_file import read_request_file
+
+    try:
+        file = read_request_file(request)
+        spec_source = spec or file.spec
+        if spec_source is None:
+            _fail(f'{request} names no spec: give --spec, or a key "spec". Ready specs: {", ".join(ready_specs())}')
+        loaded = load_spec(spec_source)
+        ranking_request = file.request(loaded, _weights(weight or []))
+        explanations = None
+        with RankingClient(target, loaded, model_name=model, timeout_ms=timeout_ms) as client:
+            served = client.check() if explain else None
+            ranked = client.rank(ranking_request)
+        if served is not None:
+            in_force = {**served.weights, **ranking_request.weights}
+            explanations = [explain_candidate(loaded, candidate, in_force) for candidate in ranked]
+    except (RankingError, SpecError) as error:
+        _fail(str(error))
+    if json:
+        typer.echo(dumps(report(ranked, explanations), indent=2))
+        return
+    console = Console()
+    console.print(ranking_table(ranked))
+    if explanations is not None:
+        console.print(explanation_table(explanations))
+        if not all(explanation.agrees for explanation in explanations):
+            console.print(
+                "The products differ from the model's ranking scores: the model's formula has another duration transform than "
+                "the spec given here, or another version answered.", style="yellow",
+            )  # fmt: skip
+
+
+def add_to(app: typer.Typer) -> None:
+    """Registers the commands."""
+    app.command("serve")(serve)
+    app.command("rank")(rank)
+
+
+def _weights(texts: list[str]) -> dict[str, float]:
+    """Weights given as ``name=value``."""
+    weights = {}
+    for text in texts:
+        name, _, value = text.partition("=")
+        try:
+            weights[name] = float(value)
+        except ValueError:
+            _fail(f"--weight {text}: give a task and a number, such as --weight ctr=2.0")
+    return weights
+
+
+def _in_service(model: ServedModel, root: Path) -> str:
+    from serving.model_server.version_folders import versions_root
+
+    versions = model.available_versions()
+    folder = versions_root(root)
+    if versions:
+        return f"model {model.name}, version{'s' * (len(versions) > 1)} {', '.join(map(str, versions))}, from {folder}"
+    return f"waiting for a first version in {folder}{'' if folder.exists() else ', which does not exist yet'}"
+
+
+def _fail(text: str) -> NoReturn:
+    Console(stderr=True, soft_wrap=True, highlight=False).print(f"[red]{escape(text)}[/red]")
+    raise typer.Exit(1)

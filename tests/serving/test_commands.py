@@ -1,0 +1,161 @@
+"""`fulcrum rank` and `fulcrum serve`, as typed."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from serving.commands import add_to
+
+APP = typer.Typer()
+add_to(APP)
+
+REQUEST = {
+    "spec": "spec.yaml",
+    "user": {"user_id": "fan"},
+    "candidates": [{"video_id": "v1", "quality": 0.5}, {"id": "mine", "quality": 0.9, "duration_s": 10}],
+}
+
+
+@pytest.fixture
+def rank(tmp_path, toy_exports):
+    """Runs `fulcrum rank` on a request file beside the toy spec; options are added."""
+    (tmp_path / "spec.yaml").write_text((toy_exports(1) / "assets.extra" / "feature_spec.yaml").read_text())
+
+    def run(*options, content=REQUEST):
+        path = tmp_path / "request.json"
+        path.write_text(json.dumps(content))
+        return CliRunner(env={"COLUMNS": "200"}).invoke(APP, ["rank", "--request", str(path), *map(str, options)])
+
+    return run
+
+
+@pytest.fixture
+def target(serve, push):
+    push(1)
+    return serve().target
+
+
+@pytest.mark.tensorflow
+def test_rank_prints_the_ranked_candidates_with_their_scores(rank, target):
+    result = rank("--target", target, "--timeout-ms", 10_000)
+    assert result.exit_code == 0, result.output
+    rows = [line.split() for line in result.output.replace("│", " ").splitlines()]
+    assert "toy, version 1" in result.output
+    # mine: 0.9 · 0.25^0.5 · log1p(10 / 10)^2 = 0.45 · 0.480453; v1: 0.5 · 0.25^0.5
+    assert ["1", "v1", "0.5000", "0.2500", "0.2500"] in rows
+    assert ["2", "mine", "0.9000", "0.2500", "0.2162"] in rows
+
+
+@pytest.mark.tensorflow
+def test_a_weight_on_the_command_line_changes_the_order(rank, target):
+    result = rank("--target", target, "--timeout-ms", 10_000, "--weight", "duration=0", "--json")
+    assert [row["id"] for row in json.loads(result.output)["ranking"]] == ["mine", "v1"]
+
+
+@pytest.mark.tensorflow
+def test_explain_shows_each_factor_and_its_logarithm(rank, target):
+    result = rank("--target", target, "--timeout-ms", 10_000, "--explain")
+    assert result.exit_code == 0, result.output
+    explanation = result.output[result.output.index("ranking score = product") :]
+    assert [part in explanation for part in ("click ^ 1", "like ^ 0.5", "duration ^ 2", "product")] == [True] * 4
+    # of `mine`: 0.9, 0.25^0.5, (log 2)^2 = 0.4805; logarithms -0.105, -0.693, -0.733
+    assert [part in explanation for part in ("0.9000", "0.5000", "0.4805", "-0.105", "-0.693", "-0.733")] == [True] * 6
+    assert "differ" not in result.output
+
+
+@pytest.mark.tensorflow
+def test_json_carries_the_explanation_for_programs(rank, target):
+    result = rank("--target", target, "--timeout-ms", 10_000, "--explain", "--json", "--weight", "click=2")
+    best = json.loads(result.output)["ranking"][0]
+    assert best["terms"][0] == {
+        "name": "click", "value": pytest.approx(0.9), "weight": 2.0, "factor": pytest.approx(0.81),
+        "log_factor": pytest.approx(-0.2107, rel=1e-3),
+    }  # fmt: skip
+    assert best["product"] == pytest.approx(best["ranking_score"], rel=1e-5)
+
+
+@pytest.mark.tensorflow
+def test_a_spec_on_the_command_line_goes_before_that_of_the_file(rank, target, tmp_path):
+    result = rank("--target", target, "--spec", "census_income", "--model", "toy")
+    assert result.exit_code == 1
+    assert "user.user_id: no such user field" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "content", "text"),
+    [
+        (
+            (),
+            {"candidates": []},
+            'names no spec: give --spec, or a key "spec". Ready specs: census_income, kuairand, short_video',
+        ),
+        ((), REQUEST | {"spec": "none.yaml"}, "none.yaml: cannot be read"),
+        ((), {"candidates": 3}, "request.json: not a ranking request"),
+        (("--weight", "click"), REQUEST, "--weight click: give a task and a number"),
+        (
+            ("--weight", "durations=2"),
+            REQUEST,
+            "weights.durations: the ranking formula has no such factor: did you mean 'duration'?",
+        ),
+        ((), REQUEST | {"candidates": []}, "candidates: at least one is needed"),
+        (("--target", "127.0.0.1:1"), REQUEST, "127.0.0.1:1: the server cannot be reached"),
+    ],
+)
+@pytest.mark.tensorflow
+def test_what_cannot_be_ranked_is_explained_on_stderr_without_a_stack_trace(rank, options, content, text):
+    result = rank(*options, content=content)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert text in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.tensorflow
+def test_serve_says_where_it_listens_follows_the_folder_and_drains_on_sigterm(root, push, toy_spec):
+    from serving.client import RankingClient
+    from serving.ranking_request import Candidate, RankingRequest
+
+    code = "import typer; from serving.commands import add_to; app = typer.Typer(); add_to(app); app()"
+    command = [sys.executable, "-u", "-c", code, "serve", "--root", str(root), "--port", "0", "--poll-seconds", "0.05"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+        lines = []
+
+        def read_until(part):
+            for line in process.stdout:
+                lines.append(line)
+                if part in line:
+                    return line
+            raise AssertionError(f"the server ended without {part!r}: {lines}")
+
+        try:
+            listening = read_until("Listening on")
+            assert f"waiting for a first version in {root}/serving_model, which does not exist yet" in listening
+            target = listening.split()[2]
+            push(1)
+            assert "toy: version 1 is AVAILABLE" in read_until("AVAILABLE")
+            with RankingClient(target, toy_spec, timeout_ms=10_000.0) as client:
+                assert client.rank(RankingRequest(candidates=[Candidate(fields={})])).model_version == 1
+            process.send_signal(signal.SIGTERM)
+            read_until("Stopped.")
+            assert process.wait(timeout=10.0) == 0
+        finally:
+            process.kill()
+
+
+def test_help_of_both_commands_shows_an_example():
+    for command in ("serve", "rank"):
+        result = CliRunner(env={"COLUMNS": "200"}).invoke(APP, [command, "--help"])
+        assert f"Example: fulcrum {command} " in result.output
+
+
+def test_the_commands_import_nothing_heavy():
+    heavy = ["tensorflow", "pydantic", "grpc", "numpy"]
+    code = f"import sys, serving.commands; print([name for name in {heavy} if name in sys.modules])"
+    assert subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout == "[]\n"
