@@ -22,8 +22,8 @@ def simulate(
 ) -> None:
     """Write short-video logs whose true probabilities are known.
 
-    The logs fit the ready spec `short_video`. Below `truth/` lie the true probabilities of each row, which the pipeline does not
-    read, and the best metrics that any model can reach.
+    The logs fit the ready spec `short_video`. Below `truth/` lie the true probabilities of each row, which the pipeline does
+    not read, and the best metrics that any model can reach.
 
     Example: fulcrum simulate --out logs --days 8 --rows-per-day 12500 --seed 1 --malformed-share 0.05
     """
@@ -37,7 +37,7 @@ def simulate(
         settings = SimulationSettings(days=days, rows_per_day=rows_per_day, seed=seed, malformed_share=malformed_share)
         with Progress(*columns, console=console) as progress:
             bar = progress.add_task("days", total=days)
-            summary = simulate_logs(settings, out, on_day=lambda day: progress.advance(bar))
+            summary = simulate_logs(settings, out, on_day=lambda: progress.advance(bar))
     except (ValueError, OSError) as error:
         Console(stderr=True).print(f"[red]Error:[/red] {error}", soft_wrap=True, highlight=False)
         raise typer.Exit(1) from error

@@ -63,9 +63,7 @@ def draw_exposures(users: Users, videos: Videos, rows: int, rng: np.random.Gener
     )
 
 
-def _draw_videos(
-    users: Users, videos: Videos, user: np.ndarray, request: np.ndarray, rng: np.random.Generator
-) -> np.ndarray:
+def _draw_videos(users: Users, videos: Videos, user: np.ndarray, request: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """The more suitable of two popular videos for each exposure, drawn anew where a request already has it."""
     video = np.full(len(user), -1)
     again = np.arange(len(user))

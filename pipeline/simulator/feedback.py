@@ -23,7 +23,7 @@ class Context:
     """The circumstances of N exposures.
 
     Attributes:
-        clickable: whether the scenario is the one where a click starts the play, (N,) of bool. Elsewhere videos play by themselves.
+        clickable: whether a click starts the play (the scenario `click`), (N,) of bool. Elsewhere videos play by themselves.
         wifi: whether the network is wifi, (N,) of bool.
         evening: whether the hour is between 19 and 23, (N,) of bool.
     """
@@ -67,7 +67,7 @@ class Feedback:
 
 
 def click_affinity(users: Users, videos: Videos, user: np.ndarray, video: np.ndarray) -> np.ndarray:
-    """How well a video's subject suits a user's curiosity, of mean 0 and variance about 1. `user` and `video` are indices, (N,)."""
+    """How well a video's subject suits a user's curiosity, of mean 0 and variance about 1. Both are indices, (N,)."""
     return _affinity(users.factors[user], videos.factors[video], _CLICK)
 
 

@@ -29,10 +29,11 @@ def spoil_lines(lines: list[bytes], share: float, rng: np.random.Generator) -> d
         the kind of each spoilt line, by its index.
     """
     count = min(round(share * len(lines)), len(lines) - 1)
-    positions = np.sort(rng.choice(np.arange(1, len(lines)), size=count, replace=False)) if count else []
+    # Without any line to choose from there is nothing to choose, which NumPy refuses.
+    positions = np.sort(rng.choice(np.arange(1, len(lines)), size=count, replace=False)).tolist() if count else []
     kinds = [KINDS[number % len(KINDS)] for number in range(count)]
     rng.shuffle(kinds)
-    spoilt = {int(position): kind for position, kind in zip(positions, kinds, strict=True)}
+    spoilt = dict(zip(positions, kinds, strict=True))
     whole = 0
     for position in range(len(lines)):
         if position not in spoilt:

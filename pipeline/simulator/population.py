@@ -1,4 +1,4 @@
-"""Users and videos: what the logs show of them, and the latent factors behind their behaviour (docs/simulator.md, section 1)."""
+"""Users and videos: what the logs show of them, and the factors behind their behaviour (docs/simulator.md, section 1)."""
 
 from __future__ import annotations
 

@@ -27,6 +27,8 @@ from pipeline.simulator.writing import json_lines, write_bytes, write_lines
 
 Columns = dict[str, list[Any]]
 
+_MISSING_SHARE = {"network": 0.03, "duration_s": 0.01}
+
 
 @dataclasses.dataclass(frozen=True)
 class SimulationSummary:
@@ -45,9 +47,7 @@ class SimulationSummary:
     best_metrics: dict[str, dict[str, float | None]]
 
 
-def simulate_logs(
-    settings: SimulationSettings, folder: Path, on_day: Callable[[datetime.date], None] = lambda day: None
-) -> SimulationSummary:
+def simulate_logs(settings: SimulationSettings, folder: Path, on_day: Callable[[], None] = lambda: None) -> SimulationSummary:
     """Writes logs, side tables and truth below `folder`. The same settings give the same bytes.
 
     Args:
@@ -75,7 +75,9 @@ def simulate_logs(
         watched = feedback.play_s >= VALID_VIEW_S
         recent, state = recent_videos(state, exposures.request_user, exposures.request[watched], exposures.video[watched])
 
-        columns = _log_columns(day, exposures, duration_s, feedback, recent, rng)
+        columns = _log_columns(day, exposures, recent, feedback, duration_s)
+        for name, share in _MISSING_SHARE.items():
+            columns[name] = _some_missing(columns[name], share, rng)
         lines = list(json_lines(columns))
         spoilt = malformed.spoil_lines(lines, settings.malformed_share, rng)
         write_lines(folder / f"day={day}" / "part-00000.jsonl.gz", lines)
@@ -87,7 +89,7 @@ def simulate_logs(
         write_bytes(folder / TRUTH / f"day={day}.parquet", _parquet(truth.filter(pa.array(usable))))
         spoilt_kinds.update(spoilt.values())
         usable_rows += int(usable.sum())
-        on_day(day)
+        on_day()
 
     best = best_metrics(folder)
     write_bytes(folder / TRUTH / "best_metrics.json", json.dumps(best, indent=2).encode())
@@ -129,9 +131,8 @@ def _video_columns(videos: Videos, rng: np.random.Generator) -> Columns:
 
 
 def _log_columns(
-    day: datetime.date, exposures: Exposures, duration_s: np.ndarray, feedback: Feedback, recent: np.ndarray,
-    rng: np.random.Generator,
-) -> Columns:  # fmt: skip
+    day: datetime.date, exposures: Exposures, recent: np.ndarray, feedback: Feedback, duration_s: np.ndarray
+) -> Columns:
     midnight_s = int(datetime.datetime.combine(day, datetime.time(), datetime.UTC).timestamp())
     recent_of_request = [[f"v{video}" for video in videos if video >= 0] or None for videos in recent.tolist()]
     return {
@@ -141,9 +142,9 @@ def _log_columns(
         "time_ms": ((midnight_s + exposures.second) * 1000).tolist(),
         "scenario": np.where(exposures.context.clickable, "click", "auto_play").tolist(),
         "hour": exposures.hour.tolist(),
-        "network": _some_missing(NETWORKS[exposures.network].tolist(), 0.03, rng),
+        "network": NETWORKS[exposures.network].tolist(),
         "recent_videos": [recent_of_request[request] for request in exposures.request.tolist()],
-        "duration_s": _some_missing(duration_s.tolist(), 0.01, rng),
+        "duration_s": duration_s.tolist(),
         "clicked": feedback.clicked.tolist(),
         "played": feedback.played.tolist(),
         "play_s": feedback.play_s.tolist(),

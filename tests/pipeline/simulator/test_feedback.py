@@ -67,7 +67,9 @@ def test_nothing_is_watched_shared_or_commented_without_a_play() -> None:
     drawn = draw_feedback(_propensities(COUNT), np.full(COUNT, 20.0), _context(True, COUNT), np.random.default_rng(0))
     idle = drawn.played == 0
     assert idle.any()
-    assert not (drawn.play_s[idle].any() or drawn.shared[idle].any() or drawn.commented[idle].any())
+    assert not drawn.play_s[idle].any()
+    assert not drawn.shared[idle].any()
+    assert not drawn.commented[idle].any()
 
 
 def test_a_click_is_what_starts_a_play_in_the_click_scenario() -> None:

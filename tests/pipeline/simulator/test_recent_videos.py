@@ -8,7 +8,7 @@ from pipeline.simulator.recent_videos import no_recent_videos, recent_videos
 
 
 def test_a_request_sees_what_its_user_watched_in_earlier_requests_only() -> None:
-    # User 0 makes requests 0 and 2, user 1 makes request 1. Watched: request 0 videos 7 and 8, request 1 video 9, request 2 video 5.
+    # User 0 makes requests 0 and 2, user 1 request 1. Watched: in request 0 videos 7 and 8, in 1 video 9, in 2 video 5.
     newest_first, _ = recent_videos(
         no_recent_videos(2), np.array([0, 1, 0]), watched_request=np.array([0, 0, 1, 2]), watched_video=np.array([7, 8, 9, 5])
     )

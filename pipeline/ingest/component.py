@@ -1,0 +1,44 @@
+"""`LogsExampleGen`: the pipeline's first component."""
+
+from __future__ import annotations
+
+import os
+
+from tfx.components.example_gen import component
+from tfx.dsl.components.base import executor_spec
+from tfx.proto import example_gen_pb2
+
+from feature_spec.spec import FeatureSpec
+from pipeline.ingest.executor import LogsExecutor, pack_settings
+from pipeline.ingest.settings import IngestSettings
+
+
+class LogsExampleGen(component.FileBasedExampleGen):
+    """Ingests the logs that a feature spec describes.
+
+    Its output `examples` has the splits of `feature_spec.names.SPLITS`; beside them lie `ingest_summary.json` and `rejected/`.
+    It is cached while the files of the log and its side tables, and what the spec says about them, stay as they are.
+
+    Args:
+        spec: fields, tasks, and where the logs lie.
+        logs: the folder that the spec's patterns are relative to.
+    """
+
+    EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(LogsExecutor)
+
+    def __init__(self, spec: FeatureSpec, logs: str) -> None:
+        settings = IngestSettings.from_spec(spec)
+        patterns = [
+            (f"{table or 'exposures'}-{number}", pattern)
+            for table, source in settings.sources.items()
+            for number, pattern in enumerate(source.path)
+        ]
+        super().__init__(
+            input_base=logs if "://" in logs else os.path.abspath(logs),
+            # Read by the driver alone, which takes the fingerprint of all files that match.
+            input_config=example_gen_pb2.Input(
+                splits=[example_gen_pb2.Input.Split(name=name, pattern=pattern) for name, pattern in patterns]
+            ),
+            output_config=example_gen_pb2.Output(),
+            custom_config=pack_settings(settings),
+        )

@@ -1,0 +1,135 @@
+"""Values of a log as the fields, keys and events of a record: text as bytes, numbers as floats, None where missing."""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable, Collection
+from typing import Any, TypeVar
+
+from feature_spec.values import category_text, finite_number
+from pipeline.ingest.rejection import Reason, UnusableLineError
+
+# A field's value in a record: the texts of a category or a list, or a number.
+FieldValue = tuple[bytes, ...] | float
+_Converted = TypeVar("_Converted")
+
+_LARGEST_FLOAT32 = 3.4028234e38
+_REMEMBERED_VALUES = 1 << 16
+_HASHABLE = (str, int, float, type(None))
+
+
+def text_reader(column: str, missing: Collection[str]) -> Callable[[Any], bytes | None]:
+    """Reads a key.
+
+    The function raises UnusableLineError for what cannot be read, as those of the other readers do.
+    """
+
+    def read(value: Any) -> bytes | None:
+        return None if _is_missing(value, missing) else _text(column, value)
+
+    return _remembering(read)
+
+
+def category_reader(column: str, missing: Collection[str]) -> Callable[[Any], tuple[bytes, ...] | None]:
+    """Reads a category: a list of one text."""
+
+    def read(value: Any) -> tuple[bytes, ...] | None:
+        return None if _is_missing(value, missing) else (_text(column, value),)
+
+    return _remembering(read)
+
+
+def list_reader(column: str, separator: str, missing: Collection[str]) -> Callable[[Any], tuple[bytes, ...] | None]:
+    """Reads a list: a JSON list, or a text split at the separator. Missing elements are dropped; an empty list is missing."""
+
+    def read(value: Any) -> tuple[bytes, ...] | None:
+        if _is_missing(value, missing):
+            return None
+        if isinstance(value, str):
+            elements: list[Any] = [element.strip() for element in value.split(separator)]
+        else:
+            elements = value if isinstance(value, list) else [value]
+        return tuple(_text(column, element) for element in elements if not _is_missing(element, missing)) or None
+
+    return _remembering(read)
+
+
+def number_reader(
+    column: str, missing: Collection[str], minimum: float | None = None, maximum: float | None = None
+) -> Callable[[Any], float | None]:
+    """Reads a finite number within bounds."""
+
+    def read(value: Any) -> float | None:
+        if _is_missing(value, missing):
+            return None
+        try:
+            number = finite_number(value)
+        except ValueError as error:
+            raise UnusableLineError(_number_reason(value), f"{column}: {error}") from error
+        if abs(number) > _LARGEST_FLOAT32:
+            raise UnusableLineError(Reason.OUT_OF_RANGE, f"{column}: beyond the range of float32; received {value!r}")
+        if minimum is not None and number < minimum:
+            raise UnusableLineError(Reason.OUT_OF_RANGE, f"{column}: should be at least {minimum:g}; received {value!r}")
+        if maximum is not None and number > maximum:
+            raise UnusableLineError(Reason.OUT_OF_RANGE, f"{column}: should be at most {maximum:g}; received {value!r}")
+        return number
+
+    return _remembering(read)
+
+
+def event_reader(column: str, equals: Collection[str] | None, missing: Collection[str]) -> Callable[[Any], bool]:
+    """Reads whether an event happened: a flag, a count above 0 or, with `equals`, one of its texts. Missing means no."""
+
+    def read(value: Any) -> bool:
+        if _is_missing(value, missing):
+            return False
+        if equals is not None:
+            return _text(column, value).decode() in equals
+        if isinstance(value, str) and value.lower() in ("true", "false"):
+            return value.lower() == "true"
+        try:
+            return finite_number(value) > 0
+        except ValueError as error:
+            detail = f"{column}: a flag or a count is needed; received {value!r}"
+            raise UnusableLineError(_number_reason(value), detail) from error
+
+    return _remembering(read)
+
+
+def _is_missing(value: Any, missing: Collection[str]) -> bool:
+    # An empty text never is a category; see `feature_spec.values.category_text`.
+    return value is None or (isinstance(value, str) and (not value or value in missing))
+
+
+def _text(column: str, value: Any) -> bytes:
+    try:
+        return category_text(value).encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise UnusableLineError(Reason.WRONG_ENCODING, f"{column}: half of a surrogate pair in {value!r}") from error
+    except ValueError as error:
+        # A category may be given as 7.0, so that NaN is a number gone wrong and not a wrong type.
+        reason = _number_reason(value) if isinstance(value, float) else Reason.WRONG_TYPE
+        raise UnusableLineError(reason, f"{column}: {error}") from error
+
+
+def _number_reason(value: Any) -> Reason:
+    """Why a value is no finite number."""
+    try:
+        number = float(value)
+    except OverflowError:
+        return Reason.OUT_OF_RANGE
+    except (TypeError, ValueError):
+        return Reason.WRONG_TYPE
+    return Reason.WRONG_TYPE if math.isfinite(number) else Reason.NOT_FINITE
+
+
+def _remembering(read: Callable[[Any], _Converted]) -> Callable[[Any], _Converted]:
+    """Converts a repeated value once. Logs repeat most of theirs, and equal results then are one object, which pickles once."""
+    # By type too, because 1, 1.0 and true are equal.
+    remembered = functools.lru_cache(maxsize=_REMEMBERED_VALUES, typed=True)(read)
+
+    def convert(value: Any) -> _Converted:
+        return remembered(value) if isinstance(value, _HASHABLE) else read(value)
+
+    return convert

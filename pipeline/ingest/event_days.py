@@ -1,0 +1,41 @@
+"""Which of a log's days judge the model."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+
+# A day with fewer of the records is no day of the log but a handful of wrong clocks.
+SMALLEST_SHARE_OF_DAY = 0.001
+
+
+@dataclasses.dataclass(frozen=True)
+class EventDays:
+    """The days of a log, as `datetime.date.toordinal` counts.
+
+    Attributes:
+        days: the days that hold at least `SMALLEST_SHARE_OF_DAY` of the records, ascending.
+        evaluation: how many of the last of them judge the model.
+    """
+
+    days: tuple[int, ...]
+    evaluation: int
+
+    @classmethod
+    def of(cls, records: Mapping[int, int], evaluation: int) -> EventDays:
+        """Takes the days from the number of records a day."""
+        least = SMALLEST_SHARE_OF_DAY * sum(records.values())
+        return cls(days=tuple(sorted(day for day, count in records.items() if count >= least)), evaluation=evaluation)
+
+    @property
+    def leaves_none_to_train(self) -> bool:
+        """Whether the log has no more days than the evaluation takes."""
+        return len(self.days) <= self.evaluation
+
+    def is_evaluation(self, day: int) -> bool:
+        """Whether records of the day judge the model. A day between the days of the log goes with the later one."""
+        return bool(self.days) and day >= self.days[-self.evaluation :][0]
+
+    def is_stray(self, day: int) -> bool:
+        """Whether the day is later than the log's last."""
+        return bool(self.days) and day > self.days[-1]

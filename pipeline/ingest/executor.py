@@ -1,0 +1,112 @@
+"""The executor of `LogsExampleGen`."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import logging
+from typing import Any
+
+from google.protobuf import wrappers_pb2
+from tfx import types
+from tfx.components.example_gen import write_split
+from tfx.components.util import examples_utils
+from tfx.dsl.components.base import base_beam_executor
+from tfx.dsl.io import fileio
+from tfx.proto import example_gen_pb2
+from tfx.types import artifact_utils, standard_component_specs
+from tfx.utils import proto_utils
+
+from feature_spec.names import SPLITS
+from pipeline.ingest.beam_ingestion import REJECTED_FOLDER, UNFINISHED_FOLDER, IngestLogs
+from pipeline.ingest.log_check import check_logs
+from pipeline.ingest.settings import IngestSettings
+from pipeline.ingest.summary import SUMMARY_FILE, IngestSummary
+
+_EXAMPLE_LINES = 100_000
+_log = logging.getLogger(__name__)
+
+
+class LogsExecutor(base_beam_executor.BaseBeamExecutor):
+    """Ingests logs in Beam.
+
+    It writes its splits itself, in place of `BaseExampleGenExecutor.Do`: so the order of examples is the same in every run,
+    and an element of the shuffle holds thousands of records rather than one.
+    """
+
+    def Do(  # noqa: N802 (the name TFX calls)
+        self,
+        input_dict: dict[str, list[types.Artifact]],
+        output_dict: dict[str, list[types.Artifact]],
+        exec_properties: dict[str, Any],
+    ) -> None:
+        """Writes examples, rejected lines and summary.
+
+        Args:
+            input_dict: empty.
+            output_dict: `examples`, an Examples artifact.
+            exec_properties: `input_base`, the logs folder; `custom_config`, the settings as packed by `pack_settings`.
+
+        Raises:
+            ValueError: the logs do not fit the spec, or too few of their lines can be used.
+        """
+        self._log_startup(input_dict, output_dict, exec_properties)
+        folder = exec_properties[standard_component_specs.INPUT_BASE_KEY]
+        settings = unpack_settings(exec_properties[standard_component_specs.CUSTOM_CONFIG_KEY])
+        files = check_logs(settings, folder)
+
+        (artifact,) = output_dict[standard_component_specs.EXAMPLES_KEY]
+        artifact.split_names = artifact_utils.encode_split_names(list(SPLITS))
+        split_folders = {split: artifact_utils.get_split_uri([artifact], split) for split in SPLITS}
+        with self._make_beam_pipeline() as pipeline:
+            _ = pipeline | "IngestLogs" >> IngestLogs(settings, files, artifact.uri, split_folders)
+        if fileio.exists(f"{artifact.uri}/{UNFINISHED_FOLDER}"):
+            fileio.rmtree(f"{artifact.uri}/{UNFINISHED_FOLDER}")
+
+        summary = read_summary(artifact.uri)
+        try:
+            summary.check(settings)
+        except ValueError as error:
+            # TFX removes the artifact of a failed run, and the rejected lines with it.
+            raise ValueError(f"{error}{_examples_of_rejected(artifact.uri)}") from error
+        examples_utils.set_payload_format(artifact, example_gen_pb2.FORMAT_TF_EXAMPLE)
+        examples_utils.set_file_format(artifact, write_split.to_file_format_str(example_gen_pb2.FORMAT_TFRECORDS_GZIP))
+        _log.info("Ingested %d lines: %s examples, %s rejected.", summary.lines, summary.examples, summary.rejected)
+
+
+def read_summary(uri: str) -> IngestSummary:
+    """What became of every line; `uri` is that of the Examples artifact."""
+    with fileio.open(f"{uri}/{SUMMARY_FILE}") as file:
+        return IngestSummary.model_validate_json(file.read())
+
+
+def pack_settings(settings: IngestSettings) -> example_gen_pb2.CustomConfig:
+    """The settings as an execution property, and so a part of the cache key."""
+    config = example_gen_pb2.CustomConfig()
+    config.custom_config.Pack(wrappers_pb2.StringValue(value=settings.to_json()))
+    return config
+
+
+def unpack_settings(json_of_config: str) -> IngestSettings:
+    """Reads what `pack_settings` packed, after TFX made JSON of it."""
+    config = example_gen_pb2.CustomConfig()
+    proto_utils.json_to_proto(json_of_config, config)
+    text = wrappers_pb2.StringValue()
+    config.custom_config.Unpack(text)
+    return IngestSettings.model_validate_json(text.value)
+
+
+def _examples_of_rejected(uri: str) -> str:
+    """The first rejected line of each reason, for an error message."""
+    first: dict[str, str] = {}
+    read = 0
+    for path in sorted(fileio.glob(f"{uri}/{REJECTED_FOLDER}/*.jsonl.gz")):
+        with fileio.open(path, "rb") as stored, gzip.open(stored, "rt", encoding="utf-8") as lines:
+            for line in lines:
+                entry = json.loads(line)
+                place = f"{entry['source']}, line {entry['line']}: {entry['reason']}: {entry['detail']}"
+                first.setdefault(entry["reason"], place)
+                read += 1
+                if read == _EXAMPLE_LINES:
+                    break
+    return "".join(f"\n  {place}" for _, place in sorted(first.items()))

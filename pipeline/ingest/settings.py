@@ -1,0 +1,108 @@
+"""The parts of a feature spec that ingestion depends on. What is not in here may change without ingesting again."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from feature_spec.field import MultiCategoricalField, NumericField, SequenceField
+from feature_spec.label_rule import LabelRule, RatioRule, SampleSpace
+from feature_spec.logs import Keys, Logs, Source, Split
+from feature_spec.spec import FeatureSpec
+from feature_spec.strict_model import StrictModel
+
+
+class IngestedField(StrictModel):
+    """How a field is read.
+
+    Attributes:
+        kind: as in the feature spec.
+        column: where its values are.
+        table: the side table that has the column; None for the exposure log.
+        separator: splits a text into the values of a list; None for fields of one value.
+        minimum, maximum: bounds of a number.
+    """
+
+    kind: Literal["categorical", "multi_categorical", "sequence", "numeric"]
+    column: str
+    table: str | None = None
+    separator: str | None = None
+    minimum: float | None = None
+    maximum: float | None = None
+
+
+class IngestedTask(StrictModel):
+    """How a task's label and mask follow from the columns of an exposure; as in the feature spec."""
+
+    kind: Literal["binary", "regression"]
+    label: LabelRule
+    sample_space: SampleSpace | None = None
+
+
+class IngestSettings(StrictModel):
+    """What ingestion does; travels to the executor as JSON and is part of the cache key."""
+
+    keys: Keys
+    logs: Logs
+    split: Split
+    fields: dict[str, IngestedField]
+    tasks: dict[str, IngestedTask]
+
+    @classmethod
+    def from_spec(cls, spec: FeatureSpec) -> IngestSettings:
+        """Takes from a feature spec what ingestion depends on, and nothing else."""
+        fields = {}
+        for name, field in spec.fields.items():
+            bounds = (field.minimum, field.maximum) if isinstance(field, NumericField) else (None, None)
+            fields[name] = IngestedField(
+                kind=field.kind,
+                column=field.column or name,
+                table=field.table,
+                separator=field.separator if isinstance(field, MultiCategoricalField | SequenceField) else None,
+                minimum=bounds[0],
+                maximum=bounds[1],
+            )
+        tasks = {
+            name: IngestedTask(kind=task.kind, label=task.label, sample_space=task.sample_space)
+            for name, task in spec.tasks.items()
+        }
+        return cls(keys=spec.keys, logs=spec.logs, split=spec.split, fields=fields, tasks=tasks)
+
+    def to_json(self) -> str:
+        """JSON from which `model_validate_json` restores the settings. Writing out a default changes nothing."""
+        return self.model_dump_json(exclude_defaults=True)
+
+    @property
+    def sources(self) -> dict[str | None, Source]:
+        """The exposure log under None, then the side tables by name."""
+        exposures: dict[str | None, Source] = {None: self.logs.exposures}
+        return exposures | dict(self.logs.tables)
+
+    def fields_of(self, table: str | None) -> dict[str, IngestedField]:
+        """The fields that lie in a side table, or in the exposure log (None)."""
+        return {name: field for name, field in self.fields.items() if field.table == table}
+
+    def columns_of(self, table: str | None) -> dict[str, str]:
+        """Each column that is read from a source, with the path in the feature spec that first names it."""
+        named: list[tuple[str, str]] = []
+        if table is None:
+            keys = {"request": self.keys.request, "user": self.keys.user, "item": self.keys.item}
+            named += [(column, f"keys.{key}") for key, column in keys.items() if column is not None]
+            if self.keys.event_time is not None:
+                named.append((self.keys.event_time.column, "keys.event_time.column"))
+            named += [(side.exposure_key or side.key, f"logs.tables.{name}") for name, side in self.logs.tables.items()]
+            for name, task in self.tasks.items():
+                named += _columns_of_task(name, task)
+        else:
+            named.append((self.logs.tables[table].key, f"logs.tables.{table}.key"))
+        named += [(field.column, f"fields.{name}") for name, field in self.fields_of(table).items()]
+        return dict(reversed(named))
+
+
+def _columns_of_task(name: str, task: IngestedTask) -> list[tuple[str, str]]:
+    if isinstance(task.label, RatioRule):
+        named = {"label.numerator": task.label.numerator, "label.denominator": task.label.denominator}
+    else:
+        named = {"label.column": task.label.column}
+    if task.sample_space is not None:
+        named["sample_space.event"] = task.sample_space.event
+    return [(column, f"tasks.{name}.{place}") for place, column in named.items()]

@@ -1,0 +1,164 @@
+"""What became of every line: written beside the examples, checked, and read by reports."""
+
+from __future__ import annotations
+
+import datetime
+
+import pydantic
+
+from feature_spec.names import SPLITS
+from pipeline.ingest import tally as counted
+from pipeline.ingest.event_days import SMALLEST_SHARE_OF_DAY, EventDays
+from pipeline.ingest.settings import IngestSettings
+from pipeline.ingest.tally import Tally, counts_under
+
+SUMMARY_FILE = "ingest_summary.json"
+
+
+class TaskCounts(pydantic.BaseModel):
+    """A task in one split.
+
+    Attributes:
+        examples: the size of its sample space.
+        label_mean: mean label there; None where the sample space is empty.
+    """
+
+    examples: int
+    label_mean: float | None
+
+
+class TableCounts(pydantic.BaseModel):
+    """What became of a side table's lines.
+
+    Attributes:
+        lines: lines read, without headers.
+        rows: rows that can be joined.
+        repeated_keys: rows whose key an earlier row has.
+        rejected: lines that cannot be used, by reason.
+        examples_without_row: examples whose key is missing or not in the table.
+    """
+
+    lines: int
+    rows: int
+    repeated_keys: int
+    rejected: dict[str, int]
+    examples_without_row: int
+
+
+class IngestSummary(pydantic.BaseModel):
+    """What became of every line of the log.
+
+    Attributes:
+        lines: lines read, without headers.
+        rejected: lines that were rejected, by reason.
+        examples: examples written, by split.
+        tasks: by task, then by split.
+        records_of_day: readable records by day of the event, duplicates included; empty without event times.
+        evaluation_days: the days that judge the model; empty where files do.
+        tables: the side tables.
+        unreadable_files: files of the log and its tables that could not be read to their end.
+    """
+
+    lines: int
+    rejected: dict[str, int]
+    examples: dict[str, int]
+    tasks: dict[str, dict[str, TaskCounts]]
+    records_of_day: dict[datetime.date, int]
+    evaluation_days: list[datetime.date]
+    tables: dict[str, TableCounts]
+    unreadable_files: list[str]
+
+    @classmethod
+    def of(cls, tally: Tally, settings: IngestSettings) -> IngestSummary:
+        """Puts the counts of all steps into words."""
+        days = event_days(tally, settings)
+        return cls(
+            lines=tally[counted.LINES,],
+            rejected=counts_under(tally, counted.REJECTED),
+            examples={split: tally[counted.EXAMPLES, split] for split in SPLITS},
+            tasks={task: {split: _task_counts(tally, task, split) for split in SPLITS} for task in settings.tasks},
+            records_of_day={_date(day): count for day, count in _records_of_day(tally).items()},
+            evaluation_days=[_date(day) for day in days.days if days.is_evaluation(day)] if days is not None else [],
+            tables={table: _table_counts(tally, table) for table in settings.logs.tables},
+            unreadable_files=list(counts_under(tally, counted.UNREADABLE_FILE)),
+        )
+
+    @property
+    def rejected_share(self) -> float:
+        """Rejected lines of the log by lines read; 0 without lines."""
+        return sum(self.rejected.values()) / self.lines if self.lines else 0.0
+
+    def check(self, settings: IngestSettings) -> None:
+        """Sees that nothing was lost and that there is enough to train and to judge a model.
+
+        Raises:
+            ValueError: the counts do not add up, too many lines were rejected, or a split is empty.
+        """
+        written, rejected = sum(self.examples.values()), sum(self.rejected.values())
+        if self.lines != written + rejected:
+            raise ValueError(
+                f"{self.lines:,} lines read are not {written:,} examples written and {rejected:,} lines rejected: "
+                "ingestion lost count; please report this"
+            )
+        if not self.lines:
+            raise ValueError(f"the files of the log ({', '.join(settings.logs.exposures.path)}) have no lines")
+        limit = settings.logs.max_rejected_share
+        _check_rejected("the log's", self.lines, self.rejected, limit)
+        for name, table in self.tables.items():
+            _check_rejected(f"side table {name}'s", table.lines, table.rejected, limit)
+        records = {day.toordinal(): count for day, count in self.records_of_day.items()}
+        days = _event_days(records, settings)
+        if days is not None and days.leaves_none_to_train:
+            only = ", ".join(str(_date(day)) for day in days.days)
+            raise ValueError(
+                f"split.evaluation_days is {days.evaluation}, but the log has only {only} "
+                f"(a day counts from {SMALLEST_SHARE_OF_DAY:.1%} of the records): no day is left to train on"
+            )
+        empty = [split for split, count in self.examples.items() if not count]
+        if empty:
+            counts = ", ".join(f"{split} {count:,}" for split, count in self.examples.items())
+            raise ValueError(f"no examples for {' and '.join(empty)} ({counts}): give more logs, or another split in the spec")
+
+
+def event_days(tally: Tally, settings: IngestSettings) -> EventDays | None:
+    """The days of the log, from the records counted; None where files tell the splits apart."""
+    return _event_days(_records_of_day(tally), settings)
+
+
+def _event_days(records: dict[int, int], settings: IngestSettings) -> EventDays | None:
+    evaluation = settings.split.evaluation_days
+    return EventDays.of(records, evaluation) if evaluation is not None else None
+
+
+def _records_of_day(tally: Tally) -> dict[int, int]:
+    return dict(sorted((int(day), count) for day, count in counts_under(tally, counted.DAY).items()))
+
+
+def _check_rejected(whose: str, lines: int, rejected: dict[str, int], limit: float) -> None:
+    count = sum(rejected.values())
+    if count > limit * lines:
+        reasons = ", ".join(f"{reason} {number:,}" for reason, number in sorted(rejected.items(), key=lambda item: -item[1]))
+        raise ValueError(
+            f"{count:,} of {whose} {lines:,} lines were rejected, {count / lines:.1%}, "
+            f"more than logs.max_rejected_share {limit:.1%}: {reasons}"
+        )
+
+
+def _task_counts(tally: Tally, task: str, split: str) -> TaskCounts:
+    examples = tally[counted.SAMPLE_SPACE, split, task]
+    mean = round(tally[counted.LABEL_MILLIONTHS, split, task] / 1_000_000 / examples, 6) if examples else None
+    return TaskCounts(examples=examples, label_mean=mean)
+
+
+def _table_counts(tally: Tally, table: str) -> TableCounts:
+    return TableCounts(
+        lines=tally[counted.TABLE_LINES, table],
+        rows=tally[counted.TABLE_ROWS, table],
+        repeated_keys=tally[counted.TABLE_REPEATED, table],
+        rejected=counts_under(tally, counted.TABLE_REJECTED, table),
+        examples_without_row=tally[counted.UNJOINED, table],
+    )
+
+
+def _date(day: int) -> datetime.date:
+    return datetime.date.fromordinal(day)

@@ -1,0 +1,29 @@
+"""Counts of ingestion that add up across bundles, machines and steps."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+
+# From what is counted, such as ("rejected", "duplicate"), to how often.
+Tally = Counter[tuple[str, ...]]
+
+LINES, REJECTED, DAY, EXAMPLES = "lines", "rejected", "day", "examples"
+SAMPLE_SPACE, UNJOINED, UNREADABLE_FILE = "sample_space", "unjoined", "unreadable_file"
+# Sum of labels in whole millionths, so that the order of summation makes no difference.
+LABEL_MILLIONTHS = "label_millionths"
+TABLE_LINES, TABLE_ROWS, TABLE_REJECTED, TABLE_REPEATED = "table_lines", "table_rows", "table_rejected", "table_repeated"
+
+
+def add_tallies(tallies: Iterable[Tally]) -> Tally:
+    """The sum; an empty tally of none."""
+    total: Tally = Counter()
+    for tally in tallies:
+        total.update(tally)
+    return total
+
+
+def counts_under(tally: Tally, *prefix: str) -> dict[str, int]:
+    """What is counted right below a prefix, by the last part of its name, in alphabetical order."""
+    depth = len(prefix)
+    return {name[depth]: tally[name] for name in sorted(tally) if name[:depth] == prefix and len(name) == depth + 1}

@@ -1,0 +1,126 @@
+"""The component in a TFX pipeline: artifact, cache and errors."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from feature_spec.loading import parse_spec
+from feature_spec.spec import FeatureSpec
+
+pytestmark = [pytest.mark.slow, pytest.mark.tensorflow]
+
+SPEC = """
+name: tiny
+keys: {user: user_id, event_time: {column: time_s, unit: s}}
+logs:
+  exposures: {path: "day*.jsonl", format: jsonl}
+  tables:
+    users: {path: users.jsonl, format: jsonl, key: user_id}
+split: {evaluation_days: 1, validation_share: 0.3}
+fields:
+  region: {side: user, kind: categorical, table: users}
+  price: {side: item, kind: numeric}
+tasks:
+  click: {kind: binary, label: {rule: event, column: clicked}, metric: auc, threshold: 0.5, tolerance: 0.1}
+ranking_formula: {weights: {click: 1.0}}
+"""
+
+
+def _spec(**changes: Any) -> FeatureSpec:
+    spec = yaml.safe_load(SPEC)
+    for path, value in changes.items():
+        *parents, last = path.split("__")
+        part = spec
+        for parent in parents:
+            part = part[parent]
+        part[last] = value
+    return parse_spec(json.dumps(spec))
+
+
+@pytest.fixture
+def logs(tmp_path: Path) -> Path:
+    folder = tmp_path / "logs"
+    folder.mkdir()
+    for day in range(2):
+        rows = [{"user_id": f"u{row % 3}", "time_s": 86_400 * day + row, "clicked": row % 2, "price": row} for row in range(30)]
+        (folder / f"day{day}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (folder / "users.jsonl").write_text(
+        "".join(json.dumps({"user_id": f"u{row}", "region": "north"}) + "\n" for row in range(2))
+    )
+    return folder
+
+
+def _run(spec: FeatureSpec, logs: Path, root: Path) -> list[Path]:
+    """Runs a pipeline of the one component; returns the folders of all examples made so far."""
+    from tfx.orchestration import metadata, pipeline
+    from tfx.orchestration.local import local_dag_runner
+
+    from pipeline.ingest.component import LogsExampleGen
+
+    local_dag_runner.LocalDagRunner().run(
+        pipeline.Pipeline(
+            pipeline_name="tiny",
+            pipeline_root=str(root),
+            components=[LogsExampleGen(spec, str(logs))],
+            enable_cache=True,
+            metadata_connection_config=metadata.sqlite_metadata_connection_config(str(root / "metadata.sqlite")),
+            beam_pipeline_args=["--direct_running_mode=in_memory"],
+        )
+    )
+    return sorted((root / "LogsExampleGen" / "examples").glob("*"))
+
+
+def test_the_artifact_has_the_three_splits_a_summary_and_the_rejected_lines(logs: Path, tmp_path: Path) -> None:
+    (folder,) = _run(_spec(), logs, tmp_path / "root")
+    assert {path.name for path in folder.iterdir()} == {
+        "Split-train", "Split-validation", "Split-evaluation", "ingest_summary.json", "rejected",
+    }  # fmt: skip
+    summary = json.loads((folder / "ingest_summary.json").read_text())
+    assert summary["lines"] == sum(summary["examples"].values()) == 60
+    assert summary["examples"]["evaluation"] == 30
+    assert summary["tables"]["users"]["examples_without_row"] == 20
+
+
+def test_a_spec_changed_in_what_ingestion_does_not_depend_on_reuses_the_examples(logs: Path, tmp_path: Path) -> None:
+    _run(_spec(), logs, tmp_path / "root")
+    for change in ({"tasks__click__tolerance": 0.2}, {"fields__price__transform": "quantiles"}, {"trainer": {"epochs": 3}}):
+        assert len(_run(_spec(**change), logs, tmp_path / "root")) == 1, change
+
+
+def test_a_spec_changed_in_what_ingestion_depends_on_ingests_again(logs: Path, tmp_path: Path) -> None:
+    _run(_spec(), logs, tmp_path / "root")
+    changes = (
+        {"fields__price__minimum": 0.0},
+        {"tasks__click__sample_space": {"event": "price"}},
+        {"logs__deduplicate": False},
+    )
+    for runs, change in enumerate(changes, start=2):
+        assert len(_run(_spec(**change), logs, tmp_path / "root")) == runs, change
+
+
+def test_a_changed_file_of_the_log_or_of_a_side_table_ingests_again(logs: Path, tmp_path: Path) -> None:
+    _run(_spec(), logs, tmp_path / "root")
+    for runs, changed in enumerate(["day1.jsonl", "users.jsonl"], start=2):
+        stat = (logs / changed).stat()
+        os.utime(logs / changed, (stat.st_atime, stat.st_mtime + 2))
+        assert len(_run(_spec(), logs, tmp_path / "root")) == runs, changed
+
+
+def test_too_many_rejected_lines_stop_the_run_with_counts_and_examples(logs: Path, tmp_path: Path) -> None:
+    (logs / "day2.jsonl").write_text("no json\n" * 10 + '{"user_id": "u1", "time_s": "late"}\n')
+    # 11 of 71 lines are 15.5 %.
+    with pytest.raises(ValueError, match=r"11 of the log's 71 lines were rejected, 15\.5%") as raised:
+        _run(_spec(), logs, tmp_path / "root")
+    assert "malformed 10, bad_event_time 1" in str(raised.value)
+    assert "day2.jsonl, line 1: malformed: not JSON" in str(raised.value)
+
+
+def test_a_column_that_no_line_has_stops_the_run_before_it_starts(logs: Path, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="fields.price: no column 'pricy' in day.*did you mean 'price'"):
+        _run(_spec(fields__price__column="pricy"), logs, tmp_path / "root")
