@@ -22,8 +22,9 @@ def transformed_batches(
     Args:
         patterns: globs of the files.
         features: what each example holds; few, because Transform packs them.
-        batch_size: B. The last batch may be smaller.
-        shuffle_seed: draws the order of the examples, anew each epoch; None keeps the order of the files.
+        batch_size: B.
+        shuffle_seed: draws the order of the examples, anew each epoch, and leaves out the last ones that do not fill a batch,
+            so that all batches of a training run have one shape. None keeps all examples in the order of the files.
 
     Returns:
         Batches: dict of (B, ·) tensors.
@@ -37,6 +38,6 @@ def transformed_batches(
     )
     if shuffle_seed is not None:
         dataset = dataset.shuffle(_SHUFFLE_EXAMPLES, seed=shuffle_seed)
-    dataset = dataset.batch(batch_size)
+    dataset = dataset.batch(batch_size, drop_remainder=shuffle_seed is not None)
     dataset = dataset.map(lambda examples: tf.io.parse_example(examples, dict(features)), num_parallel_calls=tf.data.AUTOTUNE)
     return dataset.prefetch(tf.data.AUTOTUNE)

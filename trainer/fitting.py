@@ -42,10 +42,18 @@ def fit(
 
     Returns:
         The network with the weights of its best epoch.
+
+    Raises:
+        ValueError: there is not one batch to train on.
     """
     tf.keras.utils.set_random_seed(settings.trainer.seed)
     network = Network(layout, settings, name="network")
-    network(next(iter(train)))  # makes the variables
+    batch = next(iter(train), None)
+    if batch is None:
+        raise ValueError(
+            f"there are fewer training examples than trainer.batch_size ({settings.trainer.batch_size}); choose a smaller one"
+        )
+    network(batch)  # makes the variables
     model = MultiTaskRanker(network, tasks, settings.trainer)
     model.compile_for_training()
 

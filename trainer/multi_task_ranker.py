@@ -31,6 +31,7 @@ class MultiTaskRanker(tfrs.Model):
         self.settings = settings
         # t of PLE Eq 10. A variable, so that a checkpoint carries it.
         self.clock = tf.Variable(0, dtype=tf.int64, trainable=False, name="loss_weight_clock")
+        self._compiled_loss = tf.function(self._dense_loss, jit_compile=True)
         self.mean_loss = tf.keras.metrics.Mean(name="loss")
 
     def call(self, features: Mapping[str, tf.Tensor], training: bool | None = None) -> dict[str, tf.Tensor]:
@@ -39,14 +40,19 @@ class MultiTaskRanker(tfrs.Model):
 
     def compute_loss(self, inputs: Mapping[str, tf.Tensor], training: bool = False) -> tf.Tensor:
         """The joint loss of a batch of transformed features with labels and masks, both (B, K)."""
-        logits = self.network(inputs, training=training)
-        # Metrics of training batches would cost time, and their model changes under them.
-        losses = self.joint_loss(
-            inputs[names.LABELS], logits, inputs[names.MASKS], clock=self.clock, compute_metrics=not training
-        )
-        if training and self.settings.loss_weight_clock == "step":
-            self.clock.assign_add(1)
+        if training:
+            # Tables and their row-sparse gradients stay outside of XLA, which would make them dense.
+            loss = self._compiled_loss(self.network.embed(inputs), inputs[names.LABELS], inputs[names.MASKS], self.clock)
+            if self.settings.loss_weight_clock == "step":
+                self.clock.assign_add(1)
+            return loss
+        losses = self.joint_loss(inputs[names.LABELS], self.network(inputs), inputs[names.MASKS], clock=self.clock)
         return tf.add_n(list(losses.values()))
+
+    def _dense_loss(self, x: list[tf.Tensor], labels: tf.Tensor, masks: tf.Tensor, clock: tf.Tensor) -> tf.Tensor:
+        """From field embeddings to the joint loss, without metrics: they cost time, and the model changes under them."""
+        logits = self.network.logits(x, training=True)
+        return tf.add_n(list(self.joint_loss(labels, logits, masks, clock=clock, compute_metrics=False).values()))
 
     def train_step(self, inputs: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """One step; returns the mean loss since the epoch began."""

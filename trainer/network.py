@@ -54,7 +54,14 @@ class Network(tf.keras.layers.Layer):
         Returns:
             By task, (B,).
         """
-        inputs = [self._flat_input(embedding, features, one_request) for embedding in self.embeddings]
+        return self.logits(self.embed(features, one_request), training=training)
+
+    def embed(self, features: Mapping[str, tf.Tensor], one_request: bool = False) -> list[tf.Tensor | FlatInput]:
+        """Transformed features → the flattened field embeddings x, (B, I), once for each set of tables."""
+        return [self._flat_input(embedding, features, one_request) for embedding in self.embeddings]
+
+    def logits(self, inputs: list[tf.Tensor | FlatInput], training: bool | None = None) -> dict[str, tf.Tensor]:
+        """The dense part: flattened field embeddings → logits by task, (B,)."""
         representations = self.sharing(inputs, training=training)
         return {
             task: tower(representation, training=training)
