@@ -19,7 +19,7 @@ class MultiTaskRanker(tfrs.Model):
     """Fits a network.
 
     Args:
-        network: what is trained.
+        network: what is trained; it has its variables.
         tasks: tasks by name, in the order of the network's.
         settings: of the run.
     """
@@ -31,42 +31,51 @@ class MultiTaskRanker(tfrs.Model):
         self.settings = settings
         # t of PLE Eq 10. A variable, so that a checkpoint carries it.
         self.clock = tf.Variable(0, dtype=tf.int64, trainable=False, name="loss_weight_clock")
-        self._compiled_loss = tf.function(self._dense_loss, jit_compile=True)
-        self.mean_loss = tf.keras.metrics.Mean(name="loss")
+        self._compiled_terms = tf.function(self._terms, jit_compile=True)
+        terms = [*tasks, *network.sharing.penalties()]
+        self.means = {name: tf.keras.metrics.Mean(name=name) for name in ["loss", *(f"loss_{term}" for term in terms)]}
 
     def call(self, features: Mapping[str, tf.Tensor], training: bool | None = None) -> dict[str, tf.Tensor]:
         """Transformed features → scores by task, (B,)."""
         return self.network.scores(self.network(features, training=training))
 
-    def compute_loss(self, inputs: Mapping[str, tf.Tensor], training: bool = False) -> tf.Tensor:
-        """The joint loss of a batch of transformed features with labels and masks, both (B, K)."""
+    def compute_loss(self, inputs: Mapping[str, tf.Tensor], training: bool = False) -> dict[str, tf.Tensor]:
+        """The terms of the joint loss of a batch of transformed features with labels and masks, both (B, K).
+
+        Returns:
+            By name, scalars: each task's weighted loss and the architecture's penalties. The joint loss is their sum.
+        """
         if training:
             # Tables and their row-sparse gradients stay outside of XLA, which would make them dense.
-            loss = self._compiled_loss(self.network.embed(inputs), inputs[names.LABELS], inputs[names.MASKS], self.clock)
+            terms = self._compiled_terms(self.network.embed(inputs), inputs[names.LABELS], inputs[names.MASKS], self.clock)
             if self.settings.loss_weight_clock == "step":
                 self.clock.assign_add(1)
-            return loss
-        losses = self.joint_loss(inputs[names.LABELS], self.network(inputs), inputs[names.MASKS], clock=self.clock)
-        return tf.add_n(list(losses.values()))
+            return terms
+        return self.joint_loss(inputs[names.LABELS], self.network(inputs), inputs[names.MASKS], clock=self.clock)
 
-    def _dense_loss(self, x: list[tf.Tensor], labels: tf.Tensor, masks: tf.Tensor, clock: tf.Tensor) -> tf.Tensor:
-        """From field embeddings to the joint loss, without metrics: they cost time, and the model changes under them."""
+    def _terms(self, x: list[tf.Tensor], labels: tf.Tensor, masks: tf.Tensor, clock: tf.Tensor) -> dict[str, tf.Tensor]:
+        """From field embeddings to the terms of the loss, without metrics: they cost time, and the model changes under them."""
         logits = self.network.logits(x, training=True)
-        return tf.add_n(list(self.joint_loss(labels, logits, masks, clock=clock, compute_metrics=False).values()))
+        losses = self.joint_loss(labels, logits, masks, clock=clock, compute_metrics=False)
+        return losses | self.network.sharing.penalties()
 
     def train_step(self, inputs: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        """One step; returns the mean loss since the epoch began."""
+        """One step; returns the means of the terms since the epoch began."""
         variables = self.network.trainable_variables
         with tf.GradientTape() as tape:
-            loss = self.compute_loss(inputs, training=True)
+            terms = self.compute_loss(inputs, training=True)
+            loss = tf.add_n(list(terms.values()))
         self.optimizer.apply_gradients(zip(tape.gradient(loss, variables), variables, strict=True))
-        self.mean_loss.update_state(loss)
-        return {"loss": self.mean_loss.result()}
+        return self._means({"loss": loss} | {f"loss_{name}": term for name, term in terms.items()})
 
     def test_step(self, inputs: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """One batch of the validation; the tasks' metrics are read at its end."""
-        self.mean_loss.update_state(self.compute_loss(inputs, training=False))
-        return {"loss": self.mean_loss.result()}
+        return self._means({"loss": tf.add_n(list(self.compute_loss(inputs, training=False).values()))})
+
+    def _means(self, values: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        for name, value in values.items():
+            self.means[name].update_state(value)
+        return {name: self.means[name].result() for name in values}
 
     def validation_metrics(self) -> dict[str, float]:
         """Each task's own metric over the batches evaluated since the last reset."""

@@ -1,65 +1,16 @@
-"""Settings of models and of training runs. Importing this does not load TensorFlow."""
+"""Settings of a training run: the model and how it is fitted. Importing this does not load TensorFlow."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import pydantic
 from pydantic import PositiveFloat, PositiveInt
 
 from feature_spec.strict_model import StrictModel, closest_names
-
-Units = Annotated[list[PositiveInt], pydantic.Field(min_length=1)]
-DropoutRate = Annotated[float, pydantic.Field(ge=0.0, lt=1.0)]
-
-
-class ModelSettings(StrictModel):
-    """What every model has.
-
-    Attributes:
-        tower_units: hidden units of each task's tower.
-        dropout_rate: share of units dropped in experts, bottoms and towers while training; gates have no dropout.
-    """
-
-    tower_units: list[PositiveInt] = [64, 32]
-    dropout_rate: DropoutRate = 0.0
-
-
-class SingleTaskSettings(ModelSettings):
-    """One network a task: `bottom_units` are the layers below its tower."""
-
-    bottom_units: Units = [128]
-
-
-class SharedBottomSettings(ModelSettings):
-    """One bottom for all tasks with layers of `bottom_units`."""
-
-    bottom_units: Units = [256]
-
-
-class PLESettings(ModelSettings):
-    """Progressive Layered Extraction.
-
-    Attributes:
-        levels: L, levels of extraction.
-        task_experts: m_k, own experts of each task on each level.
-        shared_experts: m_s, shared experts on each level.
-        expert_units: units of each expert's layers; the paper's have one.
-    """
-
-    levels: PositiveInt = 2
-    task_experts: PositiveInt = 2
-    shared_experts: PositiveInt = 2
-    expert_units: Units = [64]
-
-
-MODELS: dict[str, type[ModelSettings]] = {
-    "single_task": SingleTaskSettings,
-    "shared_bottom": SharedBottomSettings,
-    "ple": PLESettings,
-}
+from trainer.model_settings import MODELS, ModelSettings
 
 
 class TrainerSettings(StrictModel):

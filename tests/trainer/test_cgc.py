@@ -7,8 +7,8 @@ import pytest
 
 tf = pytest.importorskip("tensorflow")
 from trainer.layers.cgc import CGC  # noqa: E402
+from trainer.model_settings import PLESettings  # noqa: E402
 from trainer.models.ple import PLE  # noqa: E402
-from trainer.settings import PLESettings  # noqa: E402
 
 pytestmark = pytest.mark.tensorflow
 

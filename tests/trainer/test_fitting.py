@@ -8,8 +8,8 @@ import pytest
 tf = pytest.importorskip("tensorflow")
 from trainer.early_stopping import EarlyStopping, relative_error  # noqa: E402
 from trainer.fitting import fit  # noqa: E402
+from trainer.model_settings import MODELS  # noqa: E402
 from trainer.multi_task_ranker import MultiTaskRanker  # noqa: E402
-from trainer.settings import MODELS  # noqa: E402
 
 pytestmark = [pytest.mark.tensorflow, pytest.mark.slow]
 

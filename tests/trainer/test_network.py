@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 tf = pytest.importorskip("tensorflow")
+from trainer.model_settings import MODELS  # noqa: E402
 from trainer.network import Network  # noqa: E402
-from trainer.settings import MODELS  # noqa: E402
 
 pytestmark = pytest.mark.tensorflow
 

@@ -6,7 +6,8 @@ import sys
 
 import pytest
 
-from trainer.settings import MODELS, load_settings, parse_settings
+from trainer.model_settings import MODELS
+from trainer.settings import load_settings, parse_settings
 
 
 def test_no_settings_give_ple_with_its_defaults():

@@ -1,15 +1,15 @@
-"""PLE: Progressive Layered Extraction."""
+"""PLE, and CGC, its single level."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import tensorflow as tf
 
 from trainer.layers.cgc import CGC
 from trainer.layers.flat_input import FlatInput
+from trainer.model_settings import CGCSettings, PLESettings
 from trainer.models.sharing_architecture import SharingArchitecture
-from trainer.settings import PLESettings
 
 
 @tf.keras.utils.register_keras_serializable("fulcrum")
@@ -21,10 +21,11 @@ class PLE(SharingArchitecture):
         settings: see `PLESettings`.
     """
 
-    settings_type = PLESettings
+    settings_type: ClassVar[type[CGCSettings]] = PLESettings
 
-    def __init__(self, tasks: int, settings: PLESettings, **kwargs: Any) -> None:
+    def __init__(self, tasks: int, settings: CGCSettings, **kwargs: Any) -> None:
         super().__init__(tasks, settings, **kwargs)
+        levels = settings.levels if isinstance(settings, PLESettings) else 1
         self.levels = [
             CGC(
                 tasks,
@@ -32,11 +33,11 @@ class PLE(SharingArchitecture):
                 settings.shared_experts,
                 settings.expert_units,
                 first=level == 0,
-                last=level == settings.levels - 1,
+                last=level == levels - 1,
                 dropout_rate=settings.dropout_rate,
                 name=f"level_{level + 1}",
             )
-            for level in range(settings.levels)
+            for level in range(levels)
         ]
 
     def call(self, inputs: list[tf.Tensor | FlatInput], training: bool | None = None) -> list[tf.Tensor]:
@@ -45,3 +46,10 @@ class PLE(SharingArchitecture):
         for level in self.levels:
             representations = level(representations, training=training)
         return representations
+
+
+@tf.keras.utils.register_keras_serializable("fulcrum")
+class SingleLevelPLE(PLE):
+    """CGC as a model of its own (Tang et al., RecSys 2020, Eq 2–5)."""
+
+    settings_type = CGCSettings

@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
-from trainer.models.ple import PLE
+from trainer.models.asymmetric import Asymmetric
+from trainer.models.cross_stitch import CrossStitch
+from trainer.models.customized import Customized
+from trainer.models.ml_mmoe import MLMMoE
+from trainer.models.mmoe import MMoE
+from trainer.models.ple import PLE, SingleLevelPLE
 from trainer.models.shared_bottom import SharedBottom
 from trainer.models.sharing_architecture import SharingArchitecture
 from trainer.models.single_task import SingleTask
+from trainer.models.sluice import Sluice
 
-# The settings of each, and its name for users, are in `trainer.settings.MODELS`.
+# The settings of each are in `trainer.model_settings.MODELS`.
 ARCHITECTURES: dict[str, type[SharingArchitecture]] = {
     "single_task": SingleTask,
     "shared_bottom": SharedBottom,
+    "asymmetric": Asymmetric,
+    "customized": Customized,
+    "cross_stitch": CrossStitch,
+    "sluice": Sluice,
+    "mmoe": MMoE,
+    "ml_mmoe": MLMMoE,
+    "cgc": SingleLevelPLE,
     "ple": PLE,
 }

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Self
 import tensorflow as tf
 
 from trainer.layers.flat_input import FlatInput
-from trainer.settings import ModelSettings
+from trainer.model_settings import ModelSettings
 
 
 class SharingArchitecture(tf.keras.layers.Layer):
@@ -31,7 +31,7 @@ class SharingArchitecture(tf.keras.layers.Layer):
         if not isinstance(settings, self.settings_type):
             raise TypeError(f"`settings` must be {self.settings_type.__name__}. Received: {settings!r}")
         self.tasks = tasks
-        self.settings = settings
+        self.settings: Any = settings
         self.embeddings = 1
 
     def call(self, inputs: list[tf.Tensor | FlatInput], training: bool | None = None) -> list[tf.Tensor]:
@@ -45,6 +45,10 @@ class SharingArchitecture(tf.keras.layers.Layer):
             K representations, each (B, U), in the order of the tasks.
         """
         raise NotImplementedError
+
+    def penalties(self) -> dict[str, tf.Tensor]:
+        """Terms that the architecture adds to the joint loss, by name; scalars, weights included."""
+        return {}
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "tasks": self.tasks, "settings": self.settings.model_dump()}

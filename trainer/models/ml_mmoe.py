@@ -1,0 +1,52 @@
+"""ML-MMoE: multi-level MMoE."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import tensorflow as tf
+
+from trainer.layers.experts import Experts
+from trainer.layers.flat_input import FlatInput
+from trainer.layers.gates import Gates, mixture
+from trainer.layers.grouped_dense import GroupedDense
+from trainer.model_settings import MLMMoESettings
+from trainer.models.sharing_architecture import SharingArchitecture
+
+
+@tf.keras.utils.register_keras_serializable("fulcrum")
+class MLMMoE(SharingArchitecture):
+    """Levels of experts; each expert above the first level reads a mixture of the level below (PLE, section 5.1.3).
+
+    All gates, those between levels and the tasks', read the raw input.
+
+    Args:
+        tasks: K.
+        settings: see `MLMMoESettings`.
+    """
+
+    settings_type = MLMMoESettings
+
+    def __init__(self, tasks: int, settings: MLMMoESettings, **kwargs: Any) -> None:
+        super().__init__(tasks, settings, **kwargs)
+        experts = settings.experts
+        self.first = Experts(experts, settings.expert_units, settings.dropout_rate, name="experts_1")
+        # One product for all gates of all levels, since they read one input.
+        self.gates = Gates([experts] * (experts * (settings.levels - 1) + tasks), name="gates")
+        self.rest = [
+            [GroupedDense(units, name=f"experts_{level + 2}_{depth}") for depth, units in enumerate(settings.expert_units)]
+            for level in range(settings.levels - 1)
+        ]
+        self.dropout = tf.keras.layers.Dropout(settings.dropout_rate)
+
+    def call(self, inputs: list[tf.Tensor | FlatInput], training: bool | None = None) -> list[tf.Tensor]:
+        """One input (B, I) → K representations (B, U)."""
+        experts = self.first(inputs[0], training=training)
+        weights = self.gates(inputs[0])
+        for layers in self.rest:
+            into_level, weights = weights[: self.settings.experts], weights[self.settings.experts :]
+            x = tf.einsum("bje,beu->bju", tf.stack(into_level, axis=1), experts)
+            for layer in layers:
+                x = self.dropout(layer(x), training=training)
+            experts = x
+        return [mixture(of_task, experts) for of_task in weights]

@@ -1,0 +1,35 @@
+"""MMoE: Multi-gate Mixture-of-Experts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import tensorflow as tf
+
+from trainer.layers.experts import Experts
+from trainer.layers.flat_input import FlatInput
+from trainer.layers.gates import Gates, mixture
+from trainer.model_settings import MMoESettings
+from trainer.models.sharing_architecture import SharingArchitecture
+
+
+@tf.keras.utils.register_keras_serializable("fulcrum")
+class MMoE(SharingArchitecture):
+    """Shared experts, mixed by a gate a task (Ma et al., KDD 2018, Eq 5–8).
+
+    Args:
+        tasks: K.
+        settings: see `MMoESettings`.
+    """
+
+    settings_type = MMoESettings
+
+    def __init__(self, tasks: int, settings: MMoESettings, **kwargs: Any) -> None:
+        super().__init__(tasks, settings, **kwargs)
+        self.experts = Experts(settings.experts, settings.expert_units, settings.dropout_rate, name="experts")
+        self.gates = Gates([settings.experts] * tasks, name="gates")
+
+    def call(self, inputs: list[tf.Tensor | FlatInput], training: bool | None = None) -> list[tf.Tensor]:
+        """One input (B, I) → K representations (B, U)."""
+        experts = self.experts(inputs[0], training=training)
+        return [mixture(weights, experts) for weights in self.gates(inputs[0])]
