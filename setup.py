@@ -23,6 +23,7 @@ setup(
         "tfx==1.21.*",
         "grpcio>=1.60",
         "numpy>=2,<3",
+        "psutil>=5.9",
         "pyarrow>=18,<19",
         "pydantic>=2.9,<3",
         "pyyaml>=6",
