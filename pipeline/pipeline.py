@@ -1,0 +1,105 @@
+"""The pipeline: which component reads what, and which part of the spec."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import tfx  # noqa: F401  (before TFDV, which on Python 3.11 needs TFX's stand-in)
+from google.protobuf import json_format, text_format
+from tensorflow_model_analysis.proto.config_pb2 import EvalConfig
+from tfx.components import ExampleValidator, StatisticsGen, Trainer, Transform
+from tfx.components.schema_gen.import_schema_gen.component import ImportSchemaGen
+from tfx.dsl.components.base.base_component import BaseComponent
+from tfx.orchestration import metadata
+from tfx.orchestration.pipeline import Pipeline
+from tfx.proto import trainer_pb2, transform_pb2
+
+from feature_spec import names
+from feature_spec.spec import FeatureSpec
+from pipeline.anomaly_gate import AnomalyGate
+from pipeline.baseline import baseline_resolver
+from pipeline.evaluation import evaluation_config
+from pipeline.evaluator import Evaluator
+from pipeline.pusher import RenamingPusher
+from pipeline.root import Root
+from pipeline.schema import schema_from_spec
+from pipeline.spec_parts import training_part, transform_part
+
+
+def ranking_pipeline(
+    spec: FeatureSpec,
+    *,
+    example_gen: BaseComponent,
+    trainer_settings: str,
+    root: Root,
+    beam_arguments: Sequence[str],
+    run_fn: str = "trainer.run.run_fn",
+) -> Pipeline:
+    """From ingested examples to a pushed model.
+
+    Args:
+        spec: what to learn.
+        example_gen: gives `examples` with the three splits of `feature_spec.names`.
+        trainer_settings: JSON of the trainer's settings.
+        root: where everything is kept.
+        beam_arguments: Beam pipeline options, such as ``--runner=DirectRunner``.
+        run_fn: import path of what the Trainer calls.
+    """
+    examples = example_gen.outputs["examples"]
+    statistics = StatisticsGen(examples=examples)
+    schema = ImportSchemaGen(schema_file=_written_schema(spec, root))
+    validator = ExampleValidator(statistics=statistics.outputs["statistics"], schema=schema.outputs["schema"])
+    gate = AnomalyGate(anomalies=validator.outputs["anomalies"])
+    transform = Transform(
+        examples=examples,
+        schema=schema.outputs["schema"],
+        preprocessing_fn="pipeline.preprocessing.preprocessing_fn",
+        custom_config={"spec": transform_part(spec)},
+        splits_config=transform_pb2.SplitsConfig(analyze=[names.TRAIN], transform=list(names.SPLITS)),
+        disable_statistics=True,
+        disable_analyzer_cache=True,
+    )
+    transform.add_upstream_node(gate)
+    trainer = Trainer(
+        run_fn=run_fn,
+        examples=transform.outputs["transformed_examples"],
+        transform_graph=transform.outputs["transform_graph"],
+        train_args=trainer_pb2.TrainArgs(splits=[names.TRAIN]),
+        eval_args=trainer_pb2.EvalArgs(splits=[names.VALIDATION]),
+        custom_config={
+            "spec": training_part(spec),
+            "settings": trainer_settings,
+            "checkpoint_folder": str(root.checkpoints),
+        },
+    )
+    baseline = baseline_resolver(trainer.outputs["model"])
+    evaluator = Evaluator(
+        examples=examples,
+        example_splits=[names.EVALUATION],
+        model=trainer.outputs["model"],
+        baseline_model=baseline.outputs["model"],
+        eval_config=json_format.ParseDict(evaluation_config(spec), EvalConfig()),
+    )
+    pusher = RenamingPusher(
+        model=trainer.outputs["model"], model_blessing=evaluator.outputs["blessing"], folder=root.serving_model
+    ).with_id("Pusher")
+    components: list[Any] = [
+        example_gen, statistics, schema, validator, gate, transform, trainer, baseline, evaluator, pusher,
+    ]  # fmt: skip
+    return Pipeline(
+        pipeline_name=spec.name,
+        pipeline_root=str(root.artifacts),
+        components=components,
+        enable_cache=True,
+        metadata_connection_config=metadata.sqlite_metadata_connection_config(str(root.metadata)),
+        beam_pipeline_args=list(beam_arguments),
+    )
+
+
+def _written_schema(spec: FeatureSpec, root: Root) -> str:
+    text = text_format.MessageToString(schema_from_spec(spec))
+    path = root.schema(text)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    return str(path)

@@ -1,0 +1,71 @@
+"""A feature spec with values replaced from the command line."""
+
+from __future__ import annotations
+
+import importlib
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import yaml
+
+from feature_spec.loading import SpecError, load_spec, parse_spec
+from feature_spec.spec import FeatureSpec
+
+# Named by string: the pipeline does not import the trainer.
+_SETTINGS_MODULE = "trainer.settings"
+
+
+def load_overridden_spec(path: str, overrides: Sequence[str], model: str | None = None) -> FeatureSpec:
+    """Reads a spec, puts the overrides into it and checks the whole.
+
+    Args:
+        path: a YAML file or the name of a ready spec.
+        overrides: such as ``trainer.epochs=3``: a path inside the spec and a YAML value.
+        model: name of a model. The spec's own `model` settings are dropped if they are those of another one.
+
+    Raises:
+        SpecError: the spec or an override is wrong.
+    """
+    spec = load_spec(path)
+    if not overrides and model is None:
+        return spec
+    document = spec.model_dump(mode="json", exclude_unset=True)
+    if model is not None:
+        default = importlib.import_module(_SETTINGS_MODULE).DEFAULT_MODEL
+        own = document.get("model", {})
+        document["model"] = {**(own if own.get("name", default) == model else {}), "name": model}
+    for override in overrides:
+        _put(document, override)
+    return parse_spec(json.dumps(document), source=f"{path} with {' '.join(f'--set {override}' for override in overrides)}")
+
+
+def checked_trainer_settings(spec: FeatureSpec) -> str:
+    """JSON of the trainer's complete settings.
+
+    Raises:
+        SpecError: the spec's `model` or `trainer` part is wrong.
+    """
+    try:
+        settings = importlib.import_module(_SETTINGS_MODULE).parse_settings(spec.model, spec.trainer)
+    except ValueError as error:
+        raise SpecError(str(error)) from error
+    text: str = settings.model_dump_json()
+    return text
+
+
+def _put(document: dict[str, Any], override: str) -> None:
+    path, equals, text = override.partition("=")
+    keys = path.strip().split(".")
+    if not equals or not all(keys):
+        raise SpecError(f"--set {override}: give a path and a value, such as trainer.epochs=3")
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise SpecError(f"--set {override}: the value is not valid YAML: {error}") from error
+    inner = document
+    for key in keys[:-1]:
+        inner = inner.setdefault(key, {})
+        if not isinstance(inner, dict):
+            raise SpecError(f"--set {override}: {key!r} holds a value and no keys (received {inner!r})")
+    inner[keys[-1]] = value

@@ -1,0 +1,60 @@
+"""The part of a spec that each step depends on, so that a change re-runs only the steps that it concerns.
+
+TFX reuses a step's outputs when its inputs and settings are the same, byte by byte. A step therefore gets the spec with
+everything that it does not read replaced by a stand-in. Each part is a whole valid spec for `feature_spec.loading.parse_spec`.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from feature_spec.spec import FeatureSpec
+
+_READ_BY_INGESTION = ("column", "table", "separator", "min_presence")
+_ANY_LABEL = {"kind": "binary", "label": {"rule": "event", "column": "any"}}
+_NO_BLESSING = {"threshold": 0.0, "tolerance": 0.0}
+
+
+def transform_part(spec: FeatureSpec) -> str:
+    """What `preprocessing_fn` reads: the fields' transforms and the tasks' names."""
+    part = _as_dict(spec)
+    for field in part["fields"].values():
+        _drop(field, *_READ_BY_INGESTION)
+    part["tasks"] = {name: {**_ANY_LABEL, "metric": "auc", **_NO_BLESSING} for name in part["tasks"]}
+    part["logs"] = _any_logs()
+    part["ranking_formula"] = {"weights": {}}
+    _drop(part, "keys", "model", "trainer")
+    return _without_split(part)
+
+
+def training_part(spec: FeatureSpec) -> str:
+    """What the trainer reads: everything that makes the fingerprint, loss weights, metrics and the formula.
+
+    The sections `model` and `trainer` are left out: the trainer gets its settings checked and complete instead.
+    """
+    part = _as_dict(spec)
+    for task in part["tasks"].values():
+        task.update(_NO_BLESSING)
+    part["logs"] = _any_logs(*part["logs"].get("tables", {}))
+    _drop(part, "keys", "model", "trainer")
+    return _without_split(part)
+
+
+def _as_dict(spec: FeatureSpec) -> dict[str, Any]:
+    # Unset values stay away: some are only valid beside others.
+    return spec.model_dump(mode="json", exclude_unset=True)
+
+
+def _drop(mapping: dict[str, Any], *keys: str) -> None:
+    for key in keys:
+        mapping.pop(key, None)
+
+
+def _any_logs(*tables: str) -> dict[str, Any]:
+    source = {"path": ["any"], "format": "jsonl"}
+    return {"exposures": source, "tables": {name: {**source, "key": "any"} for name in tables}}
+
+
+def _without_split(part: dict[str, Any]) -> str:
+    return json.dumps(part | {"split": {"evaluation_files": ["any"]}})

@@ -1,0 +1,78 @@
+"""Each step's part of the spec changes when, and only when, something changes that the step reads."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from feature_spec.loading import load_spec, parse_spec, ready_specs
+from feature_spec.spec import FeatureSpec
+from pipeline.spec_overrides import load_overridden_spec
+from pipeline.spec_parts import training_part, transform_part
+
+
+def changed(*overrides: str) -> FeatureSpec:
+    return load_overridden_spec("short_video", overrides)
+
+
+@pytest.mark.parametrize("name", ready_specs())
+@pytest.mark.parametrize("part", [training_part, transform_part])
+def test_every_part_of_a_ready_spec_is_a_valid_spec(name: str, part: Any) -> None:
+    assert list(parse_spec(part(load_spec(name))).fields) == list(load_spec(name).fields)
+
+
+@pytest.mark.parametrize("name", ready_specs())
+def test_the_trainers_part_has_the_specs_fingerprint(name: str) -> None:
+    spec = load_spec(name)
+    assert parse_spec(training_part(spec)).fingerprint == spec.fingerprint
+
+
+@pytest.mark.parametrize(
+    "override",
+    [
+        "trainer.epochs=1",
+        "model.levels=1",
+        "tasks.vtr.threshold=0.9",
+        "tasks.vtr.tolerance=0.9",
+        "tasks.vtr.loss_weight=3.0",
+        "ranking_formula.weights.vtr=2.0",
+        "logs.max_rejected_share=0.5",
+        "split.validation_share=0.2",
+        "fields.region.min_presence=0.5",
+        "fields.region.column=place",
+    ],
+)
+def test_transform_does_not_depend_on(override: str) -> None:
+    assert transform_part(changed(override)) == transform_part(load_spec("short_video"))
+
+
+@pytest.mark.parametrize(
+    "override",
+    ["fields.region.width=8", "fields.age_days.buckets=4", "fields.user_id.vocabulary.min_count=3", "fields.tags.max_length=2"],
+)
+def test_transform_depends_on(override: str) -> None:
+    assert transform_part(changed(override)) != transform_part(load_spec("short_video"))
+
+
+@pytest.mark.parametrize(
+    "override",
+    [
+        "tasks.vtr.threshold=0.9",
+        "tasks.vtr.tolerance=0.9",
+        "logs.max_rejected_share=0.5",
+        "split.validation_share=0.2",
+        "trainer.epochs=1",
+    ],
+)
+def test_the_trainers_part_does_not_depend_on(override: str) -> None:
+    # The settings of model and trainer reach the trainer on their own, checked and complete.
+    assert training_part(changed(override)) == training_part(load_spec("short_video"))
+
+
+@pytest.mark.parametrize(
+    "override",
+    ["tasks.vtr.loss_weight=3.0", "tasks.vtr.metric=log_loss", "ranking_formula.weights.vtr=2.0", "fields.region.width=8"],
+)
+def test_the_trainers_part_depends_on(override: str) -> None:
+    assert training_part(changed(override)) != training_part(load_spec("short_video"))
