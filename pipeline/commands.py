@@ -1,0 +1,82 @@
+"""The pipeline's commands: `fulcrum run` and `fulcrum simulate`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from pipeline.simulator.command import simulate
+
+# 2 is typer's own, for wrong usage.
+EXIT_CODES = {"pushed": 0, "failed": 1, "refused": 3}
+_INTERRUPTED = 130
+
+
+def add_to(app: typer.Typer) -> None:
+    """Registers the commands."""
+    app.command("run")(run)
+    app.command("simulate")(simulate)
+
+
+def run(  # noqa: PLR0917
+    spec: Annotated[str, typer.Option(help="Feature spec: a YAML file, or a ready one: short_video, kuairand, census_income.")],
+    logs: Annotated[Path, typer.Option(help="Folder that the spec's log paths are relative to.", exists=True, file_okay=False)],
+    root: Annotated[Path, typer.Option(help="Folder for everything that is kept between runs.", file_okay=False)],
+    model: Annotated[str | None, typer.Option(help="Model to train, in place of the spec's.")] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="PATH=VALUE", help="Replaces a value of the spec. May be repeated."),
+    ] = None,
+    beam: Annotated[
+        list[str] | None,
+        typer.Option(metavar="KEY=VALUE", help="Option for Beam, passed on unchanged. May be repeated."),
+    ] = None,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", help="File for the summary as JSON; see docs/pipeline.md.", dir_okay=False)
+    ] = None,
+) -> None:
+    """Turn logs into a blessed model in ROOT/serving_model/<version>.
+
+    Ingests and validates the logs, trains, judges every task on its own sample space against its threshold and against the
+    latest blessed model, and publishes the model if no task refuses it. The same command goes on after an interruption; after
+    a change it repeats only the steps that the change concerns.
+
+    Exit code: 0 blessed and pushed; 1 failed; 2 wrong usage; 3 refused; 130 interrupted.
+
+    Example: fulcrum run --spec short_video --logs logs --root root --model ple --set trainer.epochs=3
+    """
+    from feature_spec.loading import SpecError
+    from pipeline.beam_options import beam_arguments
+    from pipeline.local_run import console_of, run_locally
+    from pipeline.root import Root
+    from pipeline.run_lock import RootInUseError
+    from pipeline.run_summary import rendered
+    from pipeline.spec_overrides import checked_trainer_settings, load_overridden_spec
+
+    try:
+        feature_spec = load_overridden_spec(spec, set_ or [], model)
+        summary = run_locally(
+            feature_spec,
+            trainer_settings=checked_trainer_settings(feature_spec),
+            logs=logs.resolve(),
+            root=Root(root.resolve()),
+            beam_arguments=beam_arguments(beam or []),
+        )
+    except (SpecError, RootInUseError, ValueError) as error:
+        Console(stderr=True).print(Text.assemble(("Error:", "red"), f" {error}"), soft_wrap=True)
+        raise typer.Exit(EXIT_CODES["failed"]) from error
+    except KeyboardInterrupt:
+        Console(stderr=True).print("Interrupted. The same command goes on from here.")
+        raise typer.Exit(_INTERRUPTED) from None
+    import sys
+
+    console_of(sys.stdout).print(rendered(summary))
+    if json_file is not None:
+        import json
+
+        json_file.write_text(json.dumps(summary.as_dict(), indent=2), encoding="utf-8")
+    raise typer.Exit(EXIT_CODES[summary.status])

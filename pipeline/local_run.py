@@ -1,0 +1,124 @@
+"""`fulcrum run` without its flags: one run of the pipeline on this machine, from the lock to the summary."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+
+from feature_spec.spec import FeatureSpec
+from pipeline.failure import NodeFailedError
+from pipeline.progress import RunProgress
+from pipeline.publishing import newest_version
+from pipeline.quiet import quiet
+from pipeline.root import Root
+from pipeline.run_lock import locked
+from pipeline.run_summary import ComponentRun, NodeFailure, RunSummary
+from pipeline.verdict import TaskVerdict, task_verdicts
+
+if TYPE_CHECKING:
+    from pipeline.runner import NodeRun
+
+# Widens the tables where there is no terminal whose width could be asked for.
+_WIDTH_OF_FILES = 140
+
+
+def console_of(file: Any) -> Console:
+    """A console on a stream."""
+    return Console(file=file, width=None if file.isatty() else _WIDTH_OF_FILES, highlight=False)
+
+
+def run_locally(
+    spec: FeatureSpec, *, trainer_settings: str, logs: Path, root: Root, beam_arguments: Sequence[str]
+) -> RunSummary:
+    """Runs the pipeline, reusing what earlier runs on the root have done.
+
+    Args:
+        spec: valid as a whole.
+        trainer_settings: JSON of the trainer's settings.
+        logs: the folder that the spec's log paths are relative to.
+        root: where everything is kept.
+        beam_arguments: Beam pipeline options.
+
+    Raises:
+        pipeline.run_lock.RootInUseError: another run is using the root.
+    """
+    began = time.monotonic()
+    log = root.logs / f"run-{datetime.datetime.now():%Y%m%dT%H%M%S}.log"
+    with locked(root.lock), quiet(log) as terminal, RunProgress(console_of(terminal)) as progress:
+        progress.started("loading TFX")
+        # TFX takes its time, and logs a lot, as soon as it is imported.
+        from pipeline.ingest.component import LogsExampleGen
+        from pipeline.pipeline import ranking_pipeline
+        from pipeline.runner import run_pipeline
+
+        pipeline = ranking_pipeline(
+            spec,
+            example_gen=LogsExampleGen(spec, str(logs)),
+            trainer_settings=trainer_settings,
+            root=root,
+            beam_arguments=beam_arguments,
+        )
+        version_before = newest_version(root.serving_model)
+        runs: dict[str, NodeRun] = {}
+
+        def ended(run: NodeRun) -> None:
+            runs[run.node] = run
+            progress.ended(run)
+
+        failure = None
+        try:
+            # The pusher looks whether the newest version is this model, which an earlier run cannot know.
+            run_pipeline(pipeline, always_run=("Pusher",), on_start=progress.started, on_end=ended)
+        except NodeFailedError as error:
+            failure = NodeFailure(node=error.node, cause=error.cause, details=error.details)
+        summary = _summary(spec, runs, failure=failure, log=log)
+    return dataclasses.replace(
+        summary,
+        newly_pushed=summary.version is not None and summary.version != version_before,
+        elapsed_s=time.monotonic() - began,
+    )
+
+
+def _summary(spec: FeatureSpec, runs: Mapping[str, NodeRun], *, failure: NodeFailure | None, log: Path) -> RunSummary:
+    from pipeline.evaluator import BASELINE_NOTE
+    from pipeline.ingest.executor import read_summary
+
+    def output(node: str, name: str) -> Any:
+        return runs[node].outputs[name][0] if node in runs else None
+
+    examples, evaluation = output("LogsExampleGen", "examples"), output("Evaluator", "evaluation")
+    pushed = output("Pusher", "pushed_model")
+    version = None
+    if pushed is not None and pushed.get_int_custom_property("pushed"):
+        version = int(pushed.get_string_custom_property("pushed_version"))
+    return RunSummary(
+        status="failed" if failure else "refused" if version is None else "pushed",
+        spec=spec.name,
+        fingerprint=spec.fingerprint,
+        ingestion=read_summary(examples.uri).model_dump(mode="json") if examples is not None else None,
+        tasks=_verdicts(spec, evaluation.uri) if evaluation is not None else [],
+        baseline_note=evaluation.get_string_custom_property(BASELINE_NOTE) if evaluation is not None else "",
+        version=version,
+        newly_pushed=False,
+        components=[
+            ComponentRun(node=run.node, state=run.state, elapsed_s=run.elapsed_s, peak_memory_bytes=run.peak_memory_bytes)
+            for run in runs.values()
+        ],
+        elapsed_s=0.0,
+        log=str(log),
+        failure=failure,
+    )
+
+
+def _verdicts(spec: FeatureSpec, evaluation_folder: str) -> list[TaskVerdict]:
+    from tensorflow_model_analysis.api import model_eval_lib
+
+    return task_verdicts(
+        spec, model_eval_lib.load_metrics(evaluation_folder), model_eval_lib.load_validation_result(evaluation_folder)
+    )

@@ -1,0 +1,41 @@
+"""Keeps the terminal for what a user needs to read: everything that libraries print goes to a log file."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+
+@contextlib.contextmanager
+def quiet(log_file: Path) -> Iterator[IO[str]]:
+    """Sends standard output and error and all log records to a file, and gives a stream to the terminal.
+
+    Native code writes to the file descriptors whatever `sys.stderr` is, so these are redirected, too.
+    """
+    log_file.parent.mkdir(parents=True, exist_ok=True)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    saved = [os.dup(descriptor) for descriptor in (1, 2)]
+    with log_file.open("a", buffering=1, encoding="utf-8") as log, os.fdopen(os.dup(1), "w", encoding="utf-8") as terminal:
+        handler = logging.StreamHandler(log)
+        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+        root = logging.getLogger()
+        level, handlers = root.level, root.handlers[:]
+        root.handlers[:] = [handler]
+        root.setLevel(logging.INFO)
+        for descriptor in (1, 2):
+            os.dup2(log.fileno(), descriptor)
+        try:
+            with contextlib.redirect_stdout(log), contextlib.redirect_stderr(log):
+                yield terminal
+        finally:
+            for descriptor, original in zip((1, 2), saved, strict=True):
+                os.dup2(original, descriptor)
+                os.close(original)
+            root.handlers[:] = handlers
+            root.setLevel(level)

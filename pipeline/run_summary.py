@@ -1,0 +1,133 @@
+"""What a run came to, for people and for programs."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from pipeline.progress import memory_text
+from pipeline.verdict import TaskVerdict
+
+RunStatus = Literal["pushed", "refused", "failed"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class NodeFailure:
+    """Attributes: as of `pipeline.failure.NodeFailedError`."""
+
+    node: str
+    cause: str
+    details: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ComponentRun:
+    """One component of the run: `state` is `done` or `cached`, and `elapsed_s` wall time."""
+
+    node: str
+    state: str
+    elapsed_s: float
+    peak_memory_bytes: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunSummary:
+    """The result of `fulcrum run`.
+
+    Attributes:
+        status: `pushed`: the model is blessed and the newest version; `refused`: it is not blessed; `failed`: a node failed.
+        spec: name of the spec.
+        fingerprint: of the spec.
+        ingestion: what became of every line of the log, as ingestion counts it; None if it did not get so far.
+        tasks: the verdict of each task; empty if it did not get so far.
+        baseline_note: what could not be compared with the blessed model, and why; or "".
+        version: the newest version in the serving folder that is this model; None unless pushed.
+        newly_pushed: whether this run published the version, which otherwise was there before.
+        components: nodes that ended well, in order.
+        elapsed_s: wall time of the whole command.
+        log: file with everything that libraries printed.
+        failure: of the node that failed; None unless failed.
+    """
+
+    status: RunStatus
+    spec: str
+    fingerprint: str
+    ingestion: dict[str, Any] | None
+    tasks: list[TaskVerdict]
+    baseline_note: str
+    version: int | None
+    newly_pushed: bool
+    components: list[ComponentRun]
+    elapsed_s: float
+    log: str
+    failure: NodeFailure | None = field(default=None)
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return asdict(self)
+
+
+def rendered(summary: RunSummary) -> RenderableType:
+    """Tables and the outcome in words."""
+    parts: list[RenderableType] = [_components_table(summary)]
+    if summary.ingestion is not None:
+        parts.append(_rows_text(summary.ingestion))
+    if summary.tasks:
+        parts.append(_tasks_table(summary))
+    if summary.baseline_note:
+        parts.append(Text(summary.baseline_note))
+    parts.append(_outcome(summary))
+    return Group(*parts)
+
+
+def _components_table(summary: RunSummary) -> Table:
+    table = Table("component", "state", title="Components")
+    table.add_column("time", justify="right")
+    table.add_column("peak memory", justify="right")
+    for run in summary.components:
+        table.add_row(run.node, run.state, f"{run.elapsed_s:.1f} s", memory_text(run.peak_memory_bytes))
+    peak = max((run.peak_memory_bytes for run in summary.components), default=0)
+    table.add_section()
+    table.add_row("whole run", "", f"{summary.elapsed_s:.1f} s", memory_text(peak))
+    return table
+
+
+def _rows_text(ingestion: dict[str, Any]) -> Text:
+    rejected: dict[str, int] = ingestion["rejected"]
+    splits = ", ".join(f"{split} {count:,}" for split, count in ingestion["examples"].items())
+    reasons = ", ".join(f"{reason} {count:,}" for reason, count in sorted(rejected.items(), key=lambda item: -item[1]))
+    examples, lost = sum(ingestion["examples"].values()), sum(rejected.values())
+    text = f"{ingestion['lines']:,} lines = {examples:,} examples ({splits}) + {lost:,} rejected"
+    return Text(f"{text} ({reasons})" if reasons else text)
+
+
+def _tasks_table(summary: RunSummary) -> Table:
+    table = Table("task", "metric", title="Evaluation, each task on its own sample space")
+    for column in ("examples", "value", "blessed model", "threshold", "tolerance"):
+        table.add_column(column, justify="right")
+    table.add_column("verdict")
+    for verdict in summary.tasks:
+        table.add_row(
+            verdict.task, verdict.metric, f"{verdict.example_count:,}", _number(verdict.value), _number(verdict.baseline_value),
+            f"{verdict.threshold:g}", f"{verdict.tolerance:g}", "refused" if verdict.refusals else "passed",
+        )  # fmt: skip
+    return table
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.4f}"
+
+
+def _outcome(summary: RunSummary) -> Text:
+    if summary.failure is not None:
+        lines = [f"Failed: {summary.failure.node}: {summary.failure.cause}", summary.failure.details, f"Log: {summary.log}"]
+        return Text("\n".join(line for line in lines if line), style="red")
+    if summary.status == "refused":
+        reasons = [f"  {verdict.task}: {refusal}" for verdict in summary.tasks for refusal in verdict.refusals]
+        return Text("\n".join(["Refused, so nothing was pushed:", *reasons]), style="yellow")
+    how = "pushed as" if summary.newly_pushed else "already pushed; the newest version is"
+    return Text(f"Blessed and {how} version {summary.version}", style="green")

@@ -1,0 +1,85 @@
+"""The summary of a run, for people and for programs."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import json
+
+from rich.console import Console
+
+from pipeline.run_summary import ComponentRun, NodeFailure, RunSummary, rendered
+from pipeline.verdict import TaskVerdict
+
+CLICK = TaskVerdict(
+    task="click", example_count=1234, metric="auc", threshold=0.6, tolerance=0.01,
+    metrics={"auc": 0.71234, "log_loss": None}, baseline_metrics={"auc": 0.70001}, refusals=[],
+)  # fmt: skip
+PUSHED = RunSummary(
+    status="pushed", spec="tiny", fingerprint="0123456789abcdef",
+    ingestion={"lines": 105, "rejected": {"no JSON": 4, "repeated": 1}, "examples": {"train": 90, "validation": 4, "evaluation": 6}},
+    tasks=[CLICK], baseline_note="", version=17, newly_pushed=True,
+    components=[ComponentRun(node="Trainer", state="cached", elapsed_s=1.25, peak_memory_bytes=1_500_000_000)],
+    elapsed_s=61.0, log="run.log",
+)  # fmt: skip
+
+
+def text(summary: RunSummary) -> str:
+    stream = io.StringIO()
+    Console(file=stream, width=200).print(rendered(summary))
+    return stream.getvalue()
+
+
+def test_the_lines_of_the_log_are_reconciled_by_split_and_reason() -> None:
+    expected = "105 lines = 100 examples (train 90, validation 4, evaluation 6) + 5 rejected (no JSON 4, repeated 1)"
+    assert expected in text(PUSHED)
+
+
+def test_a_tasks_value_stands_beside_the_blessed_models() -> None:
+    [row] = [line for line in text(PUSHED).splitlines() if "click" in line]
+    assert [cell.strip() for cell in row.strip("│").split("│")] == [
+        "click", "auc", "1,234", "0.7123", "0.7000", "0.6", "0.01", "passed",
+    ]  # fmt: skip
+
+
+def test_a_component_has_state_time_and_peak_memory() -> None:
+    [row] = [line for line in text(PUSHED).splitlines() if "Trainer" in line]
+    assert [cell.strip() for cell in row.strip("│").split("│")] == ["Trainer", "cached", "1.2 s", "1.50 GB"]
+
+
+def test_a_new_version_is_told_apart_from_one_that_was_there() -> None:
+    assert "Blessed and pushed as version 17" in text(PUSHED)
+    assert "already pushed; the newest version is version 17" in text(dataclasses.replace(PUSHED, newly_pushed=False))
+
+
+def test_a_refusal_names_the_task_and_the_reason() -> None:
+    refusal = dataclasses.replace(CLICK, refusals=["auc 0.5000 is below the threshold 0.6"])
+    shown = text(dataclasses.replace(PUSHED, status="refused", version=None, tasks=[refusal]))
+    assert "nothing was pushed" in shown
+    assert "click: auc 0.5000 is below the threshold 0.6" in shown
+
+
+def test_a_failure_names_the_node_the_cause_and_the_log() -> None:
+    failure = NodeFailure(node="AnomalyGate", cause="1 anomaly in the examples, of age", details="age  train  [ERROR]")
+    failed = dataclasses.replace(PUSHED, status="failed", tasks=[], ingestion=None, version=None, failure=failure)
+    shown = text(failed)
+    assert "Failed: AnomalyGate: 1 anomaly in the examples, of age" in shown
+    assert "age  train  [ERROR]" in shown
+    assert "Log: run.log" in shown
+
+
+def test_what_was_not_compared_is_said() -> None:
+    assert "does not have share" in text(
+        dataclasses.replace(PUSHED, baseline_note="not compared: the blessed model does not have share")
+    )
+
+
+def test_json_holds_what_the_tables_show() -> None:
+    document = json.loads(json.dumps(PUSHED.as_dict()))
+    assert document["status"] == "pushed"
+    assert document["version"] == 17
+    assert document["tasks"][0]["metrics"] == {"auc": 0.71234, "log_loss": None}
+    assert document["components"] == [
+        {"node": "Trainer", "state": "cached", "elapsed_s": 1.25, "peak_memory_bytes": 1_500_000_000}
+    ]
+    assert document["failure"] is None
