@@ -150,6 +150,51 @@ class PLESettings(CGCSettings):
     levels: PositiveInt = 2
 
 
+class SNRTransSettings(ModelSettings):
+    """Sub-network routing: a matrix and a hard-concrete gate a connection (Ma et al., AAAI 2019).
+
+    Attributes:
+        levels: levels of sub-networks.
+        subnetworks: J of each level.
+        units: U of each sub-network.
+        l0: λ of the expected number of open gates in the loss.
+    """
+
+    levels: PositiveInt = 1
+    subnetworks: PositiveInt = 6
+    units: PositiveInt = 64
+    l0: NonNegativeFloat = 1e-4
+
+
+class SNRAverSettings(SNRTransSettings):
+    """Sub-network routing: a hard-concrete gate a connection and no matrix (Ma et al., AAAI 2019).
+
+    Attributes:
+        levels: levels of sub-networks.
+        subnetworks: J of each level.
+        units: U of each sub-network.
+        l0: λ of the expected number of open gates in the loss.
+    """
+
+
+class MSSMSettings(ModelSettings):
+    """Multiple-level Sparse Sharing: tasks choose fields and share cells (Ding et al., SIGIR 2021).
+
+    Attributes:
+        units: U of each sub-network, one a task and a shared one.
+        field_sparsity: whether each sub-network masks fields (FSCM); MSSM-a is without.
+        cell_sparsity: whether each output unit of a connection has a gate (CSSM); MSSM-b is without.
+        l2: λ1, of the squared weights of the matrices.
+        l0: λ2, of the expected number of open gates.
+    """
+
+    units: PositiveInt = 64
+    field_sparsity: bool = True
+    cell_sparsity: bool = True
+    l2: NonNegativeFloat = 1e-5
+    l0: NonNegativeFloat = 1e-4
+
+
 MODELS: dict[str, type[ModelSettings]] = {
     "single_task": SingleTaskSettings,
     "shared_bottom": SharedBottomSettings,
@@ -161,4 +206,7 @@ MODELS: dict[str, type[ModelSettings]] = {
     "ml_mmoe": MLMMoESettings,
     "cgc": CGCSettings,
     "ple": PLESettings,
+    "snr_aver": SNRAverSettings,
+    "snr_trans": SNRTransSettings,
+    "mssm": MSSMSettings,
 }

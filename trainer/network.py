@@ -27,7 +27,7 @@ class Network(tf.keras.layers.Layer):
     def __init__(self, layout: NetworkLayout, settings: Settings, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.layout = layout
-        self.sharing = ARCHITECTURES[settings.name](len(layout.tasks), settings.model, name="sharing")
+        self.sharing = ARCHITECTURES[settings.name](len(layout.tasks), settings.model, layout.field_widths, name="sharing")
         self.embeddings = [
             FieldEmbedding(layout.table_rows, name=f"embedding_{number}") for number in range(self.sharing.embeddings)
         ]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from feature_spec.packing import SIDES, Packing, PackSide, vocabulary_file
 from feature_spec.spec import FeatureSpec
-from trainer.layers.field_embedding import SlotLayout
+from trainer.layers.field_embedding import SlotLayout, flat_order
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,6 +25,15 @@ class NetworkLayout:
     slots: Mapping[PackSide, tuple[SlotLayout, ...]]
     numbers: Mapping[PackSide, int]
     tasks: Mapping[str, str]
+
+    @property
+    def field_widths(self) -> list[int]:
+        """D of each field in the order of the flattened input: the request's, then the candidate's; a number has width 1."""
+        return [
+            width
+            for side in SIDES
+            for width in [*(slot.width for slot in flat_order(self.slots[side])), *[1] * self.numbers[side]]
+        ]
 
 
 def network_layout(spec: FeatureSpec, vocabulary_sizes: Mapping[str, int]) -> NetworkLayout:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -25,6 +26,11 @@ class SlotLayout(NamedTuple):
     length: int
     width: int
     missing_row: int
+
+
+def flat_order(slots: Sequence[SlotLayout]) -> list[SlotLayout]:
+    """The order of fields in the flattened embeddings: by ascending width, fields of one value before lists."""
+    return sorted(slots, key=lambda slot: (slot.width, slot.length > 1))
 
 
 @tf.keras.utils.register_keras_serializable("fulcrum")
@@ -66,14 +72,13 @@ class FieldEmbedding(tf.keras.layers.Layer):
             slots: the fields of `ids` in order.
 
         Returns:
-            (R, I): by ascending width the fields of one value, then the lists; then the numbers.
+            (R, I): the fields in `flat_order`, then the numbers.
         """
         parts = []
-        for width in sorted({slot.width for slot in slots}):
-            of_width = [slot for slot in slots if slot.width == width]
-            singles = [slot for slot in of_width if slot.length == 1]
-            lists = [slot for slot in of_width if slot.length > 1]
-            ordered = singles + lists
+        for width, of_width in itertools.groupby(flat_order(slots), key=lambda slot: slot.width):
+            ordered = list(of_width)
+            singles = [slot for slot in ordered if slot.length == 1]
+            lists = ordered[len(singles) :]
             columns = [column for slot in ordered for column in range(slot.start, slot.start + slot.length)]
             rows = tf.gather(ids, columns, axis=1)
             embeddings = tf.gather(self.tables[str(width)], rows)

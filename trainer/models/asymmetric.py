@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -19,12 +20,13 @@ class Asymmetric(SharingArchitecture):
     Args:
         tasks: K.
         settings: see `AsymmetricSettings`.
+        field_widths: not read.
     """
 
     settings_type = AsymmetricSettings
 
-    def __init__(self, tasks: int, settings: AsymmetricSettings, **kwargs: Any) -> None:
-        super().__init__(tasks, settings, **kwargs)
+    def __init__(self, tasks: int, settings: AsymmetricSettings, field_widths: Sequence[int] = (), **kwargs: Any) -> None:
+        super().__init__(tasks, settings, field_widths, **kwargs)
         self.bottoms = Experts(tasks, settings.bottom_units, settings.dropout_rate, name="bottoms")
 
     def call(self, inputs: list[tf.Tensor | FlatInput], training: bool | None = None) -> list[tf.Tensor]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -21,12 +22,13 @@ class CrossStitch(SharingArchitecture):
     Args:
         tasks: K.
         settings: see `CrossStitchSettings`.
+        field_widths: not read.
     """
 
     settings_type = CrossStitchSettings
 
-    def __init__(self, tasks: int, settings: CrossStitchSettings, **kwargs: Any) -> None:
-        super().__init__(tasks, settings, **kwargs)
+    def __init__(self, tasks: int, settings: CrossStitchSettings, field_widths: Sequence[int] = (), **kwargs: Any) -> None:
+        super().__init__(tasks, settings, field_widths, **kwargs)
         first, *rest = settings.units
         self.first = Experts(tasks, [first], name="layer_1")
         self.rest = [GroupedDense(units, name=f"layer_{level + 2}") for level, units in enumerate(rest)]

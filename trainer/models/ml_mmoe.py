@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -23,12 +24,13 @@ class MLMMoE(SharingArchitecture):
     Args:
         tasks: K.
         settings: see `MLMMoESettings`.
+        field_widths: not read.
     """
 
     settings_type = MLMMoESettings
 
-    def __init__(self, tasks: int, settings: MLMMoESettings, **kwargs: Any) -> None:
-        super().__init__(tasks, settings, **kwargs)
+    def __init__(self, tasks: int, settings: MLMMoESettings, field_widths: Sequence[int] = (), **kwargs: Any) -> None:
+        super().__init__(tasks, settings, field_widths, **kwargs)
         experts = settings.experts
         self.first = Experts(experts, settings.expert_units, settings.dropout_rate, name="experts_1")
         # One product for all gates of all levels, since they read one input.

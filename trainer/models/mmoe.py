@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -20,12 +21,13 @@ class MMoE(SharingArchitecture):
     Args:
         tasks: K.
         settings: see `MMoESettings`.
+        field_widths: not read.
     """
 
     settings_type = MMoESettings
 
-    def __init__(self, tasks: int, settings: MMoESettings, **kwargs: Any) -> None:
-        super().__init__(tasks, settings, **kwargs)
+    def __init__(self, tasks: int, settings: MMoESettings, field_widths: Sequence[int] = (), **kwargs: Any) -> None:
+        super().__init__(tasks, settings, field_widths, **kwargs)
         self.experts = Experts(settings.experts, settings.expert_units, settings.dropout_rate, name="experts")
         self.gates = Gates([settings.experts] * tasks, name="gates")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import tensorflow as tf
@@ -19,12 +20,13 @@ class PLE(SharingArchitecture):
     Args:
         tasks: K.
         settings: see `PLESettings`.
+        field_widths: not read.
     """
 
     settings_type: ClassVar[type[CGCSettings]] = PLESettings
 
-    def __init__(self, tasks: int, settings: CGCSettings, **kwargs: Any) -> None:
-        super().__init__(tasks, settings, **kwargs)
+    def __init__(self, tasks: int, settings: CGCSettings, field_widths: Sequence[int] = (), **kwargs: Any) -> None:
+        super().__init__(tasks, settings, field_widths, **kwargs)
         levels = settings.levels if isinstance(settings, PLESettings) else 1
         self.levels = [
             CGC(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, ClassVar, Self
 
 import tensorflow as tf
@@ -16,6 +17,7 @@ class SharingArchitecture(tf.keras.layers.Layer):
     Args:
         tasks: K.
         settings: the model's settings, of `settings_type`.
+        field_widths: D of each field in the order of the flattened input, for models that tell fields apart.
 
     Attributes:
         settings_type: the class of its settings.
@@ -24,7 +26,7 @@ class SharingArchitecture(tf.keras.layers.Layer):
 
     settings_type: ClassVar[type[ModelSettings]]
 
-    def __init__(self, tasks: int, settings: Any, **kwargs: Any) -> None:
+    def __init__(self, tasks: int, settings: Any, field_widths: Sequence[int] = (), **kwargs: Any) -> None:
         super().__init__(**kwargs)
         if tasks < 1:
             raise ValueError(f"`tasks` must be at least 1. Received: {tasks}")
@@ -32,6 +34,7 @@ class SharingArchitecture(tf.keras.layers.Layer):
             raise TypeError(f"`settings` must be {self.settings_type.__name__}. Received: {settings!r}")
         self.tasks = tasks
         self.settings: Any = settings
+        self.field_widths = tuple(field_widths)
         self.embeddings = 1
 
     def call(self, inputs: list[tf.Tensor | FlatInput], training: bool | None = None) -> list[tf.Tensor]:
@@ -51,7 +54,12 @@ class SharingArchitecture(tf.keras.layers.Layer):
         return {}
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "tasks": self.tasks, "settings": self.settings.model_dump()}
+        return {
+            **super().get_config(),
+            "tasks": self.tasks,
+            "settings": self.settings.model_dump(),
+            "field_widths": self.field_widths,
+        }
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:

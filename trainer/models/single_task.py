@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -19,12 +20,13 @@ class SingleTask(SharingArchitecture):
     Args:
         tasks: K.
         settings: see `SingleTaskSettings`.
+        field_widths: not read.
     """
 
     settings_type = SingleTaskSettings
 
-    def __init__(self, tasks: int, settings: SingleTaskSettings, **kwargs: Any) -> None:
-        super().__init__(tasks, settings, **kwargs)
+    def __init__(self, tasks: int, settings: SingleTaskSettings, field_widths: Sequence[int] = (), **kwargs: Any) -> None:
+        super().__init__(tasks, settings, field_widths, **kwargs)
         self.embeddings = tasks
         self.bottoms = [
             Experts(1, settings.bottom_units, settings.dropout_rate, name=f"bottom_{task}") for task in range(tasks)

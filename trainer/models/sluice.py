@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -21,12 +22,13 @@ class Sluice(SharingArchitecture):
     Args:
         tasks: K.
         settings: see `SluiceSettings`.
+        field_widths: not read.
     """
 
     settings_type = SluiceSettings
 
-    def __init__(self, tasks: int, settings: SluiceSettings, **kwargs: Any) -> None:
-        super().__init__(tasks, settings, **kwargs)
+    def __init__(self, tasks: int, settings: SluiceSettings, field_widths: Sequence[int] = (), **kwargs: Any) -> None:
+        super().__init__(tasks, settings, field_widths, **kwargs)
         self.first = Experts(tasks, [settings.units], name="layer_1")
         self.rest = [GroupedDense(settings.units, name=f"layer_{level + 2}") for level in range(settings.layers - 1)]
         self.units = [SluiceUnit(settings.initial_mixture, name=f"unit_{level + 1}") for level in range(settings.layers)]

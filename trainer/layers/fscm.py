@@ -1,0 +1,92 @@
+"""FSCM: field-level sparse connections."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from typing import Any
+
+import tensorflow as tf
+
+from trainer.layers.flat_input import FlatInput
+from trainer.layers.initial_weights import side_by_side_glorot
+
+
+@tf.keras.utils.register_keras_serializable("fulcrum")
+class FSCM(tf.keras.layers.Layer):
+    """Sub-networks that each choose their fields, anew for every sample (MSSM, Ding et al., SIGIR 2021, section 3.2).
+
+    w_ij = relu(tanh(g_ij · e_i)) masks field i for sub-network j; E_j = concat_i(w_ij e_i); u_j = relu(W_j E_j + b_j). The
+    activation and the bias make u_j the sub-network of SNR-Trans where all masks are 1; the paper prints the product only.
+
+    Args:
+        subnetworks: J.
+        units: U, width of each u_j.
+        field_widths: D of each field in the order of the flattened input.
+    """
+
+    def __init__(self, subnetworks: int, units: int, field_widths: Sequence[int], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        if subnetworks < 1 or units < 1:
+            raise ValueError(f"`subnetworks` and `units` must be at least 1. Received: {subnetworks}, {units}")
+        self.subnetworks, self.units, self.field_widths = subnetworks, units, tuple(field_widths)
+
+    def build(self, input_shape: Any) -> None:
+        del input_shape
+        width = sum(self.field_widths)
+        # Positive on the whole for embeddings of either sign only if g differs a field, so it starts like any kernel.
+        self.query = self.add_weight(
+            name="query", shape=(self.subnetworks, width), initializer=tf.keras.initializers.RandomNormal(stddev=1.0)
+        )
+        self.kernel = self.add_weight(
+            name="kernel", shape=(self.subnetworks, width, self.units), initializer=side_by_side_glorot(width, self.units)
+        )
+        self.bias = self.add_weight(name="bias", shape=(self.subnetworks, self.units), initializer="zeros")
+        self.built = True
+
+    def call(self, x: tf.Tensor | FlatInput) -> tf.Tensor:
+        """(B, I) → (B, J, U)."""
+        if not isinstance(x, FlatInput):
+            return tf.nn.relu(self._product(x, 0, len(self.field_widths)) + self.bias)
+        # Masks of the request's fields follow from the request alone, so its part is computed once.
+        request_fields = self._fields_of_width(int(x.request.shape[-1]))
+        request = self._product(x.request, 0, request_fields)
+        candidate = self._product(x.candidate, request_fields, len(self.field_widths))
+        return tf.nn.relu(request + candidate + self.bias)
+
+    def masks(self, x: tf.Tensor) -> tf.Tensor:
+        """w: (B, I) → (B, J, F)."""
+        return self._masks(x, 0, len(self.field_widths))
+
+    def _masks(self, x: tf.Tensor, first: int, last: int) -> tf.Tensor:
+        begin = sum(self.field_widths[:first])
+        parts, column = [], 0
+        # Fields of one width that stand side by side are scored in one product.
+        for width, group in itertools.groupby(self.field_widths[first:last]):
+            fields = len(list(group))
+            size = fields * width
+            embeddings = tf.reshape(x[:, column : column + size], [-1, fields, width])
+            query = tf.reshape(self.query[:, begin + column : begin + column + size], [-1, fields, width])
+            parts.append(tf.einsum("bfd,jfd->bjf", embeddings, query))
+            column += size
+        return tf.nn.relu(tf.tanh(tf.concat(parts, axis=2)))
+
+    def _product(self, x: tf.Tensor, first: int, last: int) -> tf.Tensor:
+        """Σ_i W_ji w_ij e_i over fields first … last−1: (B, their width) → (B, J, U)."""
+        begin, end = sum(self.field_widths[:first]), sum(self.field_widths[:last])
+        masks = self._masks(x, first, last)
+        # One mask a field becomes one a column.
+        columns = [position for position, width in enumerate(self.field_widths[first:last]) for _ in range(width)]
+        masked = tf.gather(masks, columns, axis=2) * x[:, tf.newaxis, :]
+        return tf.einsum("bji,jiu->bju", masked, self.kernel[:, begin:end])
+
+    def _fields_of_width(self, width: int) -> int:
+        return list(itertools.accumulate(self.field_widths)).index(width) + 1
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **super().get_config(),
+            "subnetworks": self.subnetworks,
+            "units": self.units,
+            "field_widths": self.field_widths,
+        }

@@ -1,0 +1,62 @@
+"""MSSM: Multiple-level Sparse Sharing Model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import tensorflow as tf
+
+from trainer.layers.cssm import CSSM
+from trainer.layers.experts import Experts
+from trainer.layers.flat_input import FlatInput
+from trainer.layers.fscm import FSCM
+from trainer.layers.hard_concrete_gate import HardConcreteGate
+from trainer.layers.snr_connection import SNRConnection
+from trainer.model_settings import MSSMSettings
+from trainer.models.sharing_architecture import SharingArchitecture
+
+
+@tf.keras.utils.register_keras_serializable("fulcrum")
+class MSSM(SharingArchitecture):
+    """A sub-network a task and a shared one, that choose fields (FSCM) and share cells (CSSM) (Ding et al., SIGIR 2021).
+
+    Without field sparsity every sub-network reads all fields (MSSM-a). Without cell sparsity the connections are those of
+    SNR-Trans, one gate each (MSSM-b). Without both it is SNR-Trans over K + 1 sub-networks (MSSM-Basic).
+
+    Args:
+        tasks: K.
+        settings: see `MSSMSettings`.
+        field_widths: D of each field in the order of the flattened input.
+    """
+
+    settings_type = MSSMSettings
+
+    def __init__(self, tasks: int, settings: MSSMSettings, field_widths: Sequence[int] = (), **kwargs: Any) -> None:
+        super().__init__(tasks, settings, field_widths, **kwargs)
+        self.subnetworks: Any = (
+            FSCM(tasks + 1, settings.units, self.field_widths, name="fscm")
+            if settings.field_sparsity
+            else Experts(tasks + 1, [settings.units], name="subnetworks")
+        )
+        self.connection: Any = (
+            CSSM(tasks, settings.units, name="cssm")
+            if settings.cell_sparsity
+            else SNRConnection(tasks, settings.units, name="connection")
+        )
+        self.dropout = tf.keras.layers.Dropout(settings.dropout_rate)
+
+    def call(self, inputs: list[tf.Tensor | FlatInput], training: bool | None = None) -> list[tf.Tensor]:
+        """One input (B, I) → K representations (B, U)."""
+        u = self.dropout(self.subnetworks(inputs[0]), training=training)
+        return tf.unstack(self.connection(u, training=training), axis=1)
+
+    def penalties(self) -> dict[str, tf.Tensor]:
+        """λ1 Σ w² over the matrices and λ2 Σ P(m ≠ 0)."""
+        kernels = [variable for variable in self.trainable_variables if "kernel" in variable.name]
+        squares = tf.add_n([tf.reduce_sum(tf.square(kernel)) for kernel in kernels])
+        opened = tf.add_n([gate.expected_open() for gate in self._gates()])
+        return {"l2": self.settings.l2 * squares, "l0": self.settings.l0 * opened}
+
+    def _gates(self) -> list[HardConcreteGate]:
+        return self.connection.gates if isinstance(self.connection, CSSM) else [self.connection.gate]
