@@ -37,7 +37,7 @@ REJECTED_FOLDER = "rejected"
 UNFINISHED_FOLDER = "unfinished"
 # Beam handles few large elements far faster than many small ones. They are pickled here as a whole, which stores a value that
 # many records share once; Beam would pickle record by record.
-_RECORDS_OF_ELEMENT = 8192
+_RECORDS_HELD = 32_768
 _LEAST_SHARDS = 4
 _COMPRESSED_BYTES_OF_SHARD = 4_000_000
 # Logs shrink about that much.
@@ -136,6 +136,7 @@ class _LabelFile(beam.DoFn):
         number, file = element
         tally: Tally = Counter()
         shards: defaultdict[int, list[LabelledRecord]] = defaultdict(list)
+        held = 0
         for entry in label_file(file, number, self._settings, self._labeller):
             tally[counted.LINES,] += 1
             if isinstance(entry, RejectedLine):
@@ -146,12 +147,13 @@ class _LabelFile(beam.DoFn):
                 continue
             if entry.day is not None:
                 tally[counted.DAY, str(entry.day)] += 1
-            shard = shard_of(entry.digest, self._shards)
-            shards[shard].append(entry)
-            if len(shards[shard]) == _RECORDS_OF_ELEMENT:
-                yield beam.pvalue.TaggedOutput(_RECORDS, (shard, pickle.dumps(shards.pop(shard))))
-        for shard, records in shards.items():
-            yield beam.pvalue.TaggedOutput(_RECORDS, (shard, pickle.dumps(records)))
+            shards[shard_of(entry.digest, self._shards)].append(entry)
+            held += 1
+            if held == _RECORDS_HELD:
+                yield from _packed(shards)
+                shards.clear()
+                held = 0
+        yield from _packed(shards)
         self._lines_read.inc(tally[counted.LINES,])
         self._lines_rejected.inc(_total(tally, counted.REJECTED))
         yield beam.pvalue.TaggedOutput(_TALLY, tally)
@@ -229,6 +231,10 @@ class _WriteShard(beam.DoFn):
         with tf.io.TFRecordWriter(unfinished, options) as writer:
             yield writer
         tf.io.gfile.rename(unfinished, FileSystems.join(folder, name), overwrite=True)
+
+
+def _packed(shards: Mapping[int, list[LabelledRecord]]) -> Iterator[beam.pvalue.TaggedOutput]:
+    return (beam.pvalue.TaggedOutput(_RECORDS, (shard, pickle.dumps(records))) for shard, records in shards.items())
 
 
 def _unpickled(pack: bytes) -> Any:

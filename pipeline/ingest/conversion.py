@@ -42,6 +42,7 @@ def category_reader(column: str, missing: Collection[str]) -> Callable[[Any], tu
 
 def list_reader(column: str, separator: str, missing: Collection[str]) -> Callable[[Any], tuple[bytes, ...] | None]:
     """Reads a list: a JSON list, or a text split at the separator. Missing elements are dropped; an empty list is missing."""
+    read_element = text_reader(column, missing)
 
     def read(value: Any) -> tuple[bytes, ...] | None:
         if _is_missing(value, missing):
@@ -50,7 +51,7 @@ def list_reader(column: str, separator: str, missing: Collection[str]) -> Callab
             elements: list[Any] = [element.strip() for element in value.split(separator)]
         else:
             elements = value if isinstance(value, list) else [value]
-        return tuple(_text(column, element) for element in elements if not _is_missing(element, missing)) or None
+        return tuple([text for element in elements if (text := read_element(element)) is not None]) or None
 
     return _remembering(read)
 

@@ -1,0 +1,273 @@
+"""Ingestion as a whole, in Beam's in-memory runner."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import json
+import random
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from feature_spec.loading import load_spec
+from feature_spec.names import SPLITS
+from pipeline.ingest.log_check import check_logs
+from pipeline.ingest.settings import IngestSettings
+from pipeline.ingest.summary import IngestSummary
+from pipeline.simulator.malformed import HUGE_LINE_BYTES, KINDS, spoilt_line
+from pipeline.simulator.settings import SimulationSettings
+from pipeline.simulator.simulate import simulate_logs
+
+pytestmark = [pytest.mark.slow, pytest.mark.tensorflow]
+
+
+class Ingested:
+    """What one run of ingestion wrote."""
+
+    def __init__(self, settings: IngestSettings, logs: Path, out: Path) -> None:
+        import apache_beam as beam
+
+        from pipeline.ingest.beam_ingestion import IngestLogs
+
+        self.out = out
+        files = check_logs(settings, str(logs))
+        options = beam.options.pipeline_options.PipelineOptions(["--direct_running_mode=in_memory"])
+        with beam.Pipeline("DirectRunner", options=options) as pipeline:
+            _ = pipeline | IngestLogs(settings, files, str(out), {split: str(out / split) for split in SPLITS})
+        self.summary = IngestSummary.model_validate_json((out / "ingest_summary.json").read_text())
+
+    def examples(self, split: str) -> list[bytes]:
+        """Serialised examples in the order of the files."""
+        import tensorflow as tf
+
+        files = sorted(str(path) for path in (self.out / split).glob("*"))
+        return [record.numpy() for record in tf.data.TFRecordDataset(files, compression_type="GZIP")]
+
+    def features(self) -> list[dict[str, Any]]:
+        """The features of all examples."""
+        import tensorflow as tf
+
+        parsed = [tf.train.Example.FromString(example).features.feature for split in SPLITS for example in self.examples(split)]
+        return [{name: list(getattr(value, value.WhichOneof("kind")).value) for name, value in one.items()} for one in parsed]
+
+    def rejected(self) -> list[dict[str, Any]]:
+        """The entries of the rejected file."""
+        stored = b"".join(gzip.decompress(path.read_bytes()) for path in (self.out / "rejected").glob("*.jsonl.gz"))
+        return [json.loads(line) for line in stored.splitlines()]
+
+
+def test_every_line_becomes_an_example_or_a_rejected_line(tiny, logs: Path, tmp_path: Path) -> None:
+    run = Ingested(tiny.settings(), logs, tmp_path / "out")
+    assert sum(len(run.examples(split)) for split in SPLITS) == run.summary.lines == 100
+    assert run.rejected() == []
+    assert {split: len(run.examples(split)) for split in SPLITS} == run.summary.examples
+    assert run.summary.examples["evaluation"] == 50
+    # Users 0, 1, 2 in turn; the table lacks user 2, who has 16 of 0…49 and 17 of 100…149.
+    assert run.summary.tables["users"].examples_without_row == 33
+    assert sum(split.examples for split in run.summary.tasks["watch"].values()) == 50
+
+
+@pytest.mark.parametrize(
+    ("kind", "reason"),
+    [
+        ("cut_line", "malformed"),
+        ("wrong_type", "wrong_type"),
+        ("missing_key", "missing_key"),
+        ("negative_duration", "out_of_range"),
+        ("nan", "not_finite"),
+        ("wrong_encoding", "wrong_encoding"),
+        ("empty", "empty_line"),
+        ("huge_line", "line_too_long"),
+        ("unknown_column", None),
+        ("duplicate", "duplicate"),
+    ],
+)
+def test_each_kind_of_malformed_line_has_its_reason(tiny, logs: Path, tmp_path: Path, kind: str, reason: str | None) -> None:
+    line = json.dumps(tiny.row(49)).encode()
+    with (logs / "day0.jsonl").open("ab") as file:
+        file.write((line if kind == "duplicate" else spoilt_line(line, kind)) + b"\n")
+    run = Ingested(tiny.settings(), logs, tmp_path / "out")
+    assert run.summary.lines == 101
+    assert run.summary.rejected == ({reason: 1} if reason else {})
+    assert sum(run.summary.examples.values()) == (100 if reason else 101)
+    if reason:
+        (entry,) = run.rejected()
+        assert (entry["source"], entry["line"], entry["reason"]) == ("day0.jsonl", 51, reason)
+        assert entry["detail"]
+        assert entry["raw"].startswith("" if kind == "empty" else '{"request_id":')
+        assert len(entry["raw"]) < HUGE_LINE_BYTES
+
+
+def test_the_ten_kinds_together_leave_the_usable_rows_of_the_simulator(tmp_path: Path) -> None:
+    simulation = SimulationSettings(days=3, rows_per_day=2000, seed=5, malformed_share=0.05)
+    written = simulate_logs(simulation, tmp_path / "logs")
+    run = Ingested(IngestSettings.from_spec(load_spec("short_video")), tmp_path / "logs", tmp_path / "out")
+    assert written.malformed == dict.fromkeys(KINDS, 30)
+    assert run.summary.rejected == dict.fromkeys(
+        [
+            "duplicate",
+            "empty_line",
+            "line_too_long",
+            "malformed",
+            "missing_key",
+            "not_finite",
+            "out_of_range",
+            "wrong_encoding",
+            "wrong_type",
+        ],
+        30,
+    )
+    assert sum(run.summary.examples.values()) == written.usable_rows == 6000 - 270
+    run.summary.check(IngestSettings.from_spec(load_spec("short_video")))
+
+
+def test_labels_and_masks_are_those_the_simulator_drew(tmp_path: Path) -> None:
+    simulate_logs(SimulationSettings(days=2, rows_per_day=500, seed=5), tmp_path / "logs")
+    run = Ingested(IngestSettings.from_spec(load_spec("short_video")), tmp_path / "logs", tmp_path / "out")
+    truth = {}
+    for path in (tmp_path / "logs").glob("truth/*.parquet"):
+        for row in pq.read_table(path).to_pylist():
+            truth[row["request_id"].encode(), row["video_id"].encode()] = row
+    features = run.features()
+    assert len(features) == len(truth) == 1000
+    for example in features:
+        row = truth[example["request_key"][0], example["item_key"][0]]
+        for task in ("vtr", "vcr", "shr", "cmr", "ctr"):
+            assert example[f"mask_of_{task}"] == [row[f"mask_of_{task}"]]
+            # The truth has labels outside the sample space, too; an example has 0.
+            expected = row[f"label_of_{task}"] * row[f"mask_of_{task}"]
+            assert example[f"label_of_{task}"] == pytest.approx([expected], abs=1e-6)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_counts_add_up_for_random_logs(tiny, logs: Path, tmp_path: Path, seed: int) -> None:
+    rng = random.Random(seed)
+    lines_written = 0
+    for day in range(3):
+        lines = []
+        for number in range(rng.randrange(50, 200)):
+            line = json.dumps(tiny.row(1000 * day + number, day)).encode()
+            kind = rng.choice([*KINDS, *["whole"] * 15])
+            if kind == "duplicate":
+                line = rng.choice(lines) if lines else line
+            elif kind != "whole":
+                line = spoilt_line(line, kind)
+            lines.append(line)
+        (logs / f"day{day}.jsonl").write_bytes(b"\n".join(lines) + b"\n")
+        lines_written += len(lines)
+    run = Ingested(tiny.settings(), logs, tmp_path / "out")
+    assert run.summary.lines == lines_written
+    assert sum(len(run.examples(split)) for split in SPLITS) + len(run.rejected()) == lines_written
+    assert Counter(entry["reason"] for entry in run.rejected()) == run.summary.rejected
+
+
+def test_the_same_logs_give_the_same_bytes_and_a_renamed_file_the_same_examples(tiny, logs: Path, tmp_path: Path) -> None:
+    first = Ingested(tiny.settings(), logs, tmp_path / "first")
+    again = Ingested(tiny.settings(), logs, tmp_path / "again")
+    (logs / "day0.jsonl").rename(logs / "day9.jsonl")
+    renamed = Ingested(tiny.settings(), logs, tmp_path / "renamed")
+    for split in SPLITS:
+        assert first.examples(split) == again.examples(split) == renamed.examples(split)
+    assert {path.name: path.read_bytes() for path in (tmp_path / "first" / "train").iterdir()} == {
+        path.name: path.read_bytes() for path in (tmp_path / "again" / "train").iterdir()
+    }
+
+
+def test_duplicates_are_found_across_files_and_elements(tiny, logs: Path, tmp_path: Path, monkeypatch) -> None:
+    from pipeline.ingest import beam_ingestion
+
+    monkeypatch.setattr(beam_ingestion, "_RECORDS_HELD", 7)
+    (logs / "day2.jsonl").write_bytes((logs / "day0.jsonl").read_bytes() + (logs / "day1.jsonl").read_bytes())
+    run = Ingested(tiny.settings(), logs, tmp_path / "out")
+    assert run.summary.rejected == {"duplicate": 100}
+    assert {(entry["source"], entry["line"]) for entry in run.rejected()} == {("day2.jsonl", line) for line in range(1, 101)}
+    assert len(run.features()) == 100
+
+
+def _write_parquet(path: Path, rows: list[dict[str, Any]]) -> None:
+    pq.write_table(pa.Table.from_pylist(rows), path)
+
+
+def _write_csv(path: Path, rows: list[dict[str, Any]]) -> None:
+    texts = [",".join(rows[0])]
+    for row in rows:
+        cells = ["|".join(cell) if isinstance(cell, list) else str(cell) for cell in row.values()]
+        texts.append(",".join(cells))
+    content = "\n".join(texts).encode()
+    compress = {".gz": gzip.compress, ".bz2": bz2.compress}.get(path.suffix, bytes)
+    path.write_bytes(compress(content))
+
+
+@pytest.mark.parametrize(
+    ("ending", "source"),
+    [
+        ("parquet", {"format": "parquet"}),
+        ("csv", {"format": "csv"}),
+        ("csv.gz", {"format": "csv"}),
+        ("csv.bz2", {"format": "csv"}),
+    ],
+)
+def test_every_format_gives_the_same_examples(tiny, logs: Path, tmp_path: Path, ending: str, source: dict[str, Any]) -> None:
+    expected = Ingested(tiny.settings(), logs, tmp_path / "jsonl").features()
+    for path in sorted(logs.glob("day*")):
+        rows = [json.loads(line) for line in path.read_text().splitlines()]
+        path.unlink()
+        (_write_parquet if ending == "parquet" else _write_csv)(path.with_suffix(f".{ending}"), rows)
+    settings = tiny.settings(
+        logs__exposures={"path": "day*", **source},
+        fields__recent={"side": "user", "kind": "sequence", "shares": "item", "separator": "|"},
+    )
+    received = Ingested(settings, logs, tmp_path / "out").features()
+    by_request = lambda example: example["request_key"]  # noqa: E731
+    assert sorted(received, key=by_request) == sorted(expected, key=by_request)
+
+
+def test_a_truncated_file_is_used_as_far_as_it_goes_and_named(tiny, logs: Path, tmp_path: Path) -> None:
+    stored = gzip.compress((logs / "day1.jsonl").read_bytes())
+    (logs / "day1.jsonl").unlink()
+    (logs / "day1.jsonl.gz").write_bytes(stored[:-40])
+    run = Ingested(tiny.settings(), logs, tmp_path / "out")
+    assert run.summary.unreadable_files == ["day1.jsonl.gz"]
+    assert run.summary.rejected == {"unreadable": 1}
+    assert sum(run.summary.examples.values()) == run.summary.lines - 1 > 60
+
+
+def test_a_stray_clock_does_not_take_the_evaluation(tiny, logs: Path, tmp_path: Path) -> None:
+    for day in range(2):
+        tiny.write(logs / f"day{day}.jsonl", [tiny.row(1000 * day + number, day) for number in range(600)])
+    tiny.write(logs / "day2.jsonl", [tiny.row(5000, day=47_482)])
+    run = Ingested(tiny.settings(), logs, tmp_path / "out")
+    assert run.summary.rejected == {"stray_event_time": 1}
+    assert run.summary.examples["evaluation"] == 600
+    assert [str(day) for day in run.summary.evaluation_days] == ["1970-01-02"]
+
+
+def test_days_begin_in_the_specs_time_zone(tiny, logs: Path, tmp_path: Path) -> None:
+    # The last of the 50 exposures of the first day is at 49 s; in Honolulu all of a day's exposures belong to the day before.
+    event_time = {"column": "time_s", "unit": "s", "timezone": "Pacific/Honolulu"}
+    run = Ingested(tiny.settings(keys__event_time=event_time), logs, tmp_path / "out")
+    assert [str(day) for day in run.summary.records_of_day] == ["1969-12-31", "1970-01-01"]
+    assert run.summary.examples["evaluation"] == 50
+
+
+def test_a_side_table_that_is_partly_unusable_is_reported_apart(tiny, logs: Path, tmp_path: Path) -> None:
+    with (logs / "users.jsonl").open("a") as file:
+        file.write("no json\n")
+    run = Ingested(tiny.settings(), logs, tmp_path / "out")
+    assert run.summary.rejected == {}
+    assert run.summary.tables["users"].rejected == {"malformed": 1}
+    assert [(entry["source"], entry["line"]) for entry in run.rejected()] == [("users.jsonl", 4)]
+
+
+def test_shards_grow_with_the_size_of_the_log() -> None:
+    from pipeline.ingest.beam_ingestion import shard_count
+    from pipeline.ingest.files import LogFile
+
+    assert shard_count([LogFile("a.gz", "a.gz", 1000)]) == 4
+    assert shard_count([LogFile("a.gz", "a.gz", 400_000_000)]) == 100
+    assert shard_count([LogFile("a.csv", "a.csv", 3_200_000_000)]) == 100

@@ -1,0 +1,17 @@
+"""What reads and judges lines does without TensorFlow and Beam."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+PURE = ["exposure_file", "log_check", "settling", "side_table", "summary"]
+
+
+def test_the_pure_modules_load_neither_tensorflow_nor_beam() -> None:
+    imports = "; ".join(f"import pipeline.ingest.{module}" for module in PURE)
+    heavy = "{'tensorflow', 'apache_beam', 'tfx'} & set(sys.modules)"
+    result = subprocess.run(
+        [sys.executable, "-c", f"import sys; {imports}; print({heavy})"], capture_output=True, text=True, check=True
+    )
+    assert result.stdout.strip() == "set()"

@@ -1,0 +1,93 @@
+"""The summary accounts for every line, and refuses what does not add up."""
+
+from __future__ import annotations
+
+import datetime
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from pipeline.ingest.summary import IngestSummary
+from pipeline.ingest.tally import Tally, add_tallies
+
+DAYS: dict[tuple[str, ...], int] = {("day", "719163"): 60, ("day", "719164"): 40}
+GOOD: dict[tuple[str, ...], int] = {
+    ("lines",): 110, ("rejected", "malformed"): 10, **DAYS,
+    ("examples", "train"): 50, ("examples", "validation"): 10, ("examples", "evaluation"): 40,
+    ("sample_space", "train", "click"): 50, ("label_millionths", "train", "click"): 20_000_000,
+    ("table_lines", "users"): 5, ("table_rows", "users"): 5, ("unjoined", "users"): 3,
+}  # fmt: skip
+
+
+def _summary(tiny, **changes: Any) -> IngestSummary:
+    return IngestSummary.of(Counter(GOOD), tiny.settings()).model_copy(update=changes)
+
+
+def test_tallies_add_up_in_any_order() -> None:
+    parts: list[Tally] = [Counter({("lines",): 2}), Counter({("lines",): 3, ("examples", "train"): 1}), Counter()]
+    assert add_tallies(parts) == add_tallies(parts[::-1]) == {("lines",): 5, ("examples", "train"): 1}
+
+
+def test_counts_appear_by_their_names(tiny) -> None:
+    summary = _summary(tiny)
+    assert summary.lines == 110
+    assert summary.rejected == {"malformed": 10}
+    assert summary.examples == {"train": 50, "validation": 10, "evaluation": 40}
+    assert summary.tasks["click"]["train"].model_dump() == {"examples": 50, "label_mean": 0.4}
+    assert summary.tasks["watch"]["train"].model_dump() == {"examples": 0, "label_mean": None}
+    assert summary.records_of_day == {datetime.date(1970, 1, 1): 60, datetime.date(1970, 1, 2): 40}
+    assert summary.evaluation_days == [datetime.date(1970, 1, 2)]
+    assert summary.tables["users"].examples_without_row == 3
+    assert summary.rejected_share == pytest.approx(10 / 110)
+
+
+def test_a_summary_survives_the_way_through_json(tiny) -> None:
+    summary = _summary(tiny)
+    assert IngestSummary.model_validate_json(summary.model_dump_json()) == summary
+
+
+def test_a_summary_in_order_passes(tiny) -> None:
+    _summary(tiny).check(tiny.settings())
+
+
+def test_a_lost_line_is_noticed(tiny) -> None:
+    with pytest.raises(ValueError, match="111 lines read are not 100 examples written and 10 lines rejected"):
+        _summary(tiny, lines=111).check(tiny.settings())
+
+
+def test_too_many_rejected_lines_are_refused_with_their_reasons(tiny) -> None:
+    summary = _summary(tiny, lines=112, rejected={"malformed": 4, "wrong_type": 8})
+    with pytest.raises(
+        ValueError, match=r"12 of the log's 112 lines were rejected, 10\.7%, more than .*10\.0%: wrong_type 8, malformed 4"
+    ):
+        summary.check(tiny.settings(logs__max_rejected_share=0.1))
+
+
+def test_a_share_of_rejected_lines_at_the_limit_passes(tiny) -> None:
+    _summary(tiny).check(tiny.settings(logs__max_rejected_share=10 / 110))
+
+
+def test_too_many_rejected_rows_of_a_side_table_are_refused(tiny) -> None:
+    summary = _summary(tiny)
+    summary.tables["users"] = summary.tables["users"].model_copy(update={"rows": 1, "rejected": {"missing_key": 4}})
+    with pytest.raises(ValueError, match=r"4 of side table users's 5 lines were rejected, 80\.0%"):
+        summary.check(tiny.settings())
+
+
+def test_a_log_without_lines_is_refused(tiny) -> None:
+    with pytest.raises(ValueError, match=r"the files of the log \(day\*\) have no lines"):
+        IngestSummary.of(Counter(), tiny.settings()).check(tiny.settings())
+
+
+def test_a_log_with_too_few_days_is_refused_with_its_days(tiny) -> None:
+    with pytest.raises(
+        ValueError, match="evaluation_days is 2, but the log has only 1970-01-01, 1970-01-02 .*no day is left to train"
+    ):
+        _summary(tiny).check(tiny.settings(split__evaluation_days=2))
+
+
+def test_an_empty_split_is_refused(tiny) -> None:
+    summary = _summary(tiny, examples={"train": 60, "validation": 0, "evaluation": 40})
+    with pytest.raises(ValueError, match=r"no examples for validation \(train 60, validation 0, evaluation 40\)"):
+        summary.check(tiny.settings())
