@@ -5,6 +5,8 @@ from __future__ import annotations
 import gzip
 import json
 import logging
+from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 from google.protobuf import wrappers_pb2
@@ -23,7 +25,7 @@ from pipeline.ingest.log_check import check_logs
 from pipeline.ingest.settings import IngestSettings
 from pipeline.ingest.summary import SUMMARY_FILE, IngestSummary
 
-_EXAMPLE_LINES = 100_000
+_ENTRIES_SEARCHED = 100_000
 _log = logging.getLogger(__name__)
 
 
@@ -99,14 +101,13 @@ def unpack_settings(json_of_config: str) -> IngestSettings:
 def _examples_of_rejected(uri: str) -> str:
     """The first rejected line of each reason, for an error message."""
     first: dict[str, str] = {}
-    read = 0
+    for entry in islice(_rejected_entries(uri), _ENTRIES_SEARCHED):
+        place = f"{entry['source']}, line {entry['line']}: {entry['reason']}: {entry['detail']}"
+        first.setdefault(entry["reason"], place)
+    return "".join(f"\n  {place}" for _, place in sorted(first.items()))
+
+
+def _rejected_entries(uri: str) -> Iterator[dict[str, Any]]:
     for path in sorted(fileio.glob(f"{uri}/{REJECTED_FOLDER}/*.jsonl.gz")):
         with fileio.open(path, "rb") as stored, gzip.open(stored, "rt", encoding="utf-8") as lines:
-            for line in lines:
-                entry = json.loads(line)
-                place = f"{entry['source']}, line {entry['line']}: {entry['reason']}: {entry['detail']}"
-                first.setdefault(entry["reason"], place)
-                read += 1
-                if read == _EXAMPLE_LINES:
-                    break
-    return "".join(f"\n  {place}" for _, place in sorted(first.items()))
+            yield from map(json.loads, lines)
