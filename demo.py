@@ -1,0 +1,137 @@
+"""`make demo`: simulated logs to ranked lists, by the commands that a user would type. Nothing keeps running when it ends.
+
+Exit code 0 means that a model was blessed, pushed, served and ranked with.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import gzip
+import json
+import random
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from feature_spec.loading import load_spec
+from serving.client import RankingClient
+from serving.ranked_list import RankedList
+from serving.ranking_request import Candidate, RankingRequest
+
+FOLDER = Path("demo_run")
+FULCRUM = Path(sys.executable).with_name("fulcrum")
+USERS, CANDIDATES = 2, 6
+CHANGED_TASK, CHANGED_WEIGHT = "shr", 3.0
+START_TIMEOUT_S = 60.0
+TIMEOUT_MS = 5000.0
+
+console = Console(highlight=False)
+
+
+def main() -> None:
+    """Runs the four steps."""
+    began = time.monotonic()
+    logs, root = FOLDER / "logs", FOLDER / "root"
+    fulcrum("simulate", "--out", logs, "--days", 8, "--rows-per-day", 12_500, "--seed", 1)
+    fulcrum("run", "--spec", "short_video", "--logs", logs, "--root", root)
+    with model_server(root) as target, RankingClient(target, load_spec("short_video"), timeout_ms=TIMEOUT_MS) as client:
+        for request in requests(logs):
+            show(request, client)
+    console.print(f"\n[bold]Done in {time.monotonic() - began:.0f} s.[/bold] Everything is in {FOLDER}/; next, try:")
+    console.print(f"  {FULCRUM.parent / 'fulcrum'} serve --root {root}")
+    console.print(f"  {FULCRUM.parent / 'tensorboard'} --logdir {root}")
+
+
+def fulcrum(*arguments: object) -> None:
+    """Runs one command as a user would; ends the demo with its exit code where it fails."""
+    console.print(f"\n[bold]$ fulcrum {' '.join(map(str, arguments))}[/bold]")
+    code = subprocess.run([FULCRUM, *map(str, arguments)], check=False).returncode
+    if code:
+        sys.exit(code)
+
+
+@contextlib.contextmanager
+def model_server(root: Path) -> Iterator[str]:
+    """The local model server on a free port of loopback while the block runs; gives its address."""
+    command = ["serve", "--root", str(root), "--port", "0"]
+    console.print(f"\n[bold]$ fulcrum {' '.join(command)}[/bold]")
+    log = FOLDER / "serve.log"
+    with log.open("w", encoding="utf-8") as output:
+        process = subprocess.Popen([FULCRUM, *command], stdout=output, stderr=subprocess.STDOUT)
+    try:
+        deadline = time.monotonic() + START_TIMEOUT_S
+        while not (listening := re.search(r"Listening on (\S+).*, version", log.read_text(encoding="utf-8"))):
+            if process.poll() is not None or time.monotonic() > deadline:
+                sys.exit(f"the model server did not start:\n{log.read_text(encoding='utf-8')}")
+            time.sleep(0.2)
+        console.print(listening.string.strip().splitlines()[-1])
+        yield listening[1]
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def requests(logs: Path) -> list[RankingRequest]:
+    """What some users of the logs could be shown: their own columns, an evening on wifi, and some videos."""
+    draw = random.Random(1)
+    users = draw.sample(rows(logs / "users.jsonl.gz"), USERS)
+    videos = {video["video_id"]: video for video in rows(logs / "videos.jsonl.gz")}
+    exposures = rows(sorted(logs.glob("day=*/*.jsonl.gz"))[-1])
+    durations = {row["video_id"]: row["duration_s"] for row in exposures if row.get("duration_s") is not None}
+    context = {"scenario": "auto_play", "hour": 21, "network": "wifi"}
+    return [
+        RankingRequest(
+            user=user,
+            context=context,
+            candidates=[
+                Candidate(id=video, fields={**videos[video], "duration_s": durations[video]})
+                for video in draw.sample(sorted(durations), CANDIDATES)
+            ],
+        )
+        for user in users
+    ]
+
+
+def rows(path: Path) -> list[dict[str, Any]]:
+    """A table of the logs."""
+    with gzip.open(path, "rt", encoding="utf-8") as lines:
+        return [json.loads(line) for line in lines]
+
+
+def show(request: RankingRequest, client: RankingClient) -> None:
+    """Ranks one request twice, with the model's own formula and with one weight changed in the request."""
+    ranked = client.rank(request)
+    changed = client.rank(dataclasses.replace(request, weights={CHANGED_TASK: CHANGED_WEIGHT}))
+    console.print(side_by_side(f"User {request.user['user_id']}, model version {ranked.model_version}", ranked, changed))
+
+
+def side_by_side(title: str, ranked: RankedList, changed: RankedList) -> Table:
+    """Both orders of the candidates."""
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
+    table.add_column("video")
+    for task in ranked.candidates[0].scores:
+        table.add_column(task, justify="right")
+    table.add_column("ranking score", justify="right")
+    table.add_column("rank", justify="right")
+    table.add_column(f"rank with {CHANGED_TASK}^{CHANGED_WEIGHT:g}", justify="right")
+    new_rank = {candidate.position: candidate.rank for candidate in changed}
+    for candidate in ranked:
+        rank = new_rank[candidate.position]
+        moved = "" if rank == candidate.rank else " ▲" if rank < candidate.rank else " ▼"
+        scores = [f"{score:.3f}" for score in candidate.scores.values()]
+        order = [f"{candidate.ranking_score:.4f}", str(candidate.rank), f"{rank}{moved}"]
+        table.add_row(str(candidate.candidate.id), *scores, *order)
+    return table
+
+
+if __name__ == "__main__":
+    main()
