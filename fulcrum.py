@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import pipeline.commands
-import serving.commands
 import typer
 
 import feature_spec.commands
+import pipeline.commands
+import serving.commands
+import trainer.commands
 
 app = typer.Typer(
     name="fulcrum",
@@ -15,7 +16,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-for package in (feature_spec, pipeline, serving):
+for package in (feature_spec, pipeline, trainer, serving):
     package.commands.add_to(app)
 
 
