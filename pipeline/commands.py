@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -49,34 +51,38 @@ def run(  # noqa: PLR0917
 
     Example: fulcrum run --spec short_video --logs logs --root root --model ple --set trainer.epochs=3
     """
-    from feature_spec.loading import SpecError
     from pipeline.beam_options import beam_arguments
     from pipeline.local_run import console_of, run_locally
     from pipeline.root import Root
     from pipeline.run_lock import RootInUseError
-    from pipeline.run_summary import rendered
+    from pipeline.run_summary import print_summary
     from pipeline.spec_overrides import checked_trainer_settings, load_overridden_spec
 
     try:
         feature_spec = load_overridden_spec(spec, set_ or [], model)
+        settings = checked_trainer_settings(feature_spec)
+        beam_options = beam_arguments(beam or [])
+    except ValueError as error:
+        raise _failed(error) from error
+    try:
         summary = run_locally(
             feature_spec,
-            trainer_settings=checked_trainer_settings(feature_spec),
+            trainer_settings=settings,
             logs=logs.resolve(),
             root=Root(root.resolve()),
-            beam_arguments=beam_arguments(beam or []),
+            beam_arguments=beam_options,
         )
-    except (SpecError, RootInUseError, ValueError) as error:
-        Console(stderr=True).print(Text.assemble(("Error:", "red"), f" {error}"), soft_wrap=True)
-        raise typer.Exit(EXIT_CODES["failed"]) from error
+    except RootInUseError as error:
+        raise _failed(error) from error
     except KeyboardInterrupt:
         Console(stderr=True).print("Interrupted. The same command goes on from here.")
         raise typer.Exit(_INTERRUPTED) from None
-    import sys
-
-    console_of(sys.stdout).print(rendered(summary))
+    print_summary(summary, console_of(sys.stdout))
     if json_file is not None:
-        import json
-
         json_file.write_text(json.dumps(summary.as_dict(), indent=2), encoding="utf-8")
     raise typer.Exit(EXIT_CODES[summary.status])
+
+
+def _failed(error: Exception) -> typer.Exit:
+    Console(stderr=True).print(Text.assemble(("Error:", "red"), f" {error}"), soft_wrap=True)
+    return typer.Exit(EXIT_CODES["failed"])

@@ -29,7 +29,15 @@ class RunProgress(logging.Handler):
         super().__init__(logging.INFO)
         self._console = console
         columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-        self._progress = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+        # What is printed meanwhile is noise, which does not belong on the console.
+        self._progress = Progress(
+            *columns,
+            console=console,
+            transient=True,
+            disable=not console.is_terminal,
+            redirect_stdout=False,
+            redirect_stderr=False,
+        )
         self._running: TaskID | None = None
 
     def __enter__(self) -> Self:

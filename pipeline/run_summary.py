@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-from rich.console import Group, RenderableType
+from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
@@ -71,17 +71,16 @@ class RunSummary:
         return asdict(self)
 
 
-def rendered(summary: RunSummary) -> RenderableType:
-    """Tables and the outcome in words."""
-    parts: list[RenderableType] = [_components_table(summary)]
+def print_summary(summary: RunSummary, console: Console) -> None:
+    """Tables, and the outcome in words."""
+    console.print(_components_table(summary))
     if summary.ingestion is not None:
-        parts.append(_rows_text(summary.ingestion))
+        console.print(_rows_text(summary.ingestion), soft_wrap=True)
     if summary.tasks:
-        parts.append(_tasks_table(summary))
+        console.print(_tasks_table(summary))
     if summary.baseline_note:
-        parts.append(Text(summary.baseline_note))
-    parts.append(_outcome(summary))
-    return Group(*parts)
+        console.print(Text(summary.baseline_note), soft_wrap=True)
+    console.print(_outcome(summary), soft_wrap=True)
 
 
 def _components_table(summary: RunSummary) -> Table:
@@ -106,14 +105,15 @@ def _rows_text(ingestion: dict[str, Any]) -> Text:
 
 
 def _tasks_table(summary: RunSummary) -> Table:
-    table = Table("task", "metric", title="Evaluation, each task on its own sample space")
-    for column in ("examples", "value", "blessed model", "threshold", "tolerance"):
+    table = Table("task", title="Evaluation, each task on its own sample space")
+    for column in ("examples", "metric", "blessed model", "threshold", "tolerance"):
         table.add_column(column, justify="right")
     table.add_column("verdict")
     for verdict in summary.tasks:
         table.add_row(
-            verdict.task, verdict.metric, f"{verdict.example_count:,}", _number(verdict.value), _number(verdict.baseline_value),
-            f"{verdict.threshold:g}", f"{verdict.tolerance:g}", "refused" if verdict.refusals else "passed",
+            verdict.task, f"{verdict.example_count:,}", f"{verdict.metric} {_number(verdict.value)}",
+            _number(verdict.baseline_value), f"{verdict.threshold:g}", f"{verdict.tolerance:g}",
+            "refused" if verdict.refusals else "passed",
         )  # fmt: skip
     return table
 

@@ -6,11 +6,13 @@ steps. This loop launches the same nodes with the same launcher and looks at eve
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import logging
 import shutil
+import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -78,12 +80,13 @@ def run_pipeline(
     with metadata.Metadata(connection) as handle:
         _close_abandoned(handle.store, Path(pipeline.pipeline_info.pipeline_root))
     runs = []
-    for node in (entry.pipeline_node for entry in compiled.nodes):
-        name = node.node_info.id
-        node.execution_options.caching_options.enable_cache = name not in always_run
-        on_start(name)
-        runs.append(_launch(node, compiled, deployment, connection))
-        on_end(runs[-1])
+    with _hidden_command_line():
+        for node in (entry.pipeline_node for entry in compiled.nodes):
+            name = node.node_info.id
+            node.execution_options.caching_options.enable_cache = name not in always_run
+            on_start(name)
+            runs.append(_launch(node, compiled, deployment, connection))
+            on_end(runs[-1])
     return runs
 
 
@@ -121,6 +124,17 @@ def _launch(node: pipeline_pb2.PipelineNode, compiled: pipeline_pb2.Pipeline, de
         peak_memory_bytes=memory.peak_bytes,
         outputs=outputs,
     )
+
+
+@contextlib.contextmanager
+def _hidden_command_line() -> Iterator[None]:
+    """TFX hands the process's arguments to absl and Beam, which would take for theirs what was never meant for them."""
+    arguments = sys.argv
+    sys.argv = arguments[:1]
+    try:
+        yield
+    finally:
+        sys.argv = arguments
 
 
 def _close_abandoned(store: Any, artifacts: Path) -> None:

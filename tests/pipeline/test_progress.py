@@ -7,6 +7,7 @@ import logging
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
 from rich.console import Console
 
 from pipeline.progress import RunProgress
@@ -21,6 +22,7 @@ def shown(*, terminal: bool = False) -> str:
         progress.started("Trainer")
         logger.info("epoch 1: auc [0.7]")
         logging.getLogger("library").warning("noise")
+        print("noise")
         progress.ended(run)
     logger.info("after the run")
     return stream.getvalue()
@@ -37,3 +39,8 @@ def test_without_a_terminal_each_node_has_a_line_when_it_starts_and_when_it_ends
 def test_on_a_terminal_the_same_lines_stay_beside_the_moving_one() -> None:
     assert "epoch 1: auc [0.7]" in shown(terminal=True)
     assert "Trainer: done in 12.3 s, peak memory 1.23 GB" in shown(terminal=True)
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_what_libraries_print_and_log_is_not_shown(terminal: bool) -> None:
+    assert "noise" not in shown(terminal=terminal)

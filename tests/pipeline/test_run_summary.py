@@ -8,7 +8,7 @@ import json
 
 from rich.console import Console
 
-from pipeline.run_summary import ComponentRun, NodeFailure, RunSummary, rendered
+from pipeline.run_summary import ComponentRun, NodeFailure, RunSummary, print_summary
 from pipeline.verdict import TaskVerdict
 
 CLICK = TaskVerdict(
@@ -26,7 +26,7 @@ PUSHED = RunSummary(
 
 def text(summary: RunSummary) -> str:
     stream = io.StringIO()
-    Console(file=stream, width=200).print(rendered(summary))
+    print_summary(summary, Console(file=stream, width=100))
     return stream.getvalue()
 
 
@@ -38,7 +38,7 @@ def test_the_lines_of_the_log_are_reconciled_by_split_and_reason() -> None:
 def test_a_tasks_value_stands_beside_the_blessed_models() -> None:
     [row] = [line for line in text(PUSHED).splitlines() if "click" in line]
     assert [cell.strip() for cell in row.strip("│").split("│")] == [
-        "click", "auc", "1,234", "0.7123", "0.7000", "0.6", "0.01", "passed",
+        "click", "1,234", "auc 0.7123", "0.7000", "0.6", "0.01", "passed",
     ]  # fmt: skip
 
 

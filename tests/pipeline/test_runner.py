@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -100,3 +101,10 @@ def test_what_a_killed_run_left_under_way_is_closed_and_its_unfinished_output_re
     with tiny.metadata.Metadata(connection) as handle:
         [closed] = handle.store.get_executions_by_id([left_id])
     assert closed.last_known_state == tiny.metadata_store_pb2.Execution.FAILED
+
+
+def test_arguments_of_the_command_line_do_not_reach_tfx(tmp_path: Path, tiny: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["fulcrum", "-v", "run"])
+    [run, _] = tiny.run_pipeline(tiny.two_writers(tmp_path, first="arguments"))
+    assert (Path(run.outputs["model"][0].uri) / "text").read_text() == "fulcrum"
+    assert sys.argv == ["fulcrum", "-v", "run"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,8 @@ class Write(base_executor.BaseExecutor):
             error = ValueError("cannot write\nline 3: too long")
             error.add_note("a note")
             raise error
-        (Path(output_dict["model"][0].uri) / "text").write_text(exec_properties["text"])
+        text = " ".join(sys.argv) if exec_properties["text"] == "arguments" else exec_properties["text"]
+        (Path(output_dict["model"][0].uri) / "text").write_text(text)
 
 
 class WriteSpec(component_spec.ComponentSpec):

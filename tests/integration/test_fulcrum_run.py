@@ -1,0 +1,271 @@
+"""`fulcrum run` on simulated logs, with all real parts."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+pytestmark = [pytest.mark.slow, pytest.mark.tensorflow]
+
+# A few thousand lines are too few to ask for much.
+LENIENT = ["tasks.vcr.threshold=1.0", *(f"tasks.{task}.threshold=0.2" for task in ("vtr", "shr", "cmr", "ctr"))]
+LENIENT += [f"tasks.{task}.tolerance=1.0" for task in ("vtr", "vcr", "shr", "cmr", "ctr")]
+SMALL = ["model.levels=1", "model.expert_units=[16]", "model.tower_units=[8]", "trainer.batch_size=256"]
+
+BEFORE_TRAINING = ["ImportSchemaGen", "LogsExampleGen", "StatisticsGen", "ExampleValidator", "AnomalyGate", "Transform"]
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A run of the command."""
+
+    exit_code: int
+    output: str
+    summary: dict[str, Any]
+
+    @property
+    def states(self) -> dict[str, str]:
+        return {run["node"]: run["state"] for run in self.summary["components"]}
+
+
+@dataclass(frozen=True)
+class Project:
+    """A user's logs and pipeline root."""
+
+    logs: Path
+    root: Path
+
+    def arguments(self, *overrides: str, json_file: Path | None = None) -> list[str]:
+        settings = [part for override in (*LENIENT, *SMALL, *overrides) for part in ("--set", override)]
+        report = ["--json", str(json_file)] if json_file is not None else []
+        return ["run", "--spec", "short_video", "--logs", str(self.logs), "--root", str(self.root), *settings, *report]
+
+    def run(self, *overrides: str) -> Ended:
+        """Runs the command in this process, so that TFX is imported once."""
+        from pipeline.commands import add_to
+
+        app = typer.Typer()
+        add_to(app)
+        json_file = self.root.with_suffix(".json")
+        json_file.unlink(missing_ok=True)
+        result = CliRunner().invoke(app, self.arguments(*overrides, json_file=json_file))
+        if result.exception is not None and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        summary = json.loads(json_file.read_text(encoding="utf-8")) if json_file.exists() else {}
+        return Ended(exit_code=result.exit_code, output=result.output, summary=summary)
+
+    def versions(self) -> list[int]:
+        return sorted(int(name) for name in os.listdir(self.root / "serving_model"))
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    from pipeline.simulator.settings import SimulationSettings
+    from pipeline.simulator.simulate import simulate_logs
+
+    folder = tmp_path_factory.mktemp("project")
+    simulate_logs(SimulationSettings(days=3, rows_per_day=1500, seed=5, malformed_share=0.05), folder / "logs")
+    return Project(logs=folder / "logs", root=folder / "root")
+
+
+@dataclass(frozen=True)
+class Story:
+    """What a user does, one after the other, on one root; each with the versions that were there afterwards."""
+
+    first: Ended
+    first_versions: Sequence[int]
+    again: Ended
+    again_versions: Sequence[int]
+    removed: Ended
+    removed_versions: Sequence[int]
+    more_epochs: Ended
+    more_epochs_versions: Sequence[int]
+    unreachable: Ended
+    unreachable_versions: Sequence[int]
+    incomplete_field: Ended
+    no_logs: Ended
+
+
+@pytest.fixture(scope="module")
+def story(project: Project) -> Story:
+    first, first_versions = project.run("trainer.epochs=1"), project.versions()
+    again, again_versions = project.run("trainer.epochs=1"), project.versions()
+    shutil.rmtree(project.root / "serving_model")
+    removed, removed_versions = project.run("trainer.epochs=1"), project.versions()
+    more_epochs, more_epochs_versions = project.run("trainer.epochs=2"), project.versions()
+    unreachable = project.run("trainer.epochs=2", "tasks.ctr.threshold=0.999")
+    unreachable_versions = project.versions()
+    return Story(
+        first=first,
+        first_versions=first_versions,
+        again=again,
+        again_versions=again_versions,
+        removed=removed,
+        removed_versions=removed_versions,
+        more_epochs=more_epochs,
+        more_epochs_versions=more_epochs_versions,
+        unreachable=unreachable,
+        unreachable_versions=unreachable_versions,
+        incomplete_field=project.run("trainer.epochs=1", "fields.age_group.min_presence=1.0"),
+        no_logs=Project(logs=project.root, root=project.root).run("trainer.epochs=1"),
+    )
+
+
+def test_the_first_run_blesses_and_pushes_a_model(story: Story) -> None:
+    assert story.first.exit_code == 0
+    assert story.first.summary["status"] == "pushed"
+    assert story.first_versions == [story.first.summary["version"]]
+    assert set(story.first.states.values()) == {"done"}
+
+
+def test_the_lines_of_the_log_are_the_examples_and_the_rejected(story: Story) -> None:
+    ingestion = story.first.summary["ingestion"]
+    rejected = sum(ingestion["rejected"].values())
+    assert ingestion["lines"] == 4500
+    assert rejected > 0
+    assert sum(ingestion["examples"].values()) + rejected == 4500
+
+
+def test_each_task_is_judged_on_as_many_examples_as_ingestion_put_into_its_sample_space(story: Story) -> None:
+    judged = {task["task"]: task["example_count"] for task in story.first.summary["tasks"]}
+    ingested = {task: splits["evaluation"]["examples"] for task, splits in story.first.summary["ingestion"]["tasks"].items()}
+    assert judged == ingested
+    assert judged["shr"] < judged["vtr"]
+
+
+def test_what_libraries_print_is_in_the_log_and_not_on_the_terminal(story: Story) -> None:
+    assert "INFO absl" in Path(story.first.summary["log"]).read_text(encoding="utf-8")
+    assert "absl" not in story.first.output
+
+
+def test_a_second_run_reuses_every_step_and_pushes_nothing(story: Story) -> None:
+    assert story.again.exit_code == 0
+    done = {node for node, state in story.again.states.items() if state == "done"}
+    assert done == {"Baseline", "Pusher"}  # They look at what there is, and do nothing.
+    assert story.again_versions == story.first_versions
+    assert story.again.summary["newly_pushed"] is False
+    assert story.again.summary["tasks"] == story.first.summary["tasks"]
+
+
+def test_a_model_whose_pushed_version_was_removed_is_pushed_again_without_training(story: Story) -> None:
+    assert story.removed.states["Trainer"] == "cached"
+    assert story.removed.summary["newly_pushed"] is True
+    assert len(story.removed_versions) == 1
+
+
+def test_another_number_of_epochs_repeats_training_and_what_follows_only(story: Story) -> None:
+    assert [node for node, state in story.more_epochs.states.items() if state == "cached"] == BEFORE_TRAINING
+    assert story.more_epochs.states["Trainer"] == "done"
+
+
+def test_the_next_model_is_compared_with_the_blessed_one_and_becomes_the_newest_version(story: Story) -> None:
+    before = {task["task"]: task["metrics"] for task in story.first.summary["tasks"]}
+    for task in story.more_epochs.summary["tasks"]:
+        assert task["baseline_metrics"] == pytest.approx(before[task["task"]], abs=1e-6)
+    assert story.more_epochs_versions == [*story.removed_versions, story.more_epochs.summary["version"]]
+
+
+def test_a_model_below_a_threshold_is_refused_with_the_task_and_the_reason(story: Story) -> None:
+    assert story.unreachable.exit_code == 3
+    assert story.unreachable.summary["status"] == "refused"
+    refusing = {task["task"]: task["refusals"] for task in story.unreachable.summary["tasks"] if task["refusals"]}
+    assert list(refusing) == ["ctr"]
+    assert f"ctr: {refusing['ctr'][0]}" in story.unreachable.output
+    assert "is below the threshold 0.999" in refusing["ctr"][0]
+
+
+def test_a_refused_model_is_not_pushed(story: Story) -> None:
+    assert story.unreachable.summary["version"] is None
+    assert story.unreachable_versions == story.more_epochs_versions
+
+
+def test_a_changed_threshold_repeats_the_evaluation_only(story: Story) -> None:
+    cached = [node for node, state in story.unreachable.states.items() if state == "cached"]
+    assert cached == [*BEFORE_TRAINING, "Trainer"]
+
+
+def test_anomalies_stop_the_run_before_training_with_a_table(story: Story) -> None:
+    assert story.incomplete_field.exit_code == 1
+    failure = story.incomplete_field.summary["failure"]
+    assert failure["node"] == "AnomalyGate"
+    assert failure["cause"] == "AnomaliesFoundError: 3 anomalies in the examples, of age_group"
+    assert failure["cause"] in story.incomplete_field.output
+    assert [line.split()[:3] for line in failure["details"].splitlines()[1:]] == [
+        ["age_group", split, "ERROR"] for split in ("train", "validation", "evaluation")
+    ]
+    assert "Transform" not in story.incomplete_field.states
+
+
+def test_a_failed_node_is_named_with_its_cause_in_one_line(story: Story) -> None:
+    assert story.no_logs.exit_code == 1
+    failure = story.no_logs.summary["failure"]
+    assert failure["node"] == "LogsExampleGen"
+    assert f"Failed: LogsExampleGen: {failure['cause']}" in story.no_logs.output
+    assert "Traceback (most recent call last)" in Path(story.no_logs.summary["log"]).read_text(encoding="utf-8")
+
+
+_COMMAND = "import typer; from pipeline.commands import add_to; app = typer.Typer(); add_to(app); app()"
+
+
+@dataclass(frozen=True)
+class Killed:
+    """A run that was killed while it trained, a run that was tried meanwhile, and the same command afterwards."""
+
+    meanwhile: Ended
+    unfinished: list[str]
+    resumed: subprocess.CompletedProcess[str]
+    summary: dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def killed(project: Project, story: Story, tmp_path_factory: pytest.TempPathFactory) -> Killed:
+    json_file = tmp_path_factory.mktemp("killed") / "summary.json"
+    # Patience keeps it training for longer than the kill takes.
+    arguments = project.arguments("trainer.epochs=12", "trainer.patience=12", "trainer.seed=7", json_file=json_file)
+    command = [sys.executable, "-c", _COMMAND, *arguments]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    for line in process.stdout:
+        if "epoch 2:" in line:
+            break
+    meanwhile = project.run("trainer.epochs=1")
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    unfinished = [path.name for path in (project.root / "checkpoints").iterdir()]
+    resumed = subprocess.run(command, capture_output=True, text=True, check=False)
+    return Killed(meanwhile, unfinished, resumed, json.loads(json_file.read_text(encoding="utf-8")))
+
+
+def test_a_second_run_on_a_root_in_use_is_refused(killed: Killed) -> None:
+    assert killed.meanwhile.exit_code == 1
+    assert "another run (process" in killed.meanwhile.output
+
+
+def test_a_killed_training_goes_on_from_its_checkpoint_to_a_blessed_model(killed: Killed) -> None:
+    assert len(killed.unfinished) == 1
+    assert killed.resumed.returncode == 0, killed.resumed.stdout
+    assert "resumes after epoch" in killed.resumed.stdout
+    assert "epoch 1:" not in killed.resumed.stdout
+    assert killed.summary["status"] == "pushed"
+
+
+def test_a_run_after_a_kill_reuses_the_finished_steps(killed: Killed) -> None:
+    states = {run["node"]: run["state"] for run in killed.summary["components"]}
+    assert [node for node, state in states.items() if state == "cached"] == BEFORE_TRAINING
+
+
+def test_checkpoints_are_removed_after_training(killed: Killed, project: Project) -> None:
+    assert killed.resumed.returncode == 0
+    assert list((project.root / "checkpoints").iterdir()) == []

@@ -1,0 +1,169 @@
+"""Every task is judged on its own sample space, and what cannot be judged is refused or said."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from feature_spec.loading import parse_spec
+from feature_spec.spec import FeatureSpec
+
+pytestmark = [pytest.mark.slow, pytest.mark.tensorflow]
+
+
+def spec(*, click: float, share: float, watch: float) -> FeatureSpec:
+    """Three tasks with these thresholds."""
+    return parse_spec(f"""
+name: tiny
+logs: {{exposures: {{path: a, format: jsonl}}}}
+split: {{evaluation_files: [a]}}
+fields: {{x: {{side: item, kind: numeric}}}}
+tasks:
+  click: {{kind: binary, label: {{rule: event, column: a}}, metric: auc, threshold: {click}, tolerance: 0.01}}
+  share: {{kind: binary, label: {{rule: event, column: b}}, metric: log_loss, threshold: {share}, tolerance: 0.01}}
+  watch: {{kind: regression, label: {{rule: column, column: c}}, metric: mse, threshold: {watch}, tolerance: 0.01}}
+ranking_formula: {{weights: {{click: 1}}}}
+""")
+
+
+SPEC = spec(click=0.6, share=0.9, watch=0.1)
+TASKS = list(SPEC.tasks)
+
+
+def rows(**changed: float) -> list[dict[str, float]]:
+    """Eight examples, of which share lives in the four with an even number and watch in the first two.
+
+    Click's label is 1 for x = 0, 1, 2, 4 and 0 for the others, so that of the 16 pairs of a positive and a negative
+    the sigmoid of −x orders 4 + 4 + 4 + 3 = 15 rightly: an AUC of 15/16.
+    """
+    return [
+        {
+            "x": float(x),
+            "label_of_click": float(x in {0, 1, 2, 4}), "mask_of_click": 1.0,
+            "label_of_share": float(x in {0, 2}), "mask_of_share": float(x % 2 == 0),
+            "label_of_watch": 0.25 * (x < 2), "mask_of_watch": float(x < 2),
+            **changed,
+        }
+        for x in range(8)
+    ]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def evaluated() -> Any:
+    from tests.pipeline import evaluated  # not sooner: it imports TFX
+
+    return evaluated
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory, evaluated: Any) -> Path:
+    """Models that rank rightly (`good`), that rank the wrong way round (`bad`), and the examples."""
+    folder = tmp_path_factory.mktemp("evaluated")
+    evaluated.write_examples(folder / "examples", rows())
+    evaluated.write_model(folder / "good", TASKS, scale=-1.0)
+    evaluated.write_model(folder / "bad", TASKS, scale=1.0)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def first(evaluated: Any, folder: Path) -> Any:
+    """The good model, with no blessed model before it."""
+    return evaluated.evaluate(SPEC, folder / "examples", folder / "good", folder / "first")
+
+
+@pytest.fixture(scope="module")
+def worse(evaluated: Any, folder: Path) -> Any:
+    """The bad model after the good one."""
+    return evaluated.evaluate(SPEC, folder / "examples", folder / "bad", folder / "worse", folder / "good")
+
+
+def test_a_tasks_example_count_is_the_number_of_its_valid_rows(first: Any) -> None:
+    assert {task: verdict.example_count for task, verdict in first.verdicts.items()} == {"click": 8, "share": 4, "watch": 2}
+
+
+def test_a_tasks_metrics_are_those_of_its_sample_space(first: Any) -> None:
+    assert first.verdicts["click"].metrics["auc"] == pytest.approx(15 / 16, abs=1e-4)
+    # Of share's examples x = 0 and 2 are positive, 4 and 6 are not. Scores are sigmoid(−x): .5, .1192, .0180, .0025.
+    # −(ln .5 + ln .1192 + ln .9820 + ln .9975) / 4 = (.6931 + 2.1269 + .0181 + .0025) / 4
+    assert first.verdicts["share"].metrics["log_loss"] == pytest.approx(0.71016, abs=1e-4)
+    assert first.verdicts["share"].metrics["auc"] == pytest.approx(1.0, abs=1e-4)
+    # Scores of watch are sigmoid(0) = .5 and sigmoid(−1) = .2689, its labels .25: (.25² + .0189²) / 2.
+    assert first.verdicts["watch"].metrics["mse"] == pytest.approx(0.031429, abs=1e-5)
+
+
+def test_the_first_model_is_blessed_by_the_thresholds_alone(first: Any) -> None:
+    assert first.is_blessed
+    assert first.verdicts["click"].baseline_metrics == {}
+    assert first.baseline_note == ""
+
+
+def test_a_model_equal_to_the_blessed_one_is_blessed(evaluated: Any, folder: Path) -> None:
+    again = evaluated.evaluate(SPEC, folder / "examples", folder / "good", folder / "again", folder / "good")
+    assert again.is_blessed
+    assert again.verdicts["click"].baseline_value == again.verdicts["click"].value
+
+
+def test_a_model_worse_than_the_blessed_one_is_refused_in_each_metrics_own_direction(worse: Any) -> None:
+    assert not worse.is_blessed
+    for task, metric in (("click", "auc"), ("share", "log_loss"), ("watch", "mse")):
+        assert any(
+            refusal.startswith(f"{metric} ") and "worse than the blessed model's" in refusal
+            for refusal in worse.verdicts[task].refusals
+        )
+
+
+def test_a_value_beyond_its_threshold_is_refused_in_each_metrics_own_direction(worse: Any) -> None:
+    assert "auc 0.0625 is below the threshold 0.6" in worse.verdicts["click"].refusals
+    assert "log_loss 2.7102 is above the threshold 0.9" in worse.verdicts["share"].refusals
+    assert "mse 0.1470 is above the threshold 0.1" in worse.verdicts["watch"].refusals
+
+
+def test_a_better_model_than_the_blessed_one_is_blessed(evaluated: Any, folder: Path) -> None:
+    better = evaluated.evaluate(SPEC, folder / "examples", folder / "good", folder / "better", folder / "bad")
+    assert better.is_blessed
+
+
+@pytest.mark.parametrize(
+    ("changed", "task", "refusal"),
+    [
+        ({"mask_of_click": 0.0}, "click", "no evaluation example lies in its sample space"),
+        ({"mask_of_share": 0.0}, "share", "no evaluation example lies in its sample space"),
+        ({"mask_of_watch": 0.0}, "watch", "no evaluation example lies in its sample space"),
+        ({"label_of_click": 1.0}, "click", "auc cannot be computed: all its labels are alike, or its scores are not numbers"),
+    ],
+)
+def test_a_task_that_cannot_be_judged_refuses_the_model_whatever_its_threshold(
+    evaluated: Any, folder: Path, tmp_path: Path, changed: dict[str, float], task: str, refusal: str
+) -> None:
+    lenient = spec(click=0.0, share=100.0, watch=100.0)
+    examples = evaluated.write_examples(tmp_path / "examples", rows(**changed))
+    found = evaluated.evaluate(lenient, examples, folder / "good", tmp_path, folder / "good")
+    assert not found.is_blessed
+    assert {name: verdict.refusals for name, verdict in found.verdicts.items() if verdict.refusals} == {task: [refusal]}
+
+
+def test_a_task_that_the_blessed_model_lacks_is_judged_by_its_threshold_alone(evaluated: Any, folder: Path) -> None:
+    older = evaluated.write_model(folder / "older", ["click", "share"], scale=-1.0)
+    found = evaluated.evaluate(SPEC, folder / "examples", folder / "good", folder / "new_task", older)
+    assert found.is_blessed
+    assert found.verdicts["watch"].baseline_value is None
+    assert found.verdicts["click"].baseline_value is not None
+    assert found.baseline_note == "not compared: the blessed model does not have watch"
+
+
+def test_a_worse_task_is_refused_although_the_blessed_model_lacks_another(evaluated: Any, folder: Path) -> None:
+    older = evaluated.write_model(folder / "older_good", ["click", "watch"], scale=-1.0)
+    found = evaluated.evaluate(SPEC, folder / "examples", folder / "bad", folder / "new_task_worse", older)
+    assert any("worse than the blessed model's" in refusal for refusal in found.verdicts["click"].refusals)
+
+
+def test_a_blessed_model_that_cannot_read_the_examples_is_left_out_and_the_reason_said(evaluated: Any, folder: Path) -> None:
+    import tensorflow as tf
+
+    older = evaluated.write_model(folder / "other_type", TASKS, kind=tf.int64)
+    found = evaluated.evaluate(SPEC, folder / "examples", folder / "good", folder / "unreadable", older)
+    assert found.is_blessed
+    assert found.verdicts["click"].baseline_metrics == {}
+    assert found.baseline_note.startswith("not compared: the blessed model cannot score these examples (InvalidArgumentError: ")
