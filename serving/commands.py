@@ -40,13 +40,14 @@ def serve(
 
     Example: fulcrum serve --root runs/short_video --port 8500
     """
+    import gc
     import logging
     import os
     import signal
     import sys
     import threading
 
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     console = Console(soft_wrap=True, highlight=False)
     console.print("[dim]Loading TensorFlow …[/dim]")
 
@@ -55,6 +56,7 @@ def serve(
     from serving.model_server.served_model import ServedModel, VersionPolicy
     from serving.model_server.server import LocalModelServer, PortError
 
+    gc.freeze()  # what is imported stays; looking through it at each collection would hold up requests
     tf.get_logger().setLevel(logging.ERROR)
     logging.basicConfig(stream=sys.stdout, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     logging.getLogger("serving").setLevel(logging.INFO)

@@ -7,6 +7,7 @@ signature from one fed vector of bytes, so that a request's strings never become
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,13 +17,14 @@ import numpy as np
 import tensorflow as tf
 from google.protobuf.message import DecodeError
 from tensorflow.core.framework.tensor_pb2 import TensorProto
-from tensorflow.core.protobuf.meta_graph_pb2 import MetaGraphDef, SignatureDef
+from tensorflow.core.protobuf.meta_graph_pb2 import SignatureDef, TensorInfo
 from tensorflow.core.protobuf.saved_model_pb2 import SavedModel as SavedModelProto
 
 from serving.model_server.status_error import StatusError, from_tensorflow
 
 _MODEL_FILE = "saved_model.pb"
 _MAX_TIMEOUT_MS = 2**31 - 1
+_FIRST_RUN_S = 30.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,8 +52,7 @@ class SavedModel:
         Raises:
             StatusError: the folder holds no SavedModel that can be loaded.
         """
-        meta_graph = _read_meta_graph(folder)
-        self.signatures: Mapping[str, SignatureDef] = meta_graph.signature_def
+        self.signatures = _read_signatures(folder)
         self._graph = tf.Graph()
         self._session = tf.compat.v1.Session(graph=self._graph, config=_session_config())
         try:
@@ -96,6 +97,18 @@ class SavedModel:
         except tf.errors.OpError as error:
             raise from_tensorflow(error) from error
 
+    def run_each_once(self) -> None:
+        """Runs every signature on one row of zeros and empty texts.
+
+        TensorFlow optimises a graph at its first run, which takes long enough to use up the time limit of a request. What a
+        signature says to such a row does not matter.
+        """
+        for name in self._calls:
+            signature = self.signatures[name]
+            inputs = {alias: signature.defaults.get(alias) or _one_row(info) for alias, info in signature.inputs.items()}
+            with contextlib.suppress(StatusError):
+                self.run(name, inputs, sorted(signature.outputs), _FIRST_RUN_S)
+
     def close(self) -> None:
         """Frees the model's memory."""
         self._session.close()
@@ -124,8 +137,8 @@ class SavedModel:
         }
 
 
-def _read_meta_graph(folder: Path) -> MetaGraphDef:
-    """The graph for serving and its signatures."""
+def _read_signatures(folder: Path) -> dict[str, SignatureDef]:
+    """The signatures of the graph for serving, copied, so that the rest of the file need not stay in memory."""
     try:
         proto = SavedModelProto.FromString((folder / _MODEL_FILE).read_bytes())
     except FileNotFoundError as error:
@@ -137,8 +150,9 @@ def _read_meta_graph(folder: Path) -> MetaGraphDef:
     except DecodeError as error:
         raise StatusError(grpc.StatusCode.DATA_LOSS, f"Can't parse {folder / _MODEL_FILE} as binary proto") from error
     for meta_graph in proto.meta_graphs:
+        signatures = meta_graph.signature_def
         if list(meta_graph.meta_info_def.tags) == [tf.saved_model.SERVING]:
-            return meta_graph
+            return {name: SignatureDef.FromString(signature.SerializeToString()) for name, signature in signatures.items()}
     raise StatusError(
         grpc.StatusCode.NOT_FOUND,
         f"Could not find meta graph def matching supplied tags: {{ {tf.saved_model.SERVING} }}. "
@@ -150,6 +164,14 @@ def _takes_and_gives_tensors(signature: SignatureDef) -> bool:
     """False for sparse or composite tensors, which Predict cannot carry, and for the operation that initialises the model."""
     ends = [*signature.inputs.values(), *signature.outputs.values()]
     return all(info.name and info.dtype for info in ends)
+
+
+def _one_row(info: TensorInfo) -> TensorProto:
+    """A tensor of the input's dtype and rank without values, which stands for zeros or empty texts."""
+    proto = TensorProto(dtype=info.dtype)
+    for dim in info.tensor_shape.dim:
+        proto.tensor_shape.dim.add(size=max(dim.size, 1))
+    return proto
 
 
 def _session_config() -> tf.compat.v1.ConfigProto:

@@ -10,6 +10,7 @@ One thread calls `poll`; any number of threads call the rest.
 from __future__ import annotations
 
 import enum
+import gc
 import logging
 import threading
 import time
@@ -182,6 +183,7 @@ class ServedModel:
         start_s = time.monotonic()
         try:
             model = self._load_model(folder)
+            model.run_each_once()
         except StatusError as error:
             version.failed_files = files
             self._set_state(version, VersionState.END, error=error)
@@ -202,6 +204,7 @@ class ServedModel:
             if version.state == VersionState.UNLOADING and version.model and (even_if_in_use or not version.requests_in_flight):
                 version.model.close()
                 version.model = None
+                gc.collect()  # a graph is full of reference cycles
                 self._set_state(version, VersionState.END)
                 logger.info("%s: version %d is unloaded", self.name, version.number)
 

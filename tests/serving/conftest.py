@@ -60,7 +60,7 @@ def other_spec() -> FeatureSpec:
 @pytest.fixture(scope="session")
 def toy_exports(tmp_path_factory: pytest.TempPathFactory, toy_spec: FeatureSpec) -> Callable[[int], Path]:
     """Gives the folder of an exported version, 1 to 3."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     root = tmp_path_factory.mktemp("exports")
     return lambda version: _exported(root / str(version), version, toy_spec)
 

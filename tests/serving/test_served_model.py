@@ -99,6 +99,28 @@ def test_a_new_version_is_loaded_before_the_old_one_is_unloaded(root, push):
     assert states(model) == [(2, "AVAILABLE"), (1, "END")]
 
 
+def test_every_signature_has_run_once_before_a_version_answers_requests(root, push):
+    from serving.model_server.saved_model import SavedModel
+    from serving.model_server.served_model import ServedModel
+
+    runs = []
+
+    class Recorder(SavedModel):
+        def run(self, signature, inputs, outputs, timeout_s):
+            arrays = super().run(signature, inputs, outputs, timeout_s)
+            runs.append((signature, outputs, model.available_versions()))
+            return arrays
+
+    model = ServedModel(root, load=Recorder)
+    push(1)
+    model.poll()
+    assert sorted(runs) == [
+        ("rank", ["click", "like", "ranking_score"], []),
+        ("serving_default", ["product", "version"], []),
+        ("slow", ["rounds"], []),
+    ]
+
+
 def test_an_old_version_stays_in_memory_until_its_last_request_is_answered(model, push):
     push(1)
     model.poll()
