@@ -3,7 +3,20 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from typing import Any
+
+
+def is_missing(value: Any, missing_values: Collection[str]) -> bool:
+    """Whether a value stands for a missing one: None, an empty text, or one of the spec's `logs.missing_values`."""
+    return value is None or (isinstance(value, str) and (not value or value in missing_values))
+
+
+def list_elements(value: Any, separator: str) -> list[Any]:
+    """The elements of a list's value: a list as it is, a text split at the field's separator, anything else a list of one."""
+    if isinstance(value, str):
+        return [element.strip() for element in value.split(separator)]
+    return list(value) if isinstance(value, list | tuple) else [value]
 
 
 def category_text(value: Any) -> str:

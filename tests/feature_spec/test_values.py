@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from feature_spec.values import category_text, finite_number
+from feature_spec.values import category_text, finite_number, is_missing, list_elements
 
 
 @pytest.mark.parametrize(("value", "text"), [("a", "a"), (7, "7"), (7.0, "7"), (True, "true"), (False, "false"), ("", "")])
@@ -27,3 +27,17 @@ def test_a_number_may_stand_as_text(value, number):
 def test_what_is_not_finite_is_refused(value):
     with pytest.raises(ValueError, match="number is needed; received"):
         finite_number(value)
+
+
+@pytest.mark.parametrize(
+    ("value", "missing"), [(None, True), ("", True), ("-", True), ("a", False), (0, False), (False, False), ([], False)]
+)
+def test_none_an_empty_text_and_the_specs_texts_are_missing(value, missing):
+    assert is_missing(value, ["-"]) is missing
+
+
+@pytest.mark.parametrize(
+    ("value", "elements"), [(["a", 7], ["a", 7]), (("a",), ["a"]), ("a| b |", ["a", "b", ""]), (7, [7]), ([], [])]
+)
+def test_a_list_may_be_a_text_with_separators_or_one_value(value, elements):
+    assert list_elements(value, "|") == elements
