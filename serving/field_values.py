@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection
 from functools import partial
 from typing import Any
 
 from feature_spec.field import BaseField, MultiCategoricalField, NumericField, SequenceField
 from feature_spec.spec import FeatureSpec
-from feature_spec.values import category_text, finite_number
+from feature_spec.values import category_text, finite_number, is_missing, list_elements
 
 MISSING_TEXT, MISSING_NUMBER = b"", float("nan")
 FLOAT32_MAX = 3.4028234663852886e38
@@ -24,30 +24,27 @@ def value_reader(spec: FeatureSpec, field: BaseField) -> Callable[[Any], Any]:
     return partial(_text, missing)
 
 
-def _text(missing: Sequence[str], value: Any) -> bytes:
-    """A category's text in UTF-8; `MISSING_TEXT` for None and for texts that stand for a missing value."""
-    if value is None:
+def _text(missing: Collection[str], value: Any) -> bytes:
+    """A category's text in UTF-8, `MISSING_TEXT` for a missing one."""
+    if is_missing(value, missing):
         return MISSING_TEXT
-    text = category_text(value)
     try:
-        return MISSING_TEXT if text in missing else text.encode()
+        return category_text(value).encode()
     except UnicodeEncodeError:
         raise ValueError(f"valid Unicode text is needed; received {value!r}") from None
 
 
-def _texts(field: MultiCategoricalField | SequenceField, missing: Sequence[str], value: Any) -> list[bytes]:
-    """The texts of a list without the missing ones, at most `max_length`; an empty list for None."""
-    if value is None:
+def _texts(field: MultiCategoricalField | SequenceField, missing: Collection[str], value: Any) -> list[bytes]:
+    """The texts of a list without the missing ones, at most `max_length`; an empty list for a missing value."""
+    if is_missing(value, missing):
         return []
-    if not isinstance(value, list | tuple):
-        raise ValueError(f"a list of values is needed; received {value!r}")
-    texts = (_text(missing, element) for element in value)
+    texts = (_text(missing, element) for element in list_elements(value, field.separator))
     return [text for text in texts if text != MISSING_TEXT][: field.max_length]
 
 
-def _number(field: NumericField, missing: Sequence[str], value: Any) -> float:
-    """A number within the field's bounds; `MISSING_NUMBER` for None and for texts that stand for a missing value."""
-    if value is None or (isinstance(value, str) and value in missing):
+def _number(field: NumericField, missing: Collection[str], value: Any) -> float:
+    """A number within the field's bounds, `MISSING_NUMBER` for a missing one."""
+    if is_missing(value, missing):
         return MISSING_NUMBER
     number = finite_number(value)
     minimum = -FLOAT32_MAX if field.minimum is None else field.minimum

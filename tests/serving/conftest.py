@@ -47,6 +47,11 @@ ranking_formula:
 
 
 @pytest.fixture(scope="session")
+def toy_spec_text() -> str:
+    return TOY_SPEC
+
+
+@pytest.fixture(scope="session")
 def toy_spec() -> FeatureSpec:
     return parse_spec(TOY_SPEC)
 

@@ -24,9 +24,9 @@ REQUEST = {
 
 
 @pytest.fixture
-def rank(tmp_path, toy_exports):
+def rank(tmp_path, toy_spec_text):
     """Runs `fulcrum rank` on a request file beside the toy spec; options are added."""
-    (tmp_path / "spec.yaml").write_text((toy_exports(1) / "assets.extra" / "feature_spec.yaml").read_text())
+    (tmp_path / "spec.yaml").write_text(toy_spec_text)
 
     def run(*options, content=REQUEST):
         path = tmp_path / "request.json"
@@ -108,7 +108,6 @@ def test_a_spec_on_the_command_line_goes_before_that_of_the_file(rank, target, t
         (("--target", "127.0.0.1:1"), REQUEST, "127.0.0.1:1: the server cannot be reached"),
     ],
 )
-@pytest.mark.tensorflow
 def test_what_cannot_be_ranked_is_explained_on_stderr_without_a_stack_trace(rank, options, content, text):
     result = rank(*options, content=content)
     assert (result.exit_code, result.stdout) == (1, "")

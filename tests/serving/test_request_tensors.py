@@ -67,6 +67,18 @@ def test_missing_elements_of_a_list_are_left_out(toy_spec):
     assert list(tensors["recent_videos"].string_val) == [b"a", b"7"]
 
 
+def test_a_list_may_come_as_the_text_that_logs_without_lists_have(toy_spec):
+    tensors = request_tensors(toy_spec, request({"tags": "news, music"}, {"tags": 7}))
+    assert list(tensors["tags"].string_val) == [b"news", b"music", b"7", b""]
+
+
+def test_a_number_is_no_missing_value_although_its_text_would_be(toy_spec):
+    spec = toy_spec.model_copy(update={"logs": toy_spec.logs.model_copy(update={"missing_values": ["-1"]})})
+    tensors = request_tensors(spec, request(user={"user_id": "-1", "recent_videos": [-1, ""]}))
+    assert list(tensors["user_id"].string_val) == [b""]
+    assert list(tensors["recent_videos"].string_val) == [b"-1"]
+
+
 def test_the_fingerprint_of_the_spec_goes_along(toy_spec):
     tensor = request_tensors(toy_spec, request())["spec_fingerprint"]
     assert (shape_of(tensor), list(tensor.string_val)) == ([], [toy_spec.fingerprint.encode()])
@@ -96,7 +108,7 @@ def test_text_outside_ascii_is_sent_as_utf_8(toy_spec):
         ({"user": {"activity": math.nan}}, "user.activity: a finite number is needed; received nan"),
         ({"user": {"activity": -1}}, "user.activity: a number from 0 to 3.40282e+38 is needed; received -1"),
         ({"user": {"activity": 1e39}}, "user.activity: a number from 0 to 3.40282e+38 is needed; received 1e+39"),
-        ({"user": {"recent_videos": "a,b"}}, "user.recent_videos: a list of values is needed; received 'a,b'"),
+        ({"user": {"recent_videos": {}}}, "user.recent_videos: a category is a text, an integer or a truth value; received {}"),
         ({"user": {"user_id": "\ud800"}}, "user.user_id: valid Unicode text is needed; received '\\ud800'"),
         (
             {"weights": {"durations": 1.0}},
