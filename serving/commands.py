@@ -70,7 +70,9 @@ def serve(
         _fail(str(error))
     server.start()
     console.print(f"Listening on [bold]{server.target}[/bold] (gRPC): {escape(_in_service(model, root))}")
-    stop.wait()
+    # The system may hand a signal to a thread of TensorFlow or gRPC; Python runs the handler when this thread wakes up.
+    while not stop.wait(timeout=0.2):
+        pass
     for number, handler in previous.items():
         signal.signal(number, handler)  # so that a second signal ends the draining
     console.print("Stopping: answering what is in flight …")
