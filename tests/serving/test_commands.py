@@ -117,6 +117,7 @@ def test_what_cannot_be_ranked_is_explained_on_stderr_without_a_stack_trace(rank
 
 @pytest.mark.slow
 @pytest.mark.tensorflow
+@pytest.mark.timeout(120)
 def test_serve_says_where_it_listens_follows_the_folder_and_drains_on_sigterm(root, push, toy_spec):
     from serving.client import RankingClient
     from serving.ranking_request import Candidate, RankingRequest
