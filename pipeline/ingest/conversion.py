@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable, Collection
 from typing import Any, TypeVar
 
-from feature_spec.values import category_text, finite_number
+from feature_spec.values import category_text, finite_number, is_missing, list_elements
 from pipeline.ingest.rejection import Reason, UnusableLineError
 
 # A field's value in a record: the texts of a category or a list, or a number.
@@ -26,7 +26,7 @@ def text_reader(column: str, missing: Collection[str]) -> Callable[[Any], bytes 
     """
 
     def read(value: Any) -> bytes | None:
-        return None if _is_missing(value, missing) else _text(column, value)
+        return None if is_missing(value, missing) else _text(column, value)
 
     return _remembering(read)
 
@@ -35,7 +35,7 @@ def category_reader(column: str, missing: Collection[str]) -> Callable[[Any], tu
     """Reads a category: a list of one text."""
 
     def read(value: Any) -> tuple[bytes, ...] | None:
-        return None if _is_missing(value, missing) else (_text(column, value),)
+        return None if is_missing(value, missing) else (_text(column, value),)
 
     return _remembering(read)
 
@@ -45,12 +45,9 @@ def list_reader(column: str, separator: str, missing: Collection[str]) -> Callab
     read_element = text_reader(column, missing)
 
     def read(value: Any) -> tuple[bytes, ...] | None:
-        if _is_missing(value, missing):
+        if is_missing(value, missing):
             return None
-        if isinstance(value, str):
-            elements: list[Any] = [element.strip() for element in value.split(separator)]
-        else:
-            elements = value if isinstance(value, list) else [value]
+        elements = list_elements(value, separator)
         return tuple([text for element in elements if (text := read_element(element)) is not None]) or None
 
     return _remembering(read)
@@ -62,7 +59,7 @@ def number_reader(
     """Reads a finite number within bounds."""
 
     def read(value: Any) -> float | None:
-        if _is_missing(value, missing):
+        if is_missing(value, missing):
             return None
         try:
             number = finite_number(value)
@@ -83,7 +80,7 @@ def event_reader(column: str, equals: Collection[str] | None, missing: Collectio
     """Reads whether an event happened: a flag, a count above 0 or, with `equals`, one of its texts. Missing means no."""
 
     def read(value: Any) -> bool:
-        if _is_missing(value, missing):
+        if is_missing(value, missing):
             return False
         if equals is not None:
             return _text(column, value).decode() in equals
@@ -96,11 +93,6 @@ def event_reader(column: str, equals: Collection[str] | None, missing: Collectio
             raise UnusableLineError(_number_reason(value), detail) from error
 
     return _remembering(read)
-
-
-def _is_missing(value: Any, missing: Collection[str]) -> bool:
-    # An empty text never is a category; see `feature_spec.values.category_text`.
-    return value is None or (isinstance(value, str) and (not value or value in missing))
 
 
 def _text(column: str, value: Any) -> bytes:

@@ -8,7 +8,12 @@ from pipeline.beam_options import beam_arguments
 
 
 def test_by_default_beam_runs_in_this_process() -> None:
-    assert beam_arguments([]) == ["--runner=DirectRunner", "--direct_running_mode=in_memory"]
+    assert beam_arguments([])[:2] == ["--runner=DirectRunner", "--direct_running_mode=in_memory"]
+
+
+def test_nothing_is_packaged_for_workers_in_this_process_only() -> None:
+    assert "--sdk_container_image=none" in beam_arguments(["experiments=a"])
+    assert "--sdk_container_image=none" not in beam_arguments(["runner=FlinkRunner"])
 
 
 def test_an_option_takes_the_place_of_the_default_of_the_same_name() -> None:

@@ -59,3 +59,15 @@ def test_a_missing_duration_leaves_the_score_as_it_is():
 def test_a_duration_of_zero_ranks_low_and_stays_finite():
     result = scored({"a": [0.5]}, {"a": 1.0}, [0.0], duration={"field": "d"})
     assert 0.0 < result[0] < 1e-5
+
+
+@pytest.mark.parametrize("transform", ["none", "log1p", "sigmoid"])
+@pytest.mark.parametrize("duration", [-30.0, -10.0, -5.0, 0.0, 7.0, 1e9, NAN])
+def test_the_graph_and_the_explanation_agree(transform, duration):
+    from feature_spec.formula_terms import formula_terms
+
+    formula = {"duration": {"field": "d", "transform": transform, "scale": 10.0, "weight": 0.5}}
+    in_graph = scored({"a": [0.3]}, {"a": 2.0}, [duration], **formula)[0]
+    spec = RankingFormula.model_validate({"weights": {"a": 2.0}, **formula})
+    terms = formula_terms(spec, {"a": 0.3}, None if math.isnan(duration) else duration)
+    assert in_graph == pytest.approx(math.prod(term.factor for term in terms), rel=1e-4)
