@@ -53,7 +53,7 @@ def run(  # noqa: PLR0917
     """
     from pipeline.beam_options import beam_arguments
     from pipeline.local_run import console_of, run_locally
-    from pipeline.root import Root
+    from pipeline.root import Root, RootOfAnotherSpecError
     from pipeline.run_lock import RootInUseError
     from pipeline.run_summary import print_summary
     from pipeline.spec_overrides import checked_trainer_settings, load_overridden_spec
@@ -72,7 +72,7 @@ def run(  # noqa: PLR0917
             root=Root(root.resolve()),
             beam_arguments=beam_options,
         )
-    except RootInUseError as error:
+    except (RootInUseError, RootOfAnotherSpecError) as error:
         raise _failed(error) from error
     except KeyboardInterrupt:
         Console(stderr=True).print("Interrupted. The same command goes on from here.")

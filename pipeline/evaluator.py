@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import logging
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +18,6 @@ from typing_extensions import override
 from feature_spec import names
 from pipeline.evaluation import CANDIDATE
 from pipeline.failure import cause_of
-
-logger = logging.getLogger("fulcrum.pipeline")
 
 # Where the evaluation says what of the comparison with the baseline was left out.
 BASELINE_NOTE = "baseline_note"
@@ -62,7 +59,6 @@ class _Executor(executor.Executor):
             input_dict, exec_properties, note = _comparable(input_dict, exec_properties)
         super().Do(input_dict, output_dict, exec_properties)
         if note:
-            logger.info(note)
             evaluation = artifact_utils.get_single_instance(output_dict[standard_component_specs.EVALUATION_KEY])
             evaluation.set_string_custom_property(BASELINE_NOTE, note)
 
@@ -75,8 +71,8 @@ def _comparable(
     config = config_pb2.EvalConfig()
     proto_utils.json_to_proto(exec_properties[standard_component_specs.EVAL_CONFIG_KEY], config)
     tasks = {name for spec in config.metrics_specs for name in spec.output_names}
+    examples = _first_examples(input_dict, exec_properties)
     try:
-        examples = _first_examples(input_dict, exec_properties)
         scored = tasks_that_score(Path(path_utils.serving_model_path(baseline.uri)), examples)
     except (tf.errors.OpError, ValueError, KeyError, OSError) as error:
         reason = cause_of(error)

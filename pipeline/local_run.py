@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
+import contextlib
 import datetime
 import time
 from collections.abc import Mapping, Sequence
@@ -47,10 +47,14 @@ def run_locally(
 
     Raises:
         pipeline.run_lock.RootInUseError: another run is using the root.
+        pipeline.root.RootOfAnotherSpecError: the root was made for another spec.
     """
     began = time.monotonic()
     log = root.logs / f"run-{datetime.datetime.now():%Y%m%dT%H%M%S}.log"
-    with locked(root.lock), quiet(log) as terminal, RunProgress(console_of(terminal)) as progress:
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(locked(root.lock))
+        root.claim(spec.name)
+        progress = stack.enter_context(RunProgress(console_of(stack.enter_context(quiet(log)))))
         progress.started("loading TFX")
         # TFX takes its time, and logs a lot, as soon as it is imported.
         from pipeline.ingest.component import LogsExampleGen
@@ -77,15 +81,18 @@ def run_locally(
             run_pipeline(pipeline, always_run=("Pusher",), on_start=progress.started, on_end=ended)
         except NodeFailedError as error:
             failure = NodeFailure(node=error.node, cause=error.cause, details=error.details)
-        summary = _summary(spec, runs, failure=failure, log=log)
-    return dataclasses.replace(
-        summary,
-        newly_pushed=summary.version is not None and summary.version != version_before,
-        elapsed_s=time.monotonic() - began,
-    )
+        return _summary(spec, runs, version_before=version_before, began=began, failure=failure, log=log)
 
 
-def _summary(spec: FeatureSpec, runs: Mapping[str, NodeRun], *, failure: NodeFailure | None, log: Path) -> RunSummary:
+def _summary(
+    spec: FeatureSpec,
+    runs: Mapping[str, NodeRun],
+    *,
+    version_before: int | None,
+    began: float,
+    failure: NodeFailure | None,
+    log: Path,
+) -> RunSummary:
     from pipeline.evaluator import BASELINE_NOTE
     from pipeline.ingest.executor import read_summary
 
@@ -105,12 +112,12 @@ def _summary(spec: FeatureSpec, runs: Mapping[str, NodeRun], *, failure: NodeFai
         tasks=_verdicts(spec, evaluation.uri) if evaluation is not None else [],
         baseline_note=evaluation.get_string_custom_property(BASELINE_NOTE) if evaluation is not None else "",
         version=version,
-        newly_pushed=False,
+        newly_pushed=version is not None and version != version_before,
         components=[
             ComponentRun(node=run.node, state=run.state, elapsed_s=run.elapsed_s, peak_memory_bytes=run.peak_memory_bytes)
             for run in runs.values()
         ],
-        elapsed_s=0.0,
+        elapsed_s=time.monotonic() - began,
         log=str(log),
         failure=failure,
     )

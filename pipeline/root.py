@@ -7,6 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 
+class RootOfAnotherSpecError(ValueError):
+    """A root that was made for another spec, whose models would get among this one's versions."""
+
+
 @dataclass(frozen=True)
 class Root:
     """Paths below the pipeline root.
@@ -46,6 +50,20 @@ class Root:
     def logs(self) -> Path:
         """What TFX, Beam and TensorFlow had to say, a file a run."""
         return self.folder / "logs"
+
+    def claim(self, spec_name: str) -> None:
+        """Makes the root that of a spec, if it is not yet.
+
+        Raises:
+            RootOfAnotherSpecError: it is another one's.
+        """
+        owner = self.folder / "spec_name"
+        if not owner.exists():
+            owner.write_text(spec_name, encoding="utf-8")
+        elif (name := owner.read_text(encoding="utf-8")) != spec_name:
+            raise RootOfAnotherSpecError(
+                f"{self.folder} holds the models of spec {name!r}: give another --root for {spec_name!r}"
+            )
 
     def schema(self, text: str) -> Path:
         """The file of a schema, named by its content: a step that reads it would otherwise not notice a change."""

@@ -15,6 +15,7 @@ from typer.testing import CliRunner, Result
 
 import pipeline.local_run
 from pipeline.commands import add_to
+from pipeline.root import Root
 from pipeline.run_lock import locked
 from pipeline.run_summary import NodeFailure, RunSummary
 
@@ -81,6 +82,14 @@ def test_a_root_in_use_is_refused(tmp_path: Path) -> None:
         result = run(tmp_path)
     assert result.exit_code == 1
     assert result.output.startswith("Error: another run (process ")
+
+
+def test_the_root_of_another_spec_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "root").mkdir()
+    Root(tmp_path / "root").claim("kuairand")
+    result = run(tmp_path)
+    assert result.exit_code == 1
+    assert "holds the models of spec 'kuairand': give another --root for 'short_video'" in result.output
 
 
 @pytest.mark.parametrize(("summary", "exit_code"), [(PUSHED, 0), (FAILED, 1), (REFUSED, 3)])
