@@ -69,8 +69,11 @@ class LogsExecutor(base_beam_executor.BaseBeamExecutor):
         try:
             summary.check(settings)
         except ValueError as error:
-            # TFX removes the artifact of a failed run, and the rejected lines with it.
-            raise ValueError(f"{error}{_examples_of_rejected(artifact.uri)}") from error
+            # TFX removes the artifact of a failed run, but nobody can mend a log without its rejected lines.
+            examples = _examples_of_rejected(artifact.uri)
+            kept = f"{artifact.uri}_{REJECTED_FOLDER}"
+            fileio.rename(f"{artifact.uri}/{REJECTED_FOLDER}", kept, overwrite=True)
+            raise ValueError(f"{error}{examples}\n  all of them: {kept}") from error
         examples_utils.set_payload_format(artifact, example_gen_pb2.FORMAT_TF_EXAMPLE)
         examples_utils.set_file_format(artifact, write_split.to_file_format_str(example_gen_pb2.FORMAT_TFRECORDS_GZIP))
         _log.info("Ingested %d lines: %s examples, %s rejected.", summary.lines, summary.examples, summary.rejected)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 from pathlib import Path
@@ -119,6 +120,16 @@ def test_too_many_rejected_lines_stop_the_run_with_counts_and_examples(logs: Pat
         _run(_spec(), logs, tmp_path / "root")
     assert "malformed 10, bad_event_time 1" in str(raised.value)
     assert "day2.jsonl, line 1: malformed: not JSON" in str(raised.value)
+
+
+def test_rejected_lines_outlive_the_run_that_they_stopped(logs: Path, tmp_path: Path) -> None:
+    (logs / "day2.jsonl").write_text("no json\n" * 11)
+    for run in (1, 2):
+        with pytest.raises(ValueError, match="all of them: ") as raised:
+            _run(_spec(), logs, tmp_path / "root")
+        kept = Path(str(raised.value).split("all of them: ")[1].splitlines()[0])
+        lines = [line for path in kept.glob("*.jsonl.gz") for line in gzip.decompress(path.read_bytes()).splitlines()]
+        assert len(lines) == 11, run
 
 
 def test_a_column_that_no_line_has_stops_the_run_before_it_starts(logs: Path, tmp_path: Path) -> None:
