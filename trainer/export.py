@@ -15,6 +15,10 @@ from trainer.network import Network
 from trainer.ranking_score import ranking_score
 from trainer.raw_inputs import as_parsed, parsed_fields, parsed_labels, request_signature
 
+_SPEC_NOTE = (
+    "# What the model was trained with. Stand-ins take the place of what the trainer does not read: logs, split, thresholds.\n"
+)
+
 
 class ExportedRanker(tf.Module):
     """Scores raw fields.
@@ -121,9 +125,9 @@ def _with_named_arguments(
 
 
 def export(spec: FeatureSpec, spec_text: str, network: Network, transform: tf.keras.Model, folder: Path) -> None:
-    """Writes the SavedModel, with the text of its spec under ``assets.extra``."""
+    """Writes the SavedModel, with the spec as the trainer received it under ``assets.extra``."""
     module = ExportedRanker(spec, network, transform)
     tf.saved_model.save(module, str(folder), signatures=module.signatures())
     extra = folder / "assets.extra"
     extra.mkdir(exist_ok=True)
-    (extra / "feature_spec.yaml").write_text(spec_text, encoding="utf-8")
+    (extra / "feature_spec.yaml").write_text(_SPEC_NOTE + spec_text, encoding="utf-8")

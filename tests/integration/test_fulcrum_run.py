@@ -270,3 +270,85 @@ def test_a_run_after_a_kill_reuses_the_finished_steps(killed: Killed) -> None:
 def test_checkpoints_are_removed_after_training(killed: Killed, project: Project) -> None:
     assert killed.resumed.returncode == 0
     assert list((project.root / "checkpoints").iterdir()) == []
+
+
+@pytest.fixture(scope="module")
+def evaluation_examples(story: Story, project: Project) -> list[Any]:
+    """The examples that the newest version was judged on."""
+    import tensorflow as tf
+
+    folder = max((project.root / "artifacts" / "LogsExampleGen" / "examples").glob("[0-9]*"), key=lambda path: int(path.name))
+    files = [str(path) for path in (folder / "Split-evaluation").glob("*")]
+    return [tf.train.Example.FromString(data.numpy()) for data in tf.data.TFRecordDataset(files, compression_type="GZIP")]
+
+
+@pytest.fixture(scope="module")
+def scores(story: Story, project: Project, evaluation_examples: list[Any]) -> dict[str, Any]:
+    """What `serving_default` of the newest version says of them."""
+    import tensorflow as tf
+
+    model = tf.saved_model.load(str(project.root / "serving_model" / str(story.more_epochs.summary["version"])))
+    answer = model.signatures["serving_default"](tf.constant([example.SerializeToString() for example in evaluation_examples]))
+    return {name: values.numpy() for name, values in answer.items()}
+
+
+def _floats(examples: list[Any], feature: str) -> Any:
+    import numpy as np
+
+    return np.array([example.features.feature[feature].float_list.value[0] for example in examples])
+
+
+def test_the_evaluators_figures_follow_from_the_pushed_models_own_scores(
+    story: Story, evaluation_examples: list[Any], scores: dict[str, Any]
+) -> None:
+    import numpy as np
+
+    for row in story.more_epochs.summary["tasks"]:
+        task = row["task"]
+        valid = _floats(evaluation_examples, f"mask_of_{task}") > 0
+        label, score = _floats(evaluation_examples, f"label_of_{task}")[valid], scores[task][valid].astype(np.float64)
+        # Means over all valid rows: a score that differed anywhere would show.
+        if task == "vcr":
+            assert row["metrics"]["mse"] == pytest.approx(np.mean((label - score) ** 2), rel=1e-5)
+        else:
+            expected = -np.mean(label * np.log(score) + (1 - label) * np.log(1 - score))
+            assert row["metrics"]["log_loss"] == pytest.approx(expected, rel=1e-5)
+
+
+def test_a_ranking_request_over_grpc_scores_as_the_stored_example_does(
+    project: Project, story: Story, evaluation_examples: list[Any], scores: dict[str, Any]
+) -> None:
+    from feature_spec.loading import load_spec
+    from serving.client import RankingClient
+    from serving.model_server.served_model import ServedModel
+    from serving.model_server.server import LocalModelServer
+    from serving.ranking_request import Candidate, RankingRequest
+
+    spec = load_spec("short_video")
+
+    def values(example: Any, *sides: str) -> dict[str, Any]:
+        found = {}
+        for name in spec.fields_of(*sides):
+            feature = example.features.feature[name]
+            kind = feature.WhichOneof("kind")
+            if kind == "float_list":
+                found[name] = feature.float_list.value[0]
+            elif kind == "bytes_list":
+                texts = [text.decode() for text in feature.bytes_list.value]
+                found[name] = texts if spec.fields[name].kind in ("multi_categorical", "sequence") else texts[0]
+        return found
+
+    with (
+        LocalModelServer([ServedModel(project.root)], port=0) as server,
+        RankingClient(server.target, spec, timeout_ms=30_000) as client,
+    ):
+        for position, example in enumerate(evaluation_examples[:40]):
+            request = RankingRequest(
+                user=values(example, "user"),
+                context=values(example, "context"),
+                candidates=[Candidate(fields=values(example, "item"))],
+            )
+            (ranked,) = client.rank(request)
+            for task in spec.tasks:
+                assert ranked.scores[task] == pytest.approx(float(scores[task][position]), rel=1e-5, abs=1e-6)
+            assert ranked.ranking_score == pytest.approx(float(scores["ranking_score"][position]), rel=1e-4)
