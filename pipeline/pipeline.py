@@ -56,7 +56,7 @@ def ranking_pipeline(
         schema=schema.outputs["schema"],
         preprocessing_fn="pipeline.preprocessing.preprocessing_fn",
         custom_config={"spec": transform_part(spec)},
-        splits_config=transform_pb2.SplitsConfig(analyze=[names.TRAIN], transform=list(names.SPLITS)),
+        splits_config=transform_pb2.SplitsConfig(analyze=[names.TRAIN], transform=[names.TRAIN, names.VALIDATION]),
         disable_statistics=True,
         disable_analyzer_cache=True,
     )

@@ -101,7 +101,11 @@ def _rows_text(ingestion: dict[str, Any]) -> Text:
     reasons = ", ".join(f"{reason} {count:,}" for reason, count in sorted(rejected.items(), key=lambda item: -item[1]))
     examples, lost = sum(ingestion["examples"].values()), sum(rejected.values())
     text = f"{ingestion['lines']:,} lines = {examples:,} examples ({splits}) + {lost:,} rejected"
-    return Text(f"{text} ({reasons})" if reasons else text)
+    lines = [f"{text} ({reasons})" if reasons else text]
+    if unreadable := ingestion["unreadable_files"]:
+        # What lies behind the damage cannot be counted, so no share tells of it.
+        lines.append(f"could not be read to their end: {', '.join(unreadable)}")
+    return Text("\n".join(lines))
 
 
 def _tasks_table(summary: RunSummary) -> Table:

@@ -39,7 +39,7 @@ def simulate(
             bar = progress.add_task("days", total=days)
             summary = simulate_logs(settings, out, on_day=lambda: progress.advance(bar))
     except (ValueError, OSError) as error:
-        Console(stderr=True).print(f"[red]Error:[/red] {error}", soft_wrap=True, highlight=False)
+        Console(stderr=True).print(f"Error: {error}", style="red", soft_wrap=True, markup=False, highlight=False)
         raise typer.Exit(1) from error
 
     console.print(f"{summary.rows:,} lines in {out}, {summary.usable_rows:,} of them usable", soft_wrap=True)

@@ -17,7 +17,8 @@ CLICK = TaskVerdict(
 )  # fmt: skip
 PUSHED = RunSummary(
     status="pushed", spec="tiny", fingerprint="0123456789abcdef",
-    ingestion={"lines": 105, "rejected": {"no JSON": 4, "repeated": 1}, "examples": {"train": 90, "validation": 4, "evaluation": 6}},
+    ingestion={"lines": 105, "rejected": {"no JSON": 4, "repeated": 1}, "examples": {"train": 90, "validation": 4, "evaluation": 6},
+               "unreadable_files": []},
     tasks=[CLICK], baseline_note="", version=17, newly_pushed=True,
     components=[ComponentRun(node="Trainer", state="cached", elapsed_s=1.25, peak_memory_bytes=1_500_000_000)],
     elapsed_s=61.0, log="run.log",
@@ -33,6 +34,12 @@ def text(summary: RunSummary) -> str:
 def test_the_lines_of_the_log_are_reconciled_by_split_and_reason() -> None:
     expected = "105 lines = 100 examples (train 90, validation 4, evaluation 6) + 5 rejected (no JSON 4, repeated 1)"
     assert expected in text(PUSHED)
+
+
+def test_files_that_broke_off_are_named() -> None:
+    broken = dataclasses.replace(PUSHED, ingestion={**PUSHED.ingestion, "unreadable_files": ["day=1/part.gz"]})
+    assert "could not be read to their end: day=1/part.gz" in text(broken)
+    assert "could not be read" not in text(PUSHED)
 
 
 def test_a_tasks_value_stands_beside_the_blessed_models() -> None:
