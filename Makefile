@@ -39,13 +39,14 @@ lock: $(INSTALLED) ## Resolve the dependencies of setup.py anew into requirement
 clean: ## Remove the virtual environment and what the demo wrote
 	rm -rf $(VENV) demo_run
 
-# The lock is complete, so no resolver runs. uv is quick; where it cannot be had, pip does the same in a few minutes.
+# The lock is complete, so no resolver runs. uv is quick; where it cannot be had, pip does the same in a few minutes. With its
+# configuration uv would put the overrides of pyproject.toml, which are ranges, in the place of locked versions.
 $(INSTALLED): requirements.lock setup.py pyproject.toml
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v <= (3, 13) else f"Python 3.11 to 3.13 is needed; $(PYTHON) is {v[0]}.{v[1]}. Choose one with make PYTHON=python3.11")'
 	@$(PYTHON) -m venv $(VENV) || { echo "Python needs its venv module: apt-get install python3-venv"; exit 1; }
 	@echo "Installing the locked dependencies into $(VENV) …"
 	@$(BIN)/python -m pip install --quiet uv || echo "uv cannot be had; pip installs instead"
-	@if [ -x $(BIN)/uv ]; then $(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps -r requirements.lock; \
+	@if [ -x $(BIN)/uv ]; then $(BIN)/uv pip install --quiet --no-config --python $(BIN)/python --no-deps -r requirements.lock; \
 	else $(BIN)/python -m pip install --quiet --no-deps -r requirements.lock; fi
 	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
 	@touch $@
