@@ -86,16 +86,18 @@ class MultiTaskRanker(tfrs.Model):
 
         The network must have its variables by then.
         """
-        tables = {table.ref() for table in self.network.embedding_tables}
         optimizers = tf.keras.optimizers.legacy
+        tables, coefficients = self.network.embedding_tables, self.network.sharing.coefficients
+        apart = {variable.ref() for variable in [*tables, *coefficients]}
+        dense = [variable for variable in self.network.trainable_variables if variable.ref() not in apart]
+        parts = [
+            (optimizers.Adagrad(self.settings.embedding_learning_rate), tables),
+            (optimizers.Adam(self.settings.learning_rate), dense),
+            (optimizers.Adam(self.settings.coefficient_learning_rate), coefficients),
+        ]
+        # The variables of an optimiser are asked for by a function; the default argument binds each one's own.
         self.compile(
             optimizer=tfrs.experimental.optimizers.CompositeOptimizer(
-                [
-                    (optimizers.Adagrad(self.settings.embedding_learning_rate), lambda: self.network.embedding_tables),
-                    (
-                        optimizers.Adam(self.settings.learning_rate),
-                        lambda: [variable for variable in self.network.trainable_variables if variable.ref() not in tables],
-                    ),
-                ]
+                [(optimizer, lambda variables=variables: variables) for optimizer, variables in parts if variables]
             )
         )

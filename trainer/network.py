@@ -29,7 +29,8 @@ class Network(tf.keras.layers.Layer):
         self.layout = layout
         self.sharing = ARCHITECTURES[settings.name](len(layout.tasks), settings.model, layout.field_widths, name="sharing")
         self.embeddings = [
-            FieldEmbedding(layout.table_rows, name=f"embedding_{number}") for number in range(self.sharing.embeddings)
+            FieldEmbedding(layout.table_rows, self.sharing.initial_embedding, name=f"embedding_{number}")
+            for number in range(self.sharing.embeddings)
         ]
         self.towers = [
             Tower(settings.model.tower_units, settings.model.dropout_rate, name=f"tower_{task}") for task in layout.tasks

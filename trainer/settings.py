@@ -20,7 +20,9 @@ class TrainerSettings(StrictModel):
         epochs: the most passes over the training examples.
         patience: epochs without a better validation before training stops.
         batch_size: examples a step.
-        learning_rate: of Adam, for everything but the embedding tables.
+        learning_rate: of Adam, for everything but the embedding tables and the sharing coefficients.
+        coefficient_learning_rate: of Adam, for what says how much is shared: cross-stitch and sluice mixtures, and the gates of
+            SNR and MSSM, which are few and have far to go.
         embedding_learning_rate: of Adagrad, for the embedding tables, whose rows are updated only where they occur.
         loss_weight_clock: what t counts in the loss weights ω_0 · γ^t of PLE Eq 10: `epoch` or `step`.
         seed: of initial weights and of the order of the examples.
@@ -30,6 +32,7 @@ class TrainerSettings(StrictModel):
     patience: PositiveInt = 1
     batch_size: PositiveInt = 512
     learning_rate: PositiveFloat = 0.001
+    coefficient_learning_rate: PositiveFloat = 0.01
     embedding_learning_rate: PositiveFloat = 0.05
     loss_weight_clock: Literal["epoch", "step"] = "epoch"
     seed: int = 42

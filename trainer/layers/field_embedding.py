@@ -42,14 +42,16 @@ class FieldEmbedding(tf.keras.layers.Layer):
 
     Args:
         table_rows: rows of each table by width D.
+        initial_mean: mean of the initial embeddings. Defaults to 0.
     """
 
-    def __init__(self, table_rows: Mapping[int, int], **kwargs: Any) -> None:
+    def __init__(self, table_rows: Mapping[int, int], initial_mean: float = 0.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         if any(int(width) < 1 or rows < 1 for width, rows in table_rows.items()):
             raise ValueError(f"`table_rows` maps widths to rows, both at least 1. Received: {dict(table_rows)}")
         # JSON turns the widths of a saved configuration into text.
         self.table_rows = {int(width): int(rows) for width, rows in table_rows.items()}
+        self.initial_mean = initial_mean
 
     def build(self, input_shape: Any) -> None:
         del input_shape
@@ -57,7 +59,7 @@ class FieldEmbedding(tf.keras.layers.Layer):
             str(width): self.add_weight(
                 name=f"table_{width}",
                 shape=(rows, width),
-                initializer=tf.keras.initializers.RandomNormal(stddev=_INITIAL_STANDARD_DEVIATION),
+                initializer=tf.keras.initializers.RandomNormal(self.initial_mean, _INITIAL_STANDARD_DEVIATION),
             )
             for width, rows in self.table_rows.items()
         }
@@ -106,4 +108,4 @@ class FieldEmbedding(tf.keras.layers.Layer):
         return tf.reshape(sums / tf.maximum(counts, 1.0)[:, :, tf.newaxis], [-1, len(lists) * width])
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "table_rows": dict(self.table_rows)}
+        return {**super().get_config(), "table_rows": dict(self.table_rows), "initial_mean": self.initial_mean}

@@ -6,10 +6,14 @@ import itertools
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from trainer.layers.flat_input import FlatInput
 from trainer.layers.initial_weights import side_by_side_glorot
+
+# The mean with which embeddings should start, see `FSCM.build`.
+INITIAL_EMBEDDING = 0.05
 
 
 @tf.keras.utils.register_keras_serializable("fulcrum")
@@ -34,9 +38,14 @@ class FSCM(tf.keras.layers.Layer):
     def build(self, input_shape: Any) -> None:
         del input_shape
         width = sum(self.field_widths)
-        # Positive on the whole for embeddings of either sign only if g differs a field, so it starts like any kernel.
+        # g · e starts near 1, so that all fields begin open: a closed one has no gradient to open it again.
+        start = np.repeat([1.0 / (size * INITIAL_EMBEDDING) for size in self.field_widths], self.field_widths).astype(
+            np.float32
+        )
         self.query = self.add_weight(
-            name="query", shape=(self.subnetworks, width), initializer=tf.keras.initializers.RandomNormal(stddev=1.0)
+            name="query",
+            shape=(self.subnetworks, width),
+            initializer=lambda shape, dtype=None: start * tf.random.uniform(shape, 0.8, 1.2, dtype=dtype),
         )
         self.kernel = self.add_weight(
             name="kernel", shape=(self.subnetworks, width, self.units), initializer=side_by_side_glorot(width, self.units)

@@ -10,7 +10,7 @@ import tensorflow as tf
 from trainer.layers.cssm import CSSM
 from trainer.layers.experts import Experts
 from trainer.layers.flat_input import FlatInput
-from trainer.layers.fscm import FSCM
+from trainer.layers.fscm import FSCM, INITIAL_EMBEDDING
 from trainer.layers.hard_concrete_gate import HardConcreteGate
 from trainer.layers.snr_connection import SNRConnection
 from trainer.model_settings import MSSMSettings
@@ -34,6 +34,7 @@ class MSSM(SharingArchitecture):
 
     def __init__(self, tasks: int, settings: MSSMSettings, field_widths: Sequence[int] = (), **kwargs: Any) -> None:
         super().__init__(tasks, settings, field_widths, **kwargs)
+        self.initial_embedding = INITIAL_EMBEDDING if settings.field_sparsity else 0.0
         self.subnetworks: Any = (
             FSCM(tasks + 1, settings.units, self.field_widths, name="fscm")
             if settings.field_sparsity

@@ -10,6 +10,9 @@ import tensorflow as tf
 from trainer.layers.flat_input import FlatInput
 from trainer.model_settings import ModelSettings
 
+# Names of the variables in `coefficients`: gates of SNR and MSSM, mixtures of cross-stitch and sluice.
+COEFFICIENTS = ("log_alpha", "alpha", "beta")
+
 
 class SharingArchitecture(tf.keras.layers.Layer):
     """What a model is beside its embeddings, towers and heads, which all models have in common.
@@ -22,6 +25,7 @@ class SharingArchitecture(tf.keras.layers.Layer):
     Attributes:
         settings_type: the class of its settings.
         embeddings: independent sets of embedding tables that it reads: 1, or K where tasks share nothing at all.
+        initial_embedding: the mean that the tables start with.
     """
 
     settings_type: ClassVar[type[ModelSettings]]
@@ -36,6 +40,7 @@ class SharingArchitecture(tf.keras.layers.Layer):
         self.settings: Any = settings
         self.field_widths = tuple(field_widths)
         self.embeddings = 1
+        self.initial_embedding = 0.0
 
     def call(self, inputs: list[tf.Tensor | FlatInput], training: bool | None = None) -> list[tf.Tensor]:
         """Shares what it shares.
@@ -48,6 +53,11 @@ class SharingArchitecture(tf.keras.layers.Layer):
             K representations, each (B, U), in the order of the tasks.
         """
         raise NotImplementedError
+
+    @property
+    def coefficients(self) -> list[tf.Variable]:
+        """The variables that say how much is shared, which learn at a rate of their own."""
+        return [variable for variable in self.trainable_variables if variable.name.split("/")[-1].startswith(COEFFICIENTS)]
 
     def penalties(self) -> dict[str, tf.Tensor]:
         """Terms that the architecture adds to the joint loss, by name; scalars, weights included."""
