@@ -25,7 +25,7 @@ from rich.table import Table
 from feature_spec.loading import load_spec
 from serving.client import RankingClient
 from serving.ranked_list import RankedList
-from serving.ranking_request import Candidate, RankingRequest
+from serving.ranking_request import Candidate, FieldValue, RankingRequest
 
 FOLDER = Path("demo_run")
 FULCRUM = Path(sys.executable).with_name("fulcrum")
@@ -87,7 +87,7 @@ def requests(logs: Path) -> list[RankingRequest]:
     videos = {video["video_id"]: video for video in rows(logs / "videos.jsonl.gz")}
     exposures = rows(sorted(logs.glob("day=*/*.jsonl.gz"))[-1])
     durations = {row["video_id"]: row["duration_s"] for row in exposures if row.get("duration_s") is not None}
-    context = {"scenario": "auto_play", "hour": 21, "network": "wifi"}
+    context: dict[str, FieldValue] = {"scenario": "auto_play", "hour": 21, "network": "wifi"}
     return [
         RankingRequest(
             user=user,
