@@ -22,6 +22,7 @@ setup(
         "tensorflow-serving-api>=2.19.1,<2.20",
         "tfx==1.21.*",
         "grpcio>=1.60",
+        "matplotlib>=3.9",
         "numpy>=2,<3",
         "psutil>=5.9",
         "pyarrow>=18,<19",
