@@ -6,6 +6,8 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
+from feature_spec import names
+
 
 class RootOfAnotherSpecError(ValueError):
     """A root that was made for another spec, whose models would get among this one's versions."""
@@ -29,7 +31,7 @@ class Root:
     @property
     def artifacts(self) -> Path:
         """Outputs by component, output name and execution."""
-        return self.folder / "artifacts"
+        return self.folder / names.ARTIFACTS
 
     @property
     def checkpoints(self) -> Path:
@@ -39,7 +41,7 @@ class Root:
     @property
     def serving_model(self) -> Path:
         """Pushed models, a folder a version."""
-        return self.folder / "serving_model"
+        return self.folder / names.SERVING_MODEL
 
     @property
     def lock(self) -> Path:
