@@ -1,7 +1,9 @@
-"""`fulcrum models`: what can be trained."""
+"""`fulcrum models`: what can be trained; `fulcrum inspect`: what a trained model learnt."""
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -10,6 +12,7 @@ import typer
 def add_to(app: typer.Typer) -> None:
     """Registers the commands of this package."""
     app.command("models")(models)
+    app.command("inspect")(inspect)
 
 
 def models(
@@ -40,3 +43,48 @@ def models(
     else:
         typer.echo(f"no such model {name!r}: {closest_names(name, MODELS)}", err=True)
         raise typer.Exit(1)
+
+
+def inspect(
+    model: Annotated[
+        Path, typer.Option(help="A pipeline root, whose newest pushed model is taken, or a model's folder.", exists=True)
+    ],
+    examples: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="FILE",
+            help="Gzipped TFRecords of ingested examples: a file, or a quoted glob. May be repeated. "
+            "By default the newest evaluation split of the root.",
+            show_default=False,
+        ),
+    ] = None,
+    json_file: Annotated[Path | None, typer.Option("--json", help="File for all numbers as JSON.", dir_okay=False)] = None,
+    html_file: Annotated[
+        Path | None, typer.Option("--html", help="File for pictures: one page of HTML.", dir_okay=False)
+    ] = None,
+) -> None:
+    """Show what a trained model learnt: how tasks weigh experts, choose fields, open connections and mix layers.
+
+    Gate weights of MMoE, ML-MMoE, CGC and PLE, and field masks of MSSM, are averaged over examples; gates of connections (SNR,
+    MSSM) and coefficients (cross-stitch, sluice) are as they are. The other models have nothing to show.
+
+    Example: fulcrum inspect --model root --html inside.html
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    from rich.console import Console
+
+    from trainer.inspected_model import InspectionError, inspect_model
+    from trainer.inspection_report import print_inspection
+
+    try:
+        inspection = inspect_model(model, examples or [])
+    except InspectionError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(1) from error
+    print_inspection(inspection, Console())
+    if json_file:
+        json_file.write_text(inspection.model_dump_json(indent=1), encoding="utf-8")
+    if html_file:
+        from trainer.inspection_pictures import as_html
+
+        html_file.write_text(as_html(inspection), encoding="utf-8")

@@ -108,6 +108,7 @@ class EarlyStopping(tf.keras.callbacks.Callback):
         if logs is not None:
             logs["validation_loss"] = validation_loss
             logs.update({f"validation_{name}": value for name, value in metrics.items()})
+            logs.update({f"closed_share_{name}": share for name, share in self.model.network.sharing.closed_shares().items()})
             self.history.append(dict(logs))
         if self.is_over:
             self.model.stop_training = True

@@ -1,4 +1,4 @@
-"""The SavedModel: network, transform graph and ranking formula behind three signatures."""
+"""The SavedModel: network, transform graph and ranking formula behind signatures."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ import tensorflow as tf
 
 from feature_spec import names
 from feature_spec.spec import FeatureSpec
+from trainer.inspection import INSPECTION_FILE, InspectionGuide
+from trainer.inspection_signature import inner_values_by_row, inspection_guide
 from trainer.network import Network
+from trainer.network_layout import field_names
 from trainer.ranking_score import ranking_score
 from trainer.raw_inputs import as_parsed, parsed_fields, parsed_labels, request_signature
 
@@ -39,11 +42,14 @@ class ExportedRanker(tf.Module):
     def signatures(self) -> dict[str, Any]:
         """The functions to export by signature name."""
         examples = tf.TensorSpec([None], tf.string, name="examples")
-        return {
+        signatures = {
             names.SERVING_DEFAULT: tf.function(self.score_examples, input_signature=[examples]),
             names.RANK: self._rank_function(),
             names.TRANSFORM_FEATURES: tf.function(self.transform_examples, input_signature=[examples]),
         }
+        if self.inspection_guide().needs_examples:
+            signatures[names.INSPECT] = tf.function(self.inspect_examples, input_signature=[examples])
+        return signatures
 
     def score_examples(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
         """Serialised tf.Examples (B,) → a score a task and the ranking score with the spec's own weights, each (B,)."""
@@ -55,6 +61,15 @@ class ExportedRanker(tf.Module):
     def transform_examples(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
         """Serialised tf.Examples (B,) → transformed features, labels and masks."""
         return self.transform({**parsed_fields(self.spec, examples), **parsed_labels(self.spec, examples)})
+
+    def inspect_examples(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Serialised tf.Examples (B,) → weights (B, E) of each gate and masks (B, F) of each sub-network."""
+        features = self.transform(dict(parsed_fields(self.spec, examples)))
+        return inner_values_by_row(self.network, self.network.embed(features))
+
+    def inspection_guide(self) -> InspectionGuide:
+        """What the model says of its inside."""
+        return inspection_guide(self.network, field_names(self.spec))
 
     def rank(self, inputs: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """One user and context, C candidates → a score a task and the ranking score, each (C,).
@@ -125,9 +140,10 @@ def _with_named_arguments(
 
 
 def export(spec: FeatureSpec, spec_text: str, network: Network, transform: tf.keras.Model, folder: Path) -> None:
-    """Writes the SavedModel, with the spec as the trainer received it under ``assets.extra``."""
+    """Writes the SavedModel, with the spec as the trainer received it and the inspection guide under ``assets.extra``."""
     module = ExportedRanker(spec, network, transform)
     tf.saved_model.save(module, str(folder), signatures=module.signatures())
     extra = folder / "assets.extra"
     extra.mkdir(exist_ok=True)
     (extra / "feature_spec.yaml").write_text(_SPEC_NOTE + spec_text, encoding="utf-8")
+    (folder / INSPECTION_FILE).write_text(module.inspection_guide().model_dump_json(indent=1), encoding="utf-8")

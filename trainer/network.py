@@ -27,6 +27,7 @@ class Network(tf.keras.layers.Layer):
     def __init__(self, layout: NetworkLayout, settings: Settings, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.layout = layout
+        self.model_name = settings.name
         self.sharing = ARCHITECTURES[settings.name](len(layout.tasks), settings.model, layout.field_widths, name="sharing")
         self.embeddings = [
             FieldEmbedding(layout.table_rows, self.sharing.initial_embedding, name=f"embedding_{number}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from feature_spec.packing import SIDES, Packing, PackSide, vocabulary_file
+from feature_spec.packing import SIDES, Packing, PackSide, Slot, vocabulary_file
 from feature_spec.spec import FeatureSpec
 from trainer.layers.field_embedding import SlotLayout, flat_order
 
@@ -45,10 +45,21 @@ def network_layout(spec: FeatureSpec, vocabulary_sizes: Mapping[str, int]) -> Ne
             + (vocabulary_sizes[vocabulary_file(width)] if packing.has_vocabulary(width) else 0)
             for width in packing.widths
         },
-        slots={
-            side: tuple(SlotLayout(slot.start, slot.length, slot.width, slot.rows.missing) for slot in packing.slots(side))
-            for side in SIDES
-        },
+        slots={side: tuple(_slot_layout(slot) for slot in packing.slots(side)) for side in SIDES},
         numbers={side: len(packing.numbers(side)) for side in SIDES},
         tasks={name: task.kind for name, task in spec.tasks.items()},
     )
+
+
+def field_names(spec: FeatureSpec) -> list[str]:
+    """The names of the fields in the order of `NetworkLayout.field_widths`."""
+    packing = Packing(spec)
+    result = []
+    for side in SIDES:
+        by_layout = {_slot_layout(slot): slot.name for slot in packing.slots(side)}
+        result += [by_layout[layout] for layout in flat_order(list(by_layout))] + packing.numbers(side)
+    return result
+
+
+def _slot_layout(slot: Slot) -> SlotLayout:
+    return SlotLayout(slot.start, slot.length, slot.width, slot.rows.missing)

@@ -70,13 +70,12 @@ class CGC(tf.keras.layers.Layer):
         Returns:
             g^{1,j} … g^{K,j} and, unless it is the last level, g^{s,j}; each (B, U).
         """
+        weights = self.gate_weights(inputs)
         if self.first:
             experts = self.experts[0](inputs, training=training)
-            weights = self.gates[0](inputs)
         else:
             parts = [module(x, training=training) for module, x in zip(self.experts, inputs, strict=True)]
             experts = tf.concat(parts, axis=1)
-            weights = [gate(x)[0] for gate, x in zip(self.gates, inputs[: len(self.gates)], strict=True)]
         shared = experts[:, self.tasks * self.task_experts :]
         mixtures = []
         for task in range(self.tasks):
@@ -85,6 +84,12 @@ class CGC(tf.keras.layers.Layer):
         if not self.last:
             mixtures.append(mixture(weights[self.tasks], experts))
         return mixtures
+
+    def gate_weights(self, inputs: tf.Tensor | FlatInput | list[tf.Tensor]) -> list[tf.Tensor]:
+        """w: of each task over its own and the shared experts and, unless it is the last level, of the shared gate over all."""
+        if self.first:
+            return self.gates[0](inputs)
+        return [gate(x)[0] for gate, x in zip(self.gates, inputs[: len(self.gates)], strict=True)]
 
     def get_config(self) -> dict[str, Any]:
         return {

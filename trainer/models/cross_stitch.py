@@ -12,6 +12,7 @@ from trainer.layers.experts import Experts
 from trainer.layers.flat_input import FlatInput
 from trainer.layers.grouped_dense import GroupedDense
 from trainer.model_settings import CrossStitchSettings
+from trainer.models.inner_values import Coefficients
 from trainer.models.sharing_architecture import SharingArchitecture
 
 
@@ -45,3 +46,6 @@ class CrossStitch(SharingArchitecture):
         for layer, unit in zip(layers, self.units, strict=True):
             x = unit(self.dropout(layer(x), training=training))
         return tf.unstack(x, axis=1)
+
+    def mixtures(self, tasks: Sequence[str]) -> list[Coefficients]:
+        return [Coefficients(f"{unit.name}/alpha", tasks, tasks, unit.alpha.numpy()) for unit in self.units]

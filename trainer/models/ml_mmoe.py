@@ -12,6 +12,7 @@ from trainer.layers.flat_input import FlatInput
 from trainer.layers.gates import Gates, mixture
 from trainer.layers.grouped_dense import GroupedDense
 from trainer.model_settings import MLMMoESettings
+from trainer.models.inner_values import GateWeights, numbered
 from trainer.models.sharing_architecture import SharingArchitecture
 
 
@@ -52,3 +53,13 @@ class MLMMoE(SharingArchitecture):
                 x = self.dropout(layer(x), training=training)
             experts = x
         return [mixture(of_task, experts) for of_task in weights]
+
+    def gate_weights(self, inputs: list[tf.Tensor], tasks: Sequence[str]) -> dict[str, GateWeights]:
+        levels, experts = self.settings.levels, self.settings.experts
+        names = [
+            f"level_{level}/expert_{expert}_of_level_{level + 1}"
+            for level in range(1, levels)
+            for expert in range(1, experts + 1)
+        ] + [f"level_{levels}/task_{task}" for task in tasks]
+        gates = zip(names, self.gates(inputs[0]), strict=True)
+        return {name: GateWeights(numbered("shared", experts), weights) for name, weights in gates}

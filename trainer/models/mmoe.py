@@ -11,6 +11,7 @@ from trainer.layers.experts import Experts
 from trainer.layers.flat_input import FlatInput
 from trainer.layers.gates import Gates, mixture
 from trainer.model_settings import MMoESettings
+from trainer.models.inner_values import GateWeights, numbered
 from trainer.models.sharing_architecture import SharingArchitecture
 
 
@@ -35,3 +36,8 @@ class MMoE(SharingArchitecture):
         """One input (B, I) → K representations (B, U)."""
         experts = self.experts(inputs[0], training=training)
         return [mixture(weights, experts) for weights in self.gates(inputs[0])]
+
+    def gate_weights(self, inputs: list[tf.Tensor], tasks: Sequence[str]) -> dict[str, GateWeights]:
+        experts = numbered("shared", self.settings.experts)
+        gates = zip(tasks, self.gates(inputs[0]), strict=True)
+        return {f"level_1/task_{task}": GateWeights(experts, weights) for task, weights in gates}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from trainer.layers.cssm import CSSM
@@ -14,6 +15,7 @@ from trainer.layers.fscm import FSCM, INITIAL_EMBEDDING
 from trainer.layers.hard_concrete_gate import HardConcreteGate
 from trainer.layers.snr_connection import SNRConnection
 from trainer.model_settings import MSSMSettings
+from trainer.models.inner_values import Block, own
 from trainer.models.sharing_architecture import SharingArchitecture
 
 
@@ -58,6 +60,30 @@ class MSSM(SharingArchitecture):
         squares = tf.add_n([tf.reduce_sum(tf.square(kernel)) for kernel in kernels])
         opened = tf.add_n([gate.expected_open() for gate in self._gates()])
         return {"l2": self.settings.l2 * squares, "l0": self.settings.l0 * opened}
+
+    def field_masks(self, inputs: list[tf.Tensor], tasks: Sequence[str]) -> dict[str, tf.Tensor]:
+        if not self.settings.field_sparsity:
+            return {}
+        # Outside of a call the weights are float32 even where the layers compute in half precision.
+        masks = self.subnetworks.masks(tf.cast(inputs[0], tf.float32))
+        return dict(zip(self._subnetworks(tasks), tf.unstack(masks, axis=1), strict=True))
+
+    def blocks(self, tasks: Sequence[str]) -> list[Block]:
+        subnetworks = self._subnetworks(tasks)
+        gate = self.connection.task_gate if self.settings.cell_sparsity else self.connection.gate
+        values = tf.cast(gate.values(), tf.float32).numpy()
+        result = []
+        for i, task in enumerate(tasks):
+            if self.settings.cell_sparsity:
+                read = zip((subnetworks[i], subnetworks[-1]), values[i], strict=True)
+            else:
+                read = zip(subnetworks, values[i, :, np.newaxis], strict=True)
+            result += [Block(self.connection.name, source, task, gates) for source, gates in read]
+        return result
+
+    @staticmethod
+    def _subnetworks(tasks: Sequence[str]) -> list[str]:
+        return [*(own(task) for task in tasks), "shared"]
 
     def _gates(self) -> list[HardConcreteGate]:
         return self.connection.gates if isinstance(self.connection, CSSM) else [self.connection.gate]

@@ -10,6 +10,7 @@ import tensorflow as tf
 from trainer.layers.cgc import CGC
 from trainer.layers.flat_input import FlatInput
 from trainer.model_settings import CGCSettings, PLESettings
+from trainer.models.inner_values import GateWeights, numbered, own
 from trainer.models.sharing_architecture import SharingArchitecture
 
 
@@ -48,6 +49,21 @@ class PLE(SharingArchitecture):
         for level in self.levels:
             representations = level(representations, training=training)
         return representations
+
+    def gate_weights(self, inputs: list[tf.Tensor], tasks: Sequence[str]) -> dict[str, GateWeights]:
+        counts = range(1, self.settings.task_experts + 1)
+        own_experts = {task: [own(task, number) for number in counts] for task in tasks}
+        shared_experts = numbered("shared", self.settings.shared_experts)
+        seen = {f"task_{task}": [*own_experts[task], *shared_experts] for task in tasks}
+        seen["shared"] = [*(name for task in tasks for name in own_experts[task]), *shared_experts]
+        result = {}
+        representations: Any = inputs[0]
+        for level in self.levels:
+            # The last level has no shared gate.
+            for (gate, experts), weights in zip(seen.items(), level.gate_weights(representations), strict=not level.last):
+                result[f"{level.name}/{gate}"] = GateWeights(experts, weights)
+            representations = level(representations)
+        return result
 
 
 @tf.keras.utils.register_keras_serializable("fulcrum")

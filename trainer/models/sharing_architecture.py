@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar, Self
 
+import numpy as np
 import tensorflow as tf
 
 from trainer.layers.flat_input import FlatInput
 from trainer.model_settings import ModelSettings
+from trainer.models.inner_values import Block, Coefficients, GateWeights
 
 # Names of the variables in `coefficients`: gates of SNR and MSSM, mixtures of cross-stitch and sluice.
 COEFFICIENTS = ("log_alpha", "alpha", "beta")
@@ -62,6 +64,33 @@ class SharingArchitecture(tf.keras.layers.Layer):
     def penalties(self) -> dict[str, tf.Tensor]:
         """Terms that the architecture adds to the joint loss, by name; scalars, weights included."""
         return {}
+
+    def gate_weights(self, inputs: list[tf.Tensor], tasks: Sequence[str]) -> dict[str, GateWeights]:
+        """What each softmax gate gives for `inputs`, by the gate's name: its level, and the task or expert that it serves."""
+        del inputs, tasks
+        return {}
+
+    def field_masks(self, inputs: list[tf.Tensor], tasks: Sequence[str]) -> dict[str, tf.Tensor]:
+        """The masks (B, F) of each sub-network that chooses its fields, by its name; fields in the order of `field_widths`."""
+        del inputs, tasks
+        return {}
+
+    def blocks(self, tasks: Sequence[str]) -> list[Block]:
+        """The blocks of its connections that hard-concrete gates open and close."""
+        del tasks
+        return []
+
+    def mixtures(self, tasks: Sequence[str]) -> list[Coefficients]:
+        """The mixtures that it has learnt."""
+        del tasks
+        return []
+
+    def closed_shares(self) -> dict[str, float]:
+        """The share of hard-concrete gates that are closed, by connection."""
+        gates: dict[str, list[tf.Tensor]] = {}
+        for block in self.blocks([str(task) for task in range(self.tasks)]):
+            gates.setdefault(block.connection, []).append(block.gates)
+        return {name: float(np.mean(np.concatenate(values) == 0.0)) for name, values in gates.items()}
 
     def get_config(self) -> dict[str, Any]:
         return {

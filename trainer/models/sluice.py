@@ -10,8 +10,9 @@ import tensorflow as tf
 from trainer.layers.experts import Experts
 from trainer.layers.flat_input import FlatInput
 from trainer.layers.grouped_dense import GroupedDense
-from trainer.layers.sluice_unit import SluiceUnit, subspace_overlap
+from trainer.layers.sluice_unit import SUBSPACES, SluiceUnit, subspace_overlap
 from trainer.model_settings import SluiceSettings
+from trainer.models.inner_values import Coefficients, numbered
 from trainer.models.sharing_architecture import SharingArchitecture
 
 
@@ -58,3 +59,11 @@ class Sluice(SharingArchitecture):
         by_task = tf.transpose(tf.reshape(first, [first.shape[0], self.tasks, -1]), [1, 0, 2])
         overlaps = [subspace_overlap(kernel) for kernel in [by_task, *(layer.kernel for layer in self.rest)]]
         return {"orthogonality": self.settings.orthogonality * tf.add_n(overlaps)}
+
+    def mixtures(self, tasks: Sequence[str]) -> list[Coefficients]:
+        subspaces = [f"{task} {subspace}" for task in tasks for subspace in numbered("subspace", SUBSPACES)]
+        layers = numbered("layer", self.settings.layers)
+        return [
+            *(Coefficients(f"{unit.name}/alpha", subspaces, subspaces, unit.alpha.numpy()) for unit in self.units),
+            Coefficients("beta", layers, tasks, self.beta.numpy()),
+        ]

@@ -12,6 +12,7 @@ from trainer.layers.flat_input import FlatInput
 from trainer.layers.grouped_dense import GroupedDense
 from trainer.layers.snr_connection import SNRConnection
 from trainer.model_settings import SNRAverSettings, SNRTransSettings
+from trainer.models.inner_values import Block, numbered
 from trainer.models.sharing_architecture import SharingArchitecture
 
 
@@ -46,6 +47,19 @@ class SNR(SharingArchitecture):
         """λ Σ P(z ≠ 0)."""
         gates = [connection.gate for connection in [*self.connections, self.to_tasks]]
         return {"l0": self.settings.l0 * tf.add_n([gate.expected_open() for gate in gates])}
+
+    def blocks(self, tasks: Sequence[str]) -> list[Block]:
+        subnetworks = numbered("sub-network", self.settings.subnetworks)
+        readers = [(connection, subnetworks) for connection in self.connections] + [(self.to_tasks, list(tasks))]
+        result = []
+        for connection, targets in readers:
+            values = tf.cast(connection.gate.values(), tf.float32).numpy()
+            result += [
+                Block(connection.name, source, target, values[i, j : j + 1])
+                for i, target in enumerate(targets)
+                for j, source in enumerate(subnetworks)
+            ]
+        return result
 
 
 @tf.keras.utils.register_keras_serializable("fulcrum")
