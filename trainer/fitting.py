@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import time
 from collections.abc import Mapping
@@ -47,15 +48,17 @@ def fit(
         ValueError: there is not one batch to train on.
     """
     tf.keras.utils.set_random_seed(settings.trainer.seed)
-    network = Network(layout, settings, name="network")
     batch = next(iter(train), None)
     if batch is None:
         raise ValueError(
             f"there are fewer training examples than trainer.batch_size ({settings.trainer.batch_size}); choose a smaller one"
         )
-    network(batch)  # makes the variables
-    model = MultiTaskRanker(network, tasks, settings.trainer)
-    model.compile_for_training()
+    strategy = _mirrored() if settings.trainer.strategy == "mirrored" else tf.distribute.get_strategy()
+    with strategy.scope():
+        network = Network(layout, settings, name="network")
+        network(batch)  # makes the variables
+        model = MultiTaskRanker(network, tasks, settings.trainer)
+        model.compile_for_training()
 
     stopping = EarlyStopping(tasks, validation, settings.trainer.patience, checkpoint_folder)
     stopping.set_model(model)
@@ -63,10 +66,20 @@ def fit(
     callbacks: list[tf.keras.callbacks.Callback] = [stopping]
     if tensorboard_folder is not None:
         callbacks.append(tf.keras.callbacks.TensorBoard(str(tensorboard_folder), write_graph=False))
-    logger.info("%s: %s parameters", settings.name, f"{network.count_params():,}")
+    logger.info(
+        "%s: %s parameters on %d replica(s)", settings.name, f"{network.count_params():,}", strategy.num_replicas_in_sync
+    )
     began = time.monotonic()
     if not stopping.is_over:
         model.fit(train, epochs=settings.trainer.epochs, initial_epoch=first_epoch, callbacks=callbacks, verbose=0)
     best = stopping.restore_best()
     logger.info("trained for %.0f s; epoch %d was best", time.monotonic() - began, best)
     return network
+
+
+@functools.cache
+def _mirrored() -> tf.distribute.Strategy:
+    """One for the whole process."""
+    # A second one would number its collective operations from the start again, and TensorFlow takes those of one number for the
+    # same, so that it refuses other shapes.
+    return tf.distribute.MirroredStrategy()

@@ -13,6 +13,8 @@ from feature_spec.task import Task
 class TaskLoss(tf.keras.layers.Layer):
     """L_k of PLE Eq 9: the mean loss over the rows of a batch that lie in task k's sample space, and 0 if none does.
 
+    Where several replicas share a batch, each gives its own rows' part of L_k, and the sum over replicas is L_k.
+
     Args:
         task: its kind chooses cross-entropy (binary) or the squared error (regression).
     """
@@ -28,13 +30,15 @@ class TaskLoss(tf.keras.layers.Layer):
             metrics=[_metric(task)],
         )
 
-    def call(self, labels: tf.Tensor, logits: tf.Tensor, masks: tf.Tensor, compute_metrics: bool = True) -> tf.Tensor:
-        """Labels, logits and masks δ, each (B,) → a scalar."""
+    def call(
+        self, labels: tf.Tensor, logits: tf.Tensor, masks: tf.Tensor, size: tf.Tensor, compute_metrics: bool = True
+    ) -> tf.Tensor:
+        """Labels, logits and masks δ, each (B,), and the size Σδ of the sample space in the whole batch → a scalar."""
         # The losses of Keras average over the last axis, so each row needs one of its own.
         labels, logits = labels[:, tf.newaxis], logits[:, tf.newaxis]
         total = self.ranking(labels, logits, sample_weight=masks, compute_metrics=compute_metrics)
         # Keras would divide by the batch size, where Eq 9 divides by the size of the sample space.
-        return total / tf.maximum(tf.reduce_sum(masks), 1.0)
+        return total / tf.maximum(size, 1.0)
 
     @property
     def metric(self) -> tf.keras.metrics.Metric:
@@ -49,6 +53,11 @@ def _metric(task: Task) -> tf.keras.metrics.Metric:
     if task.metric == "log_loss":
         return tf.keras.metrics.BinaryCrossentropy(from_logits=True, name="log_loss")
     return tf.keras.metrics.MeanSquaredError(name="mse")
+
+
+def sample_space_sizes(masks: tf.Tensor) -> tf.Tensor:
+    """Σδ of each task over the batch, that of all replicas together: masks (B, K) → (K,)."""
+    return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, tf.reduce_sum(masks, axis=0))
 
 
 class JointLoss(tf.keras.layers.Layer):
@@ -70,6 +79,8 @@ class JointLoss(tf.keras.layers.Layer):
         labels: tf.Tensor,
         logits: Mapping[str, tf.Tensor],
         masks: tf.Tensor,
+        sizes: tf.Tensor,
+        *,
         clock: tf.Tensor,
         compute_metrics: bool = True,
     ) -> dict[str, tf.Tensor]:
@@ -79,12 +90,15 @@ class JointLoss(tf.keras.layers.Layer):
             labels: (B, K).
             logits: by task, (B,).
             masks: δ, (B, K).
+            sizes: `sample_space_sizes` of the masks, (K,). XLA cannot sum over replicas, so it is done before.
             clock: t of Eq 10, a scalar.
             compute_metrics: whether the tasks' metrics are updated too.
         """
         weighted = {}
         for position, name in enumerate(self.task_names):
-            loss = self.losses_of[name](labels[:, position], logits[name], masks[:, position], compute_metrics=compute_metrics)
+            loss = self.losses_of[name](
+                labels[:, position], logits[name], masks[:, position], sizes[position], compute_metrics=compute_metrics
+            )
             weight = self.initial_weights[name] * tf.pow(self.update_ratios[name], tf.cast(clock, tf.float32))
             weighted[name] = weight * loss
         return weighted

@@ -10,13 +10,16 @@ import tensorflow_recommenders as tfrs
 
 from feature_spec import names
 from feature_spec.task import Task
-from trainer.joint_loss import JointLoss
+from trainer.joint_loss import JointLoss, sample_space_sizes
 from trainer.network import Network
 from trainer.settings import TrainerSettings
 
 
 class MultiTaskRanker(tfrs.Model):
     """Fits a network.
+
+    Under `tf.distribute` a step over a batch that replicas share equals the step of one replica over all of it: each replica's
+    terms are its part of the joint loss's terms, and gradients are summed over replicas. Create it in the strategy's scope.
 
     Args:
         network: what is trained; it has its variables.
@@ -30,7 +33,14 @@ class MultiTaskRanker(tfrs.Model):
         self.joint_loss = JointLoss(tasks, name="joint_loss")
         self.settings = settings
         # t of PLE Eq 10. A variable, so that a checkpoint carries it.
-        self.clock = tf.Variable(0, dtype=tf.int64, trainable=False, name="loss_weight_clock")
+        self.clock = tf.Variable(
+            0,
+            dtype=tf.int64,
+            trainable=False,
+            name="loss_weight_clock",
+            aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
+        )
+        self._replicas = tf.distribute.get_strategy().num_replicas_in_sync
         self._compiled_terms = tf.function(self._terms, jit_compile=True)
         terms = [*tasks, *network.sharing.penalties()]
         self.means = {name: tf.keras.metrics.Mean(name=name) for name in ["loss", *(f"loss_{term}" for term in terms)]}
@@ -43,21 +53,27 @@ class MultiTaskRanker(tfrs.Model):
         """The terms of the joint loss of a batch of transformed features with labels and masks, both (B, K).
 
         Returns:
-            By name, scalars: each task's weighted loss and the architecture's penalties. The joint loss is their sum.
+            By name, scalars: this replica's part of each task's weighted loss and of the architecture's penalties. The joint
+            loss is their sum, over replicas too.
         """
+        labels, masks = inputs[names.LABELS], inputs[names.MASKS]
+        sizes = sample_space_sizes(masks)
         if training:
             # Tables and their row-sparse gradients stay outside of XLA, which would make them dense.
-            terms = self._compiled_terms(self.network.embed(inputs), inputs[names.LABELS], inputs[names.MASKS], self.clock)
+            terms = self._compiled_terms(self.network.embed(inputs), labels, masks, sizes, self.clock)
             if self.settings.loss_weight_clock == "step":
                 self.clock.assign_add(1)
             return terms
-        return self.joint_loss(inputs[names.LABELS], self.network(inputs), inputs[names.MASKS], clock=self.clock)
+        return self.joint_loss(labels, self.network(inputs), masks, sizes, clock=self.clock)
 
-    def _terms(self, x: list[tf.Tensor], labels: tf.Tensor, masks: tf.Tensor, clock: tf.Tensor) -> dict[str, tf.Tensor]:
+    def _terms(
+        self, x: list[tf.Tensor], labels: tf.Tensor, masks: tf.Tensor, sizes: tf.Tensor, clock: tf.Tensor
+    ) -> dict[str, tf.Tensor]:
         """From field embeddings to the terms of the loss, without metrics: they cost time, and the model changes under them."""
         logits = self.network.logits(x, training=True)
-        losses = self.joint_loss(labels, logits, masks, clock=clock, compute_metrics=False)
-        return losses | self.network.sharing.penalties()
+        losses = self.joint_loss(labels, logits, masks, sizes, clock=clock, compute_metrics=False)
+        # Replicas hold the same weights: each counts its share of what the weights cost.
+        return losses | {name: penalty / self._replicas for name, penalty in self.network.sharing.penalties().items()}
 
     def train_step(self, inputs: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """One step; returns the means of the terms since the epoch began."""
@@ -74,7 +90,8 @@ class MultiTaskRanker(tfrs.Model):
 
     def _means(self, values: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         for name, value in values.items():
-            self.means[name].update_state(value)
+            # These average over replicas, too, where values are parts of a sum.
+            self.means[name].update_state(value * self._replicas)
         return {name: self.means[name].result() for name in values}
 
     def validation_metrics(self) -> dict[str, float]:

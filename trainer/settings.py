@@ -25,6 +25,7 @@ class TrainerSettings(StrictModel):
             SNR and MSSM, which are few and have far to go.
         embedding_learning_rate: of Adagrad, for the embedding tables, whose rows are updated only where they occur.
         loss_weight_clock: what t counts in the loss weights ω_0 · γ^t of PLE Eq 10: `epoch` or `step`.
+        strategy: `none`, or `mirrored`: the GPUs of the machine share each batch (`tf.distribute.MirroredStrategy`).
         seed: of initial weights and of the order of the examples.
     """
 
@@ -35,6 +36,7 @@ class TrainerSettings(StrictModel):
     coefficient_learning_rate: PositiveFloat = 0.01
     embedding_learning_rate: PositiveFloat = 0.05
     loss_weight_clock: Literal["epoch", "step"] = "epoch"
+    strategy: Literal["none", "mirrored"] = "none"
     seed: int = 42
 
 

@@ -9,7 +9,7 @@ import pytest
 
 tf = pytest.importorskip("tensorflow")
 from feature_spec.task import Task  # noqa: E402
-from trainer.joint_loss import JointLoss  # noqa: E402
+from trainer.joint_loss import JointLoss, sample_space_sizes  # noqa: E402
 
 pytestmark = pytest.mark.tensorflow
 
@@ -30,7 +30,9 @@ def losses(tasks, labels, logits, masks, clock=0):
     tensors = {name: tf.constant(values) for name, values in zip(tasks, logits, strict=True)}
     return {
         name: float(loss)
-        for name, loss in layer(tf.constant(labels), tensors, tf.constant(masks), clock=tf.constant(clock, tf.int64)).items()
+        for name, loss in layer(
+            tf.constant(labels), tensors, tf.constant(masks), sample_space_sizes(tf.constant(masks)), clock=tf.constant(clock)
+        ).items()
     }
 
 
@@ -65,7 +67,7 @@ def test_a_batch_without_a_valid_row_costs_nothing_and_moves_nothing():
     layer = JointLoss({"share": task(), "ratio": regression()})
     logits = {"share": tf.Variable([5.0, -3.0]), "ratio": tf.Variable([5.0, -3.0])}
     with tf.GradientTape() as tape:
-        loss = tf.add_n(list(layer(tf.ones([2, 2]), logits, tf.zeros([2, 2]), clock=tf.constant(0)).values()))
+        loss = tf.add_n(list(layer(tf.ones([2, 2]), logits, tf.zeros([2, 2]), tf.zeros([2]), clock=tf.constant(0)).values()))
     assert float(loss) == 0.0
     for gradient in tape.gradient(loss, list(logits.values())):
         assert gradient.numpy().tolist() == [0.0, 0.0]
@@ -90,6 +92,7 @@ def test_a_metric_counts_the_sample_space_only():
         tf.constant([[1.0], [0.0], [0.0]]),
         {"a": tf.constant([2.0, 1.0, 9.0])},
         tf.constant([[1.0], [1.0], [0.0]]),
+        tf.constant([2.0]),
         clock=tf.constant(0),
     )
     assert float(layer.losses_of["a"].metric.result()) == pytest.approx(1.0, abs=1e-3)
