@@ -102,3 +102,23 @@ def test_the_clock_counts_epochs_or_steps(layout, tasks, features, settings, tmp
         state = tf.train.load_checkpoint(str(tmp_path / clock / "latest"))
         # The last of 3 epochs is t = 2; 3 epochs of 4 steps are 12.
         assert state.get_tensor("clock/.ATTRIBUTES/VARIABLE_VALUE") == expected
+
+
+def scalars(folder, tag):
+    """The values of a TensorBoard scalar by step."""
+    events = [event for file in folder.rglob("events*") for event in tf.compat.v1.train.summary_iterator(str(file))]
+    return {
+        event.step: float(tf.make_ndarray(value.tensor))
+        for event in events
+        for value in event.summary.value
+        if value.tag == tag
+    }
+
+
+def test_the_share_of_closed_gates_is_logged_each_epoch(layout, tasks, features, settings, tmp_path):
+    # Nothing but closing gates pays, and each of Adam's first steps takes log α, which begins near 0, down by 5.
+    chosen = settings("mssm", epochs=2, patience=2, coefficient_learning_rate=5.0)
+    chosen = chosen.model_copy(update={"model": chosen.model.model_copy(update={"l0": 1e6})})
+    dataset = batches(features)
+    fit(layout, tasks, chosen, dataset, dataset, checkpoint_folder=tmp_path / "c", tensorboard_folder=tmp_path / "t")
+    assert scalars(tmp_path / "t", "epoch_closed_share_cssm") == {0: 1.0, 1: 1.0}

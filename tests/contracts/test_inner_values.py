@@ -1,0 +1,101 @@
+"""What every model of the registry keeps to when it shows its inside."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+tf = pytest.importorskip("tensorflow")
+from trainer.model_settings import MODELS  # noqa: E402
+from trainer.models.registry import ARCHITECTURES  # noqa: E402
+
+pytestmark = pytest.mark.tensorflow
+
+FIELD_WIDTHS = (4, 3, 1)
+# Names that could be taken for those of shared parts.
+TASKS = ["shared", "own", "1"]
+EVERY_MODEL = pytest.mark.parametrize("name", list(MODELS))
+SHOWN = {
+    "gate_weights": {"mmoe", "ml_mmoe", "cgc", "ple"},
+    "field_masks": {"mssm"},
+    "blocks": {"snr_aver", "snr_trans", "mssm"},
+    "mixtures": {"cross_stitch", "sluice"},
+}
+
+
+def built(name, **settings):
+    tf.keras.utils.set_random_seed(3)
+    model = ARCHITECTURES[name](len(TASKS), MODELS[name](**settings), FIELD_WIDTHS, name="sharing")
+    x = tf.constant(np.random.default_rng(0).normal(size=(6, sum(FIELD_WIDTHS))).astype("f4"))
+    inputs = [x] * model.embeddings
+    model(inputs)
+    return model, inputs
+
+
+@EVERY_MODEL
+def test_a_model_shows_what_it_has_and_nothing_else(name):
+    model, inputs = built(name)
+    shown = {
+        "gate_weights": model.gate_weights(inputs, TASKS),
+        "field_masks": model.field_masks(inputs, TASKS),
+        "blocks": model.blocks(TASKS),
+        "mixtures": model.mixtures(TASKS),
+    }
+    assert {kind for kind, found in shown.items() if found} == {kind for kind, models in SHOWN.items() if name in models}
+
+
+@pytest.mark.parametrize("name", sorted(SHOWN["gate_weights"]))
+def test_each_gate_weighs_named_experts_that_sum_to_one(name):
+    model, inputs = built(name)
+    for gate in model.gate_weights(inputs, TASKS).values():
+        assert gate.weights.shape == (6, len(gate.experts))
+        assert len(set(gate.experts)) == len(gate.experts)
+        np.testing.assert_allclose(np.sum(gate.weights, axis=1), 1.0, atol=1e-6)
+
+
+def test_each_sub_network_masks_each_field():
+    model, inputs = built("mssm")
+    masks = model.field_masks(inputs, TASKS)
+    assert list(masks) == ["own of shared", "own of own", "own of 1", "shared"]
+    assert all(mask.shape == (6, len(FIELD_WIDTHS)) for mask in masks.values())
+
+
+@pytest.mark.parametrize("name", sorted(SHOWN["blocks"]))
+def test_blocks_are_told_apart_and_their_closed_share_is_that_of_the_model(name):
+    model, _ = built(name)
+    variables = [variable for variable in model.trainable_variables if "log_alpha" in variable.name]
+    for variable in variables:
+        # σ(±20) stretches to 1 and to exactly 0.
+        variable.assign(np.where(np.arange(tf.size(variable)) % 3 == 0, -20.0, 20.0).reshape(variable.shape))
+    blocks = model.blocks(TASKS)
+    assert len({(block.connection, block.source, block.target) for block in blocks}) == len(blocks)
+    assert sum(len(block.gates) for block in blocks) == sum(int(tf.size(variable)) for variable in variables)
+    (share,) = model.closed_shares().values()
+    assert share == pytest.approx(np.mean(np.concatenate([block.gates for block in blocks]) == 0.0))
+    assert 0.3 < share < 0.4
+
+
+@pytest.mark.parametrize("name", sorted(SHOWN["mixtures"]))
+def test_each_coefficient_has_a_source_and_a_target(name):
+    model, _ = built(name)
+    for mixture in model.mixtures(TASKS):
+        assert mixture.values.shape[:2] == (len(mixture.targets), len(mixture.sources))
+        assert len(set(mixture.sources)) == len(mixture.sources)
+
+
+@EVERY_MODEL
+def test_inner_values_are_the_same_in_mixed_precision_to_its_rounding(name):
+    exact, inputs = built(name)
+    tf.keras.mixed_precision.set_global_policy("mixed_bfloat16")
+    try:
+        half, _ = built(name)
+        half.set_weights(exact.get_weights())
+        gates, masks, blocks = half.gate_weights(inputs, TASKS), half.field_masks(inputs, TASKS), half.blocks(TASKS)
+    finally:
+        tf.keras.mixed_precision.set_global_policy("float32")
+    for gate, expected in exact.gate_weights(inputs, TASKS).items():
+        np.testing.assert_allclose(tf.cast(gates[gate].weights, tf.float32), expected.weights, atol=0.03)
+    for subnetwork, expected in exact.field_masks(inputs, TASKS).items():
+        np.testing.assert_allclose(tf.cast(masks[subnetwork], tf.float32), expected, atol=0.03)
+    for block, expected in zip(blocks, exact.blocks(TASKS), strict=True):
+        np.testing.assert_allclose(block.gates, expected.gates, atol=0.01)
