@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -78,13 +79,14 @@ def inspect(
 
     try:
         inspection = inspect_model(model, examples or [])
-    except InspectionError as error:
+        if json_file:
+            json_file.write_text(inspection.model_dump_json(indent=1), encoding="utf-8")
+        if html_file:
+            from trainer.inspection_pictures import as_html
+
+            html_file.write_text(as_html(inspection), encoding="utf-8")
+    except (InspectionError, OSError) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(1) from error
-    print_inspection(inspection, Console())
-    if json_file:
-        json_file.write_text(inspection.model_dump_json(indent=1), encoding="utf-8")
-    if html_file:
-        from trainer.inspection_pictures import as_html
-
-        html_file.write_text(as_html(inspection), encoding="utf-8")
+    # Where there is no terminal whose width could be asked for, the widest table should fit.
+    print_inspection(inspection, Console(width=None if sys.stdout.isatty() else 140))

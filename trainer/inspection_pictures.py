@@ -63,6 +63,7 @@ def _svg(figure: Figure) -> str:
 
 def _gates(gates: list[Gate]) -> Figure:
     """Bars as in PLE, Fig 8."""
+    highest = max(weight.mean + weight.standard_deviation for gate in gates for weight in gate.experts)
     rows = -(-len(gates) // _GATES_A_ROW)
     columns = min(len(gates), _GATES_A_ROW)
     figure = Figure(figsize=(4.5 * columns, 3.5 * rows), layout="constrained")
@@ -75,7 +76,7 @@ def _gates(gates: list[Gate]) -> Figure:
         axis.bar(range(len(experts)), means, yerr=deviations, capsize=3, color=colors)
         axis.set_xticks(range(len(experts)), experts, rotation=45, ha="right")
         axis.set_title(gate.gate)
-        axis.set_ylim(0.0, None)
+        axis.set_ylim(0.0, 1.05 * highest)
     for axis in axes[len(gates) :]:
         axis.set_visible(False)
     return figure
@@ -88,8 +89,9 @@ def _field_masks(subnetworks: list[SubnetworkFields], statistic: str) -> Figure:
 
 
 def _blocks(blocks: list[GatedBlock]) -> Figure:
-    """Targets × sources; blocks that do not exist stay blank."""
-    sources = list(dict.fromkeys(block.source for block in blocks))
+    """Targets × sources; blocks that do not exist stay grey."""
+    # Tasks' own sub-networks stand on the diagonal, so the shared one comes last.
+    sources = sorted(dict.fromkeys(block.source for block in blocks), key=lambda source: source == "shared")
     targets = list(dict.fromkeys(block.target for block in blocks))
     values = np.full((len(targets), len(sources)), np.nan)
     for block in blocks:
@@ -102,10 +104,11 @@ def _mixture(mixture: Mixture) -> Figure:
 
 
 def _heat_map(values: npt.NDArray[np.float64], rows: Sequence[str], columns: Sequence[str], *, signed: bool = False) -> Figure:
-    """Shares, in [0, 1], or signed values; NaN stays blank."""
+    """Shares, in [0, 1], or signed values; where there is NaN, the map stays grey."""
     highest = float(np.abs(values).max()) or 1.0 if signed else 1.0
     figure = Figure(figsize=(3.0 + 0.6 * len(columns), 1.8 + 0.5 * len(rows)), layout="constrained")
     axis = figure.subplots()
+    axis.set_facecolor("lightgrey")
     image = axis.imshow(
         values, cmap="RdBu" if signed else "Blues", vmin=-highest if signed else 0.0, vmax=highest, aspect="auto"
     )

@@ -27,7 +27,7 @@ def print_inspection(inspection: Inspection, console: Console) -> None:
 def _table(title: str, texts: list[str], numbers: list[str]) -> Table:
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     for heading in texts:
-        table.add_column(heading)
+        table.add_column(heading, no_wrap=True)
     for heading in numbers:
         table.add_column(heading, justify="right")
     return table

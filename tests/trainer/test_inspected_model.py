@@ -215,6 +215,12 @@ def test_a_model_with_nothing_to_show_says_so(exported):
     assert "single_task has nothing to show" in result.output
 
 
+def test_a_file_that_cannot_be_written_is_named(exported, tmp_path):
+    result = invoke("--model", exported("single_task"), "--json", tmp_path / "nowhere" / "found.json")
+    assert result.exit_code == 1
+    assert "nowhere/found.json" in result.output
+
+
 def test_a_version_of_its_own_needs_examples(exported):
     result = invoke("--model", exported("ple"))
     assert result.exit_code == 1

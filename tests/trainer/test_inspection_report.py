@@ -9,6 +9,7 @@ from xml.etree import ElementTree
 import pytest
 from rich.console import Console
 
+from trainer import inspection_pictures
 from trainer.inspection import ExpertWeight, FieldMask, Gate, GatedBlock, Inspection, Mixture, SubnetworkFields
 from trainer.inspection_pictures import as_html
 from trainer.inspection_report import print_inspection
@@ -92,6 +93,13 @@ def test_the_page_has_a_drawing_of_each_kind_with_its_names():
     assert {"own of click", "shared", "click", "ratio", "0.62"} <= set(blocks)
     assert {"a", "b", "0.88", "-0.12"} <= {text.replace("−", "-") for text in alpha}
     assert "a" in other_alpha
+
+
+def test_the_highest_bar_fits_with_its_deviation_whichever_gate_it_belongs_to():
+    low = Gate(gate="low", experts=[ExpertWeight(expert="shared 1", mean=0.1, standard_deviation=0.0)])
+    high = Gate(gate="high", experts=[ExpertWeight(expert="shared 1", mean=0.8, standard_deviation=0.1)])
+    for axis in inspection_pictures._gates([low, high, low]).axes:
+        assert 0.9 < axis.get_ylim()[1] < 1.0
 
 
 def test_a_block_that_does_not_exist_stays_blank():
