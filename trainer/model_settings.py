@@ -192,7 +192,7 @@ class MSSMSettings(ModelSettings):
     field_sparsity: bool = True
     cell_sparsity: bool = True
     l2: NonNegativeFloat = 1e-5
-    l0: NonNegativeFloat = 1e-4
+    l0: NonNegativeFloat = 2e-4
 
 
 MODELS: dict[str, type[ModelSettings]] = {

@@ -1,0 +1,1 @@
+"""Speed and quality of the product, measured. Never imported by it."""

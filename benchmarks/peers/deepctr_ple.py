@@ -1,0 +1,51 @@
+"""DeepCTR's part, through its own Keras `fit`. Arguments: batch size, steps, values a field."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+os.environ["TF_USE_LEGACY_KERAS"] = "1"
+
+from benchmarks.ple_workload import (
+    EXPERT_UNITS,
+    FIELDS,
+    LEVELS,
+    NUMBERS,
+    SHARED_EXPERTS,
+    TASK_EXPERTS,
+    TASKS,
+    TOWER_UNITS,
+    WIDTH,
+    measured,
+    rows,
+)  # fmt: skip
+
+
+def main(batch_size: int, steps: int, values: int) -> None:
+    """Trains."""
+    from deepctr.feature_column import DenseFeat, SparseFeat
+    from deepctr.models import PLE
+
+    columns = [SparseFeat(f"category_{field}", values, WIDTH) for field in range(FIELDS)]
+    columns += [DenseFeat(f"number_{field}", 1) for field in range(NUMBERS)]
+    model = PLE(
+        columns, shared_expert_num=SHARED_EXPERTS, specific_expert_num=TASK_EXPERTS, num_levels=LEVELS,
+        expert_dnn_hidden_units=(EXPERT_UNITS,), tower_dnn_hidden_units=(TOWER_UNITS,),
+        task_types=("binary",) * TASKS, task_names=[f"task_{task}" for task in range(TASKS)],
+    )  # fmt: skip
+    model.compile("adam", ["binary_crossentropy"] * TASKS)
+    data = rows(batch_size * steps, values)
+    inputs = {f"category_{field}": data["ids"][:, field].astype("int32") for field in range(FIELDS)}
+    inputs |= {f"number_{field}": data["numbers"][:, field] for field in range(NUMBERS)}
+    labels = [data["labels"][:, task] for task in range(TASKS)]
+
+    def train() -> int:
+        model.fit(inputs, labels, batch_size=batch_size, epochs=1, verbose=0)
+        return batch_size * steps
+
+    measured(train).report()
+
+
+if __name__ == "__main__":
+    main(*map(int, sys.argv[1:4]))

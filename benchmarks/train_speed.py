@@ -1,0 +1,128 @@
+"""How fast PLE trains, against public peers, the machine's matrix-product rate, and the other models.
+
+    python -m benchmarks.train_speed            # a table; about 10 minutes on 2 cores, plus the peers' installation
+    python -m benchmarks.train_speed --json FILE
+
+Each system runs in a process of its own, peers in throw-away environments from the package registry; the systems take turns
+within a run, and medians are reported, because machines are noisy.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.ple_workload import VALUES
+from trainer.model_settings import MODELS
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+ENVIRONMENTS = REPOSITORY / ".benchmarks"
+PEERS = {
+    "deepctr": ["deepctr==0.9.3", "tensorflow==2.21.*", "tf-keras==2.21.*", "setuptools<81"],
+    "torch_rechub": ["torch==2.13.0", "torch-rechub"],
+}
+MANY_VALUES = 50
+
+console = Console(highlight=False)
+
+
+def main(
+    *,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures here too.")] = None,
+    repetitions: Annotated[int, typer.Option(help="Turns of each system; the median counts.", min=1)] = 5,
+    batch_sizes: Annotated[list[int] | None, typer.Option("--batch-size", help="Repeatable.")] = None,
+    peers: Annotated[bool, typer.Option(help="Whether DeepCTR and torch-rechub take part.")] = True,
+    rows: Annotated[int, typer.Option(help="Rows that each turn trains on, after as many to warm up.", min=1)] = 120_000,
+    models: Annotated[bool, typer.Option(help="Whether every model of the registry takes part.")] = True,
+) -> None:
+    """Measure the training speed of PLE and print it beside that of its peers."""
+    sizes = batch_sizes or [512, 4096]
+    pythons = {peer: environment(peer) for peer in PEERS} if peers else {}
+    figures: dict[str, dict[str, float]] = {}
+    for batch_size in sizes:
+        steps = max(rows // batch_size, 10)
+        runs: dict[str, list[str]] = {
+            "fulcrum": worker("fulcrum_ple", batch_size, steps, VALUES, "ple"),
+            f"fulcrum, {MANY_VALUES} × the values": worker("fulcrum_ple", batch_size, steps, MANY_VALUES * VALUES, "ple"),
+            "matrix products alone": worker("matrix_products", batch_size, steps),
+        }
+        runs |= {peer: worker(f"{peer}_ple", batch_size, steps, VALUES, python=python) for peer, python in pythons.items()}
+        if models and batch_size == sizes[0]:
+            runs |= {
+                f"fulcrum, {name}": worker("fulcrum_ple", batch_size, steps, VALUES, name) for name in MODELS if name != "ple"
+            }
+        figures[str(batch_size)] = medians(runs, repetitions, batch_size)
+        console.print(table(batch_size, figures[str(batch_size)]))
+    if json_file:
+        json_file.write_text(json.dumps({"machine": machine(), "repetitions": repetitions, "rows_per_s": figures}, indent=2))
+
+
+def environment(peer: str) -> Path:
+    """The peer's Python, installed once."""
+    folder = ENVIRONMENTS / peer
+    python = folder / "bin" / "python"
+    if not (folder / "installed").exists():
+        console.print(f"Installing {peer} into {folder.relative_to(REPOSITORY)} …")
+        subprocess.run([sys.executable, "-m", "venv", folder], check=True)
+        subprocess.run([python, "-m", "pip", "install", "--quiet", *PEERS[peer]], check=True)
+        (folder / "installed").touch()
+    return python
+
+
+def worker(script: str, *arguments: object, python: Path | None = None) -> list[str]:
+    """The command of one repetition."""
+    return [str(python or sys.executable), "-m", f"benchmarks.peers.{script}", *map(str, arguments)]
+
+
+def medians(runs: dict[str, list[str]], repetitions: int, batch_size: int) -> dict[str, float]:
+    """Rows a second by system; the systems take turns."""
+    measured: dict[str, list[float]] = {name: [] for name in runs}
+    for repetition in range(repetitions):
+        for name, command in runs.items():
+            console.print(f"[dim]batch {batch_size}, turn {repetition + 1} of {repetitions}: {name}[/dim]")
+            measured[name].append(rows_per_s(command))
+    return {name: statistics.median(values) for name, values in measured.items()}
+
+
+def rows_per_s(command: list[str]) -> float:
+    """Runs one repetition.
+
+    Raises:
+        RuntimeError: the worker failed; with what it said.
+    """
+    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
+    done = subprocess.run(command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, check=False)
+    for line in done.stdout.splitlines():
+        if line.startswith("MEASURED "):
+            return float(json.loads(line.removeprefix("MEASURED "))["rows_per_s"])
+    raise RuntimeError(f"{' '.join(command)} failed:\n{done.stderr[-2000:]}")
+
+
+def table(batch_size: int, figures: dict[str, float]) -> Table:
+    """Rows a second, and what Fulcrum's PLE makes of each."""
+    result = Table(title=f"PLE, batch {batch_size}: {machine()}", title_justify="left")
+    result.add_column("system")
+    result.add_column("rows a second", justify="right")
+    result.add_column("Fulcrum's PLE is … times as fast", justify="right")
+    for name, value in figures.items():
+        result.add_row(name, f"{value:,.0f}", f"{figures['fulcrum'] / value:.2f}")
+    return result
+
+
+def machine() -> str:
+    """What the figures were measured on."""
+    return f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}"
+
+
+if __name__ == "__main__":
+    typer.run(main)
