@@ -4,19 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from benchmarks.ple_workload import (
-    EXPERT_UNITS,
-    FIELDS,
-    LEVELS,
-    NUMBERS,
-    SHARED_EXPERTS,
-    TASK_EXPERTS,
-    TASKS,
-    TOWER_UNITS,
-    WIDTH,
-    measured,
-    rows,
-)  # fmt: skip
+from benchmarks import ple_workload as ple
 
 
 def main(batch_size: int, steps: int, values: int, model_name: str) -> None:
@@ -31,41 +19,48 @@ def main(batch_size: int, steps: int, values: int, model_name: str) -> None:
     import tensorflow as tf  # isort: skip  after the trainer chose the Keras dialect
 
     same_width = {
-        "single_task": {"bottom_units": [EXPERT_UNITS] * LEVELS},
-        "shared_bottom": {"bottom_units": [EXPERT_UNITS] * LEVELS},
-        "asymmetric": {"bottom_units": [EXPERT_UNITS] * LEVELS},
-        "customized": {"bottom_units": [EXPERT_UNITS] * LEVELS},
-        "cross_stitch": {"units": [EXPERT_UNITS] * LEVELS},
-        "sluice": {"layers": LEVELS, "units": EXPERT_UNITS},
-        "mmoe": {"experts": 6, "expert_units": [EXPERT_UNITS] * LEVELS},
-        "ml_mmoe": {"levels": LEVELS, "experts": 6, "expert_units": [EXPERT_UNITS]},
-        "cgc": {"task_experts": TASK_EXPERTS, "shared_experts": SHARED_EXPERTS, "expert_units": [EXPERT_UNITS] * LEVELS},
-        "ple": {
-            "levels": LEVELS, "task_experts": TASK_EXPERTS, "shared_experts": SHARED_EXPERTS, "expert_units": [EXPERT_UNITS],
+        "single_task": {"bottom_units": [ple.EXPERT_UNITS] * ple.LEVELS},
+        "shared_bottom": {"bottom_units": [ple.EXPERT_UNITS] * ple.LEVELS},
+        "asymmetric": {"bottom_units": [ple.EXPERT_UNITS] * ple.LEVELS},
+        "customized": {"bottom_units": [ple.EXPERT_UNITS] * ple.LEVELS},
+        "cross_stitch": {"units": [ple.EXPERT_UNITS] * ple.LEVELS},
+        "sluice": {"layers": ple.LEVELS, "units": ple.EXPERT_UNITS},
+        "mmoe": {"experts": 6, "expert_units": [ple.EXPERT_UNITS] * ple.LEVELS},
+        "ml_mmoe": {"levels": ple.LEVELS, "experts": 6, "expert_units": [ple.EXPERT_UNITS]},
+        "cgc": {
+            "task_experts": ple.TASK_EXPERTS,
+            "shared_experts": ple.SHARED_EXPERTS,
+            "expert_units": [ple.EXPERT_UNITS] * ple.LEVELS,
         },
-        "snr_aver": {"levels": LEVELS, "subnetworks": 6, "units": EXPERT_UNITS},
-        "snr_trans": {"levels": LEVELS, "subnetworks": 6, "units": EXPERT_UNITS},
-        "mssm": {"units": EXPERT_UNITS},
-    }  # fmt: skip
+        "ple": {
+            "levels": ple.LEVELS,
+            "task_experts": ple.TASK_EXPERTS,
+            "shared_experts": ple.SHARED_EXPERTS,
+            "expert_units": [ple.EXPERT_UNITS],
+        },
+        "snr_aver": {"levels": ple.LEVELS, "subnetworks": 6, "units": ple.EXPERT_UNITS},
+        "snr_trans": {"levels": ple.LEVELS, "subnetworks": 6, "units": ple.EXPERT_UNITS},
+        "mssm": {"units": ple.EXPERT_UNITS},
+    }
     settings = parse_settings(
-        {"name": model_name, "tower_units": [TOWER_UNITS], **same_width[model_name]}, {"batch_size": batch_size}
+        {"name": model_name, "tower_units": [ple.TOWER_UNITS], **same_width[model_name]}, {"batch_size": batch_size}
     )
     tasks = {
         f"task_{number}": Task.model_validate(
             {"kind": "binary", "label": {"rule": "event", "column": "x"}, "metric": "auc", "threshold": 0.5, "tolerance": 0.1}
         )
-        for number in range(TASKS)
+        for number in range(ple.TASKS)
     }
     layout = NetworkLayout(
-        table_rows={WIDTH: FIELDS * values},
-        slots={"request": (), "candidate": tuple(SlotLayout(field, 1, WIDTH, -1) for field in range(FIELDS))},
-        numbers={"request": 0, "candidate": NUMBERS},
+        table_rows={ple.WIDTH: ple.FIELDS * values},
+        slots={"request": (), "candidate": tuple(SlotLayout(field, 1, ple.WIDTH, -1) for field in range(ple.FIELDS))},
+        numbers={"request": 0, "candidate": ple.NUMBERS},
         tasks=dict.fromkeys(tasks, "binary"),
     )
-    data = rows(batch_size * steps, values)
+    data = ple.rows(batch_size * steps, values)
     features = {
         # Rows of the one table: each field's values follow those of the field before it.
-        "candidate_ids": data["ids"] + values * tf.range(FIELDS, dtype=tf.int64),
+        "candidate_ids": data["ids"] + values * tf.range(ple.FIELDS, dtype=tf.int64),
         "candidate_numbers": data["numbers"],
         "labels": data["labels"],
         "masks": tf.ones_like(data["labels"]),
@@ -82,7 +77,7 @@ def main(batch_size: int, steps: int, values: int, model_name: str) -> None:
         model.fit(dataset, verbose=0)
         return batch_size * steps
 
-    measured(train).report()
+    ple.measured(train).report()
 
 
 if __name__ == "__main__":

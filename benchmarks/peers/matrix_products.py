@@ -5,25 +5,15 @@ from __future__ import annotations
 import sys
 import time
 
-from benchmarks.ple_workload import (
-    EXPERT_UNITS,
-    FIELDS,
-    NUMBERS,
-    SHARED_EXPERTS,
-    TASK_EXPERTS,
-    TASKS,
-    TOWER_UNITS,
-    WIDTH,
-    Measured,
-)  # fmt: skip
+from benchmarks import ple_workload as ple
 
-INPUT = FIELDS * WIDTH + NUMBERS
-EXPERTS = TASKS * TASK_EXPERTS + SHARED_EXPERTS
+INPUT = ple.FIELDS * ple.WIDTH + ple.NUMBERS
+EXPERTS = ple.TASKS * ple.TASK_EXPERTS + ple.SHARED_EXPERTS
 # (columns in, columns out, how many) of each product of a forward pass.
 PRODUCTS = [
-    (INPUT, EXPERTS * EXPERT_UNITS, 1),
-    (EXPERT_UNITS, TASK_EXPERTS * EXPERT_UNITS, TASKS + 1),
-    (EXPERT_UNITS, TOWER_UNITS, TASKS),
+    (INPUT, EXPERTS * ple.EXPERT_UNITS, 1),
+    (ple.EXPERT_UNITS, ple.TASK_EXPERTS * ple.EXPERT_UNITS, ple.TASKS + 1),
+    (ple.EXPERT_UNITS, ple.TOWER_UNITS, ple.TASKS),
 ]
 
 
@@ -50,7 +40,7 @@ def main(batch_size: int, steps: int) -> None:
     for _ in range(steps):
         result = step()
     float(result)
-    Measured(rows_per_s=batch_size * steps / (time.perf_counter() - began), peak_memory_bytes=0).report()
+    ple.Measured(rows_per_s=batch_size * steps / (time.perf_counter() - began), peak_memory_bytes=0).report()
 
 
 if __name__ == "__main__":
