@@ -70,12 +70,12 @@ class CGC(tf.keras.layers.Layer):
         Returns:
             g^{1,j} … g^{K,j} and, unless it is the last level, g^{s,j}; each (B, U).
         """
-        weights = self.gate_weights(inputs)
         if self.first:
             experts = self.experts[0](inputs, training=training)
         else:
             parts = [module(x, training=training) for module, x in zip(self.experts, inputs, strict=True)]
             experts = tf.concat(parts, axis=1)
+        weights = self.gate_weights(inputs)
         shared = experts[:, self.tasks * self.task_experts :]
         mixtures = []
         for task in range(self.tasks):
