@@ -9,7 +9,6 @@ tf = pytest.importorskip("tensorflow")
 from trainer.early_stopping import EarlyStopping, relative_error  # noqa: E402
 from trainer.fitting import fit  # noqa: E402
 from trainer.model_settings import MODELS  # noqa: E402
-from trainer.multi_task_ranker import MultiTaskRanker  # noqa: E402
 
 pytestmark = [pytest.mark.tensorflow, pytest.mark.slow]
 
@@ -59,20 +58,18 @@ def test_a_killed_run_goes_on_to_the_same_weights(layout, tasks, features, setti
         np.testing.assert_allclose(one, other, atol=1e-6)
 
 
-def test_the_best_epochs_weights_are_kept(layout, tasks, features, settings, tmp_path):
-    # A learning rate that soon ruins the model: the last epoch is not the best.
-    ruined = settings(epochs=5, patience=5, learning_rate=3.0, embedding_learning_rate=3.0)
-    network = fitted(features, layout, tasks, ruined, tmp_path)
-    model = MultiTaskRanker(network, tasks, ruined.trainer)
-    model.compile_for_training()
-    stopping = EarlyStopping(tasks, batches(features), 5, tmp_path)
-    stopping.set_model(model)
-    stopping.resume()
-    best, final = int(stopping.best_epoch), int(stopping.finished_epochs)
-    assert best < final == 5
-    last_weights = [w.copy() for w in network.get_weights()]
-    assert stopping.restore_best() == best
-    assert not all(np.array_equal(a, b) for a, b in zip(last_weights, network.get_weights(), strict=True))
+def test_the_best_epochs_weights_are_kept(layout, tasks, features, settings, tmp_path, monkeypatch):
+    def after(name, *errors):
+        remaining = iter(errors)
+        monkeypatch.setattr("trainer.early_stopping.relative_error", lambda *_: next(remaining))
+        network = fitted(features, layout, tasks, settings(epochs=len(errors), patience=9), tmp_path / name)
+        return network.get_weights()
+
+    # The second of four epochs is the best one, so what is kept is what two epochs give; three epochs give something else.
+    kept, second, third = after("a", 1.0, 0.5, 0.7, 0.8), after("b", 1.0, 0.5), after("c", 1.0, 0.5, 0.3)
+    for one, other in zip(kept, second, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-6)
+    assert not all(np.allclose(one, other, atol=1e-6) for one, other in zip(kept, third, strict=True))
 
 
 def test_auc_counts_upwards_and_squared_error_downwards(tasks):
