@@ -29,8 +29,8 @@ def relative_error(tasks: Mapping[str, Task], first: Mapping[str, float], now: M
 class EarlyStopping(tf.keras.callbacks.Callback):
     """Validates after each epoch, keeps the best weights, stops without progress and survives a kill.
 
-    After each epoch a checkpoint holds the weights, the optimisers' slots, the loss weights' clock and the state of the
-    stopping itself; a new run over the same folder begins after the last finished epoch.
+    After each epoch a checkpoint holds the weights, the optimisers' slots, the loss weights' clock, the state of the
+    balancing and of the stopping itself; a new run over the same folder begins after the last finished epoch.
 
     Args:
         tasks: tasks by name; each one's metric tells its own direction.
@@ -64,7 +64,7 @@ class EarlyStopping(tf.keras.callbacks.Callback):
             "clock": model.clock,
         }
         self._latest = tf.train.CheckpointManager(
-            tf.train.Checkpoint(network=model.network, optimizer=model.optimizer, **state),
+            tf.train.Checkpoint(network=model.network, optimizer=model.optimizer, balancing=model.balancing, **state),
             str(self.folder / "latest"),
             max_to_keep=1,
         )
@@ -88,6 +88,7 @@ class EarlyStopping(tf.keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Validates, saves, and stops once patience has run out."""
+        self.model.balancing.end_epoch()
         validation_loss = self.model.evaluate(self.validation, verbose=0, return_dict=True)["loss"]
         metrics = self.model.validation_metrics()
         if epoch == 0:

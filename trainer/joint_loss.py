@@ -8,6 +8,7 @@ import tensorflow as tf
 import tensorflow_recommenders as tfrs
 
 from feature_spec.task import Task
+from trainer.replicas import sum_over_replicas
 
 
 class TaskLoss(tf.keras.layers.Layer):
@@ -57,7 +58,7 @@ def _metric(task: Task) -> tf.keras.metrics.Metric:
 
 def sample_space_sizes(masks: tf.Tensor) -> tf.Tensor:
     """Σδ of each task over the batch, that of all replicas together: masks (B, K) → (K,)."""
-    return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, tf.reduce_sum(masks, axis=0))
+    return sum_over_replicas(tf.reduce_sum(masks, axis=0))
 
 
 class JointLoss(tf.keras.layers.Layer):
@@ -94,11 +95,27 @@ class JointLoss(tf.keras.layers.Layer):
             clock: t of Eq 10, a scalar.
             compute_metrics: whether the tasks' metrics are updated too.
         """
-        weighted = {}
-        for position, name in enumerate(self.task_names):
-            loss = self.losses_of[name](
+        losses = self.task_losses(labels, logits, masks, sizes, compute_metrics=compute_metrics)
+        return {name: weight * losses[name] for name, weight in self.weights(clock).items()}
+
+    def task_losses(
+        self,
+        labels: tf.Tensor,
+        logits: Mapping[str, tf.Tensor],
+        masks: tf.Tensor,
+        sizes: tf.Tensor,
+        *,
+        compute_metrics: bool = True,
+    ) -> dict[str, tf.Tensor]:
+        """L_k of each task, unweighted; arguments as for `call`."""
+        return {
+            name: self.losses_of[name](
                 labels[:, position], logits[name], masks[:, position], sizes[position], compute_metrics=compute_metrics
             )
-            weight = self.initial_weights[name] * tf.pow(self.update_ratios[name], tf.cast(clock, tf.float32))
-            weighted[name] = weight * loss
-        return weighted
+            for position, name in enumerate(self.task_names)
+        }
+
+    def weights(self, clock: tf.Tensor) -> dict[str, tf.Tensor]:
+        """ω_k^(t) of each task, scalars."""
+        t = tf.cast(clock, tf.float32)
+        return {name: self.initial_weights[name] * tf.pow(self.update_ratios[name], t) for name in self.task_names}

@@ -10,8 +10,11 @@ import tensorflow_recommenders as tfrs
 
 from feature_spec import names
 from feature_spec.task import Task
+from trainer.balancing.gradient_balancing import GradientBalancing
+from trainer.balancing.registry import balancing_of
 from trainer.joint_loss import JointLoss, sample_space_sizes
 from trainer.network import Network
+from trainer.replicas import sum_over_replicas
 from trainer.settings import TrainerSettings
 
 
@@ -31,6 +34,7 @@ class MultiTaskRanker(tfrs.Model):
         super().__init__(**kwargs)
         self.network = network
         self.joint_loss = JointLoss(tasks, name="joint_loss")
+        self.balancing = balancing_of(settings, [task.kind for task in tasks.values()])
         self.settings = settings
         # t of PLE Eq 10. A variable, so that a checkpoint carries it.
         self.clock = tf.Variable(
@@ -49,44 +53,70 @@ class MultiTaskRanker(tfrs.Model):
         """Transformed features → scores by task, (B,)."""
         return self.network.scores(self.network(features, training=training))
 
-    def compute_loss(self, inputs: Mapping[str, tf.Tensor], training: bool = False) -> dict[str, tf.Tensor]:
-        """The terms of the joint loss of a batch of transformed features with labels and masks, both (B, K).
-
-        Returns:
-            By name, scalars: this replica's part of each task's weighted loss and of the architecture's penalties. The joint
-            loss is their sum, over replicas too.
-        """
-        labels, masks = inputs[names.LABELS], inputs[names.MASKS]
-        sizes = sample_space_sizes(masks)
-        if training:
-            # Tables and their row-sparse gradients stay outside of XLA, which would make them dense.
-            terms = self._compiled_terms(self.network.embed(inputs), labels, masks, sizes, self.clock)
-            if self.settings.loss_weight_clock == "step":
-                self.clock.assign_add(1)
-            return terms
-        return self.joint_loss(labels, self.network(inputs), masks, sizes, clock=self.clock)
-
     def _terms(
         self, x: list[tf.Tensor], labels: tf.Tensor, masks: tf.Tensor, sizes: tf.Tensor, clock: tf.Tensor
-    ) -> dict[str, tf.Tensor]:
-        """From field embeddings to the terms of the loss, without metrics: they cost time, and the model changes under them."""
+    ) -> tuple[dict[str, tf.Tensor], dict[str, tf.Tensor], list[tf.Tensor]]:
+        """From field embeddings to the terms of the loss, without metrics: they cost time, and the model changes under them.
+
+        Returns:
+            This replica's part of each task's weighted loss, by name, and of the architecture's penalties, by name; the joint
+            loss is the sum of all, over replicas too. And of each task's own loss, if the balancing reads them.
+        """
         logits = self.network.logits(x, training=True)
-        losses = self.joint_loss(labels, logits, masks, sizes, clock=clock, compute_metrics=False)
+        losses = self.joint_loss.task_losses(labels, logits, masks, sizes, compute_metrics=False)
+        own = list(losses.values())
+        balanced = self.balancing.weigh(own, tf.cast(sizes > 0.0, tf.float32) / self._replicas)
+        weights = self.joint_loss.weights(clock)
+        weighted = {name: weights[name] * loss for name, loss in zip(losses, balanced, strict=True)}
         # Replicas hold the same weights: each counts its share of what the weights cost.
-        return losses | {name: penalty / self._replicas for name, penalty in self.network.sharing.penalties().items()}
+        penalties = {name: penalty / self._replicas for name, penalty in self.network.sharing.penalties().items()}
+        return weighted, penalties, own if self.balancing.reads_losses else []
 
     def train_step(self, inputs: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """One step; returns the means of the terms since the epoch began."""
-        variables = self.network.trainable_variables
-        with tf.GradientTape() as tape:
-            terms = self.compute_loss(inputs, training=True)
+        labels, masks = inputs[names.LABELS], inputs[names.MASKS]
+        sizes = sample_space_sizes(masks)
+        by_task = isinstance(self.balancing, GradientBalancing)
+        with tf.GradientTape(persistent=by_task) as tape:
+            # Tables and their row-sparse gradients stay outside of XLA, which would make them dense.
+            weighted, penalties, own = self._compiled_terms(self.network.embed(inputs), labels, masks, sizes, self.clock)
+            terms = weighted | penalties
             loss = tf.add_n(list(terms.values()))
-        self.optimizer.apply_gradients(zip(tape.gradient(loss, variables), variables, strict=True))
+        losses = sum_over_replicas(tf.stack(own)) if own else None
+        if by_task:
+            self._balance_gradients(tape, weighted, penalties, losses, sizes)
+        else:
+            variables = [*self.network.trainable_variables, *self.balancing.trainable_variables]
+            self.optimizer.apply_gradients(zip(tape.gradient(loss, variables), variables, strict=True))
+        if losses is not None:
+            self.balancing.observe(losses, sizes)
+        if self.settings.loss_weight_clock == "step":
+            self.clock.assign_add(1)
         return self._means({"loss": loss} | {f"loss_{name}": term for name, term in terms.items()})
+
+    def _balance_gradients(
+        self,
+        tape: tf.GradientTape,
+        weighted: Mapping[str, tf.Tensor],
+        penalties: Mapping[str, tf.Tensor],
+        losses: tf.Tensor,
+        sizes: tf.Tensor,
+    ) -> None:
+        """Applies the tasks' gradients as the balancing combines them, and those of the penalties as they are."""
+        variables = self.network.trainable_variables
+        own = {variable.ref() for tower in self.network.towers for variable in tower.trainable_variables}
+        # What follows from a gradient by more than a sum needs that of the whole batch.
+        gradients = [sum_over_replicas(tape.gradient(term, variables)) for term in [*weighted.values(), *penalties.values()]]
+        weights = tf.stack(list(self.joint_loss.weights(self.clock).values()))
+        shared = [variable.ref() not in own for variable in variables]
+        combined = self.balancing.combine(gradients, shared, losses, sizes, weights)
+        self.optimizer.apply_gradients(zip(combined, variables, strict=True), experimental_aggregate_gradients=False)
 
     def test_step(self, inputs: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """One batch of the validation; the tasks' metrics are read at its end."""
-        return self._means({"loss": tf.add_n(list(self.compute_loss(inputs, training=False).values()))})
+        labels, masks = inputs[names.LABELS], inputs[names.MASKS]
+        terms = self.joint_loss(labels, self.network(inputs), masks, sample_space_sizes(masks), clock=self.clock)
+        return self._means({"loss": tf.add_n(list(terms.values()))})
 
     def _means(self, values: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         for name, value in values.items():
@@ -104,7 +134,8 @@ class MultiTaskRanker(tfrs.Model):
         The network must have its variables by then.
         """
         optimizers = tf.keras.optimizers.legacy
-        tables, coefficients = self.network.embedding_tables, self.network.sharing.coefficients
+        tables = self.network.embedding_tables
+        coefficients = [*self.network.sharing.coefficients, *self.balancing.trainable_variables]
         apart = {variable.ref() for variable in [*tables, *coefficients]}
         dense = [variable for variable in self.network.trainable_variables if variable.ref() not in apart]
         parts = [

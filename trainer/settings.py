@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 import pydantic
-from pydantic import PositiveFloat, PositiveInt
+from pydantic import NonNegativeFloat, PositiveFloat, PositiveInt
 
 from feature_spec.strict_model import StrictModel, closest_names
 from trainer.model_settings import MODELS, ModelSettings
@@ -22,9 +22,14 @@ class TrainerSettings(StrictModel):
         batch_size: examples a step.
         learning_rate: of Adam, for everything but the embedding tables and the sharing coefficients.
         coefficient_learning_rate: of Adam, for what says how much is shared: cross-stitch and sluice mixtures, and the gates of
-            SNR and MSSM, which are few and have far to go.
+            SNR and MSSM; and for the variances of `balancing: uncertainty`. They are few and have far to go.
         embedding_learning_rate: of Adagrad, for the embedding tables, whose rows are updated only where they occur.
         loss_weight_clock: what t counts in the loss weights ω_0 · γ^t of PLE Eq 10: `epoch` or `step`.
+        balancing: what weighs the tasks beside ω, which it multiplies: `none`; `uncertainty` (Kendall et al., CVPR 2018);
+            `dwa`, dynamic weight averaging (Liu et al., CVPR 2019); `gradnorm` (Chen et al., ICML 2018); `pcgrad` (Yu et al.,
+            NeurIPS 2020). The last two take a backward pass a task.
+        dwa_temperature: T of `dwa`: the larger, the more alike the weights.
+        gradnorm_alpha: α of `gradnorm`: how strongly tasks that lag behind are pulled.
         strategy: `none`, or `mirrored`: the GPUs of the machine share each batch (`tf.distribute.MirroredStrategy`).
         seed: of initial weights and of the order of the examples.
     """
@@ -36,6 +41,9 @@ class TrainerSettings(StrictModel):
     coefficient_learning_rate: PositiveFloat = 0.01
     embedding_learning_rate: PositiveFloat = 0.05
     loss_weight_clock: Literal["epoch", "step"] = "epoch"
+    balancing: Literal["none", "uncertainty", "dwa", "gradnorm", "pcgrad"] = "none"
+    dwa_temperature: PositiveFloat = 2.0
+    gradnorm_alpha: NonNegativeFloat = 1.5
     strategy: Literal["none", "mirrored"] = "none"
     seed: int = 42
 

@@ -51,6 +51,7 @@ def main(job_file: str, result_file: str) -> None:
             "weights": network.get_weights(),
             "logits": {task: values.numpy() for task, values in logits.items()},
             "saved": str(folder / "saved"),
+            "balancing": [variable.numpy() for variable in model.balancing.variables],
             "history": WatchedStopping.last.history,
         }
     Path(result_file).write_bytes(pickle.dumps(results))

@@ -15,6 +15,7 @@ pytestmark = [pytest.mark.tensorflow, pytest.mark.slow]
 
 # PLE as it is; Sluice has a penalty, which must count once.
 MODELS = ("ple", "sluice")
+WAYS_TO_BALANCE = ("uncertainty", "dwa", "gradnorm", "pcgrad")
 
 
 @pytest.fixture(scope="module")
@@ -37,6 +38,10 @@ def results(layout, tasks, features, tmp_path_factory):
             runs[f"{model}-{strategy}"] = [
                 parse_settings({"name": model, "tower_units": [8], **penalty}, {**trainer, "epochs": 3})
             ]
+    for way in WAYS_TO_BALANCE:
+        for strategy in ("none", "mirrored"):
+            trainer = {"batch_size": 64, "epochs": 3, "patience": 9, "strategy": strategy, "balancing": way}
+            runs[f"{way}-{strategy}"] = [parse_settings({"name": "cgc", "tower_units": [8]}, trainer)]
     # Two replicas of PLE stop after one epoch and go on.
     last = runs["ple-mirrored"][0]
     runs["ple-mirrored"].insert(0, last.model_copy(update={"trainer": last.trainer.model_copy(update={"epochs": 1})}))
@@ -62,6 +67,15 @@ def test_two_replicas_take_the_steps_of_one_and_go_on_after_a_stop(results, mode
     assert (one["replicas"], two["replicas"]) == (1, 2)
     for expected, received in zip(one["weights"], two["weights"], strict=True):
         np.testing.assert_allclose(received, expected, atol=2e-5)
+
+
+@pytest.mark.parametrize("way", WAYS_TO_BALANCE)
+def test_two_replicas_balance_tasks_as_one(results, way):
+    one, two = results[f"{way}-none"], results[f"{way}-mirrored"]
+    for expected, received in zip(one["weights"], two["weights"], strict=True):
+        np.testing.assert_allclose(received, expected, atol=5e-5)
+    for expected, received in zip(one["balancing"], two["balancing"], strict=True):
+        np.testing.assert_allclose(received, expected, rtol=1e-3)
 
 
 @pytest.mark.parametrize("model", MODELS)
