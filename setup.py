@@ -13,7 +13,7 @@ setup(
     license="Apache-2.0",
     py_modules=["fulcrum"],
     packages=find_packages(include=["feature_spec*", "pipeline*", "trainer*", "serving*"]),
-    package_data={"feature_spec": ["specs/*.yaml", "py.typed"]},
+    package_data={"feature_spec": ["specs/*.yaml"]},
     install_requires=[
         "apache-beam==2.77.*",
         "tensorflow==2.21.*",
