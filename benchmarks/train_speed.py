@@ -28,8 +28,8 @@ from trainer.model_settings import MODELS
 REPOSITORY = Path(__file__).resolve().parents[1]
 ENVIRONMENTS = REPOSITORY / ".benchmarks"
 PEERS = {
-    "deepctr": ["deepctr==0.9.3", "tensorflow==2.21.*", "tf-keras==2.21.*", "setuptools<81"],
-    "torch_rechub": ["torch==2.13.0", "torch-rechub"],
+    "deepctr": ["deepctr==0.9.4", "tensorflow==2.21.*", "tf-keras==2.21.*", "setuptools"],
+    "torch_rechub": ["torch==2.13.0", "torch-rechub==0.9.0"],
 }
 MANY_VALUES = 50
 
