@@ -44,4 +44,9 @@ def measured(train: Callable[[], int]) -> Measured:
     began = time.perf_counter()
     count = train()
     elapsed_s = time.perf_counter() - began
-    return Measured(rows_per_s=count / elapsed_s, peak_memory_bytes=1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+    return Measured(rows_per_s=count / elapsed_s, peak_memory_bytes=peak_memory_bytes())
+
+
+def peak_memory_bytes() -> int:
+    """The largest resident memory of this process so far."""
+    return 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

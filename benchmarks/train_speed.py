@@ -48,7 +48,7 @@ def main(
     """Measure the training speed of PLE and print it beside that of its peers."""
     sizes = batch_sizes or [512, 4096]
     pythons = {peer: environment(peer) for peer in PEERS} if peers else {}
-    figures: dict[str, dict[str, float]] = {}
+    figures: dict[str, dict[str, dict[str, float]]] = {"rows_per_s": {}, "peak_memory_bytes": {}}
     for batch_size in sizes:
         steps = max(rows // batch_size, 10)
         runs: dict[str, list[str]] = {
@@ -61,10 +61,11 @@ def main(
             runs |= {
                 f"fulcrum, {name}": worker("fulcrum_ple", batch_size, steps, VALUES, name) for name in MODELS if name != "ple"
             }
-        figures[str(batch_size)] = medians(runs, repetitions, batch_size)
-        console.print(table(batch_size, figures[str(batch_size)]))
+        for figure, by_system in medians(runs, repetitions, batch_size).items():
+            figures[figure][str(batch_size)] = by_system
+        console.print(table(batch_size, *(figures[figure][str(batch_size)] for figure in figures)))
     if json_file:
-        json_file.write_text(json.dumps({"machine": machine(), "repetitions": repetitions, "rows_per_s": figures}, indent=2))
+        json_file.write_text(json.dumps({"machine": machine(), "repetitions": repetitions, **figures}, indent=2))
 
 
 def environment(peer: str) -> Path:
@@ -84,17 +85,20 @@ def worker(script: str, *arguments: object, python: Path | None = None) -> list[
     return [str(python or sys.executable), "-m", f"benchmarks.peers.{script}", *map(str, arguments)]
 
 
-def medians(runs: dict[str, list[str]], repetitions: int, batch_size: int) -> dict[str, float]:
-    """Rows a second by system; the systems take turns."""
-    measured: dict[str, list[float]] = {name: [] for name in runs}
+def medians(runs: dict[str, list[str]], repetitions: int, batch_size: int) -> dict[str, dict[str, float]]:
+    """Each figure of `Measured` by system; the systems take turns."""
+    measured: dict[str, list[dict[str, float]]] = {name: [] for name in runs}
     for repetition in range(repetitions):
         for name, command in runs.items():
             console.print(f"[dim]batch {batch_size}, turn {repetition + 1} of {repetitions}: {name}[/dim]")
-            measured[name].append(rows_per_s(command))
-    return {name: statistics.median(values) for name, values in measured.items()}
+            measured[name].append(measure(command))
+    return {
+        figure: {name: statistics.median(turn[figure] for turn in turns) for name, turns in measured.items()}
+        for figure in ("rows_per_s", "peak_memory_bytes")
+    }
 
 
-def rows_per_s(command: list[str]) -> float:
+def measure(command: list[str]) -> dict[str, float]:
     """Runs one repetition.
 
     Raises:
@@ -104,18 +108,20 @@ def rows_per_s(command: list[str]) -> float:
     done = subprocess.run(command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, check=False)
     for line in done.stdout.splitlines():
         if line.startswith("MEASURED "):
-            return float(json.loads(line.removeprefix("MEASURED "))["rows_per_s"])
+            return json.loads(line.removeprefix("MEASURED "))
     raise RuntimeError(f"{' '.join(command)} failed:\n{done.stderr[-2000:]}")
 
 
-def table(batch_size: int, figures: dict[str, float]) -> Table:
-    """Rows a second, and what Fulcrum's PLE makes of each."""
+def table(batch_size: int, rows_per_s: dict[str, float], peak_memory_bytes: dict[str, float]) -> Table:
+    """Rows a second, peak memory, and what Fulcrum's PLE makes of each."""
     result = Table(title=f"PLE, batch {batch_size}: {machine()}", title_justify="left")
     result.add_column("system")
     result.add_column("rows a second", justify="right")
-    result.add_column("Fulcrum's PLE is … times as fast", justify="right")
-    for name, value in figures.items():
-        result.add_row(name, f"{value:,.0f}", f"{figures['fulcrum'] / value:.2f}")
+    result.add_column("Fulcrum's PLE is … times as fast", justify="right", no_wrap=True)
+    result.add_column("peak memory", justify="right")
+    for name, value in rows_per_s.items():
+        memory = f"{peak_memory_bytes[name] / 1e9:.1f} GB"
+        result.add_row(name, f"{value:,.0f}", f"{rows_per_s['fulcrum'] / value:.2f}", memory)
     return result
 
 

@@ -40,7 +40,9 @@ def main(batch_size: int, steps: int) -> None:
     for _ in range(steps):
         result = step()
     float(result)
-    ple.Measured(rows_per_s=batch_size * steps / (time.perf_counter() - began), peak_memory_bytes=0).report()
+    ple.Measured(
+        rows_per_s=batch_size * steps / (time.perf_counter() - began), peak_memory_bytes=ple.peak_memory_bytes()
+    ).report()
 
 
 if __name__ == "__main__":

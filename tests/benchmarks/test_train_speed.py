@@ -19,7 +19,8 @@ def test_the_benchmark_measures_each_system_and_writes_its_figures(tmp_path):
     command += ["--no-peers", "--no-models", "--json", str(tmp_path / "speed.json")]
     done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    figures = json.loads((tmp_path / "speed.json").read_text())["rows_per_s"]["32"]
-    assert set(figures) == {"fulcrum", "fulcrum, 50 × the values", "matrix products alone"}
-    assert all(value > 0 for value in figures.values())
+    report = json.loads((tmp_path / "speed.json").read_text())
+    for figures in (report["rows_per_s"]["32"], report["peak_memory_bytes"]["32"]):
+        assert set(figures) == {"fulcrum", "fulcrum, 50 × the values", "matrix products alone"}
+        assert all(value > 0 for value in figures.values())
     assert "Fulcrum's PLE is … times as fast" in done.stdout
