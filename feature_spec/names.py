@@ -22,6 +22,8 @@ ARTIFACTS, SERVING_MODEL = "artifacts", "serving_model"
 # Signatures of the exported model, and what they give beside a score a task. `inspect` is that of models with gates only.
 SERVING_DEFAULT, RANK, TRANSFORM_FEATURES, INSPECT = "serving_default", "rank", "transform_features", "inspect"
 RANKING_SCORE = "ranking_score"
+# `rank_top_k` reads how many candidates it is to give, and gives their places in the request.
+RANK_TOP_K, TOP_K, POSITION = "rank_top_k", "top_k", "candidate_position"
 SPEC_FINGERPRINT = "spec_fingerprint"
 DURATION_WEIGHT = "weight_of_duration"
 
@@ -29,7 +31,7 @@ _LABEL, _MASK, _WEIGHT = "label_of_", "mask_of_", "weight_of_"
 RESERVED_PREFIXES = (_LABEL, _MASK, _WEIGHT)
 RESERVED_NAMES = frozenset({
     EVENT_TIME, REQUEST_KEY, USER_KEY, ITEM_KEY, REQUEST_IDS, REQUEST_NUMBERS, CANDIDATE_IDS, CANDIDATE_NUMBERS,
-    LABELS, MASKS, RANKING_SCORE, SPEC_FINGERPRINT, "duration",
+    LABELS, MASKS, RANKING_SCORE, SPEC_FINGERPRINT, TOP_K, POSITION, "duration",
 })  # fmt: skip
 
 

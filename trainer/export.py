@@ -44,7 +44,8 @@ class ExportedRanker(tf.Module):
         examples = tf.TensorSpec([None], tf.string, name="examples")
         signatures = {
             names.SERVING_DEFAULT: tf.function(self.score_examples, input_signature=[examples]),
-            names.RANK: self._rank_function(),
+            names.RANK: self._rank_function(self.rank),
+            names.RANK_TOP_K: self._rank_function(self.rank_top_k, tf.TensorSpec([], tf.int32, name=names.TOP_K)),
             names.TRANSFORM_FEATURES: tf.function(self.transform_examples, input_signature=[examples]),
         }
         if self.inspection_guide().needs_examples:
@@ -98,6 +99,25 @@ class ExportedRanker(tf.Module):
         logits = self.network(features, one_request=True)
         return self._with_ranking_score(self.network.scores(logits), inputs, fields)
 
+    def rank_top_k(self, inputs: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        """The best K candidates of a request, best first, equals in the order of the request; all if there are fewer than K.
+
+        Args:
+            inputs: those of `rank`, and `top_k`, K, a scalar.
+
+        Returns:
+            Their positions in the request, int32 (K,), and what `rank` gives for them, each (K,).
+
+        Raises:
+            tf.errors.InvalidArgumentError: K is below 1, or the fingerprint is not this model's.
+        """
+        at_least_one = tf.debugging.assert_positive(inputs[names.TOP_K], f"{names.TOP_K} must be at least 1")
+        with tf.control_dependencies([at_least_one]):
+            results = self.rank(inputs)
+        count = tf.minimum(inputs[names.TOP_K], tf.size(results[names.RANKING_SCORE]))
+        positions = tf.math.top_k(results[names.RANKING_SCORE], count).indices
+        return {names.POSITION: positions} | {name: tf.gather(values, positions) for name, values in results.items()}
+
     def _with_ranking_score(
         self, scores: dict[str, tf.Tensor], weights: Mapping[str, tf.Tensor], fields: Mapping[str, tf.Tensor]
     ) -> dict[str, tf.Tensor]:
@@ -114,14 +134,14 @@ class ExportedRanker(tf.Module):
             weights[names.DURATION_WEIGHT] = formula.duration.weight
         return weights
 
-    def _rank_function(self) -> Any:
+    def _rank_function(self, rank: Callable[[dict[str, Any]], Any], *further: tf.TensorSpec) -> Any:
         """`rank` with one named argument an input. Tensor defaults become `SignatureDef.defaults`."""
         defaults = {name: tf.constant(weight) for name, weight in self._default_weights().items()}
         defaults[names.SPEC_FINGERPRINT] = tf.constant(self.spec.fingerprint)
-        signature = request_signature(self.spec) | {
-            name: tf.TensorSpec([], default.dtype, name=name) for name, default in defaults.items()
-        }
-        function = _with_named_arguments(self.rank, list(signature), defaults)
+        # Arguments with defaults come last.
+        signature = request_signature(self.spec) | {spec.name: spec for spec in further}
+        signature |= {name: tf.TensorSpec([], default.dtype, name=name) for name, default in defaults.items()}
+        function = _with_named_arguments(rank, list(signature), defaults)
         return tf.function(function, input_signature=list(signature.values()))
 
 

@@ -101,7 +101,7 @@ def exported(tmp_path_factory):
     output = tft.TFTransformOutput(str(folder / "transform"))
     sizes = {f"vocabulary_{width}": output.vocabulary_size_by_name(f"vocabulary_{width}") for width in (2, 4)}
     tf.keras.utils.set_random_seed(0)
-    network = Network(network_layout(spec, sizes), parse_settings({"tower_units": [4]}, {}))
+    network = Network(network_layout(spec, sizes), parse_settings({"tower_units": [4], "dropout_rate": 0.5}, {}))
     layer = output.transform_features_layer()
     inputs = tf.io.parse_example(
         [example({**USER, **item, **labels}) for item in ITEMS],
@@ -119,7 +119,7 @@ def exported(tmp_path_factory):
     features = layer(inputs)
     scores = {task: score.numpy().tolist() for task, score in network.scores(network(features)).items()}
     export(spec, SPEC, network, layer, folder / "model")
-    return folder / "model", scores
+    return folder / "model", scores, network
 
 
 IN_A_FRESH_PROCESS = """
@@ -200,7 +200,7 @@ def serialised(user, items):
 
 @pytest.fixture(scope="module")
 def answers(exported):
-    folder, _ = exported
+    folder, _, _ = exported
     calls = {
         "examples": ("serving_default", serialised(USER, ITEMS)),
         "rank": ("rank", rank_inputs(folder, USER, ITEMS)),
@@ -211,12 +211,16 @@ def answers(exported):
         "weights": ("rank", rank_inputs(folder, USER, ITEMS, weight_of_click=["float32", 2.0])),
         "other spec": ("rank", rank_inputs(folder, USER, ITEMS, spec_fingerprint=["string", "another"])),
         "features": ("transform_features", serialised(USER, ITEMS)),
+        "top 2": ("rank_top_k", rank_inputs(folder, USER, ITEMS, top_k=["int32", 2])),
+        "top 9": ("rank_top_k", rank_inputs(folder, USER, ITEMS, top_k=["int32", 9])),
+        "top of equals": ("rank_top_k", rank_inputs(folder, USER, [ITEMS[0]] * 3, top_k=["int32", 2])),
+        "top 0": ("rank_top_k", rank_inputs(folder, USER, ITEMS, top_k=["int32", 0])),
     }
     return dict(zip(calls, call(folder, list(calls.values())), strict=True))
 
 
 def test_all_signatures_score_as_the_network_does_offline(exported, answers):
-    _, offline = exported
+    _, offline, _ = exported
     for task, scores in offline.items():
         assert len(set(scores)) == len(ITEMS)
         np.testing.assert_allclose(answers["examples"][task], scores, rtol=1e-5, atol=1e-6)
@@ -258,6 +262,24 @@ def test_a_request_made_for_another_spec_is_refused(answers):
     assert "another" in answers["other spec"]["message"]
 
 
+@pytest.mark.parametrize(("call", "given"), [("top 2", 2), ("top 9", len(ITEMS))])
+def test_the_best_candidates_come_first_with_what_rank_gives_for_them(answers, call, given):
+    best = np.argsort(answers["rank"]["ranking_score"])[::-1][:given].tolist()
+    assert answers[call]["candidate_position"] == best
+    assert answers[call].keys() == answers["rank"].keys() | {"candidate_position"}
+    for name, values in answers["rank"].items():
+        np.testing.assert_allclose(answers[call][name], np.array(values)[best], rtol=1e-6)
+
+
+def test_equals_among_the_best_stay_in_the_order_of_the_request(answers):
+    assert answers["top of equals"]["candidate_position"] == [0, 1]
+
+
+def test_the_best_none_are_refused(answers):
+    assert answers["top 0"]["error"] == "InvalidArgumentError"
+    assert "top_k must be at least 1" in answers["top 0"]["message"]
+
+
 def test_transformed_features_carry_labels_of_examples_and_zeros_without(answers):
     features = answers["features"]
     assert np.shape(features["candidate_ids"]) == (4, 1 + 3 + 1)
@@ -270,8 +292,18 @@ def test_the_export_carries_its_spec_and_no_optimiser(exported):
 
     from feature_spec.loading import load_spec, parse_spec
 
-    folder, _ = exported
+    folder, _, _ = exported
     assert load_spec(folder / "assets.extra" / "feature_spec.yaml") == parse_spec(SPEC)
-    assert not [
-        name for name, _ in tf.train.list_variables(str(folder / "variables" / "variables")) if "optimizer" in name.lower()
-    ]
+    # The network's weights and nothing beside them: no slots of an optimiser, no step or clock of the training.
+    _, _, network = exported
+    values = [name for name, _ in tf.train.list_variables(str(folder / "variables" / "variables")) if "VARIABLE_VALUE" in name]
+    assert len(values) == len(network.weights)
+
+
+def test_nothing_random_is_left_of_the_training(exported):
+    from tensorflow.core.protobuf import saved_model_pb2
+
+    graph = saved_model_pb2.SavedModel.FromString((exported[0] / "saved_model.pb").read_bytes()).meta_graphs[0].graph_def
+    operations = {node.op for function in graph.library.function for node in function.node_def} | {n.op for n in graph.node}
+    assert "MatMul" in operations
+    assert not [operation for operation in operations if "Random" in operation or "Dropout" in operation]
