@@ -11,6 +11,8 @@ from tensorflow_serving.apis.model_pb2 import ModelSpec
 from serving.model_server.served_model import ServedModel, VersionInUse, servable_not_found
 from serving.model_server.status_error import invalid_argument
 
+_DEFAULT_SIGNATURE = "serving_default"
+
 
 class ServedModels:
     """The models of a server, by the name that each may only learn from its first version."""
@@ -48,3 +50,13 @@ def require_model_spec(request: Message) -> None:
     """
     if not request.HasField("model_spec"):
         raise invalid_argument("Missing ModelSpec")
+
+
+def signature_name(model_spec: ModelSpec) -> str:
+    """The signature that a request asks for."""
+    return model_spec.signature_name or _DEFAULT_SIGNATURE
+
+
+def answering_spec(asked: ModelSpec, number: int) -> ModelSpec:
+    """What answered: the model and signature of the request, and the version that it found."""
+    return ModelSpec(name=asked.name, version={"value": number}, signature_name=signature_name(asked))

@@ -6,7 +6,6 @@ itself checks: dtypes, and shapes inside the graph.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import grpc
@@ -14,11 +13,10 @@ from tensorflow.core.framework.tensor_pb2 import TensorProto
 from tensorflow.core.protobuf.meta_graph_pb2 import SignatureDef
 from tensorflow_serving.apis.predict_pb2 import PredictRequest, PredictResponse
 
-from serving.model_server.lookup import ServedModels, require_model_spec
+from serving.model_server.deadline import time_limit_s
+from serving.model_server.lookup import ServedModels, answering_spec, require_model_spec, signature_name
 from serving.model_server.status_error import StatusError, invalid_argument
 from serving.model_server.tensor_proto import dtype_name, is_readable, to_proto
-
-_DEFAULT_SIGNATURE = "serving_default"
 
 
 def predict(models: ServedModels, request: PredictRequest, time_remaining_s: float | None) -> PredictResponse:
@@ -34,18 +32,15 @@ def predict(models: ServedModels, request: PredictRequest, time_remaining_s: flo
     """
     require_model_spec(request)
     with models.use(request.model_spec) as version:
-        name = request.model_spec.signature_name or _DEFAULT_SIGNATURE
+        name = signature_name(request.model_spec)
         if not version.model.runnable(name):
             raise StatusError(grpc.StatusCode.FAILED_PRECONDITION, f'Serving signature key "{name}" not found.')
         signature = version.model.signatures[name]
         inputs = _inputs(signature, request)
         outputs = _outputs(signature, request.output_filter)
         _check_dtypes(signature, inputs)
-        arrays = version.model.run(name, inputs, outputs, _time_limit_s(time_remaining_s))
-        response = PredictResponse()
-        response.model_spec.name = request.model_spec.name
-        response.model_spec.version.value = version.number
-        response.model_spec.signature_name = name
+        arrays = version.model.run(name, inputs, outputs, time_limit_s(time_remaining_s))
+        response = PredictResponse(model_spec=answering_spec(request.model_spec, version.number))
         for alias, array in zip(outputs, arrays, strict=True):
             response.outputs[alias].CopyFrom(to_proto(array, signature.outputs[alias].dtype))
         return response
@@ -101,14 +96,6 @@ def _check_dtypes(signature: SignatureDef, inputs: dict[str, TensorProto]) -> No
         if expected != received:
             text = f"Expects arg[{position}] to be {dtype_name(expected)} but {dtype_name(received)} is provided"
             raise invalid_argument(text)
-
-
-def _time_limit_s(remaining_s: float | None) -> float | None:
-    if remaining_s is None or math.isinf(remaining_s):
-        return None
-    if remaining_s <= 0.0:
-        raise StatusError(grpc.StatusCode.DEADLINE_EXCEEDED, "Timed out waiting for notification")
-    return remaining_s
 
 
 def _set(names: set[str]) -> str:

@@ -1,15 +1,15 @@
 """One version of a model in memory, run as TensorFlow Serving runs it: a session over the SavedModel's graph.
 
 A session gives what a server needs and `tf.saved_model.load` does not: the runtime's own checks and error texts, a time limit
-for each run, and memory that is free again once it is closed. TensorProtos are parsed inside the graph, all inputs of a
-signature from one fed vector of bytes, so that a request's strings never become Python objects.
+for each run, and memory that is free again once it is closed. TensorProtos are parsed inside the graph, from one fed vector of
+bytes with a place for every input of every signature, so that a request's strings never become Python objects and signatures
+that share an input can run together.
 """
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import grpc
@@ -25,15 +25,6 @@ from serving.model_server.status_error import StatusError, from_tensorflow
 _MODEL_FILE = "saved_model.pb"
 _MAX_TIMEOUT_MS = 2**31 - 1
 _FIRST_RUN_S = 30.0
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Call:
-    """How a signature is run: `inputs`, its input names in feeding order, and the graph's ends."""
-
-    inputs: Sequence[str]
-    fed_protos: tf.Tensor
-    outputs: Mapping[str, tf.Tensor]
 
 
 class SavedModel:
@@ -57,7 +48,7 @@ class SavedModel:
         self._session = tf.compat.v1.Session(graph=self._graph, config=_session_config())
         try:
             with self._graph.as_default():
-                self._calls = self._load(folder)
+                self._load(folder)
             self._graph.finalize()
         except tf.errors.OpError as error:
             self.close()
@@ -68,7 +59,7 @@ class SavedModel:
 
     def runnable(self, name: str) -> bool:
         """Whether there is a signature of this name that takes and gives tensors."""
-        return name in self._calls
+        return name in self.signatures and _takes_and_gives_tensors(self.signatures[name])
 
     def run(
         self, signature: str, inputs: Mapping[str, TensorProto], outputs: Sequence[str], timeout_s: float | None
@@ -87,13 +78,37 @@ class SavedModel:
         Raises:
             StatusError: the graph refused the inputs, or the time was over.
         """
-        call = self._calls[signature]
-        feeds = {call.fed_protos: [inputs[name].SerializeToString() for name in call.inputs]} if call.inputs else {}
+        ends = self.signatures[signature]
+        return self.run_tensors(
+            {ends.inputs[alias].name: proto for alias, proto in inputs.items()},
+            [ends.outputs[alias].name for alias in outputs],
+            timeout_s,
+        )
+
+    def run_tensors(
+        self, inputs: Mapping[str, TensorProto], outputs: Sequence[str], timeout_s: float | None
+    ) -> list[np.ndarray]:
+        """Runs what is between tensors of the graph: several signatures at once, where they share their inputs.
+
+        Args:
+            inputs: a readable proto of the right dtype for each input, by the tensor's name in the graph.
+            outputs: names in the graph of the tensors to give.
+            timeout_s: time left; None for any.
+
+        Returns:
+            The outputs in order.
+
+        Raises:
+            StatusError: the graph refused the inputs, or the time was over.
+        """
+        fed = [b""] * len(self._positions)
+        for name, proto in inputs.items():
+            fed[self._positions[name]] = proto.SerializeToString()
         options = None
         if timeout_s is not None:
             options = tf.compat.v1.RunOptions(timeout_in_ms=min(max(int(timeout_s * 1000), 1), _MAX_TIMEOUT_MS))
         try:
-            return self._session.run([call.outputs[name] for name in outputs], feeds, options=options)
+            return self._session.run([self._ends[name] for name in outputs], {self._fed_protos: fed}, options=options)
         except tf.errors.OpError as error:
             raise from_tensorflow(error) from error
 
@@ -103,8 +118,9 @@ class SavedModel:
         TensorFlow optimises a graph at its first run, which takes long enough to use up the time limit of a request. What a
         signature says to such a row does not matter.
         """
-        for name in self._calls:
-            signature = self.signatures[name]
+        for name, signature in self.signatures.items():
+            if not self.runnable(name):
+                continue
             inputs = {alias: signature.defaults.get(alias) or _one_row(info) for alias, info in signature.inputs.items()}
             with contextlib.suppress(StatusError):
                 self.run(name, inputs, sorted(signature.outputs), _FIRST_RUN_S)
@@ -113,28 +129,19 @@ class SavedModel:
         """Frees the model's memory."""
         self._session.close()
 
-    def _load(self, folder: Path) -> dict[str, _Call]:
+    def _load(self, folder: Path) -> None:
         """Restores the graph with its inputs replaced by tensors parsed from fed protos."""
-        fed_protos: dict[str, tf.Tensor] = {}
-        parsed: dict[str, tf.Tensor] = {}
-        for name, signature in self.signatures.items():
-            if _takes_and_gives_tensors(signature):
-                infos = [signature.inputs[alias] for alias in sorted(signature.inputs)]
-                fed_protos[name] = tf.compat.v1.placeholder(tf.string, [len(infos)])
-                for info, proto in zip(infos, tf.unstack(fed_protos[name]), strict=True):
-                    parsed[info.name] = tf.io.parse_tensor(proto, tf.dtypes.as_dtype(info.dtype))
-        tf.compat.v1.saved_model.load(self._session, [tf.saved_model.SERVING], str(folder), input_map=parsed)
-        return {
-            name: _Call(
-                inputs=sorted(self.signatures[name].inputs),
-                fed_protos=fed,
-                outputs={
-                    alias: parsed[info.name] if info.name in parsed else self._graph.get_tensor_by_name(info.name)
-                    for alias, info in self.signatures[name].outputs.items()
-                },
-            )
-            for name, fed in fed_protos.items()
+        runnable = [signature for signature in self.signatures.values() if _takes_and_gives_tensors(signature)]
+        dtypes = {info.name: info.dtype for signature in runnable for info in signature.inputs.values()}
+        self._positions = {name: position for position, name in enumerate(dtypes)}
+        self._fed_protos = tf.compat.v1.placeholder(tf.string, [len(dtypes)])
+        parsed = {
+            name: tf.io.parse_tensor(proto, tf.dtypes.as_dtype(dtypes[name]))
+            for name, proto in zip(dtypes, tf.unstack(self._fed_protos), strict=True)
         }
+        tf.compat.v1.saved_model.load(self._session, [tf.saved_model.SERVING], str(folder), input_map=parsed)
+        fetched = {info.name for signature in runnable for info in signature.outputs.values()}
+        self._ends = {name: parsed[name] if name in parsed else self._graph.get_tensor_by_name(name) for name in fetched}
 
 
 def _read_signatures(folder: Path) -> dict[str, SignatureDef]:

@@ -7,16 +7,22 @@ from collections.abc import Callable
 from typing import TypeVar
 
 import grpc
+from tensorflow_serving.apis.classification_pb2 import ClassificationRequest, ClassificationResponse
 from tensorflow_serving.apis.get_model_metadata_pb2 import GetModelMetadataRequest, GetModelMetadataResponse
 from tensorflow_serving.apis.get_model_status_pb2 import GetModelStatusRequest, GetModelStatusResponse
+from tensorflow_serving.apis.inference_pb2 import MultiInferenceRequest, MultiInferenceResponse
 from tensorflow_serving.apis.model_service_pb2_grpc import ModelServiceServicer
 from tensorflow_serving.apis.predict_pb2 import PredictRequest, PredictResponse
 from tensorflow_serving.apis.prediction_service_pb2_grpc import PredictionServiceServicer
+from tensorflow_serving.apis.regression_pb2 import RegressionRequest, RegressionResponse
 
+from serving.model_server.classify import classify
 from serving.model_server.lookup import ServedModels
 from serving.model_server.model_metadata import model_metadata
 from serving.model_server.model_status import model_status
+from serving.model_server.multi_inference import multi_inference
 from serving.model_server.predict import predict
+from serving.model_server.regress import regress
 from serving.model_server.status_error import StatusError
 
 logger = logging.getLogger(__name__)
@@ -25,7 +31,7 @@ Answer = TypeVar("Answer")
 
 
 class PredictionService(PredictionServiceServicer):
-    """Predict and GetModelMetadata; the remaining calls answer UNIMPLEMENTED."""
+    """Runs models, and tells what they take."""
 
     def __init__(self, models: ServedModels) -> None:
         self._models = models
@@ -33,6 +39,22 @@ class PredictionService(PredictionServiceServicer):
     def Predict(self, request: PredictRequest, context: grpc.ServicerContext) -> PredictResponse:  # noqa: N802 (API's name)
         """Runs a signature."""
         return _answered(context, lambda: predict(self._models, request, context.time_remaining()))
+
+    def Classify(  # noqa: N802 (API's name)
+        self, request: ClassificationRequest, context: grpc.ServicerContext
+    ) -> ClassificationResponse:
+        """Runs a signature that gives labels and scores for tf.Examples."""
+        return _answered(context, lambda: classify(self._models, request, context.time_remaining()))
+
+    def Regress(self, request: RegressionRequest, context: grpc.ServicerContext) -> RegressionResponse:  # noqa: N802 (API's name)
+        """Runs a signature that gives a number for each tf.Example."""
+        return _answered(context, lambda: regress(self._models, request, context.time_remaining()))
+
+    def MultiInference(  # noqa: N802 (API's name)
+        self, request: MultiInferenceRequest, context: grpc.ServicerContext
+    ) -> MultiInferenceResponse:
+        """Runs several signatures on the same tf.Examples."""
+        return _answered(context, lambda: multi_inference(self._models, request, context.time_remaining()))
 
     def GetModelMetadata(  # noqa: N802 (API's name)
         self, request: GetModelMetadataRequest, context: grpc.ServicerContext

@@ -128,14 +128,6 @@ def test_metadata_requests_are_checked_in_order(serve, stubs, api, push, fields,
     assert refused(prediction.GetModelMetadata, api.Metadata(**fields)) == expected
 
 
-def test_calls_beyond_the_servers_are_unimplemented(serve, stubs, push):
-    from tensorflow_serving.apis.classification_pb2 import ClassificationRequest
-
-    push(1)
-    prediction, _ = stubs(serve().target)
-    assert refused(prediction.Classify, ClassificationRequest())[0] == "UNIMPLEMENTED"
-
-
 def test_no_request_fails_during_swaps_and_each_answer_is_of_one_version(serve, stubs, api, push, root, eventually):
     """Versions come, one is broken, and one goes, under four clients that never pause."""
     import shutil
