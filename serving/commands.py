@@ -1,4 +1,4 @@
-"""`fulcrum serve` and `fulcrum rank`."""
+"""`fulcrum serve`, `fulcrum rank` and, from `serving.loadtest.commands`, `fulcrum loadtest`."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
 import typer
 from rich.console import Console
 from rich.markup import escape
+
+from serving.loadtest.commands import loadtest
 
 if TYPE_CHECKING:
     from serving.model_server.served_model import ServedModel
@@ -150,6 +152,7 @@ def add_to(app: typer.Typer) -> None:
     """Registers the commands."""
     app.command("serve")(serve)
     app.command("rank")(rank)
+    app.command("loadtest")(loadtest)
 
 
 def _weights(texts: list[str]) -> dict[str, float]:

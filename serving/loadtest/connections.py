@@ -1,0 +1,60 @@
+"""The connections of a load test, and the one request that is tried before the load."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import grpc
+
+from feature_spec.spec import FeatureSpec
+from serving import messages
+from serving.errors import RankingError, server_error
+from serving.predicted_scores import ranked_list
+from serving.ranked_list import RankedList
+from serving.ranking_request import RankingRequest
+
+_OPTIONS = [
+    ("grpc.max_receive_message_length", -1),
+    ("grpc.max_send_message_length", -1),
+    # Channels to one target would otherwise share one connection, which a load balancer sends to one server.
+    ("grpc.use_local_subchannel_pool", 1),
+]
+
+
+class NobodyAnswersError(RankingError):
+    """No connection to the target could be made."""
+
+
+@contextmanager
+def open_connections(target: str, count: int, timeout_s: float) -> Iterator[list[Any]]:
+    """Predict, bytes in and bytes out, on each of `count` connections that are up.
+
+    Raises:
+        NobodyAnswersError: a connection was not up within `timeout_s`.
+    """
+    with ExitStack() as stack:
+        channels = [stack.enter_context(grpc.insecure_channel(target, options=_OPTIONS)) for _ in range(count)]
+        for channel in channels:
+            try:
+                grpc.channel_ready_future(channel).result(timeout=timeout_s)
+            except grpc.FutureTimeoutError as error:
+                raise NobodyAnswersError(f"{target}: no connection within {timeout_s:g} s; is a model server there?") from error
+        yield [channel.unary_unary(messages.PREDICT) for channel in channels]
+
+
+def try_one(
+    predicts: Sequence[Any], *, target: str, spec: FeatureSpec, request: RankingRequest, encoded: bytes, timeout_s: float
+) -> RankedList:
+    """The answer to one request on every connection, so that none is sent by the thousand that the server cannot answer.
+
+    Raises:
+        RankingError: the server refused it, did not answer in time, or gave no scores.
+    """
+    for predict in predicts:
+        try:
+            answer = predict(encoded, timeout=timeout_s)
+        except grpc.RpcError as error:
+            raise server_error(error, target=target, timeout_ms=1000.0 * timeout_s) from error
+    return ranked_list(spec, request, messages.PredictResponse.FromString(answer))

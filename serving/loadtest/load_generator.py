@@ -1,0 +1,144 @@
+"""Sends requests when they are due, whatever became of those before: an open loop.
+
+A closed loop, which waits for an answer before it sends again, goes easy on a server just when it is slow, and so never
+measures what the requests that it left out would have met (coordinated omission). Here the schedule is fixed; a request that
+cannot be sent in time is sent late, and its latency counts from the time it was due.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import cycle
+from typing import Any
+
+import grpc
+import numpy as np
+import numpy.typing as npt
+
+from serving.loadtest.measurements import CODES, OK, OPEN, Measurements
+
+# A method of a channel: called with the request and a timeout in seconds, it gives a future at once.
+SendMethod = Callable[..., Any]
+
+_RECENT = 500
+
+
+@dataclass(frozen=True, kw_only=True)
+class Progress:
+    """How far a load test is.
+
+    Attributes:
+        elapsed_s: seconds since its start.
+        sent: requests sent.
+        answered: requests answered with OK.
+        failed: requests that ended with an error.
+        recent_latency_s: of those among the requests sent last that have been answered.
+    """
+
+    elapsed_s: float
+    sent: int
+    answered: int
+    failed: int
+    recent_latency_s: npt.NDArray[np.float64]
+
+
+class LoadGenerator:
+    """One load test: `start`, then `wait` until it is over."""
+
+    def __init__(
+        self,
+        sends: Sequence[SendMethod],
+        requests: Sequence[bytes],
+        scheduled_s: npt.NDArray[np.float64],
+        *,
+        timeout_s: float,
+        drain_s: float,
+    ) -> None:
+        """Sends nothing yet.
+
+        Args:
+            sends: the ``future`` method of a call on each connection, used in turn.
+            requests: what is sent, in turn.
+            scheduled_s: when each request is due, from `schedule.send_times_s`.
+            timeout_s: the deadline of each request, from the time it is sent.
+            drain_s: after the last request was due, how long to wait for what is still to be sent or answered.
+        """
+        self._sends, self._requests = sends, requests
+        self._timeout_s = timeout_s
+        self._end_s = float(scheduled_s[-1]) + drain_s
+        self._live = Measurements.of_schedule(scheduled_s)
+        self._open: dict[int, Any] = {}
+        self._sent, self._ended = 0, Counter[int]()
+        self._lock = threading.Lock()
+        self._over = threading.Event()
+        self._start_s = 0.0
+        self._sender = threading.Thread(target=self._send_all, name="load-generator", daemon=True)
+
+    def start(self) -> None:
+        """Begins to send; returns at once."""
+        self._start_s = time.perf_counter()
+        self._sender.start()
+
+    @property
+    def elapsed_s(self) -> float:
+        """Seconds since the start."""
+        return time.perf_counter() - self._start_s
+
+    def wait(self, timeout_s: float) -> bool:
+        """Waits until every request has come to an end, or the test to its; says whether either happened within `timeout_s`."""
+        remaining_s = max(self._end_s - self.elapsed_s, 0.0)
+        return self._over.wait(min(timeout_s, remaining_s)) or self.elapsed_s >= self._end_s
+
+    def progress(self) -> Progress:
+        """How far the test is; quick, so that asking does not hold up the sending."""
+        with self._lock:
+            answered = self._ended[OK]
+            recent = slice(max(self._sent - _RECENT, 0), self._sent)
+            latency_s = self._live.part(recent).latency_s
+            return Progress(
+                elapsed_s=self.elapsed_s,
+                sent=self._sent,
+                answered=answered,
+                failed=self._ended.total() - answered,
+                recent_latency_s=latency_s[np.isfinite(latency_s)],
+            )
+
+    def stop(self) -> Measurements:
+        """Ends the test: sends no more, gives up what is still open, and tells what became of the requests due by now."""
+        self._over.set()
+        with self._lock:
+            final = self._live.part(self._live.scheduled_s <= self.elapsed_s)
+            given_up = list(self._open.values())
+        for call in given_up:
+            call.cancel()
+        return final
+
+    def _send_all(self) -> None:
+        sends, requests = cycle(self._sends), cycle(self._requests)
+        for index, due_s in enumerate(self._live.scheduled_s.tolist()):
+            early_s = due_s - self.elapsed_s
+            if self._over.wait(early_s) if early_s > 0.0 else self._over.is_set():
+                return
+            send, request = next(sends), next(requests)
+            with self._lock:
+                self._live.sent_s[index] = self.elapsed_s
+                self._live.outcome[index] = OPEN
+                self._sent = index + 1
+            call = send(request, timeout=self._timeout_s)
+            with self._lock:
+                self._open[index] = call
+            call.add_done_callback(lambda done, index=index: self._record(index, done))
+
+    def _record(self, index: int, call: grpc.Future) -> None:
+        done_s = self.elapsed_s
+        with self._lock:
+            self._open.pop(index, None)
+            self._live.done_s[index] = done_s
+            self._live.outcome[index] = outcome = CODES.index(call.code())
+            self._ended[outcome] += 1
+            if self._ended.total() == self._live.outcome.size:
+                self._over.set()

@@ -1,0 +1,131 @@
+"""One load test, from its settings to its result."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pydantic
+from rich.console import Console
+
+from feature_spec.loading import load_spec, ready_specs
+from feature_spec.spec import FeatureSpec
+from serving.loadtest.connections import open_connections, try_one
+from serving.loadtest.encoded_requests import encoded_requests
+from serving.loadtest.live_progress import run_to_the_end
+from serving.loadtest.load_generator import LoadGenerator
+from serving.loadtest.measurements import Measurements
+from serving.loadtest.random_requests import random_requests
+from serving.loadtest.schedule import Arrivals, send_times_s
+from serving.loadtest.summary import Summary, summarise
+from serving.ranking_request import RankingRequest
+from serving.request_file import RequestFileError, read_request_file
+
+_CONNECTION_TIMEOUT_S = 10.0
+
+
+class LoadTestSettings(pydantic.BaseModel, frozen=True):
+    """What is sent where, and when.
+
+    Attributes:
+        target: ``host:port`` of the server's gRPC port.
+        spec: a spec file or the name of a ready spec; None for the one that the request files name.
+        request_files: files with the requests; without any, requests are made up.
+        users: how many different requests are made up.
+        candidates: candidates of the requests made up, in turn.
+        rate: requests a second.
+        seconds: how long requests are due.
+        arrivals: how they are spaced.
+        model: the model's name on the server; None for the spec's.
+        label: a version label; None for the latest version.
+        connections: connections used in turn.
+        timeout_ms: the deadline of each request.
+        drain_seconds: seconds to wait for what is open after the last request was due.
+        seed: of requests and times.
+    """
+
+    target: str
+    spec: str | None
+    request_files: list[Path]
+    users: int
+    candidates: list[int]
+    rate: float
+    seconds: float
+    arrivals: Arrivals
+    model: str | None
+    label: str | None
+    connections: int
+    timeout_ms: float
+    drain_seconds: float
+    seed: int
+
+
+class LoadTestReport(pydantic.BaseModel, frozen=True):
+    """The result for programs.
+
+    Attributes:
+        settings: of the test.
+        model: the model that answered.
+        version: its version before the load began.
+        candidates: the fewest and the most candidates of a request.
+        request_bytes: the smallest and the largest request.
+        summary: what was found.
+    """
+
+    settings: LoadTestSettings
+    model: str
+    version: int
+    candidates: tuple[int, int]
+    request_bytes: tuple[int, int]
+    summary: Summary
+
+
+def run_load_test(settings: LoadTestSettings, console: Console) -> tuple[LoadTestReport, Measurements]:
+    """Runs a load test and shows its progress.
+
+    Raises:
+        RankingError: a request file cannot be used, or the server does not answer a first request.
+        SpecError: the spec cannot be used.
+        ValueError: rate and time do not fit each other.
+    """
+    scheduled_s = send_times_s(settings.rate, settings.seconds, settings.arrivals, settings.seed)
+    timeout_s = settings.timeout_ms / 1000.0
+    with console.status("Making requests …"):
+        spec, requests = _spec_and_requests(settings)
+        encoded = encoded_requests(spec, requests, model_name=settings.model or spec.name, label=settings.label)
+    with open_connections(settings.target, settings.connections, _CONNECTION_TIMEOUT_S) as predicts:
+        answer = try_one(
+            predicts, target=settings.target, spec=spec, request=requests[0], encoded=encoded[0], timeout_s=timeout_s
+        )
+        generator = LoadGenerator(
+            [predict.future for predict in predicts],
+            encoded,
+            scheduled_s,
+            timeout_s=timeout_s,
+            drain_s=settings.drain_seconds,
+        )
+        measurements, seconds = run_to_the_end(generator, settings.seconds, console)
+    report = LoadTestReport(
+        settings=settings,
+        model=answer.model_name,
+        version=answer.model_version,
+        candidates=_range([len(request.candidates) for request in requests]),
+        request_bytes=_range([len(request) for request in encoded]),
+        summary=summarise(measurements, seconds),
+    )
+    return report, measurements
+
+
+def _spec_and_requests(settings: LoadTestSettings) -> tuple[FeatureSpec, list[RankingRequest]]:
+    files = [read_request_file(path) for path in settings.request_files]
+    source = settings.spec or next((file.spec for file in files if file.spec is not None), None)
+    if source is None:
+        raise RequestFileError(f"no spec is named: give --spec. Ready specs: {', '.join(ready_specs())}")
+    spec = load_spec(source)
+    if files:
+        return spec, [file.request(spec) for file in files]
+    return spec, list(random_requests(spec, settings.users, settings.candidates, settings.seed))
+
+
+def _range(sizes: Sequence[int]) -> tuple[int, int]:
+    return min(sizes), max(sizes)

@@ -1,0 +1,72 @@
+"""Ranking requests made up from a feature spec: each value is one that the field may have, the same for the same seed.
+
+The spec knows kinds, bounds and lengths, but not the vocabularies, so most texts are out of a trained model's vocabulary.
+Looking them up costs the same; their scores mean nothing. A few values are missing, as in logs.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Iterator
+from itertools import cycle, islice
+
+from feature_spec.field import BaseField, EmbeddedField, MultiCategoricalField, NumericField, SequenceField
+from feature_spec.spec import FeatureSpec
+from serving.ranking_request import Candidate, FieldValue, RankingRequest
+
+_MISSING_SHARE = 0.03
+_DISTINCT_TEXTS = 10_000
+
+
+def random_requests(spec: FeatureSpec, users: int, candidate_counts: list[int], seed: int) -> Iterator[RankingRequest]:
+    """A request for each of `users` users.
+
+    Args:
+        spec: names the fields.
+        users: how many requests, each with a user, a context and candidates of its own.
+        candidate_counts: candidates of the first request, the second and so on; from the start again where these end.
+        seed: of all values.
+    """
+    for user, count in enumerate(islice(cycle(candidate_counts), users)):
+        draw = random.Random(f"{seed}/{user}")
+        yield RankingRequest(
+            user=_row(spec, "user", draw),
+            context=_row(spec, "context", draw),
+            candidates=[Candidate(fields=_row(spec, "item", draw)) for _ in range(count)],
+        )
+
+
+def _row(spec: FeatureSpec, side: str, draw: random.Random) -> dict[str, FieldValue]:
+    return {name: _value(spec, name, field, draw) for name, field in spec.fields_of(side).items()}
+
+
+def _value(spec: FeatureSpec, name: str, field: BaseField, draw: random.Random) -> FieldValue:
+    if draw.random() < _MISSING_SHARE:
+        return None
+    if isinstance(field, NumericField):
+        return _number(field, draw)
+    if isinstance(field, SequenceField):
+        shared = spec.fields[field.shares]
+        return [_text(field.shares, shared, draw) for _ in range(draw.randint(1, field.max_length))]
+    if isinstance(field, MultiCategoricalField):
+        return [_text(name, field, draw) for _ in range(draw.randint(1, field.max_length))]
+    return _text(name, field, draw)
+
+
+def _text(name: str, field: BaseField, draw: random.Random) -> str:
+    """A few texts are frequent and most are rare, as in logs: each power of ten of their numbers is as likely as another."""
+    distinct = field.hash_buckets if isinstance(field, EmbeddedField) and field.hash_buckets else _DISTINCT_TEXTS
+    return f"{name}_{int(distinct ** draw.random())}"
+
+
+def _number(field: NumericField, draw: random.Random) -> float:
+    """Within both bounds evenly; beyond one bound, or around zero, with a long tail."""
+    if field.minimum is not None and field.maximum is not None:
+        return draw.uniform(field.minimum, field.maximum)
+    distance = draw.lognormvariate(math.log(10.0), 1.0)
+    if field.minimum is not None:
+        return field.minimum + distance
+    if field.maximum is not None:
+        return field.maximum - distance
+    return math.copysign(distance, draw.random() - 0.5)
