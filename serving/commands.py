@@ -17,22 +17,41 @@ if TYPE_CHECKING:
 
 def serve(
     *,
-    root: Annotated[Path, typer.Option(help="A pipeline's root, or a folder of versions named by numbers.")],
+    root: Annotated[Path | None, typer.Option(help="A pipeline's root, or a folder of versions named by numbers.")] = None,
+    model_config_file: Annotated[
+        Path | None,
+        typer.Option(help="In place of --root: several models, as TensorFlow Serving's ModelServerConfig in text form."),
+    ] = None,
+    model_config_file_poll_seconds: Annotated[
+        float, typer.Option(help="Seconds between two looks at that file; 0: it is read at the start only.", min=0.0)
+    ] = 0.0,
+    allow_version_labels_for_unavailable_models: Annotated[
+        bool,
+        typer.Option(
+            "--allow-version-labels-for-unavailable-models", help="Let new labels name versions that are not loaded yet."
+        ),
+    ] = False,
     port: Annotated[int, typer.Option(help="Port for gRPC; 0 lets the system choose.", min=0, max=65535)] = 8500,
     host: Annotated[
         str, typer.Option(help="Address to listen on. There is no encryption: leave loopback only in a trusted network.")
     ] = "127.0.0.1",
     name: Annotated[
         str | None,
-        typer.Option(help="Name of the model in requests.", show_default="that of the spec the model was trained with"),
+        typer.Option(
+            help="Name of the model of --root in requests.", show_default="that of the spec the model was trained with"
+        ),
     ] = None,
     versions: Annotated[
-        Literal["latest", "all"], typer.Option(help="Versions kept loaded: the newest that loads, or all.")
+        Literal["latest", "all"], typer.Option(help="Versions of --root kept loaded: the newest that loads, or all.")
     ] = "latest",
     poll_seconds: Annotated[float, typer.Option(help="Seconds between two looks for new versions.", min=0.05)] = 1.0,
     drain_seconds: Annotated[
         float, typer.Option(help="Seconds that requests in flight get to finish at the end.", min=0.0)
     ] = 30.0,
+    enable_serialization_as_tensor_content: Annotated[
+        bool,
+        typer.Option("--enable-serialization-as-tensor-content", help="Answer numbers as bytes, which is quicker."),
+    ] = False,
 ) -> None:
     """Serve pushed models over TensorFlow Serving's gRPC API, on this machine.
 
@@ -41,7 +60,12 @@ def serve(
     tests: in production, TensorFlow Serving loads the same folders.
 
     Example: fulcrum serve --root runs/short_video --port 8500
+
+    Example: fulcrum serve --model-config-file models.config, with
+    model_config_list { config { name: "toy" base_path: "/runs/toy/serving_model" model_platform: "tensorflow" } }
     """
+    if (root is None) == (model_config_file is None):
+        _fail("Say what to serve with --root or with --model-config-file, one of them.")
     import gc
     import logging
     import os
@@ -55,8 +79,11 @@ def serve(
 
     import tensorflow as tf
 
-    from serving.model_server.served_model import ServedModel, VersionPolicy
+    from serving.model_server.config_file import ConfigFile
+    from serving.model_server.served_model import ServedModel
     from serving.model_server.server import LocalModelServer, PortError
+    from serving.model_server.status_error import StatusError
+    from serving.model_server.version_policy import VersionPolicy
 
     gc.freeze()  # what is imported stays; looking through it at each collection would hold up requests
     tf.get_logger().setLevel(logging.ERROR)
@@ -65,13 +92,24 @@ def serve(
 
     stop = threading.Event()
     previous = {number: signal.signal(number, lambda *_: stop.set()) for number in (signal.SIGINT, signal.SIGTERM)}
-    model = ServedModel(root, name=name, policy=VersionPolicy(versions))
+    policy = VersionPolicy.ALL if versions == "all" else VersionPolicy.LATEST
+    config_file = None
+    if model_config_file is not None:
+        config_file = ConfigFile(
+            model_config_file,
+            poll_s=model_config_file_poll_seconds,
+            labels_may_wait=allow_version_labels_for_unavailable_models,
+        )
     try:
-        server = LocalModelServer([model], host=host, port=port, poll_s=poll_seconds)
-    except PortError as error:
+        server = LocalModelServer(
+            [] if root is None else [ServedModel(root, name=name, policy=policy)],
+            host=host, port=port, poll_s=poll_seconds, config_file=config_file,
+            as_tensor_content=enable_serialization_as_tensor_content,
+        )  # fmt: skip
+        server.start()
+    except (PortError, StatusError) as error:
         _fail(str(error))
-    server.start()
-    console.print(f"Listening on [bold]{server.target}[/bold] (gRPC): {escape(_in_service(model, root))}")
+    console.print(f"Listening on [bold]{server.target}[/bold] (gRPC): {escape(_in_service(server.models.all))}")
     # The system may hand a signal to a thread of TensorFlow or gRPC; Python runs the handler when this thread wakes up.
     while not stop.wait(timeout=0.2):
         pass
@@ -167,14 +205,19 @@ def _weights(texts: list[str]) -> dict[str, float]:
     return weights
 
 
-def _in_service(model: ServedModel, root: Path) -> str:
+def _in_service(models: list[ServedModel]) -> str:
+    return "; ".join(map(_model_in_service, models)) or "no model is configured"
+
+
+def _model_in_service(model: ServedModel) -> str:
     from serving.model_server.version_folders import versions_root
 
     versions = model.available_versions()
-    folder = versions_root(root)
+    folder = versions_root(model.root)
     if versions:
         return f"model {model.name}, version{'s' * (len(versions) > 1)} {', '.join(map(str, versions))}, from {folder}"
-    return f"waiting for a first version in {folder}{'' if folder.exists() else ', which does not exist yet'}"
+    waiting = f"waiting for a first version in {folder}{'' if folder.exists() else ', which does not exist yet'}"
+    return f"model {model.name}, {waiting}" if model.name else waiting
 
 
 def _fail(text: str) -> NoReturn:

@@ -2,23 +2,34 @@
 
 from __future__ import annotations
 
+import logging
+import threading
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
 
 from google.protobuf.message import Message
 from tensorflow_serving.apis.model_pb2 import ModelSpec
 
-from serving.model_server.served_model import ServedModel, VersionInUse, servable_not_found
+from serving.model_server.served_model import ServedModel, servable_not_found
 from serving.model_server.status_error import invalid_argument
+from serving.model_server.version import VersionInUse
+
+logger = logging.getLogger(__name__)
 
 _DEFAULT_SIGNATURE = "serving_default"
 
 
 class ServedModels:
-    """The models of a server, by the name that each may only learn from its first version."""
+    """The models of a server, by the name that each may only learn from its first version.
 
-    def __init__(self, models: Iterable[ServedModel]) -> None:
+    Attributes:
+        all: the models. A model that is no longer served stays, for its versions in END.
+        changing: held by the one thread that may add models, change what is kept of them, or `poll` one.
+    """
+
+    def __init__(self, models: Iterable[ServedModel] = ()) -> None:
         self.all = list(models)
+        self.changing = threading.RLock()
 
     def named(self, name: str) -> ServedModel | None:
         """The model of that name, if any."""
@@ -28,18 +39,29 @@ class ServedModels:
         """Holds the version that a request asks for in memory.
 
         Raises:
-            StatusError: the spec names no model, names a label, which this server does not give, or nothing that is AVAILABLE.
+            StatusError: the spec names no model, a label that is not given, or nothing that is AVAILABLE.
         """
         if not model_spec.name:
             raise invalid_argument("ModelSpec has no name specified.")
-        choice = model_spec.WhichOneof("version_choice")
-        if choice == "version_label":
-            raise invalid_argument(f"Unrecognized servable version label: {model_spec.version_label}")
-        number = model_spec.version.value if choice == "version" else None
         model = self.named(model_spec.name)
+        choice = model_spec.WhichOneof("version_choice")
+        number = model_spec.version.value if choice == "version" else None
+        if choice == "version_label":
+            number = model.labels.get(model_spec.version_label) if model else None
+            if number is None:
+                raise invalid_argument(f"Unrecognized servable version label: {model_spec.version_label}")
         if model is None:
             raise servable_not_found(model_spec.name, number)
         return model.use(number)
+
+    def poll(self) -> None:
+        """Brings what is loaded of each model in line with its folder; the failure of one is no other's."""
+        with self.changing:
+            for model in self.all:
+                try:
+                    model.poll()
+                except Exception:
+                    logger.exception("%s: looking for versions failed; trying again", model.name or model.root)
 
 
 def require_model_spec(request: Message) -> None:

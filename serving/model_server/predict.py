@@ -19,13 +19,16 @@ from serving.model_server.status_error import StatusError, invalid_argument
 from serving.model_server.tensor_proto import dtype_name, is_readable, to_proto
 
 
-def predict(models: ServedModels, request: PredictRequest, time_remaining_s: float | None) -> PredictResponse:
+def predict(
+    models: ServedModels, request: PredictRequest, time_remaining_s: float | None, *, as_tensor_content: bool = False
+) -> PredictResponse:
     """Answers a request.
 
     Args:
         models: what is served.
         request: names the model, and holds the inputs of one of its signatures.
         time_remaining_s: until the caller gives up; None if never.
+        as_tensor_content: whether numbers are answered as bytes and not one by one.
 
     Raises:
         StatusError: with TensorFlow Serving's code and text.
@@ -42,7 +45,7 @@ def predict(models: ServedModels, request: PredictRequest, time_remaining_s: flo
         arrays = version.model.run(name, inputs, outputs, time_limit_s(time_remaining_s))
         response = PredictResponse(model_spec=answering_spec(request.model_spec, version.number))
         for alias, array in zip(outputs, arrays, strict=True):
-            response.outputs[alias].CopyFrom(to_proto(array, signature.outputs[alias].dtype))
+            response.outputs[alias].CopyFrom(to_proto(array, signature.outputs[alias].dtype, as_tensor_content))
         return response
 
 

@@ -9,73 +9,40 @@ One thread calls `poll`; any number of threads call the rest.
 
 from __future__ import annotations
 
-import enum
 import gc
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import grpc
 
 from serving.model_server.saved_model import SavedModel
 from serving.model_server.status_error import StatusError
-from serving.model_server.version_folders import FilesState, exported_spec_name, files_state, version_folders, versions_root
+from serving.model_server.version import Version, VersionInUse, VersionState
+from serving.model_server.version_folders import exported_spec_name, files_state, version_folders, versions_root
+from serving.model_server.version_policy import VersionPolicy
 
 logger = logging.getLogger(__name__)
 
 
-class VersionState(enum.IntEnum):
-    """Where a version is in its life; the numbers are those of `ModelVersionStatus.State`."""
-
-    START = 10
-    LOADING = 20
-    AVAILABLE = 30
-    UNLOADING = 40
-    END = 50
-
-
-class VersionPolicy(enum.Enum):
-    """Which versions are kept loaded: the newest one that loads, or every one that loads."""
-
-    LATEST = "latest"
-    ALL = "all"
-
-
-@dataclass(kw_only=True, eq=False)
-class Version:
-    """A version that was seen at least once.
-
-    Attributes:
-        number: its version number.
-        state: where in its life it is.
-        error: why it could not be loaded.
-        model: the model; None unless AVAILABLE or UNLOADING.
-        requests_in_flight: requests that use the model now.
-        failed_files: the files as they were when loading failed.
-    """
-
-    number: int
-    state: VersionState = VersionState.START
-    error: StatusError | None = None
-    model: SavedModel | None = None
-    requests_in_flight: int = 0
-    failed_files: FilesState | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class VersionInUse:
-    """A version that stays in memory while a request holds it."""
-
-    number: int
-    model: SavedModel
+_LOAD_RETRIES = 5
+_RETRY_S = 60.0
 
 
 class ServedModel:
-    """The versions of one model below a folder."""
+    """The versions of one model below a folder.
+
+    Attributes:
+        root: a folder of versions, or one that holds them in ``serving_model``.
+        name: the model's name in requests; None until it is known.
+        policy: which versions are kept loaded.
+        labels: versions by names that requests may use for them.
+
+    The next `poll` acts on a change of `root` or `policy`.
+    """
 
     def __init__(
         self,
@@ -83,6 +50,7 @@ class ServedModel:
         *,
         name: str | None = None,
         policy: VersionPolicy = VersionPolicy.LATEST,
+        labels: Mapping[str, int] | None = None,
         load: Callable[[Path], SavedModel] = SavedModel,
     ) -> None:
         """Serves nothing until the first `poll`.
@@ -91,13 +59,16 @@ class ServedModel:
             root: a folder of versions, or one that holds them in ``serving_model``.
             name: the model's name in requests. Defaults to that in the feature spec of the first version seen, else the root's.
             policy: which versions are kept loaded.
+            labels: versions by names that requests may use for them.
             load: makes a model of a version's folder.
         """
         self.root = root
         self.name = name
-        self._policy = policy
+        self.policy = policy
+        self.labels = dict(labels or {})
         self._load_model = load
         self._versions: dict[int, Version] = {}
+        self._replaced: list[Version] = []
         self._lock = threading.Lock()
         self._unreadable: str | None = None
 
@@ -127,7 +98,7 @@ class ServedModel:
         """Copies of all versions ever seen, newest first."""
         with self._lock:
             versions = sorted(self._versions.values(), key=lambda v: -v.number)
-            return [Version(number=v.number, state=v.state, error=v.error) for v in versions]
+            return [Version(number=v.number, folder=v.folder, state=v.state, error=v.error) for v in versions]
 
     def available_versions(self) -> list[int]:
         """The versions that answer requests, newest first."""
@@ -148,8 +119,8 @@ class ServedModel:
             if self.name is None and on_disk:
                 self.name = exported_spec_name(on_disk[max(on_disk)]) or self.root.resolve().name
             wanted = self._load_wanted(on_disk)
-            if on_disk and not wanted:
-                # Nothing on disk can be loaded: what is in memory is all there is.
+            if on_disk and not wanted and self.policy != VersionPolicy.NONE:
+                # Nothing that is wanted can be loaded: what is in memory is all there is.
                 wanted = set(self.available_versions()[:1])
             self._retire(set(self.available_versions()) - wanted)
         self._free_unused()
@@ -162,35 +133,48 @@ class ServedModel:
     def _load_wanted(self, on_disk: dict[int, Path]) -> set[int]:
         """Loads what the policy wants, newest first; returns the wanted versions that are AVAILABLE."""
         wanted: set[int] = set()
-        for number in sorted(on_disk, reverse=True):
-            version = self._versions.get(number)
-            if (version is not None and version.state == VersionState.AVAILABLE) or self._load(number, on_disk[number]):
+        for number in sorted(filter(self.policy.considers, on_disk), reverse=True):
+            if len(wanted) == self.policy.newest:
+                break
+            if self._is_loaded(number, on_disk[number]) or self._load(number, on_disk[number]) or self._is_loaded(number):
                 wanted.add(number)
-                if self._policy is VersionPolicy.LATEST:
-                    break
         return wanted
 
+    def _is_loaded(self, number: int, folder: Path | None = None) -> bool:
+        """Whether the version is AVAILABLE, from that folder if one is given."""
+        version = self._versions.get(number)
+        return version is not None and version.state == VersionState.AVAILABLE and folder in (None, version.folder)
+
     def _load(self, number: int, folder: Path) -> bool:
-        """Loads a version unless it is still unloading, or failed before with the same files."""
+        """Loads a version, in the place of one of that number from another folder, unless it is too early to try again."""
         files = files_state(folder)
         known = self._versions.get(number)
-        if known is not None and (known.state == VersionState.UNLOADING or known.failed_files == files):
+        failed_loads = known.failed_loads if known and known.failed_files == files else 0
+        if known is not None and (known.state == VersionState.UNLOADING or (failed_loads and not _may_retry(known))):
             return False
-        version = Version(number=number)
-        with self._lock:
-            self._versions[number] = version
+        version = Version(number=number, folder=folder)
+        replaced = known if self._is_loaded(number) else None
+        if replaced is None:
+            with self._lock:
+                self._versions[number] = version
         self._set_state(version, VersionState.LOADING)
         start_s = time.monotonic()
         try:
             model = self._load_model(folder)
             model.run_each_once()
         except StatusError as error:
-            version.failed_files = files
+            failed = replaced or version
+            failed.failed_files, failed.failed_loads, failed.failed_at_s = files, failed_loads + 1, time.monotonic()
             self._set_state(version, VersionState.END, error=error)
             logger.error("%s: version %d cannot be loaded: %s: %s", self.name, number, error.code.name, error.text)
             return False
         version.model = model
-        self._set_state(version, VersionState.AVAILABLE)
+        with self._lock:
+            version.state = VersionState.AVAILABLE
+            self._versions[number] = version
+            if replaced is not None:
+                replaced.state = VersionState.UNLOADING
+                self._replaced.append(replaced)
         logger.info("%s: version %d is AVAILABLE, loaded in %.2f s", self.name, number, time.monotonic() - start_s)
         return True
 
@@ -200,13 +184,14 @@ class ServedModel:
             logger.info("%s: version %d is UNLOADING", self.name, number)
 
     def _free_unused(self, even_if_in_use: bool = False) -> None:
-        for version in list(self._versions.values()):
+        for version in [*self._versions.values(), *self._replaced]:
             if version.state == VersionState.UNLOADING and version.model and (even_if_in_use or not version.requests_in_flight):
                 version.model.close()
                 version.model = None
                 gc.collect()  # a graph is full of reference cycles
                 self._set_state(version, VersionState.END)
                 logger.info("%s: version %d is unloaded", self.name, version.number)
+        self._replaced = [version for version in self._replaced if version.model]
 
     def _set_state(self, version: Version, state: VersionState, error: StatusError | None = None) -> None:
         with self._lock:
@@ -217,3 +202,8 @@ def servable_not_found(name: str, number: int | None) -> StatusError:
     """The answer to a request for a model or version that is not AVAILABLE."""
     asked = f"Latest({name})" if number is None else f"Specific({name}, {number})"
     return StatusError(grpc.StatusCode.NOT_FOUND, f"Servable not found for request: {asked}")
+
+
+def _may_retry(version: Version) -> bool:
+    """Whether the same files are worth another try: what failed may have been the disk or the memory."""
+    return version.failed_loads <= _LOAD_RETRIES and time.monotonic() - version.failed_at_s >= _RETRY_S

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import Iterable
 from concurrent import futures
@@ -13,11 +12,10 @@ import grpc
 from tensorflow_serving.apis.model_service_pb2_grpc import add_ModelServiceServicer_to_server
 from tensorflow_serving.apis.prediction_service_pb2_grpc import add_PredictionServiceServicer_to_server
 
+from serving.model_server.config_file import ConfigFile
 from serving.model_server.lookup import ServedModels
 from serving.model_server.served_model import ServedModel
 from serving.model_server.services import ModelService, PredictionService
-
-logger = logging.getLogger(__name__)
 
 _OPTIONS = [
     # A request of thousands of candidates passes gRPC's default of 4 MB.
@@ -48,15 +46,19 @@ class LocalModelServer:
         host: str = "127.0.0.1",
         port: int = 8500,
         poll_s: float = 1.0,
+        config_file: ConfigFile | None = None,
+        as_tensor_content: bool = False,
         max_workers: int = 16,
     ) -> None:
         """Takes the port, but answers nothing yet.
 
         Args:
-            models: what to serve.
+            models: what to serve, beside what `config_file` says.
             host: address to listen on; loopback by default, because the server neither encrypts nor asks who calls.
             port: port to listen on; 0 lets the system choose.
             poll_s: seconds between two looks at the models' folders.
+            config_file: what to serve, and its labels' rules for reloads.
+            as_tensor_content: whether Predict answers numbers as bytes, and not one by one.
             max_workers: requests handled at one time; more wait.
 
         Raises:
@@ -65,11 +67,13 @@ class LocalModelServer:
         self.models = ServedModels(models)
         self.host = host
         self._poll_s = poll_s
+        self._config_file = config_file
         self._stopping = threading.Event()
         self._poller = threading.Thread(target=self._poll, name="model-versions", daemon=True)
         self._server = grpc.server(futures.ThreadPoolExecutor(max_workers, thread_name_prefix="request"), options=_OPTIONS)
-        add_PredictionServiceServicer_to_server(PredictionService(self.models), self._server)
-        add_ModelServiceServicer_to_server(ModelService(self.models), self._server)
+        labels_may_wait = config_file is not None and config_file.labels_may_wait
+        add_PredictionServiceServicer_to_server(PredictionService(self.models, as_tensor_content), self._server)
+        add_ModelServiceServicer_to_server(ModelService(self.models, labels_may_wait), self._server)
         try:
             self.port = self._server.add_insecure_port(_address(host, port))
         except RuntimeError as error:
@@ -81,8 +85,14 @@ class LocalModelServer:
         return _address(self.host, self.port)
 
     def start(self) -> None:
-        """Loads what is there, then answers requests; returns at once after that."""
-        self._poll_once()
+        """Loads what is there, then answers requests; returns at once after that.
+
+        Raises:
+            StatusError: the configuration file cannot be taken over.
+        """
+        if self._config_file is not None:
+            self._config_file.apply(self.models)
+        self.models.poll()
         self._server.start()
         self._poller.start()
 
@@ -108,14 +118,9 @@ class LocalModelServer:
 
     def _poll(self) -> None:
         while not self._stopping.wait(self._poll_s):
-            self._poll_once()
-
-    def _poll_once(self) -> None:
-        for model in self.models.all:
-            try:
-                model.poll()
-            except Exception:
-                logger.exception("%s: looking for versions failed; trying again", model.name or model.root)
+            if self._config_file is not None:
+                self._config_file.poll(self.models)
+            self.models.poll()
 
 
 def _address(host: str, port: int) -> str:

@@ -11,6 +11,7 @@ from tensorflow_serving.apis.classification_pb2 import ClassificationRequest, Cl
 from tensorflow_serving.apis.get_model_metadata_pb2 import GetModelMetadataRequest, GetModelMetadataResponse
 from tensorflow_serving.apis.get_model_status_pb2 import GetModelStatusRequest, GetModelStatusResponse
 from tensorflow_serving.apis.inference_pb2 import MultiInferenceRequest, MultiInferenceResponse
+from tensorflow_serving.apis.model_management_pb2 import ReloadConfigRequest, ReloadConfigResponse
 from tensorflow_serving.apis.model_service_pb2_grpc import ModelServiceServicer
 from tensorflow_serving.apis.predict_pb2 import PredictRequest, PredictResponse
 from tensorflow_serving.apis.prediction_service_pb2_grpc import PredictionServiceServicer
@@ -23,6 +24,7 @@ from serving.model_server.model_status import model_status
 from serving.model_server.multi_inference import multi_inference
 from serving.model_server.predict import predict
 from serving.model_server.regress import regress
+from serving.model_server.reload import reload_config
 from serving.model_server.status_error import StatusError
 
 logger = logging.getLogger(__name__)
@@ -33,12 +35,16 @@ Answer = TypeVar("Answer")
 class PredictionService(PredictionServiceServicer):
     """Runs models, and tells what they take."""
 
-    def __init__(self, models: ServedModels) -> None:
+    def __init__(self, models: ServedModels, as_tensor_content: bool) -> None:
         self._models = models
+        self._as_tensor_content = as_tensor_content
 
     def Predict(self, request: PredictRequest, context: grpc.ServicerContext) -> PredictResponse:  # noqa: N802 (API's name)
         """Runs a signature."""
-        return _answered(context, lambda: predict(self._models, request, context.time_remaining()))
+        return _answered(
+            context,
+            lambda: predict(self._models, request, context.time_remaining(), as_tensor_content=self._as_tensor_content),
+        )
 
     def Classify(  # noqa: N802 (API's name)
         self, request: ClassificationRequest, context: grpc.ServicerContext
@@ -64,16 +70,23 @@ class PredictionService(PredictionServiceServicer):
 
 
 class ModelService(ModelServiceServicer):
-    """GetModelStatus; the remaining call answers UNIMPLEMENTED."""
+    """Tells the state of models, and replaces what is served."""
 
-    def __init__(self, models: ServedModels) -> None:
+    def __init__(self, models: ServedModels, labels_may_wait: bool) -> None:
         self._models = models
+        self._labels_may_wait = labels_may_wait
 
     def GetModelStatus(  # noqa: N802 (API's name)
         self, request: GetModelStatusRequest, context: grpc.ServicerContext
     ) -> GetModelStatusResponse:
         """Lists the versions of a model with their states."""
         return _answered(context, lambda: model_status(self._models, request))
+
+    def HandleReloadConfigRequest(  # noqa: N802 (API's name)
+        self, request: ReloadConfigRequest, context: grpc.ServicerContext
+    ) -> ReloadConfigResponse:
+        """Serves what the request's configuration lists, and nothing else."""
+        return _answered(context, lambda: reload_config(self._models, request, labels_may_wait=self._labels_may_wait))
 
 
 def _answered(context: grpc.ServicerContext, call: Callable[[], Answer]) -> Answer:

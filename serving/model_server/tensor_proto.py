@@ -65,14 +65,23 @@ def _has_readable_string_content(proto: TensorProto) -> bool:
     return True
 
 
-def to_proto(array: np.ndarray, dtype: int) -> TensorProto:
-    """The proto of an array, its values in the repeated field of its type, as TensorFlow Serving answers."""
+def to_proto(array: np.ndarray, dtype: int, as_content: bool = False) -> TensorProto:
+    """The proto of an array.
+
+    Args:
+        array: the values.
+        dtype: their `DataType`.
+        as_content: whether numbers come as the bytes that they are in memory, and not in the repeated field of their type.
+    """
     proto = TensorProto(dtype=dtype)
     proto.tensor_shape.SetInParent()
     for size in np.shape(array):
         proto.tensor_shape.dim.add(size=size)
     field = _FIELD_OF_DTYPE[tf.dtypes.as_dtype(dtype)]
     values = np.ravel(array)
+    if as_content and field != "string_val":
+        proto.tensor_content = values.tobytes()
+        return proto
     if field == "half_val":
         values = values.view(np.uint16)
     getattr(proto, field).extend(values.tolist())

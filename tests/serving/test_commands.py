@@ -159,3 +159,10 @@ def test_the_commands_import_nothing_heavy():
     heavy = ["tensorflow", "pydantic", "grpc", "numpy"]
     code = f"import sys, serving.commands; print([name for name in {heavy} if name in sys.modules])"
     assert subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout == "[]\n"
+
+
+@pytest.mark.parametrize("options", [[], ["--root", "runs", "--model-config-file", "models.config"]])
+def test_serve_wants_one_thing_to_serve(options):
+    result = CliRunner(env={"COLUMNS": "200"}).invoke(APP, ["serve", *options])
+    assert result.exit_code == 1
+    assert "Say what to serve with --root or with --model-config-file, one of them." in result.output

@@ -181,6 +181,25 @@ def test_a_version_that_cannot_be_loaded_is_not_tried_again_until_its_files_chan
     assert states(model) == [(2, "AVAILABLE")]
 
 
+def test_a_version_whose_files_stay_broken_is_tried_five_more_times_a_minute_apart(root, push, monkeypatch):
+    from serving.model_server import served_model
+    from serving.model_server.status_error import StatusError
+
+    tries_s, now_s = [], [0.0]
+
+    def load(folder):
+        tries_s.append(now_s[0])
+        raise StatusError(grpc.StatusCode.RESOURCE_EXHAUSTED, "no memory")
+
+    monkeypatch.setattr(served_model.time, "monotonic", lambda: now_s[0])
+    model = served_model.ServedModel(root, load=load)
+    push(1)
+    for _ in range(100):
+        model.poll()
+        now_s[0] += 10.0
+    assert tries_s == [0.0, 60.0, 120.0, 180.0, 240.0, 300.0]
+
+
 def test_a_newest_version_broken_from_the_start_leaves_the_one_before_in_service(model, push):
     push(1), push(2, break_it=truncate_variables)
     model.poll()
@@ -225,7 +244,8 @@ def test_deleting_every_version_ends_the_service(model, push):
 
 
 def test_policy_all_keeps_every_version_that_loads(root, push):
-    from serving.model_server.served_model import ServedModel, VersionPolicy
+    from serving.model_server.served_model import ServedModel
+    from serving.model_server.version_policy import VersionPolicy
 
     push(1), push(2, break_it=truncate_variables)
     newest = push(3)
