@@ -17,6 +17,9 @@ from trainer.network import Network
 from trainer.replicas import sum_over_replicas
 from trainer.settings import TrainerSettings
 
+# Steps that Keras runs in one call of a graph: its own work between two calls takes as long as a tenth of a step.
+_STEPS_PER_EXECUTION = 50
+
 
 class MultiTaskRanker(tfrs.Model):
     """Fits a network.
@@ -45,9 +48,16 @@ class MultiTaskRanker(tfrs.Model):
             aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
         )
         self._replicas = tf.distribute.get_strategy().num_replicas_in_sync
-        self._compiled_terms = tf.function(self._terms, jit_compile=True)
+        self._compiled_gradients = tf.function(self._gradients, jit_compile=True)
         terms = [*tasks, *network.sharing.penalties()]
         self.means = {name: tf.keras.metrics.Mean(name=name) for name in ["loss", *(f"loss_{term}" for term in terms)]}
+
+    @property
+    def dense_variables(self) -> list[tf.Variable]:
+        """What learns beside the tables: all of it changes in each step."""
+        tables = {table.ref() for table in self.network.embedding_tables}
+        own = [variable for variable in self.network.trainable_variables if variable.ref() not in tables]
+        return [*own, *self.balancing.trainable_variables]
 
     def call(self, features: Mapping[str, tf.Tensor], training: bool | None = None) -> dict[str, tf.Tensor]:
         """Transformed features → scores by task, (B,)."""
@@ -72,45 +82,57 @@ class MultiTaskRanker(tfrs.Model):
         penalties = {name: penalty / self._replicas for name, penalty in self.network.sharing.penalties().items()}
         return weighted, penalties, own if self.balancing.reads_losses else []
 
+    def _gradients(
+        self, embedded: list[tf.Tensor], labels: tf.Tensor, masks: tf.Tensor, sizes: tf.Tensor, clock: tf.Tensor
+    ) -> tuple[dict[str, tf.Tensor], list[tf.Tensor], list[list[tf.Tensor]]]:
+        """All of a step's work but the tables', in one program for XLA: forwards and backwards.
+
+        Returns:
+            The terms of the joint loss by name; each task's own loss, if the balancing reads them; and the gradients of the
+            joint loss, or of each term if the balancing looks at them, for the embedded inputs and then the dense variables.
+        """
+        by_term = isinstance(self.balancing, GradientBalancing)
+        with tf.GradientTape(persistent=by_term) as tape:
+            tape.watch(embedded)
+            weighted, penalties, own = self._terms(embedded, labels, masks, sizes, clock)
+            terms = weighted | penalties
+            differentiated = list(terms.values()) if by_term else [tf.add_n(list(terms.values()))]
+        sources = [*embedded, *self.dense_variables]
+        zero = tf.UnconnectedGradients.ZERO
+        return terms, own, [tape.gradient(value, sources, unconnected_gradients=zero) for value in differentiated]
+
     def train_step(self, inputs: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """One step; returns the means of the terms since the epoch began."""
         labels, masks = inputs[names.LABELS], inputs[names.MASKS]
         sizes = sample_space_sizes(masks)
-        by_task = isinstance(self.balancing, GradientBalancing)
-        with tf.GradientTape(persistent=by_task) as tape:
-            # Tables and their row-sparse gradients stay outside of XLA, which would make them dense.
-            weighted, penalties, own = self._compiled_terms(self.network.embed(inputs), labels, masks, sizes, self.clock)
-            terms = weighted | penalties
-            loss = tf.add_n(list(terms.values()))
+        tables = self.network.embedding_tables
+        # Tables and their row-sparse gradients stay outside of XLA, which would make them dense.
+        with tf.GradientTape(persistent=True) as tape:
+            embedded = self.network.embed(inputs)
+        terms, own, gradients = self._compiled_gradients(embedded, labels, masks, sizes, self.clock)
+        places = len(embedded)
+        by_variable = [[*tape.gradient(embedded, tables, values[:places]), *values[places:]] for values in gradients]
         losses = sum_over_replicas(tf.stack(own)) if own else None
-        if by_task:
-            self._balance_gradients(tape, weighted, penalties, losses, sizes)
+        variables = [*tables, *self.dense_variables]
+        if isinstance(self.balancing, GradientBalancing):
+            combined = self._balanced(by_variable, losses, sizes)
+            self.optimizer.apply_gradients(zip(combined, variables, strict=True), experimental_aggregate_gradients=False)
         else:
-            variables = [*self.network.trainable_variables, *self.balancing.trainable_variables]
-            self.optimizer.apply_gradients(zip(tape.gradient(loss, variables), variables, strict=True))
+            self.optimizer.apply_gradients(zip(by_variable[0], variables, strict=True))
         if losses is not None:
             self.balancing.observe(losses, sizes)
         if self.settings.loss_weight_clock == "step":
             self.clock.assign_add(1)
-        return self._means({"loss": loss} | {f"loss_{name}": term for name, term in terms.items()})
+        return self._means({"loss": tf.add_n(list(terms.values()))} | {f"loss_{name}": term for name, term in terms.items()})
 
-    def _balance_gradients(
-        self,
-        tape: tf.GradientTape,
-        weighted: Mapping[str, tf.Tensor],
-        penalties: Mapping[str, tf.Tensor],
-        losses: tf.Tensor,
-        sizes: tf.Tensor,
-    ) -> None:
-        """Applies the tasks' gradients as the balancing combines them, and those of the penalties as they are."""
-        variables = self.network.trainable_variables
+    def _balanced(self, gradients: list[list[tf.Tensor]], losses: tf.Tensor, sizes: tf.Tensor) -> list[tf.Tensor]:
+        """The gradients of the tasks' terms as the balancing combines them, and those of the penalties as they are."""
+        variables = [*self.network.embedding_tables, *self.dense_variables]
         own = {variable.ref() for tower in self.network.towers for variable in tower.trainable_variables}
-        # What follows from a gradient by more than a sum needs that of the whole batch.
-        gradients = [sum_over_replicas(tape.gradient(term, variables)) for term in [*weighted.values(), *penalties.values()]]
         weights = tf.stack(list(self.joint_loss.weights(self.clock).values()))
         shared = [variable.ref() not in own for variable in variables]
-        combined = self.balancing.combine(gradients, shared, losses, sizes, weights)
-        self.optimizer.apply_gradients(zip(combined, variables, strict=True), experimental_aggregate_gradients=False)
+        # What follows from a gradient by more than a sum needs that of the whole batch.
+        return self.balancing.combine([sum_over_replicas(values) for values in gradients], shared, losses, sizes, weights)
 
     def test_step(self, inputs: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """One batch of the validation; the tasks' metrics are read at its end."""
@@ -134,12 +156,11 @@ class MultiTaskRanker(tfrs.Model):
         The network must have its variables by then.
         """
         optimizers = tf.keras.optimizers.legacy
-        tables = self.network.embedding_tables
         coefficients = [*self.network.sharing.coefficients, *self.balancing.trainable_variables]
-        apart = {variable.ref() for variable in [*tables, *coefficients]}
-        dense = [variable for variable in self.network.trainable_variables if variable.ref() not in apart]
+        apart = {variable.ref() for variable in coefficients}
+        dense = [variable for variable in self.dense_variables if variable.ref() not in apart]
         parts = [
-            (optimizers.Adagrad(self.settings.embedding_learning_rate), tables),
+            (optimizers.Adagrad(self.settings.embedding_learning_rate), self.network.embedding_tables),
             (optimizers.Adam(self.settings.learning_rate), dense),
             (optimizers.Adam(self.settings.coefficient_learning_rate), coefficients),
         ]
@@ -147,5 +168,6 @@ class MultiTaskRanker(tfrs.Model):
         self.compile(
             optimizer=tfrs.experimental.optimizers.CompositeOptimizer(
                 [(optimizer, lambda variables=variables: variables) for optimizer, variables in parts if variables]
-            )
+            ),
+            steps_per_execution=_STEPS_PER_EXECUTION,
         )

@@ -67,7 +67,10 @@ def main(batch_size: int, steps: int, values: int, model_name: str) -> None:
     }
     # Cut into batches beforehand, as DeepCTR's and torch-rechub's are cut out of arrays.
     batches = {name: tf.reshape(value, [steps, batch_size, value.shape[1]]) for name, value in features.items()}
-    dataset = tf.data.Dataset.from_tensor_slices(batches).prefetch(tf.data.AUTOTUNE)
+    # Batches are in memory; tf.data's autotuner can only add its own waits, of up to a second at the end of an epoch.
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    dataset = tf.data.Dataset.from_tensor_slices(batches).with_options(options)
     network = Network(layout, settings)
     network({name: values[:2] for name, values in features.items()})
     model = MultiTaskRanker(network, tasks, settings.trainer)

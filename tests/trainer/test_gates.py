@@ -32,7 +32,9 @@ def test_gates_of_one_input_have_their_own_widths_and_sum_to_one():
 def test_a_mixture_weighs_experts():
     # ¾ · (1, 0) + ¼ · (0, 8) = (0.75, 2).
     experts = tf.constant([[[1.0, 0.0], [0.0, 8.0]]])
-    assert mixture(tf.constant([[0.75, 0.25]]), experts).numpy().tolist() == [[0.75, 2.0]]
+    weights = tf.constant([[0.75, 0.25]])
+    assert mixture(weights, [experts]).numpy().tolist() == [[0.75, 2.0]]
+    assert mixture(weights, [experts[:, :1], experts[:, 1:]]).numpy().tolist() == [[0.75, 2.0]]
 
 
 def test_a_gate_over_nothing_is_refused():

@@ -48,16 +48,16 @@ class CGC(tf.keras.layers.Layer):
             )
         self.tasks, self.task_experts, self.shared_experts = tasks, task_experts, shared_experts
         self.units, self.first, self.last, self.dropout_rate = tuple(units), first, last, dropout_rate
+        self._counts = [task_experts] * tasks + [shared_experts]
         own_sizes = [task_experts + shared_experts] * tasks
         shared_size = [] if last else [tasks * task_experts + shared_experts]
         if first:
             # One input for all modules: one product for all experts of the level and one for all its gates.
-            self.experts = [Experts(tasks * task_experts + shared_experts, units, dropout_rate, name="experts")]
+            self.experts = [Experts(sum(self._counts), units, dropout_rate, name="experts")]
             self.gates = [Gates(own_sizes + shared_size, name="gates")]
         else:
-            counts = [task_experts] * tasks + [shared_experts]
             self.experts = [
-                Experts(count, units, dropout_rate, name=f"experts_{module}") for module, count in enumerate(counts)
+                Experts(count, units, dropout_rate, name=f"experts_{module}") for module, count in enumerate(self._counts)
             ]
             self.gates = [Gates([size], name=f"gate_{module}") for module, size in enumerate(own_sizes + shared_size)]
 
@@ -71,19 +71,13 @@ class CGC(tf.keras.layers.Layer):
             g^{1,j} … g^{K,j} and, unless it is the last level, g^{s,j}; each (B, U).
         """
         if self.first:
-            experts = self.experts[0](inputs, training=training)
+            blocks = tf.split(self.experts[0](inputs, training=training), self._counts, axis=1)
         else:
-            parts = [module(x, training=training) for module, x in zip(self.experts, inputs, strict=True)]
-            experts = tf.concat(parts, axis=1)
-        weights = self.gate_weights(inputs)
-        shared = experts[:, self.tasks * self.task_experts :]
-        mixtures = []
-        for task in range(self.tasks):
-            own = experts[:, task * self.task_experts : (task + 1) * self.task_experts]
-            mixtures.append(mixture(weights[task], tf.concat([own, shared], axis=1)))
-        if not self.last:
-            mixtures.append(mixture(weights[self.tasks], experts))
-        return mixtures
+            blocks = [module(x, training=training) for module, x in zip(self.experts, inputs, strict=True)]
+        *own, shared = blocks
+        seen = [[block, shared] for block in own] + [blocks]
+        # The last level has no shared gate.
+        return [mixture(weights, experts) for weights, experts in zip(self.gate_weights(inputs), seen, strict=not self.last)]
 
     def gate_weights(self, inputs: tf.Tensor | FlatInput | list[tf.Tensor]) -> list[tf.Tensor]:
         """w: of each task over its own and the shared experts and, unless it is the last level, of the shared gate over all."""

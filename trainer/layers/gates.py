@@ -41,6 +41,16 @@ class Gates(tf.keras.layers.Layer):
         return {**super().get_config(), "sizes": self.sizes}
 
 
-def mixture(weights: tf.Tensor, experts: tf.Tensor) -> tf.Tensor:
-    """W S, the weighted sum of experts (PLE, Eq 2): (B, E) and (B, E, U) → (B, U)."""
-    return tf.einsum("be,beu->bu", weights, experts)
+def mixture(weights: tf.Tensor, blocks: Sequence[tf.Tensor]) -> tf.Tensor:
+    """W S, the weighted sum of experts (PLE, Eq 2).
+
+    Args:
+        weights: (B, E).
+        blocks: the E experts in order, cut into blocks (B, ·, U). Joining them would copy them for each gate.
+
+    Returns:
+        (B, U).
+    """
+    parts = zip(tf.split(weights, [block.shape[1] for block in blocks], axis=1), blocks, strict=True)
+    # XLA fuses a product and a sum with what surrounds them, which it does not do with a matrix product a row.
+    return tf.add_n([tf.reduce_sum(part[:, :, tf.newaxis] * block, axis=1) for part, block in parts])

@@ -52,7 +52,7 @@ class MLMMoE(SharingArchitecture):
             for layer in layers:
                 x = self.dropout(layer(x), training=training)
             experts = x
-        return [mixture(of_task, experts) for of_task in weights]
+        return [mixture(of_task, [experts]) for of_task in weights]
 
     def gate_weights(self, inputs: list[tf.Tensor], tasks: Sequence[str]) -> dict[str, GateWeights]:
         levels, experts = self.settings.levels, self.settings.experts

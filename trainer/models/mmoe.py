@@ -35,7 +35,7 @@ class MMoE(SharingArchitecture):
     def call(self, inputs: list[tf.Tensor | FlatInput], training: bool | None = None) -> list[tf.Tensor]:
         """One input (B, I) → K representations (B, U)."""
         experts = self.experts(inputs[0], training=training)
-        return [mixture(weights, experts) for weights in self.gates(inputs[0])]
+        return [mixture(weights, [experts]) for weights in self.gates(inputs[0])]
 
     def gate_weights(self, inputs: list[tf.Tensor], tasks: Sequence[str]) -> dict[str, GateWeights]:
         experts = numbered("shared", self.settings.experts)
