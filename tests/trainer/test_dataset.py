@@ -30,7 +30,7 @@ def numbers(dataset):
 def test_validation_reads_every_example_once(pattern):
     dataset = transformed_batches([pattern], FEATURES, 4)
     batches = numbers(dataset)
-    assert sorted(sum(batches, [])) == list(range(10))
+    assert sorted(number for batch in batches for number in batch) == list(range(10))
     assert [len(batch) for batch in batches] == [4, 4, 2]
     assert int(dataset.cardinality()) == 3
 
