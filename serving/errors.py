@@ -4,9 +4,11 @@
     ├── InvalidRequestError          the request does not fit the spec; nothing was sent            (a ValueError)
     ├── SpecMismatchError            the served model was trained with another feature spec
     ├── UnusableModelError           the served model, or its answer, is not that of a `rank` signature
+    ├── MixedVersionsError           no version of the model answered all parts of the request
     └── ServerError                  the call failed; has the gRPC code and the server's text
         ├── DeadlineExceededError    no answer in time                                              (a TimeoutError)
         ├── ServerUnavailableError   nobody listens there, or the connection broke                  (a ConnectionError)
+        ├── OverloadedError          the server has too much to do, or the message is too large
         ├── ModelNotFoundError       the server has no such model, or no version of it is loaded
         └── RequestRefusedError      the server or the model's graph refused the request
 
@@ -50,10 +52,11 @@ class SpecMismatchError(RankingError):
         model_fingerprint: of the spec that the model was trained with.
     """
 
-    def __init__(self, client_fingerprint: str, model_fingerprint: str) -> None:
+    def __init__(self, client_fingerprint: str, model_fingerprint: str, *, target: str, model: str) -> None:
         super().__init__(
-            f"the client's feature spec has the fingerprint {client_fingerprint}, the served model was trained with "
-            f"{model_fingerprint}; give the client the spec of the model (assets.extra/feature_spec.yaml in its version folder)"
+            f"{target}: model {model}: the client's feature spec has the fingerprint {client_fingerprint}, the served model "
+            f"was trained with {model_fingerprint}; give the client the spec of the model (assets.extra/feature_spec.yaml in "
+            "its version folder)"
         )
         self.client_fingerprint = client_fingerprint
         self.model_fingerprint = model_fingerprint
@@ -63,18 +66,36 @@ class UnusableModelError(RankingError):
     """The served model has no usable `rank` signature, or answered with something else than a score a task and candidate."""
 
 
+class MixedVersionsError(RankingError):
+    """The parts of a request were answered by different versions, none of which could be had for all of them.
+
+    Attributes:
+        versions: those that answered.
+    """
+
+    def __init__(self, *, versions: Sequence[int], parts: int, rounds: int, target: str, model: str) -> None:
+        super().__init__(
+            f"{target}: model {model}: the {parts} parts of the request were answered by the versions "
+            f"{', '.join(map(str, versions))}, none of which answered them all in {rounds} rounds. Let the servers behind the "
+            "target reach one version, or raise max_candidates so that a request is one part."
+        )
+        self.versions = list(versions)
+
+
 class ServerError(RankingError):
     """A call that failed.
 
     Attributes:
         code: the gRPC status code.
         text: what the server, or gRPC, said.
+        attempts: how often the message was sent.
     """
 
-    def __init__(self, message: str, code: grpc.StatusCode, text: str) -> None:
+    def __init__(self, message: str, *, code: grpc.StatusCode, text: str, attempts: int) -> None:
         super().__init__(message)
         self.code = code
         self.text = text
+        self.attempts = attempts
 
 
 class DeadlineExceededError(ServerError, TimeoutError):
@@ -85,6 +106,10 @@ class ServerUnavailableError(ServerError, ConnectionError):
     """Nobody listens at the target, or the connection broke."""
 
 
+class OverloadedError(ServerError):
+    """The server has too much to do just now, or the message is larger than it takes."""
+
+
 class ModelNotFoundError(ServerError):
     """The server has no such model, or no version of it is loaded."""
 
@@ -93,18 +118,52 @@ class RequestRefusedError(ServerError):
     """The server, or the model's graph, refused the request."""
 
 
-_OF_CODE: dict[grpc.StatusCode, tuple[type[ServerError], str]] = {
-    grpc.StatusCode.DEADLINE_EXCEEDED: (DeadlineExceededError, "no answer within {timeout_ms:g} ms"),
-    grpc.StatusCode.UNAVAILABLE: (ServerUnavailableError, "the server cannot be reached"),
-    grpc.StatusCode.NOT_FOUND: (ModelNotFoundError, "the server does not serve the model"),
-    grpc.StatusCode.INVALID_ARGUMENT: (RequestRefusedError, "the server refused the request"),
-    grpc.StatusCode.FAILED_PRECONDITION: (RequestRefusedError, "the server refused the request"),
-    grpc.StatusCode.OUT_OF_RANGE: (RequestRefusedError, "the server refused the request"),
+_REFUSED = (
+    RequestRefusedError,
+    "the server refused the request to model {model}",
+    "Compare the request with the model's signature (GetModelMetadata); the same request will be refused again.",
+)
+_OF_CODE: dict[grpc.StatusCode, tuple[type[ServerError], str, str]] = {
+    grpc.StatusCode.DEADLINE_EXCEEDED: (
+        DeadlineExceededError,
+        "no answer within {timeout_ms:g} ms from model {model}",
+        "Give the call more time (timeout_ms), or fewer candidates (max_candidates splits a request).",
+    ),
+    grpc.StatusCode.UNAVAILABLE: (
+        ServerUnavailableError,
+        "the server cannot be reached for model {model}",
+        "Make sure that it runs, that this is its gRPC port, and that both sides use TLS or neither does.",
+    ),
+    grpc.StatusCode.RESOURCE_EXHAUSTED: (
+        OverloadedError,
+        "the server takes no more for model {model}",
+        "Send less at a time or add servers; if a size or a count is too large, lower max_candidates.",
+    ),
+    grpc.StatusCode.NOT_FOUND: (
+        ModelNotFoundError,
+        "the server does not serve model {model}",
+        "Compare the name with the server's configuration, and see its log for a version that failed to load.",
+    ),
+    grpc.StatusCode.INVALID_ARGUMENT: _REFUSED,
+    grpc.StatusCode.FAILED_PRECONDITION: _REFUSED,
+    grpc.StatusCode.OUT_OF_RANGE: _REFUSED,
 }
 
 
-def server_error(error: grpc.RpcError, *, target: str, timeout_ms: float) -> ServerError:
-    """The client's error for one of gRPC's. Raise it ``from`` that one."""
-    code, text = error.code(), error.details() or ""
-    kind, meaning = _OF_CODE.get(code, (ServerError, f"the call failed with {code.name}"))
-    return kind(f"{target}: {meaning.format(timeout_ms=timeout_ms)}: {text}", code, text)
+def server_error(error: grpc.RpcError, *, target: str, model: str, timeout_ms: float, attempts: int = 1) -> ServerError:
+    """The client's error for one of gRPC's. Raise it ``from`` that one.
+
+    Args:
+        error: gRPC's.
+        target: the server.
+        model: the model's name there.
+        timeout_ms: milliseconds that the call had.
+        attempts: how often the message was sent.
+    """
+    code, text = error.code(), error.details() or "no further text"
+    failed = (ServerError, f"the call to model {{model}} failed with {code.name}", "See the server's log.")
+    kind, meaning, remedy = _OF_CODE.get(code, failed)
+    tried = f" ({attempts} attempts)" if attempts > 1 else ""
+    said = text if text.endswith((".", "!", "?")) else f"{text}."
+    message = f"{target}: {meaning.format(model=model, timeout_ms=timeout_ms)}{tried}: {said} {remedy}"
+    return kind(message, code=code, text=text, attempts=attempts)

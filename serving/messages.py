@@ -17,6 +17,7 @@ from typing import Any
 from google.protobuf import any_pb2, descriptor_pb2, descriptor_pool, message_factory, wrappers_pb2
 
 _pool = descriptor_pool.DescriptorPool()
+_XLA = "tensorflow/compiler/"  # the package that has the generated files of xla/
 _BUNDLED = {module.DESCRIPTOR.name: module.DESCRIPTOR.serialized_pb for module in (any_pb2, wrappers_pb2)}
 
 
@@ -37,7 +38,7 @@ def _add(file: str) -> None:
 
 def _generated_descriptor(file: str) -> bytes:
     """The descriptor in the module that the protocol compiler generated of a .proto file, read without running it."""
-    package, _, path = file.partition("/")
+    package, _, path = (_XLA + file if file.startswith("xla/") else file).partition("/")
     found = importlib.util.find_spec(package)
     if found is None or not found.submodule_search_locations:
         raise ImportError(f"the package {package} is not installed; the client needs it for {file}")
@@ -49,12 +50,14 @@ def _generated_descriptor(file: str) -> bytes:
 
 
 _PREDICT, _METADATA = "tensorflow_serving/apis/predict.proto", "tensorflow_serving/apis/get_model_metadata.proto"
+_LOG = "tensorflow_serving/apis/prediction_log.proto"
 
 PredictRequest = _message(_PREDICT, "tensorflow.serving.PredictRequest")
 PredictResponse = _message(_PREDICT, "tensorflow.serving.PredictResponse")
 GetModelMetadataRequest = _message(_METADATA, "tensorflow.serving.GetModelMetadataRequest")
 GetModelMetadataResponse = _message(_METADATA, "tensorflow.serving.GetModelMetadataResponse")
 SignatureDefMap = _message(_METADATA, "tensorflow.serving.SignatureDefMap")
+PredictionLog = _message(_LOG, "tensorflow.serving.PredictionLog")
 TensorProto = _message("tensorflow/core/framework/tensor.proto", "tensorflow.TensorProto")
 
 PREDICT = "/tensorflow.serving.PredictionService/Predict"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 from feature_spec.names import RANKING_SCORE
@@ -14,17 +15,22 @@ from serving.ranking_request import RankingRequest
 from serving.tensor_values import floats, shape_of
 
 
-def ranked_list(spec: FeatureSpec, request: RankingRequest, response: Any) -> RankedList:
-    """The candidates of a request in the order of the scores that a PredictResponse gives them.
+def ranked_list(spec: FeatureSpec, request: RankingRequest, responses: Sequence[Any], sizes: Sequence[int]) -> RankedList:
+    """The candidates of a request in the order of the scores that the PredictResponses of its parts give them.
+
+    Args:
+        spec: names the tasks.
+        request: of which every part is one run of candidates.
+        responses: of the parts, in their order, from one version of one model.
+        sizes: number of candidates of each part.
 
     Raises:
         UnusableModelError: an output is missing, is not a number a candidate, or is NaN.
     """
-    count = len(request.candidates)
-    scores = {task: _column(response, task, count) for task in spec.tasks}
-    ranking_scores = _column(response, RANKING_SCORE, count)
+    scores = {task: _column(responses, task, sizes) for task in spec.tasks}
+    ranking_scores = _column(responses, RANKING_SCORE, sizes)
     # sorted() keeps equals in their order.
-    order = sorted(range(count), key=lambda position: -ranking_scores[position])
+    order = sorted(range(len(ranking_scores)), key=lambda position: -ranking_scores[position])
     return RankedList(
         candidates=tuple(
             RankedCandidate(
@@ -36,13 +42,20 @@ def ranked_list(spec: FeatureSpec, request: RankingRequest, response: Any) -> Ra
             )
             for rank, position in enumerate(order, start=1)
         ),
-        model_name=response.model_spec.name,
-        model_version=response.model_spec.version.value,
+        model_name=responses[0].model_spec.name,
+        model_version=responses[0].model_spec.version.value,
     )
 
 
-def _column(response: Any, name: str, count: int) -> list[float]:
-    """An output of one number a candidate, (C,)."""
+def _column(responses: Sequence[Any], name: str, sizes: Sequence[int]) -> list[float]:
+    """An output of one number a candidate, over all parts, (C,)."""
+    column: list[float] = []
+    for response, size in zip(responses, sizes, strict=True):
+        column += _part_of_column(response, name, size, first=len(column))
+    return column
+
+
+def _part_of_column(response: Any, name: str, count: int, *, first: int) -> list[float]:
     model = f"model {response.model_spec.name} version {response.model_spec.version.value}"
     if name not in response.outputs:
         raise UnusableModelError(f"{model} gave no {name!r}; received {', '.join(sorted(response.outputs)) or 'nothing'}")
@@ -54,7 +67,7 @@ def _column(response: Any, name: str, count: int) -> list[float]:
         values = floats(tensor)
     except ValueError as error:
         raise UnusableModelError(f"{model} gave {name!r} as {error}") from error
-    for position, value in enumerate(values):
+    for position, value in enumerate(values, start=first):
         if math.isnan(value):
             raise UnusableModelError(f"{model} gave {name!r} = nan for candidates[{position}]")
     return values

@@ -31,9 +31,11 @@ class RankingRequest:
         user: the user's fields by name; one that is left out is missing.
         context: the fields of the request's context by name.
         weights: exponents of the ranking formula by task, or ``duration``, that replace the model's own in this request.
+        id: what the caller calls the request. Not sent to the server; a request log samples by it.
     """
 
     candidates: Sequence[Candidate]
     user: Mapping[str, FieldValue] = field(default_factory=dict)
     context: Mapping[str, FieldValue] = field(default_factory=dict)
     weights: Mapping[str, float] = field(default_factory=dict)
+    id: str | int | None = None

@@ -25,6 +25,17 @@ def shape_of(tensor: Any) -> list[int]:
     return [dim.size for dim in tensor.tensor_shape.dim]
 
 
+def rows(tensor: Any, start: int, stop: int) -> Any:
+    """Rows `start` to `stop` of a tensor that `float_tensor` or `text_tensor` made, (C, …)."""
+    _, *inner = shape_of(tensor)
+    size = math.prod(inner)
+    if tensor.dtype == DT_FLOAT:
+        part = TensorProto(dtype=DT_FLOAT, tensor_content=tensor.tensor_content[4 * start * size : 4 * stop * size])
+    else:
+        part = TensorProto(dtype=DT_STRING, string_val=tensor.string_val[start * size : stop * size])
+    return _shaped(part, [stop - start, *inner])
+
+
 def floats(tensor: Any) -> list[float]:
     """The values of a float32 tensor: packed bytes, or a repeated field whose last value stands for those left out.
 

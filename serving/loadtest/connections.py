@@ -56,5 +56,6 @@ def try_one(
         try:
             answer = predict(encoded, timeout=timeout_s)
         except grpc.RpcError as error:
-            raise server_error(error, target=target, timeout_ms=1000.0 * timeout_s) from error
-    return ranked_list(spec, request, messages.PredictResponse.FromString(answer))
+            model = messages.PredictRequest.FromString(encoded).model_spec.name
+            raise server_error(error, target=target, model=model, timeout_ms=1000.0 * timeout_s) from error
+    return ranked_list(spec, request, [messages.PredictResponse.FromString(answer)], [len(request.candidates)])

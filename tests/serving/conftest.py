@@ -11,11 +11,16 @@ and beside the signatures of every export
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 import socket
+import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent import futures
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -210,3 +215,101 @@ def eventually() -> Callable:
             time.sleep(0.02)
 
     return wait
+
+
+@dataclass
+class ScriptedRanker:
+    """A Predict that does as a test says, and remembers what it was asked.
+
+    Attributes:
+        target: where it listens.
+        script: makes the answer of the number of the call, from 0, the request, and the gRPC context.
+        requests: received so far.
+        peers: the connection that each came on.
+        ended: set once the call of that number is over for the server, for whatever reason.
+    """
+
+    target: str
+    script: Callable
+    requests: list = field(default_factory=list)
+    peers: list = field(default_factory=list)
+    ended: list = field(default_factory=list)
+
+
+@pytest.fixture
+def scripted() -> Iterator[Callable[..., ScriptedRanker]]:
+    """Starts servers that answer by a script."""
+    import grpc
+
+    from serving import messages
+
+    servers = []
+
+    def start(script: Callable, credentials: grpc.ServerCredentials | None = None) -> ScriptedRanker:
+        ranker = ScriptedRanker("", script)
+        lock = threading.Lock()
+
+        def predict(request: object, context: grpc.ServicerContext) -> object:
+            over = threading.Event()
+            context.add_callback(over.set)
+            with lock:
+                number = len(ranker.requests)
+                ranker.requests.append(request)
+                ranker.peers.append(context.peer())
+                ranker.ended.append(over)
+            return ranker.script(number, request, context)
+
+        handler = grpc.unary_unary_rpc_method_handler(
+            predict, messages.PredictRequest.FromString, messages.PredictResponse.SerializeToString
+        )
+        server = grpc.server(futures.ThreadPoolExecutor(16))
+        service = "tensorflow.serving.PredictionService"
+        server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler(service, {"Predict": handler})])
+        add_port = (
+            server.add_insecure_port if credentials is None else partial(server.add_secure_port, server_credentials=credentials)
+        )
+        ranker.target = f"127.0.0.1:{add_port('127.0.0.1:0')}"
+        server.start()
+        servers.append(server)
+        return ranker
+
+    yield start
+    for server in servers:
+        server.stop(None).wait()
+
+
+@pytest.fixture(scope="session")
+def answer_by_quality() -> Callable:
+    """Makes the PredictResponse of a version: click = like = quality, ranking score = quality + 100 · version."""
+    from serving import messages
+    from serving.tensor_values import float_tensor, floats
+
+    def answer(request: object, version: int = 1) -> object:
+        quality = floats(request.inputs["quality"])
+        response = messages.PredictResponse()
+        response.model_spec.name, response.model_spec.version.value = "toy", version
+        for name, added in (("click", 0), ("like", 0), ("ranking_score", 100 * version)):
+            response.outputs[name].CopyFrom(float_tensor([value + added for value in quality], [len(quality)]))
+        return response
+
+    return answer
+
+
+@pytest.fixture(params=["blocking", "asyncio"])
+def rank_once(request: pytest.FixtureRequest) -> Callable:
+    """Ranks one request with a client of its own: as target, spec, request and settings say; with either kind of client."""
+    from serving.async_client import AsyncRankingClient
+    from serving.client import RankingClient
+
+    def blocking(target: str, spec: FeatureSpec, ranking_request: object, **settings: object) -> object:
+        with RankingClient(target, spec, **settings) as client:
+            return client.rank(ranking_request)
+
+    def on_a_loop(target: str, spec: FeatureSpec, ranking_request: object, **settings: object) -> object:
+        async def rank() -> object:
+            async with AsyncRankingClient(target, spec, **settings) as client:
+                return await client.rank(ranking_request)
+
+        return asyncio.run(rank())
+
+    return blocking if request.param == "blocking" else on_a_loop

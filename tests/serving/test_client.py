@@ -15,6 +15,7 @@ from serving.errors import (
     DeadlineExceededError,
     InvalidRequestError,
     ModelNotFoundError,
+    OverloadedError,
     RankingError,
     RequestRefusedError,
     ServerError,
@@ -129,6 +130,7 @@ def test_an_answer_with_too_few_bytes_is_refused(toy_spec):
     [
         ("DEADLINE_EXCEEDED", DeadlineExceededError, TimeoutError),
         ("UNAVAILABLE", ServerUnavailableError, ConnectionError),
+        ("RESOURCE_EXHAUSTED", OverloadedError, ServerError),
         ("NOT_FOUND", ModelNotFoundError, ServerError),
         ("INVALID_ARGUMENT", RequestRefusedError, ServerError),
         ("FAILED_PRECONDITION", RequestRefusedError, ServerError),
@@ -140,7 +142,7 @@ def test_statuses_become_errors_of_their_own_with_the_servers_text(toy_spec, cod
     assert type(error) is kind
     assert isinstance(error, also)
     assert (error.code.name, error.text) == (code, "because")
-    assert "because" in str(error)
+    assert all(part in str(error) for part in ("127.0.0.1:", "model toy", ": because. "))
     assert isinstance(error.__cause__, grpc.RpcError)
 
 
@@ -292,6 +294,6 @@ def test_every_error_of_the_tree_is_a_ranking_error():
     import serving.errors
 
     errors = [kind for kind in vars(serving.errors).values() if isinstance(kind, type) and kind.__module__ == "serving.errors"]
-    assert len(errors) == 9
+    assert len(errors) == 11
     assert all(issubclass(kind, RankingError) for kind in errors)
     assert all(f"{kind.__name__}" in serving.errors.__doc__ for kind in errors)

@@ -1,0 +1,64 @@
+"""TensorFlow's record files (TFRecord), written without TensorFlow.
+
+A record is its length (uint64), the masked checksum of these 8 bytes, its bytes, and their masked checksum; numbers are
+little-endian, checksums CRC-32C.
+"""
+
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import google_crc32c
+
+_MASK_DELTA = 0xA282EAD8
+
+
+class RecordFile:
+    """A new, uncompressed record file.
+
+    Attributes:
+        path: the file.
+        size_bytes: written so far.
+        records: written so far.
+
+    Raises:
+        OSError: the file exists already, or cannot be written.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.size_bytes = 0
+        self.records = 0
+        self._file = path.open("xb")
+
+    def write(self, record: bytes) -> None:
+        """Appends a record."""
+        length = struct.pack("<Q", len(record))
+        framed = b"".join((length, _masked_checksum(length), record, _masked_checksum(record)))
+        self._file.write(framed)
+        self.size_bytes += len(framed)
+        self.records += 1
+
+    def flush(self) -> None:
+        """Hands over to the system what is still buffered."""
+        self._file.flush()
+
+    def close(self) -> None:
+        """Flushes and closes."""
+        self._file.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
+        self.close()
+
+
+def _masked_checksum(data: bytes) -> bytes:
+    """CRC-32C rotated by 15 bits plus a constant, because a checksum of data that holds checksums says little."""
+    checksum = google_crc32c.value(data)
+    rotated = (checksum >> 15) | (checksum << 17)
+    return struct.pack("<I", (rotated + _MASK_DELTA) & 0xFFFFFFFF)
