@@ -15,6 +15,7 @@ from feature_spec.field import Field, NumericField, SequenceField
 from feature_spec.logs import Keys, Logs, Split
 from feature_spec.names import RESERVED_NAMES, RESERVED_PREFIXES
 from feature_spec.ranking_formula import RankingFormula
+from feature_spec.serving import Serving
 from feature_spec.strict_model import StrictModel, closest_names
 from feature_spec.task import Task
 
@@ -32,6 +33,7 @@ class FeatureSpec(StrictModel):
         ranking_formula: how a candidate's scores become one ranking score.
         model: settings of the sharing architecture, checked by the trainer; `name` chooses it.
         trainer: settings of the training run, checked by the trainer.
+        serving: what a model must be able to do in service before it is pushed.
 
     Raises:
         pydantic.ValidationError: a part is wrong or two parts contradict each other.
@@ -46,6 +48,7 @@ class FeatureSpec(StrictModel):
     ranking_formula: RankingFormula
     model: dict[str, Any] = {}
     trainer: dict[str, Any] = {}
+    serving: Serving = Serving()
 
     @model_validator(mode="after")
     def _parts_agree(self) -> Self:
@@ -65,7 +68,7 @@ class FeatureSpec(StrictModel):
     def fingerprint(self) -> str:
         """16 hexadecimal digits over what a client and a model must agree on: every field, and every task's meaning.
 
-        Log paths, training settings, tolerances and formula weights may change without a new fingerprint.
+        Log paths, training settings, tolerances, serving limits and formula weights may change without a new fingerprint.
         """
         contract = {
             "fields": {name: field.model_dump(mode="json") for name, field in self.fields.items()},

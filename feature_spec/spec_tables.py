@@ -32,6 +32,9 @@ def print_spec(spec: FeatureSpec, console: Console) -> None:
         )
     console.print(tasks)
     console.print(f"ranking score = {formula_text(spec.ranking_formula)}", markup=False, highlight=False)
+    counts = ", ".join(f"{count:,}" for count in spec.serving.candidate_counts)
+    budget = f"pushed if 99 of 100 requests of {counts} candidates take at most {spec.serving.latency_budget_ms:g} ms"
+    console.print(budget, markup=False, highlight=False)
     console.print(f"fingerprint   = {spec.fingerprint}", markup=False, highlight=False)
 
 

@@ -44,8 +44,8 @@ def run(  # noqa: PLR0917
     """Turn logs into a blessed model in ROOT/serving_model/<version>.
 
     Ingests and validates the logs, trains, judges every task on its own sample space against its threshold and against the
-    latest blessed model, and publishes the model if no task refuses it. The same command goes on after an interruption; after
-    a change it repeats only the steps that the change concerns.
+    latest blessed model, and serves the model on trial. Publishes it if no task refuses it and it answers rightly and in time.
+    The same command goes on after an interruption; after a change it repeats only the steps that the change concerns.
 
     Exit code: 0 blessed and pushed; 1 failed; 2 wrong usage; 3 refused; 130 interrupted.
 

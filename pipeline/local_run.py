@@ -59,6 +59,7 @@ def run_locally(
         # TFX takes its time, and logs a lot, as soon as it is imported.
         from pipeline.ingest.component import LogsExampleGen
         from pipeline.pipeline import ranking_pipeline
+        from pipeline.push_check import forget_refusals
         from pipeline.runner import run_pipeline
 
         pipeline = ranking_pipeline(
@@ -68,6 +69,7 @@ def run_locally(
             root=root,
             beam_arguments=beam_arguments,
         )
+        forget_refusals(root.artifacts)
         version_before = newest_version(root.serving_model)
         runs: dict[str, NodeRun] = {}
 
@@ -95,12 +97,13 @@ def _summary(
 ) -> RunSummary:
     from pipeline.evaluator import BASELINE_NOTE
     from pipeline.ingest.executor import read_summary
+    from pipeline.push_check import push_check_report
 
     def output(node: str, name: str) -> Any:
         return runs[node].outputs[name][0] if node in runs else None
 
     examples, evaluation = output("LogsExampleGen", "examples"), output("Evaluator", "evaluation")
-    pushed = output("Pusher", "pushed_model")
+    checked, pushed = output("PushCheck", "infra_blessing"), output("Pusher", "pushed_model")
     version = None
     if pushed is not None and pushed.get_int_custom_property("pushed"):
         version = int(pushed.get_string_custom_property("pushed_version"))
@@ -111,6 +114,7 @@ def _summary(
         ingestion=read_summary(examples.uri).model_dump(mode="json") if examples is not None else None,
         tasks=_verdicts(spec, evaluation.uri) if evaluation is not None else [],
         baseline_note=evaluation.get_string_custom_property(BASELINE_NOTE) if evaluation is not None else "",
+        push_check=push_check_report(checked) if checked is not None else None,
         version=version,
         newly_pushed=version is not None and version != version_before,
         components=[

@@ -21,10 +21,11 @@ from pipeline.anomaly_gate import AnomalyGate
 from pipeline.baseline import baseline_resolver
 from pipeline.evaluation import evaluation_config
 from pipeline.evaluator import Evaluator
+from pipeline.push_check import PushCheck
 from pipeline.pusher import RenamingPusher
 from pipeline.root import Root
 from pipeline.schema import schema_from_spec
-from pipeline.spec_parts import training_part, transform_part
+from pipeline.spec_parts import serving_part, training_part, transform_part
 
 
 def ranking_pipeline(
@@ -35,6 +36,7 @@ def ranking_pipeline(
     root: Root,
     beam_arguments: Sequence[str],
     run_fn: str = "trainer.run.run_fn",
+    push_check: str = "serving.push_check.check.check_before_push",
 ) -> Pipeline:
     """From ingested examples to a pushed model.
 
@@ -45,6 +47,7 @@ def ranking_pipeline(
         root: where everything is kept.
         beam_arguments: Beam pipeline options, such as ``--runner=DirectRunner``.
         run_fn: import path of what the Trainer calls.
+        push_check: import path of what makes and checks the version to push.
     """
     examples = example_gen.outputs["examples"]
     statistics = StatisticsGen(examples=examples)
@@ -81,11 +84,20 @@ def ranking_pipeline(
         baseline_model=baseline.outputs["model"],
         eval_config=json_format.ParseDict(evaluation_config(spec), EvalConfig()),
     )
+    check = PushCheck(
+        model=trainer.outputs["model"],
+        model_blessing=evaluator.outputs["blessing"],
+        examples=examples,
+        spec=serving_part(spec),
+        check=push_check,
+    )
     pusher = RenamingPusher(
-        model=trainer.outputs["model"], model_blessing=evaluator.outputs["blessing"], folder=root.serving_model
+        model_blessing=evaluator.outputs["blessing"],
+        infra_blessing=check.outputs["infra_blessing"],
+        folder=root.serving_model,
     ).with_id("Pusher")
     components: list[Any] = [
-        example_gen, statistics, schema, validator, gate, transform, trainer, baseline, evaluator, pusher,
+        example_gen, statistics, schema, validator, gate, transform, trainer, baseline, evaluator, check, pusher,
     ]  # fmt: skip
     return Pipeline(
         pipeline_name=spec.name,

@@ -32,12 +32,17 @@ class _Executor(executor.Executor):
 
 
 class RenamingPusher(component.Pusher):
-    """TFX's Pusher for one folder, with `publish` in place of a copy into the final folder."""
+    """TFX's Pusher for one folder, with `publish` in place of a copy into the final folder.
+
+    The model is the one that comes with `infra_blessing`, which has its warm-up requests.
+    """
 
     EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(_Executor)
 
-    def __init__(self, *, model: types.BaseChannel, model_blessing: types.BaseChannel, folder: Path) -> None:
+    def __init__(self, *, model_blessing: types.BaseChannel, infra_blessing: types.BaseChannel, folder: Path) -> None:
         filesystem = pusher_pb2.PushDestination.Filesystem(base_directory=str(folder))
         super().__init__(
-            model=model, model_blessing=model_blessing, push_destination=pusher_pb2.PushDestination(filesystem=filesystem)
+            model_blessing=model_blessing,
+            infra_blessing=infra_blessing,
+            push_destination=pusher_pb2.PushDestination(filesystem=filesystem),
         )

@@ -39,12 +39,14 @@ class RunSummary:
     """The result of `fulcrum run`.
 
     Attributes:
-        status: `pushed`: the model is blessed and the newest version; `refused`: it is not blessed; `failed`: a node failed.
+        status: `pushed`: the model is blessed and the newest version; `refused`: it is not blessed, or failed the check before
+            the push; `failed`: a node failed.
         spec: name of the spec.
         fingerprint: of the spec.
         ingestion: what became of every line of the log, as ingestion counts it; None if it did not get so far.
         tasks: the verdict of each task; empty if it did not get so far.
         baseline_note: what could not be compared with the blessed model, and why; or "".
+        push_check: what the check before the push found; None if the model did not get so far.
         version: the newest version in the serving folder that is this model; None unless pushed.
         newly_pushed: whether this run published the version, which otherwise was there before.
         components: nodes that ended well, in order.
@@ -59,6 +61,7 @@ class RunSummary:
     ingestion: dict[str, Any] | None
     tasks: list[TaskVerdict]
     baseline_note: str
+    push_check: dict[str, Any] | None
     version: int | None
     newly_pushed: bool
     components: list[ComponentRun]
@@ -80,6 +83,8 @@ def print_summary(summary: RunSummary, console: Console) -> None:
         console.print(_tasks_table(summary))
     if summary.baseline_note:
         console.print(Text(summary.baseline_note), soft_wrap=True)
+    if summary.push_check is not None and summary.push_check["latency_ms"]:
+        console.print(_push_check_text(summary.push_check), soft_wrap=True)
     console.print(_outcome(summary), soft_wrap=True)
 
 
@@ -122,6 +127,14 @@ def _tasks_table(summary: RunSummary) -> Table:
     return table
 
 
+def _push_check_text(check: dict[str, Any]) -> Text:
+    latencies = [f"{entry['candidates']:,}: {entry['p50']:.1f} / {entry['p99']:.1f} ms" for entry in check["latency_ms"]]
+    return Text(
+        f"Served over gRPC: scores differ from the trainer's by {check['largest_difference']:.1g} at most; "
+        f"p50 / p99 by candidates: {', '.join(latencies)} (budget {check['latency_budget_ms']:g} ms)"
+    )
+
+
 def _number(value: float | None) -> str:
     return "–" if value is None else f"{value:.4f}"
 
@@ -132,6 +145,7 @@ def _outcome(summary: RunSummary) -> Text:
         return Text("\n".join(line for line in lines if line), style="red")
     if summary.status == "refused":
         reasons = [f"  {verdict.task}: {refusal}" for verdict in summary.tasks for refusal in verdict.refusals]
+        reasons += [f"  {refusal}" for refusal in (summary.push_check or {}).get("refusals", [])]
         return Text("\n".join(["Refused, so nothing was pushed:", *reasons]), style="yellow")
     how = "pushed as" if summary.newly_pushed else "already pushed; the newest version is"
     return Text(f"Blessed and {how} version {summary.version}", style="green")

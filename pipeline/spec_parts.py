@@ -24,7 +24,7 @@ def transform_part(spec: FeatureSpec) -> str:
     part["tasks"] = {name: {**_ANY_LABEL, "metric": "auc", **_NO_BLESSING} for name in part["tasks"]}
     part["logs"] = _any_logs()
     part["ranking_formula"] = {"weights": {}}
-    _drop(part, "keys", "model", "trainer")
+    _drop(part, "keys", "model", "trainer", "serving")
     return _without_split(part)
 
 
@@ -33,12 +33,23 @@ def training_part(spec: FeatureSpec) -> str:
 
     The sections `model` and `trainer` are left out: the trainer gets its settings checked and complete instead.
     """
+    part = _model_part(spec)
+    _drop(part, "serving")
+    return _without_split(part)
+
+
+def serving_part(spec: FeatureSpec) -> str:
+    """What the check before a push reads: what the trainer reads, and what is asked of a model in service."""
+    return _without_split(_model_part(spec))
+
+
+def _model_part(spec: FeatureSpec) -> dict[str, Any]:
     part = _as_dict(spec)
     for task in part["tasks"].values():
         task.update(_NO_BLESSING)
     part["logs"] = _any_logs(*part["logs"].get("tables", {}))
     _drop(part, "keys", "model", "trainer")
-    return _without_split(part)
+    return part
 
 
 def _as_dict(spec: FeatureSpec) -> dict[str, Any]:

@@ -94,6 +94,9 @@ class Story:
     more_epochs_versions: Sequence[int]
     unreachable: Ended
     unreachable_versions: Sequence[int]
+    too_slow: Ended
+    still_too_slow: Ended
+    too_slow_versions: Sequence[int]
     incomplete_field: Ended
     no_logs: Ended
 
@@ -107,6 +110,9 @@ def story(project: Project) -> Story:
     more_epochs, more_epochs_versions = project.run("trainer.epochs=2"), project.versions()
     unreachable = project.run("trainer.epochs=2", "tasks.ctr.threshold=0.999")
     unreachable_versions = project.versions()
+    too_slow = project.run("trainer.epochs=2", "serving.latency_budget_ms=0.001")
+    still_too_slow = project.run("trainer.epochs=2", "serving.latency_budget_ms=0.001")
+    too_slow_versions = project.versions()
     return Story(
         first=first,
         first_versions=first_versions,
@@ -118,6 +124,9 @@ def story(project: Project) -> Story:
         more_epochs_versions=more_epochs_versions,
         unreachable=unreachable,
         unreachable_versions=unreachable_versions,
+        too_slow=too_slow,
+        still_too_slow=still_too_slow,
+        too_slow_versions=too_slow_versions,
         incomplete_field=project.run("trainer.epochs=1", "fields.age_group.min_presence=1.0"),
         no_logs=Project(logs=project.root, root=project.root).run("trainer.epochs=1"),
     )
@@ -195,6 +204,45 @@ def test_a_refused_model_is_not_pushed(story: Story) -> None:
 def test_a_changed_threshold_repeats_the_evaluation_only(story: Story) -> None:
     cached = [node for node, state in story.unreachable.states.items() if state == "cached"]
     assert cached == [*BEFORE_TRAINING, "Trainer"]
+    assert story.unreachable.summary["push_check"] is None
+
+
+def test_a_pushed_version_was_served_and_scored_as_the_trainers_export(story: Story) -> None:
+    check = story.first.summary["push_check"]
+    assert check["refusals"] == []
+    # 5 users with each of 3 numbers of candidates, and the examples themselves.
+    assert check["compared_requests"] == 16
+    assert check["largest_difference"] < 1e-5
+    assert "scores differ from the trainer's by" in story.first.output
+
+
+def test_a_pushed_version_carries_warm_up_requests_for_every_signature(story: Story, project: Project) -> None:
+    import collections
+
+    import tensorflow as tf
+    from tensorflow_serving.apis.prediction_log_pb2 import PredictionLog
+
+    version = project.root / "serving_model" / str(story.more_epochs.summary["version"])
+    records = tf.data.TFRecordDataset(str(version / "assets.extra" / "tf_serving_warmup_requests"))
+    logs = [PredictionLog.FromString(record.numpy()).predict_log.request for record in records]
+    asked = collections.Counter(request.model_spec.signature_name for request in logs)
+    assert asked == {"inspect": 1, "rank": 3, "rank_top_k": 3, "serving_default": 1, "transform_features": 1}
+    assert asked.keys() == tf.saved_model.load(str(version)).signatures.keys()
+
+
+def test_a_version_beyond_its_latency_budget_is_refused_with_how_much(story: Story) -> None:
+    assert story.too_slow.exit_code == 3
+    assert story.too_slow.summary["status"] == "refused"
+    [refusal, *_] = story.too_slow.summary["push_check"]["refusals"]
+    assert refusal in story.too_slow.output
+    assert "is above serving.latency_budget_ms 0.001 by " in refusal
+    assert story.too_slow_versions == story.more_epochs_versions
+
+
+def test_a_refusal_of_a_slow_machine_is_measured_anew_and_no_step_before_it(story: Story) -> None:
+    done = [node for node, state in story.still_too_slow.states.items() if state == "done"]
+    assert done == ["Baseline", "PushCheck", "Pusher"]
+    assert story.still_too_slow.exit_code == 3
 
 
 def test_anomalies_stop_the_run_before_training_with_a_table(story: Story) -> None:

@@ -19,7 +19,7 @@ PUSHED = RunSummary(
     status="pushed", spec="tiny", fingerprint="0123456789abcdef",
     ingestion={"lines": 105, "rejected": {"no JSON": 4, "repeated": 1}, "examples": {"train": 90, "validation": 4, "evaluation": 6},
                "unreadable_files": []},
-    tasks=[CLICK], baseline_note="", version=17, newly_pushed=True,
+    tasks=[CLICK], baseline_note="", push_check=None, version=17, newly_pushed=True,
     components=[ComponentRun(node="Trainer", state="cached", elapsed_s=1.25, peak_memory_bytes=1_500_000_000)],
     elapsed_s=61.0, log="run.log",
 )  # fmt: skip
@@ -64,6 +64,25 @@ def test_a_refusal_names_the_task_and_the_reason() -> None:
     shown = text(dataclasses.replace(PUSHED, status="refused", version=None, tasks=[refusal]))
     assert "nothing was pushed" in shown
     assert "click: auc 0.5000 is below the threshold 0.6" in shown
+
+
+CHECK = {
+    "refusals": [], "warmup_requests": 5, "compared_requests": 16, "largest_difference": 2.4e-07, "latency_budget_ms": 250.0,
+    "latency_ms": [{"candidates": 1, "p50": 1.16, "p99": 1.94}, {"candidates": 1000, "p50": 6.4, "p99": 8.97}],
+}  # fmt: skip
+
+
+def test_what_the_check_before_the_push_measured_is_told() -> None:
+    shown = " ".join(text(dataclasses.replace(PUSHED, push_check=CHECK)).split())
+    assert "scores differ from the trainer's by 2e-07 at most" in shown
+    assert "p50 / p99 by candidates: 1: 1.2 / 1.9 ms, 1,000: 6.4 / 9.0 ms (budget 250 ms)" in shown
+
+
+def test_a_refusal_of_the_check_before_the_push_is_told() -> None:
+    check = {**CHECK, "refusals": ["rank of 1 candidates: too slow by 3 ms"]}
+    shown = text(dataclasses.replace(PUSHED, status="refused", version=None, push_check=check))
+    assert "nothing was pushed" in shown
+    assert "  rank of 1 candidates: too slow by 3 ms" in shown
 
 
 def test_a_failure_names_the_node_the_cause_and_the_log() -> None:

@@ -9,7 +9,7 @@ import pytest
 from feature_spec.loading import load_spec, parse_spec, ready_specs
 from feature_spec.spec import FeatureSpec
 from pipeline.spec_overrides import load_overridden_spec
-from pipeline.spec_parts import training_part, transform_part
+from pipeline.spec_parts import serving_part, training_part, transform_part
 
 
 def changed(*overrides: str) -> FeatureSpec:
@@ -17,7 +17,7 @@ def changed(*overrides: str) -> FeatureSpec:
 
 
 @pytest.mark.parametrize("name", ready_specs())
-@pytest.mark.parametrize("part", [training_part, transform_part])
+@pytest.mark.parametrize("part", [serving_part, training_part, transform_part])
 def test_every_part_of_a_ready_spec_is_a_valid_spec(name: str, part: Any) -> None:
     assert list(parse_spec(part(load_spec(name))).fields) == list(load_spec(name).fields)
 
@@ -41,6 +41,7 @@ def test_the_trainers_part_has_the_specs_fingerprint(name: str) -> None:
         "split.validation_share=0.2",
         "fields.region.min_presence=0.5",
         "fields.region.column=place",
+        "serving.latency_budget_ms=7.0",
     ],
 )
 def test_transform_does_not_depend_on(override: str) -> None:
@@ -63,6 +64,7 @@ def test_transform_depends_on(override: str) -> None:
         "logs.max_rejected_share=0.5",
         "split.validation_share=0.2",
         "trainer.epochs=1",
+        "serving.latency_budget_ms=7.0",
     ],
 )
 def test_the_trainers_part_does_not_depend_on(override: str) -> None:
@@ -76,3 +78,15 @@ def test_the_trainers_part_does_not_depend_on(override: str) -> None:
 )
 def test_the_trainers_part_depends_on(override: str) -> None:
     assert training_part(changed(override)) != training_part(load_spec("short_video"))
+
+
+@pytest.mark.parametrize(
+    "override", ["serving.latency_budget_ms=7.0", "serving.candidate_counts=[3]", "ranking_formula.weights.vtr=2.0"]
+)
+def test_the_check_before_a_push_depends_on(override: str) -> None:
+    assert serving_part(changed(override)) != serving_part(load_spec("short_video"))
+
+
+@pytest.mark.parametrize("override", ["tasks.vtr.threshold=0.9", "logs.max_rejected_share=0.5", "trainer.epochs=1"])
+def test_the_check_before_a_push_does_not_depend_on(override: str) -> None:
+    assert serving_part(changed(override)) == serving_part(load_spec("short_video"))

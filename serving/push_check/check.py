@@ -1,0 +1,145 @@
+"""What the pipeline calls, by import path, before it pushes a version.
+
+The version is served as it will be, by the local model server over gRPC, with requests made of logged examples. Each score must
+be that of the trainer's own export on the same examples, run in this process, and each answer must come in time.
+"""
+
+from __future__ import annotations
+
+import itertools
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import grpc
+import tensorflow as tf
+from tensorflow_serving.apis.predict_pb2 import PredictRequest
+from tensorflow_serving.apis.prediction_service_pb2_grpc import PredictionServiceStub
+
+from feature_spec.loading import parse_spec
+from feature_spec.names import RANK, RANKING_SCORE, SERVING_DEFAULT
+from feature_spec.spec import FeatureSpec
+from serving.model_server.served_model import ServedModel
+from serving.model_server.server import LocalModelServer
+from serving.push_check.latency import Latency, measured_latency
+from serving.push_check.logged_requests import Example, examples_request, rank_request, shown_to
+from serving.push_check.score_difference import ScoreDifference, largest_difference
+from serving.push_check.warmup_file import write_warmup_file
+
+_REPLAYED = 5
+_TIMED = 100
+_LONGEST_S = 60.0
+_CHANNEL_OPTIONS = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
+
+
+def check_before_push(*, model: str, example_files: Sequence[str], spec: str, version: str) -> dict[str, Any]:
+    """Makes the version that may be pushed, and checks it.
+
+    Args:
+        model: folder of the trainer's export.
+        example_files: gzipped TFRecords of ingested examples, which the trainer did not train on.
+        spec: text of the feature spec.
+        version: folder to write: the export with its warm-up requests.
+
+    Returns:
+        `refusals`, why the version must not be pushed; `warmup_requests` and `compared_requests`, their numbers;
+        `largest_difference` of a score; `latency_ms`, p50 and p99 by number of candidates; `latency_budget_ms`.
+
+    Raises:
+        ValueError: there are no examples, or a signature for which no request can be made.
+    """
+    feature_spec = parse_spec(spec)
+    examples = _examples(example_files, max(feature_spec.serving.candidate_counts))
+    shutil.copytree(model, version)
+    trainers_model = tf.saved_model.load(model)
+    warmup_requests = write_warmup_file(feature_spec, trainers_model.signatures, examples, Path(version))
+    differences: list[ScoreDifference] = []
+    latencies: list[Latency] = []
+    refusals = []
+    with ExitStack() as stack:
+        server = stack.enter_context(_served(version, feature_spec.name))
+        if not server.models.all[0].available_versions():
+            [broken] = server.models.all[0].statuses()
+            refusals.append(f"the version cannot be loaded: {broken.error and broken.error.text}")
+        else:
+            channel = stack.enter_context(grpc.insecure_channel(server.target, options=_CHANNEL_OPTIONS))
+            predict = PredictionServiceStub(channel).Predict
+            try:
+                differences = [
+                    _compared(feature_spec, trainers_model, predict, *request) for request in _replayed(feature_spec, examples)
+                ]
+                latencies = _latencies(feature_spec, predict, examples)
+            except grpc.RpcError as error:
+                refusals.append(f"a request made of logged examples failed: {error.code().name}: {error.details()}")
+    limits = feature_spec.serving
+    worst = max(differences, key=lambda difference: difference.size, default=None)
+    if worst is not None and not worst.size <= limits.score_tolerance:
+        refusals.append(worst.refusal(limits.score_tolerance))
+    refusals += [
+        latency.refusal(limits.latency_budget_ms) for latency in latencies if latency.p99_ms > limits.latency_budget_ms
+    ]
+    return {
+        "refusals": refusals,
+        "warmup_requests": warmup_requests,
+        "compared_requests": len(differences),
+        "largest_difference": worst.size if worst is not None else None,
+        "latency_ms": [
+            {"candidates": latency.candidates, "p50": latency.p50_ms, "p99": latency.p99_ms} for latency in latencies
+        ],
+        "latency_budget_ms": limits.latency_budget_ms,
+    }
+
+
+def _examples(files: Sequence[str], count: int) -> list[Example]:
+    records = tf.data.TFRecordDataset(sorted(files), compression_type="GZIP").take(count)
+    examples = [Example.FromString(record) for record in records.as_numpy_iterator()]
+    if not examples:
+        raise ValueError(f"no example to make a request of in {len(files)} files")
+    return examples
+
+
+@contextmanager
+def _served(version: str, name: str) -> Iterator[LocalModelServer]:
+    with tempfile.TemporaryDirectory() as root:
+        (Path(root) / "1").symlink_to(Path(version).resolve())
+        with LocalModelServer([ServedModel(Path(root), name=name)], port=0) as server:
+            yield server
+
+
+def _replayed(spec: FeatureSpec, examples: Sequence[Example]) -> Iterator[tuple[PredictRequest, list[Example]]]:
+    """Requests, and the examples that are to have the same scores."""
+    for count in spec.serving.candidate_counts:
+        for user in _some(examples, _REPLAYED):
+            items = _some(examples, count)
+            yield rank_request(spec, RANK, user, items), [shown_to(spec, user, item) for item in items]
+    yield examples_request(spec, SERVING_DEFAULT, examples), list(examples)
+
+
+def _compared(
+    spec: FeatureSpec, trainers_model: Any, predict: Any, request: PredictRequest, examples: Sequence[Example]
+) -> ScoreDifference:
+    served = predict(request, timeout=_LONGEST_S).outputs
+    own = trainers_model.signatures[SERVING_DEFAULT](tf.constant([example.SerializeToString() for example in examples]))
+    what = f"{request.model_spec.signature_name} of {len(examples)} {'row' if len(examples) == 1 else 'rows'}"
+    return largest_difference(
+        what, {name: (tf.make_ndarray(served[name]), own[name].numpy()) for name in (*spec.tasks, RANKING_SCORE)}
+    )
+
+
+def _latencies(spec: FeatureSpec, predict: Any, examples: Sequence[Example]) -> list[Latency]:
+    return [
+        measured_latency(
+            count,
+            lambda request: predict(request, timeout=_LONGEST_S),
+            [rank_request(spec, RANK, user, _some(examples, count)) for user in _some(examples, _TIMED)],
+        )
+        for count in spec.serving.candidate_counts
+    ]
+
+
+def _some(examples: Sequence[Example], count: int) -> list[Example]:
+    """The first examples, over again where there are too few."""
+    return list(itertools.islice(itertools.cycle(examples), count))

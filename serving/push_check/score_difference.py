@@ -1,0 +1,67 @@
+"""How far served scores are from the trainer's."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScoreDifference:
+    """The score of a request that differs most.
+
+    Attributes:
+        request: what was asked.
+        score: name of the task, or ``ranking_score``.
+        row: of the request.
+        served: the score over gRPC.
+        trainers: the score of the trainer's export in process.
+        size: |served − trainer's|, divided by the trainer's where that is above 1; infinite where just one of both is a number.
+    """
+
+    request: str
+    score: str
+    row: int
+    served: float
+    trainers: float
+    size: float
+
+    def refusal(self, tolerance: float) -> str:
+        """Why the version is not the model that was trained."""
+        return (
+            f"{self.request}: {self.score} of row {self.row} is {self.served:.6g} over gRPC and {self.trainers:.6g} in the "
+            f"trainer's export; they differ by {self.size:.2g}, more than serving.score_tolerance {tolerance:g}"
+        )
+
+
+def largest_difference(request: str, scores: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> ScoreDifference:
+    """The largest difference between served scores and the trainer's.
+
+    Args:
+        request: what was asked, in words.
+        scores: by name, served and trainer's, each (R,).
+
+    Raises:
+        ValueError: the server did not give a score a row.
+    """
+    found = []
+    for name, (served, trainers) in scores.items():
+        if served.shape != trainers.shape:
+            raise ValueError(
+                f"{request}: {name} has the shape {served.shape} over gRPC, {trainers.shape} in the trainer's export"
+            )
+        with np.errstate(invalid="ignore"):
+            sizes = np.abs(served - trainers) / np.maximum(np.abs(trainers), 1.0)
+        # Equal infinities are no difference, and neither are two values that both are no numbers.
+        same = (served == trainers) | (np.isnan(served) & np.isnan(trainers))
+        sizes = np.where(same, 0.0, np.where(np.isnan(sizes), np.inf, sizes))
+        row = int(np.argmax(sizes))
+        found.append(
+            ScoreDifference(
+                request=request, score=name, row=row, served=float(served[row]), trainers=float(trainers[row]),
+                size=float(sizes[row]),
+            )
+        )  # fmt: skip
+    return max(found, key=lambda difference: difference.size)
