@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
 from tensorflow.core.framework.types_pb2 import DT_FLOAT, DT_STRING, DataType
@@ -16,9 +17,13 @@ from serving.model_server.example_signature import (
     shape_text,
     signature_for_examples,
 )
-from serving.model_server.lookup import ServedModels, answering_spec, require_model_spec, signature_name
+from serving.model_server.model_spec import answering_spec, require_model_spec, signature_name
 from serving.model_server.saved_model import SavedModel
 from serving.model_server.status_error import invalid_argument
+from serving.model_server.version import VersionInUse
+
+if TYPE_CHECKING:
+    from serving.model_server.lookup import ServedModels
 
 METHOD = "tensorflow/serving/classify"
 _DTYPES = {"classes": DT_STRING, "scores": DT_FLOAT}
@@ -37,14 +42,21 @@ def classify(models: ServedModels, request: ClassificationRequest, time_remainin
     """
     require_model_spec(request)
     with models.use(request.model_spec) as version:
-        signature = classification_signature(version.model, signature_name(request.model_spec))
-        examples = serialized_examples(request.input)
-        outputs = [info.name for info in classification_outputs(signature).values()]
-        tensors = run_on_examples(version.model, signature.inputs["inputs"], examples, outputs, time_remaining_s)
-        return ClassificationResponse(
-            result=classification_result(signature, tensors, len(examples)),
-            model_spec=answering_spec(request.model_spec, version.number),
-        )
+        return classify_on(version, request, time_remaining_s)
+
+
+def classify_on(
+    version: VersionInUse, request: ClassificationRequest, time_remaining_s: float | None
+) -> ClassificationResponse:
+    """As `classify`, on a version that is held already."""
+    signature = classification_signature(version.model, signature_name(request.model_spec))
+    examples = serialized_examples(request.input)
+    outputs = [info.name for info in classification_outputs(signature).values()]
+    tensors = run_on_examples(version.model, signature.inputs["inputs"], examples, outputs, time_remaining_s)
+    return ClassificationResponse(
+        result=classification_result(signature, tensors, len(examples)),
+        model_spec=answering_spec(request.model_spec, version.number),
+    )
 
 
 def classification_signature(model: SavedModel, name: str) -> SignatureDef:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from tensorflow_serving.apis.get_model_metadata_pb2 import GetModelMetadataRequest, GetModelMetadataResponse, SignatureDefMap
 
-from serving.model_server.lookup import ServedModels, require_model_spec
+from serving.model_server.model_spec import require_model_spec
 from serving.model_server.status_error import invalid_argument
+
+if TYPE_CHECKING:
+    from serving.model_server.lookup import ServedModels
 
 SIGNATURE_DEF = "signature_def"
 

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import grpc
 from tensorflow_serving.apis.get_model_status_pb2 import GetModelStatusRequest, GetModelStatusResponse
 
-from serving.model_server.lookup import ServedModels, require_model_spec
+from serving.model_server.model_spec import require_model_spec
 from serving.model_server.status_error import StatusError
+
+if TYPE_CHECKING:
+    from serving.model_server.lookup import ServedModels
 
 
 def model_status(models: ServedModels, request: GetModelStatusRequest) -> GetModelStatusResponse:

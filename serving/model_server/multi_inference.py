@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import grpc
 from tensorflow.core.protobuf.meta_graph_pb2 import SignatureDef
 from tensorflow_serving.apis.inference_pb2 import InferenceTask, MultiInferenceRequest, MultiInferenceResponse
@@ -9,9 +11,13 @@ from tensorflow_serving.apis.model_pb2 import ModelSpec
 
 from serving.model_server import classify, regress
 from serving.model_server.example_signature import run_on_examples, serialized_examples
-from serving.model_server.lookup import ServedModels, answering_spec, signature_name
+from serving.model_server.model_spec import answering_spec, signature_name
 from serving.model_server.saved_model import SavedModel
 from serving.model_server.status_error import StatusError, invalid_argument
+from serving.model_server.version import VersionInUse
+
+if TYPE_CHECKING:
+    from serving.model_server.lookup import ServedModels
 
 
 def multi_inference(
@@ -29,18 +35,27 @@ def multi_inference(
     """
     chosen = request.tasks[0].model_spec if request.tasks else ModelSpec()
     with models.use(chosen) as version:
-        signatures = _signatures(version.model, request)
-        outputs = sorted({info.name for signature in signatures for info in signature.outputs.values()})
-        examples = serialized_examples(request.input)
-        tensors = run_on_examples(version.model, signatures[0].inputs["inputs"], examples, outputs, time_remaining_s)
-        response = MultiInferenceResponse()
-        for task, signature in zip(request.tasks, signatures, strict=True):
-            result = response.results.add(model_spec=answering_spec(task.model_spec, version.number))
-            if task.method_name == classify.METHOD:
-                result.classification_result.CopyFrom(classify.classification_result(signature, tensors, len(examples)))
-            else:
-                result.regression_result.CopyFrom(regress.regression_result(signature, tensors, len(examples)))
-        return response
+        return multi_inference_on(version, request, time_remaining_s)
+
+
+def multi_inference_on(
+    version: VersionInUse, request: MultiInferenceRequest, time_remaining_s: float | None
+) -> MultiInferenceResponse:
+    """As `multi_inference`, on a version that is held already."""
+    if not request.tasks:
+        raise invalid_argument("A MultiInferenceRequest must have at least one task.")
+    signatures = _signatures(version.model, request)
+    outputs = sorted({info.name for signature in signatures for info in signature.outputs.values()})
+    examples = serialized_examples(request.input)
+    tensors = run_on_examples(version.model, signatures[0].inputs["inputs"], examples, outputs, time_remaining_s)
+    response = MultiInferenceResponse()
+    for task, signature in zip(request.tasks, signatures, strict=True):
+        result = response.results.add(model_spec=answering_spec(task.model_spec, version.number))
+        if task.method_name == classify.METHOD:
+            result.classification_result.CopyFrom(classify.classification_result(signature, tensors, len(examples)))
+        else:
+            result.regression_result.CopyFrom(regress.regression_result(signature, tensors, len(examples)))
+    return response
 
 
 def _signatures(model: SavedModel, request: MultiInferenceRequest) -> list[SignatureDef]:

@@ -7,6 +7,7 @@ itself checks: dtypes, and shapes inside the graph.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import grpc
 from tensorflow.core.framework.tensor_pb2 import TensorProto
@@ -14,9 +15,13 @@ from tensorflow.core.protobuf.meta_graph_pb2 import SignatureDef
 from tensorflow_serving.apis.predict_pb2 import PredictRequest, PredictResponse
 
 from serving.model_server.deadline import time_limit_s
-from serving.model_server.lookup import ServedModels, answering_spec, require_model_spec, signature_name
+from serving.model_server.model_spec import answering_spec, require_model_spec, signature_name
 from serving.model_server.status_error import StatusError, invalid_argument
 from serving.model_server.tensor_proto import dtype_name, is_readable, to_proto
+from serving.model_server.version import VersionInUse
+
+if TYPE_CHECKING:
+    from serving.model_server.lookup import ServedModels
 
 
 def predict(
@@ -35,18 +40,25 @@ def predict(
     """
     require_model_spec(request)
     with models.use(request.model_spec) as version:
-        name = signature_name(request.model_spec)
-        if not version.model.runnable(name):
-            raise StatusError(grpc.StatusCode.FAILED_PRECONDITION, f'Serving signature key "{name}" not found.')
-        signature = version.model.signatures[name]
-        inputs = _inputs(signature, request)
-        outputs = _outputs(signature, request.output_filter)
-        _check_dtypes(signature, inputs)
-        arrays = version.model.run(name, inputs, outputs, time_limit_s(time_remaining_s))
-        response = PredictResponse(model_spec=answering_spec(request.model_spec, version.number))
-        for alias, array in zip(outputs, arrays, strict=True):
-            response.outputs[alias].CopyFrom(to_proto(array, signature.outputs[alias].dtype, as_tensor_content))
-        return response
+        return predict_on(version, request, time_remaining_s, as_tensor_content=as_tensor_content)
+
+
+def predict_on(
+    version: VersionInUse, request: PredictRequest, time_remaining_s: float | None, *, as_tensor_content: bool = False
+) -> PredictResponse:
+    """As `predict`, on a version that is held already."""
+    name = signature_name(request.model_spec)
+    if not version.model.runnable(name):
+        raise StatusError(grpc.StatusCode.FAILED_PRECONDITION, f'Serving signature key "{name}" not found.')
+    signature = version.model.signatures[name]
+    inputs = _inputs(signature, request)
+    outputs = _outputs(signature, request.output_filter)
+    _check_dtypes(signature, inputs)
+    arrays = version.model.run(name, inputs, outputs, time_limit_s(time_remaining_s))
+    response = PredictResponse(model_spec=answering_spec(request.model_spec, version.number))
+    for alias, array in zip(outputs, arrays, strict=True):
+        response.outputs[alias].CopyFrom(to_proto(array, signature.outputs[alias].dtype, as_tensor_content))
+    return response
 
 
 def _inputs(signature: SignatureDef, request: PredictRequest) -> dict[str, TensorProto]:

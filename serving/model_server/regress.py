@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
 from tensorflow.core.framework.types_pb2 import DT_FLOAT
@@ -16,9 +17,13 @@ from serving.model_server.example_signature import (
     shape_text,
     signature_for_examples,
 )
-from serving.model_server.lookup import ServedModels, answering_spec, require_model_spec, signature_name
+from serving.model_server.model_spec import answering_spec, require_model_spec, signature_name
 from serving.model_server.saved_model import SavedModel
 from serving.model_server.status_error import invalid_argument
+from serving.model_server.version import VersionInUse
+
+if TYPE_CHECKING:
+    from serving.model_server.lookup import ServedModels
 
 METHOD = "tensorflow/serving/regress"
 OUTPUT = "outputs"
@@ -37,14 +42,19 @@ def regress(models: ServedModels, request: RegressionRequest, time_remaining_s: 
     """
     require_model_spec(request)
     with models.use(request.model_spec) as version:
-        signature = regression_signature(version.model, signature_name(request.model_spec))
-        examples = serialized_examples(request.input)
-        outputs = [signature.outputs[OUTPUT].name]
-        tensors = run_on_examples(version.model, signature.inputs["inputs"], examples, outputs, time_remaining_s)
-        return RegressionResponse(
-            result=regression_result(signature, tensors, len(examples)),
-            model_spec=answering_spec(request.model_spec, version.number),
-        )
+        return regress_on(version, request, time_remaining_s)
+
+
+def regress_on(version: VersionInUse, request: RegressionRequest, time_remaining_s: float | None) -> RegressionResponse:
+    """As `regress`, on a version that is held already."""
+    signature = regression_signature(version.model, signature_name(request.model_spec))
+    examples = serialized_examples(request.input)
+    outputs = [signature.outputs[OUTPUT].name]
+    tensors = run_on_examples(version.model, signature.inputs["inputs"], examples, outputs, time_remaining_s)
+    return RegressionResponse(
+        result=regression_result(signature, tensors, len(examples)),
+        model_spec=answering_spec(request.model_spec, version.number),
+    )
 
 
 def regression_signature(model: SavedModel, name: str) -> SignatureDef:

@@ -24,6 +24,7 @@ from serving.model_server.status_error import StatusError
 from serving.model_server.version import Version, VersionInUse, VersionState
 from serving.model_server.version_folders import exported_spec_name, files_state, version_folders, versions_root
 from serving.model_server.version_policy import VersionPolicy
+from serving.model_server.warm_up import warm_up
 
 logger = logging.getLogger(__name__)
 
@@ -160,8 +161,7 @@ class ServedModel:
         self._set_state(version, VersionState.LOADING)
         start_s = time.monotonic()
         try:
-            model = self._load_model(folder)
-            model.run_each_once()
+            model = self._loaded(number, folder)
         except StatusError as error:
             failed = replaced or version
             failed.failed_files, failed.failed_loads, failed.failed_at_s = files, failed_loads + 1, time.monotonic()
@@ -177,6 +177,19 @@ class ServedModel:
                 self._replaced.append(replaced)
         logger.info("%s: version %d is AVAILABLE, loaded in %.2f s", self.name, number, time.monotonic() - start_s)
         return True
+
+    def _loaded(self, number: int, folder: Path) -> SavedModel:
+        """A model that has run every signature, or the requests that it came with."""
+        model = self._load_model(folder)
+        try:
+            if not warm_up(VersionInUse(number=number, model=model), folder):
+                model.run_each_once()
+        except Exception as error:
+            model.close()
+            if isinstance(error, StatusError):
+                raise
+            raise StatusError(grpc.StatusCode.UNKNOWN, f"warm-up: {type(error).__name__}: {error}") from error
+        return model
 
     def _retire(self, numbers: set[int]) -> None:
         for number in sorted(numbers):

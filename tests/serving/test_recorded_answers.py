@@ -171,6 +171,54 @@ def test_a_corrupt_model_is_refused_in_a_reload_as_at_tensorflow_servings_start(
     _reload(start("model_config_list {}"), case["request"], models, case)
 
 
+def test_versions_come_and_go_through_the_recorded_states(models, tmp_path):
+    """The states in which something rests; those that last an instant on the way are tested with the models' life."""
+    from serving.model_server.served_model import ServedModel
+
+    model = ServedModel(tmp_path, name="m")
+
+    def push(number, source="1"):
+        shutil.copytree(models / "m" / source, tmp_path / "staged")
+        return (tmp_path / "staged").rename(tmp_path / str(number))
+
+    seen = []
+
+    def poll():
+        model.poll()
+        seen.append([[v.number, v.state.name, *_code_and_text(v.error)] for v in model.statuses()])
+
+    push(1), poll()
+    push(2), poll()
+    data = next((push(4) / "variables").glob("variables.data-*"))
+    data.write_bytes(data.read_bytes()[:2]), poll()
+    _write_warm_up(push(5), 'inputs { key: "x" value { dtype: DT_FLOAT tensor_shape {} float_val: 1.0 } }'), poll()
+    for number in (4, 5, 2):
+        shutil.rmtree(tmp_path / str(number))
+    poll()
+    shutil.rmtree(tmp_path / "1"), poll()
+    model.close()
+    recorded = case_of("swap", "swap_states")["states"]
+    resting = [state for state in recorded if not {"START", "LOADING", "UNLOADING"} & {version[1] for version in state}]
+    both = next(state for state in resting if [version[1] for version in state].count("AVAILABLE") == 2)
+    resting.remove(both)  # 1 was AVAILABLE an instant before 2 was UNLOADING
+    assert seen == resting
+
+
+def _code_and_text(error):
+    return (error.code.value[0], error.text.partition("\n")[0]) if error else (0, "")
+
+
+def _write_warm_up(folder, request):
+    import tensorflow as tf
+    from google.protobuf import text_format
+    from tensorflow_serving.apis.prediction_log_pb2 import PredictionLog
+
+    log = text_format.Parse(f"predict_log {{ request {{ {request} }} }}", PredictionLog())
+    (folder / "assets.extra").mkdir()
+    with tf.io.TFRecordWriter(str(folder / "assets.extra" / "tf_serving_warmup_requests")) as writer:
+        writer.write(log.SerializeToString())
+
+
 def _reload(target, config, models, answer=None):
     """Sends a configuration; it is taken over, unless `answer` says what else becomes of it."""
     expected = {"code": "OK", "message": "", "response": "status {}"} | (answer or {})
