@@ -33,8 +33,30 @@ def serve(
     ] = False,
     port: Annotated[int, typer.Option(help="Port for gRPC; 0 lets the system choose.", min=0, max=65535)] = 8500,
     host: Annotated[
-        str, typer.Option(help="Address to listen on. There is no encryption: leave loopback only in a trusted network.")
+        str,
+        typer.Option(
+            help="Address to listen on for gRPC. Nothing is encrypted without --ssl-config-file: leave loopback only in a "
+            "trusted network."
+        ),
     ] = "127.0.0.1",
+    ssl_config_file: Annotated[
+        Path | None,
+        typer.Option(
+            help="Encrypt gRPC, and ask for client certificates if it says so: TensorFlow Serving's SSLConfig as text."
+        ),
+    ] = None,
+    rest_port: Annotated[
+        int | None,
+        typer.Option(help="Port for REST; 0 lets the system choose.", min=0, max=65535, show_default="no REST"),
+    ] = None,
+    rest_host: Annotated[
+        str,
+        typer.Option(help="Address to listen on for REST, never encrypted: leave loopback only in a trusted network."),
+    ] = "127.0.0.1",
+    monitoring_config_file: Annotated[
+        Path | None,
+        typer.Option(help="Show Prometheus metrics on the REST port: TensorFlow Serving's MonitoringConfig as text."),
+    ] = None,
     name: Annotated[
         str | None,
         typer.Option(
@@ -53,19 +75,21 @@ def serve(
         typer.Option("--enable-serialization-as-tensor-content", help="Answer numbers as bytes, which is quicker."),
     ] = False,
 ) -> None:
-    """Serve pushed models over TensorFlow Serving's gRPC API, on this machine.
+    """Serve pushed models over TensorFlow Serving's gRPC and REST APIs, on this machine.
 
     The newest version below ROOT/serving_model is loaded. A newer one takes over when it appears, without a failed request; one
     that cannot be loaded never replaces one that works; deleting the newest brings the one before back. For trying out and for
     tests: in production, TensorFlow Serving loads the same folders.
 
-    Example: fulcrum serve --root runs/short_video --port 8500
+    Example: fulcrum serve --root runs/short_video --port 8500 --rest-port 8501
 
     Example: fulcrum serve --model-config-file models.config, with
     model_config_list { config { name: "toy" base_path: "/runs/toy/serving_model" model_platform: "tensorflow" } }
     """
     if (root is None) == (model_config_file is None):
         _fail("Say what to serve with --root or with --model-config-file, one of them.")
+    if monitoring_config_file is not None and rest_port is None:
+        _fail("--monitoring-config-file: metrics are shown on the REST port: give --rest-port too, such as --rest-port 8501")
     import gc
     import logging
     import os
@@ -80,9 +104,12 @@ def serve(
     import tensorflow as tf
 
     from serving.model_server.config_file import ConfigFile
+    from serving.model_server.metrics import page_path
     from serving.model_server.served_model import ServedModel
     from serving.model_server.server import LocalModelServer, PortError
+    from serving.model_server.server_config import ConfigError
     from serving.model_server.status_error import StatusError
+    from serving.model_server.tls import server_credentials
     from serving.model_server.version_policy import VersionPolicy
 
     gc.freeze()  # what is imported stays; looking through it at each collection would hold up requests
@@ -105,11 +132,15 @@ def serve(
             [] if root is None else [ServedModel(root, name=name, policy=policy)],
             host=host, port=port, poll_s=poll_seconds, config_file=config_file,
             as_tensor_content=enable_serialization_as_tensor_content,
+            credentials=server_credentials(ssl_config_file) if ssl_config_file else None,
+            rest_host=rest_host, rest_port=rest_port,
+            metrics_path=page_path(monitoring_config_file) if monitoring_config_file else None,
         )  # fmt: skip
         server.start()
-    except (PortError, StatusError) as error:
+    except (PortError, ConfigError, StatusError) as error:
         _fail(str(error))
-    console.print(f"Listening on [bold]{server.target}[/bold] (gRPC): {escape(_in_service(server.models.all))}")
+    rest = f" (gRPC) and [bold]{server.rest_target}[/bold] (REST)" if server.rest_target else " (gRPC)"
+    console.print(f"Listening on [bold]{server.target}[/bold]{rest}: {escape(_in_service(server.models.all))}")
     # The system may hand a signal to a thread of TensorFlow or gRPC; Python runs the handler when this thread wakes up.
     while not stop.wait(timeout=0.2):
         pass

@@ -1,4 +1,4 @@
-"""The local model server: models watched on disk and served over gRPC."""
+"""The local model server: models watched on disk and served over gRPC and REST."""
 
 from __future__ import annotations
 
@@ -14,6 +14,10 @@ from tensorflow_serving.apis.prediction_service_pb2_grpc import add_PredictionSe
 
 from serving.model_server.config_file import ConfigFile
 from serving.model_server.lookup import ServedModels
+from serving.model_server.metrics import ServerMetrics
+from serving.model_server.metrics_interceptor import MetricsInterceptor
+from serving.model_server.rest.app import RestApi, http_app
+from serving.model_server.rest.http_server import HttpServer
 from serving.model_server.served_model import ServedModel
 from serving.model_server.services import ModelService, PredictionService
 
@@ -24,6 +28,7 @@ _OPTIONS = [
     # Two servers on one port would each get a share of the requests, without a word.
     ("grpc.so_reuseport", 0),
 ]
+_MAX_REST_BYTES = 2**26
 
 
 class PortError(OSError):
@@ -31,12 +36,14 @@ class PortError(OSError):
 
 
 class LocalModelServer:
-    """Serves models over gRPC from `start` to `stop`; a context manager does both.
+    """Serves models over gRPC, and REST if asked to, from `start` to `stop`; a context manager does both.
 
     Attributes:
         models: what is served.
+        metrics: what was counted.
         host: where it listens.
         port: where it listens; the one the system chose if 0 was asked for.
+        rest_port: the same for REST; None if there is no REST.
     """
 
     def __init__(
@@ -49,6 +56,10 @@ class LocalModelServer:
         config_file: ConfigFile | None = None,
         as_tensor_content: bool = False,
         max_workers: int = 16,
+        credentials: grpc.ServerCredentials | None = None,
+        rest_host: str = "127.0.0.1",
+        rest_port: int | None = None,
+        metrics_path: str | None = None,
     ) -> None:
         """Takes the port, but answers nothing yet.
 
@@ -60,6 +71,10 @@ class LocalModelServer:
             config_file: what to serve, and its labels' rules for reloads.
             as_tensor_content: whether Predict answers numbers as bytes, and not one by one.
             max_workers: requests handled at one time; more wait.
+            credentials: for TLS over gRPC; none for plain text.
+            rest_host: address to listen on for REST, which is never encrypted.
+            rest_port: port to listen on for REST; 0 lets the system choose, None leaves REST out.
+            metrics_path: where the REST port shows metrics; None for nowhere.
 
         Raises:
             PortError: the address cannot be had.
@@ -70,19 +85,38 @@ class LocalModelServer:
         self._config_file = config_file
         self._stopping = threading.Event()
         self._poller = threading.Thread(target=self._poll, name="model-versions", daemon=True)
-        self._server = grpc.server(futures.ThreadPoolExecutor(max_workers, thread_name_prefix="request"), options=_OPTIONS)
+        self.metrics = ServerMetrics(self.models)
+        workers = futures.ThreadPoolExecutor(max_workers, thread_name_prefix="request")
+        self._server = grpc.server(workers, interceptors=[MetricsInterceptor(self.metrics)], options=_OPTIONS)
         labels_may_wait = config_file is not None and config_file.labels_may_wait
         add_PredictionServiceServicer_to_server(PredictionService(self.models, as_tensor_content), self._server)
         add_ModelServiceServicer_to_server(ModelService(self.models, labels_may_wait), self._server)
+        address = _address(host, port)
         try:
-            self.port = self._server.add_insecure_port(_address(host, port))
+            if credentials is None:
+                self.port = self._server.add_insecure_port(address)
+            else:
+                self.port = self._server.add_secure_port(address, credentials)
         except RuntimeError as error:
-            raise PortError(f"cannot listen on {_address(host, port)}; does another server use it?") from error
+            raise PortError(f"cannot listen on {address}; does another server use it?") from error
+        self._http = None
+        if rest_port is not None:
+            rest = RestApi(self.models, self.metrics, workers, max_request_bytes=_MAX_REST_BYTES)
+            try:
+                self._http = HttpServer(http_app(rest, self.metrics, metrics_path), rest_host, rest_port)
+            except OSError as error:
+                raise PortError(f"cannot listen on {_address(rest_host, rest_port)} for REST: {error.strerror}") from error
+        self._rest_host, self.rest_port = rest_host, self._http.port if self._http else None
 
     @property
     def target(self) -> str:
         """The address that clients connect to."""
         return _address(self.host, self.port)
+
+    @property
+    def rest_target(self) -> str | None:
+        """The address that REST clients connect to; None if there is no REST."""
+        return None if self.rest_port is None else _address(self._rest_host, self.rest_port)
 
     def start(self) -> None:
         """Loads what is there, then answers requests; returns at once after that.
@@ -94,6 +128,8 @@ class LocalModelServer:
             self._config_file.apply(self.models)
         self.models.poll()
         self._server.start()
+        if self._http:
+            self._http.start()
         self._poller.start()
 
     def stop(self, drain_s: float = 30.0) -> None:
@@ -102,7 +138,10 @@ class LocalModelServer:
         Args:
             drain_s: seconds after which requests that are still running are cut off.
         """
-        self._server.stop(drain_s).wait()
+        stopped = self._server.stop(drain_s)
+        if self._http:
+            self._http.stop(drain_s)
+        stopped.wait()
         self._stopping.set()
         if self._poller.ident is not None:
             self._poller.join()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -25,9 +24,7 @@ from serving.model_server.multi_inference import multi_inference
 from serving.model_server.predict import predict
 from serving.model_server.regress import regress
 from serving.model_server.reload import reload_config
-from serving.model_server.status_error import StatusError
-
-logger = logging.getLogger(__name__)
+from serving.model_server.status_error import as_status
 
 Answer = TypeVar("Answer")
 
@@ -92,10 +89,7 @@ class ModelService(ModelServiceServicer):
 def _answered(context: grpc.ServicerContext, call: Callable[[], Answer]) -> Answer:
     try:
         return call()
-    except StatusError as error:
-        status = error
     except Exception as error:
-        logger.exception("a request failed in a way that is a defect of this server")
-        status = StatusError(grpc.StatusCode.INTERNAL, f"{type(error).__name__}: {error}")
+        status = as_status(error)
     context.abort(status.code, status.short_text)
     raise AssertionError("abort raises")

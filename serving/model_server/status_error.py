@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import logging
+
 import grpc
+
+logger = logging.getLogger(__name__)
 
 _CODES = {code.value[0]: code for code in grpc.StatusCode}
 _MAX_TEXT_LENGTH = 1024
@@ -40,3 +44,11 @@ def from_tensorflow(error: Exception) -> StatusError:
     inner = error.__context__ if isinstance(error.__context__, type(error)) else error
     code = _CODES.get(getattr(error, "error_code", None), grpc.StatusCode.UNKNOWN)
     return StatusError(code, str(getattr(inner, "message", inner)))
+
+
+def as_status(error: Exception) -> StatusError:
+    """What a caller is told of an error: a `StatusError` as it is, any other as a defect of this server, which is logged."""
+    if isinstance(error, StatusError):
+        return error
+    logger.error("a request failed in a way that is a defect of this server", exc_info=error)
+    return StatusError(grpc.StatusCode.INTERNAL, f"{type(error).__name__}: {error}")

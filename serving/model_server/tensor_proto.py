@@ -12,7 +12,7 @@ _MAX_RANK = 254
 # One given value stands for all elements, so a request of a few bytes could ask for any amount of memory.
 MAX_REPEATED_ELEMENTS = 2**26
 
-_FIELD_OF_DTYPE = {
+FIELD_OF_DTYPE = {
     tf.float32: "float_val",
     tf.float64: "double_val",
     tf.float16: "half_val",
@@ -44,13 +44,13 @@ def is_readable(proto: TensorProto) -> bool:
     except TypeError:
         return False
     sizes = [dim.size for dim in proto.tensor_shape.dim]
-    if dtype not in _FIELD_OF_DTYPE or proto.tensor_shape.unknown_rank or len(sizes) > _MAX_RANK or min(sizes, default=0) < 0:
+    if dtype not in FIELD_OF_DTYPE or proto.tensor_shape.unknown_rank or len(sizes) > _MAX_RANK or min(sizes, default=0) < 0:
         return False
     elements = math.prod(sizes)
     if elements == 0:
         return True
     if not proto.tensor_content:
-        return elements <= max(MAX_REPEATED_ELEMENTS, len(getattr(proto, _FIELD_OF_DTYPE[dtype])))
+        return elements <= max(MAX_REPEATED_ELEMENTS, len(getattr(proto, FIELD_OF_DTYPE[dtype])))
     if dtype == tf.string:
         return _has_readable_string_content(proto)
     return len(proto.tensor_content) == elements * dtype.size
@@ -77,7 +77,7 @@ def to_proto(array: np.ndarray, dtype: int, as_content: bool = False) -> TensorP
     proto.tensor_shape.SetInParent()
     for size in np.shape(array):
         proto.tensor_shape.dim.add(size=size)
-    field = _FIELD_OF_DTYPE[tf.dtypes.as_dtype(dtype)]
+    field = FIELD_OF_DTYPE[tf.dtypes.as_dtype(dtype)]
     values = np.ravel(array)
     if as_content and field != "string_val":
         proto.tensor_content = values.tobytes()

@@ -1,0 +1,87 @@
+"""A REST call answered by the functions that answer gRPC."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from google.protobuf import json_format
+from google.protobuf.message import Message
+from tensorflow_serving.apis.classification_pb2 import ClassificationRequest
+from tensorflow_serving.apis.get_model_metadata_pb2 import GetModelMetadataRequest, SignatureDefMap
+from tensorflow_serving.apis.get_model_status_pb2 import GetModelStatusRequest
+from tensorflow_serving.apis.predict_pb2 import PredictRequest
+from tensorflow_serving.apis.regression_pb2 import RegressionRequest
+
+from serving.model_server.classify import classify
+from serving.model_server.lookup import ServedModels, signature_name
+from serving.model_server.metrics import ServerMetrics
+from serving.model_server.model_metadata import SIGNATURE_DEF, model_metadata
+from serving.model_server.model_status import model_status
+from serving.model_server.predict import predict
+from serving.model_server.regress import regress
+from serving.model_server.rest.example_body import classification_answer, read_input, regression_answer
+from serving.model_server.rest.json_text import read_object, write
+from serving.model_server.rest.predict_body import answer, read_inputs, read_signature_name
+from serving.model_server.rest.rest_call import RestCall
+from serving.model_server.status_error import invalid_argument
+
+
+def answer_call(models: ServedModels, metrics: ServerMetrics, call: RestCall, body: bytes, time_remaining_s: float) -> bytes:
+    """Answers a call with JSON.
+
+    Args:
+        models: what is served.
+        metrics: where candidates are counted.
+        call: what the path asks for.
+        body: JSON; ignored by a GET.
+        time_remaining_s: until the caller gives up.
+
+    Raises:
+        StatusError: with TensorFlow Serving's code and text.
+    """
+    if not call.method:
+        return write(_metadata(models, call) if call.resource == "metadata" else _status(models, call))
+    document = read_object(body)
+    call.model_spec.signature_name = read_signature_name(document)
+    if call.method == "predict":
+        return write(_predict(models, metrics, call, document, time_remaining_s))
+    given = read_input(document)
+    if call.method == "classify":
+        classification = ClassificationRequest(model_spec=call.model_spec, input=given)
+        return write(classification_answer(classify(models, classification, time_remaining_s).result))
+    regression = RegressionRequest(model_spec=call.model_spec, input=given)
+    return write(regression_answer(regress(models, regression, time_remaining_s).result))
+
+
+def _predict(
+    models: ServedModels, metrics: ServerMetrics, call: RestCall, document: dict[str, Any], time_remaining_s: float
+) -> dict[str, Any]:
+    name = signature_name(call.model_spec)
+    with models.use(call.model_spec) as version:
+        if name not in version.model.signatures:
+            raise invalid_argument(f'Serving signature name: "{name}" not found in signature def')
+        infos = version.model.signatures[name].inputs
+        if not infos:
+            raise invalid_argument(f"Failed to get input map for signature: {call.model_spec.signature_name or 'DEFAULT'}")
+    layout, inputs = read_inputs(document, infos)
+    request = PredictRequest(model_spec=call.model_spec, inputs=inputs)
+    response = predict(models, request, time_remaining_s)
+    metrics.count_candidates(request)
+    return answer(response, layout)
+
+
+def _status(models: ServedModels, call: RestCall) -> dict[str, Any]:
+    return _as_json(model_status(models, GetModelStatusRequest(model_spec=call.model_spec)))
+
+
+def _metadata(models: ServedModels, call: RestCall) -> dict[str, Any]:
+    """The signatures of a version, unpacked."""
+    request = GetModelMetadataRequest(model_spec=call.model_spec, metadata_field=[SIGNATURE_DEF])
+    response = model_metadata(models, request)
+    signatures = SignatureDefMap()
+    response.metadata[SIGNATURE_DEF].Unpack(signatures)
+    return {"model_spec": _as_json(response.model_spec), "metadata": {SIGNATURE_DEF: _as_json(signatures)}}
+
+
+def _as_json(message: Message) -> dict[str, Any]:
+    return json_format.MessageToDict(message, preserving_proto_field_name=True, always_print_fields_with_no_presence=True)

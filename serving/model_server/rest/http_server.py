@@ -1,0 +1,57 @@
+"""An ASGI application served over HTTP from a thread of its own."""
+
+from __future__ import annotations
+
+import math
+import socket
+import threading
+import time
+
+import uvicorn
+from starlette.types import ASGIApp
+
+_BACKLOG = 2048
+
+
+class HttpServer:
+    """Serves an application from `start` to `stop`.
+
+    Attributes:
+        port: where it listens; the one the system chose if 0 was asked for.
+    """
+
+    def __init__(self, app: ASGIApp, host: str, port: int) -> None:
+        """Takes the port, but answers nothing yet.
+
+        Args:
+            app: what answers.
+            host: address to listen on.
+            port: port to listen on; 0 lets the system choose.
+
+        Raises:
+            OSError: the address cannot be had.
+        """
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        self._socket = socket.create_server((host, port), family=family, backlog=_BACKLOG)
+        self.port: int = self._socket.getsockname()[1]
+        config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", server_header=False, ws="none")
+        self._config, self._server = config, uvicorn.Server(config)
+        self._thread = threading.Thread(target=self._server.run, args=([self._socket],), name="http", daemon=True)
+
+    def start(self) -> None:
+        """Answers from now on."""
+        self._thread.start()
+        while not self._server.started and self._thread.is_alive():
+            time.sleep(0.002)
+
+    def stop(self, drain_s: float) -> None:
+        """Takes no new request and waits for those in flight.
+
+        Args:
+            drain_s: seconds after which requests that are still running are cut off.
+        """
+        self._config.timeout_graceful_shutdown = math.ceil(drain_s)
+        self._server.should_exit = True
+        if self._thread.ident is not None:
+            self._thread.join()
+        self._socket.close()
