@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+import logging
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,15 @@ import tensorflow as tf
 
 from feature_spec import names
 from feature_spec.spec import FeatureSpec
-from trainer.inspection import INSPECTION_FILE, InspectionGuide
+from trainer.inspection import INSPECTION_FILE
 from trainer.inspection_signature import inner_values_by_row, inspection_guide
-from trainer.network import Network
-from trainer.network_layout import field_names
+from trainer.network import AssembledNetwork, Network
+from trainer.network_layout import field_names, field_rows
+from trainer.pruned_network import pruned_network
 from trainer.ranking_score import ranking_score
 from trainer.raw_inputs import as_parsed, parsed_fields, parsed_labels, request_signature
+
+logger = logging.getLogger("fulcrum.trainer")
 
 _SPEC_NOTE = (
     "# What the model was trained with. Stand-ins take the place of what the trainer does not read: logs, split, thresholds.\n"
@@ -28,16 +32,20 @@ class ExportedRanker(tf.Module):
 
     Args:
         spec: whose fields are read and whose tasks are scored.
-        network: trained.
+        network: trained, pruned where it can be.
         transform: the layer of the transform graph. An attribute, because its lookup tables are initialised only if the
             exported object holds it.
+        inspected: the whole network, if something that it shows of its inside depends on examples.
     """
 
-    def __init__(self, spec: FeatureSpec, network: Network, transform: tf.keras.Model) -> None:
+    def __init__(
+        self, spec: FeatureSpec, network: AssembledNetwork, transform: tf.keras.Model, inspected: Network | None
+    ) -> None:
         super().__init__(name="ranker")
         self.spec = spec
         self.network = network
         self.transform = transform
+        self.inspected = inspected
 
     def signatures(self) -> dict[str, Any]:
         """The functions to export by signature name."""
@@ -48,8 +56,8 @@ class ExportedRanker(tf.Module):
             names.RANK_TOP_K: self._rank_function(self.rank_top_k, tf.TensorSpec([], tf.int32, name=names.TOP_K)),
             names.TRANSFORM_FEATURES: tf.function(self.transform_examples, input_signature=[examples]),
         }
-        if self.inspection_guide().needs_examples:
-            signatures[names.INSPECT] = tf.function(self.inspect_examples, input_signature=[examples])
+        if self.inspected is not None:
+            signatures[names.INSPECT] = self._inspect_function(self.inspected)
         return signatures
 
     def score_examples(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -62,15 +70,6 @@ class ExportedRanker(tf.Module):
     def transform_examples(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
         """Serialised tf.Examples (B,) → transformed features, labels and masks."""
         return self.transform({**parsed_fields(self.spec, examples), **parsed_labels(self.spec, examples)})
-
-    def inspect_examples(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Serialised tf.Examples (B,) → weights (B, E) of each gate and masks (B, F) of each sub-network."""
-        features = self.transform(dict(parsed_fields(self.spec, examples)))
-        return inner_values_by_row(self.network, self.network.embed(features))
-
-    def inspection_guide(self) -> InspectionGuide:
-        """What the model says of its inside."""
-        return inspection_guide(self.network, field_names(self.spec))
 
     def rank(self, inputs: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """One user and context, C candidates → a score a task and the ranking score, each (C,).
@@ -118,6 +117,15 @@ class ExportedRanker(tf.Module):
         positions = tf.math.top_k(results[names.RANKING_SCORE], count).indices
         return {names.POSITION: positions} | {name: tf.gather(values, positions) for name, values in results.items()}
 
+    def _inspect_function(self, network: Network) -> Any:
+        """Serialised tf.Examples (B,) → weights (B, E) of each gate and masks (B, F) of each sub-network."""
+
+        def inspect_examples(examples: tf.Tensor) -> dict[str, tf.Tensor]:
+            features = self.transform(dict(parsed_fields(self.spec, examples)))
+            return inner_values_by_row(network, network.embed(features))
+
+        return tf.function(inspect_examples, input_signature=[tf.TensorSpec([None], tf.string, name="examples")])
+
     def _with_ranking_score(
         self, scores: dict[str, tf.Tensor], weights: Mapping[str, tf.Tensor], fields: Mapping[str, tf.Tensor]
     ) -> dict[str, tf.Tensor]:
@@ -159,11 +167,34 @@ def _with_named_arguments(
     return named
 
 
-def export(spec: FeatureSpec, spec_text: str, network: Network, transform: tf.keras.Model, folder: Path) -> None:
-    """Writes the SavedModel, with the spec as the trainer received it and the inspection guide under ``assets.extra``."""
-    module = ExportedRanker(spec, network, transform)
+def export(
+    spec: FeatureSpec,
+    spec_text: str,
+    network: Network,
+    transform: tf.keras.Model,
+    folder: Path,
+    *,
+    vocabularies: Mapping[str, Sequence[bytes]] | None = None,
+) -> None:
+    """Writes the SavedModel, with the spec as the trainer received it and the inspection guide under ``assets.extra``.
+
+    Args:
+        spec: parsed from `spec_text`.
+        spec_text: as the trainer received it.
+        network: trained, with its variables.
+        transform: the layer of the transform graph.
+        folder: of the SavedModel.
+        vocabularies: see `field_rows`.
+    """
+    guide = inspection_guide(network, field_names(spec))
+    pruned = pruned_network(network, field_rows(spec, network.layout, vocabularies or {}))
+    if pruned is not None:
+        guide = guide.model_copy(update={"multiplications": pruned.multiplications})
+        logger.info("%s: multiplications of the dense part: %s", network.model_name, pruned.multiplications)
+    served = network if pruned is None else pruned.network
+    module = ExportedRanker(spec, served, transform, network if guide.needs_examples else None)
     tf.saved_model.save(module, str(folder), signatures=module.signatures())
     extra = folder / "assets.extra"
     extra.mkdir(exist_ok=True)
     (extra / "feature_spec.yaml").write_text(_SPEC_NOTE + spec_text, encoding="utf-8")
-    (folder / INSPECTION_FILE).write_text(module.inspection_guide().model_dump_json(indent=1), encoding="utf-8")
+    (folder / INSPECTION_FILE).write_text(guide.model_dump_json(indent=1), encoding="utf-8")

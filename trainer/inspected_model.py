@@ -80,6 +80,7 @@ def inspect_model(folder: Path, examples: Sequence[str] = ()) -> Inspection:
         ],
         blocks=guide.blocks,
         mixtures=guide.mixtures,
+        multiplications=guide.multiplications,
     )
 
 

@@ -82,6 +82,33 @@ class Mixture(_Part):
     standard_deviations: list[list[float]] | None
 
 
+class Multiplications(_Part):
+    """How many there are between the field embeddings and the logits, in matrices, gates and masks.
+
+    `serving_default` does both kinds for each row, `rank` those of the request once.
+    """
+
+    request: int
+    candidate: int
+
+    def __add__(self, other: Multiplications) -> Multiplications:
+        return Multiplications(request=self.request + other.request, candidate=self.candidate + other.candidate)
+
+
+class PruningCount(_Part):
+    """What an export left out: the multiplications with all gates and masks open, and those that remain."""
+
+    all_open: Multiplications
+    remaining: Multiplications
+
+    def __str__(self) -> str:
+        whole, left = self.all_open, self.remaining
+        return (
+            f"a candidate {left.candidate:,} of {whole.candidate:,} ({left.candidate / whole.candidate:.0%}), "
+            f"a request {left.request:,} of {whole.request:,} ({left.request / max(whole.request, 1):.0%})"
+        )
+
+
 class InspectionGuide(_Part):
     """What an exported model says of its inside: all that does not depend on examples, and names for what does.
 
@@ -92,6 +119,7 @@ class InspectionGuide(_Part):
         subnetworks: those that choose fields. The signature's output `field_mask_output(name)` holds their masks, (B, F).
         blocks: what hard-concrete gates open and close.
         mixtures: learnt coefficients.
+        multiplications: what pruning left; None where the model has no gates that close.
     """
 
     model: str
@@ -100,6 +128,7 @@ class InspectionGuide(_Part):
     subnetworks: list[str]
     blocks: list[GatedBlock]
     mixtures: list[Mixture]
+    multiplications: PruningCount | None = None
 
     @property
     def needs_examples(self) -> bool:
@@ -118,6 +147,7 @@ class Inspection(_Part):
         field_masks: statistics of each sub-network's field masks.
         blocks: what hard-concrete gates open and close.
         mixtures: learnt coefficients.
+        multiplications: what pruning left; None where the model has no gates that close.
     """
 
     model: str
@@ -127,6 +157,7 @@ class Inspection(_Part):
     field_masks: list[SubnetworkFields]
     blocks: list[GatedBlock]
     mixtures: list[Mixture]
+    multiplications: PruningCount | None = None
 
     @property
     def is_empty(self) -> bool:

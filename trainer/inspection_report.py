@@ -20,6 +20,8 @@ def print_inspection(inspection: Inspection, console: Console) -> None:
         console.print(_field_masks(inspection.field_masks, inspection.examples))
     if inspection.blocks:
         console.print(_blocks(inspection.blocks))
+    if inspection.multiplications:
+        console.print(f"Multiplications that the export left: {inspection.multiplications}", soft_wrap=True, highlight=False)
     for mixture in inspection.mixtures:
         console.print(_mixture(mixture))
 

@@ -11,36 +11,36 @@ from feature_spec.packing import IDS, NUMBERS, PackSide
 from trainer.layers.field_embedding import FieldEmbedding
 from trainer.layers.flat_input import FlatInput
 from trainer.layers.tower import Tower
+from trainer.models.pruned_sharing import PrunedSharing
 from trainer.models.registry import ARCHITECTURES
+from trainer.models.sharing_architecture import SharingArchitecture
 from trainer.network_layout import NetworkLayout
 from trainer.settings import Settings
 
 
-class Network(tf.keras.layers.Layer):
-    """Field embeddings, a sharing architecture, and a tower and head a task.
+class AssembledNetwork(tf.keras.layers.Layer):
+    """Parts that score together.
 
     Args:
-        layout: sizes of the tables and places of the fields.
-        settings: the model and its settings.
+        layout: places of the fields.
+        embeddings: sets of tables.
+        sharing: from the flattened field embeddings to a representation a task.
+        towers: from these to the logits, in the order of the tasks.
     """
 
-    def __init__(self, layout: NetworkLayout, settings: Settings, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        layout: NetworkLayout,
+        embeddings: list[FieldEmbedding],
+        sharing: SharingArchitecture | PrunedSharing,
+        towers: list[Tower],
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.layout = layout
-        self.model_name = settings.name
-        self.sharing = ARCHITECTURES[settings.name](len(layout.tasks), settings.model, layout.field_widths, name="sharing")
-        self.embeddings = [
-            FieldEmbedding(layout.table_rows, self.sharing.initial_embedding, name=f"embedding_{number}")
-            for number in range(self.sharing.embeddings)
-        ]
-        self.towers = [
-            Tower(settings.model.tower_units, settings.model.dropout_rate, name=f"tower_{task}") for task in layout.tasks
-        ]
-
-    @property
-    def embedding_tables(self) -> list[tf.Variable]:
-        """The variables that are updated row by row."""
-        return [table for embedding in self.embeddings for table in embedding.trainable_variables]
+        self.sharing = sharing
+        self.embeddings = embeddings
+        self.towers = towers
 
     def call(
         self, features: Mapping[str, tf.Tensor], training: bool | None = None, one_request: bool = False
@@ -93,3 +93,29 @@ class Network(tf.keras.layers.Layer):
         return embedding(
             features[IDS[side]] if slots else None, numbers=features[NUMBERS[side]] if numbers else None, slots=slots
         )
+
+
+class Network(AssembledNetwork):
+    """Field embeddings, a sharing architecture, and a tower and head a task.
+
+    Args:
+        layout: sizes of the tables and places of the fields.
+        settings: the model and its settings.
+    """
+
+    sharing: SharingArchitecture
+
+    def __init__(self, layout: NetworkLayout, settings: Settings, **kwargs: Any) -> None:
+        sharing = ARCHITECTURES[settings.name](len(layout.tasks), settings.model, layout.field_widths, name="sharing")
+        embeddings = [
+            FieldEmbedding(layout.table_rows, sharing.initial_embedding, name=f"embedding_{number}")
+            for number in range(sharing.embeddings)
+        ]
+        towers = [Tower(settings.model.tower_units, settings.model.dropout_rate, name=f"tower_{task}") for task in layout.tasks]
+        super().__init__(layout, embeddings, sharing, towers, **kwargs)
+        self.model_name = settings.name
+
+    @property
+    def embedding_tables(self) -> list[tf.Variable]:
+        """The variables that are updated row by row."""
+        return [table for embedding in self.embeddings for table in embedding.trainable_variables]

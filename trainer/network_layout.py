@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
-from feature_spec.packing import SIDES, Packing, PackSide, Slot, vocabulary_file
+import numpy as np
+import numpy.typing as npt
+
+from feature_spec.packing import SIDES, TOKEN_SEPARATOR, Packing, PackSide, Slot, vocabulary_file
 from feature_spec.spec import FeatureSpec
 from trainer.layers.field_embedding import SlotLayout, flat_order
 
@@ -35,6 +39,28 @@ class NetworkLayout:
             for width in [*(slot.width for slot in flat_order(self.slots[side])), *[1] * self.numbers[side]]
         ]
 
+    @property
+    def request_fields(self) -> int:
+        """How many of `field_widths` are the request's."""
+        return len(self.slots["request"]) + self.numbers["request"]
+
+    def with_fields(self, fields: Collection[int]) -> NetworkLayout:
+        """The layout in which only these of the embedded fields are looked up, by their place in `field_widths`."""
+        slots: dict[PackSide, tuple[SlotLayout, ...]] = {}
+        first = 0
+        for side in SIDES:
+            ordered = flat_order(self.slots[side])
+            slots[side] = tuple(slot for position, slot in enumerate(ordered, first) if position in fields)
+            first += len(ordered) + self.numbers[side]
+        return replace(self, slots=slots)
+
+
+class FieldRows(NamedTuple):
+    """The rows of its table that a field's values can have; None for a plain number. A list is the mean of some of them."""
+
+    rows: npt.NDArray[np.int64] | None
+    is_list: bool
+
 
 def network_layout(spec: FeatureSpec, vocabulary_sizes: Mapping[str, int]) -> NetworkLayout:
     """The layout that follows from a spec and the sizes of the vocabularies that Transform found, by file name."""
@@ -58,6 +84,38 @@ def field_names(spec: FeatureSpec) -> list[str]:
     for side in SIDES:
         by_layout = {_slot_layout(slot): slot.name for slot in packing.slots(side)}
         result += [by_layout[layout] for layout in flat_order(list(by_layout))] + packing.numbers(side)
+    return result
+
+
+def field_rows(spec: FeatureSpec, layout: NetworkLayout, vocabularies: Mapping[str, Sequence[bytes]]) -> list[FieldRows]:
+    """What rows the fields can have, in the order of `NetworkLayout.field_widths`.
+
+    Args:
+        spec: the fields.
+        layout: which follows from `spec`.
+        vocabularies: the entries of the vocabularies that Transform found, by file name. The entries of one that is missing are
+            taken for any field's.
+    """
+    packing = Packing(spec)
+    entries: dict[str, dict[str, list[int]]] = {}
+    for width in packing.widths:
+        if (file := vocabulary_file(width)) in vocabularies:
+            of_source = entries.setdefault(file, {})
+            for row, token in enumerate(vocabularies[file], packing.reserved_rows(width)):
+                of_source.setdefault(token.decode().partition(TOKEN_SEPARATOR)[0], []).append(row)
+    result: list[FieldRows] = []
+    for side in SIDES:
+        slots = {_slot_layout(slot): slot for slot in packing.slots(side)}
+        for slot in (slots[place] for place in flat_order(list(slots))):
+            # The padding of a list does not count.
+            first = slot.rows.first_bucket if slot.length > 1 else slot.rows.missing
+            rows: list[int] = [*range(first, slot.rows.first_bucket + slot.rows.buckets)]
+            if slot.vocabulary and (file := vocabulary_file(slot.width)) in entries:
+                rows += entries[file].get(slot.source, [])
+            elif slot.vocabulary:
+                rows += range(packing.reserved_rows(slot.width), layout.table_rows[slot.width])
+            result.append(FieldRows(np.array(rows, np.int64), slot.length > 1))
+        result += [FieldRows(None, is_list=False)] * len(packing.numbers(side))
     return result
 
 

@@ -29,16 +29,13 @@ def run_fn(fn_args: Any) -> None:
     spec, settings = parse_spec(config["spec"]), load_settings(config["settings"])
     transform = tft.TFTransformOutput(fn_args.transform_graph_path)
     packing = Packing(spec)
-    sizes = {
-        vocabulary_file(width): transform.vocabulary_size_by_name(vocabulary_file(width))
-        for width in packing.widths
-        if packing.has_vocabulary(width)
-    }
+    files = [vocabulary_file(width) for width in packing.widths if packing.has_vocabulary(width)]
+    vocabularies = {file: transform.vocabulary_by_name(file) for file in files}
     features = transform.transformed_feature_spec()
     batch_size = settings.trainer.batch_size
     checkpoints = _checkpoint_folder(config, fn_args)
     network = fit(
-        network_layout(spec, sizes),
+        network_layout(spec, {file: len(entries) for file, entries in vocabularies.items()}),
         spec.tasks,
         settings,
         transformed_batches(fn_args.train_files, features, batch_size, shuffle_seed=settings.trainer.seed),
@@ -46,7 +43,8 @@ def run_fn(fn_args: Any) -> None:
         checkpoint_folder=checkpoints,
         tensorboard_folder=Path(fn_args.model_run_dir),
     )
-    export(spec, config["spec"], network, transform.transform_features_layer(), Path(fn_args.serving_model_dir))
+    layer = transform.transform_features_layer()
+    export(spec, config["spec"], network, layer, Path(fn_args.serving_model_dir), vocabularies=vocabularies)
     # What was trained is exported; a later run with the same inputs begins anew.
     shutil.rmtree(checkpoints)
 

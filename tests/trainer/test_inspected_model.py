@@ -14,6 +14,7 @@ from feature_spec.loading import parse_spec  # noqa: E402
 from trainer import commands  # noqa: E402
 from trainer.export import export  # noqa: E402
 from trainer.inspected_model import InspectionError, inspect_model, model_folder  # noqa: E402
+from trainer.inspection import Multiplications  # noqa: E402
 from trainer.network import Network  # noqa: E402
 from trainer.network_layout import network_layout  # noqa: E402
 from trainer.settings import parse_settings  # noqa: E402
@@ -149,6 +150,39 @@ def test_field_masks_and_closed_cells_of_mssm(exported, tmp_path):
     }
 
 
+def test_the_export_of_mssm_is_pruned_and_says_how_far(exported, tmp_path):
+    folder = exported("mssm", mask_of_price_is_tanh_and_half_the_cells_are_closed)
+    found = inspect_model(folder, [write_examples(tmp_path / "a.gz", [("red", 1.0)])])
+    # Three sub-networks multiply a column by a query, a mask and 4 units: 3 · 6 = 18. The colour has 2 columns, the price 1.
+    # Behind them are four blocks of 4 × 4, 64, and two towers of 4 · 4 + 4 · 1 = 20.
+    assert found.multiplications.all_open == Multiplications(request=2 * 18, candidate=18 + 64 + 40)
+    left = found.multiplications.remaining
+    # The colour is masked. Of each sub-network, units with a weight above 0 fire when the price is; the others are left out.
+    assert left.request == 0
+    assert left.candidate < 122
+    result = invoke("--model", folder, "--examples", tmp_path / "a.gz")
+    assert "Multiplications that the export left: " in result.output
+    assert f"a candidate {left.candidate} of 122" in result.output
+    assert "a request 0 of 36 (0%)" in result.output
+
+
+def test_the_pruned_signatures_score_as_the_whole_network_does(exported, tmp_path):
+    folder = exported("mssm", mask_of_price_is_tanh_and_half_the_cells_are_closed)
+    spec = parse_spec(SPEC)
+    # Made as the exported one was.
+    tf.keras.utils.set_random_seed(0)
+    network = Network(network_layout(spec, {}), parse_settings({"name": "mssm", "tower_units": [4], **SETTINGS["mssm"]}, {}))
+    network(Transform()({"color": tf.constant(["red"]), "price": tf.constant([1.0])}))
+    mask_of_price_is_tanh_and_half_the_cells_are_closed(network)
+    rows = [("red", 1.0), ("blue", -2.0), ("", 3.5)]
+    examples = tf.data.TFRecordDataset(write_examples(tmp_path / "a.gz", rows), "GZIP").batch(3).get_single_element()
+    expected = network(Transform()({"color": tf.constant([c for c, _ in rows]), "price": tf.constant([p for _, p in rows])}))
+    loaded = tf.saved_model.load(str(folder))
+    scores = loaded.signatures["serving_default"](examples)
+    np.testing.assert_allclose(scores["click"], tf.sigmoid(expected["click"]), atol=1e-6)
+    np.testing.assert_allclose(scores["ratio"], expected["ratio"], atol=1e-6)
+
+
 def test_coefficients_need_no_examples(exported):
     found = inspect_model(exported("cross_stitch"))
     assert found.examples == 0
@@ -160,7 +194,7 @@ def test_coefficients_need_no_examples(exported):
 
 def test_the_signature_exists_only_where_something_depends_on_examples(exported):
     signatures = {name: set(tf.saved_model.load(str(exported(name))).signatures) for name in SETTINGS}
-    common = {"serving_default", "rank", "transform_features"}
+    common = {"serving_default", "rank", "rank_top_k", "transform_features"}
     assert signatures == {
         "ple": common | {"inspect"}, "mssm": common | {"inspect"}, "cross_stitch": common, "single_task": common,
     }  # fmt: skip
@@ -197,7 +231,7 @@ def test_the_command_prints_tables_and_writes_json_and_html(root, tmp_path):
     assert "Gate weights over 2 examples" in result.output
     assert "own 1 of ratio" in result.output
     found = json.loads((tmp_path / "found.json").read_text())
-    assert list(found) == ["model", "folder", "examples", "gates", "field_masks", "blocks", "mixtures"]
+    assert list(found) == ["model", "folder", "examples", "gates", "field_masks", "blocks", "mixtures", "multiplications"]
     # A price of 0 leaves click's logits at 0: one half each.
     assert found["gates"][0] == {
         "gate": "level_1/task_click",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
 
 from trainer.layers.hard_concrete_gate import HardConcreteGate
@@ -60,6 +62,15 @@ class CSSM(tf.keras.layers.Layer):
             return v
         shared_kernel = self.shared_gate.values(training)[:, tf.newaxis, :] * self.shared_kernel
         return tf.concat([v, tf.einsum("bju,juv->bv", u, shared_kernel)[:, tf.newaxis]], axis=1)
+
+    def folded(self) -> dict[tuple[int, int], npt.NDArray[np.float32]]:
+        """m_ij ⊙ W_ij, (U, V), by source j and target i, as they are outside of training."""
+        kernel = (tf.cast(self.task_gate.values(), tf.float32)[:, :, tf.newaxis, :] * self.task_kernel).numpy()
+        result = {(source, i): kernel[i, place] for i in range(self.tasks) for place, source in enumerate((i, self.tasks))}
+        if self.shared_row:
+            shared = (tf.cast(self.shared_gate.values(), tf.float32)[:, tf.newaxis, :] * self.shared_kernel).numpy()
+            result |= {(source, self.tasks): block for source, block in enumerate(shared)}
+        return result
 
     @property
     def gates(self) -> list[HardConcreteGate]:

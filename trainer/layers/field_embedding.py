@@ -84,11 +84,10 @@ class FieldEmbedding(tf.keras.layers.Layer):
             columns = [column for slot in ordered for column in range(slot.start, slot.start + slot.length)]
             rows = tf.gather(ids, columns, axis=1)
             embeddings = tf.gather(self.tables[str(width)], rows)
-            if lists:
+            if singles:
                 parts.append(tf.reshape(embeddings[:, : len(singles)], [-1, len(singles) * width]))
+            if lists:
                 parts.append(self._pooled(rows[:, len(singles) :], embeddings[:, len(singles) :], lists, width))
-            else:
-                parts.append(tf.reshape(embeddings, [-1, len(singles) * width]))
         if numbers is not None:
             parts.append(numbers)
         return tf.concat(parts, axis=1)

@@ -1,9 +1,11 @@
-"""Initial weights of kernels that hold several independent matrices side by side."""
+"""Weights that layers begin with: those of kernels that hold several independent matrices side by side, and known ones."""
 
 from __future__ import annotations
 
 import math
 
+import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
 
 
@@ -15,3 +17,8 @@ def side_by_side_glorot(fan_in: int, fan_out: int) -> tf.keras.initializers.Init
     """
     limit = math.sqrt(6.0 / (fan_in + fan_out))
     return tf.keras.initializers.RandomUniform(-limit, limit)
+
+
+def constant_weight(layer: tf.keras.layers.Layer, name: str, value: npt.NDArray[np.float32]) -> tf.Variable:
+    """A weight of `layer` that has its `value` already and does not learn."""
+    return layer.add_weight(name=name, shape=value.shape, initializer=tf.constant_initializer(value), trainable=False)

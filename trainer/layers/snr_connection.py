@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
 
 from trainer.layers.hard_concrete_gate import HardConcreteGate
@@ -44,6 +46,12 @@ class SNRConnection(tf.keras.layers.Layer):
             return tf.einsum("ij,bju->biu", z, u)
         # The gates scale the matrices, which are few, rather than the activations, which come with every row.
         return tf.einsum("bju,ijuv->biv", u, z[:, :, tf.newaxis, tf.newaxis] * self.kernel)
+
+    def folded(self) -> dict[tuple[int, int], npt.NDArray[np.float32]]:
+        """z_ij W_ij, (U, V), or z_ij alone, (), by source j and target i, as they are outside of training."""
+        z = tf.cast(self.gate.values(), tf.float32)
+        values = (z if self.units is None else z[:, :, tf.newaxis, tf.newaxis] * self.kernel).numpy()
+        return {(source, target): values[target, source] for target, source in np.ndindex(*z.shape)}
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "outputs": self.outputs, "units": self.units}

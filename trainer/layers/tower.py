@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
 
 
@@ -31,6 +33,23 @@ class Tower(tf.keras.layers.Layer):
         for layer in self.hidden:
             h = self.dropout(layer(h), training=training)
         return tf.squeeze(self.logit(h), axis=1)
+
+    def reading(self, units: npt.NDArray[np.intp]) -> Tower:
+        """The same tower for a representation of which only `units` are left, because the others are 0."""
+        layers = [*self.hidden, self.logit]
+        result = Tower(self.units, self.dropout_rate, dtype=self.dtype_policy, name=self.name)
+        width = len(units)
+        for own, layer in zip(layers, [*result.hidden, result.logit], strict=True):
+            layer.build([None, width])
+            kernel, bias = own.get_weights()
+            layer.set_weights([kernel[units] if own is layers[0] else kernel, bias])
+            width = int(kernel.shape[1])
+        result.trainable = False
+        return result
+
+    def multiplications(self) -> int:
+        """Those of a row."""
+        return sum(int(np.prod(layer.kernel.shape)) for layer in [*self.hidden, self.logit])
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "units": self.units, "dropout_rate": self.dropout_rate}

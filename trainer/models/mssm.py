@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from trainer.field_values import InputFields
 from trainer.layers.cssm import CSSM
 from trainer.layers.experts import Experts
 from trainer.layers.flat_input import FlatInput
@@ -16,6 +17,7 @@ from trainer.layers.hard_concrete_gate import HardConcreteGate
 from trainer.layers.snr_connection import SNRConnection
 from trainer.model_settings import MSSMSettings
 from trainer.models.inner_values import Block, own
+from trainer.models.pruned_sharing import Pruning, pruned_experts, pruned_fscm
 from trainer.models.sharing_architecture import SharingArchitecture
 
 
@@ -80,6 +82,12 @@ class MSSM(SharingArchitecture):
                 read = zip(subnetworks, values[i, :, np.newaxis], strict=True)
             result += [Block(self.connection.name, source, task, gates) for source, gates in read]
         return result
+
+    def pruned(self, inputs: InputFields) -> Pruning:
+        folded = self.connection.folded()
+        if self.settings.field_sparsity:
+            return pruned_fscm(self.subnetworks, folded, self.tasks, inputs)
+        return pruned_experts(self.subnetworks, [folded], [], self.tasks, inputs)
 
     @staticmethod
     def _subnetworks(tasks: Sequence[str]) -> list[str]:

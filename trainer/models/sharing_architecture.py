@@ -8,9 +8,11 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import tensorflow as tf
 
+from trainer.field_values import InputFields
 from trainer.layers.flat_input import FlatInput
 from trainer.model_settings import ModelSettings
 from trainer.models.inner_values import Block, Coefficients, GateWeights
+from trainer.models.pruned_sharing import Pruning
 
 # Names of the variables in `coefficients`: gates of SNR and MSSM, mixtures of cross-stitch and sluice.
 COEFFICIENTS = ("log_alpha", "alpha", "beta")
@@ -91,6 +93,11 @@ class SharingArchitecture(tf.keras.layers.Layer):
         for block in self.blocks([str(task) for task in range(self.tasks)]):
             gates.setdefault(block.connection, []).append(block.gates)
         return {name: float(np.mean(np.concatenate(values) == 0.0)) for name, values in gates.items()}
+
+    def pruned(self, inputs: InputFields) -> Pruning | None:
+        """What it computes once it is trained, without what hard-concrete gates closed; None where it has no such gates."""
+        del inputs
+        return None
 
     def get_config(self) -> dict[str, Any]:
         return {

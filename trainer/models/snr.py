@@ -7,12 +7,14 @@ from typing import Any, ClassVar
 
 import tensorflow as tf
 
+from trainer.field_values import InputFields
 from trainer.layers.experts import Experts
 from trainer.layers.flat_input import FlatInput
 from trainer.layers.grouped_dense import GroupedDense
 from trainer.layers.snr_connection import SNRConnection
 from trainer.model_settings import SNRAverSettings, SNRTransSettings
 from trainer.models.inner_values import Block, numbered
+from trainer.models.pruned_sharing import Pruning, pruned_experts
 from trainer.models.sharing_architecture import SharingArchitecture
 
 
@@ -47,6 +49,10 @@ class SNR(SharingArchitecture):
         """λ Σ P(z ≠ 0)."""
         gates = [connection.gate for connection in [*self.connections, self.to_tasks]]
         return {"l0": self.settings.l0 * tf.add_n([gate.expected_open() for gate in gates])}
+
+    def pruned(self, inputs: InputFields) -> Pruning:
+        folded = [connection.folded() for connection in [*self.connections, self.to_tasks]]
+        return pruned_experts(self.first, folded, self.rest, self.tasks, inputs)
 
     def blocks(self, tasks: Sequence[str]) -> list[Block]:
         subnetworks = numbered("sub-network", self.settings.subnetworks)
