@@ -169,6 +169,27 @@ def rank(
     explain: Annotated[bool, typer.Option("--explain", help="Show what each task contributes to the ranking score.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
     timeout_ms: Annotated[float, typer.Option(help="Milliseconds to wait for an answer.", min=1.0)] = 1000.0,
+    max_candidates: Annotated[
+        int | None,
+        typer.Option(
+            help="Candidates that one message carries at most; more are sent in parts and merged.",
+            min=1,
+            show_default="no limit",
+        ),
+    ] = None,
+    label: Annotated[
+        str | None, typer.Option(help="Ask the version behind this label, such as canary.", show_default="the newest version")
+    ] = None,
+    tls: Annotated[
+        bool, typer.Option("--tls", help="Encrypt. Implied by the certificate options, without which gRPC's own list holds.")
+    ] = False,
+    root_certificates: Annotated[
+        Path | None, typer.Option(help="PEM file of the authorities that the server's certificate is checked against.")
+    ] = None,
+    client_certificate: Annotated[
+        Path | None, typer.Option(help="PEM file of the certificate to show the server, for mutual TLS.")
+    ] = None,
+    client_key: Annotated[Path | None, typer.Option(help="PEM file of that certificate's private key.")] = None,
 ) -> None:
     """Rank the candidates of a request file with a served model.
 
@@ -186,7 +207,10 @@ def rank(
     from serving.explanation import explain as explain_candidate
     from serving.rank_report import explanation_table, ranking_table, report
     from serving.request_file import read_request_file
+    from serving.tls import Tls
 
+    certificates = (root_certificates, client_certificate, client_key)
+    encryption = Tls(root_certificates=root_certificates, client_certificate=client_certificate, client_key=client_key)
     try:
         file = read_request_file(request)
         spec_source = spec or file.spec
@@ -195,7 +219,15 @@ def rank(
         loaded = load_spec(spec_source)
         ranking_request = file.request(loaded, _weights(weight or []))
         explanations = None
-        with RankingClient(target, loaded, model_name=model, timeout_ms=timeout_ms) as client:
+        with RankingClient(
+            target,
+            loaded,
+            model_name=model,
+            label=label,
+            timeout_ms=timeout_ms,
+            tls=encryption if tls or any(certificates) else None,
+            max_candidates=max_candidates,
+        ) as client:
             served = client.check() if explain else None
             ranked = client.rank(ranking_request)
         if served is not None:

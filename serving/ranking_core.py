@@ -41,6 +41,7 @@ class RankingCore:
         target: ``host:port`` of the server's gRPC port, or another name that gRPC resolves, such as ``dns:///ranker:8500``.
         spec: the feature spec that the model was trained with.
         model_name: the model's name on the server. Defaults to the spec's.
+        label: of the version to ask, such as ``canary``, where the server's configuration gives labels. Defaults to the newest.
         timeout_ms: milliseconds after which a call is given up, with all its parts and retries, unless the call says otherwise.
         channels: connections to the server, used in turn.
         tls: encryption. Defaults to none.
@@ -61,6 +62,7 @@ class RankingCore:
         spec: FeatureSpec,
         *,
         model_name: str | None = None,
+        label: str | None = None,
         timeout_ms: float = 1000.0,
         channels: int = 2,
         tls: Tls | None = None,
@@ -78,6 +80,7 @@ class RankingCore:
         self.target = target
         self.spec = spec
         self.model_name = model_name or spec.name
+        self._model_spec = {"name": self.model_name} | ({"version_label": label} if label else {})
         self._timeout_ms = positive_ms("timeout_ms", timeout_ms)
         self._channel_count = channels
         self._credentials = tls.credentials() if tls else None
@@ -134,16 +137,13 @@ class RankingCore:
         return Call(self._policy, deadline, error_of)
 
     def _payload(self, inputs: Any) -> bytes:
-        message = messages.PredictRequest()
-        message.model_spec.name = self.model_name
-        message.model_spec.signature_name = RANK
+        message = messages.PredictRequest(model_spec={**self._model_spec, "signature_name": RANK})
         for name, tensor in inputs.items():
             message.inputs[name].CopyFrom(tensor)
         return message.SerializeToString()
 
     def _served_model(self, call: Call) -> Steps[ServedModelInfo]:
-        request = messages.GetModelMetadataRequest(metadata_field=["signature_def"])
-        request.model_spec.name = self.model_name
+        request = messages.GetModelMetadataRequest(metadata_field=["signature_def"], model_spec=self._model_spec)
         (response,) = yield from call.answers(messages.GET_MODEL_METADATA, [request.SerializeToString()])
         signatures = messages.SignatureDefMap()
         response.metadata["signature_def"].Unpack(signatures)

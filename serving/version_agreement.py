@@ -47,7 +47,7 @@ def _version(response: Any) -> int:
 
 
 def _pin(version: int) -> bytes:
-    """What makes a serialized PredictRequest ask for a version: messages merge where their bytes are joined."""
+    """What makes a serialized PredictRequest ask for a version instead of a label: joining bytes merges messages."""
     pinned = messages.PredictRequest()
     pinned.model_spec.version.value = version
     return pinned.SerializeToString()

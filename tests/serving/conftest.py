@@ -245,7 +245,9 @@ def scripted() -> Iterator[Callable[..., ScriptedRanker]]:
 
     servers = []
 
-    def start(script: Callable, credentials: grpc.ServerCredentials | None = None) -> ScriptedRanker:
+    def start(
+        script: Callable, credentials: grpc.ServerCredentials | None = None, metadata: Callable | None = None
+    ) -> ScriptedRanker:
         ranker = ScriptedRanker("", script)
         lock = threading.Lock()
 
@@ -259,12 +261,21 @@ def scripted() -> Iterator[Callable[..., ScriptedRanker]]:
                 ranker.ended.append(over)
             return ranker.script(number, request, context)
 
-        handler = grpc.unary_unary_rpc_method_handler(
-            predict, messages.PredictRequest.FromString, messages.PredictResponse.SerializeToString
-        )
+        methods = {
+            "Predict": grpc.unary_unary_rpc_method_handler(
+                predict, messages.PredictRequest.FromString, messages.PredictResponse.SerializeToString
+            ),
+            "GetModelMetadata": grpc.unary_unary_rpc_method_handler(
+                metadata,
+                messages.GetModelMetadataRequest.FromString,
+                messages.GetModelMetadataResponse.SerializeToString,
+            ),
+        }
+        if metadata is None:
+            del methods["GetModelMetadata"]
         server = grpc.server(futures.ThreadPoolExecutor(16))
         service = "tensorflow.serving.PredictionService"
-        server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler(service, {"Predict": handler})])
+        server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler(service, methods)])
         add_port = (
             server.add_insecure_port if credentials is None else partial(server.add_secure_port, server_credentials=credentials)
         )

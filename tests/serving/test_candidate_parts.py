@@ -151,6 +151,18 @@ def test_a_version_that_is_rolled_back_meanwhile_gives_way_to_the_older(scripted
     assert ranked.model_version == 3
 
 
+def test_a_pin_takes_the_place_of_a_label(scripted, answer_by_quality, toy_spec):
+    def script(number, request, context):
+        if pinned(request):
+            return answer_by_quality(request, pinned(request))
+        assert request.model_spec.version_label == "canary"
+        return answer_by_quality(request, 4 if floats(request.inputs["quality"]) == [1.0] else 3)
+
+    ranker = scripted(script)
+    with RankingClient(ranker.target, toy_spec, max_candidates=2, label="canary") as client:
+        assert client.rank(FIVE).model_version == 4
+
+
 def test_versions_that_all_go_are_left_for_the_next_round(scripted, answer_by_quality, rank_once, toy_spec):
     def script(number, request, context):
         if pinned(request):

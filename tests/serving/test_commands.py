@@ -7,7 +7,9 @@ import signal
 import subprocess
 import sys
 
+import grpc
 import pytest
+import trustme
 import typer
 from typer.testing import CliRunner
 
@@ -79,6 +81,32 @@ def test_json_carries_the_explanation_for_programs(rank, target):
         "log_factor": pytest.approx(-0.2107, rel=1e-3),
     }  # fmt: skip
     assert best["product"] == pytest.approx(best["ranking_score"], rel=1e-5)
+
+
+def test_more_candidates_than_a_message_takes_are_sent_in_parts(rank, scripted, answer_by_quality):
+    ranker = scripted(lambda number, request, context: answer_by_quality(request))
+    result = rank("--target", ranker.target, "--max-candidates", 1, "--label", "canary", "--json")
+    assert [row["id"] for row in json.loads(result.output)["ranking"]] == ["mine", "v1"]
+    assert [request.model_spec.version_label for request in ranker.requests] == ["canary"] * 2
+
+
+def test_a_server_with_mutual_tls_is_asked_with_the_certificates_given(rank, scripted, answer_by_quality, tmp_path):
+    authority = trustme.CA()
+    server, client = authority.issue_cert("127.0.0.1"), authority.issue_cert("client.example")
+    files = {name: tmp_path / f"{name}.pem" for name in ("root-certificates", "client-certificate", "client-key")}
+    authority.cert_pem.write_to_path(files["root-certificates"])
+    client.cert_chain_pems[0].write_to_path(files["client-certificate"])
+    client.private_key_pem.write_to_path(files["client-key"])
+    pair = (server.private_key_pem.bytes(), server.cert_chain_pems[0].bytes())
+    credentials = grpc.ssl_server_credentials([pair], authority.cert_pem.bytes(), require_client_auth=True)
+    ranker = scripted(lambda number, request, context: answer_by_quality(request), credentials)
+    options = [part for name, path in files.items() for part in (f"--{name}", path)]
+    result = rank("--target", ranker.target, "--timeout-ms", 9_000, *options)
+    assert result.exit_code == 0, result.stderr
+    for less in ([], ["--tls"], options[:2]):
+        result = rank("--target", ranker.target, *less)
+        assert (result.exit_code, "cannot be reached" in result.stderr) == (1, True)
+    assert "come together" in rank("--target", ranker.target, *options[:4]).stderr
 
 
 @pytest.mark.tensorflow
