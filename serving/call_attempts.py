@@ -23,6 +23,21 @@ from serving.hedging import HedgingPolicy
 from serving.retries import RetryPolicy, is_retryable
 
 
+@dataclass(frozen=True, kw_only=True)
+class CallCounts:
+    """What a client has done so far.
+
+    Attributes:
+        calls: of `rank` and `check`.
+        retries: messages sent again after a failure.
+        hedges: messages sent again beside a slow attempt.
+    """
+
+    calls: int
+    retries: int
+    hedges: int
+
+
 class CallPolicy:
     """What all calls of a client have in common. May be used by many threads.
 
@@ -38,6 +53,12 @@ class CallPolicy:
         self.hedging = hedging
         self.retry_budget = ExtraCallBudget(retries.maximum_share)
         self.hedging_budget = ExtraCallBudget(hedging.maximum_share if hedging else 0.0)
+
+    @property
+    def counts(self) -> CallCounts:
+        """What all calls together have done so far."""
+        budget = self.retry_budget
+        return CallCounts(calls=budget.calls, retries=budget.taken, hedges=self.hedging_budget.taken)
 
 
 class Call:

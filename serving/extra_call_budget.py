@@ -12,16 +12,23 @@ class ExtraCallBudget:
 
     Args:
         share: extra calls a call, 0 to 1.
+
+    Attributes:
+        calls: counted so far.
+        taken: extra calls so far.
     """
 
     def __init__(self, share: float) -> None:
         self._share = checked_share(share)
         self._left = _RESERVE if share else 0.0
+        self.calls = 0
+        self.taken = 0
         self._lock = threading.Lock()
 
     def earn(self) -> None:
         """Counts a call."""
         with self._lock:
+            self.calls += 1
             self._left = min(self._left + self._share, _RESERVE)
 
     def take(self) -> bool:
@@ -30,6 +37,7 @@ class ExtraCallBudget:
             if self._left < 1.0:
                 return False
             self._left -= 1.0
+            self.taken += 1
             return True
 
 

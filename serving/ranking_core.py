@@ -12,7 +12,7 @@ from feature_spec.formula_terms import weights_in_force
 from feature_spec.names import RANK, SPEC_FINGERPRINT, weight_name
 from feature_spec.spec import FeatureSpec
 from serving import messages
-from serving.call_attempts import Call, CallPolicy
+from serving.call_attempts import Call, CallCounts, CallPolicy
 from serving.call_steps import Steps
 from serving.candidate_parts import part_inputs, part_sizes
 from serving.channel_pool import ChannelPool
@@ -90,6 +90,11 @@ class RankingCore:
         self._request_log = request_log
         self._process = os.getpid()
         self._connect()
+
+    @property
+    def counts(self) -> CallCounts:
+        """Calls, retries and hedges so far."""
+        return self._policy.counts
 
     def _connect(self) -> None:
         """Makes the transport."""

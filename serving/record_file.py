@@ -35,19 +35,20 @@ class RecordFile:
         self._file = path.open("xb")
 
     def write(self, record: bytes) -> None:
-        """Appends a record."""
+        """Appends a record and hands it to the system.
+
+        Raises:
+            OSError: it could not; the file may end with a part of the record.
+        """
         length = struct.pack("<Q", len(record))
         framed = b"".join((length, _masked_checksum(length), record, _masked_checksum(record)))
         self._file.write(framed)
+        self._file.flush()
         self.size_bytes += len(framed)
         self.records += 1
 
-    def flush(self) -> None:
-        """Hands over to the system what is still buffered."""
-        self._file.flush()
-
     def close(self) -> None:
-        """Flushes and closes."""
+        """Closes the file."""
         self._file.close()
 
     def __enter__(self) -> Self:

@@ -8,6 +8,7 @@ that writes them, and what finds the queue full is dropped and counted.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import logging
 import queue
@@ -190,21 +191,30 @@ class RequestLog:
                 self._files += 1
                 self._file = RecordFile(self.folder / f"requests-{self._name}-{self._files:05d}.tfrecord.part")
             self._file.write(record.SerializeToString())
-            if self._queue.empty():
-                self._file.flush()
         except OSError as error:
             _log.warning("%s: a record cannot be written: %s", self.folder, error)
-            self._file = None
+            self._abandon_file()
             return "failed"
         if self._file.size_bytes >= self._max_file_bytes or self._file.records >= self._max_file_records:
             self._finish_file()
         return "written"
 
     def _finish_file(self) -> None:
-        if self._file is not None:
+        if self._file is None:
+            return
+        try:
             self._file.close()
             self._file.path.rename(self._file.path.with_suffix(""))
-            self._file = None
+        except OSError as error:
+            _log.warning("%s: cannot be finished, and keeps its name: %s", self._file.path, error)
+        self._file = None
+
+    def _abandon_file(self) -> None:
+        """Leaves a file that may end within a record under the name of one being written."""
+        if self._file is not None:
+            with contextlib.suppress(OSError):
+                self._file.close()
+        self._file = None
 
     def _report(self) -> None:
         """Warns of messages lost since the last time."""

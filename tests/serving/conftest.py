@@ -246,7 +246,10 @@ def scripted() -> Iterator[Callable[..., ScriptedRanker]]:
     servers = []
 
     def start(
-        script: Callable, credentials: grpc.ServerCredentials | None = None, metadata: Callable | None = None
+        script: Callable,
+        credentials: grpc.ServerCredentials | None = None,
+        metadata: Callable | None = None,
+        port: int = 0,
     ) -> ScriptedRanker:
         ranker = ScriptedRanker("", script)
         lock = threading.Lock()
@@ -279,7 +282,7 @@ def scripted() -> Iterator[Callable[..., ScriptedRanker]]:
         add_port = (
             server.add_insecure_port if credentials is None else partial(server.add_secure_port, server_credentials=credentials)
         )
-        ranker.target = f"127.0.0.1:{add_port('127.0.0.1:0')}"
+        ranker.target = f"127.0.0.1:{add_port(f'127.0.0.1:{port}')}"
         server.start()
         servers.append(server)
         return ranker

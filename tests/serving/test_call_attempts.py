@@ -7,6 +7,7 @@ import time
 import grpc
 import pytest
 
+from serving.call_attempts import CallCounts
 from serving.errors import DeadlineExceededError, OverloadedError, RankingError, ServerUnavailableError
 from serving.hedging import HedgingPolicy
 from serving.ranking_request import Candidate, RankingRequest
@@ -102,6 +103,7 @@ def test_a_client_that_has_spent_its_retries_makes_no_more(scripted, toy_spec):
     # 20 first attempts, the reserve of ten retries, and those earned: each call earns a quarter, which the first finds no room
     # for, so 19 / 4 = 4 whole ones
     assert len(ranker.requests) == 20 + 14
+    assert client.counts == CallCounts(calls=20, retries=14, hedges=0)
 
 
 def test_a_slow_first_attempt_is_beaten_by_the_hedge_on_another_connection_and_cancelled(
@@ -151,6 +153,7 @@ def test_hedges_are_no_more_than_their_share(scripted, answer_by_quality, toy_sp
             client.rank(TWO)
     # all 15 are slow: the reserve of ten, and 14 / 10 = 1 whole earned one
     assert len(ranker.requests) == 15 + 11
+    assert client.counts == CallCounts(calls=15, retries=0, hedges=11)
 
 
 def test_hedging_needs_a_second_channel(toy_spec):

@@ -35,6 +35,16 @@ def test_each_channel_is_a_connection_and_has_its_turn(answering, toy_spec, chan
     assert list(Counter(ranker.peers).values()) == [6 // channels] * channels
 
 
+def test_a_server_that_comes_back_is_found_within_a_second(answer_by_quality, toy_spec, scripted, free_port):
+    """gRPC itself would wait a second before it tries to connect again."""
+    patient = RetryPolicy(attempts=10, initial_backoff_ms=100.0, maximum_backoff_ms=100.0)
+    with RankingClient(f"127.0.0.1:{free_port}", toy_spec, retries=patient) as client:
+        with pytest.raises(ServerUnavailableError):
+            client.rank(ONE, timeout_ms=200.0)
+        scripted(lambda number, request, context: answer_by_quality(request), port=free_port)
+        assert len(client.rank(ONE, timeout_ms=900.0)) == 1
+
+
 def test_threads_share_a_client(answering, toy_spec):
     ranker = answering()
     ranks = []

@@ -179,6 +179,37 @@ def test_a_file_that_cannot_be_written_costs_its_records_and_is_tried_again(tmp_
     assert len(logged(folder)) == 1
 
 
+def test_a_write_that_fails_midway_leaves_the_file_unfinished_and_begins_another(tmp_path, monkeypatch, eventually):
+    write = RecordFile.write
+
+    def failing_write(file, record):
+        if b"bad" in record:
+            raise OSError(28, "No space left on device")
+        write(file, record)
+
+    monkeypatch.setattr(RecordFile, "write", failing_write)
+    with RequestLog(tmp_path, sampling_rate=1.0) as log:
+        for text in ("good", "bad", "good again"):
+            log.offer(None, [predict_request(text)], [RESPONSE])
+    assert log.counts == RequestLogCounts(seen=3, written=2, failed=1)
+    assert [record.predict_log.request.model_spec.name for record in logged(tmp_path)] == ["good again"]
+    (left,) = tmp_path.glob("*.part")
+    assert len(records(left)) == 1
+
+
+def test_a_folder_that_goes_while_a_file_is_open_does_not_end_the_log(tmp_path, eventually):
+    folder = tmp_path / "log"
+    with RequestLog(folder, sampling_rate=1.0, max_file_records=2) as log:
+        log.offer(None, [PAYLOAD], [RESPONSE])
+        eventually(lambda: log.counts.written == 1, "a record")
+        shutil.rmtree(folder)
+        log.offer(None, [PAYLOAD], [RESPONSE])
+        eventually(lambda: log.counts.written == 2, "a second record")
+        folder.mkdir()
+        log.offer(None, [PAYLOAD], [RESPONSE])
+    assert len(logged(folder)) == 1
+
+
 def test_a_file_is_finished_at_its_number_of_records(tmp_path):
     with RequestLog(tmp_path, sampling_rate=1.0, max_file_records=2) as log:
         for _ in range(5):
@@ -219,8 +250,9 @@ def test_a_setting_that_is_none_is_refused(tmp_path, settings, text):
 
 
 @pytest.mark.tensorflow
-def test_a_log_is_read_by_tensorflow_and_replayed_by_public_stubs(serve, push, stubs, toy_spec, tmp_path):
-    """As a server that warms up with the file does."""
+def test_a_log_is_read_by_tensorflow_replayed_by_public_stubs_and_warms_up_the_next_version(
+    serve, push, stubs, toy_spec, tmp_path, eventually
+):
     import tensorflow as tf
     from tensorflow_serving.apis import prediction_log_pb2
 
@@ -228,14 +260,18 @@ def test_a_log_is_read_by_tensorflow_and_replayed_by_public_stubs(serve, push, s
     target = serve().target
     candidates = [Candidate(fields={"quality": 0.5, "duration_s": 3}), Candidate(fields={"tags": ["music"]})]
     with (
-        RequestLog(tmp_path, sampling_rate=1.0) as log,
+        RequestLog(tmp_path / "log", sampling_rate=1.0) as log,
         RankingClient(target, toy_spec, timeout_ms=10_000.0, request_log=log) as client,
     ):
         for user in ("fan", "other"):
             client.rank(RankingRequest(user={"user_id": user}, candidates=candidates))
-    (file,) = tmp_path.glob("*.tfrecord")
+    (file,) = (tmp_path / "log").glob("*.tfrecord")
     read = [prediction_log_pb2.PredictionLog.FromString(record.numpy()) for record in tf.data.TFRecordDataset(str(file))]
     prediction, _ = stubs(target)
     assert len(read) == 2
     for record in read:
         assert prediction.Predict(record.predict_log.request, timeout=10.0) == record.predict_log.response
+
+    push(2, break_it=lambda folder: shutil.copy(file, folder / "assets.extra" / "tf_serving_warmup_requests"))
+    with RankingClient(target, toy_spec, timeout_ms=10_000.0) as client:
+        eventually(lambda: client.check().version == 2, "version 2 in service, warmed up")
