@@ -13,9 +13,10 @@ from tensorflow_serving.apis.predict_pb2 import PredictRequest
 from tensorflow_serving.apis.regression_pb2 import RegressionRequest
 
 from serving.model_server.classify import classify
-from serving.model_server.lookup import ServedModels, signature_name
+from serving.model_server.lookup import ServedModels
 from serving.model_server.metrics import ServerMetrics
 from serving.model_server.model_metadata import SIGNATURE_DEF, model_metadata
+from serving.model_server.model_spec import signature_name
 from serving.model_server.model_status import model_status
 from serving.model_server.predict import predict
 from serving.model_server.regress import regress
