@@ -13,7 +13,7 @@ setup(
     license="Apache-2.0",
     py_modules=["fulcrum"],
     packages=find_packages(include=["feature_spec*", "pipeline*", "trainer*", "serving*"]),
-    package_data={"feature_spec": ["py.typed", "specs/*.yaml"], "serving": ["py.typed"]},
+    package_data={"feature_spec": ["py.typed", "specs/*.yaml"], "serving": ["py.typed", "deploy/*", "deploy/*/*"]},
     install_requires=[
         "apache-beam==2.77.*",
         "tensorflow==2.21.*",
@@ -41,9 +41,14 @@ setup(
     ],
     extras_require={
         "dev": [
+            "compose-spec>=0.2",
+            "dockerfile-parse>=2",
+            "grafana-foundation-sdk",
             "hypothesis>=6",
             "import-linter>=2",
+            "kubernetes-validate>=1.35",
             "mypy>=1.11",
+            "promql-parser>=0.11",
             "pytest>=8",
             "pytest-timeout>=2.3",
             "ruff>=0.6",
