@@ -60,8 +60,8 @@ def _texts(spec: FeatureSpec, slots: list[Slot], inputs: Mapping[str, Any]) -> d
         if isinstance(field, NumericField):
             continue
         if isinstance(field, CategoricalField):
-            default = field.default or ""
-            texts[slot.name] = tf.where(tf.equal(value, ""), tf.constant(default), value)[:, tf.newaxis]
+            known = tf.where(tf.equal(value, ""), tf.constant(field.default), value) if field.default else value
+            texts[slot.name] = tf.reshape(known, [-1, 1])
         else:
             dense = tf.sparse.to_dense(value, default_value="")[:, : slot.length]
             padded = tf.pad(dense, [[0, 0], [0, slot.length - tf.shape(dense)[1]]], constant_values="")
@@ -78,7 +78,7 @@ def _analyze_vocabulary(packing: Packing, width: int, texts: dict[PackSide, dict
             # A sequence only looks up what the field that it shares has learnt.
             if slot.width == width and slot.vocabulary and slot.source == slot.name:
                 text = of_side[slot.name]
-                tokens.append(_tokens(slot, text))
+                tokens.append(tf.strings.join([_prefix(slot), text]))
                 weight = _ROUNDING / slot.vocabulary.min_count
                 weights.append(tf.where(tf.equal(text, ""), 0.0, tf.fill(tf.shape(text), tf.constant(weight, tf.float32))))
     return tft.vocabulary(
@@ -89,8 +89,8 @@ def _analyze_vocabulary(packing: Packing, width: int, texts: dict[PackSide, dict
     )
 
 
-def _tokens(slot: Slot, text: tf.Tensor) -> tf.Tensor:
-    return tf.strings.join([slot.source + TOKEN_SEPARATOR, text])
+def _prefix(slot: Slot) -> str:
+    return slot.source + TOKEN_SEPARATOR
 
 
 def _ids(
@@ -120,14 +120,16 @@ def _vocabulary_rows(
     slots: list[Slot], texts: dict[str, tf.Tensor], vocabulary: tf.Tensor, first_row: int
 ) -> dict[str, tf.Tensor]:
     """One lookup for all slots of a width; unknown values are hashed to their field's OOV buckets."""
-    text = tf.concat([texts[slot.name] for slot in slots], axis=1)
-    tokens = tf.concat([_tokens(slot, texts[slot.name]) for slot in slots], axis=1)
-    entry = tft.apply_vocabulary(tokens, vocabulary, default_value=-1)
     lengths = [slot.length for slot in slots]
 
-    def of_columns(numbers: list[int]) -> tf.Tensor:
-        return tf.constant([n for n, length in zip(numbers, lengths, strict=True) for _ in range(length)], tf.int64)
+    def of_columns(values: list[Any], dtype: tf.DType = tf.int64) -> tf.Tensor:
+        return tf.constant([value for value, length in zip(values, lengths, strict=True) for _ in range(length)], dtype)
 
+    # A ranking request is short of operations rather than of rows: one for all slots takes less time than one a slot.
+    text = tf.concat([texts[slot.name] for slot in slots], axis=1)
+    prefixes = tf.broadcast_to(of_columns([_prefix(slot) for slot in slots], tf.string), tf.shape(text))
+    tokens = tf.strings.join([prefixes, text])
+    entry = tft.apply_vocabulary(tokens, vocabulary, default_value=-1)
     # The low bits of one hash would do for every slot, but slots differ in their number of buckets.
     hashed = tf.strings.to_hash_bucket_fast(tokens, 2**31 - 1) % of_columns([slot.rows.buckets for slot in slots])
     unknown = hashed + of_columns([slot.rows.first_bucket for slot in slots])
