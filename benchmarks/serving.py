@@ -1,0 +1,372 @@
+"""How fast a ranking request is answered: in process, over gRPC, and beside slower ways to ask the same.
+
+    python -m benchmarks.serving --json FILE      # about 3 minutes on 2 cores, plus the peer's installation
+
+The systems take turns within one run, so that a busy machine slows all of them: read the ratios, not the milliseconds.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.train_speed import REPOSITORY, environment, machine
+
+RANK, OVER_GRPC, EXAMPLES, NAIVE = (
+    "rank, in process", "rank, over gRPC", "serving_default with examples, over gRPC", "user repeated, in process",
+)  # fmt: skip
+# Given the texts of a request, as all others are, or ids that somebody else has looked up.
+DEEPCTR = {"texts": "DeepCTR's PLE, in process", "ids": "DeepCTR's PLE, in process, given ids"}
+TARGETS_AT = 500
+CLIENTS = 8
+WARM_UP_CALLS = 10
+START_TIMEOUT_S = 120.0
+TIMEOUT_S = 60.0
+
+console = Console(highlight=False)
+
+
+def main(
+    *,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures here too.")] = None,
+    candidates: Annotated[list[int] | None, typer.Option(help="Candidates of a request. Repeatable.", min=1)] = None,
+    rounds: Annotated[int, typer.Option(help="Turns of each system.", min=1)] = 10,
+    calls: Annotated[int, typer.Option(help="Requests a turn.", min=1)] = 20,
+    seconds: Annotated[float, typer.Option(help="Seconds of each measurement under load.", min=0.1)] = 10.0,
+    peer: Annotated[bool, typer.Option(help="Whether DeepCTR takes part.")] = True,
+    soak: Annotated[int, typer.Option(help="Requests after which the server's memory is looked at; 0 for none.", min=0)] = 0,
+) -> None:
+    """Measure how fast a PLE over 30 user and 20 item fields ranks, and print it beside slower ways."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    from benchmarks.serving_workload import export_models
+
+    counts = candidates or [1, 100, 500, 2000]
+    python = environment("deepctr") if peer else None
+    figures: dict[str, Any] = {"machine": machine(), "latency_ms": {}}
+    with contextlib.ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        console.print("Exporting …")
+        export_models(folder, counts)
+        target, server = stack.enter_context(served(folder))
+        peers = {}
+        if python:
+            peers = {
+                name: stack.enter_context(deepctr(python, folder / categories, categories))
+                for categories, name in DEEPCTR.items()
+            }
+        in_process = InProcess(folder)
+        over_grpc = stack.enter_context(OverGrpc(target, folder))
+        for count in counts:
+            systems: dict[str, Callable[[int], list[float]]] = {
+                RANK: in_process.ranker(count),
+                OVER_GRPC: over_grpc.caller(over_grpc.rank_request(count)),
+                EXAMPLES: over_grpc.caller(over_grpc.examples_request(count)),
+                NAIVE: in_process.naive_ranker(count),
+            }
+            systems |= {name: functools.partial(times_ms, count) for name, times_ms in peers.items()}
+            figures["latency_ms"][str(count)] = by_system = latencies(systems, rounds, calls)
+            console.print(latency_table(count, by_system))
+        if TARGETS_AT in counts:
+            figures["ratios"] = ratios(figures["latency_ms"][str(TARGETS_AT)])
+        figures["load"] = over_grpc.under_load(TARGETS_AT, seconds)
+        if soak:
+            figures["soak"] = over_grpc.soak(TARGETS_AT, soak, server)
+    for part in ("ratios", "load", "soak"):
+        if part in figures:
+            console.print_json(json.dumps({part: figures[part]}))
+    if json_file:
+        json_file.write_text(json.dumps(figures, indent=2))
+
+
+def latencies(systems: dict[str, Callable[[int], list[float]]], rounds: int, calls: int) -> dict[str, dict[str, float]]:
+    """p50 and p99 of each system in ms; the systems take turns."""
+    times: dict[str, list[float]] = {name: [] for name in systems}
+    for call in systems.values():
+        call(WARM_UP_CALLS)
+    for _ in range(rounds):
+        for name, call in systems.items():
+            times[name] += call(calls)
+    return {
+        name: dict(zip(("p50", "p99"), np.percentile(of_system, [50, 99]).tolist(), strict=True))
+        for name, of_system in times.items()
+    }
+
+
+def ratios(by_system: dict[str, dict[str, float]]) -> dict[str, float]:
+    """What the project holds itself to, each from the medians of one run."""
+    p50 = {name: latency["p50"] for name, latency in by_system.items()}
+    result = {
+        "user repeated / rank (at least 2)": p50[NAIVE] / p50[RANK],
+        "gRPC / (1.25 rank + 1 ms) (at most 1)": p50[OVER_GRPC] / (1.25 * p50[RANK] + 1.0),
+        "examples / rank, over gRPC (at least 4)": p50[EXAMPLES] / p50[OVER_GRPC],
+    }
+    if DEEPCTR["texts"] in p50:
+        result["DeepCTR / rank (at least 2)"] = p50[DEEPCTR["texts"]] / p50[RANK]
+        result["DeepCTR given ids / rank"] = p50[DEEPCTR["ids"]] / p50[RANK]
+    return result
+
+
+def latency_table(count: int, by_system: dict[str, dict[str, float]]) -> Table:
+    """The latencies at one number of candidates."""
+    table = Table(title=f"{count:,} candidates: {machine()}", title_justify="left")
+    table.add_column("way")
+    for heading in ("p50", "p99", "times rank's p50"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for name, latency in by_system.items():
+        times = f"{latency['p50'] / by_system[RANK]['p50']:.2f}"
+        table.add_row(name, f"{latency['p50']:.2f} ms", f"{latency['p99']:.2f} ms", times)
+    return table
+
+
+@contextlib.contextmanager
+def served(folder: Path) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+    """The local model server in a process of its own, as `fulcrum serve` starts it; gives its address and the process."""
+    (folder / "served").mkdir()
+    shutil.copytree(folder / "model", folder / "served" / "1")
+    command = [sys.executable, "-c", "import fulcrum; fulcrum.main()", "serve", "--root", str(folder / "served"), "--port", "0"]
+    log = folder / "serve.log"
+    with log.open("w", encoding="utf-8") as output:
+        process = subprocess.Popen(command, cwd=REPOSITORY, stdout=output, stderr=subprocess.STDOUT, text=True)
+    try:
+        deadline_s = time.monotonic() + START_TIMEOUT_S
+        while not (listening := re.search(r"Listening on (\S+).*, version", log.read_text(encoding="utf-8"))):
+            if process.poll() is not None or time.monotonic() > deadline_s:
+                sys.exit(f"the model server did not start:\n{log.read_text(encoding='utf-8')}")
+            time.sleep(0.2)
+        yield listening[1], process
+    finally:
+        process.terminate()
+        process.wait()
+
+
+@contextlib.contextmanager
+def deepctr(python: Path, folder: Path, categories: str) -> Iterator[Callable[[int, int], list[float]]]:
+    """DeepCTR's worker; gives a function of candidates and calls that returns each call's time in ms."""
+    command = [str(python), "-m", "benchmarks.peers.deepctr_serving", str(folder), categories]
+    process = subprocess.Popen(
+        command, cwd=REPOSITORY, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    )
+    stdin, stdout = process.stdin, process.stdout
+    if stdin is None or stdout is None:
+        raise RuntimeError("pipes were asked for")
+
+    def times_ms(count: int, calls: int) -> list[float]:
+        stdin.write(f"{count} {calls}\n")
+        stdin.flush()
+        for line in stdout:
+            if line.startswith("TIMES "):
+                return json.loads(line.removeprefix("TIMES "))
+        raise RuntimeError(f"{' '.join(command)} ended with exit code {process.wait()}")
+
+    try:
+        yield times_ms
+    finally:
+        process.terminate()
+        process.wait()
+
+
+class InProcess:
+    """The exported models, loaded and called as functions."""
+
+    def __init__(self, folder: Path) -> None:
+        import tensorflow as tf
+
+        self._requests = Requests(folder)
+        self._model = tf.saved_model.load(str(folder / "model"))
+        self._naive = tf.saved_model.load(str(folder / "naive"))
+
+    def ranker(self, count: int) -> Callable[[int], list[float]]:
+        """Times of the `rank` signature."""
+        import tensorflow as tf
+
+        inputs = {name: tf.constant(tf.make_ndarray(proto)) for name, proto in self._requests.rank(count).inputs.items()}
+        return _function_caller(self._model.signatures["rank"], inputs)
+
+    def naive_ranker(self, count: int) -> Callable[[int], list[float]]:
+        """Times of the signature that reads the user's fields once a candidate."""
+        import tensorflow as tf
+
+        from benchmarks.serving_workload import fields
+
+        arrays = {name: tf.make_ndarray(proto) for name, proto in self._requests.rank(count).inputs.items()}
+        inputs = {
+            name: tf.constant(np.repeat(arrays[name], count) if field["side"] == "user" else arrays[name])
+            for name, field in fields().items()
+        }
+        return _function_caller(self._naive.signatures["serving_default"], inputs)
+
+
+class Requests:
+    """Requests for a model, made of drawn users and items."""
+
+    def __init__(self, folder: Path) -> None:
+        from feature_spec.loading import load_spec
+
+        self.spec = load_spec(folder / "model" / "assets.extra" / "feature_spec.yaml")
+
+    def rank(self, count: int) -> Any:
+        """A request to `rank`."""
+        import tensorflow as tf
+
+        from feature_spec.names import weight_name
+        from serving.push_check.logged_requests import rank_request
+
+        examples = self._examples(count)
+        request = rank_request(self.spec, "rank", examples[0], examples)
+        # In process there are no defaults that would allow to leave them out.
+        for task, weight in self.spec.ranking_formula.weights.items():
+            request.inputs[weight_name(task)].CopyFrom(tf.make_tensor_proto(weight, tf.float32))
+        return request
+
+    def examples(self, count: int) -> Any:
+        """The same user and items as a request to `serving_default`."""
+        from serving.push_check.logged_requests import examples_request
+
+        return examples_request(self.spec, "serving_default", self._examples(count))
+
+    @staticmethod
+    def _examples(count: int) -> list[Any]:
+        import tensorflow as tf
+
+        from benchmarks.serving_workload import drawn, examples
+
+        return [tf.train.Example.FromString(data) for data in examples(drawn("user", 1, 3), drawn("item", count, 4))]
+
+
+class OverGrpc:
+    """The served model."""
+
+    def __init__(self, target: str, folder: Path) -> None:
+        import grpc
+
+        self._requests = Requests(folder)
+        self._target = target
+        options = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
+        self._channel = grpc.insecure_channel(target, options=options)
+
+    def __enter__(self) -> OverGrpc:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._channel.close()
+
+    def rank_request(self, count: int) -> Any:
+        """A request to `rank`."""
+        return self._requests.rank(count)
+
+    def examples_request(self, count: int) -> Any:
+        """A request to `serving_default`."""
+        return self._requests.examples(count)
+
+    def caller(self, request: Any) -> Callable[[int], list[float]]:
+        """Times from the message to the message of the answer."""
+        from tensorflow_serving.apis.prediction_service_pb2_grpc import PredictionServiceStub
+
+        predict = PredictionServiceStub(self._channel).Predict
+        return _timer(lambda: predict(request, timeout=TIMEOUT_S))
+
+    def under_load(self, count: int, seconds: float) -> dict[str, float]:
+        """Throughput of one and of several clients, each of which asks again as soon as it has its answer; then half that load.
+
+        At half load requests arrive at random times, and latencies count from then.
+        """
+        from serving.loadtest.connections import open_connections
+        from serving.loadtest.load_generator import LoadGenerator
+        from serving.loadtest.schedule import send_times_s
+
+        request = self.rank_request(count).SerializeToString()
+        with open_connections(self._target, CLIENTS, TIMEOUT_S) as predicts:
+            closed_loop_rate(predicts, request, seconds / 5.0)
+            one = closed_loop_rate(predicts[:1], request, seconds)
+            many = closed_loop_rate(predicts, request, seconds)
+            due_s = send_times_s(many / 2.0, seconds, "poisson", seed=1)
+            generator = LoadGenerator(
+                [predict.future for predict in predicts], [request], due_s, timeout_s=TIMEOUT_S, drain_s=TIMEOUT_S
+            )
+            generator.start()
+            while not generator.wait(seconds):
+                pass
+            p50, p99 = np.percentile(1000.0 * generator.stop().latency_s, [50, 99])
+        return {
+            "candidates": count,
+            "requests_per_s of 1 client": one,
+            f"requests_per_s of {CLIENTS} clients": many,
+            f"{CLIENTS} clients / 1 client (at least 1.6)": many / one,
+            "p50_ms at half load": float(p50),
+            "p99_ms at half load": float(p99),
+            "p99 / p50 at half load (at most 3)": float(p99 / p50),
+        }
+
+    def soak(self, count: int, requests: int, server: subprocess.Popen[str]) -> dict[str, float]:
+        """The server's resident memory over many requests, after a tenth of them and after all."""
+        import psutil
+
+        from serving.loadtest.connections import open_connections
+
+        process = psutil.Process(server.pid)
+        request = self.rank_request(count).SerializeToString()
+        resident = []
+        with open_connections(self._target, CLIENTS, TIMEOUT_S) as predicts:
+            for share in (0.1, 0.9):
+                closed_loop_rate(predicts, request, float("inf"), int(share * requests))
+                resident.append(process.memory_info().rss)
+        return {"requests": requests, "bytes after a tenth": resident[0], "bytes after all": resident[1]}
+
+
+def closed_loop_rate(predicts: list[Any], request: bytes, seconds: float, requests: float = float("inf")) -> float:
+    """Requests a second of as many clients as calls, for so many seconds or so many requests."""
+    began_s = time.perf_counter()
+    answered = [0] * len(predicts)
+
+    def client(number: int) -> None:
+        while time.perf_counter() - began_s < seconds and answered[number] < requests / len(predicts):
+            predicts[number](request, timeout=TIMEOUT_S)
+            answered[number] += 1
+
+    threads = [threading.Thread(target=client, args=(number,)) for number in range(len(predicts))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return sum(answered) / (time.perf_counter() - began_s)
+
+
+def _function_caller(signature: Any, inputs: dict[str, Any]) -> Callable[[int], list[float]]:
+    def call() -> None:
+        for scores in signature(**inputs).values():
+            scores.numpy()
+
+    return _timer(call)
+
+
+def _timer(call: Callable[[], Any]) -> Callable[[int], list[float]]:
+    def times_ms(calls: int) -> list[float]:
+        result = []
+        for _ in range(calls):
+            began_s = time.perf_counter()
+            call()
+            result.append(1000.0 * (time.perf_counter() - began_s))
+        return result
+
+    return times_ms
+
+
+if __name__ == "__main__":
+    typer.run(main)

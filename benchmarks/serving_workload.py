@@ -1,0 +1,148 @@
+"""The serving benchmark's model and requests: an untrained PLE over 30 user and 20 item fields, exported as in production."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks import ple_workload as ple
+
+FIELDS_OF = {"user": 30, "item": 20}
+# Every fifth field is a number.
+NUMBER_EVERY = 5
+VALUES = 1000
+LEARNT_ROWS = 3000
+MODEL = "benchmark"
+
+
+def is_number(position: int) -> bool:
+    """Whether the field at this place of its side is a number; the others are categories."""
+    return position % NUMBER_EVERY == NUMBER_EVERY - 1
+
+
+def fields() -> dict[str, dict[str, Any]]:
+    """The fields of the spec."""
+    result = {}
+    for side, count in FIELDS_OF.items():
+        for position in range(count):
+            kind = {"kind": "numeric"} if is_number(position) else {"kind": "categorical", "width": ple.WIDTH}
+            result[f"{side}_{position}"] = {"side": side, **kind}
+    return result
+
+
+def spec_text(candidate_counts: list[int]) -> str:
+    """The feature spec."""
+    task = {"kind": "binary", "label": {"rule": "event", "column": "x"}, "metric": "auc", "threshold": 0.5, "tolerance": 0.1}
+    tasks = [f"task_{number}" for number in range(ple.TASKS)]
+    return json.dumps({
+        "name": MODEL,
+        "logs": {"exposures": {"path": "x", "format": "jsonl"}},
+        "split": {"evaluation_files": ["x"]},
+        "fields": fields(),
+        "tasks": dict.fromkeys(tasks, task),
+        "ranking_formula": {"weights": dict.fromkeys(tasks, 1.0)},
+        "serving": {"candidate_counts": candidate_counts},
+    })  # fmt: skip
+
+
+def drawn(side: str, rows: int, seed: int) -> dict[str, np.ndarray]:
+    """The raw fields of a side, (rows,) each."""
+    random = np.random.default_rng(seed)
+    result = {}
+    for name, field in fields().items():
+        if field["side"] == side:
+            if field["kind"] == "numeric":
+                result[name] = random.normal(size=rows).astype(np.float32)
+            else:
+                result[name] = np.array([f"value_{value}" for value in random.integers(0, VALUES, rows)], object)
+    return result
+
+
+def examples(user: dict[str, np.ndarray], items: dict[str, np.ndarray]) -> list[bytes]:
+    """Serialised tf.Examples (C,) of one user, or as many users, and C items."""
+    import tensorflow as tf
+
+    rows = len(next(iter(items.values())))
+    result = []
+    for row in range(rows):
+        example = tf.train.Example()
+        for name, values in (user | items).items():
+            value = values[row if len(values) == rows else 0]
+            feature = example.features.feature[name]
+            if isinstance(value, str):
+                feature.bytes_list.value.append(value.encode())
+            else:
+                feature.float_list.value.append(float(value))
+        result.append(example.SerializeToString())
+    return result
+
+
+def export_models(folder: Path, candidate_counts: list[int]) -> None:
+    """Learns the transform graph and exports an untrained PLE: ``model`` by the trainer's own code, and ``naive``.
+
+    `naive` has the same network behind a signature that reads the user's fields once a candidate.
+    """
+    import apache_beam as beam
+    import tensorflow as tf
+    import tensorflow_transform as tft
+    import tensorflow_transform.beam as tft_beam
+    from tfx_bsl.tfxio import tf_example_record
+
+    from feature_spec import names
+    from feature_spec.loading import parse_spec
+    from feature_spec.packing import vocabulary_file
+    from pipeline.preprocessing import preprocessing_fn
+    from pipeline.schema import schema_from_spec
+    from trainer.export import export
+    from trainer.network import Network
+    from trainer.network_layout import network_layout
+    from trainer.ranking_score import ranking_score
+    from trainer.raw_inputs import parsed_fields, parsed_labels
+    from trainer.settings import parse_settings
+
+    text = spec_text(candidate_counts)
+    spec = parse_spec(text)
+    labels = {
+        name(task): np.ones(LEARNT_ROWS, np.float32) for task in spec.tasks for name in (names.label_name, names.mask_name)
+    }
+    rows = examples(drawn("user", LEARNT_ROWS, 1), drawn("item", LEARNT_ROWS, 2) | labels)
+    tfxio = tf_example_record.TFExampleBeamRecord(physical_format="inmem", schema=schema_from_spec(spec))
+    options = beam.options.pipeline_options.PipelineOptions(["--direct_running_mode=in_memory"])
+    with beam.Pipeline(options=options) as pipeline, tft_beam.Context(temp_dir=str(folder / "temp")):
+        read = pipeline | beam.Create(rows) | tfxio.BeamSource()
+        transform_fn = (read, tfxio.TensorAdapterConfig()) | tft_beam.AnalyzeDataset(
+            lambda inputs: preprocessing_fn(inputs, {"spec": text})
+        )
+        _ = transform_fn | tft_beam.WriteTransformFn(str(folder / "transform"))
+    transform = tft.TFTransformOutput(str(folder / "transform"))
+    sizes = {vocabulary_file(ple.WIDTH): transform.vocabulary_size_by_name(vocabulary_file(ple.WIDTH))}
+    settings = parse_settings(
+        {
+            "name": "ple", "levels": ple.LEVELS, "task_experts": ple.TASK_EXPERTS, "shared_experts": ple.SHARED_EXPERTS,
+            "expert_units": [ple.EXPERT_UNITS], "tower_units": [ple.TOWER_UNITS],
+        },
+        {},
+    )  # fmt: skip
+    network = Network(network_layout(spec, sizes), settings)
+    layer = transform.transform_features_layer()
+    network(layer({**parsed_fields(spec, rows[:2]), **parsed_labels(spec, rows[:2])}))
+    export(spec, text, network, layer, folder / "model")
+
+    class Naive(tf.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.network, self.transform = network, layer
+
+        @tf.function
+        def score(self, fields: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+            scores = self.network.scores(self.network(self.transform(fields)))
+            weights = {task: tf.constant(weight) for task, weight in spec.ranking_formula.weights.items()}
+            return scores | {names.RANKING_SCORE: ranking_score(spec.ranking_formula, scores, weights)}
+
+    naive = Naive()
+    types = {name: tf.float32 if field["kind"] == "numeric" else tf.string for name, field in fields().items()}
+    inputs = {name: tf.TensorSpec([None], dtype, name) for name, dtype in types.items()}
+    tf.saved_model.save(naive, str(folder / "naive"), signatures=naive.score.get_concrete_function(inputs))
