@@ -45,6 +45,16 @@ def loadtest(
     connections: Annotated[
         int, typer.Option(help="Connections, used in turn. A load balancer spreads connections, not requests.", min=1)
     ] = 1,
+    tls: Annotated[
+        bool, typer.Option("--tls", help="Encrypt. Implied by the certificate options, without which gRPC's own list holds.")
+    ] = False,
+    root_certificates: Annotated[
+        Path | None, typer.Option(help="PEM file of the authorities that the server's certificate is checked against.")
+    ] = None,
+    client_certificate: Annotated[
+        Path | None, typer.Option(help="PEM file of the certificate to show the server, for mutual TLS.")
+    ] = None,
+    client_key: Annotated[Path | None, typer.Option(help="PEM file of that certificate's private key.")] = None,
     timeout_ms: Annotated[float, typer.Option(help="Deadline of each request in milliseconds.", min=1.0)] = 1000.0,
     drain_seconds: Annotated[
         float, typer.Option(help="Seconds to wait for what is open after the last request was due; then it ends.", min=0.0)
@@ -73,11 +83,15 @@ def loadtest(
         from serving.loadtest.load_test import LoadTestSettings, run_load_test
         from serving.loadtest.picture import check_format, save_picture
         from serving.loadtest.summary_table import counts_table, heading, latency_table, warning
+        from serving.tls import Tls
 
+    certificates = (root_certificates, client_certificate, client_key)
+    encryption = Tls(root_certificates=root_certificates, client_certificate=client_certificate, client_key=client_key)
     settings = LoadTestSettings(
         target=target, spec=spec, request_files=request or [], users=users or 100, candidates=candidates or [100],
         rate=rate, seconds=seconds, arrivals=arrivals, model=model, label=label, connections=connections,
         timeout_ms=timeout_ms, drain_seconds=drain_seconds, seed=seed,
+        tls=encryption if tls or any(certificates) else None,
     )  # fmt: skip
     try:
         if picture:

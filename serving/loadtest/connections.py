@@ -10,17 +10,12 @@ import grpc
 
 from feature_spec.spec import FeatureSpec
 from serving import messages
+from serving.channel_pool import ChannelPool
 from serving.errors import RankingError, server_error
 from serving.predicted_scores import ranked_list
 from serving.ranked_list import RankedList
 from serving.ranking_request import RankingRequest
-
-_OPTIONS = [
-    ("grpc.max_receive_message_length", -1),
-    ("grpc.max_send_message_length", -1),
-    # Channels to one target would otherwise share one connection, which a load balancer sends to one server.
-    ("grpc.use_local_subchannel_pool", 1),
-]
+from serving.tls import Tls
 
 
 class NobodyAnswersError(RankingError):
@@ -28,20 +23,24 @@ class NobodyAnswersError(RankingError):
 
 
 @contextmanager
-def open_connections(target: str, count: int, timeout_s: float) -> Iterator[list[Any]]:
-    """Predict, bytes in and bytes out, on each of `count` connections that are up.
+def open_connections(target: str, count: int, timeout_s: float, tls: Tls | None = None) -> Iterator[list[Any]]:
+    """Predict, bytes in and bytes out, on each of `count` connections that are up, encrypted if `tls` says how.
 
     Raises:
         NobodyAnswersError: a connection was not up within `timeout_s`.
+        TlsError: a file of the TLS settings cannot be used.
     """
+    credentials, options = (tls.credentials(), tls.channel_options) if tls else (None, [])
+    pool = ChannelPool(grpc, target, count=count, credentials=credentials, options=options)
     with ExitStack() as stack:
-        channels = [stack.enter_context(grpc.insecure_channel(target, options=_OPTIONS)) for _ in range(count)]
-        for channel in channels:
+        for channel in pool.channels:
+            stack.enter_context(channel)
+        for channel in pool.channels:
             try:
                 grpc.channel_ready_future(channel).result(timeout=timeout_s)
             except grpc.FutureTimeoutError as error:
                 raise NobodyAnswersError(f"{target}: no connection within {timeout_s:g} s; is a model server there?") from error
-        yield [channel.unary_unary(messages.PREDICT) for channel in channels]
+        yield [channel.unary_unary(messages.PREDICT) for channel in pool.channels]
 
 
 def try_one(

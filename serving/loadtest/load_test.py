@@ -20,6 +20,7 @@ from serving.loadtest.schedule import Arrivals, send_times_s
 from serving.loadtest.summary import Summary, summarise
 from serving.ranking_request import RankingRequest
 from serving.request_file import RequestFileError, read_request_file
+from serving.tls import Tls
 
 _CONNECTION_TIMEOUT_S = 10.0
 
@@ -39,6 +40,7 @@ class LoadTestSettings(pydantic.BaseModel, frozen=True):
         model: the model's name on the server; None for the spec's.
         label: a version label; None for the latest version.
         connections: connections used in turn.
+        tls: encryption of the connections; None for none.
         timeout_ms: the deadline of each request.
         drain_seconds: seconds to wait for what is open after the last request was due.
         seed: of requests and times.
@@ -55,6 +57,7 @@ class LoadTestSettings(pydantic.BaseModel, frozen=True):
     model: str | None
     label: str | None
     connections: int
+    tls: Tls | None = None
     timeout_ms: float
     drain_seconds: float
     seed: int
@@ -93,7 +96,7 @@ def run_load_test(settings: LoadTestSettings, console: Console) -> tuple[LoadTes
     with console.status("Making requests …"):
         spec, requests = _spec_and_requests(settings)
         encoded = encoded_requests(spec, requests, model_name=settings.model or spec.name, label=settings.label)
-    with open_connections(settings.target, settings.connections, _CONNECTION_TIMEOUT_S) as predicts:
+    with open_connections(settings.target, settings.connections, _CONNECTION_TIMEOUT_S, settings.tls) as predicts:
         answer = try_one(
             predicts, target=settings.target, spec=spec, request=requests[0], encoded=encoded[0], timeout_s=timeout_s
         )

@@ -65,11 +65,15 @@ def serve_with() -> Iterator[Callable[..., str]]:
     """Starts a server whose Predict is the given function of (bytes, context); gives its target."""
     servers = []
 
-    def start(predict: Callable[[bytes, grpc.ServicerContext], bytes], workers: int = 32) -> str:
+    def start(
+        predict: Callable[[bytes, grpc.ServicerContext], bytes],
+        workers: int = 32,
+        credentials: grpc.ServerCredentials | None = None,
+    ) -> str:
         server = grpc.server(futures.ThreadPoolExecutor(workers))
         methods = {"Predict": grpc.unary_unary_rpc_method_handler(predict)}
         server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler("tensorflow.serving.PredictionService", methods)])
-        port = server.add_insecure_port("127.0.0.1:0")
+        port = server.add_secure_port("127.0.0.1:0", credentials) if credentials else server.add_insecure_port("127.0.0.1:0")
         server.start()
         servers.append(server)
         return f"127.0.0.1:{port}"
