@@ -11,7 +11,7 @@ import pydantic
 from serving.loadtest.measurements import Measurements
 
 # Beyond these, the time that the generator lost is no longer small beside what it measured.
-_LAG_SHARE_OF_LATENCY, _LAG_BELOW_NOTICE_MS = 0.1, 2.0
+_LOSS_SHARE_OF_LATENCY, _LOSS_BELOW_NOTICE_MS = 0.1, 2.0
 _MOST_WINDOWS = 200
 
 
@@ -90,9 +90,13 @@ class Summary(pydantic.BaseModel, frozen=True):
     @property
     def generator_was_the_limit(self) -> bool:
         """Whether the generator, not the server, shaped the result: it sent too late, or not at all."""
-        latency_ms = self.latency.p99_ms if math.isfinite(self.latency.p99_ms) else self.latency.p50_ms
-        bearable_ms = max(_LAG_BELOW_NOTICE_MS, _LAG_SHARE_OF_LATENCY * latency_ms)
-        return self.not_sent > 0 or self.lag.p99_ms > bearable_ms
+        pairs = [(getattr(self.latency, name), getattr(self.service_time, name)) for name in ("p50_ms", "p90_ms", "p99_ms")]
+        lost = [
+            latency_ms - service_time_ms > max(_LOSS_BELOW_NOTICE_MS, _LOSS_SHARE_OF_LATENCY * latency_ms)
+            for latency_ms, service_time_ms in pairs
+            if math.isfinite(latency_ms) and math.isfinite(service_time_ms)
+        ]
+        return self.not_sent > 0 or any(lost)
 
 
 def summarise(measurements: Measurements, seconds: float) -> Summary:
