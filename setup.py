@@ -23,6 +23,8 @@ setup(
         "tfx==1.21.*",
         "google-crc32c>=1.5",
         "grpcio>=1.60",
+        "grpcio-health-checking>=1.60,<1.79",
+        "grpcio-reflection>=1.60,<1.79",
         "matplotlib>=3.9",
         "numpy>=2,<3",
         "orjson>=3.10",

@@ -70,6 +70,16 @@ def serve(
     drain_seconds: Annotated[
         float, typer.Option(help="Seconds that requests in flight get to finish at the end.", min=0.0)
     ] = 30.0,
+    max_candidates: Annotated[
+        int | None, typer.Option(help="Most candidates in a request.", min=1, show_default="any number")
+    ] = None,
+    max_message_mb: Annotated[int, typer.Option(help="Largest request in MiB.", min=1, max=2047)] = 64,
+    max_concurrent_requests: Annotated[
+        int, typer.Option(help="Most requests being answered or waiting at one time; beyond it, RESOURCE_EXHAUSTED.", min=1)
+    ] = 256,
+    threads: Annotated[
+        int, typer.Option(help="Requests answered at one time; the models have threads of their own.", min=1)
+    ] = 4,
     enable_serialization_as_tensor_content: Annotated[
         bool,
         typer.Option("--enable-serialization-as-tensor-content", help="Answer numbers as bytes, which is quicker."),
@@ -132,6 +142,8 @@ def serve(
             [] if root is None else [ServedModel(root, name=name, policy=policy)],
             host=host, port=port, poll_s=poll_seconds, config_file=config_file,
             as_tensor_content=enable_serialization_as_tensor_content,
+            max_candidates=max_candidates, max_message_bytes=max_message_mb * 2**20,
+            max_requests=max_concurrent_requests, threads=threads,
             credentials=server_credentials(ssl_config_file) if ssl_config_file else None,
             rest_host=rest_host, rest_port=rest_port,
             metrics_path=page_path(monitoring_config_file) if monitoring_config_file else None,

@@ -42,15 +42,15 @@ def classify(models: ServedModels, request: ClassificationRequest, time_remainin
     """
     require_model_spec(request)
     with models.use(request.model_spec) as version:
-        return classify_on(version, request, time_remaining_s)
+        return classify_on(version, request, time_remaining_s, max_candidates=models.max_candidates)
 
 
 def classify_on(
-    version: VersionInUse, request: ClassificationRequest, time_remaining_s: float | None
+    version: VersionInUse, request: ClassificationRequest, time_remaining_s: float | None, *, max_candidates: int | None = None
 ) -> ClassificationResponse:
     """As `classify`, on a version that is held already."""
     signature = classification_signature(version.model, signature_name(request.model_spec))
-    examples = serialized_examples(request.input)
+    examples = serialized_examples(request.input, max_candidates)
     outputs = [info.name for info in classification_outputs(signature).values()]
     tensors = run_on_examples(version.model, signature.inputs["inputs"], examples, outputs, time_remaining_s)
     return ClassificationResponse(

@@ -15,6 +15,7 @@ from tensorflow.core.framework.types_pb2 import DT_STRING
 from tensorflow.core.protobuf.meta_graph_pb2 import SignatureDef, TensorInfo
 from tensorflow_serving.apis.input_pb2 import Input
 
+from serving.model_server.candidates import check_candidates
 from serving.model_server.deadline import time_limit_s
 from serving.model_server.saved_model import SavedModel
 from serving.model_server.status_error import invalid_argument
@@ -42,11 +43,11 @@ def debug_text(signature: SignatureDef) -> str:
     return "goo.gle/debugonly  \n" + text_format.MessageToString(signature)
 
 
-def serialized_examples(examples: Input) -> list[bytes]:
+def serialized_examples(examples: Input, max_candidates: int | None) -> list[bytes]:
     """The examples of a request; where they share a context, its features unless the example has its own.
 
     Raises:
-        StatusError: there are none.
+        StatusError: there are none, or more than `max_candidates`.
     """
     kind = examples.WhichOneof("kind")
     if kind == "example_list":
@@ -59,6 +60,7 @@ def serialized_examples(examples: Input) -> list[bytes]:
         serialized = []
     if not serialized:
         raise invalid_argument("Input is empty.")
+    check_candidates(len(serialized), max_candidates, "input")
     return serialized
 
 

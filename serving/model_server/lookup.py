@@ -21,11 +21,13 @@ class ServedModels:
 
     Attributes:
         all: the models. A model that is no longer served stays, for its versions in END.
+        max_candidates: rows that an input of a request, or examples that a request, may have; None for any.
         changing: held by the one thread that may add models, change what is kept of them, or `poll` one.
     """
 
-    def __init__(self, models: Iterable[ServedModel] = ()) -> None:
+    def __init__(self, models: Iterable[ServedModel] = (), *, max_candidates: int | None = None) -> None:
         self.all = list(models)
+        self.max_candidates = max_candidates
         self.changing = threading.RLock()
 
     def named(self, name: str) -> ServedModel | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Callable
 from typing import Any
@@ -28,6 +29,7 @@ class MetricsInterceptor(grpc.ServerInterceptor):
         if handler is None or api is None:
             return handler
 
+        @functools.wraps(handler.unary_unary)  # which also keeps the threads that it is meant for
         def counted(request: Any, context: grpc.ServicerContext) -> Any:
             began_s = time.monotonic()
             code = grpc.StatusCode.UNKNOWN

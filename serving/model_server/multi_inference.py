@@ -35,18 +35,18 @@ def multi_inference(
     """
     chosen = request.tasks[0].model_spec if request.tasks else ModelSpec()
     with models.use(chosen) as version:
-        return multi_inference_on(version, request, time_remaining_s)
+        return multi_inference_on(version, request, time_remaining_s, max_candidates=models.max_candidates)
 
 
 def multi_inference_on(
-    version: VersionInUse, request: MultiInferenceRequest, time_remaining_s: float | None
+    version: VersionInUse, request: MultiInferenceRequest, time_remaining_s: float | None, *, max_candidates: int | None = None
 ) -> MultiInferenceResponse:
     """As `multi_inference`, on a version that is held already."""
     if not request.tasks:
         raise invalid_argument("A MultiInferenceRequest must have at least one task.")
     signatures = _signatures(version.model, request)
     outputs = sorted({info.name for signature in signatures for info in signature.outputs.values()})
-    examples = serialized_examples(request.input)
+    examples = serialized_examples(request.input, max_candidates)
     tensors = run_on_examples(version.model, signatures[0].inputs["inputs"], examples, outputs, time_remaining_s)
     response = MultiInferenceResponse()
     for task, signature in zip(request.tasks, signatures, strict=True):

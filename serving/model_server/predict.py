@@ -14,10 +14,11 @@ from tensorflow.core.framework.tensor_pb2 import TensorProto
 from tensorflow.core.protobuf.meta_graph_pb2 import SignatureDef
 from tensorflow_serving.apis.predict_pb2 import PredictRequest, PredictResponse
 
+from serving.model_server.candidates import check_candidates
 from serving.model_server.deadline import time_limit_s
 from serving.model_server.model_spec import answering_spec, require_model_spec, signature_name
 from serving.model_server.status_error import StatusError, invalid_argument
-from serving.model_server.tensor_proto import dtype_name, is_readable, to_proto
+from serving.model_server.tensor_proto import MAX_REPEATED_BYTES, dtype_name, repeated_bytes, to_proto
 from serving.model_server.version import VersionInUse
 
 if TYPE_CHECKING:
@@ -40,18 +41,26 @@ def predict(
     """
     require_model_spec(request)
     with models.use(request.model_spec) as version:
-        return predict_on(version, request, time_remaining_s, as_tensor_content=as_tensor_content)
+        return predict_on(
+            version, request, time_remaining_s,
+            as_tensor_content=as_tensor_content, max_candidates=models.max_candidates,
+        )  # fmt: skip
 
 
 def predict_on(
-    version: VersionInUse, request: PredictRequest, time_remaining_s: float | None, *, as_tensor_content: bool = False
+    version: VersionInUse,
+    request: PredictRequest,
+    time_remaining_s: float | None,
+    *,
+    as_tensor_content: bool = False,
+    max_candidates: int | None = None,
 ) -> PredictResponse:
     """As `predict`, on a version that is held already."""
     name = signature_name(request.model_spec)
     if not version.model.runnable(name):
         raise StatusError(grpc.StatusCode.FAILED_PRECONDITION, f'Serving signature key "{name}" not found.')
     signature = version.model.signatures[name]
-    inputs = _inputs(signature, request)
+    inputs = _inputs(signature, request, max_candidates)
     outputs = _outputs(signature, request.output_filter)
     _check_dtypes(signature, inputs)
     arrays = version.model.run(name, inputs, outputs, time_limit_s(time_remaining_s))
@@ -61,7 +70,7 @@ def predict_on(
     return response
 
 
-def _inputs(signature: SignatureDef, request: PredictRequest) -> dict[str, TensorProto]:
+def _inputs(signature: SignatureDef, request: PredictRequest, max_candidates: int | None) -> dict[str, TensorProto]:
     """A readable proto for every input of the signature, from the request or the signature's defaults."""
     sent, declared = set(request.inputs), set(signature.inputs)
     if len(sent) > len(declared) or (len(sent) < len(declared) and not signature.defaults):
@@ -69,7 +78,7 @@ def _inputs(signature: SignatureDef, request: PredictRequest) -> dict[str, Tenso
             f"input size does not match signature: {len(sent)}!={len(declared)} len({_set(sent)}) != len({_set(declared)}). "
             f"Sent extra: {_set(sent - declared)}. Missing but required: {_set(declared - sent)}."
         )
-    protos = {}
+    protos, room_bytes = {}, MAX_REPEATED_BYTES
     for alias in sorted(declared):
         if alias in sent:
             proto = request.inputs[alias]
@@ -81,13 +90,20 @@ def _inputs(signature: SignatureDef, request: PredictRequest) -> dict[str, Tenso
                 f"default value provided. Inputs expected to be in the request {_set(sent)}, or default input alias set: "
                 f"{','.join(sorted(signature.defaults))}"
             )
-        if not is_readable(proto):
+        repeated = repeated_bytes(proto)
+        if repeated is None or repeated > room_bytes:
             raise invalid_argument(f"tensor parsing error: {alias}")
+        room_bytes -= repeated
+        check_candidates(_rows(proto), max_candidates, f"input {alias}")
         protos[alias] = proto
     if sent - declared:
         used, received = ",".join(sorted(sent & declared)), ",".join(sorted(sent))
         raise invalid_argument(f"Inputs contains invalid name. Used request inputs: {used}, request input: {received}")
     return protos
+
+
+def _rows(proto: TensorProto) -> int:
+    return proto.tensor_shape.dim[0].size if proto.tensor_shape.dim else 1
 
 
 def _outputs(signature: SignatureDef, output_filter: Sequence[str]) -> list[str]:

@@ -42,13 +42,15 @@ def regress(models: ServedModels, request: RegressionRequest, time_remaining_s: 
     """
     require_model_spec(request)
     with models.use(request.model_spec) as version:
-        return regress_on(version, request, time_remaining_s)
+        return regress_on(version, request, time_remaining_s, max_candidates=models.max_candidates)
 
 
-def regress_on(version: VersionInUse, request: RegressionRequest, time_remaining_s: float | None) -> RegressionResponse:
+def regress_on(
+    version: VersionInUse, request: RegressionRequest, time_remaining_s: float | None, *, max_candidates: int | None = None
+) -> RegressionResponse:
     """As `regress`, on a version that is held already."""
     signature = regression_signature(version.model, signature_name(request.model_spec))
-    examples = serialized_examples(request.input)
+    examples = serialized_examples(request.input, max_candidates)
     outputs = [signature.outputs[OUTPUT].name]
     tensors = run_on_examples(version.model, signature.inputs["inputs"], examples, outputs, time_remaining_s)
     return RegressionResponse(

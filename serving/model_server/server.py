@@ -9,26 +9,34 @@ from types import TracebackType
 from typing import Self
 
 import grpc
+from grpc_health.v1 import health_pb2
+from grpc_reflection.v1alpha import reflection
 from tensorflow_serving.apis.model_service_pb2_grpc import add_ModelServiceServicer_to_server
 from tensorflow_serving.apis.prediction_service_pb2_grpc import add_PredictionServiceServicer_to_server
 
+from serving.model_server.admission import AdmissionInterceptor
 from serving.model_server.config_file import ConfigFile
+from serving.model_server.health import ModelHealth
 from serving.model_server.lookup import ServedModels
 from serving.model_server.metrics import ServerMetrics
 from serving.model_server.metrics_interceptor import MetricsInterceptor
+from serving.model_server.request_pool import RequestPool
 from serving.model_server.rest.app import RestApi, http_app
 from serving.model_server.rest.http_server import HttpServer
 from serving.model_server.served_model import ServedModel
 from serving.model_server.services import ModelService, PredictionService
 
-_OPTIONS = [
-    # A request of thousands of candidates passes gRPC's default of 4 MB.
-    ("grpc.max_receive_message_length", -1),
-    ("grpc.max_send_message_length", -1),
-    # Two servers on one port would each get a share of the requests, without a word.
-    ("grpc.so_reuseport", 0),
-]
-_MAX_REST_BYTES = 2**26
+_CONTROL_THREADS = 8
+_LAST_BYTES_S = 1.0
+_REFLECTED = (
+    "tensorflow.serving.PredictionService",
+    "tensorflow.serving.ModelService",
+    health_pb2.DESCRIPTOR.services_by_name["Health"].full_name,
+    reflection.SERVICE_NAME,
+)
+
+
+DEFAULT_THREADS = 4
 
 
 class PortError(OSError):
@@ -55,7 +63,10 @@ class LocalModelServer:
         poll_s: float = 1.0,
         config_file: ConfigFile | None = None,
         as_tensor_content: bool = False,
-        max_workers: int = 16,
+        max_candidates: int | None = None,
+        max_message_bytes: int = 2**26,
+        max_requests: int = 256,
+        threads: int = DEFAULT_THREADS,
         credentials: grpc.ServerCredentials | None = None,
         rest_host: str = "127.0.0.1",
         rest_port: int | None = None,
@@ -70,7 +81,10 @@ class LocalModelServer:
             poll_s: seconds between two looks at the models' folders.
             config_file: what to serve, and its labels' rules for reloads.
             as_tensor_content: whether Predict answers numbers as bytes, and not one by one.
-            max_workers: requests handled at one time; more wait.
+            max_candidates: rows that an input of a request, or examples that a request, may have; None for any.
+            max_message_bytes: largest request.
+            max_requests: requests answered or waiting at one time; more are refused.
+            threads: requests answered at one time.
             credentials: for TLS over gRPC; none for plain text.
             rest_host: address to listen on for REST, which is never encrypted.
             rest_port: port to listen on for REST; 0 lets the system choose, None leaves REST out.
@@ -79,18 +93,24 @@ class LocalModelServer:
         Raises:
             PortError: the address cannot be had.
         """
-        self.models = ServedModels(models)
+        self.models = ServedModels(models, max_candidates=max_candidates)
         self.host = host
         self._poll_s = poll_s
         self._config_file = config_file
         self._stopping = threading.Event()
         self._poller = threading.Thread(target=self._poll, name="model-versions", daemon=True)
         self.metrics = ServerMetrics(self.models)
-        workers = futures.ThreadPoolExecutor(max_workers, thread_name_prefix="request")
-        self._server = grpc.server(workers, interceptors=[MetricsInterceptor(self.metrics)], options=_OPTIONS)
+        self._pool = RequestPool(threads, max_requests)
+        self._server = grpc.server(
+            futures.ThreadPoolExecutor(_CONTROL_THREADS, thread_name_prefix="control"),
+            interceptors=[MetricsInterceptor(self.metrics), AdmissionInterceptor(self._pool)],
+            options=_options(max_message_bytes),
+        )
         labels_may_wait = config_file is not None and config_file.labels_may_wait
         add_PredictionServiceServicer_to_server(PredictionService(self.models, as_tensor_content), self._server)
         add_ModelServiceServicer_to_server(ModelService(self.models, labels_may_wait), self._server)
+        self._health = ModelHealth(self.models, self._server)
+        reflection.enable_server_reflection(_REFLECTED, self._server)
         address = _address(host, port)
         try:
             if credentials is None:
@@ -101,7 +121,7 @@ class LocalModelServer:
             raise PortError(f"cannot listen on {address}; does another server use it?") from error
         self._http = None
         if rest_port is not None:
-            rest = RestApi(self.models, self.metrics, workers, max_request_bytes=_MAX_REST_BYTES)
+            rest = RestApi(self.models, self.metrics, self._pool, max_request_bytes=max_message_bytes)
             try:
                 self._http = HttpServer(http_app(rest, self.metrics, metrics_path), rest_host, rest_port)
             except OSError as error:
@@ -127,21 +147,25 @@ class LocalModelServer:
         if self._config_file is not None:
             self._config_file.apply(self.models)
         self.models.poll()
+        self._health.update()
         self._server.start()
         if self._http:
             self._http.start()
         self._poller.start()
 
     def stop(self, drain_s: float = 30.0) -> None:
-        """Takes no new request, waits for those in flight, and frees the models.
+        """Takes no new request, waits for those in flight, and frees the models. Health says NOT_SERVING meanwhile.
 
         Args:
             drain_s: seconds after which requests that are still running are cut off.
         """
-        stopped = self._server.stop(drain_s)
+        self._health.end()
+        drained = self._pool.drain(drain_s)
+        stopped = self._server.stop(_LAST_BYTES_S if drained else None)
         if self._http:
-            self._http.stop(drain_s)
+            self._http.stop(_LAST_BYTES_S if drained else 0.0)
         stopped.wait()
+        self._pool.shutdown(wait=False)
         self._stopping.set()
         if self._poller.ident is not None:
             self._poller.join()
@@ -160,6 +184,16 @@ class LocalModelServer:
             if self._config_file is not None:
                 self._config_file.poll(self.models)
             self.models.poll()
+            self._health.update()
+
+
+def _options(max_message_bytes: int) -> list[tuple[str, int]]:
+    return [
+        ("grpc.max_receive_message_length", max_message_bytes),
+        ("grpc.max_send_message_length", -1),
+        # Two servers on one port would each get a share of the requests, without a word.
+        ("grpc.so_reuseport", 0),
+    ]
 
 
 def _address(host: str, port: int) -> str:

@@ -9,8 +9,11 @@ import tensorflow as tf
 from tensorflow.core.framework.tensor_pb2 import TensorProto
 
 _MAX_RANK = 254
-# One given value stands for all elements, so a request of a few bytes could ask for any amount of memory.
-MAX_REPEATED_ELEMENTS = 2**26
+# The last value given stands for all that follow, so a request of a few bytes could ask for any amount of memory.
+MAX_REPEATED_BYTES = 2**26
+# A tensor without elements may still declare so many rows that the graph makes something else of that many.
+_MAX_EMPTY_SIZE = 2**26
+_BYTES_OF_A_TEXT = 24
 
 FIELD_OF_DTYPE = {
     tf.float32: "float_val",
@@ -37,26 +40,40 @@ def dtype_name(dtype: int) -> str:
     return _RUNTIME_NAMES.get(known, known.name)
 
 
-def is_readable(proto: TensorProto) -> bool:
-    """Whether the runtime can make a tensor of this proto. Too few values are no obstacle: the last one is repeated."""
+def repeated_bytes(proto: TensorProto) -> int | None:
+    """The memory that a tensor takes beyond the values that its proto brings: too few are no obstacle, the last is repeated.
+
+    Returns:
+        The bytes; None if the runtime cannot make a tensor of this proto, or should not.
+    """
     try:
         dtype = tf.dtypes.as_dtype(proto.dtype)
     except TypeError:
-        return False
+        return None
     sizes = [dim.size for dim in proto.tensor_shape.dim]
     if dtype not in FIELD_OF_DTYPE or proto.tensor_shape.unknown_rank or len(sizes) > _MAX_RANK or min(sizes, default=0) < 0:
-        return False
+        return None
     elements = math.prod(sizes)
     if elements == 0:
-        return True
-    if not proto.tensor_content:
-        return elements <= max(MAX_REPEATED_ELEMENTS, len(getattr(proto, FIELD_OF_DTYPE[dtype])))
-    if dtype == tf.string:
-        return _has_readable_string_content(proto)
-    return len(proto.tensor_content) == elements * dtype.size
+        return 0 if max(sizes) <= _MAX_EMPTY_SIZE else None
+    if proto.tensor_content:
+        return 0 if _fills(proto.tensor_content, elements, dtype) else None
+    values = getattr(proto, FIELD_OF_DTYPE[dtype])
+    size = dtype.size if dtype != tf.string else _BYTES_OF_A_TEXT + len(values[-1] if values else b"")
+    repeated = max(elements - len(values), 0) * size
+    return repeated if repeated <= MAX_REPEATED_BYTES else None
 
 
-def _has_readable_string_content(proto: TensorProto) -> bool:
+def _fills(content: bytes, elements: int, dtype: tf.DType) -> bool:
+    """Whether the content is that of so many elements; a text takes a byte at least."""
+    if dtype != tf.string:
+        return len(content) == elements * dtype.size
+    return elements <= len(content) and _is_list_of_texts(content, elements)
+
+
+def _is_list_of_texts(content: bytes, elements: int) -> bool:
+    proto = TensorProto(dtype=tf.string.as_datatype_enum, tensor_content=content)
+    proto.tensor_shape.dim.add(size=elements)
     try:
         with tf.device("CPU"):
             tf.io.parse_tensor(proto.SerializeToString(), tf.string)

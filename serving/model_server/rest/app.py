@@ -7,7 +7,6 @@ import json
 import logging
 import time
 import zlib
-from concurrent.futures import ThreadPoolExecutor
 
 import grpc
 from starlette.applications import Starlette
@@ -18,6 +17,7 @@ from starlette.types import Receive, Scope, Send
 
 from serving.model_server.lookup import ServedModels
 from serving.model_server.metrics import CONTENT_TYPE, ServerMetrics
+from serving.model_server.request_pool import RequestPool
 from serving.model_server.rest.handler import answer_call
 from serving.model_server.rest.rest_call import read_call
 from serving.model_server.status_error import StatusError, as_status
@@ -48,9 +48,7 @@ _HTTP_STATUS = {
 class RestApi:
     """TensorFlow Serving's REST API: an ASGI application for every path below ``/v1/``."""
 
-    def __init__(
-        self, models: ServedModels, metrics: ServerMetrics, workers: ThreadPoolExecutor, *, max_request_bytes: int
-    ) -> None:
+    def __init__(self, models: ServedModels, metrics: ServerMetrics, workers: RequestPool, *, max_request_bytes: int) -> None:
         """Answers calls on models.
 
         Args:
@@ -86,6 +84,9 @@ class RestApi:
             call = read_call(request.method, path)
             name, method = call.model_spec.name, call.method
             body = await self._body(request)
+            refusal = self._workers.refusal()
+            if refusal is not None:
+                raise refusal
             remaining_s = _TIME_LIMIT_S - (time.monotonic() - began_s)
             loop = asyncio.get_running_loop()
             answered = await loop.run_in_executor(
