@@ -62,7 +62,7 @@ def _draw_over_time(axis: Axes, measurements: Measurements, summary: Summary) ->
     axis.set_xlabel("seconds into the test at which a request was due")
     axis.set_ylabel("latency, ms")
     axis.set_ylim(bottom=0.0)
-    axis.legend(loc="upper right")
+    axis.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
 
 
 def _draw_over_percentiles(axis: Axes, measurements: Measurements) -> None:
