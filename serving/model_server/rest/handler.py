@@ -18,7 +18,7 @@ from serving.model_server.metrics import ServerMetrics
 from serving.model_server.model_metadata import SIGNATURE_DEF, model_metadata
 from serving.model_server.model_spec import signature_name
 from serving.model_server.model_status import model_status
-from serving.model_server.predict import predict
+from serving.model_server.predict import predict_on
 from serving.model_server.regress import regress
 from serving.model_server.rest.example_body import classification_answer, read_input, regression_answer
 from serving.model_server.rest.json_text import read_object, write
@@ -64,9 +64,9 @@ def _predict(
         infos = version.model.signatures[name].inputs
         if not infos:
             raise invalid_argument(f"Failed to get input map for signature: {call.model_spec.signature_name or 'DEFAULT'}")
-    layout, inputs = read_inputs(document, infos)
-    request = PredictRequest(model_spec=call.model_spec, inputs=inputs)
-    response = predict(models, request, time_remaining_s)
+        layout, inputs = read_inputs(document, infos)
+        request = PredictRequest(model_spec=call.model_spec, inputs=inputs)
+        response = predict_on(version, request, time_remaining_s)
     metrics.count_candidates(request)
     return answer(response, layout)
 
