@@ -83,7 +83,11 @@ class AssembledNetwork(tf.keras.layers.Layer):
         if not self._has_fields("request"):
             return candidate
         request = self._side(embedding, features, "request")
-        return FlatInput(request, candidate) if one_request else tf.concat([request, candidate], axis=1)
+        return (
+            FlatInput(tf.ensure_shape(request, [1, None]), candidate)
+            if one_request
+            else tf.concat([request, candidate], axis=1)
+        )
 
     def _has_fields(self, side: PackSide) -> bool:
         return bool(self.layout.slots[side] or self.layout.numbers[side])

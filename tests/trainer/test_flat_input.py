@@ -30,3 +30,14 @@ def test_split_and_concatenated_input_give_the_same_product():
 def test_the_width_is_that_of_both_sides():
     assert input_width(FlatInput(tf.TensorShape([1, 5]), tf.TensorShape([None, 3]))) == 8
     assert input_width(tf.TensorShape([None, 6])) == 6
+
+
+def test_a_bias_counts_once_however_the_input_is_split():
+    kernel, bias = tf.constant([[1.0, 2.0], [3.0, 4.0]]), tf.constant([10.0, 20.0])
+    request, candidate = tf.constant([[2.0]]), tf.constant([[1.0], [5.0]])
+    # 2·[1, 2] + [10, 20] = [12, 24]; the candidates add 1·[3, 4] and 5·[3, 4].
+    expected = [[15.0, 28.0], [27.0, 44.0]]
+    assert product(FlatInput(request, candidate), kernel, bias).numpy().tolist() == expected
+    joined = tf.concat([tf.repeat(request, 2, axis=0), candidate], axis=1)
+    assert product(joined, kernel, bias).numpy().tolist() == expected
+    assert product(FlatInput(joined[:, :1], candidate), kernel, bias).numpy().tolist() == expected

@@ -46,8 +46,8 @@ class Experts(tf.keras.layers.Layer):
 
     def call(self, x: tf.Tensor | FlatInput, training: bool | None = None) -> tf.Tensor:
         """(B, I) → (B, E, U)."""
-        h = tf.reshape(product(x, self.kernels[0]), [-1, self.experts, self.units[0]])
-        h = self.dropout(tf.nn.relu(h + self.biases[0]), training=training)
+        h = tf.nn.relu(product(x, self.kernels[0], tf.reshape(self.biases[0], [-1])))
+        h = self.dropout(tf.reshape(h, [-1, self.experts, self.units[0]]), training=training)
         for kernel, bias in zip(self.kernels[1:], self.biases[1:], strict=True):
             h = self.dropout(tf.nn.relu(tf.einsum("beu,euv->bev", h, kernel) + bias), training=training)
         return h

@@ -26,12 +26,19 @@ def input_width(shape: tf.TensorShape | FlatInput) -> int:
     return int(shape[-1])
 
 
-def product(x: tf.Tensor | FlatInput, kernel: tf.Tensor) -> tf.Tensor:
-    """X · kernel, (B, I) × (I, N) → (B, N).
+def product(x: tf.Tensor | FlatInput, kernel: tf.Tensor, bias: tf.Tensor | None = None) -> tf.Tensor:
+    """X · kernel + bias, (B, I) × (I, N) + (N,) → (B, N).
 
     For a `FlatInput` this is request · kernel[:I_r] + candidate · kernel[I_r:], so the first product is computed R times only.
     """
     if not isinstance(x, FlatInput):
-        return tf.matmul(x, kernel)
+        return _biased(tf.matmul(x, kernel), bias)
     request_width = x.request.shape[-1]
-    return tf.matmul(x.request, kernel[:request_width]) + tf.matmul(x.candidate, kernel[request_width:])
+    of_request = _biased(tf.matmul(x.request, kernel[:request_width]), bias)
+    of_candidates = tf.matmul(x.candidate, kernel[request_width:])
+    # TensorFlow computes a product, a bias and a ReLU in one pass, and what one request gives is a bias to its candidates.
+    return tf.nn.bias_add(of_candidates, of_request[0]) if of_request.shape[0] == 1 else of_request + of_candidates
+
+
+def _biased(x: tf.Tensor, bias: tf.Tensor | None) -> tf.Tensor:
+    return x if bias is None else tf.nn.bias_add(x, bias)
