@@ -6,6 +6,7 @@ import json
 import signal
 import subprocess
 import sys
+import urllib.request
 
 import grpc
 import pytest
@@ -146,12 +147,15 @@ def test_what_cannot_be_ranked_is_explained_on_stderr_without_a_stack_trace(rank
 @pytest.mark.slow
 @pytest.mark.tensorflow
 @pytest.mark.timeout(120)
-def test_serve_says_where_it_listens_follows_the_folder_and_drains_on_sigterm(root, push, toy_spec):
+def test_serve_says_where_it_listens_follows_the_folder_and_drains_on_sigterm(root, push, toy_spec, tmp_path):
     from serving.client import RankingClient
     from serving.ranking_request import Candidate, RankingRequest
 
     code = "import typer; from serving.commands import add_to; app = typer.Typer(); add_to(app); app()"
+    monitoring = tmp_path / "monitoring.config"
+    monitoring.write_text('prometheus_config { enable: true path: "/metrics" }')
     command = [sys.executable, "-u", "-c", code, "serve", "--root", str(root), "--port", "0", "--poll-seconds", "0.05"]
+    command += ["--rest-port", "0", "--monitoring-config-file", str(monitoring)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
         lines = []
 
@@ -165,11 +169,15 @@ def test_serve_says_where_it_listens_follows_the_folder_and_drains_on_sigterm(ro
         try:
             listening = read_until("Listening on")
             assert f"waiting for a first version in {root}/serving_model, which does not exist yet" in listening
-            target = listening.split()[2]
+            target, rest_target = listening.split()[2], listening.split()[5]
             push(1)
             assert "toy: version 1 is AVAILABLE" in read_until("AVAILABLE")
             with RankingClient(target, toy_spec, timeout_ms=10_000.0) as client:
                 assert client.rank(RankingRequest(candidates=[Candidate(fields={})])).model_version == 1
+            with urllib.request.urlopen(f"http://{rest_target}/v1/models/toy") as answer:
+                assert json.load(answer)["model_version_status"][0]["version"] == "1"
+            with urllib.request.urlopen(f"http://{rest_target}/metrics") as answer:
+                assert b':tensorflow:serving:request_count{model_name="toy",status="OK"}' in answer.read()
             process.send_signal(signal.SIGTERM)
             read_until("Stopped.")
             assert process.wait(timeout=10.0) == 0
@@ -194,3 +202,9 @@ def test_serve_wants_one_thing_to_serve(options):
     result = CliRunner(env={"COLUMNS": "200"}).invoke(APP, ["serve", *options])
     assert result.exit_code == 1
     assert "Say what to serve with --root or with --model-config-file, one of them." in result.output
+
+
+def test_serve_wants_a_port_to_show_metrics_on(tmp_path):
+    options = ["serve", "--root", str(tmp_path), "--monitoring-config-file", str(tmp_path / "monitoring.config")]
+    result = CliRunner(env={"COLUMNS": "200"}).invoke(APP, options)
+    assert (result.exit_code, "give --rest-port too" in result.output) == (1, True)
