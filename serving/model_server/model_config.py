@@ -58,7 +58,7 @@ def model_configs(config: ModelServerConfig) -> list[ModelConfig]:
 def _model_config(proto: ModelConfigProto) -> ModelConfig:
     if not proto.name:
         raise invalid_argument(f"A model has no name; its base_path is {proto.base_path!r}")
-    if not Path(proto.base_path).is_absolute():
+    if not Path(proto.base_path).is_absolute() or "\0" in proto.base_path:
         raise invalid_argument(
             f"Expected model {proto.name} to have an absolute path or URI; got base_path()={proto.base_path}"
         )

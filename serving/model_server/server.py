@@ -20,6 +20,7 @@ from serving.model_server.health import ModelHealth
 from serving.model_server.lookup import ServedModels
 from serving.model_server.metrics import ServerMetrics
 from serving.model_server.metrics_interceptor import MetricsInterceptor
+from serving.model_server.readable_requests import ReadableRequestsInterceptor
 from serving.model_server.request_pool import RequestPool
 from serving.model_server.rest.app import RestApi, http_app
 from serving.model_server.rest.http_server import HttpServer
@@ -103,7 +104,11 @@ class LocalModelServer:
         self._pool = RequestPool(threads, max_requests)
         self._server = grpc.server(
             futures.ThreadPoolExecutor(_CONTROL_THREADS, thread_name_prefix="control"),
-            interceptors=[MetricsInterceptor(self.metrics), AdmissionInterceptor(self._pool)],
+            interceptors=[
+                ReadableRequestsInterceptor(),
+                MetricsInterceptor(self.metrics),
+                AdmissionInterceptor(self._pool),
+            ],
             options=_options(max_message_bytes),
         )
         labels_may_wait = config_file is not None and config_file.labels_may_wait

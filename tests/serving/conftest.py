@@ -24,9 +24,12 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from feature_spec.loading import parse_spec
 from feature_spec.spec import FeatureSpec
+
+settings.register_profile("fuzz", max_examples=20_000)  # for `pytest --hypothesis-profile=fuzz`
 
 TOY_SPEC = """
 name: toy
@@ -134,6 +137,58 @@ def _exported(folder: Path, version: int, spec: FeatureSpec) -> Path:
     tf.saved_model.save(ranker, str(folder), signatures=signatures)
     (folder / "assets.extra").mkdir()
     (folder / "assets.extra" / "feature_spec.yaml").write_text(TOY_SPEC)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def examples_export(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a model of tf.Examples whose signatures share one input, as those of TensorFlow 1 do.
+
+    For an example with the feature `x` (default 0.0), its `scores` are (x, 2 · x), its `classes` ("up", "down"), its `outputs`
+    x + 1.
+    """
+    import tensorflow as tf
+
+    v1, folder = tf.compat.v1, tmp_path_factory.mktemp("examples") / "1"
+    classify, regress = "tensorflow/serving/classify", "tensorflow/serving/regress"
+    with tf.Graph().as_default(), v1.Session() as session:
+        examples = v1.placeholder(tf.string, [None], name="examples")
+        other = v1.placeholder(tf.string, [None], name="other")
+        number = v1.placeholder(tf.float32, [None], name="number")
+        x = tf.io.parse_example(examples, {"x": tf.io.FixedLenFeature([1], tf.float32, 0.0)})["x"]
+        scores = tf.concat([x, 2.0 * x], 1, name="scores")
+        classes = tf.tile(tf.constant([["up", "down"]]), [tf.shape(examples)[0], 1])
+        row = tf.squeeze(x, 1)
+
+        def signature(method, outputs, taken=examples, alias="inputs"):
+            info = v1.saved_model.utils.build_tensor_info
+            return v1.saved_model.build_signature_def(
+                {alias: info(taken)}, {name: info(tensor) for name, tensor in outputs.items()}, method
+            )
+
+        builder = v1.saved_model.Builder(str(folder))
+        builder.add_meta_graph_and_variables(
+            session,
+            [tf.saved_model.SERVING],
+            {
+                "serving_default": signature(classify, {"classes": classes, "scores": scores}),
+                "scores": signature(classify, {"scores": scores}),
+                "classes": signature(classify, {"classes": classes}),
+                "next": signature(regress, {"outputs": x + 1.0}),
+                "flat_scores": signature(classify, {"scores": row}),
+                "texts_as_scores": signature(classify, {"scores": classes}),
+                "first_row": signature(classify, {"scores": scores[:1]}),
+                "narrow_scores": signature(classify, {"classes": classes, "scores": x}),
+                "three": signature(classify, {"classes": classes, "scores": scores, "more": x}),
+                "renamed": signature(classify, {"scores": scores}, alias="examples"),
+                "wide": signature(regress, {"outputs": scores}),
+                "first": signature(regress, {"outputs": row[:1]}),
+                "text": signature(regress, {"outputs": tf.squeeze(classes[:, :1], 1)}),
+                "from_other": signature(regress, {"outputs": tf.strings.to_number(other)}, taken=other),
+                "from_number": signature(regress, {"outputs": number}, taken=number),
+            },
+        )
+        builder.save()
     return folder
 
 

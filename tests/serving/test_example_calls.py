@@ -1,8 +1,4 @@
-"""Classify, Regress and MultiInference over gRPC, on a model whose signatures share one input as those of TensorFlow 1 do.
-
-For an example with the feature `x` (default 0.0), the model's `scores` are (x, 2 · x), its `classes` ("up", "down"), its
-`outputs` x + 1.
-"""
+"""Classify, Regress and MultiInference over gRPC, on the model of `examples_export`."""
 
 from __future__ import annotations
 
@@ -14,52 +10,8 @@ pytestmark = pytest.mark.tensorflow
 CLASSIFY, REGRESS = "tensorflow/serving/classify", "tensorflow/serving/regress"
 
 
-def export(folder):
-    import tensorflow as tf
-
-    v1 = tf.compat.v1
-    with tf.Graph().as_default(), v1.Session() as session:
-        examples = v1.placeholder(tf.string, [None], name="examples")
-        other = v1.placeholder(tf.string, [None], name="other")
-        number = v1.placeholder(tf.float32, [None], name="number")
-        x = tf.io.parse_example(examples, {"x": tf.io.FixedLenFeature([1], tf.float32, 0.0)})["x"]
-        scores = tf.concat([x, 2.0 * x], 1, name="scores")
-        classes = tf.tile(tf.constant([["up", "down"]]), [tf.shape(examples)[0], 1])
-        row = tf.squeeze(x, 1)
-
-        def signature(method, outputs, taken=examples, alias="inputs"):
-            info = v1.saved_model.utils.build_tensor_info
-            return v1.saved_model.build_signature_def(
-                {alias: info(taken)}, {name: info(tensor) for name, tensor in outputs.items()}, method
-            )
-
-        builder = v1.saved_model.Builder(str(folder))
-        builder.add_meta_graph_and_variables(
-            session,
-            [tf.saved_model.SERVING],
-            {
-                "serving_default": signature(CLASSIFY, {"classes": classes, "scores": scores}),
-                "scores": signature(CLASSIFY, {"scores": scores}),
-                "classes": signature(CLASSIFY, {"classes": classes}),
-                "next": signature(REGRESS, {"outputs": x + 1.0}),
-                "flat_scores": signature(CLASSIFY, {"scores": row}),
-                "texts_as_scores": signature(CLASSIFY, {"scores": classes}),
-                "first_row": signature(CLASSIFY, {"scores": scores[:1]}),
-                "narrow_scores": signature(CLASSIFY, {"classes": classes, "scores": x}),
-                "three": signature(CLASSIFY, {"classes": classes, "scores": scores, "more": x}),
-                "renamed": signature(CLASSIFY, {"scores": scores}, alias="examples"),
-                "wide": signature(REGRESS, {"outputs": scores}),
-                "first": signature(REGRESS, {"outputs": row[:1]}),
-                "text": signature(REGRESS, {"outputs": tf.squeeze(classes[:, :1], 1)}),
-                "from_other": signature(REGRESS, {"outputs": tf.strings.to_number(other)}, taken=other),
-                "from_number": signature(REGRESS, {"outputs": number}, taken=number),
-            },
-        )
-        builder.save()
-
-
 @pytest.fixture(scope="module")
-def send(tmp_path_factory):
+def send(tmp_path_factory, examples_export):
     """Sends a request, given in text form, to a server of the model `xs`, version 1."""
     from google.protobuf import text_format
     from tensorflow_serving.apis.classification_pb2 import ClassificationRequest
@@ -71,7 +23,7 @@ def send(tmp_path_factory):
     from serving.model_server.server import LocalModelServer
 
     root = tmp_path_factory.mktemp("xs")
-    export(root / "1")
+    (root / "1").symlink_to(examples_export)
     types = {"Classify": ClassificationRequest, "Regress": RegressionRequest, "MultiInference": MultiInferenceRequest}
     with LocalModelServer([ServedModel(root, name="xs")], port=0) as server, grpc.insecure_channel(server.target) as channel:
         stub = PredictionServiceStub(channel)
