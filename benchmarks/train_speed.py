@@ -1,6 +1,6 @@
 """How fast PLE trains, against public peers, the machine's matrix-product rate, and the other models.
 
-    python -m benchmarks.train_speed            # a table; about 10 minutes on 2 cores, plus the peers' installation
+    python -m benchmarks.train_speed            # a table; about 40 minutes on 2 cores, plus the peers' installation
     python -m benchmarks.train_speed --json FILE
 
 Each system runs in a process of its own, peers in throw-away environments from the package registry; the systems take turns
@@ -32,6 +32,10 @@ PEERS = {
     "torch_rechub": ["torch==2.13.0", "torch-rechub==0.9.0"],
 }
 MANY_VALUES = 50
+UNITS = 128
+# Of MSSM's paper.
+SMALL_UNITS, SMALL_BATCH = 32, 256
+FIGURES = ("rows_per_s", "peak_memory_bytes", "input_wait_rate")
 
 console = Console(highlight=False)
 
@@ -40,32 +44,36 @@ def main(
     *,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures here too.")] = None,
     repetitions: Annotated[int, typer.Option(help="Turns of each system; the median counts.", min=1)] = 5,
-    batch_sizes: Annotated[list[int] | None, typer.Option("--batch-size", help="Repeatable.")] = None,
+    batch_sizes: Annotated[
+        list[int] | None, typer.Option("--batch-size", help="Repeatable.", show_default="512, 4096, and 256 with small experts")
+    ] = None,
     peers: Annotated[bool, typer.Option(help="Whether DeepCTR and torch-rechub take part.")] = True,
     rows: Annotated[int, typer.Option(help="Rows that each turn trains on, after as many to warm up.", min=1)] = 120_000,
     models: Annotated[bool, typer.Option(help="Whether every model of the registry takes part.")] = True,
 ) -> None:
     """Measure the training speed of PLE and print it beside that of its peers."""
-    sizes = batch_sizes or [512, 4096]
+    sizes = [(size, UNITS) for size in batch_sizes or [512, 4096]]
+    if not batch_sizes:
+        sizes.append((SMALL_BATCH, SMALL_UNITS))
     pythons = {peer: environment(peer) for peer in PEERS} if peers else {}
-    figures: dict[str, dict[str, dict[str, float]]] = {"rows_per_s": {}, "peak_memory_bytes": {}}
-    for batch_size in sizes:
-        steps = max(rows // batch_size, 10)
-        runs: dict[str, list[str]] = {
-            "fulcrum": worker("fulcrum_ple", batch_size, steps, VALUES, "ple"),
-            f"fulcrum, {MANY_VALUES} × the values": worker("fulcrum_ple", batch_size, steps, MANY_VALUES * VALUES, "ple"),
-            "matrix products alone": worker("matrix_products", batch_size, steps),
+    report = []
+    for batch_size, units in sizes:
+        size = (batch_size, max(rows // batch_size, 10), units)
+        runs = {
+            "fulcrum": worker("fulcrum_ple", *size, VALUES, "ple"),
+            f"fulcrum, {MANY_VALUES} × the values": worker("fulcrum_ple", *size, MANY_VALUES * VALUES, "ple"),
+            "fulcrum, from files": worker("fulcrum_from_records", *size, VALUES),
+            "fulcrum, dense part alone": worker("fulcrum_dense_part", *size, VALUES),
+            "matrix products alone": worker("matrix_products", *size),
         }
-        runs |= {peer: worker(f"{peer}_ple", batch_size, steps, VALUES, python=python) for peer, python in pythons.items()}
-        if models and batch_size == sizes[0]:
-            runs |= {
-                f"fulcrum, {name}": worker("fulcrum_ple", batch_size, steps, VALUES, name) for name in MODELS if name != "ple"
-            }
-        for figure, by_system in medians(runs, repetitions, batch_size).items():
-            figures[figure][str(batch_size)] = by_system
-        console.print(table(batch_size, *(figures[figure][str(batch_size)] for figure in figures)))
+        runs |= {peer: worker(f"{peer}_ple", *size, VALUES, python=python) for peer, python in pythons.items()}
+        if models and (batch_size, units) == sizes[0]:
+            runs |= {f"fulcrum, {name}": worker("fulcrum_ple", *size, VALUES, name) for name in MODELS if name != "ple"}
+        figures = medians(runs, repetitions, batch_size)
+        report.append({"batch_size": batch_size, "expert_units": units, "systems": figures})
+        console.print(table(batch_size, units, figures))
     if json_file:
-        json_file.write_text(json.dumps({"machine": machine(), "repetitions": repetitions, **figures}, indent=2))
+        json_file.write_text(json.dumps({"machine": machine(), "repetitions": repetitions, "sizes": report}, indent=2))
 
 
 def environment(peer: str) -> Path:
@@ -86,15 +94,15 @@ def worker(script: str, *arguments: object, python: Path | None = None) -> list[
 
 
 def medians(runs: dict[str, list[str]], repetitions: int, batch_size: int) -> dict[str, dict[str, float]]:
-    """Each figure of `Measured` by system; the systems take turns."""
+    """By system, the median of each figure of `Measured` that it has; the systems take turns."""
     measured: dict[str, list[dict[str, float]]] = {name: [] for name in runs}
     for repetition in range(repetitions):
         for name, command in runs.items():
             console.print(f"[dim]batch {batch_size}, turn {repetition + 1} of {repetitions}: {name}[/dim]")
             measured[name].append(measure(command))
     return {
-        figure: {name: statistics.median(turn[figure] for turn in turns) for name, turns in measured.items()}
-        for figure in ("rows_per_s", "peak_memory_bytes")
+        name: {figure: statistics.median(turn[figure] for turn in turns) for figure in FIGURES if figure in turns[0]}
+        for name, turns in measured.items()
     }
 
 
@@ -112,16 +120,19 @@ def measure(command: list[str]) -> dict[str, float]:
     raise RuntimeError(f"{' '.join(command)} failed:\n{done.stderr[-2000:]}")
 
 
-def table(batch_size: int, rows_per_s: dict[str, float], peak_memory_bytes: dict[str, float]) -> Table:
-    """Rows a second, peak memory, and what Fulcrum's PLE makes of each."""
-    result = Table(title=f"PLE, batch {batch_size}: {machine()}", title_justify="left")
-    result.add_column("system")
+def table(batch_size: int, units: int, figures: dict[str, dict[str, float]]) -> Table:
+    """Figures by system, and how many times as fast Fulcrum's PLE is."""
+    result = Table(title=f"PLE, batch {batch_size}, experts of {units} units: {machine()}", title_justify="left")
+    result.add_column("system", no_wrap=True)
     result.add_column("rows a second", justify="right")
-    result.add_column("Fulcrum's PLE is … times as fast", justify="right", no_wrap=True)
+    result.add_column("Fulcrum's, times", justify="right")
+    result.add_column("waits for input", justify="right")
     result.add_column("peak memory", justify="right")
-    for name, value in rows_per_s.items():
-        memory = f"{peak_memory_bytes[name] / 1e9:.1f} GB"
-        result.add_row(name, f"{value:,.0f}", f"{rows_per_s['fulcrum'] / value:.2f}", memory)
+    for name, of_system in figures.items():
+        rate, wait = of_system["rows_per_s"], of_system.get("input_wait_rate")
+        times = f"{figures['fulcrum']['rows_per_s'] / rate:.2f}"
+        waits = "" if wait is None else f"{wait:.1%}"
+        result.add_row(name, f"{rate:,.0f}", times, waits, f"{of_system['peak_memory_bytes'] / 1e9:.1f} GB")
     return result
 
 

@@ -13,9 +13,10 @@ from feature_spec.task import Task
 from trainer.balancing.gradient_balancing import GradientBalancing
 from trainer.balancing.registry import balancing_of
 from trainer.joint_loss import JointLoss, sample_space_sizes
-from trainer.network import Network
+from trainer.network import Lookups, Network
 from trainer.replicas import sum_over_replicas
 from trainer.settings import TrainerSettings
+from trainer.table_adagrad import TableAdagrad
 
 # Steps that Keras runs in one call of a graph: its own work between two calls takes as long as a tenth of a step.
 _STEPS_PER_EXECUTION = 50
@@ -48,7 +49,7 @@ class MultiTaskRanker(tfrs.Model):
             aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
         )
         self._replicas = tf.distribute.get_strategy().num_replicas_in_sync
-        self._compiled_gradients = tf.function(self._gradients, jit_compile=True)
+        self.dense_gradients = tf.function(self._gradients, jit_compile=True)
         terms = [*tasks, *network.sharing.penalties()]
         self.means = {name: tf.keras.metrics.Mean(name=name) for name in ["loss", *(f"loss_{term}" for term in terms)]}
 
@@ -64,16 +65,16 @@ class MultiTaskRanker(tfrs.Model):
         return self.network.scores(self.network(features, training=training))
 
     def _terms(
-        self, x: list[tf.Tensor], labels: tf.Tensor, masks: tf.Tensor, sizes: tf.Tensor, clock: tf.Tensor
+        self, lookups: Lookups, inputs: Mapping[str, tf.Tensor], sizes: tf.Tensor, clock: tf.Tensor
     ) -> tuple[dict[str, tf.Tensor], dict[str, tf.Tensor], list[tf.Tensor]]:
-        """From field embeddings to the terms of the loss, without metrics: they cost time, and the model changes under them.
+        """From what was looked up to the terms of the loss, without metrics: they cost time, and the model changes under them.
 
         Returns:
             This replica's part of each task's weighted loss, by name, and of the architecture's penalties, by name; the joint
             loss is the sum of all, over replicas too. And of each task's own loss, if the balancing reads them.
         """
-        logits = self.network.logits(x, training=True)
-        losses = self.joint_loss.task_losses(labels, logits, masks, sizes, compute_metrics=False)
+        logits = self.network.logits(self.network.flat_inputs(lookups, inputs), training=True)
+        losses = self.joint_loss.task_losses(inputs[names.LABELS], logits, inputs[names.MASKS], sizes, compute_metrics=False)
         own = list(losses.values())
         balanced = self.balancing.weigh(own, tf.cast(sizes > 0.0, tf.float32) / self._replicas)
         weights = self.joint_loss.weights(clock)
@@ -83,35 +84,34 @@ class MultiTaskRanker(tfrs.Model):
         return weighted, penalties, own if self.balancing.reads_losses else []
 
     def _gradients(
-        self, embedded: list[tf.Tensor], labels: tf.Tensor, masks: tf.Tensor, sizes: tf.Tensor, clock: tf.Tensor
+        self, lookups: Lookups, inputs: Mapping[str, tf.Tensor], sizes: tf.Tensor, clock: tf.Tensor
     ) -> tuple[dict[str, tf.Tensor], list[tf.Tensor], list[list[tf.Tensor]]]:
         """All of a step's work but the tables', in one program for XLA: forwards and backwards.
 
         Returns:
             The terms of the joint loss by name; each task's own loss, if the balancing reads them; and the gradients of the
-            joint loss, or of each term if the balancing looks at them, for the embedded inputs and then the dense variables.
+            joint loss, or of each term if the balancing looks at them, for what was looked up and then the dense variables.
         """
         by_term = isinstance(self.balancing, GradientBalancing)
         with tf.GradientTape(persistent=by_term) as tape:
-            tape.watch(embedded)
-            weighted, penalties, own = self._terms(embedded, labels, masks, sizes, clock)
+            tape.watch(lookups)
+            weighted, penalties, own = self._terms(lookups, inputs, sizes, clock)
             terms = weighted | penalties
             differentiated = list(terms.values()) if by_term else [tf.add_n(list(terms.values()))]
-        sources = [*embedded, *self.dense_variables]
+        sources = [*tf.nest.flatten(lookups), *self.dense_variables]
         zero = tf.UnconnectedGradients.ZERO
         return terms, own, [tape.gradient(value, sources, unconnected_gradients=zero) for value in differentiated]
 
     def train_step(self, inputs: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """One step; returns the means of the terms since the epoch began."""
-        labels, masks = inputs[names.LABELS], inputs[names.MASKS]
-        sizes = sample_space_sizes(masks)
+        sizes = sample_space_sizes(inputs[names.MASKS])
         tables = self.network.embedding_tables
         # Tables and their row-sparse gradients stay outside of XLA, which would make them dense.
         with tf.GradientTape(persistent=True) as tape:
-            embedded = self.network.embed(inputs)
-        terms, own, gradients = self._compiled_gradients(embedded, labels, masks, sizes, self.clock)
-        places = len(embedded)
-        by_variable = [[*tape.gradient(embedded, tables, values[:places]), *values[places:]] for values in gradients]
+            lookups = self.network.look_up(inputs)
+        terms, own, gradients = self.dense_gradients(lookups, dict(inputs), sizes, self.clock)
+        read = tf.nest.flatten(lookups)
+        by_variable = [[*tape.gradient(read, tables, of[: len(read)]), *of[len(read) :]] for of in gradients]
         losses = sum_over_replicas(tf.stack(own)) if own else None
         variables = [*tables, *self.dense_variables]
         if isinstance(self.balancing, GradientBalancing):
@@ -160,7 +160,7 @@ class MultiTaskRanker(tfrs.Model):
         apart = {variable.ref() for variable in coefficients}
         dense = [variable for variable in self.dense_variables if variable.ref() not in apart]
         parts = [
-            (optimizers.Adagrad(self.settings.embedding_learning_rate), self.network.embedding_tables),
+            (TableAdagrad(self.settings.embedding_learning_rate), self.network.embedding_tables),
             (optimizers.Adam(self.settings.learning_rate), dense),
             (optimizers.Adam(self.settings.coefficient_learning_rate), coefficients),
         ]

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeAlias
 
 import tensorflow as tf
 
 from feature_spec.packing import IDS, NUMBERS, PackSide
-from trainer.layers.field_embedding import FieldEmbedding
+from trainer.layers.field_embedding import FieldEmbedding, flattened
 from trainer.layers.flat_input import FlatInput
 from trainer.layers.tower import Tower
 from trainer.models.pruned_sharing import PrunedSharing
@@ -16,6 +16,9 @@ from trainer.models.registry import ARCHITECTURES
 from trainer.models.sharing_architecture import SharingArchitecture
 from trainer.network_layout import NetworkLayout
 from trainer.settings import Settings
+
+# The rows that are read of each set of tables, by side and width.
+Lookups: TypeAlias = "list[dict[PackSide, list[tf.Tensor]]]"
 
 
 class AssembledNetwork(tf.keras.layers.Layer):
@@ -60,7 +63,20 @@ class AssembledNetwork(tf.keras.layers.Layer):
 
     def embed(self, features: Mapping[str, tf.Tensor], one_request: bool = False) -> list[tf.Tensor | FlatInput]:
         """Transformed features → the flattened field embeddings x, (B, I), once for each set of tables."""
-        return [self._flat_input(embedding, features, one_request) for embedding in self.embeddings]
+        return self.flat_inputs(self.look_up(features), features, one_request)
+
+    def look_up(self, features: Mapping[str, tf.Tensor]) -> Lookups:
+        """All that transformed features need of the tables."""
+        return [
+            {side: embedding(features[IDS[side]], slots=slots) if slots else [] for side, slots in self.layout.slots.items()}
+            for embedding in self.embeddings
+        ]
+
+    def flat_inputs(
+        self, lookups: Lookups, features: Mapping[str, tf.Tensor], one_request: bool = False
+    ) -> list[tf.Tensor | FlatInput]:
+        """What was looked up → as `embed`."""
+        return [self._flat_input(lookup, features, one_request) for lookup in lookups]
 
     def logits(self, inputs: list[tf.Tensor | FlatInput], training: bool | None = None) -> dict[str, tf.Tensor]:
         """The dense part: flattened field embeddings → logits by task, (B,)."""
@@ -77,12 +93,12 @@ class AssembledNetwork(tf.keras.layers.Layer):
         }
 
     def _flat_input(
-        self, embedding: FieldEmbedding, features: Mapping[str, tf.Tensor], one_request: bool
+        self, lookup: Mapping[PackSide, list[tf.Tensor]], features: Mapping[str, tf.Tensor], one_request: bool
     ) -> tf.Tensor | FlatInput:
-        candidate = self._side(embedding, features, "candidate")
+        candidate = self._side(lookup, features, "candidate")
         if not self._has_fields("request"):
             return candidate
-        request = self._side(embedding, features, "request")
+        request = self._side(lookup, features, "request")
         return (
             FlatInput(tf.ensure_shape(request, [1, None]), candidate)
             if one_request
@@ -92,11 +108,11 @@ class AssembledNetwork(tf.keras.layers.Layer):
     def _has_fields(self, side: PackSide) -> bool:
         return bool(self.layout.slots[side] or self.layout.numbers[side])
 
-    def _side(self, embedding: FieldEmbedding, features: Mapping[str, tf.Tensor], side: PackSide) -> tf.Tensor:
-        slots, numbers = self.layout.slots[side], self.layout.numbers[side]
-        return embedding(
-            features[IDS[side]] if slots else None, numbers=features[NUMBERS[side]] if numbers else None, slots=slots
-        )
+    def _side(self, lookup: Mapping[PackSide, list[tf.Tensor]], features: Mapping[str, tf.Tensor], side: PackSide) -> tf.Tensor:
+        slots = self.layout.slots[side]
+        ids = features[IDS[side]] if slots else None
+        numbers = features[NUMBERS[side]] if self.layout.numbers[side] else None
+        return flattened(lookup[side], ids, numbers, slots)
 
 
 class Network(AssembledNetwork):

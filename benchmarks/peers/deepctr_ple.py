@@ -1,4 +1,4 @@
-"""DeepCTR's part, through its own Keras `fit`. Arguments: batch size, steps, values a field."""
+"""DeepCTR's part, through its own Keras `fit`. Arguments: batch size, steps, expert units, values a field."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ os.environ["TF_USE_LEGACY_KERAS"] = "1"
 from benchmarks import ple_workload as ple
 
 
-def main(batch_size: int, steps: int, values: int) -> None:
+def main(batch_size: int, steps: int, units: int, values: int) -> None:
     """Trains."""
     from deepctr.feature_column import DenseFeat, SparseFeat
     from deepctr.models import PLE
@@ -22,7 +22,7 @@ def main(batch_size: int, steps: int, values: int) -> None:
         shared_expert_num=ple.SHARED_EXPERTS,
         specific_expert_num=ple.TASK_EXPERTS,
         num_levels=ple.LEVELS,
-        expert_dnn_hidden_units=(ple.EXPERT_UNITS,),
+        expert_dnn_hidden_units=(units,),
         tower_dnn_hidden_units=(ple.TOWER_UNITS,),
         task_types=("binary",) * ple.TASKS,
         task_names=[f"task_{task}" for task in range(ple.TASKS)],
@@ -41,4 +41,4 @@ def main(batch_size: int, steps: int, values: int) -> None:
 
 
 if __name__ == "__main__":
-    main(*map(int, sys.argv[1:4]))
+    main(*map(int, sys.argv[1:5]))

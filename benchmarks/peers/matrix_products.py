@@ -1,4 +1,4 @@
-"""The machine's rate at the model's large matrix products, forwards and backwards. Arguments: batch size, steps."""
+"""The machine's rate at the model's matrix products, forwards and backwards. Arguments: batch size, steps, expert units."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from benchmarks import ple_workload as ple
 
 INPUT = ple.FIELDS * ple.WIDTH + ple.NUMBERS
 EXPERTS = ple.TASKS * ple.TASK_EXPERTS + ple.SHARED_EXPERTS
-# (columns in, columns out, how many) of each product of a forward pass.
-PRODUCTS = [
-    (INPUT, EXPERTS * ple.EXPERT_UNITS, 1),
-    (ple.EXPERT_UNITS, ple.TASK_EXPERTS * ple.EXPERT_UNITS, ple.TASKS + 1),
-    (ple.EXPERT_UNITS, ple.TOWER_UNITS, ple.TASKS),
-]
 
 
-def main(batch_size: int, steps: int) -> None:
+def main(batch_size: int, steps: int, units: int) -> None:
     """Each product as a forward one and the two of its gradient."""
     import tensorflow as tf
 
+    # (columns in, columns out, how many) of each product of a forward pass.
+    products = [
+        (INPUT, EXPERTS * units, 1),
+        (units, ple.TASK_EXPERTS * units, ple.TASKS + 1),
+        (units, ple.TOWER_UNITS, ple.TASKS),
+    ]
     operands = [
         (tf.random.normal([batch_size, rows]), tf.random.normal([rows, columns]), tf.random.normal([batch_size, columns]))
-        for rows, columns, count in PRODUCTS
+        for rows, columns, count in products
         for _ in range(count)
     ]
 
@@ -31,8 +31,8 @@ def main(batch_size: int, steps: int) -> None:
     def step() -> tf.Tensor:
         total = tf.constant(0.0)
         for x, kernel, gradient in operands:
-            products = [x @ kernel, tf.matmul(gradient, kernel, transpose_b=True), tf.matmul(x, gradient, transpose_a=True)]
-            total += tf.add_n([tf.reduce_max(product) for product in products])
+            results = [x @ kernel, tf.matmul(gradient, kernel, transpose_b=True), tf.matmul(x, gradient, transpose_a=True)]
+            total += tf.add_n([tf.reduce_max(result) for result in results])
         return total
 
     step()
@@ -46,4 +46,4 @@ def main(batch_size: int, steps: int) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), int(sys.argv[2]))
+    main(*map(int, sys.argv[1:4]))

@@ -1,4 +1,4 @@
-"""torch-rechub's part: bare training steps over batches in memory. Arguments: batch size, steps, values a field."""
+"""torch-rechub's part: bare steps over batches in memory. Arguments: batch size, steps, expert units, values."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 from benchmarks import ple_workload as ple
 
 
-def main(batch_size: int, steps: int, values: int) -> None:
+def main(batch_size: int, steps: int, units: int, values: int) -> None:
     """Trains."""
     import torch
     from torch_rechub.basic.features import DenseFeature, SparseFeature
@@ -21,7 +21,7 @@ def main(batch_size: int, steps: int, values: int) -> None:
         n_level=ple.LEVELS,
         n_expert_specific=ple.TASK_EXPERTS,
         n_expert_shared=ple.SHARED_EXPERTS,
-        expert_params={"dims": [ple.EXPERT_UNITS]},
+        expert_params={"dims": [units]},
         tower_params_list=[{"dims": [ple.TOWER_UNITS]}] * ple.TASKS,
     )
     optimizer, loss_of = torch.optim.Adam(model.parameters(), 1e-3), torch.nn.BCELoss()
@@ -44,4 +44,4 @@ def main(batch_size: int, steps: int, values: int) -> None:
 
 
 if __name__ == "__main__":
-    main(*map(int, sys.argv[1:4]))
+    main(*map(int, sys.argv[1:5]))

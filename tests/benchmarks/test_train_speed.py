@@ -20,7 +20,16 @@ def test_the_benchmark_measures_each_system_and_writes_its_figures(tmp_path):
     done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     report = json.loads((tmp_path / "speed.json").read_text())
-    for figures in (report["rows_per_s"]["32"], report["peak_memory_bytes"]["32"]):
-        assert set(figures) == {"fulcrum", "fulcrum, 50 × the values", "matrix products alone"}
-        assert all(value > 0 for value in figures.values())
-    assert "Fulcrum's PLE is … times as fast" in done.stdout
+    (size,) = report["sizes"]
+    assert (size["batch_size"], size["expert_units"]) == (32, 128)
+    systems = size["systems"]
+    assert set(systems) == {
+        "fulcrum",
+        "fulcrum, 50 × the values",
+        "fulcrum, from files",
+        "fulcrum, dense part alone",
+        "matrix products alone",
+    }
+    assert all(figures["rows_per_s"] > 0 and figures["peak_memory_bytes"] > 0 for figures in systems.values())
+    assert 0 <= systems["fulcrum, from files"]["input_wait_rate"] < 1
+    assert "dense part alone" in done.stdout

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 tf = pytest.importorskip("tensorflow")
-from trainer.layers.field_embedding import FieldEmbedding, SlotLayout  # noqa: E402
+from trainer.layers.field_embedding import FieldEmbedding, SlotLayout, flattened  # noqa: E402
 
 pytestmark = pytest.mark.tensorflow
 
@@ -23,26 +23,37 @@ def embedding() -> FieldEmbedding:
     return layer
 
 
+def flat(layer, ids, numbers=None):
+    ids = tf.constant(ids, tf.int64)
+    return flattened(layer(ids, slots=SLOTS), ids, numbers, SLOTS)
+
+
 def test_widths_ascend_with_single_values_before_lists_and_numbers_last():
-    ids = tf.constant([[3, 2, 4, 1, 2, 1]], tf.int64)
     # Width 1: row 2 → 200. Width 2: rows 3 and 1, then the list [2, 4] (1 is its padding): mean [3, 30]. Number 7.
-    result = embedding()(ids, numbers=tf.constant([[7.0]]), slots=SLOTS)
+    result = flat(embedding(), [[3, 2, 4, 1, 2, 1]], tf.constant([[7.0]]))
     assert result.numpy().tolist() == [[200.0, 3.0, 30.0, 1.0, 10.0, 3.0, 30.0, 7.0]]
 
 
+def test_rows_are_read_field_by_field():
+    # Two examples; width 1 has one column, width 2 two fields and a list of 3.
+    one, two = embedding()(tf.constant([[3, 2, 4, 1, 2, 1], [0, 0, 0, 0, 1, 4]], tf.int64), slots=SLOTS)
+    assert one.numpy().tolist() == [[[200.0], [100.0]]]
+    assert two.shape == (5, 2, 2)
+    assert two[:, 0, 0].numpy().tolist() == [3.0, 1.0, 2.0, 4.0, 1.0]
+
+
 def test_an_empty_list_is_zero():
-    ids = tf.constant([[0, 1, 1, 1, 0, 0]], tf.int64)
-    assert embedding()(ids, numbers=None, slots=SLOTS).numpy()[0, -2:].tolist() == [0.0, 0.0]
+    assert flat(embedding(), [[0, 1, 1, 1, 0, 0]]).numpy()[0, -2:].tolist() == [0.0, 0.0]
 
 
 def test_a_side_of_numbers_only_needs_no_table():
-    assert FieldEmbedding({})(None, numbers=tf.constant([[1.0, 2.0]]), slots=[]).numpy().tolist() == [[1.0, 2.0]]
+    assert flattened([], None, tf.constant([[1.0, 2.0]]), []).numpy().tolist() == [[1.0, 2.0]]
 
 
 def test_gradients_are_sparse_so_a_step_does_not_grow_with_the_table():
     layer = embedding()
     with tf.GradientTape() as tape:
-        loss = tf.reduce_sum(layer(tf.constant([[3, 2, 4, 1, 2, 1]], tf.int64), numbers=None, slots=SLOTS))
+        loss = tf.reduce_sum(flat(layer, [[3, 2, 4, 1, 2, 1]]))
     gradients = tape.gradient(loss, layer.trainable_variables)
     assert all(isinstance(gradient, tf.IndexedSlices) for gradient in gradients)
 
@@ -50,7 +61,7 @@ def test_gradients_are_sparse_so_a_step_does_not_grow_with_the_table():
 def test_padding_rows_of_a_list_get_no_gradient():
     layer = embedding()
     with tf.GradientTape() as tape:
-        loss = tf.reduce_sum(layer(tf.constant([[3, 2, 4, 1, 2, 3]], tf.int64), numbers=None, slots=SLOTS)[:, -2:])
+        loss = tf.reduce_sum(flat(layer, [[3, 2, 4, 1, 2, 3]])[:, -2:])
     dense = np.zeros((5, 2))
     gradient = tape.gradient(loss, layer.tables["2"])
     np.add.at(dense, gradient.indices.numpy(), gradient.values.numpy())

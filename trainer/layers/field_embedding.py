@@ -35,10 +35,9 @@ def flat_order(slots: Sequence[SlotLayout]) -> list[SlotLayout]:
 
 @tf.keras.utils.register_keras_serializable("fulcrum")
 class FieldEmbedding(tf.keras.layers.Layer):
-    """Embeds one side's packed ids and numbers, flattened.
+    """Embeds one side's packed ids.
 
-    All fields of one width live in one table; ids are rows of it (`feature_spec.packing`). A list is the mean of its rows, and
-    zeros where it is empty. A number stands for itself: a field of width 1.
+    All fields of one width live in one table; ids are rows of it (`feature_spec.packing`).
 
     Args:
         table_rows: rows of each table by width D.
@@ -65,46 +64,68 @@ class FieldEmbedding(tf.keras.layers.Layer):
         }
         self.built = True
 
-    def call(self, ids: tf.Tensor | None, numbers: tf.Tensor | None, slots: Sequence[SlotLayout]) -> tf.Tensor:
-        """Embeds a batch.
+    def call(self, ids: tf.Tensor, slots: Sequence[SlotLayout]) -> list[tf.Tensor]:
+        """Looks a batch up.
 
         Args:
-            ids: rows, integer (R, Σ length), or None where the side has no embedded field.
-            numbers: float (R, N), or None where the side has no plain number.
+            ids: rows, integer (R, Σ length).
             slots: the fields of `ids` in order.
 
         Returns:
-            (R, I): the fields in `flat_order`, then the numbers.
+            For each width of the slots, ascending, (Σ length, R, D). Field by field, because rows of one field lie near each
+            other: it is faster to read them so and to change them so, and the gradient comes in this order, too.
         """
-        parts = []
-        for width, of_width in itertools.groupby(flat_order(slots), key=lambda slot: slot.width):
-            ordered = list(of_width)
-            singles = [slot for slot in ordered if slot.length == 1]
-            lists = ordered[len(singles) :]
-            columns = [column for slot in ordered for column in range(slot.start, slot.start + slot.length)]
-            rows = tf.gather(ids, columns, axis=1)
-            embeddings = tf.gather(self.tables[str(width)], rows)
-            if singles:
-                parts.append(tf.reshape(embeddings[:, : len(singles)], [-1, len(singles) * width]))
-            if lists:
-                parts.append(self._pooled(rows[:, len(singles) :], embeddings[:, len(singles) :], lists, width))
-        if numbers is not None:
-            parts.append(numbers)
-        return tf.concat(parts, axis=1)
-
-    @staticmethod
-    def _pooled(rows: tf.Tensor, embeddings: tf.Tensor, lists: Sequence[SlotLayout], width: int) -> tf.Tensor:
-        """The mean of each list's rows, (R, Σ length, D) → (R, lists · D), in one product with a constant 0/1 matrix."""
-        membership = np.zeros((len(lists), sum(slot.length for slot in lists)), np.float32)
-        column = 0
-        for position, slot in enumerate(lists):
-            membership[position, column : column + slot.length] = 1.0
-            column += slot.length
-        padding = tf.constant([slot.missing_row for slot in lists for _ in range(slot.length)], rows.dtype)
-        present = tf.cast(tf.not_equal(rows, padding), embeddings.dtype)
-        sums = tf.einsum("sc,bcd->bsd", tf.cast(membership, embeddings.dtype), embeddings * present[:, :, tf.newaxis])
-        counts = tf.einsum("sc,bc->bs", tf.cast(membership, embeddings.dtype), present)
-        return tf.reshape(sums / tf.maximum(counts, 1.0)[:, :, tf.newaxis], [-1, len(lists) * width])
+        result = []
+        for width, of_width in _by_width(slots):
+            columns = [column for slot in of_width for column in range(slot.start, slot.start + slot.length)]
+            result.append(tf.gather(self.tables[str(width)], tf.transpose(tf.gather(ids, columns, axis=1))))
+        return result
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "table_rows": dict(self.table_rows), "initial_mean": self.initial_mean}
+
+
+def flattened(
+    lookups: Sequence[tf.Tensor], ids: tf.Tensor | None, numbers: tf.Tensor | None, slots: Sequence[SlotLayout]
+) -> tf.Tensor:
+    """One side's part of the input that sub-networks read.
+
+    Args:
+        lookups: of `FieldEmbedding`, one a width.
+        ids: what was looked up, (R, Σ length), or None where the side has no embedded field.
+        numbers: float (R, N), or None where the side has no plain number, which stands for itself: a field of width 1.
+        slots: the fields of `ids` in order.
+
+    Returns:
+        (R, I): the fields in `flat_order`, a list as the mean of its rows, zeros where it is empty; then the numbers.
+    """
+    parts = []
+    for (width, of_width), lookup in zip(_by_width(slots), lookups, strict=True):
+        lists = [slot for slot in of_width if slot.length > 1]
+        singles = len(of_width) - len(lists)
+        embeddings = tf.transpose(lookup, [1, 0, 2])
+        parts.append(tf.reshape(embeddings[:, :singles], [-1, singles * width]))
+        if lists:
+            parts.append(_pooled(ids, embeddings[:, singles:], lists, width))
+    if numbers is not None:
+        parts.append(numbers)
+    return tf.concat(parts, axis=1)
+
+
+def _by_width(slots: Sequence[SlotLayout]) -> list[tuple[int, list[SlotLayout]]]:
+    return [(width, list(group)) for width, group in itertools.groupby(flat_order(slots), key=lambda slot: slot.width)]
+
+
+def _pooled(ids: tf.Tensor, embeddings: tf.Tensor, lists: Sequence[SlotLayout], width: int) -> tf.Tensor:
+    """The mean of each list's rows, (R, Σ length, D) → (R, lists · D), in one product with a constant 0/1 matrix."""
+    rows = tf.gather(ids, [column for slot in lists for column in range(slot.start, slot.start + slot.length)], axis=1)
+    membership = np.zeros((len(lists), sum(slot.length for slot in lists)), np.float32)
+    column = 0
+    for position, slot in enumerate(lists):
+        membership[position, column : column + slot.length] = 1.0
+        column += slot.length
+    padding = tf.constant([slot.missing_row for slot in lists for _ in range(slot.length)], rows.dtype)
+    present = tf.cast(tf.not_equal(rows, padding), embeddings.dtype)
+    sums = tf.einsum("sc,bcd->bsd", tf.cast(membership, embeddings.dtype), embeddings * present[:, :, tf.newaxis])
+    counts = tf.einsum("sc,bc->bs", tf.cast(membership, embeddings.dtype), present)
+    return tf.reshape(sums / tf.maximum(counts, 1.0)[:, :, tf.newaxis], [-1, len(lists) * width])
