@@ -34,7 +34,6 @@ setup(
         "pydantic>=2.9,<3",
         "python-rapidjson>=1.20",
         "pyyaml>=6",
-        "psutil>=6",
         "rich>=13",
         "starlette>=0.40",
         "tensorboard>=2.20",
