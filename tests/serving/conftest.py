@@ -29,7 +29,7 @@ from hypothesis import settings
 from feature_spec.loading import parse_spec
 from feature_spec.spec import FeatureSpec
 
-settings.register_profile("fuzz", max_examples=20_000)  # for `pytest --hypothesis-profile=fuzz`
+settings.register_profile("thorough", max_examples=20_000)  # for `pytest --hypothesis-profile=thorough`
 
 TOY_SPEC = """
 name: toy

@@ -1,6 +1,6 @@
 """Requests that nobody would write: each is answered, none as a defect of the server, and good ones still work.
 
-A few hundred are sent in every run; `pytest tests/serving/test_fuzzed_requests.py --hypothesis-profile=fuzz` sends 20,000, and
+A few hundred are sent in every run; `pytest tests/serving/test_fuzzed_requests.py --hypothesis-profile=thorough` sends 20,000, and
 `--hypothesis-show-statistics` shows how they were answered.
 """
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import grpc
 import pytest
+from hypothesis import settings
+
+CHANGES = 50 if settings().max_examples >= 20_000 else 10
 
 pytestmark = pytest.mark.tensorflow
 
@@ -129,21 +133,23 @@ def test_metadata_requests_are_checked_in_order(serve, stubs, api, push, fields,
 
 
 def test_no_request_fails_during_swaps_and_each_answer_is_of_one_version(serve, stubs, api, push, root, eventually):
-    """Versions come, one is broken, and one goes, under four clients that never pause."""
-    import shutil
+    """Versions come, every fifth broken in one of three ways, and at last one goes, under four clients that hardly pause.
 
+    There are ten changes, and fifty with --hypothesis-profile=thorough.
+    """
     push(1)
     server = serve()
     model = server.models.named("toy")
+    sources = {1: 1}
     stop = threading.Event()
 
     def hammer():
         prediction, _ = stubs(server.target)
         seen = set()
-        while not stop.is_set():
+        while not stop.wait(0.002):
             response = prediction.Predict(doubled(api), timeout=10.0)
             version = response.model_spec.version.value
-            source = {1: 1, 2: 2, 4: 3}[version]
+            source = sources[version]
             # product = 1 · 2 · version of the exported model
             assert list(response.outputs["version"].float_val) == [source] * 3
             assert list(response.outputs["product"].float_val) == [2.0 * source] * 3
@@ -153,17 +159,36 @@ def test_no_request_fails_during_swaps_and_each_answer_is_of_one_version(serve, 
     with ThreadPoolExecutor(4) as pool:
         clients = [pool.submit(hammer) for _ in range(4)]
         try:
-            push(2)
-            eventually(lambda: model.available_versions() == [2], "2 replaces 1")
-            push(3, number=3, break_it=lambda folder: (folder / "saved_model.pb").unlink())
-            push(3, number=4)
-            eventually(lambda: model.available_versions() == [4], "4 replaces 2")
-            shutil.rmtree(root / "serving_model" / "4")
-            eventually(lambda: model.available_versions() == [2], "2 is back")
+            for number in range(2, CHANGES + 2):
+                source = number % 3 + 1
+                if number % 5:
+                    sources[number] = source  # known before it can answer
+                    push(source, number=number)
+                    eventually(lambda number=number: model.available_versions() == [number], f"{number} is served")
+                else:
+                    push(source, number=number, break_it=[remove_model_file, truncate_variables, fail_warm_up][number // 5 % 3])
+                    eventually(lambda: model.statuses()[0].error, f"{number} is given up")
+                    assert model.available_versions() == [number - 1]
+            newest = model.available_versions()[0]
+            shutil.rmtree(root / "serving_model" / str(newest))
+            eventually(lambda: newest not in model.available_versions() != [], "an older one is back")
         finally:
             stop.set()
         seen = set().union(*(client.result() for client in clients))
-    assert seen == {1, 2, 4}
+    assert seen == sources.keys()
+
+
+def remove_model_file(folder):
+    (folder / "saved_model.pb").unlink()
+
+
+def truncate_variables(folder):
+    data = next((folder / "variables").glob("variables.data-*"))
+    data.write_bytes(data.read_bytes()[:2])
+
+
+def fail_warm_up(folder):
+    (folder / "assets.extra" / "tf_serving_warmup_requests").write_bytes(b"no record" * 9)
 
 
 def test_a_request_in_flight_is_answered_before_the_server_stops(serve, stubs, api, push):
