@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from feature_spec import names
 from feature_spec.spec import FeatureSpec
+from trainer.half_precision_network import half_precision_network
 from trainer.inspection import INSPECTION_FILE
 from trainer.inspection_signature import inner_values_by_row, inspection_guide
 from trainer.network import AssembledNetwork, Network
@@ -175,6 +176,7 @@ def export(
     folder: Path,
     *,
     vocabularies: Mapping[str, Sequence[bytes]] | None = None,
+    half_precision: bool = False,
 ) -> None:
     """Writes the SavedModel, with the spec as the trainer received it and the inspection guide under ``assets.extra``.
 
@@ -185,13 +187,16 @@ def export(
         transform: the layer of the transform graph.
         folder: of the SavedModel.
         vocabularies: see `field_rows`.
+        half_precision: whether all but tables and heads is computed in bfloat16, and then nothing is pruned.
     """
     guide = inspection_guide(network, field_names(spec))
-    pruned = pruned_network(network, field_rows(spec, network.layout, vocabularies or {}))
-    if pruned is not None:
+    served: AssembledNetwork = network
+    if half_precision:
+        served = half_precision_network(network)
+    elif pruned := pruned_network(network, field_rows(spec, network.layout, vocabularies or {})):
+        served = pruned.network
         guide = guide.model_copy(update={"multiplications": pruned.multiplications})
         logger.info("%s: multiplications of the dense part: %s", network.model_name, pruned.multiplications)
-    served = network if pruned is None else pruned.network
     module = ExportedRanker(spec, served, transform, network if guide.needs_examples else None)
     tf.saved_model.save(module, str(folder), signatures=module.signatures())
     extra = folder / "assets.extra"

@@ -44,7 +44,15 @@ def run_fn(fn_args: Any) -> None:
         tensorboard_folder=Path(fn_args.model_run_dir),
     )
     layer = transform.transform_features_layer()
-    export(spec, config["spec"], network, layer, Path(fn_args.serving_model_dir), vocabularies=vocabularies)
+    export(
+        spec,
+        config["spec"],
+        network,
+        layer,
+        Path(fn_args.serving_model_dir),
+        vocabularies=vocabularies,
+        half_precision=settings.trainer.export_dtype == "bfloat16",
+    )
     # What was trained is exported; a later run with the same inputs begins anew.
     shutil.rmtree(checkpoints)
 

@@ -31,6 +31,7 @@ class TrainerSettings(StrictModel):
         dwa_temperature: T of `dwa`: the larger, the more alike the weights.
         gradnorm_alpha: α of `gradnorm`: how strongly tasks that lag behind are pulled.
         strategy: `none`, or `mirrored`: the GPUs of the machine share each batch (`tf.distribute.MirroredStrategy`).
+        export_dtype: `float32`, or `bfloat16`: the exported model computes all but tables and heads in it, for GPUs.
         seed: of initial weights and of the order of the examples.
     """
 
@@ -45,6 +46,7 @@ class TrainerSettings(StrictModel):
     dwa_temperature: PositiveFloat = 2.0
     gradnorm_alpha: NonNegativeFloat = 1.5
     strategy: Literal["none", "mirrored"] = "none"
+    export_dtype: Literal["float32", "bfloat16"] = "float32"
     seed: int = 42
 
 

@@ -119,6 +119,7 @@ def exported(tmp_path_factory):
     features = layer(inputs)
     scores = {task: score.numpy().tolist() for task, score in network.scores(network(features)).items()}
     export(spec, SPEC, network, layer, folder / "model")
+    export(spec, SPEC, network, layer, folder / "half", half_precision=True)
     return folder / "model", scores, network
 
 
@@ -298,6 +299,16 @@ def test_the_export_carries_its_spec_and_no_optimiser(exported):
     _, _, network = exported
     values = [name for name, _ in tf.train.list_variables(str(folder / "variables" / "variables")) if "VARIABLE_VALUE" in name]
     assert len(values) == len(network.weights)
+
+
+def test_an_export_in_half_precision_scores_nearly_the_same_for_examples_and_requests(exported):
+    folder, offline, _ = exported
+    half = folder.with_name("half")
+    examples, rank = call(half, [("serving_default", serialised(USER, ITEMS)), ("rank", rank_inputs(half, USER, ITEMS))])
+    for task, scores in offline.items():
+        assert examples[task] != scores
+        np.testing.assert_allclose(examples[task], scores, atol=0.03)
+        np.testing.assert_allclose(rank[task], scores, atol=0.03)
 
 
 def test_nothing_random_is_left_of_the_training(exported):
