@@ -12,9 +12,9 @@ from tensorflow_serving.apis.prediction_log_pb2 import PredictionLog, PredictLog
 
 from feature_spec.names import TOP_K
 from feature_spec.spec import FeatureSpec
+from serving.model_server.warm_up import WARM_UP_FILE
 from serving.push_check.logged_requests import Example, examples_request, rank_request
 
-WARMUP_FILE = Path("assets.extra") / "tf_serving_warmup_requests"
 # Signatures that read examples are not asked by users in a hurry: a few rows make their graph ready.
 _EXAMPLES = 8
 _TOP_K = 10
@@ -34,7 +34,7 @@ def write_warmup_file(spec: FeatureSpec, signatures: Mapping[str, Any], examples
     Raises:
         ValueError: the model has a signature for which no request can be made of examples.
     """
-    path = folder / WARMUP_FILE
+    path = folder / WARM_UP_FILE
     path.parent.mkdir(exist_ok=True)
     requests = list(_requests(spec, signatures, examples))
     with tf.io.TFRecordWriter(str(path)) as writer:

@@ -33,7 +33,7 @@ EXAMPLES = [
 ]
 
 
-def write_model(folder: Path, *, rank_adds: float = 0.0, seconds_a_rank: float = 0.0, refuses: bool = False) -> str:
+def write_model(folder: Path, *, rank_adds: float = 0.0, seconds_a_rank: float = 0.0, refused_age: float = -1.0) -> str:
     """A model whose click is sigmoid(quality + age / 10 + tags / 5), and whose `rank` adds something to that."""
     import tensorflow as tf
 
@@ -57,7 +57,7 @@ def write_model(folder: Path, *, rank_adds: float = 0.0, seconds_a_rank: float =
             ]
         )
         def rank(self, age: Any, tags: Any, quality: Any, spec_fingerprint: Any) -> dict[str, Any]:
-            tf.debugging.Assert(not refuses, ["not today"])
+            tf.debugging.Assert(tf.reduce_all(age != refused_age), ["not today"])
             result = scores(age, quality, tf.math.count_nonzero(tags != "", axis=1))
             if seconds_a_rank:
                 end = tf.timestamp() + seconds_a_rank
@@ -182,9 +182,17 @@ def test_a_signature_for_which_no_request_can_be_made_is_named(tmp_path: Path) -
 
 
 def test_a_version_that_refuses_logged_requests_is_refused_with_what_it_said(tmp_path: Path) -> None:
-    [refusal] = check(tmp_path, refuses=True)["refusals"]
+    # The third user's age; warm-up requests are those of the first.
+    [refusal] = check(tmp_path, refused_age=2.0)["refusals"]
     assert refusal.startswith("a request made of logged examples failed: INVALID_ARGUMENT: ")
     assert "not today" in refusal
+
+
+def test_a_version_that_refuses_its_warm_up_requests_is_refused_with_what_it_said(tmp_path: Path) -> None:
+    report = check(tmp_path, refused_age=1.0)
+    [refusal] = report["refusals"]
+    assert refusal.startswith("the version cannot be loaded: assertion failed: [not today]")
+    assert report["compared_requests"] == 0
 
 
 def test_a_version_that_cannot_be_loaded_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
