@@ -16,8 +16,8 @@ REQUEST_IDS, REQUEST_NUMBERS = "request_ids", "request_numbers"
 CANDIDATE_IDS, CANDIDATE_NUMBERS = "candidate_ids", "candidate_numbers"
 LABELS, MASKS = "labels", "masks"
 
-# Folders of a pipeline root: what each component made, and the pushed models, a folder a version.
-ARTIFACTS, SERVING_MODEL = "artifacts", "serving_model"
+# Folders of a pipeline root: what each component made; what a training under way keeps; pushed models, a folder a version.
+ARTIFACTS, CHECKPOINTS, SERVING_MODEL = "artifacts", "checkpoints", "serving_model"
 
 # Signatures of the exported model, and what they give beside a score a task. `inspect` is that of models with gates only.
 SERVING_DEFAULT, RANK, TRANSFORM_FEATURES, INSPECT = "serving_default", "rank", "transform_features", "inspect"

@@ -36,7 +36,7 @@ class Root:
     @property
     def checkpoints(self) -> Path:
         """The trainer's checkpoints; the same folder in every run, so that an interrupted training goes on."""
-        return self.folder / "checkpoints"
+        return self.folder / names.CHECKPOINTS
 
     @property
     def serving_model(self) -> Path:

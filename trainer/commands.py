@@ -1,4 +1,4 @@
-"""`fulcrum models`: what can be trained; `fulcrum inspect`: what a trained model learnt."""
+"""`fulcrum models`: what can be trained; `inspect`: what a trained model learnt; `train-worker`: helps to train."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ def add_to(app: typer.Typer) -> None:
     """Registers the commands of this package."""
     app.command("models")(models)
     app.command("inspect")(inspect)
+    app.command("train-worker")(train_worker)
 
 
 def models(
@@ -90,3 +91,51 @@ def inspect(
         raise typer.Exit(1) from error
     # Where there is no terminal whose width could be asked for, the widest table should fit.
     print_inspection(inspection, Console(width=None if sys.stdout.isatty() else 140))
+
+
+def train_worker(
+    root: Annotated[
+        Path, typer.Option(help="The chief's pipeline root, on a file system that all workers share.", file_okay=False)
+    ],
+    wait_s: Annotated[float, typer.Option(help="How long to wait for the chief to come to training.", min=0)] = 3600.0,
+) -> None:
+    """Help the chief to train, on this machine, as the worker that the environment variable TF_CONFIG names.
+
+    The chief is `fulcrum run --set trainer.strategy=multi_worker` on the same root. Each step's batch is shared out over all
+    workers; the chief keeps checkpoints and exports the model. If a worker is lost, all end with exit code 1: let a supervisor
+    start them again, and they go on after the last finished epoch.
+
+    Exit code: 0 the training has ended; 1 it failed, a worker was lost, or there was nothing to train.
+
+    Example, on host2: export TF_CONFIG='{"cluster": {"worker": ["host1:2222", "host2:2222"]}, "task": {"type": "worker",
+    "index": 1}}' and then fulcrum train-worker --root /shared/root
+    """
+    import logging
+
+    from feature_spec import names
+    from trainer.cluster import ClusterError, parse_cluster
+    from trainer.training_job import NoJobError, awaited_job
+
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    logging.basicConfig(format="%(message)s", level=logging.WARNING)
+    logging.getLogger("fulcrum").setLevel(logging.INFO)
+    try:
+        cluster = parse_cluster(os.environ.get("TF_CONFIG"))
+        if cluster.is_chief:
+            raise ClusterError(f"TF_CONFIG makes this the chief ({cluster.name}), which is `fulcrum run`")
+        typer.echo(f"{cluster.name}: waits for the chief's training in {root}")
+        job = awaited_job(root.resolve() / names.CHECKPOINTS, wait_s)
+    except (ClusterError, NoJobError) as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(1) from error
+
+    from trainer.early_stopping import CheckpointsNotSharedError
+    from trainer.lost_worker import WorkerLostError
+    from trainer.training import OtherJobError, train
+
+    try:
+        train(job, cluster)
+    except (WorkerLostError, OtherJobError, CheckpointsNotSharedError) as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(1) from error
+    typer.echo("the training has ended; the chief exports the model")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,8 @@ import tensorflow as tf
 
 from feature_spec.task import HIGHER_IS_BETTER, Metric, Task
 from trainer.multi_task_ranker import MultiTaskRanker
+from trainer.replicas import of_first_replica
+from trainer.strategies import is_chief
 
 logger = logging.getLogger("fulcrum.trainer")
 
@@ -26,11 +29,18 @@ def relative_error(tasks: Mapping[str, Task], first: Mapping[str, float], now: M
     return sum(ratios) / len(ratios)
 
 
+class CheckpointsNotSharedError(RuntimeError):
+    """The workers of a cluster do not see the same checkpoints."""
+
+
 class EarlyStopping(tf.keras.callbacks.Callback):
     """Validates after each epoch, keeps the best weights, stops without progress and survives a kill.
 
     After each epoch a checkpoint holds the weights, the optimisers' slots, the loss weights' clock, the state of the
     balancing and of the stopping itself; a new run over the same folder begins after the last finished epoch.
+
+    Of several workers each has this callback. The chief's validation decides for all, so that none goes on without the others,
+    and what counts is the chief's checkpoint; every worker takes part in saving it, and the others write theirs for nothing.
 
     Args:
         tasks: tasks by name; each one's metric tells its own direction.
@@ -46,6 +56,8 @@ class EarlyStopping(tf.keras.callbacks.Callback):
         self.best_epoch = tf.Variable(0, dtype=tf.int64, trainable=False)
         self.best_error = tf.Variable(float("inf"), dtype=tf.float32, trainable=False)
         self.first_metrics = tf.Variable(tf.zeros(len(tasks)), dtype=tf.float32, trainable=False)
+        # Where the checkpoints go that do not count.
+        self._nowhere = tempfile.TemporaryDirectory(prefix="fulcrum-checkpoints-")
         self.history: list[dict[str, float]] = []
 
     @property
@@ -56,6 +68,9 @@ class EarlyStopping(tf.keras.callbacks.Callback):
     def set_model(self, model: MultiTaskRanker) -> None:
         """Ties the checkpoints to a compiled model."""
         super().set_model(model)
+        self._strategy = model.distribute_strategy
+        self._is_chief = is_chief(self._strategy)
+        saved = self.folder if self._is_chief else Path(self._nowhere.name)
         state: dict[str, Any] = {
             "finished_epochs": self.finished_epochs,
             "best_epoch": self.best_epoch,
@@ -65,20 +80,33 @@ class EarlyStopping(tf.keras.callbacks.Callback):
         }
         self._latest = tf.train.CheckpointManager(
             tf.train.Checkpoint(network=model.network, optimizer=model.optimizer, balancing=model.balancing, **state),
-            str(self.folder / "latest"),
+            str(saved / "latest"),
             max_to_keep=1,
         )
-        self._best = tf.train.CheckpointManager(
-            tf.train.Checkpoint(network=model.network), str(self.folder / "best"), max_to_keep=1
-        )
+        self._best = tf.train.CheckpointManager(tf.train.Checkpoint(network=model.network), str(saved / "best"), max_to_keep=1)
 
     def resume(self) -> int:
-        """Restores the last checkpoint, if any; returns the number of finished epochs."""
-        if self._latest.latest_checkpoint:
-            # Optimiser slots come to be in the first step, and take their values then.
-            self._latest.restore_or_initialize()
-            logger.info("resumes after epoch %d", int(self.finished_epochs))
-        return int(self.finished_epochs)
+        """Restores the last checkpoint, if any; returns the number of finished epochs.
+
+        Raises:
+            CheckpointsNotSharedError: another worker has none, or another one.
+        """
+        # Optimiser slots come to be in the first step, and take their values then.
+        self._restore(self._latest.checkpoint, "latest")
+        finished = int(self.finished_epochs)
+        of_chief = int(of_first_replica(self._strategy, tf.constant(finished)))
+        if of_chief != finished:
+            raise CheckpointsNotSharedError(
+                f"{self.folder} has a checkpoint of epoch {finished} for this worker and of epoch {of_chief} for the chief: "
+                "it has to be one folder that all workers share"
+            )
+        if finished and self._is_chief:
+            logger.info("resumes after epoch %d", finished)
+        return finished
+
+    def _restore(self, checkpoint: tf.train.Checkpoint, kind: str) -> Any:
+        latest = tf.train.latest_checkpoint(str(self.folder / kind))
+        return checkpoint.restore(latest) if latest else None
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         """Sets t of PLE Eq 10."""
@@ -94,7 +122,8 @@ class EarlyStopping(tf.keras.callbacks.Callback):
         if epoch == 0:
             self.first_metrics.assign(list(metrics.values()))
         first = dict(zip(self.tasks, self.first_metrics.numpy().tolist(), strict=True))
-        error = relative_error(self.tasks, first, metrics)
+        # Another worker's may differ in its last digit, and one that stopped alone would leave the others waiting.
+        error = float(of_first_replica(self._strategy, tf.constant(relative_error(self.tasks, first, metrics))))
         self.finished_epochs.assign(epoch + 1)
         better = error < float(self.best_error)
         if better:
@@ -102,10 +131,11 @@ class EarlyStopping(tf.keras.callbacks.Callback):
             self.best_epoch.assign(epoch + 1)
             self._best.save(epoch + 1)
         self._latest.save(epoch + 1)
-        shown = ", ".join(f"{name} {task.metric} {metrics[name]:.4f}" for name, task in self.tasks.items())
-        logger.info(
-            "epoch %d: loss %.4f; validation: %s%s", epoch + 1, (logs or {}).get("loss", 0.0), shown, " (best)" * better
-        )
+        if self._is_chief:
+            shown = ", ".join(f"{name} {task.metric} {metrics[name]:.4f}" for name, task in self.tasks.items())
+            logger.info(
+                "epoch %d: loss %.4f; validation: %s%s", epoch + 1, (logs or {}).get("loss", 0.0), shown, " (best)" * better
+            )
         if logs is not None:
             logs["validation_loss"] = validation_loss
             logs.update({f"validation_{name}": value for name, value in metrics.items()})
@@ -116,5 +146,11 @@ class EarlyStopping(tf.keras.callbacks.Callback):
 
     def restore_best(self) -> int:
         """Puts the best epoch's weights back into the model; returns its number."""
-        self._best.checkpoint.restore(self._best.latest_checkpoint).expect_partial()
+        # Not before the chief has written it, and the chief may remove it only once all have read it.
+        self._wait_for_all()
+        self._restore(self._best.checkpoint, "best").expect_partial()
+        self._wait_for_all()
         return int(self.best_epoch)
+
+    def _wait_for_all(self) -> None:
+        of_first_replica(self._strategy, tf.constant(0))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import logging
 import time
 from collections.abc import Mapping
@@ -16,6 +15,7 @@ from trainer.multi_task_ranker import MultiTaskRanker
 from trainer.network import Network
 from trainer.network_layout import NetworkLayout
 from trainer.settings import Settings
+from trainer.strategies import is_chief, strategy_of
 
 logger = logging.getLogger("fulcrum.trainer")
 
@@ -27,6 +27,7 @@ def fit(
     train: tf.data.Dataset,
     validation: tf.data.Dataset,
     *,
+    strategy: tf.distribute.Strategy | None = None,
     checkpoint_folder: Path,
     tensorboard_folder: Path | None = None,
 ) -> Network:
@@ -38,6 +39,7 @@ def fit(
         settings: the model and the run.
         train: batches of transformed features with labels and masks.
         validation: the same, of examples that are not trained on.
+        strategy: shares each batch out; by default as the settings choose.
         checkpoint_folder: keeps the run's state; a run over the same folder goes on where the last one ended.
         tensorboard_folder: where training curves are logged for TensorBoard.
 
@@ -45,7 +47,7 @@ def fit(
         The network with the weights of its best epoch.
 
     Raises:
-        ValueError: there is not one batch to train on.
+        ValueError: there is not one batch to train on, or replicas would get batches of different sizes.
     """
     tf.keras.utils.set_random_seed(settings.trainer.seed)
     batch = next(iter(train), None)
@@ -53,18 +55,24 @@ def fit(
         raise ValueError(
             f"there are fewer training examples than trainer.batch_size ({settings.trainer.batch_size}); choose a smaller one"
         )
-    strategy = _mirrored() if settings.trainer.strategy == "mirrored" else tf.distribute.get_strategy()
+    strategy = strategy or strategy_of(settings.trainer)
+    if settings.trainer.batch_size % strategy.num_replicas_in_sync:
+        raise ValueError(
+            f"trainer.batch_size ({settings.trainer.batch_size}) cannot be shared out evenly over "
+            f"{strategy.num_replicas_in_sync} replicas; choose a multiple of {strategy.num_replicas_in_sync}"
+        )
     with strategy.scope():
         network = Network(layout, settings, name="network")
         network(batch)  # makes the variables
         model = MultiTaskRanker(network, tasks, settings.trainer)
         model.compile_for_training()
 
+    train, validation = _shared_out(train), _shared_out(validation)
     stopping = EarlyStopping(tasks, validation, settings.trainer.patience, checkpoint_folder)
     stopping.set_model(model)
     first_epoch = stopping.resume()
     callbacks: list[tf.keras.callbacks.Callback] = [stopping]
-    if tensorboard_folder is not None:
+    if tensorboard_folder is not None and is_chief(strategy):
         callbacks.append(tf.keras.callbacks.TensorBoard(str(tensorboard_folder), write_graph=False))
     logger.info(
         "%s: %s parameters on %d replica(s)", settings.name, f"{network.count_params():,}", strategy.num_replicas_in_sync
@@ -77,9 +85,10 @@ def fit(
     return network
 
 
-@functools.cache
-def _mirrored() -> tf.distribute.Strategy:
-    """One for the whole process."""
-    # A second one would number its collective operations from the start again, and TensorFlow takes those of one number for the
-    # same, so that it refuses other shapes.
-    return tf.distribute.MirroredStrategy()
+def _shared_out(batches: tf.data.Dataset) -> tf.data.Dataset:
+    """The dataset, of whose every batch each worker takes its part."""
+    options = tf.data.Options()
+    # Shared out by files, workers would have different numbers of steps, and the one with more would wait for ever; and batches
+    # would be other ones than those of a single process. By data, each worker reads all, which costs little beside the steps.
+    options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
+    return batches.with_options(options)

@@ -48,6 +48,8 @@ class MultiTaskRanker(tfrs.Model):
             name="loss_weight_clock",
             aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
         )
+        # Results of metrics are those of all replicas already; Keras would add up those of several workers once more.
+        self.distribute_reduction_method = "first"
         self._replicas = tf.distribute.get_strategy().num_replicas_in_sync
         self.dense_gradients = tf.function(self._gradients, jit_compile=True)
         terms = [*tasks, *network.sharing.penalties()]

@@ -2,65 +2,53 @@
 
 from __future__ import annotations
 
-import hashlib
-import shutil
-from pathlib import Path
+import os
 from typing import Any
 
-import tensorflow_transform as tft
-
-from feature_spec.loading import parse_spec
-from feature_spec.packing import Packing, vocabulary_file
-from trainer.dataset import transformed_batches
-from trainer.export import export
-from trainer.fitting import fit
-from trainer.network_layout import network_layout
+from trainer.cluster import ClusterError, parse_cluster
+from trainer.fresh_process import in_fresh_process
 from trainer.settings import load_settings
+from trainer.training import train
+from trainer.training_job import TrainingJob
 
 
 def run_fn(fn_args: Any) -> None:
     """Trains on transformed examples and exports the SavedModel.
 
+    With `trainer.strategy: multi_worker` this is the chief of the cluster that the environment variable TF_CONFIG describes;
+    `fulcrum train-worker` runs the others.
+
     Args:
         fn_args: TFX's. Its `custom_config` holds `spec`, the spec's text; `settings`, JSON of `trainer.settings.Settings`; and
             `checkpoint_folder`, which outlives a killed run.
+
+    Raises:
+        trainer.cluster.ClusterError: TF_CONFIG is missing or wrong, or makes another worker the chief.
+        trainer.lost_worker.WorkerLostError: another worker has ended.
     """
     config = fn_args.custom_config
-    spec, settings = parse_spec(config["spec"]), load_settings(config["settings"])
-    transform = tft.TFTransformOutput(fn_args.transform_graph_path)
-    packing = Packing(spec)
-    files = [vocabulary_file(width) for width in packing.widths if packing.has_vocabulary(width)]
-    vocabularies = {file: transform.vocabulary_by_name(file) for file in files}
-    features = transform.transformed_feature_spec()
-    batch_size = settings.trainer.batch_size
-    checkpoints = _checkpoint_folder(config, fn_args)
-    network = fit(
-        network_layout(spec, {file: len(entries) for file, entries in vocabularies.items()}),
-        spec.tasks,
-        settings,
-        transformed_batches(fn_args.train_files, features, batch_size, shuffle_seed=settings.trainer.seed),
-        transformed_batches(fn_args.eval_files, features, 4 * batch_size),
-        checkpoint_folder=checkpoints,
-        tensorboard_folder=Path(fn_args.model_run_dir),
+    job = TrainingJob(
+        spec=config["spec"],
+        settings=config["settings"],
+        train_files=list(map(str, fn_args.train_files)),
+        validation_files=list(map(str, fn_args.eval_files)),
+        transform_graph=str(fn_args.transform_graph_path),
+        checkpoints=str(config["checkpoint_folder"]),
+        model=str(fn_args.serving_model_dir),
+        curves=str(fn_args.model_run_dir),
     )
-    layer = transform.transform_features_layer()
-    export(
-        spec,
-        config["spec"],
-        network,
-        layer,
-        Path(fn_args.serving_model_dir),
-        vocabularies=vocabularies,
-        half_precision=settings.trainer.export_dtype == "bfloat16",
-    )
-    # What was trained is exported; a later run with the same inputs begins anew.
-    shutil.rmtree(checkpoints)
-
-
-def _checkpoint_folder(config: dict[str, Any], fn_args: Any) -> Path:
-    """A folder of the run's own: only a run over the same examples with the same settings may go on from its checkpoints."""
-    inputs = [config["spec"], config["settings"], *fn_args.train_files, *fn_args.eval_files, fn_args.transform_graph_path]
-    key = hashlib.sha256("\n".join(map(str, inputs)).encode()).hexdigest()[:16]
-    folder = Path(config["checkpoint_folder"]) / key
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
+    if load_settings(job.settings).trainer.strategy != "multi_worker":
+        train(job)
+        return
+    cluster = parse_cluster(os.environ.get("TF_CONFIG"))
+    if not cluster.is_chief:
+        raise ClusterError(
+            f"TF_CONFIG makes this {cluster.name}: the pipeline runs as the chief, or worker 0 where there is none; "
+            "run the others by `fulcrum train-worker`"
+        )
+    published = job.publish()
+    try:
+        # TensorFlow has run in this process, in the steps before the Trainer, so that it can no longer join a cluster.
+        in_fresh_process(train, job, cluster)
+    finally:
+        published.unlink()

@@ -30,7 +30,8 @@ class TrainerSettings(StrictModel):
             NeurIPS 2020). The last two take a backward pass a task.
         dwa_temperature: T of `dwa`: the larger, the more alike the weights.
         gradnorm_alpha: α of `gradnorm`: how strongly tasks that lag behind are pulled.
-        strategy: `none`, or `mirrored`: the GPUs of the machine share each batch (`tf.distribute.MirroredStrategy`).
+        strategy: `none`; `mirrored`: the GPUs of the machine share each batch (`tf.distribute.MirroredStrategy`); or
+            `multi_worker`: several machines do (`tf.distribute.MultiWorkerMirroredStrategy`), which TF_CONFIG names.
         export_dtype: `float32`, or `bfloat16`: the exported model computes all but tables and heads in it, for GPUs.
         seed: of initial weights and of the order of the examples.
     """
@@ -45,7 +46,7 @@ class TrainerSettings(StrictModel):
     balancing: Literal["none", "uncertainty", "dwa", "gradnorm", "pcgrad"] = "none"
     dwa_temperature: PositiveFloat = 2.0
     gradnorm_alpha: NonNegativeFloat = 1.5
-    strategy: Literal["none", "mirrored"] = "none"
+    strategy: Literal["none", "mirrored", "multi_worker"] = "none"
     export_dtype: Literal["float32", "bfloat16"] = "float32"
     seed: int = 42
 

@@ -1,0 +1,44 @@
+"""What a worker says when another one of its cluster is gone."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+import tensorflow as tf
+
+# What TensorFlow raises where another worker does not answer, has been started anew, or has given up itself.
+_BROKEN_OFF = (
+    tf.errors.UnavailableError,
+    tf.errors.AbortedError,
+    tf.errors.CancelledError,
+    tf.errors.DeadlineExceededError,
+    tf.errors.FailedPreconditionError,
+)
+
+
+class WorkerLostError(RuntimeError):
+    """Another worker of the cluster has ended or cannot be reached."""
+
+
+@contextlib.contextmanager
+def lost_worker_named() -> Iterator[None]:
+    """Turns TensorFlow's many errors of a broken cluster into one that says what to do.
+
+    Raises:
+        WorkerLostError: another worker was lost within the block.
+    """
+    try:
+        yield
+    except _BROKEN_OFF as error:
+        raise WorkerLostError(
+            "training with the other workers broke off, most likely because one of them has ended. Start all of them again: "
+            f"they go on after the last finished epoch. TensorFlow says: {_reason(error)}"
+        ) from error
+
+
+def _reason(error: tf.errors.OpError) -> str:
+    """One line, without the names of operations."""
+    _, _, reason = error.message.rpartition("Collective ops is aborted by: ")
+    lines = [line.strip() for line in reason.splitlines() if line.strip()]
+    return " ".join(lines[:2])

@@ -1,0 +1,80 @@
+"""Trains on transformed examples and exports the model, alone or as one of several workers."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+from pathlib import Path
+
+import tensorflow as tf
+import tensorflow_transform as tft
+
+from feature_spec.loading import parse_spec
+from feature_spec.packing import Packing, vocabulary_file
+from trainer.cluster import Cluster
+from trainer.dataset import transformed_batches
+from trainer.export import export
+from trainer.fitting import fit
+from trainer.lost_worker import lost_worker_named
+from trainer.network_layout import network_layout
+from trainer.replicas import of_first_replica
+from trainer.settings import load_settings
+from trainer.strategies import is_chief, strategy_of
+from trainer.training_job import TrainingJob
+
+
+class OtherJobError(RuntimeError):
+    """The workers of a cluster would train different things."""
+
+
+def train(job: TrainingJob, cluster: Cluster | None = None) -> None:
+    """Trains, exports the SavedModel and removes the job's checkpoints; other workers than the chief only help to train.
+
+    Args:
+        job: what to train.
+        cluster: the workers, where the settings' strategy is `multi_worker`. Nothing of TensorFlow may have run in the process
+            before.
+
+    Raises:
+        trainer.lost_worker.WorkerLostError: another worker has ended.
+        OtherJobError: the chief trains something else.
+    """
+    settings = load_settings(job.settings)
+    with lost_worker_named() if cluster else contextlib.nullcontext():
+        strategy = strategy_of(settings.trainer, cluster)
+        if int(of_first_replica(strategy, tf.constant(int(job.key, 16)))) != int(job.key, 16):
+            raise OtherJobError(f"the chief trains something else than job {job.key}: start this worker again")
+        _train(job, strategy)
+
+
+def _train(job: TrainingJob, strategy: tf.distribute.Strategy) -> None:
+    spec, settings = parse_spec(job.spec), load_settings(job.settings)
+    transform = tft.TFTransformOutput(job.transform_graph)
+    packing = Packing(spec)
+    files = [vocabulary_file(width) for width in packing.widths if packing.has_vocabulary(width)]
+    vocabularies = {file: transform.vocabulary_by_name(file) for file in files}
+    features = transform.transformed_feature_spec()
+    batch_size = settings.trainer.batch_size
+    network = fit(
+        network_layout(spec, {file: len(entries) for file, entries in vocabularies.items()}),
+        spec.tasks,
+        settings,
+        transformed_batches(job.train_files, features, batch_size, shuffle_seed=settings.trainer.seed),
+        transformed_batches(job.validation_files, features, 4 * batch_size),
+        strategy=strategy,
+        checkpoint_folder=job.own_checkpoints,
+        tensorboard_folder=Path(job.curves),
+    )
+    if is_chief(strategy):
+        layer = transform.transform_features_layer()
+        export(
+            spec,
+            job.spec,
+            network,
+            layer,
+            Path(job.model),
+            vocabularies=vocabularies,
+            half_precision=settings.trainer.export_dtype == "bfloat16",
+        )
+        # What was trained is exported; a later run with the same inputs begins anew.
+        shutil.rmtree(job.own_checkpoints)
