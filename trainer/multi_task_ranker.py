@@ -32,6 +32,9 @@ class MultiTaskRanker(tfrs.Model):
         network: what is trained; it has its variables.
         tasks: tasks by name, in the order of the network's.
         settings: of the run.
+
+    Attributes:
+        dense_gradients: all of a step but reading and changing the tables, compiled; see `_gradients`.
     """
 
     def __init__(self, network: Network, tasks: Mapping[str, Task], settings: TrainerSettings, **kwargs: Any) -> None:
