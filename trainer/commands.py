@@ -75,7 +75,8 @@ def inspect(
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     from rich.console import Console
 
-    from trainer.inspected_model import InspectionError, inspect_model
+    from trainer.exported_model import ExportedModelError
+    from trainer.inspected_model import inspect_model
     from trainer.inspection_report import print_inspection
 
     try:
@@ -86,7 +87,7 @@ def inspect(
             from trainer.inspection_pictures import as_html
 
             html_file.write_text(as_html(inspection), encoding="utf-8")
-    except (InspectionError, OSError) as error:
+    except (ExportedModelError, OSError) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(1) from error
     # Where there is no terminal whose width could be asked for, the widest table should fit.

@@ -13,7 +13,8 @@ tf = pytest.importorskip("tensorflow")
 from feature_spec.loading import parse_spec  # noqa: E402
 from trainer import commands  # noqa: E402
 from trainer.export import export  # noqa: E402
-from trainer.inspected_model import InspectionError, inspect_model, model_folder  # noqa: E402
+from trainer.exported_model import ExportedModelError, model_folder  # noqa: E402
+from trainer.inspected_model import inspect_model  # noqa: E402
 from trainer.inspection import Multiplications  # noqa: E402
 from trainer.network import Network  # noqa: E402
 from trainer.network_layout import network_layout  # noqa: E402
@@ -264,28 +265,28 @@ def test_a_version_of_its_own_needs_examples(exported):
 @pytest.mark.parametrize("content", [b"no TFRecord", b""])
 def test_files_without_examples_are_refused(exported, tmp_path, content):
     (tmp_path / "a.gz").write_bytes(content)
-    with pytest.raises(InspectionError, match="not gzipped TFRecords|there is no example"):
+    with pytest.raises(ExportedModelError, match="not gzipped TFRecords|there is no example"):
         inspect_model(exported("ple"), [str(tmp_path / "a.gz")])
 
 
 def test_records_that_are_no_examples_are_refused(exported, tmp_path):
     with tf.io.TFRecordWriter(str(tmp_path / "a.gz"), tf.io.TFRecordOptions(compression_type="GZIP")) as writer:
         writer.write(b"\xff\xff\xff")
-    with pytest.raises(InspectionError, match="not gzipped TFRecords of tf.Examples"):
+    with pytest.raises(ExportedModelError, match="not gzipped TFRecords of tf.Examples"):
         inspect_model(exported("ple"), [str(tmp_path / "a.gz")])
 
 
 def test_a_pattern_without_files_is_named(exported, tmp_path):
-    with pytest.raises(InspectionError, match="no file matches --examples .*nothing"):
+    with pytest.raises(ExportedModelError, match="no file matches --examples .*nothing"):
         inspect_model(exported("ple"), [str(tmp_path / "nothing*")])
 
 
 def test_a_folder_without_a_model_is_named(tmp_path):
-    with pytest.raises(InspectionError, match="neither an exported model"):
+    with pytest.raises(ExportedModelError, match="neither an exported model"):
         inspect_model(tmp_path)
 
 
 def test_a_model_from_before_inspection_is_named(tmp_path):
     (tmp_path / "saved_model.pb").write_bytes(b"")
-    with pytest.raises(InspectionError, match="exported before models could be inspected"):
+    with pytest.raises(ExportedModelError, match="exported before models could be inspected"):
         inspect_model(tmp_path)

@@ -1,0 +1,89 @@
+"""What a command finds in the folders it is given: an exported model, and ingested examples to look at it with."""
+
+from __future__ import annotations
+
+import contextlib
+import glob
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from feature_spec import names
+
+
+class ExportedModelError(ValueError):
+    """There is no model to look at, or there are no examples to look at it with."""
+
+
+def model_folder(folder: Path) -> Path:
+    """The SavedModel in `folder`: itself, the newest of its versions, or the newest pushed one of a pipeline root.
+
+    Raises:
+        ExportedModelError: there is none.
+    """
+    for parent in (folder / names.SERVING_MODEL, folder):
+        versions = [child for child in parent.glob("*") if child.name.isdecimal() and _is_saved_model(child)]
+        if versions:
+            return max(versions, key=lambda version: int(version.name))
+    if _is_saved_model(folder):
+        return folder
+    raise ExportedModelError(
+        f"{folder} is neither an exported model (with saved_model.pb), nor a folder of versions, nor a pipeline root with "
+        f"a pushed model in {names.SERVING_MODEL}/"
+    )
+
+
+def evaluation_examples(root: Path) -> list[str]:
+    """The files of the newest evaluation split of a pipeline root; none where `root` is no root or has not ingested."""
+    splits = root.glob(f"{names.ARTIFACTS}/*ExampleGen/examples/*/Split-{names.EVALUATION}")
+    newest = max((split for split in splits if split.parent.name.isdecimal()), key=lambda s: int(s.parent.name), default=None)
+    return sorted(str(file) for file in newest.glob("*")) if newest else []
+
+
+def example_files(folder: Path, examples: Sequence[str], purpose: str) -> list[str]:
+    """Files of gzipped TFRecords of ingested examples, each once.
+
+    Args:
+        folder: where no examples are given, the newest evaluation split of this pipeline root.
+        examples: files or globs.
+        purpose: why examples are needed, for the error.
+
+    Raises:
+        ExportedModelError: there are none.
+    """
+    if not examples:
+        found = evaluation_examples(folder)
+        if not found:
+            raise ExportedModelError(
+                f"give --examples: {purpose}, and {folder} is no pipeline root with an evaluation split in "
+                f"{names.ARTIFACTS}/*ExampleGen/examples/"
+            )
+        return found
+    matches = {pattern: sorted(glob.glob(pattern)) for pattern in examples}
+    for pattern, files in matches.items():
+        if not files:
+            raise ExportedModelError(f"no file matches --examples {pattern}")
+    return list(dict.fromkeys(file for files in matches.values() for file in files))
+
+
+@contextlib.contextmanager
+def reading(files: Sequence[str]) -> Iterator[None]:
+    """Tells which files TensorFlow could not read or parse.
+
+    Raises:
+        ExportedModelError: they are not what `fulcrum run` ingests.
+    """
+    import tensorflow as tf
+
+    try:
+        yield
+    except (tf.errors.DataLossError, tf.errors.InvalidArgumentError, UnicodeDecodeError) as error:
+        # TensorFlow quotes what it cannot parse, and trips over that where it is no text.
+        reason = getattr(error, "message", "a record is no tf.Example")
+        raise ExportedModelError(
+            f"the examples are not gzipped TFRecords of tf.Examples as `fulcrum run` ingests them ({', '.join(files)}): "
+            f"{reason}"
+        ) from error
+
+
+def _is_saved_model(folder: Path) -> bool:
+    return (folder / "saved_model.pb").is_file()
