@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pydantic
 import yaml
 
 from feature_spec.spec import FeatureSpec
-from feature_spec.strict_model import closest_names
+from feature_spec.strict_model import StrictModel, closest_names
+
+Model = TypeVar("Model", bound=StrictModel)
 
 
 class SpecError(ValueError):
@@ -60,16 +62,23 @@ def parse_spec(text: str, source: str = "<spec>") -> FeatureSpec:
     Raises:
         SpecError: the text is not YAML or does not describe a ranking system.
     """
+    return validated_yaml(FeatureSpec, text, source, "a spec")
+
+
+def validated_yaml(model: type[Model], text: str, source: str, kind: str) -> Model:
+    """Reads YAML (or JSON) text into a model; `source` and `kind` name it in errors.
+
+    Raises:
+        SpecError: the text is not YAML, or not valid.
+    """
     try:
         received = yaml.load(text, Loader=_UniqueKeyLoader)  # noqa: S506 a safe loader's subclass
     except yaml.YAMLError as error:
         raise SpecError(f"{source}: not valid YAML: {error}") from error
     if not isinstance(received, dict):
-        raise SpecError(
-            f"{source}: a spec is a mapping with {', '.join(FeatureSpec.model_fields)}; received {_shown(received)}"
-        )
+        raise SpecError(f"{source}: {kind} is a mapping with {', '.join(model.model_fields)}; received {_shown(received)}")
     try:
-        return FeatureSpec.model_validate(received)
+        return model.model_validate(received)
     except pydantic.ValidationError as error:
         lines = [_line(received, detail) for detail in error.errors()]
         raise SpecError("\n".join([f"{source}: {len(lines)} error{'s' * (len(lines) > 1)}", *lines])) from error

@@ -178,6 +178,10 @@ def rank(
         list[str] | None,
         typer.Option(help="An exponent of the ranking formula for this request, as task=value or duration=value. Repeatable."),
     ] = None,
+    formula: Annotated[
+        Path | None,
+        typer.Option(help="YAML file of a ranking formula, as `fulcrum tune-formula` writes it. --weight goes before it."),
+    ] = None,
     explain: Annotated[bool, typer.Option("--explain", help="Show what each task contributes to the ranking score.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
     timeout_ms: Annotated[float, typer.Option(help="Milliseconds to wait for an answer.", min=1.0)] = 1000.0,
@@ -213,6 +217,7 @@ def rank(
     """
     from json import dumps
 
+    from feature_spec.formula_file import load_formula, request_weights
     from feature_spec.loading import SpecError, load_spec, ready_specs
     from serving.client import RankingClient
     from serving.errors import RankingError
@@ -229,7 +234,8 @@ def rank(
         if spec_source is None:
             _fail(f'{request} names no spec: give --spec, or a key "spec". Ready specs: {", ".join(ready_specs())}')
         loaded = load_spec(spec_source)
-        ranking_request = file.request(loaded, _weights(weight or []))
+        weights = request_weights(load_formula(formula), loaded, formula) if formula else {}
+        ranking_request = file.request(loaded, weights | _weights(weight or []))
         explanations = None
         with RankingClient(
             target,

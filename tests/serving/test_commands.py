@@ -63,6 +63,29 @@ def test_a_weight_on_the_command_line_changes_the_order(rank, target):
 
 
 @pytest.mark.tensorflow
+def test_a_formula_file_goes_before_the_request_file_and_a_weight_before_both(rank, target, tmp_path):
+    formula = tmp_path / "formula.yaml"
+    formula.write_text(
+        "ranking_formula: {weights: {click: 3.0}, duration: {field: duration_s, transform: log1p, scale: 10.0, weight: 0.0}}"
+    )
+    content = REQUEST | {"weights": {"click": 7.0, "like": 7.0}}
+    result = rank("--target", target, "--timeout-ms", 10_000, "--formula", formula, "--json", content=content)
+    # `like` is not in the file, so it has weight 0: .9 ^ 3 = .729, .5 ^ 3 = .125.
+    scores = [(row["id"], row["ranking_score"]) for row in json.loads(result.output)["ranking"]]
+    assert scores == [("mine", pytest.approx(0.729, rel=1e-5)), ("v1", pytest.approx(0.125, rel=1e-5))]
+    options = ("--formula", formula, "--weight", "click=1", "--json")
+    result = rank("--target", target, "--timeout-ms", 10_000, *options, content=content)
+    assert [row["ranking_score"] for row in json.loads(result.output)["ranking"]] == pytest.approx([0.9, 0.5], rel=1e-5)
+
+
+def test_a_formula_that_does_not_fit_the_spec_is_refused(rank, tmp_path):
+    (tmp_path / "formula.yaml").write_text("ranking_formula: {weights: {clicks: 3.0}}")
+    result = rank("--formula", tmp_path / "formula.yaml")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "weights.clicks: spec toy has no such task: did you mean 'click' or 'like'?" in " ".join(result.stderr.split())
+
+
+@pytest.mark.tensorflow
 def test_explain_shows_each_factor_and_its_logarithm(rank, target):
     result = rank("--target", target, "--timeout-ms", 10_000, "--explain")
     assert result.exit_code == 0, result.output
