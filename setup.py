@@ -27,6 +27,7 @@ setup(
         "grpcio-reflection>=1.60,<1.79",
         "matplotlib>=3.9",
         "numpy>=2,<3",
+        "optuna>=4,<5",
         "orjson>=3.10",
         "prometheus-client>=0.21",
         "psutil>=5.9",

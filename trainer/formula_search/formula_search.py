@@ -1,0 +1,199 @@
+"""Searches for weights on one part of the logged groups, and measures them on the other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from feature_spec.formula_terms import DURATION, weights_in_force
+from feature_spec.ranking_formula import RankingFormula
+from feature_spec.spec import FeatureSpec
+from trainer.formula_search.bootstrap import difference_intervals
+from trainer.formula_search.found_formula import Difference, ExposureCounts, FoundFormula, FrontPoint, GroupCounts
+from trainer.formula_search.groups import GroupBy, Groups, Integers, competing_groups
+from trainer.formula_search.log_factors import Floats
+from trainer.formula_search.logged_exposures import LoggedExposures
+from trainer.formula_search.objective import Objective
+from trainer.formula_search.pareto_search import Weights, pareto_front
+from trainer.formula_search.problem import FormulaSearchError
+from trainer.formula_search.replay import Discount, Replay
+
+
+@dataclass(frozen=True, kw_only=True)
+class SearchSettings:
+    """How to search.
+
+    Attributes:
+        group_by: see `competing_groups`.
+        top_k: ranks that count.
+        discount: of a rank, see `Replay`.
+        trials: weights to try.
+        held_out_share: of the users (or groups, where there are no users), on which differences are measured.
+        highest_weight: bound of each task's weight, from 0, and of the duration's, from its negative. None is twice the largest
+            of the current weights and 1. Bounds widen where a current weight lies beyond.
+        seed: equal seeds give equal results.
+    """
+
+    group_by: GroupBy = "auto"
+    top_k: int = 10
+    discount: Discount = "log2"
+    trials: int = 500
+    held_out_share: float = 0.5
+    highest_weight: float | None = None
+    seed: int = 1
+
+
+@dataclass(frozen=True, eq=False)
+class _Part:
+    """Groups that are replayed together, and the user (or group) that each comes from, from 0."""
+
+    replay: Replay
+    unit: Integers
+    exposures: int
+
+
+def search_formula(
+    exposures: LoggedExposures,
+    spec: FeatureSpec,
+    objectives: Sequence[Objective],
+    settings: SearchSettings,
+    *,
+    folder: str,
+    tried: Callable[[], None] = lambda: None,
+) -> FoundFormula:
+    """Searches for the objectives' Pareto front and chooses a point of it.
+
+    Args:
+        exposures: logged, with the gains of the objectives.
+        spec: whose formula is searched and compared with.
+        objectives: in the order of the gains.
+        settings: how.
+        folder: of the model, for the result.
+        tried: called after each trial.
+
+    Raises:
+        FormulaSearchError: the exposures cannot tell formulas apart.
+    """
+    # Without a discount, the order among exposures that all come first makes no difference.
+    smallest = 2 if settings.discount == "log2" else settings.top_k + 1
+    groups = competing_groups(exposures, settings.group_by, smallest)
+    searched, held_out = _divided(exposures, groups, settings)
+    current = weights_in_force(spec.ranking_formula, spec.tasks)
+    in_force = np.array(list(current.values()))
+    named = [objective.name for objective in objectives]
+    for part, description in ((searched, "searched"), (held_out, "held-out")):
+        for name, gains in zip(named, part.replay.total_gains, strict=True):
+            if gains == 0.0:
+                raise FormulaSearchError(f"--objective {name}: no {description} exposure brought any of it; more examples may")
+    front = pareto_front(
+        lambda weights: searched.replay.values(weights).mean(axis=0).tolist(),
+        current,
+        _bounds(current, settings.highest_weight),
+        trials=settings.trials,
+        seed=settings.seed,
+        tried=tried,
+    )
+    weights = [np.array(list(point.values())) for point in front]
+    values = np.array([searched.replay.values(point).mean(axis=0) for point in weights])
+    differences = _differences(held_out, held_out.replay.values(in_force), weights, named, settings.seed)
+    chosen = _best_for_the_least(values, searched.replay.values(in_force).mean(axis=0))
+    return FoundFormula(
+        spec=spec.name,
+        folder=folder,
+        group_by=groups.by,
+        top_k=settings.top_k,
+        discount=settings.discount,
+        trials=settings.trials,
+        seed=settings.seed,
+        exposures=ExposureCounts(
+            logged=len(exposures),
+            without_key=groups.without_key,
+            in_groups_left_out=groups.in_groups_left_out,
+            searched=searched.exposures,
+            held_out=held_out.exposures,
+        ),
+        groups=GroupCounts(
+            left_out=groups.groups_left_out,
+            searched=len(searched.unit),
+            held_out=len(held_out.unit),
+            held_out_units=int(held_out.unit.max()) + 1,
+        ),
+        current=current,
+        front=[
+            FrontPoint(weights=point, searched=dict(zip(named, row.tolist(), strict=True)), held_out=difference)
+            for point, row, difference in zip(front, values, differences, strict=True)
+        ],
+        chosen=chosen,
+        formula=_with_weights(spec.ranking_formula, front[chosen]),
+    )
+
+
+def _divided(exposures: LoggedExposures, groups: Groups, settings: SearchSettings) -> tuple[_Part, _Part]:
+    """Searched and held-out: no user is in both."""
+    random = np.random.default_rng(settings.seed)
+    units = int(groups.unit.max()) + 1
+    held_out_units = round(units * settings.held_out_share)
+    if min(held_out_units, units - held_out_units) < 2:
+        raise FormulaSearchError(
+            f"{units} users (or groups, where examples name no user) cannot be divided into searched and held-out ones, at "
+            f"least 2 each, at a held-out share of {settings.held_out_share:g}"
+        )
+    held_out = np.isin(groups.unit, random.permutation(units)[:held_out_units])
+    # Exposures that a formula cannot tell apart then stand in any order, not in the logged one, which tells positions.
+    shuffled = random.permutation(len(groups.rows))
+    shuffled = shuffled[np.argsort(groups.group[shuffled], kind="stable")]
+
+    def part(in_part: np.ndarray) -> _Part:
+        kept = shuffled[in_part[groups.group[shuffled]]]
+        rows = groups.rows[kept]
+        group = np.unique(groups.group[kept], return_inverse=True)[1]
+        replay = Replay(
+            exposures.log_factors[rows], exposures.gains[rows], group, top_k=settings.top_k, discount=settings.discount
+        )
+        return _Part(replay, np.unique(groups.unit[in_part], return_inverse=True)[1], len(rows))
+
+    return part(~held_out), part(held_out)
+
+
+def _bounds(current: Weights, highest: float | None) -> dict[str, tuple[float, float]]:
+    limit = highest or 2.0 * max(1.0, *map(abs, current.values()))
+    lowest = {name: -limit if name == DURATION else 0.0 for name in current}
+    return {name: (min(lowest[name], weight), max(limit, weight)) for name, weight in current.items()}
+
+
+def _best_for_the_least(values: Floats, current: Floats) -> int:
+    """The row whose smallest relative gain is largest, so that one objective is not bought with another."""
+    gains = (values - current) / np.where(current == 0.0, 1.0, np.abs(current))
+    return int(np.lexsort((-gains.mean(axis=1), -gains.min(axis=1)))[0])
+
+
+def _differences(
+    part: _Part, current: Floats, weights: Sequence[Floats], objectives: Sequence[str], seed: int
+) -> list[list[Difference]]:
+    """Of each weights, each objective's difference to the current formula: current (G, O)."""
+    found = np.stack([part.replay.values(point) for point in weights], axis=1)
+    differences = found - current[:, np.newaxis]
+    intervals = difference_intervals(differences.reshape(len(found), -1), part.unit, seed)
+    lower, upper = intervals.reshape(2, len(weights), len(objectives))
+    return [
+        [
+            Difference(
+                objective=name,
+                current=float(current[:, column].mean()),
+                found=float(found[:, point, column].mean()),
+                difference=float(differences[:, point, column].mean()),
+                lower=float(lower[point, column]),
+                upper=float(upper[point, column]),
+            )
+            for column, name in enumerate(objectives)
+        ]
+        for point in range(len(weights))
+    ]
+
+
+def _with_weights(formula: RankingFormula, weights: Weights) -> RankingFormula:
+    of_tasks = {name: weight for name, weight in weights.items() if name != DURATION}
+    duration = formula.duration and formula.duration.model_copy(update={"weight": weights[DURATION]})
+    return RankingFormula(weights=of_tasks, duration=duration)

@@ -1,0 +1,102 @@
+"""Logged exposures with what a model says of them and what was observed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from feature_spec import names
+from feature_spec.spec import FeatureSpec
+from trainer.exported_model import ExportedModelError, reading
+from trainer.formula_search.log_factors import Floats, log_factors
+from trainer.formula_search.objective import Objective
+
+_BATCH_SIZE = 4096
+_NO_TIME = -1
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoggedExposures:
+    """N logged exposures, each of them scored once.
+
+    Attributes:
+        log_factors: of the ranking formula, (N, F).
+        ranking_scores: the model's own, with its default weights, (N,).
+        gains: what each exposure brought of each objective, (N, O).
+        request_keys: (N,) bytes, ``b""`` where an example has none.
+        user_keys: (N,) bytes, ``b""`` where an example has none.
+        days: (N,) days since 1970 in UTC; below 0 where an example has no time.
+    """
+
+    log_factors: Floats
+    ranking_scores: Floats
+    gains: Floats
+    request_keys: npt.NDArray[np.bytes_]
+    user_keys: npt.NDArray[np.bytes_]
+    days: npt.NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.log_factors)
+
+
+def scored_exposures(
+    model: Path,
+    files: Sequence[str],
+    spec: FeatureSpec,
+    objectives: Sequence[Objective],
+    scored: Callable[[int], None] = lambda _: None,
+) -> LoggedExposures:
+    """Scores ingested examples by the signature `serving_default`.
+
+    Args:
+        model: the folder of the SavedModel.
+        files: gzipped TFRecords.
+        spec: the one that the model carries.
+        objectives: which labels are read.
+        scored: told how many more exposures have been scored.
+
+    Raises:
+        ExportedModelError: the files are not what `fulcrum run` ingests, or hold no example.
+    """
+    import tensorflow as tf
+
+    # The signature is of no use without the object that owns its lookup tables.
+    loaded = tf.saved_model.load(str(model))
+    signature = loaded.signatures[names.SERVING_DEFAULT]
+    duration = spec.ranking_formula.duration
+    parsing = {name: tf.io.FixedLenFeature([], tf.string, "") for name in (names.REQUEST_KEY, names.USER_KEY)}
+    parsing[names.EVENT_TIME] = tf.io.FixedLenFeature([], tf.int64, _NO_TIME)
+    for objective in objectives:
+        for name in (names.label_name(objective.task), names.mask_name(objective.task)):
+            parsing[name] = tf.io.FixedLenFeature([], tf.float32, 0.0)
+    if duration is not None:
+        parsing[duration.field] = tf.io.FixedLenFeature([], tf.float32, float("nan"))
+    batches: list[dict[str, Any]] = []
+    with reading(files):
+        for batch in tf.data.TFRecordDataset(files, compression_type="GZIP").batch(_BATCH_SIZE):
+            columns = signature(examples=batch) | tf.io.parse_example(batch, parsing)
+            batches.append({name: values.numpy() for name, values in columns.items()})
+            scored(int(batch.shape[0]))
+    if not batches:
+        raise ExportedModelError(f"there is no example in {', '.join(files)}")
+    all_rows = {name: np.concatenate([batch[name] for batch in batches]) for name in batches[0]}
+    durations = all_rows[duration.field] if duration else None
+    return LoggedExposures(
+        log_factors=log_factors(spec.ranking_formula, {task: all_rows[task] for task in spec.tasks}, durations),
+        ranking_scores=all_rows[names.RANKING_SCORE].astype(np.float64),
+        gains=np.stack([_gains(objective, all_rows, durations) for objective in objectives], axis=1),
+        request_keys=all_rows[names.REQUEST_KEY].astype(np.bytes_),
+        user_keys=all_rows[names.USER_KEY].astype(np.bytes_),
+        days=all_rows[names.EVENT_TIME] // 86_400_000_000,
+    )
+
+
+def _gains(objective: Objective, columns: dict[str, Any], durations: Any) -> Floats:
+    labels = columns[names.label_name(objective.task)] * columns[names.mask_name(objective.task)]
+    gains = labels.astype(np.float64)
+    return gains * np.nan_to_num(durations, nan=0.0) if objective.times_duration else gains

@@ -1,0 +1,47 @@
+"""Objectives: what a better order should bring more of, declared as ``share`` or ``completion*duration``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from feature_spec.formula_terms import DURATION
+from feature_spec.spec import FeatureSpec
+from feature_spec.strict_model import closest_names
+from trainer.formula_search.problem import FormulaSearchError
+
+
+@dataclass(frozen=True)
+class Objective:
+    """An observed label, summed over the exposures that a formula puts first.
+
+    Attributes:
+        task: whose label; an exposure outside the task's sample space brings 0.
+        times_duration: whether each label is multiplied by the exposure's duration, in the unit of the formula's duration
+            field: a task that is the watched share of an item then stands for watch time. A missing duration brings 0.
+    """
+
+    task: str
+    times_duration: bool = False
+
+    @property
+    def name(self) -> str:
+        """As it is declared."""
+        return f"{self.task}*{DURATION}" if self.times_duration else self.task
+
+
+def parse_objective(text: str, spec: FeatureSpec) -> Objective:
+    """Reads ``task`` or ``task*duration``.
+
+    Raises:
+        FormulaSearchError: no such task, no such factor, or the formula has no duration.
+    """
+    task, star, factor = (part.strip() for part in text.partition("*"))
+    if task not in spec.tasks:
+        raise FormulaSearchError(f"--objective {text}: no such task: {closest_names(task, spec.tasks)}")
+    if star and factor != DURATION:
+        raise FormulaSearchError(f"--objective {text}: a task may be multiplied by {DURATION!r} only, received {factor!r}")
+    if star and spec.ranking_formula.duration is None:
+        raise FormulaSearchError(
+            f"--objective {text}: the model's ranking formula names no duration field to multiply by; valid: {task}"
+        )
+    return Objective(task, bool(star))

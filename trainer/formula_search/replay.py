@@ -1,0 +1,76 @@
+"""What a formula's order of logged exposures would have brought."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from trainer.formula_search.groups import Integers
+from trainer.formula_search.log_factors import Floats
+
+Discount = Literal["log2", "none"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Block:
+    """Groups of similar size, padded to one shape, with P places each.
+
+    Attributes:
+        groups: (B,)
+        log_factors: (B, P, F)
+        gains: (B, P, O); 0 where padded.
+        padded: (B, P)
+    """
+
+    groups: Integers
+    log_factors: Floats
+    gains: Floats
+    padded: np.ndarray
+
+
+class Replay:
+    """Puts the exposures of each group into a formula's order and sums what the first ones brought.
+
+    A group's value of an objective is Σ_r gain_r · discount_r over the ranks r = 1 … top_k (PLE, Eq 1 gives the order), where
+    discount_r is 1 / log2(1 + r), or 1. Exposures that a formula cannot tell apart stay in the order that they are given in.
+
+    Args:
+        log_factors: (R, F).
+        gains: (R, O).
+        group: of each exposure, ascending from 0 to G − 1, (R,).
+        top_k: ranks that count.
+        discount: `log2` or `none`.
+
+    Attributes:
+        total_gains: of each objective, over all exposures.
+    """
+
+    def __init__(self, log_factors: Floats, gains: Floats, group: Integers, *, top_k: int, discount: Discount) -> None:
+        ranks = np.arange(1, top_k + 1)
+        self._discounts = 1.0 / np.log2(1.0 + ranks) if discount == "log2" else np.ones(top_k)
+        sizes = np.bincount(group)
+        starts = np.cumsum(sizes) - sizes
+        self._shape = (len(sizes), gains.shape[1])
+        self.total_gains: list[float] = gains.sum(axis=0).tolist()
+        # Up to twice as many places as exposures, in as many blocks as the largest group has binary digits.
+        widths = 1 << np.ceil(np.log2(sizes)).astype(np.int64)
+        self._blocks = []
+        for width in np.unique(widths):
+            groups = np.flatnonzero(widths == width)
+            places = np.arange(width)
+            padded = places >= sizes[groups, np.newaxis]
+            rows = np.where(padded, 0, starts[groups, np.newaxis] + places)
+            block_gains = np.where(padded[..., np.newaxis], 0.0, gains[rows])
+            self._blocks.append(_Block(groups=groups, log_factors=log_factors[rows], gains=block_gains, padded=padded))
+
+    def values(self, weights: Floats) -> Floats:
+        """The value of each objective in each group: weights (F,) → (G, O)."""
+        result = np.empty(self._shape)
+        for block in self._blocks:
+            scores = np.where(block.padded, -np.inf, block.log_factors @ weights)
+            order = np.argsort(-scores, axis=1, kind="stable")[:, : len(self._discounts)]
+            first = np.take_along_axis(block.gains, order[..., np.newaxis], axis=1)
+            result[block.groups] = np.einsum("bko,k->bo", first, self._discounts[: order.shape[1]])
+        return result
