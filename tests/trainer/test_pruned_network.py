@@ -198,3 +198,17 @@ def test_products_of_the_graph_are_as_small_as_what_is_open(layout, batch):
 def test_a_model_without_gates_is_served_as_it_is(name, layout):
     whole = Network(layout, parse_settings({"name": name}, {}))
     assert whole.sharing.pruned(InputFields((), (), 0)) is None
+
+
+@pytest.mark.parametrize("name", ["ple", "mssm"])
+def test_a_network_of_numbers_only_trains_and_is_served(name, layout, tasks, features, tmp_path):
+    from trainer.fitting import fit
+
+    numbers_only = dataclasses.replace(layout, table_rows={}, slots={"request": (), "candidate": ()})
+    numbers = {key: value for key, value in features.items() if not key.endswith("_ids")}
+    batches = tf.data.Dataset.from_tensor_slices(numbers).batch(64)
+    settings = parse_settings({"name": name}, {"epochs": 1, "batch_size": 64})
+    network = fit(numbers_only, tasks, settings, batches, batches, checkpoint_folder=tmp_path)
+    served = pruned_network(network, every_row(numbers_only))
+    if served is not None:
+        assert_scores_alike(network, served.network, numbers)

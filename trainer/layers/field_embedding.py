@@ -51,6 +51,8 @@ class FieldEmbedding(tf.keras.layers.Layer):
         # JSON turns the widths of a saved configuration into text.
         self.table_rows = {int(width): int(rows) for width, rows in table_rows.items()}
         self.initial_mean = initial_mean
+        # A network of numbers only never looks up, and so never builds.
+        self.tables: dict[str, tf.Variable] = {}
 
     def build(self, input_shape: Any) -> None:
         del input_shape
