@@ -42,6 +42,7 @@ class RankingCore:
         spec: the feature spec that the model was trained with.
         model_name: the model's name on the server. Defaults to the spec's.
         label: of the version to ask, such as ``canary``, where the server's configuration gives labels. Defaults to the newest.
+        version: number of the version to ask, in place of a label.
         timeout_ms: milliseconds after which a call is given up, with all its parts and retries, unless the call says otherwise.
         channels: connections to the server, used in turn.
         tls: encryption. Defaults to none.
@@ -63,6 +64,7 @@ class RankingCore:
         *,
         model_name: str | None = None,
         label: str | None = None,
+        version: int | None = None,
         timeout_ms: float = 1000.0,
         channels: int = 2,
         tls: Tls | None = None,
@@ -77,10 +79,16 @@ class RankingCore:
             raise ValueError(f"channels must be at least {least_channels}{reason}; received {channels!r}")
         if max_candidates is not None and max_candidates < 1:
             raise ValueError(f"max_candidates must be at least 1; received {max_candidates!r}")
+        if label is not None and version is not None:
+            raise ValueError(f"give a label or a version, not both; received {label!r} and {version!r}")
         self.target = target
         self.spec = spec
         self.model_name = model_name or spec.name
-        self._model_spec = {"name": self.model_name} | ({"version_label": label} if label else {})
+        self._model_spec: dict[str, Any] = {"name": self.model_name}
+        if label:
+            self._model_spec["version_label"] = label
+        if version is not None:
+            self._model_spec["version"] = {"value": version}
         self._timeout_ms = positive_ms("timeout_ms", timeout_ms)
         self._channel_count = channels
         self._credentials = tls.credentials() if tls else None

@@ -14,7 +14,7 @@ _ROUNDS = 3
 
 
 def answers_of_one_version(call: Call, payloads: Sequence[bytes], *, target: str, model: str) -> Steps[list[Any]]:
-    """Sends the PredictRequests of a call, none of which names a version; gives the responses, all from one version.
+    """Sends the PredictRequests of a call, which all name the same version or none; gives the responses, all from one version.
 
     If a swap, or servers at different versions, mix them, the parts that a version has not answered are asked of it by number,
     newest version first. If none of them is there any more, all starts again.

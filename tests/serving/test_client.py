@@ -262,6 +262,27 @@ def test_check_names_the_version_and_the_weights_in_force(target, toy_spec):
 
 
 @pytest_tensorflow
+def test_a_version_asked_by_its_number_answers_though_a_newer_one_is_served(serve, push, toy_spec):
+    from serving.model_server.version_policy import VersionPolicy
+
+    push(1), push(2)
+    target = serve(policy=VersionPolicy.ALL).target
+    for version in (1, 2):
+        with RankingClient(target, toy_spec, version=version, timeout_ms=10_000.0) as client:
+            assert (client.rank(THREE).model_version, client.check().version) == (version, version)
+    with (
+        RankingClient(target, toy_spec, version=3, timeout_ms=10_000.0) as client,
+        pytest.raises(ModelNotFoundError, match="Specific\\(toy, 3\\)"),
+    ):
+        client.rank(THREE)
+
+
+def test_a_label_and_a_version_contradict_each_other(toy_spec):
+    with pytest.raises(ValueError, match="give a label or a version, not both; received 'canary' and 3"):
+        RankingClient("127.0.0.1:1", toy_spec, label="canary", version=3)
+
+
+@pytest_tensorflow
 def test_check_refuses_another_spec(target, other_spec, toy_spec):
     with RankingClient(target, other_spec) as client, pytest.raises(SpecMismatchError, match=toy_spec.fingerprint):
         client.check()
