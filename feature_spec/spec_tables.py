@@ -28,7 +28,7 @@ def print_spec(spec: FeatureSpec, console: Console) -> None:
         tasks.add_column(heading)
     for name, task in spec.tasks.items():
         tasks.add_row(
-            name, task.kind, _label(task.label), _sample_space(task.sample_space), _loss_weight(task), _blessing(task)
+            name, task.kind, label_text(task.label), sample_space_text(task.sample_space), _loss_weight(task), _blessing(task)
         )
     console.print(tasks)
     console.print(f"ranking score = {formula_text(spec.ranking_formula)}", markup=False, highlight=False)
@@ -62,7 +62,8 @@ def _becomes(field: Field) -> str:
     return f"{tags}{rows} × {field.width}{default}"
 
 
-def _label(rule: LabelRule) -> str:
+def label_text(rule: LabelRule) -> str:
+    """A label rule in words, such as ``play_s ≥ 5``."""
     if isinstance(rule, EventRule):
         return rule.column + (f" in {', '.join(rule.equals)}" if rule.equals else "")
     if isinstance(rule, AtLeastRule):
@@ -72,7 +73,8 @@ def _label(rule: LabelRule) -> str:
     return f"{rule.numerator} / {rule.denominator}, at most {rule.clip:g}"
 
 
-def _sample_space(space: SampleSpace | None) -> str:
+def sample_space_text(space: SampleSpace | None) -> str:
+    """A sample space in words, such as ``scenario in click``."""
     if space is None:
         return "all exposures"
     return space.event + (f" in {', '.join(space.equals)}" if space.equals else "")
