@@ -13,7 +13,7 @@ setup(
     license="Apache-2.0",
     py_modules=["fulcrum"],
     packages=find_packages(include=["feature_spec*", "pipeline*", "trainer*", "serving*"]),
-    package_data={"feature_spec": ["py.typed", "specs/*.yaml"], "serving": ["py.typed", "deploy/*", "deploy/*/*"]},
+    package_data={"feature_spec": ["py.typed", "specs/*.yaml"], "serving": ["py.typed", "deploy/*", "deploy/*/*", "ui/page/*"]},
     install_requires=[
         "apache-beam==2.77.*",
         "tensorflow==2.21.*",
@@ -54,6 +54,7 @@ setup(
             "pytest>=8",
             "pytest-timeout>=2.3",
             "ruff>=0.6",
+            "selenium>=4.30",
             "trustme>=1.2",
             "types-PyYAML",
             "types-protobuf",
