@@ -47,7 +47,7 @@ def main() -> None:
         for request in requests(logs):
             show(request, client)
     console.print(f"\n[bold]Done in {time.monotonic() - began:.0f} s.[/bold] Everything is in {FOLDER}/; next, try:")
-    console.print(f"  {FULCRUM.parent / 'fulcrum'} serve --root {root}")
+    console.print(f"  {FULCRUM.parent / 'fulcrum'} serve --root {root} --ui")
     console.print(f"  {FULCRUM.parent / 'tensorboard'} --logdir {root}")
 
 

@@ -13,6 +13,7 @@ from serving.loadtest.commands import loadtest
 
 if TYPE_CHECKING:
     from serving.model_server.served_model import ServedModel
+    from serving.ui.ranking_page import RankingPage
 
 
 def serve(
@@ -84,6 +85,26 @@ def serve(
         bool,
         typer.Option("--enable-serialization-as-tensor-content", help="Answer numbers as bytes, which is quicker."),
     ] = False,
+    ui: Annotated[
+        bool,
+        typer.Option("--ui", help="Open a page in the browser: rank logged users' candidates, move the formula's weights."),
+    ] = False,
+    ui_port: Annotated[
+        int | None,
+        typer.Option(
+            help="Port of the page, on loopback only; 0 lets the system choose.", min=0, max=65535, show_default="8502"
+        ),
+    ] = None,
+    ui_requests: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="Requests for the page: a JSON file as for fulcrum rank, or a request log. Repeatable.",
+            exists=True,
+            dir_okay=False,
+            show_default="the root's evaluation split, else the version's warm-up file",
+        ),
+    ] = None,
+    no_browser: Annotated[bool, typer.Option("--no-browser", help="Print the page's address and open nothing.")] = False,
 ) -> None:
     """Serve pushed models over TensorFlow Serving's gRPC and REST APIs, on this machine.
 
@@ -93,13 +114,13 @@ def serve(
 
     Example: fulcrum serve --root runs/short_video --port 8500 --rest-port 8501
 
+    Example: fulcrum serve --root runs/short_video --ui --versions all
+
     Example: fulcrum serve --model-config-file models.config, with
     model_config_list { config { name: "toy" base_path: "/runs/toy/serving_model" model_platform: "tensorflow" } }
     """
-    if (root is None) == (model_config_file is None):
-        _fail("Say what to serve with --root or with --model-config-file, one of them.")
-    if monitoring_config_file is not None and rest_port is None:
-        _fail("--monitoring-config-file: metrics are shown on the REST port: give --rest-port too, such as --rest-port 8501")
+    _check_what_to_serve(root, model_config_file, monitoring_config_file, rest_port)
+    _check_page_options(ui, ssl_config_file, meant_for_page=ui_port is not None or bool(ui_requests) or no_browser)
     import gc
     import logging
     import os
@@ -121,6 +142,7 @@ def serve(
     from serving.model_server.status_error import StatusError
     from serving.model_server.tls import server_credentials
     from serving.model_server.version_policy import VersionPolicy
+    from serving.ui.ranking_page import RankingPage
 
     gc.freeze()  # what is imported stays; looking through it at each collection would hold up requests
     tf.get_logger().setLevel(logging.ERROR)
@@ -148,17 +170,22 @@ def serve(
             rest_host=rest_host, rest_port=rest_port,
             metrics_path=page_path(monitoring_config_file) if monitoring_config_file else None,
         )  # fmt: skip
+        page = RankingPage(server, 8502 if ui_port is None else ui_port, ui_requests or []) if ui else None
         server.start()
     except (PortError, ConfigError, StatusError) as error:
         _fail(str(error))
     rest = f" (gRPC) and [bold]{server.rest_target}[/bold] (REST)" if server.rest_target else " (gRPC)"
     console.print(f"Listening on [bold]{server.target}[/bold]{rest}: {escape(_in_service(server.models.all))}")
+    if page is not None:
+        _start_page(page, console, open_browser=not no_browser)
     # The system may hand a signal to a thread of TensorFlow or gRPC; Python runs the handler when this thread wakes up.
     while not stop.wait(timeout=0.2):
         pass
     for number, handler in previous.items():
         signal.signal(number, handler)  # so that a second signal ends the draining
     console.print("Stopping: answering what is in flight …")
+    if page is not None:
+        page.stop()
     server.stop(drain_seconds)
     console.print("Stopped.")
 
@@ -284,6 +311,33 @@ def _weights(texts: list[str]) -> dict[str, float]:
         except ValueError:
             _fail(f"--weight {text}: give a task and a number, such as --weight ctr=2.0")
     return weights
+
+
+def _check_what_to_serve(
+    root: Path | None, model_config_file: Path | None, monitoring_config_file: Path | None, rest_port: int | None
+) -> None:
+    if (root is None) == (model_config_file is None):
+        _fail("Say what to serve with --root or with --model-config-file, one of them.")
+    if monitoring_config_file is not None and rest_port is None:
+        _fail("--monitoring-config-file: metrics are shown on the REST port: give --rest-port too, such as --rest-port 8501")
+
+
+def _check_page_options(ui: bool, ssl_config_file: Path | None, *, meant_for_page: bool) -> None:
+    if meant_for_page and not ui:
+        _fail("--ui-port, --ui-requests and --no-browser are for the page: give --ui too.")
+    if ui and ssl_config_file is not None:
+        _fail("--ui: the page asks over gRPC as any client, without certificates: leave out --ui or --ssl-config-file.")
+
+
+def _start_page(page: RankingPage, console: Console, *, open_browser: bool) -> None:
+    import threading
+    import webbrowser
+
+    page.start()
+    console.print(f"To try it in a browser: [bold]{page.url}[/bold]")
+    if open_browser:
+        # In a thread, because a browser for terminals returns only when it is closed.
+        threading.Thread(target=webbrowser.open, args=[page.url], daemon=True).start()
 
 
 def _in_service(models: list[ServedModel]) -> str:

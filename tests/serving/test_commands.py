@@ -178,7 +178,7 @@ def test_serve_says_where_it_listens_follows_the_folder_and_drains_on_sigterm(ro
     monitoring = tmp_path / "monitoring.config"
     monitoring.write_text('prometheus_config { enable: true path: "/metrics" }')
     command = [sys.executable, "-u", "-c", code, "serve", "--root", str(root), "--port", "0", "--poll-seconds", "0.05"]
-    command += ["--rest-port", "0", "--monitoring-config-file", str(monitoring)]
+    command += ["--rest-port", "0", "--monitoring-config-file", str(monitoring), "--ui", "--ui-port", "0", "--no-browser"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
         lines = []
 
@@ -193,6 +193,7 @@ def test_serve_says_where_it_listens_follows_the_folder_and_drains_on_sigterm(ro
             listening = read_until("Listening on")
             assert f"waiting for a first version in {root}/serving_model, which does not exist yet" in listening
             target, rest_target = listening.split()[2], listening.split()[5]
+            page = read_until("To try it in a browser").split()[-1]
             push(1)
             assert "toy: version 1 is AVAILABLE" in read_until("AVAILABLE")
             with RankingClient(target, toy_spec, timeout_ms=10_000.0) as client:
@@ -201,6 +202,8 @@ def test_serve_says_where_it_listens_follows_the_folder_and_drains_on_sigterm(ro
                 assert json.load(answer)["model_version_status"][0]["version"] == "1"
             with urllib.request.urlopen(f"http://{rest_target}/metrics") as answer:
                 assert b':tensorflow:serving:request_count{model_name="toy",status="OK"}' in answer.read()
+            with urllib.request.urlopen(f"{page}api/models") as answer:
+                assert json.load(answer)["models"][0]["versions"] == [1]
             process.send_signal(signal.SIGTERM)
             read_until("Stopped.")
             assert process.wait(timeout=10.0) == 0
@@ -231,3 +234,16 @@ def test_serve_wants_a_port_to_show_metrics_on(tmp_path):
     options = ["serve", "--root", str(tmp_path), "--monitoring-config-file", str(tmp_path / "monitoring.config")]
     result = CliRunner(env={"COLUMNS": "200"}).invoke(APP, options)
     assert (result.exit_code, "give --rest-port too" in result.output) == (1, True)
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        (["--ui-port", "0"], "--ui-port, --ui-requests and --no-browser are for the page: give --ui too."),
+        (["--no-browser"], "give --ui too."),
+        (["--ui", "--ssl-config-file", "tls.config"], "leave out --ui or --ssl-config-file."),
+    ],
+)
+def test_options_of_the_page_that_would_do_nothing_are_refused(tmp_path, options, text):
+    result = CliRunner(env={"COLUMNS": "200"}).invoke(APP, ["serve", "--root", str(tmp_path), *options])
+    assert (result.exit_code, text in result.output) == (1, True)

@@ -1,0 +1,185 @@
+"""One served model as the page sees it: its versions, its logged requests, and rankings of them over gRPC."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from feature_spec.formula_terms import weights_in_force
+from feature_spec.loading import SpecError, load_spec
+from feature_spec.spec import FeatureSpec
+from serving.client import RankingClient
+from serving.errors import RankingError
+from serving.explanation import explain
+from serving.model_server.served_model import ServedModel
+from serving.model_server.version import VersionState
+from serving.ranked_list import RankedList
+from serving.ranking_request import Candidate, RankingRequest
+from serving.ui.logged_request import LoggedRequest
+from serving.ui.request_sources import logged_requests
+from serving.ui.task_meaning import task_meaning
+
+_SPEC_FILE = Path("assets.extra") / "feature_spec.yaml"
+_TIMEOUT_MS = 10_000.0
+
+
+class PageModel:
+    """A model and what the page may ask about it. May be used by many threads; close it when done."""
+
+    def __init__(self, served: ServedModel, target: str, request_files: Sequence[Path]) -> None:
+        """Asks nothing yet.
+
+        Args:
+            served: where its versions and their folders are looked up.
+            target: gRPC address of the server, which every score comes from.
+            request_files: where requests come from; none for those that the pipeline or the export has left.
+        """
+        self._served = served
+        self._target = target
+        self._request_files = request_files
+        self._lock = threading.Lock()
+        self._clients: dict[int, RankingClient] = {}
+        self._requests: tuple[int, list[LoggedRequest], str] | None = None
+
+    @property
+    def name(self) -> str | None:
+        """The model's name; None until its first version is seen."""
+        return self._served.name
+
+    def versions(self) -> list[int]:
+        """Those that answer requests, newest first."""
+        return self._served.available_versions()
+
+    def description(self) -> dict[str, Any]:
+        """Everything that the page shows but scores; `error` instead, in words, where there is nothing to show."""
+        described: dict[str, Any] = {"name": self.name, "versions": self.versions()}
+        try:
+            if not described["versions"]:
+                raise RankingError("no version is loaded yet")
+            spec = self._client(described["versions"][0]).spec
+            requests, source = self._logged_requests(described["versions"][0])
+        except (RankingError, SpecError) as error:
+            return described | {"error": str(error)}
+        duration = spec.ranking_formula.duration
+        return described | {
+            "tasks": {name: task_meaning(task) for name, task in spec.tasks.items()},
+            "weights": weights_in_force(spec.ranking_formula, spec.tasks),
+            "duration": duration and duration.model_dump(include={"field", "transform", "scale"}),
+            "source": source,
+            "requests": [
+                {
+                    "label": logged.label,
+                    "user": logged.request.user,
+                    "context": logged.request.context,
+                    "candidates": len(logged.request.candidates),
+                    "shown": logged.shown,
+                }
+                for logged in requests
+            ],
+        }
+
+    def ranking(self, number: int, version: int | None, weights: Mapping[str, float]) -> dict[str, Any]:
+        """A logged request ranked by a version, beside the order that its own weights give.
+
+        Args:
+            number: of the request in the description.
+            version: that is to rank; None for the newest.
+            weights: that replace the model's own.
+
+        Raises:
+            LookupError: there is no such request.
+            RankingError: the client or the server refuses.
+        """
+        newest = next(iter(self.versions()), None)
+        if newest is None:
+            raise RankingError("no version is loaded")
+        requests, _ = self._logged_requests(newest)
+        if number >= len(requests):
+            raise LookupError(f"request {number}: valid: 0 to {len(requests) - 1}")
+        client = self._client(newest if version is None else version)
+        request = _known_to(client.spec, requests[number].request, weights)
+        own_weights = weights_in_force(client.spec.ranking_formula, client.spec.tasks)
+        began_s = time.perf_counter()
+        ranked = client.rank(request)
+        latency_ms = 1000.0 * (time.perf_counter() - began_s)
+        in_force = own_weights | dict(request.weights)
+        own = ranked if in_force == own_weights else client.rank(_known_to(client.spec, request, {}))
+        return {
+            "version": ranked.model_version,
+            "latency_ms": latency_ms,
+            "weights": in_force,
+            "candidates": _candidates(client.spec, ranked, own, in_force, requests[number].shown),
+        }
+
+    def close(self) -> None:
+        """Closes the connections."""
+        with self._lock:
+            for client in self._clients.values():
+                client.close()
+            self._clients.clear()
+
+    def _client(self, version: int) -> RankingClient:
+        """A client for a version, with the spec that this version was trained with.
+
+        Raises:
+            RankingError: it is not in service.
+            SpecError: it carries no usable spec.
+        """
+        with self._lock:
+            if version not in self._clients:
+                spec = load_spec(self._folder(version) / _SPEC_FILE)
+                self._clients[version] = RankingClient(
+                    self._target, spec, model_name=self.name, version=version, timeout_ms=_TIMEOUT_MS, channels=1
+                )
+            return self._clients[version]
+
+    def _logged_requests(self, version: int) -> tuple[list[LoggedRequest], str]:
+        """Read anew for each newest version: it may know other fields than the one before."""
+        spec = self._client(version).spec
+        with self._lock:
+            if self._requests is None or self._requests[0] != version:
+                self._requests = (version, *logged_requests(spec, self._folder(version), self._request_files))
+            return self._requests[1:]
+
+    def _folder(self, number: int) -> Path:
+        for version in self._served.statuses():
+            if version.number == number and version.state == VersionState.AVAILABLE:
+                return version.folder
+        raise RankingError(f"version {number} is not in service; in service: {', '.join(map(str, self.versions())) or 'none'}")
+
+
+def _known_to(spec: FeatureSpec, request: RankingRequest, weights: Mapping[str, float]) -> RankingRequest:
+    """The request without fields that another version was trained with and this one was not."""
+
+    def known(side: str, fields: Mapping[str, Any]) -> dict[str, Any]:
+        return {name: value for name, value in fields.items() if name in spec.fields_of(side)}
+
+    return RankingRequest(
+        user=known("user", request.user),
+        context=known("context", request.context),
+        candidates=[Candidate(id=one.id, fields=known("item", one.fields)) for one in request.candidates],
+        weights=weights,
+    )
+
+
+def _candidates(
+    spec: FeatureSpec, ranked: RankedList, own: RankedList, weights: Mapping[str, float], shown: int
+) -> list[dict[str, Any]]:
+    own_ranks = {candidate.position: candidate.rank for candidate in own}
+    return [
+        {
+            "position": candidate.position,
+            "id": candidate.candidate.id,
+            "fields": candidate.candidate.fields,
+            "shown": candidate.position < shown,
+            "rank": candidate.rank,
+            "own_rank": own_ranks[candidate.position],
+            "scores": candidate.scores,
+            "factors": {term.name: term.factor for term in explain(spec, candidate, weights).terms},
+            "ranking_score": candidate.ranking_score,
+        }
+        for candidate in ranked
+    ]
