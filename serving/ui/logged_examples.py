@@ -57,7 +57,11 @@ def _logged(spec: FeatureSpec, position: int, shown: Sequence[Example], items: d
     request = typed_request(
         spec, rank_request(spec, RANK, shown[0], candidates), [_key(candidate, ITEM_KEY) for candidate in candidates]
     )
-    return LoggedRequest(label=_key(shown[0], USER_KEY) or f"request {position}", request=request, shown=len(own))
+    return LoggedRequest(
+        label=_key(shown[0], USER_KEY) or f"request {position}",
+        request=request,
+        shown=len(own) if _request(spec, shown[0]) else 0,
+    )
 
 
 def _item(spec: FeatureSpec, example: Example) -> bytes:

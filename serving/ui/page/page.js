@@ -95,10 +95,10 @@ function showUser() {
   $("user-fields").replaceChildren(
     ...entries.map(([name, value]) => element("div", {}, element("dt", {}, name), element("dd", {}, fieldText(value)))),
   );
-  const others = candidates - shown;
-  $("user-note").textContent =
-    `${candidates} candidates: ${shown} that this user was shown` +
-    `${others ? ` and ${others} that other users were shown` : ""}. From ${model.source}.`;
+  const parts = [[shown, "this user was shown"], [candidates - shown, "other users were shown"]];
+  const counted = parts.filter(([count]) => count).map(([count, what]) => `${count} that ${what}`);
+  // A log without users cannot say who was shown what.
+  $("user-note").textContent = `${candidates} candidates${shown ? `: ${counted.join(" and ")}` : ""}. From ${model.source}.`;
 }
 
 function rankSoon(wait_ms = DEBOUNCE_MS) {

@@ -2,7 +2,7 @@
 
 import { element, fieldText, numberText } from "./element.js";
 
-const FIELDS_SHOWN = 7;
+const FIELDS_SHOWN = 5;
 const MOVE_MS = 250;
 const SHOWN = "this user was shown it";
 

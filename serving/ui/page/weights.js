@@ -24,9 +24,11 @@ export class Weights {
     this.container.replaceChildren(
       ...[...this.controls].map(([name, made]) =>
         element("div", { className: "weight" },
-          element("label", { htmlFor: `weight-${name}` }, name),
+          element("p", {},
+            element("label", { htmlFor: `weight-${name}` }, name), " ",
+            element("span", { className: "note", id: `meaning-${name}` }, meanings[name]),
+          ),
           made.slider, made.number,
-          element("span", { className: "note", id: `meaning-${name}` }, meanings[name]),
         ),
       ),
     );

@@ -79,6 +79,22 @@ def test_a_log_without_keys_groups_by_the_users_and_items_fields(toy_spec, root,
     assert [candidate.fields["video_id"] for candidate in bob.request.candidates] == ["v1", "v2"]
 
 
+def test_a_log_that_does_not_tell_users_apart_claims_of_no_candidate_that_it_was_shown(toy_spec, root, ingested):
+    from feature_spec.loading import parse_spec
+
+    items = parse_spec("""
+name: items
+logs: {exposures: {path: "*.jsonl", format: jsonl}}
+split: {evaluation_files: ["*"]}
+fields: {video_id: {side: item, kind: categorical}}
+tasks: {click: {kind: binary, label: {rule: event, column: clicked}, metric: auc, threshold: 0.5, tolerance: 0.1}}
+ranking_formula: {weights: {click: 1.0}}
+""")
+    ingested([an_example(None, None, "v1"), an_example(None, None, "v2")])
+    [logged], _ = requests(items, root)
+    assert (logged.label, logged.shown, ids(logged)) == ("request 1", 0, ["v1", "v2"])
+
+
 def test_the_newest_ingestion_counts_by_number(toy_spec, root, ingested):
     ingested([an_example("r1", "old", "v1")], execution=9)
     ingested([an_example("r1", "new", "v1")], execution=10)
