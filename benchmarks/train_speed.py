@@ -22,7 +22,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.ple_workload import VALUES
+from benchmarks.ple_workload import EXPERT_UNITS, VALUES
 from trainer.model_settings import MODELS
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -32,7 +32,6 @@ PEERS = {
     "torch_rechub": ["torch==2.13.0", "torch-rechub==0.9.0"],
 }
 MANY_VALUES = 50
-UNITS = 128
 # Of MSSM's paper.
 SMALL_UNITS, SMALL_BATCH = 32, 256
 FIGURES = ("rows_per_s", "peak_memory_bytes", "input_wait_rate")
@@ -52,7 +51,7 @@ def main(
     models: Annotated[bool, typer.Option(help="Whether every model of the registry takes part.")] = True,
 ) -> None:
     """Measure the training speed of PLE and print it beside that of its peers."""
-    sizes = [(size, UNITS) for size in batch_sizes or [512, 4096]]
+    sizes = [(size, EXPERT_UNITS) for size in batch_sizes or [512, 4096]]
     if not batch_sizes:
         sizes.append((SMALL_BATCH, SMALL_UNITS))
     pythons = {peer: environment(peer) for peer in PEERS} if peers else {}
