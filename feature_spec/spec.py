@@ -11,7 +11,8 @@ import pydantic
 from pydantic import model_validator
 from pydantic_core import PydanticCustomError
 
-from feature_spec.field import Field, NumericField, SequenceField
+from feature_spec.evaluation import Evaluation
+from feature_spec.field import CategoricalField, Field, NumericField, SequenceField
 from feature_spec.logs import Keys, Logs, Split
 from feature_spec.names import RESERVED_NAMES, RESERVED_PREFIXES
 from feature_spec.ranking_formula import RankingFormula
@@ -33,6 +34,7 @@ class FeatureSpec(StrictModel):
         ranking_formula: how a candidate's scores become one ranking score.
         model: settings of the sharing architecture, checked by the trainer; `name` chooses it.
         trainer: settings of the training run, checked by the trainer.
+        evaluation: what is measured on the evaluation split beside the metrics of each task.
         serving: what a model must be able to do in service before it is pushed.
 
     Raises:
@@ -48,11 +50,12 @@ class FeatureSpec(StrictModel):
     ranking_formula: RankingFormula
     model: dict[str, Any] = {}
     trainer: dict[str, Any] = {}
+    evaluation: Evaluation = Evaluation()
     serving: Serving = Serving()
 
     @model_validator(mode="after")
     def _parts_agree(self) -> Self:
-        problems = [*self._naming_problems(), *self._reference_problems()]
+        problems = [*self._naming_problems(), *self._reference_problems(), *self._evaluation_problems()]
         if problems:
             # One error a place, so that a reader mends them all at once.
             raise pydantic.ValidationError.from_exception_data(
@@ -68,7 +71,7 @@ class FeatureSpec(StrictModel):
     def fingerprint(self) -> str:
         """16 hexadecimal digits over what a client and a model must agree on: every field, and every task's meaning.
 
-        Log paths, training settings, tolerances, serving limits and formula weights may change without a new fingerprint.
+        Log paths, training settings, tolerances, slices, serving limits and formula weights may change without a new one.
         """
         contract = {
             "fields": {name: field.model_dump(mode="json") for name, field in self.fields.items()},
@@ -83,7 +86,7 @@ class FeatureSpec(StrictModel):
         """The fields of the given sides by name, in the spec's order."""
         return {name: field for name, field in self.fields.items() if field.side in sides}
 
-    def _naming_problems(self) -> Iterable[tuple[tuple[str, ...], Any, str]]:
+    def _naming_problems(self) -> Iterable[tuple[tuple[str | int, ...], Any, str]]:
         for part, names in (("fields", self.fields), ("tasks", self.tasks)):
             for name in names:
                 if not name.isidentifier() or name in RESERVED_NAMES or name.startswith(RESERVED_PREFIXES):
@@ -100,7 +103,7 @@ class FeatureSpec(StrictModel):
         for name in self.fields.keys() & self.tasks.keys():
             yield ("tasks", name), name, "a field has the same name; each name may stand for one thing only"
 
-    def _reference_problems(self) -> Iterable[tuple[tuple[str, ...], Any, str]]:
+    def _reference_problems(self) -> Iterable[tuple[tuple[str | int, ...], Any, str]]:
         for name, field in self.fields.items():
             if field.table is not None and field.table not in self.logs.tables:
                 yield (
@@ -130,3 +133,33 @@ class FeatureSpec(StrictModel):
                 )
         if self.split.evaluation_days and self.keys.event_time is None:
             yield ("split", "evaluation_days"), self.split.evaluation_days, "needs 'keys.event_time' to tell the days apart"
+
+    def _evaluation_problems(self) -> Iterable[tuple[tuple[str | int, ...], Any, str]]:
+        ndcg = self.evaluation.ndcg
+        if ndcg is not None:
+            if getattr(self.keys, ndcg.by) is None:
+                yield (
+                    ("evaluation", "ndcg", "by"),
+                    ndcg.by,
+                    f"needs 'keys.{ndcg.by}' to tell whose examples are ranked together",
+                )
+            for task in ndcg.relevance:
+                if task not in self.tasks:
+                    yield (
+                        ("evaluation", "ndcg", "relevance", task),
+                        task,
+                        f"no such task: {closest_names(task, self.tasks)}",
+                    )
+        seen = set()
+        for position, part in enumerate(self.evaluation.slices):
+            kind = NumericField if part.boundaries else CategoricalField
+            valid = [name for name, field in self.fields.items() if isinstance(field, kind)]
+            place = ("evaluation", "slices", position, "field")
+            if part.field in seen:
+                yield place, part.field, "has slices already; each field may be named once"
+            elif part.field not in valid:
+                with_or_without = (
+                    "numeric field (with 'boundaries')" if part.boundaries else "categorical field (no 'boundaries')"
+                )
+                yield place, part.field, f"no such {with_or_without}: {closest_names(part.field, valid)}"
+            seen.add(part.field)

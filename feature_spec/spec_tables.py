@@ -32,6 +32,8 @@ def print_spec(spec: FeatureSpec, console: Console) -> None:
         )
     console.print(tasks)
     console.print(f"ranking score = {formula_text(spec.ranking_formula)}", markup=False, highlight=False)
+    for line in _evaluation(spec):
+        console.print(line, markup=False, highlight=False)
     counts = ", ".join(f"{count:,}" for count in spec.serving.candidate_counts)
     budget = f"pushed if 99 of 100 requests of {counts} candidates take at most {spec.serving.latency_budget_ms:g} ms"
     console.print(budget, markup=False, highlight=False)
@@ -46,6 +48,17 @@ def formula_text(formula: RankingFormula) -> str:
         call = f"({argument})" if formula.duration.transform == "none" else f"{formula.duration.transform}({argument})"
         factors.append(f"{call}^{formula.duration.weight:g}")
     return " · ".join(factors) or "1"
+
+
+def _evaluation(spec: FeatureSpec) -> list[str]:
+    lines = []
+    if ndcg := spec.evaluation.ndcg:
+        gains = " + ".join(f"{weight:g} · {task}" for task, weight in ndcg.relevance.items())
+        lines.append(f"NDCG@{ndcg.k} by {ndcg.by}, gain = {gains}")
+    if slices := spec.evaluation.slices:
+        names = [f"{part.field} (protected)" if part.protected else part.field for part in slices]
+        lines.append(f"evaluated on slices by {', '.join(names)}")
+    return lines
 
 
 def _becomes(field: Field) -> str:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import NonNegativeFloat, PositiveFloat, model_validator
+import pydantic
+from pydantic import FiniteFloat, NonNegativeFloat, PositiveFloat, model_validator
 
 from feature_spec.label_rule import AtLeastRule, EventRule, LabelRule, SampleSpace
 from feature_spec.strict_model import StrictModel
@@ -34,8 +35,9 @@ class Task(StrictModel):
     loss_weight: NonNegativeFloat = 1.0
     loss_weight_update_ratio: PositiveFloat = 1.0
     metric: Metric
-    threshold: float
-    tolerance: NonNegativeFloat
+    # Nothing is below NaN, so that as a threshold it would let every model pass.
+    threshold: FiniteFloat
+    tolerance: Annotated[FiniteFloat, pydantic.Field(ge=0.0)]
 
     @model_validator(mode="after")
     def _kind_fits(self) -> Self:

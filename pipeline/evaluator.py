@@ -1,4 +1,8 @@
-"""TFX's Evaluator, for a baseline that may be older than the spec: one that lacks a task, or cannot read today's examples."""
+"""The component that evaluates the candidate beside the blessed model with TFMA, and blesses or refuses it.
+
+TFX's own Evaluator knows no features made for slices, and fails on a baseline that lacks a task or cannot read today's
+examples.
+"""
 
 from __future__ import annotations
 
@@ -6,25 +10,33 @@ import itertools
 from pathlib import Path
 from typing import Any
 
+import apache_beam as beam
 import tensorflow as tf
-from tensorflow_model_analysis.proto import config_pb2
-from tfx.components.evaluator import component, executor
-from tfx.dsl.components.base import executor_spec
-from tfx.types import artifact_utils, standard_component_specs
-from tfx.utils import json_utils, path_utils, proto_utils
+import tensorflow_model_analysis as tfma
+from google.protobuf import json_format
+from tfx import types
+from tfx.components.evaluator import constants
+from tfx.components.util import tfxio_utils
+from tfx.dsl.components.base import base_beam_component, base_beam_executor, executor_spec
+from tfx.types import artifact_utils, component_spec, standard_artifacts
+from tfx.utils import io_utils, path_utils
 from tfx.utils.typing_utils import ArtifactMultiDict
 from typing_extensions import override
 
 from feature_spec import names
-from pipeline.evaluation import CANDIDATE
+from feature_spec.loading import parse_spec
+from feature_spec.spec import FeatureSpec
+from pipeline.evaluated_features import extractors
+from pipeline.evaluation import BASELINE, CANDIDATE, evaluation_config
+from pipeline.evaluation_result import EvaluationResult, write_evaluation
 from pipeline.failure import cause_of
+from pipeline.measurement import measurements
+from pipeline.seesaw_gate import task_verdicts
 
-# Where the evaluation says what of the comparison with the baseline was left out.
-BASELINE_NOTE = "baseline_note"
 _TRIED_EXAMPLES = 16
 
 
-def tasks_that_score(model_folder: Path, examples: list[bytes]) -> set[str]:
+def outputs_of(model_folder: Path, examples: list[bytes]) -> set[str]:
     """The outputs that a SavedModel's `serving_default` gives for these examples.
 
     Raises:
@@ -34,68 +46,133 @@ def tasks_that_score(model_folder: Path, examples: list[bytes]) -> set[str]:
     return set(signature(examples=tf.constant(examples)))
 
 
-def without_comparison(config: config_pb2.EvalConfig, tasks: set[str]) -> config_pb2.EvalConfig:
-    """The config with `tasks` judged by their absolute thresholds only, because the baseline does not score them."""
-    changed = config_pb2.EvalConfig()
-    changed.CopyFrom(config)
-    for spec in changed.metrics_specs:
-        if set(spec.output_names) <= tasks:
-            spec.model_names[:] = [CANDIDATE]
-            for metric in spec.metrics:
-                metric.threshold.ClearField("change_threshold")
-    for model in changed.model_specs:
-        if model.is_baseline:
-            for task in tasks:
-                for keys in (model.label_keys, model.prediction_keys, model.example_weight_keys):
-                    keys.pop(task, None)
-    return changed
-
-
-class _Executor(executor.Executor):
+class _Executor(base_beam_executor.BaseBeamExecutor):
     @override
     def Do(self, input_dict: ArtifactMultiDict, output_dict: ArtifactMultiDict, exec_properties: dict[str, Any]) -> None:
+        spec = parse_spec(exec_properties["spec"])
+        model = artifact_utils.get_single_instance(input_dict["model"])
+        examples = artifact_utils.get_single_instance(input_dict["examples"])
+        folders = {CANDIDATE: path_utils.serving_model_path(model.uri)}
+        compared: set[str] | None = None
         note = ""
-        if input_dict.get(standard_component_specs.BASELINE_MODEL_KEY):
-            input_dict, exec_properties, note = _comparable(input_dict, exec_properties)
-        super().Do(input_dict, output_dict, exec_properties)
-        if note:
-            evaluation = artifact_utils.get_single_instance(output_dict[standard_component_specs.EVALUATION_KEY])
-            evaluation.set_string_custom_property(BASELINE_NOTE, note)
+        if baselines := input_dict.get("baseline_model"):
+            baseline = artifact_utils.get_single_instance(baselines)
+            folders[BASELINE] = path_utils.serving_model_path(baseline.uri)
+            compared, note = _compared(spec, Path(folders[BASELINE]), _first_examples(examples))
+        if compared is None:
+            folders.pop(BASELINE, None)
+        evaluation = artifact_utils.get_single_instance(output_dict["evaluation"])
+        with self._make_beam_pipeline() as pipeline:
+            config = evaluation_config(spec, compared)
+            _evaluate(pipeline, spec=spec, examples=examples, folders=folders, config=config, out=evaluation.uri)
+        result = _result(spec, evaluation.uri, note)
+        write_evaluation(result, evaluation.uri)
+        _bless(artifact_utils.get_single_instance(output_dict["blessing"]), model, result)
 
 
-def _comparable(
-    input_dict: ArtifactMultiDict, exec_properties: dict[str, Any]
-) -> tuple[ArtifactMultiDict, dict[str, Any], str]:
-    """Inputs and settings that the Evaluator can work with, and what was left out, or ""."""
-    baseline = artifact_utils.get_single_instance(input_dict[standard_component_specs.BASELINE_MODEL_KEY])
-    config = config_pb2.EvalConfig()
-    proto_utils.json_to_proto(exec_properties[standard_component_specs.EVAL_CONFIG_KEY], config)
-    tasks = {name for spec in config.metrics_specs for name in spec.output_names}
-    examples = _first_examples(input_dict, exec_properties)
+def _compared(spec: FeatureSpec, folder: Path, examples: list[bytes]) -> tuple[set[str] | None, str]:
+    """The outputs to compare with the baseline's, None if it cannot be compared at all, and what is left out, or ""."""
     try:
-        scored = tasks_that_score(Path(path_utils.serving_model_path(baseline.uri)), examples)
+        given = outputs_of(folder, examples)
     except (tf.errors.OpError, ValueError, KeyError, OSError) as error:
-        reason = cause_of(error)
-        without = {key: value for key, value in input_dict.items() if key != standard_component_specs.BASELINE_MODEL_KEY}
-        return without, exec_properties, f"not compared: the blessed model cannot score these examples ({reason})"
-    missing = tasks - scored
-    if not missing:
-        return input_dict, exec_properties, ""
-    changed = proto_utils.proto_to_json(without_comparison(config, missing))
-    note = f"not compared: the blessed model does not have {', '.join(sorted(missing))}"
-    return input_dict, {**exec_properties, standard_component_specs.EVAL_CONFIG_KEY: changed}, note
+        return None, f"not compared: the blessed model cannot score these examples ({cause_of(error)})"
+    missing = sorted(set(spec.tasks) - given)
+    return given, f"not compared: the blessed model does not have {', '.join(missing)}" if missing else ""
 
 
-def _first_examples(input_dict: ArtifactMultiDict, exec_properties: dict[str, Any]) -> list[bytes]:
-    examples = input_dict[standard_component_specs.EXAMPLES_KEY]
-    splits = json_utils.loads(exec_properties[standard_component_specs.EXAMPLE_SPLITS_KEY])
-    folders = [Path(uri) for split in splits for uri in artifact_utils.get_split_uris(examples, split)]
-    files = [str(file) for folder in folders for file in sorted(folder.glob("*"))]
+def _first_examples(examples: types.Artifact) -> list[bytes]:
+    files = [str(file) for file in sorted(Path(artifact_utils.get_split_uri([examples], names.EVALUATION)).glob("*"))]
     records = tf.data.TFRecordDataset(files, compression_type="GZIP")
     return list(itertools.islice(records.as_numpy_iterator(), _TRIED_EXAMPLES))
 
 
-class Evaluator(component.Evaluator):
-    """Evaluates the candidate beside the baseline and blesses or refuses it."""
+def _evaluate(
+    pipeline: beam.Pipeline,
+    *,
+    spec: FeatureSpec,
+    examples: types.Artifact,
+    folders: dict[str, str],
+    config: dict[str, Any],
+    out: str,
+) -> None:
+    eval_config = tfma.utils.update_eval_config_with_defaults(
+        json_format.ParseDict(config, tfma.EvalConfig()), has_baseline=BASELINE in folders, rubber_stamp=True
+    )
+    models = [
+        # TFMA takes a single model's name away.
+        tfma.default_eval_shared_model(eval_saved_model_path=folder, model_name=model.name, eval_config=eval_config)
+        for model, folder in zip(eval_config.model_specs, folders.values(), strict=True)
+    ]
+    shared = models[0] if len(models) == 1 else models
+    tfxio = tfxio_utils.get_tfxio_factory_from_artifact(
+        examples=[examples], telemetry_descriptors=["Evaluator"], raw_record_column_name=tfma.constants.ARROW_INPUT_COLUMN
+    )(io_utils.all_files_pattern(artifact_utils.get_split_uri([examples], names.EVALUATION)))
+    _ = (
+        pipeline
+        | "Read" >> tfxio.BeamSource()
+        | "Evaluate"
+        >> tfma.ExtractEvaluateAndWriteResults(
+            eval_shared_model=shared,
+            eval_config=eval_config,
+            extractors=extractors(spec, eval_config, shared),
+            output_path=out,
+        )
+    )
 
+
+def _result(spec: FeatureSpec, folder: str, note: str) -> EvaluationResult:
+    measured = measurements(spec, tfma.load_metrics(folder), tfma.load_plots(folder))
+    return EvaluationResult(
+        tasks=task_verdicts(spec, measured), ranking=measured.get(names.RANKING_SCORE, []), baseline_note=note
+    )
+
+
+def _bless(blessing: types.Artifact, model: types.Artifact, result: EvaluationResult) -> None:
+    """As TFX's Evaluator does, for its readers."""
+    blessed = not any(verdict.refusals for verdict in result.tasks)
+    blessing.set_string_custom_property(constants.ARTIFACT_PROPERTY_CURRENT_MODEL_URI_KEY, model.uri)
+    blessing.set_int_custom_property(constants.ARTIFACT_PROPERTY_CURRENT_MODEL_ID_KEY, model.id)
+    blessing.set_int_custom_property(constants.ARTIFACT_PROPERTY_BLESSED_KEY, int(blessed))
+    name = constants.BLESSED_FILE_NAME if blessed else constants.NOT_BLESSED_FILE_NAME
+    io_utils.write_string_file(str(Path(blessing.uri) / name), "")
+
+
+class _Spec(component_spec.ComponentSpec):
+    PARAMETERS = {"spec": component_spec.ExecutionParameter(type=str)}
+    INPUTS = {
+        "examples": component_spec.ChannelParameter(type=standard_artifacts.Examples),
+        "model": component_spec.ChannelParameter(type=standard_artifacts.Model),
+        "baseline_model": component_spec.ChannelParameter(type=standard_artifacts.Model, optional=True),
+    }
+    OUTPUTS = {
+        "evaluation": component_spec.ChannelParameter(type=standard_artifacts.ModelEvaluation),
+        "blessing": component_spec.ChannelParameter(type=standard_artifacts.ModelBlessing),
+    }
+
+
+class Evaluator(base_beam_component.BaseBeamComponent):
+    """Evaluates the candidate beside the baseline and blesses or refuses it.
+
+    Args:
+        examples: those of the evaluation split judge the model.
+        model: the candidate.
+        baseline_model: the blessed model, or nothing.
+        spec: text of the feature spec.
+    """
+
+    SPEC_CLASS = _Spec
     EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(_Executor)
+
+    def __init__(
+        self, *, examples: types.BaseChannel, model: types.BaseChannel, baseline_model: types.BaseChannel, spec: str
+    ) -> None:
+        super().__init__(
+            spec=_Spec(
+                examples=examples,
+                model=model,
+                baseline_model=baseline_model,
+                spec=spec,
+                evaluation=types.Channel(type=standard_artifacts.ModelEvaluation),
+                blessing=types.Channel(type=standard_artifacts.ModelBlessing),
+            )
+        )

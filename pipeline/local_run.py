@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 
 from feature_spec.spec import FeatureSpec
+from pipeline.evaluation_result import read_evaluation
 from pipeline.failure import NodeFailedError
 from pipeline.progress import RunProgress
 from pipeline.publishing import newest_version
@@ -19,7 +20,6 @@ from pipeline.quiet import quiet
 from pipeline.root import Root
 from pipeline.run_lock import locked
 from pipeline.run_summary import ComponentRun, NodeFailure, RunSummary
-from pipeline.verdict import TaskVerdict, task_verdicts
 
 if TYPE_CHECKING:
     from pipeline.runner import NodeRun
@@ -95,7 +95,6 @@ def _summary(
     failure: NodeFailure | None,
     log: Path,
 ) -> RunSummary:
-    from pipeline.evaluator import BASELINE_NOTE
     from pipeline.ingest.executor import read_summary
     from pipeline.push_check import push_check_report
 
@@ -103,6 +102,7 @@ def _summary(
         return runs[node].outputs[name][0] if node in runs else None
 
     examples, evaluation = output("LogsExampleGen", "examples"), output("Evaluator", "evaluation")
+    evaluated = read_evaluation(evaluation.uri) if evaluation is not None else None
     checked, pushed = output("PushCheck", "infra_blessing"), output("Pusher", "pushed_model")
     version = None
     if pushed is not None and pushed.get_int_custom_property("pushed"):
@@ -112,8 +112,9 @@ def _summary(
         spec=spec.name,
         fingerprint=spec.fingerprint,
         ingestion=read_summary(examples.uri).model_dump(mode="json") if examples is not None else None,
-        tasks=_verdicts(spec, evaluation.uri) if evaluation is not None else [],
-        baseline_note=evaluation.get_string_custom_property(BASELINE_NOTE) if evaluation is not None else "",
+        tasks=evaluated.tasks if evaluated is not None else [],
+        ranking=evaluated.ranking if evaluated is not None else [],
+        baseline_note=evaluated.baseline_note if evaluated is not None else "",
         push_check=push_check_report(checked) if checked is not None else None,
         version=version,
         newly_pushed=version is not None and version != version_before,
@@ -124,12 +125,4 @@ def _summary(
         elapsed_s=time.monotonic() - began,
         log=str(log),
         failure=failure,
-    )
-
-
-def _verdicts(spec: FeatureSpec, evaluation_folder: str) -> list[TaskVerdict]:
-    from tensorflow_model_analysis.api import model_eval_lib
-
-    return task_verdicts(
-        spec, model_eval_lib.load_metrics(evaluation_folder), model_eval_lib.load_validation_result(evaluation_folder)
     )

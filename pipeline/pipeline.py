@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import tfx  # noqa: F401  (before TFDV, which on Python 3.11 needs TFX's stand-in)
-from google.protobuf import json_format, text_format
-from tensorflow_model_analysis.proto.config_pb2 import EvalConfig
+from google.protobuf import text_format
 from tfx.components import ExampleValidator, StatisticsGen, Trainer, Transform
 from tfx.components.schema_gen.import_schema_gen.component import ImportSchemaGen
 from tfx.dsl.components.base.base_component import BaseComponent
@@ -19,13 +18,12 @@ from feature_spec import names
 from feature_spec.spec import FeatureSpec
 from pipeline.anomaly_gate import AnomalyGate
 from pipeline.baseline import baseline_resolver
-from pipeline.evaluation import evaluation_config
 from pipeline.evaluator import Evaluator
 from pipeline.push_check import PushCheck
 from pipeline.pusher import RenamingPusher
 from pipeline.root import Root
 from pipeline.schema import schema_from_spec
-from pipeline.spec_parts import serving_part, training_part, transform_part
+from pipeline.spec_parts import evaluation_part, serving_part, training_part, transform_part
 
 
 def ranking_pipeline(
@@ -79,10 +77,9 @@ def ranking_pipeline(
     baseline = baseline_resolver(trainer.outputs["model"])
     evaluator = Evaluator(
         examples=examples,
-        example_splits=[names.EVALUATION],
         model=trainer.outputs["model"],
         baseline_model=baseline.outputs["model"],
-        eval_config=json_format.ParseDict(evaluation_config(spec), EvalConfig()),
+        spec=evaluation_part(spec),
     )
     check = PushCheck(
         model=trainer.outputs["model"],

@@ -9,8 +9,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from pipeline.evaluation_result import Estimate, Measurement, TaskVerdict
 from pipeline.progress import memory_text
-from pipeline.verdict import TaskVerdict
 
 RunStatus = Literal["pushed", "refused", "failed"]
 
@@ -45,6 +45,7 @@ class RunSummary:
         fingerprint: of the spec.
         ingestion: what became of every line of the log, as ingestion counts it; None if it did not get so far.
         tasks: the verdict of each task; empty if it did not get so far.
+        ranking: NDCG of the ranking score by slice, the whole split first; empty where the spec asks for none.
         baseline_note: what could not be compared with the blessed model, and why; or "".
         push_check: what the check before the push found; None if the model did not get so far.
         version: the newest version in the serving folder that is this model; None unless pushed.
@@ -60,6 +61,7 @@ class RunSummary:
     fingerprint: str
     ingestion: dict[str, Any] | None
     tasks: list[TaskVerdict]
+    ranking: list[Measurement]
     baseline_note: str
     push_check: dict[str, Any] | None
     version: int | None
@@ -81,6 +83,8 @@ def print_summary(summary: RunSummary, console: Console) -> None:
         console.print(_rows_text(summary.ingestion), soft_wrap=True)
     if summary.tasks:
         console.print(_tasks_table(summary))
+    if summary.ranking:
+        console.print(_ranking_text(summary.ranking[0]), soft_wrap=True)
     if summary.baseline_note:
         console.print(Text(summary.baseline_note), soft_wrap=True)
     if summary.push_check is not None and summary.push_check["latency_ms"]:
@@ -115,16 +119,41 @@ def _rows_text(ingestion: dict[str, Any]) -> Text:
 
 def _tasks_table(summary: RunSummary) -> Table:
     table = Table("task", title="Evaluation, each task on its own sample space")
-    for column in ("examples", "metric", "blessed model", "threshold", "tolerance"):
+    for column in ("examples", "metric", "blessed model", "change", "threshold", "tolerance"):
         table.add_column(column, justify="right")
     table.add_column("verdict")
     for verdict in summary.tasks:
         table.add_row(
             verdict.task, f"{verdict.example_count:,}", f"{verdict.metric} {_number(verdict.value)}",
-            _number(verdict.baseline_value), f"{verdict.threshold:g}", f"{verdict.tolerance:g}",
+            _number(verdict.baseline_value), _change_text(verdict.change), f"{verdict.threshold:g}", f"{verdict.tolerance:g}",
             "refused" if verdict.refusals else "passed",
         )  # fmt: skip
+        for part in verdict.slices:
+            if part.name in verdict.protected:
+                value, blessed = (values.get(verdict.metric) for values in (part.metrics, part.baseline))
+                table.add_row(
+                    f"  {part.name}", f"{part.example_count:,}", _number(value.value if value else None),
+                    _number(blessed.value if blessed else None), _change_text(part.changes.get(verdict.metric)),
+                )  # fmt: skip
     return table
+
+
+def _ranking_text(measured: Measurement) -> Text:
+    parts = []
+    for metric, estimate in measured.metrics.items():
+        blessed = measured.baseline.get(metric)
+        beside = (
+            f", blessed model {_number(blessed.value)}, change {_change_text(measured.changes.get(metric))}" if blessed else ""
+        )
+        parts.append(f"Ranking score: {metric} {_number(estimate.value)}{beside}")
+    return Text("\n".join(parts))
+
+
+def _change_text(change: Estimate | None) -> str:
+    if change is None or change.value is None:
+        return "–"
+    interval = "" if change.lower is None or change.upper is None else f" ({change.lower:+.4f} to {change.upper:+.4f})"
+    return f"{change.value:+.4f}{interval}"
 
 
 def _push_check_text(check: dict[str, Any]) -> Text:

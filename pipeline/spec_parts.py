@@ -24,7 +24,7 @@ def transform_part(spec: FeatureSpec) -> str:
     part["tasks"] = {name: {**_ANY_LABEL, "metric": "auc", **_NO_BLESSING} for name in part["tasks"]}
     part["logs"] = _any_logs()
     part["ranking_formula"] = {"weights": {}}
-    _drop(part, "keys", "model", "trainer", "serving")
+    _drop(part, "keys", "model", "trainer", "evaluation", "serving")
     return _without_split(part)
 
 
@@ -38,6 +38,14 @@ def training_part(spec: FeatureSpec) -> str:
     return _without_split(part)
 
 
+def evaluation_part(spec: FeatureSpec) -> str:
+    """What the Evaluator reads: the tasks with their terms of blessing, the section `evaluation`, its fields and keys."""
+    part = _as_dict(spec)
+    part["logs"] = _any_logs(*part["logs"].get("tables", {}))
+    _drop(part, "model", "trainer", "serving")
+    return _without_split(part)
+
+
 def serving_part(spec: FeatureSpec) -> str:
     """What the check before a push reads: what the trainer reads, and what is asked of a model in service."""
     return _without_split(_model_part(spec))
@@ -48,7 +56,7 @@ def _model_part(spec: FeatureSpec) -> dict[str, Any]:
     for task in part["tasks"].values():
         task.update(_NO_BLESSING)
     part["logs"] = _any_logs(*part["logs"].get("tables", {}))
-    _drop(part, "keys", "model", "trainer")
+    _drop(part, "keys", "model", "trainer", "evaluation")
     return part
 
 

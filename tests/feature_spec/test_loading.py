@@ -37,6 +37,8 @@ def test_ready_specs_load_by_name(name):
         ("vocabulary: {min_count: 2}", "vocabulary: {min_count: 2}, hash_buckets: 9", "has both 'vocabulary' and 'hash_buckets'"),
         ("numeric, table", "numeric, buckets: 3, table", "'buckets' only works with transform 'quantiles', received 'z_score'"),
         ("numeric, minimum: 0", "numeric, transform: log1p_z_score", "transform 'log1p_z_score' needs a 'minimum' of at least 0, received None"),
+        ("threshold: 0.6", "threshold: .nan", "tasks.click.threshold: Input should be a finite number (received nan)"),
+        ("tolerance: 0.01}", "tolerance: .inf}", "tasks.click.tolerance: Input should be a finite number (received inf)"),
         ("split: {evaluation_days: 1}", "split: {}", "split: needs either 'evaluation_days' or 'evaluation_files'"),
         ("format: jsonl", "format: jsonl, delimiter: ';'", "'delimiter' only has an effect with format 'csv', received 'jsonl'"),
     ],

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import tensorflow as tf
-from tensorflow_model_analysis.api import model_eval_lib
 from tfx.dsl.components.base.base_beam_executor import BaseBeamExecutor
 from tfx.types import standard_artifacts
 
 from feature_spec.spec import FeatureSpec
 from pipeline.beam_options import beam_arguments
-from pipeline.evaluation import evaluation_config
-from pipeline.evaluator import BASELINE_NOTE, Evaluator
-from pipeline.verdict import TaskVerdict, task_verdicts
+from pipeline.evaluation_result import Measurement, TaskVerdict, read_evaluation
+from pipeline.evaluator import Evaluator
+from pipeline.spec_parts import evaluation_part
 
 
 class Scorer(tf.Module):
-    """Each task's score is the sigmoid of `scale` · x; and there is a ranking score, as in every exported model."""
+    """Each task's score is the sigmoid of `scale` · x; and there is a ranking score, x, as in every exported model."""
 
     def __init__(self, tasks: Sequence[str], scale: float, kind: tf.DType) -> None:
         super().__init__()
@@ -33,6 +31,28 @@ class Scorer(tf.Module):
         return {**dict.fromkeys(self.tasks, scores), "ranking_score": tf.cast(x, tf.float32)}
 
 
+class LinearScorer(tf.Module):
+    """Each task's score is the sigmoid of its own weights · x, x being a vector; the ranking score is the first task's."""
+
+    def __init__(self, weights: Mapping[str, Sequence[float]]) -> None:
+        super().__init__()
+        self.weights = {task: tf.constant(of_task, tf.float32) for task, of_task in weights.items()}
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="examples")])
+    def serve(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
+        [width] = next(iter(self.weights.values())).shape
+        x = tf.io.parse_example(examples, {"x": tf.io.FixedLenFeature([width], tf.float32)})["x"]
+        scores = {task: tf.sigmoid(tf.linalg.matvec(x, of_task)) for task, of_task in self.weights.items()}
+        return {**scores, "ranking_score": next(iter(scores.values()))}
+
+
+def write_linear_model(folder: Path, weights: Mapping[str, Sequence[float]]) -> Path:
+    """A Model artifact's folder."""
+    scorer = LinearScorer(weights)
+    tf.saved_model.save(scorer, str(folder / "Format-Serving"), signatures={"serving_default": scorer.serve})
+    return folder
+
+
 def write_model(folder: Path, tasks: Sequence[str], scale: float = 1.0, kind: tf.DType = tf.float32) -> Path:
     """A Model artifact's folder."""
     scorer = Scorer(tasks, scale, kind)
@@ -40,7 +60,7 @@ def write_model(folder: Path, tasks: Sequence[str], scale: float = 1.0, kind: tf
     return folder
 
 
-def write_examples(folder: Path, rows: Sequence[Mapping[str, float]]) -> Path:
+def write_examples(folder: Path, rows: Sequence[Mapping[str, float | str | Sequence[float]]]) -> Path:
     """An Examples artifact's folder with an evaluation split."""
     split = folder / "Split-evaluation"
     split.mkdir(parents=True)
@@ -48,7 +68,10 @@ def write_examples(folder: Path, rows: Sequence[Mapping[str, float]]) -> Path:
         for row in rows:
             example = tf.train.Example()
             for name, value in row.items():
-                example.features.feature[name].float_list.value.append(value)
+                if isinstance(value, str):
+                    example.features.feature[name].bytes_list.value.append(value.encode())
+                else:
+                    example.features.feature[name].float_list.value.extend([value] if isinstance(value, float) else value)
             writer.write(example.SerializeToString())
     return folder
 
@@ -59,6 +82,7 @@ class Evaluated:
 
     is_blessed: bool
     verdicts: dict[str, TaskVerdict]
+    ranking: list[Measurement]
     baseline_note: str
 
 
@@ -75,19 +99,14 @@ def evaluate(spec: FeatureSpec, examples: Path, model: Path, out: Path, baseline
     Evaluator.EXECUTOR_SPEC.executor_class(context).Do(
         inputs,
         {"evaluation": [evaluation], "blessing": [blessing]},
-        {
-            "eval_config": json.dumps(evaluation_config(spec)),
-            "example_splits": '["evaluation"]',
-            "fairness_indicator_thresholds": "null",
-        },
+        {"spec": evaluation_part(spec)},
     )
-    found = task_verdicts(
-        spec, model_eval_lib.load_metrics(evaluation.uri), model_eval_lib.load_validation_result(evaluation.uri)
-    )
+    found = read_evaluation(evaluation.uri)
     return Evaluated(
         is_blessed=blessing.get_int_custom_property("blessed") == 1,
-        verdicts={verdict.task: verdict for verdict in found},
-        baseline_note=evaluation.get_string_custom_property(BASELINE_NOTE),
+        verdicts={verdict.task: verdict for verdict in found.tasks},
+        ranking=found.ranking,
+        baseline_note=found.baseline_note,
     )
 
 

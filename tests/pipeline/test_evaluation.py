@@ -1,68 +1,68 @@
-"""The terms of blessing follow from the spec."""
+"""What TFMA is asked to measure follows from the spec."""
 
 from __future__ import annotations
 
+import json
 from typing import Any
-
-import pytest
 
 from feature_spec.loading import load_spec
 from pipeline.evaluation import evaluation_config
 from pipeline.spec_overrides import load_overridden_spec
 
 
-def metrics_of(task: str, *overrides: str) -> dict[str, Any]:
-    config = evaluation_config(load_overridden_spec("short_video", overrides))
-    [specs] = [specs for specs in config["metrics_specs"] if specs["output_names"] == [task]]
-    return {metric["class_name"]: metric for metric in specs["metrics"]}
+def metrics_of(output: str, *overrides: str, **settings: Any) -> list[tuple[str, str]]:
+    """Name of each metric of an output, and the feature by which its examples are grouped."""
+    config = evaluation_config(load_overridden_spec("short_video", overrides), **settings)
+    return [
+        (json.loads(metric["config"])["name"] if "config" in metric else metric["class_name"], specs.get("query_key", ""))
+        for specs in config["metrics_specs"]
+        for metric in specs["metrics"]
+        if specs["output_names"] == [output]
+    ]
 
 
 def test_each_tasks_output_meets_its_own_label_and_mask() -> None:
-    [candidate, baseline] = evaluation_config(load_spec("short_video"))["model_specs"]
+    [candidate, baseline] = evaluation_config(load_spec("short_video"), {"vtr", "vcr", "shr", "cmr", "ctr"})["model_specs"]
     assert candidate["prediction_keys"]["shr"] == "shr"
     assert candidate["label_keys"]["shr"] == "label_of_shr"
     assert candidate["example_weight_keys"]["shr"] == "mask_of_shr"
-    assert baseline == {**candidate, "name": "baseline", "is_baseline": True}
+    assert baseline["is_baseline"]
+    assert baseline["example_weight_keys"] == candidate["example_weight_keys"]
 
 
-def test_the_ranking_score_is_judged_by_nothing() -> None:
-    assert "ranking_score" not in str(evaluation_config(load_spec("short_video")))
+def test_a_binary_task_has_discrimination_loss_and_calibration() -> None:
+    assert metrics_of("vtr") == [
+        ("ExampleCount", ""), ("auc", ""), ("log_loss", ""), ("relative_cross_entropy", ""), ("calibration", ""),
+        ("calibration_plot", ""), ("gauc", "user_key"),
+    ]  # fmt: skip
 
 
-def test_a_binary_task_has_auc_and_log_loss_and_a_regression_task_mse() -> None:
-    assert list(metrics_of("vtr")) == ["ExampleCount", "AUC", "BinaryCrossEntropy"]
-    assert list(metrics_of("vcr")) == ["ExampleCount", "MeanSquaredError"]
+def test_a_regression_task_has_errors_and_order() -> None:
+    assert metrics_of("vcr") == [("ExampleCount", ""), ("mse", ""), ("mae", ""), ("order_auc", "")]
 
 
-def test_an_auc_may_not_fall_below_its_threshold_nor_by_more_than_its_tolerance() -> None:
-    threshold = metrics_of("vtr", "tasks.vtr.threshold=0.7", "tasks.vtr.tolerance=0.02")["AUC"]["threshold"]
-    assert threshold["value_threshold"] == {"lower_bound": 0.7}
-    assert threshold["change_threshold"] == {"direction": "HIGHER_IS_BETTER", "absolute": -0.02}
+def test_without_users_there_is_no_gauc() -> None:
+    assert "query_key" not in str(evaluation_config(load_spec("census_income")))
 
 
-@pytest.mark.parametrize(
-    ("task", "metric", "class_name"), [("vtr", "log_loss", "BinaryCrossEntropy"), ("vcr", "mse", "MeanSquaredError")]
-)
-def test_an_error_may_not_rise_above_its_threshold_nor_by_more_than_its_tolerance(
-    task: str, metric: str, class_name: str
-) -> None:
-    overrides = (f"tasks.{task}.metric={metric}", f"tasks.{task}.threshold=0.7", f"tasks.{task}.tolerance=0.02")
-    threshold = metrics_of(task, *overrides)[class_name]["threshold"]
-    assert threshold["value_threshold"] == {"upper_bound": 0.7}
-    assert threshold["change_threshold"] == {"direction": "LOWER_IS_BETTER", "absolute": 0.02}
+def test_the_ranking_score_is_measured_where_the_spec_says_what_is_relevant() -> None:
+    assert metrics_of("ranking_score", "evaluation={}") == []
+    ndcg = "evaluation={ndcg: {k: 3, by: request, relevance: {shr: 2.0}}}"
+    assert metrics_of("ranking_score", ndcg) == [("ndcg", "request_key")]
 
 
-def test_only_the_tasks_own_metric_may_refuse_a_model() -> None:
-    assert "threshold" not in metrics_of("vtr")["BinaryCrossEntropy"]
-    assert "threshold" not in metrics_of("vtr", "tasks.vtr.metric=log_loss")["AUC"]
+def test_without_a_blessed_model_there_is_only_the_candidate() -> None:
+    [model] = evaluation_config(load_spec("short_video"))["model_specs"]
+    assert model["name"] == "candidate"
 
 
-def test_a_task_without_examples_refuses_a_model_whatever_its_threshold() -> None:
-    metrics = metrics_of("vtr", "tasks.vtr.threshold=0.0")
-    assert metrics["ExampleCount"]["threshold"]["value_threshold"] == {"lower_bound": 1.0}
-    # TFMA gives 0 for the AUC of labels that are all alike.
-    assert metrics["AUC"]["threshold"]["value_threshold"]["lower_bound"] > 0.0
+def test_an_output_that_the_blessed_model_lacks_is_measured_for_the_candidate_alone() -> None:
+    config = evaluation_config(load_spec("short_video"), {"vtr", "vcr", "shr", "cmr", "ranking_score"})
+    alone = {specs["output_names"][0] for specs in config["metrics_specs"] if specs.get("model_names") == ["candidate"]}
+    assert alone == {"ctr"}
+    assert "ctr" not in config["model_specs"][1]["prediction_keys"]
 
 
-def test_the_whole_evaluation_split_is_the_only_slice() -> None:
-    assert evaluation_config(load_spec("short_video"))["slicing_specs"] == [{}]
+def test_slices_are_those_of_the_spec_beside_the_whole_split() -> None:
+    spec = load_overridden_spec("short_video", ["evaluation={slices: [{field: scenario}, {field: age_days, boundaries: [7]}]}"])
+    assert evaluation_config(spec)["slicing_specs"] == [{}, {"feature_keys": ["scenario"]}, {"feature_keys": ["age_days"]}]

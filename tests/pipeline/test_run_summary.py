@@ -8,18 +8,19 @@ import json
 
 from rich.console import Console
 
+from pipeline.evaluation_result import Estimate, Measurement, TaskVerdict
 from pipeline.run_summary import ComponentRun, NodeFailure, RunSummary, print_summary
-from pipeline.verdict import TaskVerdict
 
 CLICK = TaskVerdict(
     task="click", example_count=1234, metric="auc", threshold=0.6, tolerance=0.01,
-    metrics={"auc": 0.71234, "log_loss": None}, baseline_metrics={"auc": 0.70001}, refusals=[],
+    metrics={"auc": 0.71234, "log_loss": None}, baseline_metrics={"auc": 0.70001},
+    change=Estimate(value=0.01233, lower=-0.001, upper=0.02566), slices=[], protected=[], refusals=[],
 )  # fmt: skip
 PUSHED = RunSummary(
     status="pushed", spec="tiny", fingerprint="0123456789abcdef",
     ingestion={"lines": 105, "rejected": {"no JSON": 4, "repeated": 1}, "examples": {"train": 90, "validation": 4, "evaluation": 6},
                "unreadable_files": []},
-    tasks=[CLICK], baseline_note="", push_check=None, version=17, newly_pushed=True,
+    tasks=[CLICK], ranking=[], baseline_note="", push_check=None, version=17, newly_pushed=True,
     components=[ComponentRun(node="Trainer", state="cached", elapsed_s=1.25, peak_memory_bytes=1_500_000_000)],
     elapsed_s=61.0, log="run.log",
 )  # fmt: skip
@@ -27,7 +28,7 @@ PUSHED = RunSummary(
 
 def text(summary: RunSummary) -> str:
     stream = io.StringIO()
-    print_summary(summary, Console(file=stream, width=100))
+    print_summary(summary, Console(file=stream, width=140))
     return stream.getvalue()
 
 
@@ -45,8 +46,27 @@ def test_files_that_broke_off_are_named() -> None:
 def test_a_tasks_value_stands_beside_the_blessed_models() -> None:
     [row] = [line for line in text(PUSHED).splitlines() if "click" in line]
     assert [cell.strip() for cell in row.strip("│").split("│")] == [
-        "click", "1,234", "auc 0.7123", "0.7000", "0.6", "0.01", "passed",
+        "click", "1,234", "auc 0.7123", "0.7000", "+0.0123 (-0.0010 to +0.0257)", "0.6", "0.01", "passed",
     ]  # fmt: skip
+
+
+def test_a_protected_slice_stands_below_its_task_and_another_does_not() -> None:
+    parts = [
+        Measurement(field="tab", value=value, example_count=34, metrics={"auc": Estimate(value=0.7)}, baseline={}, changes={})
+        for value in ("1", "2")
+    ]
+    shown = text(dataclasses.replace(PUSHED, tasks=[dataclasses.replace(CLICK, slices=parts, protected=["tab=1"])]))
+    [row] = [line for line in shown.splitlines() if "tab=" in line]
+    assert [cell.strip() for cell in row.strip("│").split("│")] == ["tab=1", "34", "0.7000", "–", "–", "", "", ""]
+
+
+def test_the_quality_of_the_ranking_is_told() -> None:
+    ndcg = Measurement(
+        field="", value="", example_count=0, metrics={"ndcg": Estimate(value=0.61)}, baseline={"ndcg": Estimate(value=0.6)},
+        changes={"ndcg": Estimate(value=0.01, lower=-0.02, upper=0.04)},
+    )  # fmt: skip
+    shown = text(dataclasses.replace(PUSHED, ranking=[ndcg]))
+    assert "Ranking score: ndcg 0.6100, blessed model 0.6000, change +0.0100 (-0.0200 to +0.0400)" in shown
 
 
 def test_a_component_has_state_time_and_peak_memory() -> None:

@@ -1,0 +1,63 @@
+"""Features that are made for slices and for NDCG."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+import pytest
+
+from feature_spec.loading import parse_spec
+
+pytestmark = pytest.mark.tensorflow
+
+SPEC = parse_spec("""
+name: tiny
+keys: {user: u}
+logs: {exposures: {path: a, format: jsonl}}
+split: {evaluation_files: [a]}
+fields: {tab: {side: context, kind: categorical}, age: {side: item, kind: numeric}, idle: {side: item, kind: categorical}}
+tasks:
+  click: {kind: binary, label: {rule: event, column: a}, metric: auc, threshold: 0.6, tolerance: 0.01}
+  share: {kind: binary, label: {rule: event, column: b}, metric: auc, threshold: 0.6, tolerance: 0.01}
+ranking_formula: {weights: {click: 1}}
+evaluation:
+  ndcg: {relevance: {click: 1, share: 5}}
+  slices: [{field: tab}, {field: age, boundaries: [1, 7.5]}, {field: idle}]
+""")
+
+
+@pytest.fixture
+def batch() -> pa.RecordBatch:
+    return pa.RecordBatch.from_pydict(
+        {
+            "user_key": [[b"u"], [b"v"], [b"w"]],
+            "tab": [[b"1"], [b""], None],
+            "age": [[0.5], [1.0], [float("nan")]],
+            "label_of_click": [[1.0], [0.0], [1.0]],
+            "mask_of_click": [[1.0], [1.0], [1.0]],
+            "label_of_share": [[1.0], [1.0], [1.0]],
+            "mask_of_share": [[0.0], [1.0], [1.0]],
+        }
+    )
+
+
+def test_a_slice_is_named_by_value_or_range_and_may_be_missing(batch: pa.RecordBatch) -> None:
+    from pipeline.evaluated_features import derived_features
+
+    features = derived_features(batch, SPEC)
+    assert features["tab"].tolist() == [b"1", b"missing", b"missing"]
+    assert features["age"].tolist() == [b"below 1", b"1 to 7.5", b"missing"]
+    assert features["idle"].tolist() == [b"missing"] * 3
+
+
+def test_the_gain_is_the_weighted_sum_of_labels_inside_their_sample_spaces(batch: pa.RecordBatch) -> None:
+    from pipeline.evaluated_features import derived_features
+
+    assert derived_features(batch, SPEC)["gain of the ranking score"].tolist() == [1.0, 5.0, 6.0]
+
+
+def test_only_keys_that_the_spec_names_are_read(batch: pa.RecordBatch) -> None:
+    from pipeline.evaluated_features import derived_features
+
+    features = derived_features(batch, SPEC)
+    assert features["user_key"].tolist() == [b"u", b"v", b"w"]
+    assert "request_key" not in features
