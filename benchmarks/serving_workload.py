@@ -129,7 +129,7 @@ def export_models(folder: Path, candidate_counts: list[int]) -> None:
     network = Network(network_layout(spec, sizes), settings)
     layer = transform.transform_features_layer()
     network(layer({**parsed_fields(spec, rows[:2]), **parsed_labels(spec, rows[:2])}))
-    export(spec, text, network, layer, folder / "model")
+    export(spec, text, network, layer, folder / "model", xla=True)
 
     class Naive(tf.Module):
         def __init__(self) -> None:

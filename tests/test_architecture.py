@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import resource
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -27,11 +27,12 @@ def test_what_must_answer_at_once_does_not_load_tensorflow(module):
 
 def test_help_answers_in_half_a_second():
     def seconds() -> float:
-        began = time.perf_counter()
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
         subprocess.run([sys.executable, "-m", "fulcrum", "--help"], cwd=REPOSITORY, capture_output=True, check=True)
-        return time.perf_counter() - began
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
-    # The best of several, because the machine may be busy with other things.
+    # Of the processor, and the best of several, because the machine may be busy with other things.
     assert min(seconds() for _ in range(5)) < 0.5
 
 

@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from feature_spec import names
 from feature_spec.spec import FeatureSpec
+from trainer.compiled_logits import CompiledLogits
 from trainer.half_precision_network import half_precision_network
 from trainer.inspection import INSPECTION_FILE
 from trainer.inspection_signature import inner_values_by_row, inspection_guide
@@ -37,16 +38,24 @@ class ExportedRanker(tf.Module):
         transform: the layer of the transform graph. An attribute, because its lookup tables are initialised only if the
             exported object holds it.
         inspected: the whole network, if something that it shows of its inside depends on examples.
+        xla: whether ranking requests are scored by XLA.
     """
 
     def __init__(
-        self, spec: FeatureSpec, network: AssembledNetwork, transform: tf.keras.Model, inspected: Network | None
+        self,
+        spec: FeatureSpec,
+        network: AssembledNetwork,
+        transform: tf.keras.Model,
+        inspected: Network | None = None,
+        *,
+        xla: bool = False,
     ) -> None:
         super().__init__(name="ranker")
         self.spec = spec
         self.network = network
         self.transform = transform
         self.inspected = inspected
+        self.compiled_logits = CompiledLogits(network, spec.serving.candidate_counts) if xla else None
 
     def signatures(self) -> dict[str, Any]:
         """The functions to export by signature name."""
@@ -96,7 +105,7 @@ class ExportedRanker(tf.Module):
             of_sides = {name: fields[name] for name in self.spec.fields_of(*sides)}
             if of_sides:
                 features.update(self.transform(as_parsed(self.spec, of_sides)))
-        logits = self.network(features, one_request=True)
+        logits = self.compiled_logits(features) if self.compiled_logits else self.network(features, one_request=True)
         return self._with_ranking_score(self.network.scores(logits), inputs, fields)
 
     def rank_top_k(self, inputs: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
@@ -177,6 +186,7 @@ def export(
     *,
     vocabularies: Mapping[str, Sequence[bytes]] | None = None,
     half_precision: bool = False,
+    xla: bool = False,
 ) -> None:
     """Writes the SavedModel, with the spec as the trainer received it and the inspection guide under ``assets.extra``.
 
@@ -188,6 +198,7 @@ def export(
         folder: of the SavedModel.
         vocabularies: see `field_rows`.
         half_precision: whether all but tables and heads is computed in bfloat16, and then nothing is pruned.
+        xla: whether ranking requests are scored by XLA.
     """
     guide = inspection_guide(network, field_names(spec))
     served: AssembledNetwork = network
@@ -197,7 +208,7 @@ def export(
         served = pruned.network
         guide = guide.model_copy(update={"multiplications": pruned.multiplications})
         logger.info("%s: multiplications of the dense part: %s", network.model_name, pruned.multiplications)
-    module = ExportedRanker(spec, served, transform, network if guide.needs_examples else None)
+    module = ExportedRanker(spec, served, transform, network if guide.needs_examples else None, xla=xla)
     tf.saved_model.save(module, str(folder), signatures=module.signatures())
     extra = folder / "assets.extra"
     extra.mkdir(exist_ok=True)

@@ -75,6 +75,7 @@ def _train(job: TrainingJob, strategy: tf.distribute.Strategy) -> None:
             Path(job.model),
             vocabularies=vocabularies,
             half_precision=settings.trainer.export_dtype == "bfloat16",
+            xla=settings.trainer.export_xla,
         )
         # What was trained is exported; a later run with the same inputs begins anew.
         shutil.rmtree(job.own_checkpoints)

@@ -120,6 +120,7 @@ def exported(tmp_path_factory):
     scores = {task: score.numpy().tolist() for task, score in network.scores(network(features)).items()}
     export(spec, SPEC, network, layer, folder / "model")
     export(spec, SPEC, network, layer, folder / "half", half_precision=True)
+    export(spec, SPEC, network, layer, folder / "xla", xla=True)
     return folder / "model", scores, network
 
 
@@ -318,3 +319,14 @@ def test_nothing_random_is_left_of_the_training(exported):
     operations = {node.op for function in graph.library.function for node in function.node_def} | {n.op for n in graph.node}
     assert "MatMul" in operations
     assert not [operation for operation in operations if "Random" in operation or "Dropout" in operation]
+
+
+def test_xla_scores_requests_of_any_size_as_the_network_does(exported):
+    folder = exported[0]
+    # The spec has programs for 1, 100 and 500 candidates.
+    calls = [("rank", rank_inputs(folder, USER, items)) for items in (ITEMS, ITEMS[:1], ITEMS * 2)]
+    calls.append(("rank_top_k", rank_inputs(folder, USER, ITEMS, top_k=["int32", 2])))
+    for ours, theirs in zip(call(folder.with_name("xla"), calls), call(folder, calls), strict=True):
+        assert ours.keys() == theirs.keys()
+        for name, values in theirs.items():
+            np.testing.assert_allclose(ours[name], values, rtol=1e-5, atol=1e-6)

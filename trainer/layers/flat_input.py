@@ -34,10 +34,13 @@ def product(x: tf.Tensor | FlatInput, kernel: tf.Tensor, bias: tf.Tensor | None 
     if not isinstance(x, FlatInput):
         return _biased(tf.matmul(x, kernel), bias)
     request_width = x.request.shape[-1]
-    of_request = _biased(tf.matmul(x.request, kernel[:request_width]), bias)
     of_candidates = tf.matmul(x.candidate, kernel[request_width:])
+    if x.request.shape[0] != 1:
+        return _biased(tf.matmul(x.request, kernel[:request_width]), bias) + of_candidates
+    # XLA would copy a part of the kernel; zeros for the other part cost one row nothing.
+    row = tf.pad(x.request, [[0, 0], [0, x.candidate.shape[-1]]])
     # TensorFlow computes a product, a bias and a ReLU in one pass, and what one request gives is a bias to its candidates.
-    return tf.nn.bias_add(of_candidates, of_request[0]) if of_request.shape[0] == 1 else of_request + of_candidates
+    return tf.nn.bias_add(of_candidates, _biased(tf.matmul(row, kernel), bias)[0])
 
 
 def _biased(x: tf.Tensor, bias: tf.Tensor | None) -> tf.Tensor:
