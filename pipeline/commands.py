@@ -33,6 +33,12 @@ def run(  # noqa: PLR0917
         list[str] | None,
         typer.Option("--set", metavar="PATH=VALUE", help="Replaces a value of the spec. May be repeated."),
     ] = None,
+    with_single_task: Annotated[
+        bool,
+        typer.Option(
+            "--with-single-task", help="Also train each task alone, and report what each gains from the others (MTL gain)."
+        ),
+    ] = False,
     beam: Annotated[
         list[str] | None,
         typer.Option(metavar="KEY=VALUE", help="Option for Beam, passed on unchanged. May be repeated."),
@@ -71,6 +77,7 @@ def run(  # noqa: PLR0917
             logs=logs.resolve(),
             root=Root(root.resolve()),
             beam_arguments=beam_options,
+            with_single_task=with_single_task,
         )
     except (RootInUseError, RootOfAnotherSpecError) as error:
         raise _failed(error) from error

@@ -64,7 +64,7 @@ class _Executor(base_beam_executor.BaseBeamExecutor):
         evaluation = artifact_utils.get_single_instance(output_dict["evaluation"])
         with self._make_beam_pipeline() as pipeline:
             config = evaluation_config(spec, compared)
-            _evaluate(pipeline, spec=spec, examples=examples, folders=folders, config=config, out=evaluation.uri)
+            evaluate(pipeline, spec=spec, examples=examples, folders=folders, config=config, out=evaluation.uri)
         result = _result(spec, evaluation.uri, note)
         write_evaluation(result, evaluation.uri)
         _bless(artifact_utils.get_single_instance(output_dict["blessing"]), model, result)
@@ -86,7 +86,7 @@ def _first_examples(examples: types.Artifact) -> list[bytes]:
     return list(itertools.islice(records.as_numpy_iterator(), _TRIED_EXAMPLES))
 
 
-def _evaluate(
+def evaluate(
     pipeline: beam.Pipeline,
     *,
     spec: FeatureSpec,
@@ -95,6 +95,16 @@ def _evaluate(
     config: dict[str, Any],
     out: str,
 ) -> None:
+    """Adds TFMA's evaluation of one or two models on the evaluation split to a pipeline.
+
+    Args:
+        pipeline: of Beam.
+        spec: fields and tasks.
+        examples: an Examples artifact.
+        folders: of the SavedModels, the candidate's first, by their names in `config`.
+        config: what `evaluation_config` gives.
+        out: folder of the metrics.
+    """
     eval_config = tfma.utils.update_eval_config_with_defaults(
         json_format.ParseDict(config, tfma.EvalConfig()), has_baseline=BASELINE in folders, rubber_stamp=True
     )

@@ -20,6 +20,7 @@ from pipeline.quiet import quiet
 from pipeline.root import Root
 from pipeline.run_lock import locked
 from pipeline.run_summary import ComponentRun, NodeFailure, RunSummary
+from pipeline.task_gains import read_gains
 
 if TYPE_CHECKING:
     from pipeline.runner import NodeRun
@@ -34,7 +35,13 @@ def console_of(file: Any) -> Console:
 
 
 def run_locally(
-    spec: FeatureSpec, *, trainer_settings: str, logs: Path, root: Root, beam_arguments: Sequence[str]
+    spec: FeatureSpec,
+    *,
+    trainer_settings: str,
+    logs: Path,
+    root: Root,
+    beam_arguments: Sequence[str],
+    with_single_task: bool = False,
 ) -> RunSummary:
     """Runs the pipeline, reusing what earlier runs on the root have done.
 
@@ -44,6 +51,7 @@ def run_locally(
         logs: the folder that the spec's log paths are relative to.
         root: where everything is kept.
         beam_arguments: Beam pipeline options.
+        with_single_task: whether each task is also trained alone, and the MTL gain measured.
 
     Raises:
         pipeline.run_lock.RootInUseError: another run is using the root.
@@ -68,6 +76,7 @@ def run_locally(
             trainer_settings=trainer_settings,
             root=root,
             beam_arguments=beam_arguments,
+            with_single_task=with_single_task,
         )
         forget_refusals(root.artifacts)
         version_before = newest_version(root.serving_model)
@@ -103,6 +112,7 @@ def _summary(
 
     examples, evaluation = output("LogsExampleGen", "examples"), output("Evaluator", "evaluation")
     evaluated = read_evaluation(evaluation.uri) if evaluation is not None else None
+    gain = output("MtlGain", "gain")
     checked, pushed = output("PushCheck", "infra_blessing"), output("Pusher", "pushed_model")
     version = None
     if pushed is not None and pushed.get_int_custom_property("pushed"):
@@ -115,6 +125,7 @@ def _summary(
         tasks=evaluated.tasks if evaluated is not None else [],
         ranking=evaluated.ranking if evaluated is not None else [],
         baseline_note=evaluated.baseline_note if evaluated is not None else "",
+        mtl_gain=read_gains(gain.uri) if gain is not None else None,
         push_check=push_check_report(checked) if checked is not None else None,
         version=version,
         newly_pushed=version is not None and version != version_before,

@@ -19,11 +19,12 @@ from feature_spec.spec import FeatureSpec
 from pipeline.anomaly_gate import AnomalyGate
 from pipeline.baseline import baseline_resolver
 from pipeline.evaluator import Evaluator
+from pipeline.mtl_gain import MtlGain
 from pipeline.push_check import PushCheck
 from pipeline.pusher import RenamingPusher
 from pipeline.root import Root
 from pipeline.schema import schema_from_spec
-from pipeline.spec_parts import evaluation_part, serving_part, training_part, transform_part
+from pipeline.spec_parts import evaluation_part, gain_part, serving_part, training_part, transform_part
 
 
 def ranking_pipeline(
@@ -33,7 +34,9 @@ def ranking_pipeline(
     trainer_settings: str,
     root: Root,
     beam_arguments: Sequence[str],
+    with_single_task: bool = False,
     run_fn: str = "trainer.run.run_fn",
+    single_tasks_run_fn: str = "trainer.run.single_tasks_run_fn",
     push_check: str = "serving.push_check.check.check_before_push",
 ) -> Pipeline:
     """From ingested examples to a pushed model.
@@ -44,7 +47,9 @@ def ranking_pipeline(
         trainer_settings: JSON of the trainer's settings.
         root: where everything is kept.
         beam_arguments: Beam pipeline options, such as ``--runner=DirectRunner``.
+        with_single_task: whether each task is also trained alone, and the MTL gain measured.
         run_fn: import path of what the Trainer calls.
+        single_tasks_run_fn: import path of what trains each task alone.
         push_check: import path of what makes and checks the version to push.
     """
     examples = example_gen.outputs["examples"]
@@ -62,18 +67,22 @@ def ranking_pipeline(
         disable_analyzer_cache=True,
     )
     transform.add_upstream_node(gate)
-    trainer = Trainer(
-        run_fn=run_fn,
-        examples=transform.outputs["transformed_examples"],
-        transform_graph=transform.outputs["transform_graph"],
-        train_args=trainer_pb2.TrainArgs(splits=[names.TRAIN]),
-        eval_args=trainer_pb2.EvalArgs(splits=[names.VALIDATION]),
-        custom_config={
-            "spec": training_part(spec),
-            "settings": trainer_settings,
-            "checkpoint_folder": str(root.checkpoints),
-        },
-    )
+
+    def trained_by(function: str) -> Trainer:
+        return Trainer(
+            run_fn=function,
+            examples=transform.outputs["transformed_examples"],
+            transform_graph=transform.outputs["transform_graph"],
+            train_args=trainer_pb2.TrainArgs(splits=[names.TRAIN]),
+            eval_args=trainer_pb2.EvalArgs(splits=[names.VALIDATION]),
+            custom_config={
+                "spec": training_part(spec),
+                "settings": trainer_settings,
+                "checkpoint_folder": str(root.checkpoints),
+            },
+        )
+
+    trainer = trained_by(run_fn)
     baseline = baseline_resolver(trainer.outputs["model"])
     evaluator = Evaluator(
         examples=examples,
@@ -96,6 +105,17 @@ def ranking_pipeline(
     components: list[Any] = [
         example_gen, statistics, schema, validator, gate, transform, trainer, baseline, evaluator, check, pusher,
     ]  # fmt: skip
+    if with_single_task:
+        single_tasks = trained_by(single_tasks_run_fn).with_id("SingleTaskTrainer")
+        # A model does not wait for its comparison to be pushed.
+        single_tasks.add_upstream_node(pusher)
+        gain = MtlGain(
+            examples=examples,
+            model=trainer.outputs["model"],
+            single_tasks=single_tasks.outputs["model"],
+            spec=gain_part(spec),
+        )
+        components += [single_tasks, gain]
     return Pipeline(
         pipeline_name=spec.name,
         pipeline_root=str(root.artifacts),

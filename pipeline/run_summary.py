@@ -9,8 +9,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from pipeline.evaluation_result import Estimate, Measurement, TaskVerdict
+from pipeline.estimate_text import change_text, number_text
+from pipeline.evaluation_result import Measurement, TaskVerdict
+from pipeline.gains_table import gains_table, gains_text
 from pipeline.progress import memory_text
+from pipeline.task_gains import MtlGains
 
 RunStatus = Literal["pushed", "refused", "failed"]
 
@@ -47,6 +50,7 @@ class RunSummary:
         tasks: the verdict of each task; empty if it did not get so far.
         ranking: NDCG of the ranking score by slice, the whole split first; empty where the spec asks for none.
         baseline_note: what could not be compared with the blessed model, and why; or "".
+        mtl_gain: what each task gains from the others; None unless asked for, or if it did not get so far.
         push_check: what the check before the push found; None if the model did not get so far.
         version: the newest version in the serving folder that is this model; None unless pushed.
         newly_pushed: whether this run published the version, which otherwise was there before.
@@ -63,6 +67,7 @@ class RunSummary:
     tasks: list[TaskVerdict]
     ranking: list[Measurement]
     baseline_note: str
+    mtl_gain: MtlGains | None
     push_check: dict[str, Any] | None
     version: int | None
     newly_pushed: bool
@@ -87,6 +92,9 @@ def print_summary(summary: RunSummary, console: Console) -> None:
         console.print(_ranking_text(summary.ranking[0]), soft_wrap=True)
     if summary.baseline_note:
         console.print(Text(summary.baseline_note), soft_wrap=True)
+    if summary.mtl_gain is not None:
+        console.print(gains_table(summary.mtl_gain))
+        console.print(gains_text(summary.mtl_gain), soft_wrap=True)
     if summary.push_check is not None and summary.push_check["latency_ms"]:
         console.print(_push_check_text(summary.push_check), soft_wrap=True)
     console.print(_outcome(summary), soft_wrap=True)
@@ -124,16 +132,17 @@ def _tasks_table(summary: RunSummary) -> Table:
     table.add_column("verdict")
     for verdict in summary.tasks:
         table.add_row(
-            verdict.task, f"{verdict.example_count:,}", f"{verdict.metric} {_number(verdict.value)}",
-            _number(verdict.baseline_value), _change_text(verdict.change), f"{verdict.threshold:g}", f"{verdict.tolerance:g}",
+            verdict.task, f"{verdict.example_count:,}", f"{verdict.metric} {number_text(verdict.value)}",
+            number_text(verdict.baseline_value), change_text(verdict.change),
+            f"{verdict.threshold:g}", f"{verdict.tolerance:g}",
             "refused" if verdict.refusals else "passed",
         )  # fmt: skip
         for part in verdict.slices:
             if part.name in verdict.protected:
                 value, blessed = (values.get(verdict.metric) for values in (part.metrics, part.baseline))
                 table.add_row(
-                    f"  {part.name}", f"{part.example_count:,}", _number(value.value if value else None),
-                    _number(blessed.value if blessed else None), _change_text(part.changes.get(verdict.metric)),
+                    f"  {part.name}", f"{part.example_count:,}", number_text(value.value if value else None),
+                    number_text(blessed.value if blessed else None), change_text(part.changes.get(verdict.metric)),
                 )  # fmt: skip
     return table
 
@@ -142,18 +151,10 @@ def _ranking_text(measured: Measurement) -> Text:
     parts = []
     for metric, estimate in measured.metrics.items():
         blessed = measured.baseline.get(metric)
-        beside = (
-            f", blessed model {_number(blessed.value)}, change {_change_text(measured.changes.get(metric))}" if blessed else ""
-        )
-        parts.append(f"Ranking score: {metric} {_number(estimate.value)}{beside}")
+        change = change_text(measured.changes.get(metric))
+        beside = f", blessed model {number_text(blessed.value)}, change {change}" if blessed else ""
+        parts.append(f"Ranking score: {metric} {number_text(estimate.value)}{beside}")
     return Text("\n".join(parts))
-
-
-def _change_text(change: Estimate | None) -> str:
-    if change is None or change.value is None:
-        return "–"
-    interval = "" if change.lower is None or change.upper is None else f" ({change.lower:+.4f} to {change.upper:+.4f})"
-    return f"{change.value:+.4f}{interval}"
 
 
 def _push_check_text(check: dict[str, Any]) -> Text:
@@ -162,10 +163,6 @@ def _push_check_text(check: dict[str, Any]) -> Text:
         f"Served over gRPC: scores differ from the trainer's by {check['largest_difference']:.1g} at most; "
         f"p50 / p99 by candidates: {', '.join(latencies)} (budget {check['latency_budget_ms']:g} ms)"
     )
-
-
-def _number(value: float | None) -> str:
-    return "–" if value is None else f"{value:.4f}"
 
 
 def _outcome(summary: RunSummary) -> Text:

@@ -46,6 +46,15 @@ def evaluation_part(spec: FeatureSpec) -> str:
     return _without_split(part)
 
 
+def gain_part(spec: FeatureSpec) -> str:
+    """What the MTL gain reads: what the Evaluator does, without the terms of blessing and NDCG."""
+    part = json.loads(evaluation_part(spec))
+    for task in part["tasks"].values():
+        task.update(_NO_BLESSING)
+    _drop(part.get("evaluation", {}), "ndcg")
+    return json.dumps(part)
+
+
 def serving_part(spec: FeatureSpec) -> str:
     """What the check before a push reads: what the trainer reads, and what is asked of a model in service."""
     return _without_split(_model_part(spec))

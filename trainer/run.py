@@ -1,4 +1,4 @@
-"""`run_fn`: what the pipeline's Trainer calls, by import path."""
+"""What the pipeline's Trainers call, by import path."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 from trainer.cluster import ClusterError, parse_cluster
 from trainer.fresh_process import in_fresh_process
 from trainer.settings import load_settings
+from trainer.single_tasks import train_single_tasks
 from trainer.training import train
 from trainer.training_job import TrainingJob
 
@@ -26,17 +27,7 @@ def run_fn(fn_args: Any) -> None:
         trainer.cluster.ClusterError: TF_CONFIG is missing or wrong, or makes another worker the chief.
         trainer.lost_worker.WorkerLostError: another worker has ended.
     """
-    config = fn_args.custom_config
-    job = TrainingJob(
-        spec=config["spec"],
-        settings=config["settings"],
-        train_files=list(map(str, fn_args.train_files)),
-        validation_files=list(map(str, fn_args.eval_files)),
-        transform_graph=str(fn_args.transform_graph_path),
-        checkpoints=str(config["checkpoint_folder"]),
-        model=str(fn_args.serving_model_dir),
-        curves=str(fn_args.model_run_dir),
-    )
+    job = _job(fn_args)
     if load_settings(job.settings).trainer.strategy != "multi_worker":
         train(job)
         return
@@ -52,3 +43,26 @@ def run_fn(fn_args: Any) -> None:
         in_fresh_process(train, job, cluster)
     finally:
         published.unlink()
+
+
+def single_tasks_run_fn(fn_args: Any) -> None:
+    """Trains each task alone and exports the networks as one SavedModel; see `trainer.single_tasks`.
+
+    Args:
+        fn_args: as of `run_fn`.
+    """
+    train_single_tasks(_job(fn_args))
+
+
+def _job(fn_args: Any) -> TrainingJob:
+    config = fn_args.custom_config
+    return TrainingJob(
+        spec=config["spec"],
+        settings=config["settings"],
+        train_files=list(map(str, fn_args.train_files)),
+        validation_files=list(map(str, fn_args.eval_files)),
+        transform_graph=str(fn_args.transform_graph_path),
+        checkpoints=str(config["checkpoint_folder"]),
+        model=str(fn_args.serving_model_dir),
+        curves=str(fn_args.model_run_dir),
+    )

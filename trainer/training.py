@@ -7,19 +7,15 @@ import shutil
 from pathlib import Path
 
 import tensorflow as tf
-import tensorflow_transform as tft
 
-from feature_spec.loading import parse_spec
-from feature_spec.packing import Packing, vocabulary_file
 from trainer.cluster import Cluster
-from trainer.dataset import transformed_batches
 from trainer.export import export
 from trainer.fitting import fit
 from trainer.lost_worker import lost_worker_named
-from trainer.network_layout import network_layout
 from trainer.replicas import of_first_replica
 from trainer.settings import load_settings
 from trainer.strategies import is_chief, strategy_of
+from trainer.training_inputs import training_inputs
 from trainer.training_job import TrainingJob
 
 
@@ -48,32 +44,24 @@ def train(job: TrainingJob, cluster: Cluster | None = None) -> None:
 
 
 def _train(job: TrainingJob, strategy: tf.distribute.Strategy) -> None:
-    spec, settings = parse_spec(job.spec), load_settings(job.settings)
-    transform = tft.TFTransformOutput(job.transform_graph)
-    packing = Packing(spec)
-    files = [vocabulary_file(width) for width in packing.widths if packing.has_vocabulary(width)]
-    vocabularies = {file: transform.vocabulary_by_name(file) for file in files}
-    features = transform.transformed_feature_spec()
-    batch_size = settings.trainer.batch_size
+    inputs, settings = training_inputs(job), load_settings(job.settings)
     network = fit(
-        network_layout(spec, {file: len(entries) for file, entries in vocabularies.items()}),
-        spec.tasks,
+        inputs.layout,
+        inputs.spec.tasks,
         settings,
-        transformed_batches(job.train_files, features, batch_size, shuffle_seed=settings.trainer.seed),
-        transformed_batches(job.validation_files, features, 4 * batch_size),
+        *inputs.batches(settings.trainer),
         strategy=strategy,
         checkpoint_folder=job.own_checkpoints,
         tensorboard_folder=Path(job.curves),
     )
     if is_chief(strategy):
-        layer = transform.transform_features_layer()
         export(
-            spec,
+            inputs.spec,
             job.spec,
             network,
-            layer,
+            inputs.transform.transform_features_layer(),
             Path(job.model),
-            vocabularies=vocabularies,
+            vocabularies=inputs.vocabularies,
             half_precision=settings.trainer.export_dtype == "bfloat16",
             xla=settings.trainer.export_xla,
         )

@@ -1,0 +1,128 @@
+"""`fulcrum run` with what a user may ask for beside the usual steps, on two small tasks."""
+
+from __future__ import annotations
+
+import json
+import random
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+pytestmark = [pytest.mark.slow, pytest.mark.tensorflow]
+
+SPEC = """
+name: tiny
+keys: {user: user}
+logs: {exposures: {path: "*.jsonl", format: jsonl}}
+split: {evaluation_files: ["evaluation.jsonl"], validation_share: 0.2}
+fields:
+  user: {side: user, kind: categorical, width: 4}
+  region: {side: user, kind: categorical, width: 4}
+  item: {side: item, kind: categorical, width: 4}
+  length_s: {side: item, kind: numeric}
+tasks:
+  click: {kind: binary, label: {rule: event, column: clicked}, metric: auc, threshold: 0.1, tolerance: 1.0}
+  watch: {kind: regression, label: {rule: column, column: watched}, metric: mse, threshold: 10.0, tolerance: 10.0}
+ranking_formula: {weights: {click: 1.0}}
+model: {name: ple, levels: 1, expert_units: [4], tower_units: []}
+trainer: {epochs: 1, batch_size: 64}
+serving: {candidate_counts: [1], latency_budget_ms: 10_000}
+"""
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A run of the command."""
+
+    exit_code: int
+    output: str
+    summary: dict[str, Any]
+
+    @property
+    def states(self) -> dict[str, str]:
+        return {run["node"]: run["state"] for run in self.summary["components"]}
+
+
+def write_logs(folder: Path, seed: int = 1) -> None:
+    chance = random.Random(seed)
+    folder.mkdir(exist_ok=True)
+    for name, count in (("train", 600), ("evaluation", 200)):
+        rows = []
+        for _ in range(count):
+            user, item = chance.randrange(20), chance.randrange(15)
+            liking = (user % 4 + item % 3) / 5
+            rows.append({
+                "user": f"u{user}", "region": chance.choice(["north", "south"]), "item": f"i{item}",
+                "length_s": chance.gauss(30, 5), "clicked": chance.random() < liking, "watched": liking,
+            })  # fmt: skip
+        (folder / f"{name}.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+
+
+def run(folder: Path, *arguments: str) -> Ended:
+    from pipeline.commands import add_to
+
+    app = typer.Typer()
+    add_to(app)
+    report = folder / "summary.json"
+    report.unlink(missing_ok=True)
+    given = ["--spec", str(folder / "spec.yaml"), "--logs", str(folder / "logs"), "--root", str(folder / "root")]
+    result = CliRunner().invoke(app, ["run", *given, "--json", str(report), *arguments])
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return Ended(result.exit_code, result.output, json.loads(report.read_text(encoding="utf-8")) if report.exists() else {})
+
+
+@dataclass(frozen=True)
+class Story:
+    """What a user does, one after the other, on one root."""
+
+    folder: Path
+    first: Ended
+    again: Ended
+    without: Ended
+
+
+@pytest.fixture(scope="module")
+def story(tmp_path_factory: pytest.TempPathFactory) -> Story:
+    folder = tmp_path_factory.mktemp("options")
+    (folder / "spec.yaml").write_text(SPEC, encoding="utf-8")
+    write_logs(folder / "logs")
+    first = run(folder, "--with-single-task")
+    return Story(folder=folder, first=first, again=run(folder, "--with-single-task"), without=run(folder))
+
+
+def test_the_model_is_compared_with_a_network_a_task_after_its_push(story: Story) -> None:
+    assert story.first.exit_code == 0
+    assert list(story.first.states)[-3:] == ["Pusher", "SingleTaskTrainer", "MtlGain"]
+    judged = {task["task"]: task["metrics"][task["metric"]] for task in story.first.summary["tasks"]}
+    gains = {gain["task"]: gain for gain in story.first.summary["mtl_gain"]["tasks"]}
+    # The Evaluator measures the same model by the same metric on the same examples.
+    assert {task: gain["together"] for task, gain in gains.items()} == pytest.approx(judged, abs=1e-6)
+    assert gains["click"]["gain"]["value"] == pytest.approx(gains["click"]["together"] - gains["click"]["alone"])
+    assert gains["watch"]["gain"]["value"] == pytest.approx(gains["watch"]["alone"] - gains["watch"]["together"])
+    assert "MTL gain (PLE, Eq 11)" in story.first.output
+
+
+def test_the_gain_is_an_artifact_that_programs_read(story: Story) -> None:
+    [file] = (story.folder / "root" / "artifacts" / "MtlGain" / "gain").glob("*/mtl_gain.json")
+    assert json.loads(file.read_text(encoding="utf-8")) == story.first.summary["mtl_gain"]
+
+
+def test_an_unchanged_second_run_trains_nothing(story: Story) -> None:
+    assert {node for node, state in story.again.states.items() if state == "done"} == {"Baseline", "Pusher"}
+    assert story.again.summary["mtl_gain"] == story.first.summary["mtl_gain"]
+
+
+def test_without_the_option_nothing_is_trained_alone_and_the_model_is_the_same(story: Story) -> None:
+    assert "SingleTaskTrainer" not in story.without.states
+    assert story.without.summary["mtl_gain"] is None
+    assert story.without.states["Evaluator"] == "cached"
+    assert story.without.summary["version"] == story.first.summary["version"]
+
+
+def test_no_checkpoints_are_left(story: Story) -> None:
+    assert list((story.folder / "root" / "checkpoints").iterdir()) == []
