@@ -217,9 +217,10 @@ class Requests:
     """Requests for a model, made of drawn users and items."""
 
     def __init__(self, folder: Path) -> None:
+        from feature_spec import names
         from feature_spec.loading import load_spec
 
-        self.spec = load_spec(folder / "model" / "assets.extra" / "feature_spec.yaml")
+        self.spec = load_spec(folder / "model" / names.EXPORTED_SPEC)
 
     def rank(self, count: int) -> Any:
         """A request to `rank`."""

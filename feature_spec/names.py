@@ -19,6 +19,9 @@ LABELS, MASKS = "labels", "masks"
 # Folders of a pipeline root: what each component made; what a training under way keeps; pushed models, a folder a version.
 ARTIFACTS, CHECKPOINTS, SERVING_MODEL = "artifacts", "checkpoints", "serving_model"
 
+# In the folder of an exported model: the spec that it was trained with.
+EXPORTED_SPEC = "assets.extra/feature_spec.yaml"
+
 # Signatures of the exported model, and what they give beside a score a task. `inspect` is that of models with gates only.
 SERVING_DEFAULT, RANK, TRANSFORM_FEATURES, INSPECT = "serving_default", "rank", "transform_features", "inspect"
 RANKING_SCORE = "ranking_score"

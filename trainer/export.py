@@ -210,7 +210,7 @@ def export(
         logger.info("%s: multiplications of the dense part: %s", network.model_name, pruned.multiplications)
     module = ExportedRanker(spec, served, transform, network if guide.needs_examples else None, xla=xla)
     tf.saved_model.save(module, str(folder), signatures=module.signatures())
-    extra = folder / "assets.extra"
-    extra.mkdir(exist_ok=True)
-    (extra / "feature_spec.yaml").write_text(_SPEC_NOTE + spec_text, encoding="utf-8")
+    exported_spec = folder / names.EXPORTED_SPEC
+    exported_spec.parent.mkdir(exist_ok=True)
+    exported_spec.write_text(_SPEC_NOTE + spec_text, encoding="utf-8")
     (folder / INSPECTION_FILE).write_text(guide.model_dump_json(indent=1), encoding="utf-8")

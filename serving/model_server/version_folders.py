@@ -6,15 +6,14 @@ from pathlib import Path
 
 import yaml
 
-PUSHED_MODELS = "serving_model"
-_SPEC_FILE = Path("assets.extra") / "feature_spec.yaml"
+from feature_spec import names
 
 FilesState = frozenset[tuple[str, int, int]]
 
 
 def versions_root(root: Path) -> Path:
     """The folder that holds the versions: `root` itself if it has any, else its ``serving_model``."""
-    return root if version_folders(root) else root / PUSHED_MODELS
+    return root if version_folders(root) else root / names.SERVING_MODEL
 
 
 def version_folders(folder: Path) -> dict[int, Path]:
@@ -33,7 +32,7 @@ def version_folders(folder: Path) -> dict[int, Path]:
 def exported_spec_name(version_folder: Path) -> str | None:
     """The name in the feature spec that the version was trained with; None where the version carries no such spec."""
     try:
-        spec = yaml.safe_load((version_folder / _SPEC_FILE).read_text(encoding="utf-8"))
+        spec = yaml.safe_load((version_folder / names.EXPORTED_SPEC).read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError):
         return None
     name = spec.get("name") if isinstance(spec, dict) else None

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from feature_spec import names
 from feature_spec.formula_terms import weights_in_force
 from feature_spec.loading import SpecError, load_spec
 from feature_spec.spec import FeatureSpec
@@ -22,7 +23,6 @@ from serving.ui.logged_request import LoggedRequest
 from serving.ui.request_sources import logged_requests
 from serving.ui.task_meaning import task_meaning
 
-_SPEC_FILE = Path("assets.extra") / "feature_spec.yaml"
 _TIMEOUT_MS = 10_000.0
 
 
@@ -130,7 +130,7 @@ class PageModel:
         """
         with self._lock:
             if version not in self._clients:
-                spec = load_spec(self._folder(version) / _SPEC_FILE)
+                spec = load_spec(self._folder(version) / names.EXPORTED_SPEC)
                 self._clients[version] = RankingClient(
                     self._target, spec, model_name=self.name, version=version, timeout_ms=_TIMEOUT_MS, channels=1
                 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from feature_spec import names
 from feature_spec.loading import load_spec
 from trainer.exported_model import example_files, model_folder
 from trainer.formula_search.formula_search import SearchSettings, search_formula
@@ -38,7 +39,7 @@ def tune(
         feature_spec.loading.SpecError: the model's spec is not one.
     """
     model = model_folder(folder)
-    spec = load_spec(model / "assets.extra" / "feature_spec.yaml")
+    spec = load_spec(model / names.EXPORTED_SPEC)
     parsed = list(dict.fromkeys(parse_objective(text, spec) for text in objectives))
     files = example_files(folder, examples, "formulas are compared on logged exposures")
     exposures = scored_exposures(model, files, spec, parsed, scored)
