@@ -1,26 +1,22 @@
-"""Values of a log as the fields, keys and events of a record: text as bytes, numbers as floats, None where missing."""
+"""One value of a log as that of a field, a key or an event: text as bytes, numbers as floats, None where missing.
+
+What a value means is defined here; `columns` reads whole columns to the same effect.
+"""
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Callable, Collection
-from typing import Any, TypeVar
+from typing import Any
 
 from feature_spec.values import category_text, finite_number, is_missing, list_elements
 from pipeline.ingest.rejection import Reason, UnusableLineError
 
-# A field's value in a record: the texts of a category or a list, or a number.
-FieldValue = tuple[bytes, ...] | float
-_Converted = TypeVar("_Converted")
-
-_LARGEST_FLOAT32 = 3.4028234e38
-_REMEMBERED_VALUES = 1 << 16
-_HASHABLE = (str, int, float, type(None))
+LARGEST_FLOAT32 = 3.4028234e38
 
 
 def text_reader(column: str, missing: Collection[str]) -> Callable[[Any], bytes | None]:
-    """Reads a key.
+    """Reads a key or a category.
 
     The function raises UnusableLineError for what cannot be read, as those of the other readers do.
     """
@@ -28,16 +24,7 @@ def text_reader(column: str, missing: Collection[str]) -> Callable[[Any], bytes 
     def read(value: Any) -> bytes | None:
         return None if is_missing(value, missing) else _text(column, value)
 
-    return _remembering(read)
-
-
-def category_reader(column: str, missing: Collection[str]) -> Callable[[Any], tuple[bytes, ...] | None]:
-    """Reads a category: a list of one text."""
-
-    def read(value: Any) -> tuple[bytes, ...] | None:
-        return None if is_missing(value, missing) else (_text(column, value),)
-
-    return _remembering(read)
+    return read
 
 
 def list_reader(column: str, separator: str, missing: Collection[str]) -> Callable[[Any], tuple[bytes, ...] | None]:
@@ -50,7 +37,7 @@ def list_reader(column: str, separator: str, missing: Collection[str]) -> Callab
         elements = list_elements(value, separator)
         return tuple([text for element in elements if (text := read_element(element)) is not None]) or None
 
-    return _remembering(read)
+    return read
 
 
 def number_reader(
@@ -65,7 +52,7 @@ def number_reader(
             number = finite_number(value)
         except ValueError as error:
             raise UnusableLineError(_number_reason(value), f"{column}: {error}") from error
-        if abs(number) > _LARGEST_FLOAT32:
+        if abs(number) > LARGEST_FLOAT32:
             raise UnusableLineError(Reason.OUT_OF_RANGE, f"{column}: beyond the range of float32; received {value!r}")
         if minimum is not None and number < minimum:
             raise UnusableLineError(Reason.OUT_OF_RANGE, f"{column}: should be at least {minimum:g}; received {value!r}")
@@ -73,7 +60,7 @@ def number_reader(
             raise UnusableLineError(Reason.OUT_OF_RANGE, f"{column}: should be at most {maximum:g}; received {value!r}")
         return number
 
-    return _remembering(read)
+    return read
 
 
 def event_reader(column: str, equals: Collection[str] | None, missing: Collection[str]) -> Callable[[Any], bool]:
@@ -92,7 +79,7 @@ def event_reader(column: str, equals: Collection[str] | None, missing: Collectio
             detail = f"{column}: a flag or a count is needed; received {value!r}"
             raise UnusableLineError(_number_reason(value), detail) from error
 
-    return _remembering(read)
+    return read
 
 
 def _text(column: str, value: Any) -> bytes:
@@ -115,14 +102,3 @@ def _number_reason(value: Any) -> Reason:
     except (TypeError, ValueError):
         return Reason.WRONG_TYPE
     return Reason.WRONG_TYPE if math.isfinite(number) else Reason.NOT_FINITE
-
-
-def _remembering(read: Callable[[Any], _Converted]) -> Callable[[Any], _Converted]:
-    """Converts a repeated value once. Logs repeat most of theirs, and equal results then are one object, which pickles once."""
-    # By type too, because 1, 1.0 and true are equal.
-    remembered = functools.lru_cache(maxsize=_REMEMBERED_VALUES, typed=True)(read)
-
-    def convert(value: Any) -> _Converted:
-        return remembered(value) if isinstance(value, _HASHABLE) else read(value)
-
-    return convert

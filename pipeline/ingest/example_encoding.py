@@ -1,97 +1,173 @@
-"""Labelled records as serialised tf.Examples.
+"""Labelled rows as serialised tf.Examples, a batch at a time.
 
 Serialised messages of one type merge when they are put one behind the other, which the encoding of protocol buffers guarantees.
-So each feature is serialised once a value and each row of a side table once, and an example is the concatenation of such parts.
+So an example is the concatenation of its features. And what precedes the content in a serialised feature depends on the
+content's length alone: protocol buffers serialise one feature of each length, and Arrow joins the columns.
 """
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 from tensorflow.core.example import feature_pb2
 
 from feature_spec import names
 from pipeline.ingest import tally as counted
-from pipeline.ingest.conversion import FieldValue
-from pipeline.ingest.labelled_record import LabelledRecord
-from pipeline.ingest.labels import Label
+from pipeline.ingest.labelled_rows import FIELD, KEY_OF, LABEL
 from pipeline.ingest.settings import IngestSettings
-from pipeline.ingest.side_table import TableRows
+from pipeline.ingest.side_table import KEY
 from pipeline.ingest.tally import Tally
 
-_REMEMBERED_PARTS = 1 << 17
+_BATCH_ROWS = 1 << 13
 # Field 1 of tf.Example, `features`, as a length-delimited value.
 _FEATURES_TAG = b"\x0a"
+_NOTHING = pa.scalar(b"", pa.binary())
 
 
 class ExampleEncoder:
-    """Joins the side tables to records and serialises them.
+    """Joins the side tables to rows and serialises them.
 
     Args:
         settings: the spec's rules.
-        tables: the rows of each side table by key.
+        tables: the rows of each side table, as `read_side_table` gives them.
     """
 
-    def __init__(self, settings: IngestSettings, tables: Mapping[str, TableRows]) -> None:
+    def __init__(self, settings: IngestSettings, tables: Mapping[str, pa.Table]) -> None:
         self._fields = list(settings.fields_of(None))
-        self._fields_of_table = {table: list(settings.fields_of(table)) for table in settings.logs.tables}
-        self._tables = {name: tables[name] for name in settings.logs.tables}
         self._tasks = list(settings.tasks)
-        self._part = functools.lru_cache(maxsize=_REMEMBERED_PARTS)(_part)
-        self._label_part = functools.lru_cache(maxsize=_REMEMBERED_PARTS)(_label_part)
-        self._row_part = functools.lru_cache(maxsize=_REMEMBERED_PARTS)(self._joined_row)
+        # A row of a side table is serialised once for all examples that it joins.
+        self._tables = {
+            name: (
+                _column(tables[name], KEY),
+                _joined([*_fields(tables[name], settings.fields_of(name))], tables[name].num_rows),
+            )
+            for name in settings.logs.tables
+        }
 
-    def encode(self, record: LabelledRecord, tally: Tally) -> bytes:
-        """One serialised tf.Example: fields (a missing one has no feature), labels and masks, event time and keys.
+    def encode(self, rows: pa.Table, tally: Tally) -> Iterator[pa.Array]:
+        """Serialised tf.Examples of the rows in order, some thousands at a time, as arrays of binaries.
 
-        Counts in `tally` where a side table has no row for the record.
+        An example has the fields (a missing one has no feature), labels and masks, event time and keys.
+        Counts in `tally` where a side table has no row for an example.
         """
-        part = self._part
-        parts = [part(name, value) for name, value in zip(self._fields, record.fields, strict=True) if value is not None]
-        for (table, rows), key in zip(self._tables.items(), record.table_keys, strict=True):
-            if key is None or key not in rows:
-                tally[counted.UNJOINED, table] += 1
-            else:
-                parts.append(self._row_part(table, key))
-        parts += [self._label_part(task, label) for task, label in zip(self._tasks, record.labels, strict=True)]
-        if record.event_time_us is not None:
-            parts.append(_integer_part(names.EVENT_TIME, record.event_time_us))
-        keys = zip((names.REQUEST_KEY, names.USER_KEY, names.ITEM_KEY), record.keys, strict=True)
-        parts += [part(name, (key,)) for name, key in keys if key is not None]
-        features = b"".join(parts)
-        return _FEATURES_TAG + _varint(len(features)) + features
+        for start in range(0, rows.num_rows, _BATCH_ROWS):
+            yield self._encoded(rows.slice(start, _BATCH_ROWS).combine_chunks(), tally)
 
-    def _joined_row(self, table: str, key: bytes) -> bytes:
-        values = self._tables[table][key]
-        fields = self._fields_of_table[table]
-        return b"".join(self._part(name, value) for name, value in zip(fields, values, strict=True) if value is not None)
+    def _encoded(self, rows: pa.Table, tally: Tally) -> pa.Array:
+        parts = [*_fields(rows, self._fields)]
+        for table, (keys, serialised) in self._tables.items():
+            found = pc.index_in(_column(rows, KEY_OF + table), value_set=keys)
+            tally[counted.UNJOINED, table] += found.null_count
+            parts.append(serialised.take(found))
+        for task in self._tasks:
+            labels = _column(rows, LABEL + task)
+            parts.append(_numbers(names.label_name(task), labels.fill_null(0.0)))
+            parts.append(_numbers(names.mask_name(task), labels.is_valid().cast(pa.float64())))
+        if names.EVENT_TIME in rows.column_names:
+            parts.append(_integers(names.EVENT_TIME, _column(rows, names.EVENT_TIME)))
+        keys = (names.REQUEST_KEY, names.USER_KEY, names.ITEM_KEY)
+        parts += [_texts(name, _column(rows, name)) for name in keys if name in rows.column_names]
+        features = _joined(parts, rows.num_rows)
+        return _headed(features, lambda position: _FEATURES_TAG + _prefixed(features[position].as_py()))
 
 
-def _part(name: str, value: FieldValue) -> bytes:
+def _fields(rows: pa.Table, fields: Any) -> Iterator[pa.Array]:
+    for name in fields:
+        column = _column(rows, FIELD + name)
+        if pa.types.is_list(column.type):
+            yield _lists(name, column)
+        elif pa.types.is_binary(column.type):
+            yield _texts(name, column)
+        else:
+            yield _numbers(name, column)
+
+
+def _texts(name: str, texts: pa.Array) -> pa.Array:
+    return _headed(texts, lambda position: _feature(name, bytes_list=[texts[position].as_py()]))
+
+
+def _lists(name: str, lists: pa.Array) -> pa.Array:
+    elements = lists.flatten()
+    values = _headed(elements, lambda position: feature_pb2.BytesList(value=[elements[position].as_py()]).SerializeToString())
+    offsets = np.concatenate([[0], np.cumsum(pc.list_value_length(lists).fill_null(0).to_numpy())]).astype(np.int32)
+    joined = pc.binary_join(pa.ListArray.from_arrays(pa.array(offsets), values), _NOTHING)
+    joined = pc.if_else(lists.is_valid(), joined, pa.scalar(None, pa.binary()))
+    return _headed(joined, lambda position: _feature(name, bytes_list=lists[position].as_py()))
+
+
+def _numbers(name: str, numbers: pa.Array) -> pa.Array:
+    values = numbers.fill_null(0.0).to_numpy().astype("<f4")
+    contents = pa.Array.from_buffers(pa.binary(4), len(values), [None, pa.py_buffer(values)]).cast(pa.binary())
+    contents = pc.if_else(numbers.is_valid(), contents, pa.scalar(None, pa.binary()))
+    return _headed(contents, lambda position: _feature(name, float_list=[values[position]]))
+
+
+def _integers(name: str, integers: pa.Array) -> pa.Array:
+    contents = _varints(integers.to_numpy())
+    return _headed(contents, lambda position: _feature(name, int64_list=[integers[position].as_py()]))
+
+
+def _feature(name: str, **values: Any) -> bytes:
     """A tf.train.Features message with one feature, serialised."""
-    if isinstance(value, float):
-        feature = feature_pb2.Feature(float_list=feature_pb2.FloatList(value=[value]))
-    else:
-        feature = feature_pb2.Feature(bytes_list=feature_pb2.BytesList(value=value))
+    ((kind, value),) = values.items()
+    message = {
+        "bytes_list": feature_pb2.BytesList, "float_list": feature_pb2.FloatList, "int64_list": feature_pb2.Int64List
+    }[kind]  # fmt: skip
+    feature = feature_pb2.Feature(**{kind: message(value=value)})
     return feature_pb2.Features(feature={name: feature}).SerializeToString()
 
 
-def _integer_part(name: str, value: int) -> bytes:
-    feature = feature_pb2.Feature(int64_list=feature_pb2.Int64List(value=[value]))
-    return feature_pb2.Features(feature={name: feature}).SerializeToString()
+def _headed(contents: pa.Array, message_at: Callable[[int], bytes]) -> pa.Array:
+    """Serialised messages that end with the contents; null stays null.
+
+    Args:
+        contents: binaries.
+        message_at: serialises the message at a position. What precedes the content in it depends on the content's length alone.
+    """
+    lengths = pc.binary_length(contents).fill_null(-1).to_numpy(zero_copy_only=False)
+    different, positions, kind = np.unique(lengths, return_index=True, return_inverse=True)
+    heads = [
+        message_at(position)[: -length or None] if length >= 0 else b""
+        for length, position in zip(different.tolist(), positions.tolist(), strict=True)
+    ]
+    return pc.binary_join_element_wise(pa.array(heads, pa.binary()).take(pa.array(kind)), contents, _NOTHING)
 
 
-def _label_part(task: str, label: Label) -> bytes:
-    mask = 0.0 if label is None else 1.0
-    return _part(names.label_name(task), 0.0 if label is None else label) + _part(names.mask_name(task), mask)
+def _joined(parts: list[pa.Array], rows: int) -> pa.Array:
+    """Row by row, the parts one behind the other; null is nothing."""
+    if not parts:
+        return pa.array([b""] * rows, pa.binary())
+    return pc.binary_join_element_wise(*parts, _NOTHING, null_handling="replace", null_replacement=b"")
 
 
-def _varint(number: int) -> bytes:
-    """Base 128, least significant group first; the highest bit says that another group follows."""
+def _column(rows: pa.Table, name: str) -> pa.Array:
+    chunks = rows.column(name)
+    return chunks.chunk(0) if chunks.num_chunks == 1 else chunks.combine_chunks()
+
+
+def _prefixed(content: bytes) -> bytes:
+    """A content behind its length: base 128, least significant group first; the highest bit says that another group follows."""
+    number = len(content)
     groups = bytearray()
     while number > 0x7F:
         groups.append(number & 0x7F | 0x80)
         number >>= 7
     groups.append(number)
-    return bytes(groups)
+    return bytes(groups) + content
+
+
+def _varints(numbers: np.ndarray) -> pa.Array:
+    """Numbers encoded like the length in `_prefixed`; negative ones as 64 bits."""
+    groups = (numbers.astype(np.uint64)[:, None] >> (np.uint64(7) * np.arange(10, dtype=np.uint64))) & np.uint64(0x7F)
+    # The last group that is not 0, and the first one in any case.
+    lengths = np.maximum(10 - np.argmax(groups[:, ::-1] != 0, axis=1), 1)
+    lengths[numbers == 0] = 1
+    positions = np.arange(10)
+    follows = positions < (lengths - 1)[:, None]
+    content = (groups | np.where(follows, 0x80, 0).astype(np.uint64)).astype(np.uint8)[positions < lengths[:, None]]
+    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
+    return pa.Array.from_buffers(pa.binary(), len(numbers), [None, pa.py_buffer(offsets), pa.py_buffer(content)])

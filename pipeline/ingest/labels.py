@@ -1,35 +1,37 @@
-"""Label and sample space of a task from the columns of an exposure. `feature_spec.label_rule` says what each rule means."""
+"""Labels and sample spaces of a task from the columns of exposures. `feature_spec.label_rule` says what each rule means."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
 
+import numpy as np
+
 from feature_spec.label_rule import AtLeastRule, ColumnRule, EventRule, RatioRule
-from pipeline.ingest.conversion import event_reader, number_reader
-from pipeline.ingest.parsing import Record
+from pipeline.ingest.columns import EventReader, NumberReader
+from pipeline.ingest.rows import Problems, Rows
 from pipeline.ingest.settings import IngestedTask
 
-# The label, or None outside the task's sample space.
-Label = float | None
+# From rows to the label of each, a float64; NaN outside the task's sample space.
+LabelReader = Callable[[Rows, Problems], np.ndarray]
 
 
-def label_reader(task: IngestedTask, missing: Collection[str]) -> Callable[[Record], Label]:
-    """Builds the function from a record to a task's label; it raises UnusableLineError for a value that cannot be read."""
-    read_label = _rule_reader(task, missing)
+def label_reader(task: IngestedTask, missing: Collection[str]) -> LabelReader:
+    """Builds the function from rows to a task's labels; it notes the rows whose values cannot be read."""
+    read_labels = _rule_reader(task, missing)
     space = task.sample_space
     if space is None:
-        return read_label
-    happened = event_reader(space.event, space.equals, missing)
+        return read_labels
+    happened = EventReader(space.event, space.equals, missing)
 
-    def read(record: Record) -> Label:
+    def read(rows: Rows, problems: Problems) -> np.ndarray:
         # The label is read outside the sample space too, so that an unreadable value never passes.
-        label = read_label(record)
-        return label if happened(record.get(space.event)) else None
+        labels = read_labels(rows, problems)
+        return np.where(happened(rows.column(space.event), problems), labels, np.nan)
 
     return read
 
 
-def _rule_reader(task: IngestedTask, missing: Collection[str]) -> Callable[[Record], Label]:
+def _rule_reader(task: IngestedTask, missing: Collection[str]) -> LabelReader:
     rule = task.label
     if isinstance(rule, EventRule):
         return _event(rule, missing)
@@ -40,35 +42,36 @@ def _rule_reader(task: IngestedTask, missing: Collection[str]) -> Callable[[Reco
     return _column(rule, missing, binary=task.kind == "binary")
 
 
-def _event(rule: EventRule, missing: Collection[str]) -> Callable[[Record], Label]:
-    happened = event_reader(rule.column, rule.equals, missing)
-    return lambda record: 1.0 if happened(record.get(rule.column)) else 0.0
+def _event(rule: EventRule, missing: Collection[str]) -> LabelReader:
+    happened = EventReader(rule.column, rule.equals, missing)
+    return lambda rows, problems: happened(rows.column(rule.column), problems).astype(np.float64)
 
 
-def _at_least(rule: AtLeastRule, missing: Collection[str]) -> Callable[[Record], Label]:
-    number = number_reader(rule.column, missing)
+def _at_least(rule: AtLeastRule, missing: Collection[str]) -> LabelReader:
+    read_numbers = NumberReader(rule.column, missing)
 
-    def read(record: Record) -> Label:
-        value = number(record.get(rule.column))
-        return None if value is None else float(value >= rule.threshold)
+    def read(rows: Rows, problems: Problems) -> np.ndarray:
+        numbers = read_numbers(rows.column(rule.column), problems)
+        return np.where(np.isnan(numbers), np.nan, numbers >= rule.threshold)
 
     return read
 
 
-def _ratio(rule: RatioRule, missing: Collection[str]) -> Callable[[Record], Label]:
-    numerator = number_reader(rule.numerator, missing, minimum=0.0)
-    denominator = number_reader(rule.denominator, missing, minimum=0.0)
+def _ratio(rule: RatioRule, missing: Collection[str]) -> LabelReader:
+    numerator = NumberReader(rule.numerator, missing, minimum=0.0)
+    denominator = NumberReader(rule.denominator, missing, minimum=0.0)
 
-    def read(record: Record) -> Label:
-        above, below = numerator(record.get(rule.numerator)), denominator(record.get(rule.denominator))
-        if above is None or not below:
-            return None
+    def read(rows: Rows, problems: Problems) -> np.ndarray:
+        above = numerator(rows.column(rule.numerator), problems)
+        below = denominator(rows.column(rule.denominator), problems)
+        below[below == 0] = np.nan
         # A tiny denominator may take the ratio to infinity, which the clip takes back.
-        return min(above / below, rule.clip)
+        with np.errstate(over="ignore"):
+            return np.minimum(above / below, rule.clip)
 
     return read
 
 
-def _column(rule: ColumnRule, missing: Collection[str], binary: bool) -> Callable[[Record], Label]:
-    number = number_reader(rule.column, missing, minimum=0.0 if binary else None, maximum=1.0 if binary else None)
-    return lambda record: number(record.get(rule.column))
+def _column(rule: ColumnRule, missing: Collection[str], binary: bool) -> LabelReader:
+    read_numbers = NumberReader(rule.column, missing, minimum=0.0 if binary else None, maximum=1.0 if binary else None)
+    return lambda rows, problems: read_numbers(rows.column(rule.column), problems)

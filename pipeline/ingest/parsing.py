@@ -1,12 +1,13 @@
-"""One line of text to one record: a dict from column to value."""
+"""One line of text to one record: a dict from column to value, or a list of CSV values."""
 
 from __future__ import annotations
 
 import csv
 import json
 from collections import Counter
-from collections.abc import Sequence
 from typing import Any
+
+import orjson
 
 from pipeline.ingest.rejection import Reason, UnusableLineError
 
@@ -28,12 +29,29 @@ def decoded(line: bytes) -> str:
     return text
 
 
+# orjson rounds integers beyond 64 bits: as many digits in a row may be one. A pattern would search a line more slowly.
+_DIGITS = bytes.maketrans(b"123456789", b"0" * 9)
+_LONG_INTEGER = b"0" * 19
+
+
 def parse_json(line: bytes) -> Record:
     """Reads a JSON object; NaN and Infinity are let through, since a column nobody reads may hold them.
 
     Raises:
         UnusableLineError: the line is empty, not UTF-8 or not a JSON object.
     """
+    if _LONG_INTEGER not in line.translate(_DIGITS):
+        try:
+            record = orjson.loads(line)
+        except orjson.JSONDecodeError:
+            pass  # the slower parser takes more, or knows what is wrong
+        else:
+            if type(record) is dict:
+                return record
+    return _parse_any_json(line)
+
+
+def _parse_any_json(line: bytes) -> Record:
     text = decoded(line)
     try:
         record = json.loads(text)
@@ -44,29 +62,21 @@ def parse_json(line: bytes) -> Record:
     return record
 
 
-class CsvParser:
-    """Reads CSV lines. A line is a record: values in quotes may hold the delimiter, but no line break.
+def parse_csv(line: bytes, delimiter: str, count: int) -> list[str]:
+    """Reads the values of a CSV line. A line is a record: values in quotes may hold the delimiter, but no line break.
 
-    Attributes:
-        columns: the names of the values of each line.
-        delimiter: separates them. White space around a value is dropped.
+    Args:
+        line: without its end.
+        delimiter: separates the values. White space around a value is dropped.
+        count: how many values are needed.
+
+    Raises:
+        UnusableLineError: the line is empty, not UTF-8, or has another number of values.
     """
-
-    def __init__(self, columns: Sequence[str], delimiter: str, max_line_bytes: int) -> None:
-        self.columns = columns
-        self.delimiter = delimiter
-        csv.field_size_limit(max(csv.field_size_limit(), max_line_bytes))
-
-    def __call__(self, line: bytes) -> Record:
-        """Reads one line.
-
-        Raises:
-            UnusableLineError: the line is empty, not UTF-8, or has another number of values than there are columns.
-        """
-        values = csv_values(decoded(line), self.delimiter)
-        if len(values) != len(self.columns):
-            raise UnusableLineError(Reason.MALFORMED, f"{len(self.columns)} values are needed; received {len(values)}")
-        return dict(zip(self.columns, values, strict=True))
+    values = csv_values(decoded(line), delimiter)
+    if len(values) != count:
+        raise UnusableLineError(Reason.MALFORMED, f"{count} values are needed; received {len(values)}")
+    return values
 
 
 def header_columns(line: bytes, delimiter: str) -> list[str]:
@@ -90,6 +100,8 @@ def csv_values(text: str, delimiter: str) -> list[str]:
     """
     if '"' not in text:
         return [value.strip() for value in text.split(delimiter)]
+    # A value may be as long as a line, whose length is limited elsewhere.
+    csv.field_size_limit(max(csv.field_size_limit(), len(text)))
     try:
         (values,) = csv.reader([text], delimiter=delimiter, skipinitialspace=True, strict=True)
     except csv.Error as error:

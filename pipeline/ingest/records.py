@@ -1,51 +1,63 @@
-"""Numbered records of a file, whatever its format."""
+"""Numbered records of a file, a batch at a time, whatever its format."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import BinaryIO
+import functools
+from collections.abc import Callable, Iterable, Iterator
+from operator import itemgetter
+from typing import NamedTuple, TypeVar
 
 from feature_spec.logs import Source
-from pipeline.ingest.decompression import content_chunks
+from pipeline.ingest.decompression import UnreadableError, content_chunks
 from pipeline.ingest.files import LogFile
-from pipeline.ingest.lines import NumberedLine, numbered_lines
-from pipeline.ingest.parquet import parquet_records
-from pipeline.ingest.parsing import CsvParser, Record, header_columns, parse_json
+from pipeline.ingest.lines import LineBatch, NumberedLine, line_batches
+from pipeline.ingest.parquet import parquet_rows
+from pipeline.ingest.parsing import Record, header_columns, parse_csv, parse_json
+from pipeline.ingest.plain_values import plain_rows
 from pipeline.ingest.rejection import Reason, UnusableLineError
+from pipeline.ingest.rows import RecordRows, Rows, TextRows
 
 # Number of the line or row from 1, its first bytes, and the record or what makes it unusable.
 NumberedRecord = tuple[int, bytes, Record | UnusableLineError]
+_Parsed = TypeVar("_Parsed")
+_TYPED = {"parquet": parquet_rows}
 
 
-def read_records(file: LogFile, source: Source, max_line_bytes: int) -> Iterator[NumberedRecord]:
-    """Yields every record of a file, and every line that is none. A CSV header is counted as a line, but not yielded."""
+class RecordBatch(NamedTuple):
+    """Records of consecutive lines, and the lines among them that are none.
+
+    Attributes:
+        numbers: number of each record's line, or row, from 1.
+        raws: each record's line, or what stands for it.
+        rows: the records.
+        unusable: number, first bytes and problem of each other line.
+    """
+
+    numbers: list[int]
+    raws: list[bytes]
+    rows: Rows
+    unusable: list[tuple[int, bytes, UnusableLineError]]
+
+
+def read_batches(file: LogFile, source: Source, max_line_bytes: int) -> Iterator[RecordBatch]:
+    """Yields every line of a file once, as a record or with its problem; a CSV header is counted as a line, but not yielded."""
     try:
         opened = file.open()
     except OSError as error:
-        yield 1, b"", UnusableLineError(Reason.UNREADABLE, f"cannot be opened: {error}")
+        yield _unreadable(1, f"cannot be opened: {error}")
         return
     with opened:
-        yield from _records(opened, file.name, source, max_line_bytes)
+        if source.format in ("jsonl", "csv"):
+            yield from _text_batches(line_batches(content_chunks(opened, file.name), max_line_bytes), source)
+        else:
+            yield from _typed_batches(_TYPED[source.format](opened))
 
 
-def _records(opened: BinaryIO, name: str, source: Source, max_line_bytes: int) -> Iterator[NumberedRecord]:
-    if source.format == "parquet":
-        yield from parquet_records(opened)
-        return
-    lines = numbered_lines(content_chunks(opened, name), max_line_bytes)
-    if source.format == "jsonl":
-        yield from _parsed(lines, parse_json)
-        return
-    columns = source.columns
-    if columns is None:
-        try:
-            columns = read_header(lines, source.delimiter)
-        except UnusableLineError as unusable:
-            # Without names for its values nothing of the file can be read.
-            detail = f"the header cannot be used, and so the file cannot: {unusable.detail}"
-            yield 1, b"", UnusableLineError(Reason.UNREADABLE, detail)
-            return
-    yield from _parsed(lines, CsvParser(columns, source.delimiter, max_line_bytes))
+def read_records(file: LogFile, source: Source, max_line_bytes: int) -> Iterator[NumberedRecord]:
+    """The lines of `read_batches` one by one, in order."""
+    for batch in read_batches(file, source, max_line_bytes):
+        lines: list[NumberedRecord] = [*zip(batch.numbers, batch.raws, batch.rows.records(), strict=True), *batch.unusable]
+        yield from sorted(lines, key=itemgetter(0))
 
 
 def read_header(lines: Iterator[NumberedLine], delimiter: str) -> list[str]:
@@ -61,12 +73,68 @@ def read_header(lines: Iterator[NumberedLine], delimiter: str) -> list[str]:
     return []
 
 
-def _parsed(lines: Iterator[NumberedLine], parse: Callable[[bytes], Record]) -> Iterator[NumberedRecord]:
-    for number, line, problem in lines:
-        if problem is not None:
-            yield number, line, problem
+def _text_batches(batches: Iterator[LineBatch], source: Source) -> Iterator[RecordBatch]:
+    columns = source.columns
+    for first, lines, unusable in batches:
+        if source.format == "jsonl":
+            numbers, raws, records, problems = _parsed(LineBatch(first, lines, unusable), parse_json)
+            yield RecordBatch(numbers, raws, RecordRows(records), problems)
+            continue
+        skipped = 0
+        if columns is None:
+            try:
+                columns = read_header(iter([(first, lines[0], unusable.get(0))]), source.delimiter)
+            except UnusableLineError as error:
+                # Without names for its values nothing of the file can be read.
+                yield _unreadable(first, f"the header cannot be used, and so the file cannot: {error.detail}")
+                return
+            skipped = 1
+        rest = LineBatch(first + skipped, lines[skipped:], {at - skipped: problem for at, problem in unusable.items()})
+        parse = functools.partial(parse_csv, delimiter=source.delimiter, count=len(columns))
+        numbers, raws, values, problems = _parsed(rest, parse)
+        yield RecordBatch(numbers, raws, TextRows(columns, values), problems)
+
+
+def _parsed(
+    batch: LineBatch, parse: Callable[[bytes], _Parsed]
+) -> tuple[list[int], list[bytes], list[_Parsed], list[tuple[int, bytes, UnusableLineError]]]:
+    """Numbers, lines and content of the usable lines; number, line and problem of the others."""
+    first, lines, unusable = batch
+    parsed: list[_Parsed] = []
+    problems = dict(unusable)
+    for position, line in enumerate(lines):
+        if position in unusable:
             continue
         try:
-            yield number, line, parse(line)
-        except UnusableLineError as unusable:
-            yield number, line, unusable
+            parsed.append(parse(line))
+        except UnusableLineError as error:
+            problems[position] = error
+    usable = [position for position in range(len(lines)) if position not in problems]
+    return (
+        [first + position for position in usable],
+        [lines[position] for position in usable],
+        parsed,
+        [(first + position, lines[position], problems[position]) for position in sorted(problems)],
+    )
+
+
+def _typed_batches(batches: Iterable[list[Record]]) -> Iterator[RecordBatch]:
+    number = 1
+    try:
+        for rows in batches:
+            plain = list(enumerate(plain_rows(rows), start=number))
+            whole = [(number, raw, row) for number, (raw, row) in plain if not isinstance(row, UnusableLineError)]
+            others = [(number, raw, row) for number, (raw, row) in plain if isinstance(row, UnusableLineError)]
+            yield RecordBatch(
+                [number for number, _, _ in whole],
+                [raw for _, raw, _ in whole],
+                RecordRows([row for _, _, row in whole]),
+                others,
+            )
+            number += len(plain)
+    except UnreadableError as error:
+        yield _unreadable(number, f"{error}; the rest of the file is lost")
+
+
+def _unreadable(number: int, detail: str) -> RecordBatch:
+    return RecordBatch([], [], RecordRows([]), [(number, b"", UnusableLineError(Reason.UNREADABLE, detail))])

@@ -1,30 +1,39 @@
-"""The last word on each record: duplicate, stray, or example of one split."""
+"""The last word on each row: duplicate, stray, or example of one split."""
 
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterable, Iterator, Sequence
-from operator import attrgetter
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
 
 from feature_spec.names import EVALUATION, TRAIN, VALIDATION
 from pipeline.ingest.event_days import EventDays
 from pipeline.ingest.files import LogFile
-from pipeline.ingest.labelled_record import LabelledRecord
 from pipeline.ingest.rejection import Reason, RejectedLine
 from pipeline.ingest.settings import IngestSettings
 
 
-def shard_of(digest: bytes, shards: int) -> int:
-    """The shard of a record. Equal records share one, so that a shard finds its duplicates alone."""
-    return int.from_bytes(digest[8:], "big") % shards
+class Settled(NamedTuple):
+    """What became of a shard's rows.
+
+    Attributes:
+        splits: the rows of each split that has some.
+        rejected: the others.
+    """
+
+    splits: dict[str, pa.Table]
+    rejected: list[RejectedLine]
 
 
 class Settling:
-    """Decides about records, shard by shard.
+    """Decides about rows, shard by shard.
 
     Args:
         settings: the spec's rules.
-        files: the files of the exposure log; `LabelledRecord.file` is an index into it.
+        files: the files of the exposure log; the column `file` holds indices into it.
         evaluation_files: names of those that judge the model.
         event_days: the days of the log; None where files tell the splits apart.
     """
@@ -33,45 +42,63 @@ class Settling:
         self, settings: IngestSettings, files: Sequence[LogFile], evaluation_files: frozenset[str], event_days: EventDays | None
     ) -> None:
         self._files = [file.name for file in files]
-        self._judging = [file.name in evaluation_files for file in files]
+        self._judging = np.array([file.name in evaluation_files for file in files])
         self._event_days = event_days
         self._deduplicate = settings.logs.deduplicate
-        # Drawn by hash, a record stays in its split whatever else is in the log.
-        self._validation_below = settings.split.validation_share * 2**64
+        # Drawn by hash, a row stays in its split whatever else is in the log.
+        self._validation_below = np.uint64(settings.split.validation_share * 2**64)
         self._validation_of = settings.split.validation_of
 
-    def settle(self, shard: Iterable[LabelledRecord]) -> Iterator[tuple[str, LabelledRecord] | RejectedLine]:
-        """Yields each record of a shard once, with its split or as a rejected line.
+    def settle(self, shard: pa.Table) -> Settled:
+        """Gives each row of a shard once, in a split or as a rejected line.
 
         The order is that of the digests: the same for any order of arrival, and without relation to time, file or content.
         """
-        first = None
-        for record in sorted(shard, key=attrgetter("digest", "file", "line")):
-            if first is None or record.digest != first.digest:
-                first = record
-            elif self._deduplicate:
-                detail = f"equal in every column to {self._files[first.file]}, line {first.line}"
-                yield self._rejected(record, Reason.DUPLICATE, detail)
-                continue
-            days = self._event_days
-            if days is not None and record.day is not None and days.is_stray(record.day):
-                detail = f"on {_date(record.day)}, later than the last day of the log, {_date(days.days[-1])}"
-                yield self._rejected(record, Reason.STRAY_EVENT_TIME, detail)
-            else:
-                yield self._split(record), record
-
-    def _split(self, record: LabelledRecord) -> str:
-        if self._event_days is not None and record.day is not None:
-            evaluation = self._event_days.is_evaluation(record.day)
+        draw, place, file, line = (shard.column(name).to_numpy() for name in ("draw", "place", "file", "line"))
+        order = np.lexsort((line, file, place, draw))
+        shard, draw, place, file, line = shard.take(order), draw[order], place[order], file[order], line[order]
+        rejected: dict[int, RejectedLine] = {}
+        if self._deduplicate and shard.num_rows:
+            repeated = np.concatenate([[False], (draw[1:] == draw[:-1]) & (place[1:] == place[:-1])])
+            first_of = np.maximum.accumulate(np.where(repeated, 0, np.arange(len(draw))))
+            for position in np.flatnonzero(repeated).tolist():
+                first = first_of[position]
+                detail = f"equal in every column to {self._files[file[first]]}, line {line[first]}"
+                rejected[position] = self._rejected(shard, position, Reason.DUPLICATE, detail)
+        days = self._event_days
+        if days is not None:
+            day = shard.column("day").to_numpy()
+            for position in np.flatnonzero(_for_each_day(day, days.is_stray)).tolist():
+                detail = f"on {_date(day[position])}, later than the last day of the log, {_date(days.days[-1])}"
+                rejected.setdefault(position, self._rejected(shard, position, Reason.STRAY_EVENT_TIME, detail))
+            evaluation = _for_each_day(day, days.is_evaluation)
         else:
-            evaluation = self._judging[record.file]
-        split = EVALUATION if evaluation else TRAIN
-        drawn = int.from_bytes(record.digest[:8], "big") < self._validation_below
-        return VALIDATION if drawn and split == self._validation_of else split
+            evaluation = self._judging[file]
+        validation = (draw < self._validation_below) & (evaluation == (self._validation_of == EVALUATION))
+        kept = np.ones(shard.num_rows, bool)
+        kept[list(rejected)] = False
+        masks = {TRAIN: ~evaluation & ~validation, VALIDATION: validation, EVALUATION: evaluation & ~validation}
+        splits = {split: shard.filter(pa.array(mask & kept)) for split, mask in masks.items()}
+        return Settled(
+            splits={split: rows for split, rows in splits.items() if rows.num_rows},
+            rejected=[rejected[position] for position in sorted(rejected)],
+        )
 
-    def _rejected(self, record: LabelledRecord, reason: Reason, detail: str) -> RejectedLine:
-        return RejectedLine(self._files[record.file], record.line, reason, detail, record.raw)
+    def _rejected(self, shard: pa.Table, position: int, reason: Reason, detail: str) -> RejectedLine:
+        file, line, raw = (shard.column(name)[position].as_py() for name in ("file", "line", "raw"))
+        return RejectedLine(self._files[file], line, reason, detail, raw)
+
+
+def shard_numbers(rows: pa.Table, shards: int) -> np.ndarray:
+    """The shard of each row. Equal rows share one, so that a shard finds its duplicates alone."""
+    return rows.column("place").to_numpy() % np.uint64(shards)
+
+
+def _for_each_day(days: np.ndarray, holds: Callable[[int], bool]) -> np.ndarray:
+    """Whether something holds of each row's day; asked once a day."""
+    different, day_of = np.unique(days, return_inverse=True)
+    return np.array([holds(day) for day in different.tolist()], bool)[day_of]
 
 
 def _date(day: int) -> str:
-    return datetime.date.fromordinal(day).isoformat()
+    return datetime.date.fromordinal(int(day)).isoformat()

@@ -5,22 +5,25 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
+import numpy as np
+import pyarrow as pa
+
 from pipeline.ingest import tally as counted
-from pipeline.ingest.conversion import FieldValue, text_reader
+from pipeline.ingest.columns import TextReader
 from pipeline.ingest.files import LogFile
-from pipeline.ingest.labelled_record import field_readers, read_fields
-from pipeline.ingest.records import read_records
+from pipeline.ingest.labelled_rows import field_readers, read_fields
+from pipeline.ingest.records import read_batches
 from pipeline.ingest.rejection import Reason, RejectedLine, UnusableLineError
+from pipeline.ingest.rows import Problems
 from pipeline.ingest.settings import IngestSettings
 from pipeline.ingest.tally import Tally
 
-# From key to the values of the table's fields, in the order of the settings.
-TableRows = dict[bytes, tuple[FieldValue | None, ...]]
+KEY = "key"
 
 
 def read_side_table(
     name: str, files: Iterable[LogFile], settings: IngestSettings
-) -> tuple[TableRows, list[RejectedLine], Tally]:
+) -> tuple[pa.Table, list[RejectedLine], Tally]:
     """Reads a whole side table, which has to fit into memory.
 
     Args:
@@ -29,32 +32,37 @@ def read_side_table(
         settings: the spec's rules.
 
     Returns:
-        the rows by key, the lines that cannot be used, and the counts of both. Of several rows with one key, the first counts.
+        the rows: a column `key`, in which no two are equal, and one a field, named as in `labelled_rows`; the lines that cannot
+        be used; the counts of both. Of several rows with one key, the first counts.
     """
-    table = settings.logs.tables[name]
+    source = settings.logs.tables[name]
     missing = frozenset(settings.logs.missing_values)
-    read_key = text_reader(table.key, missing)
+    read_key = TextReader(source.key, missing)
     readers = field_readers(settings.fields_of(name), missing)
-    rows: TableRows = {}
+    batches: list[pa.Table] = []
     rejected: list[RejectedLine] = []
+    seen: set[bytes] = set()
     counts: Tally = Counter()
     for file in files:
-        for line, raw, record in read_records(file, table, settings.logs.max_line_bytes):
-            counts[counted.TABLE_LINES, name] += 1
-            try:
-                if isinstance(record, UnusableLineError):
-                    raise record
-                key = read_key(record.get(table.key))
-                if key is None:
-                    raise UnusableLineError(Reason.MISSING_KEY, f"{table.key}: missing")
-                values = read_fields(readers, record)
-            except UnusableLineError as unusable:
-                counts[counted.TABLE_REJECTED, name, unusable.reason] += 1
-                rejected.append(RejectedLine(file.name, line, unusable.reason, unusable.detail, raw))
-                continue
-            if key in rows:
-                counts[counted.TABLE_REPEATED, name] += 1
-            else:
-                rows[key] = values
-                counts[counted.TABLE_ROWS, name] += 1
-    return rows, rejected, counts
+        for batch in read_batches(file, source, settings.logs.max_line_bytes):
+            problems: Problems = {}
+            keys = read_key(batch.rows.column(source.key), problems)
+            for position in np.flatnonzero(keys.is_null()).tolist():
+                problems.setdefault(position, UnusableLineError(Reason.MISSING_KEY, f"{source.key}: missing"))
+            fields = read_fields(readers, batch.rows, problems)
+            unusable = [*batch.unusable]
+            unusable += [(batch.numbers[position], batch.raws[position], problems[position]) for position in sorted(problems)]
+            for line, raw, problem in unusable:
+                counts[counted.TABLE_REJECTED, name, problem.reason] += 1
+                rejected.append(RejectedLine(file.name, line, problem.reason, problem.detail, raw))
+            first = np.zeros(len(keys), bool)
+            for position, key in enumerate(keys.to_pylist()):
+                if position not in problems and key not in seen:
+                    seen.add(key)
+                    first[position] = True
+            lines, rows = len(keys) + len(batch.unusable), int(first.sum())
+            counts[counted.TABLE_LINES, name] += lines
+            counts[counted.TABLE_ROWS, name] += rows
+            counts[counted.TABLE_REPEATED, name] += lines - len(unusable) - rows
+            batches.append(pa.table({KEY: keys, **fields}).filter(pa.array(first)))
+    return pa.concat_tables(batches).combine_chunks(), rejected, counts

@@ -6,10 +6,14 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 import yaml
 
 from feature_spec.loading import parse_spec
+from pipeline.ingest.labelled_rows import RowLabeller
+from pipeline.ingest.rejection import RejectedLine
+from pipeline.ingest.rows import RecordRows
 from pipeline.ingest.settings import IngestSettings
 
 SPEC = """
@@ -68,6 +72,14 @@ class Tiny:
             "request_id": f"r{number}", "user_id": f"u{number % 3}", "item_id": f"i{number % 7}", "time_s": DAY_S * day + number,
             "recent": ["i1", "i2"], "price": number / 4, "clicked": number % 2, "play_s": 3, "duration_s": 12,
         } | changes  # fmt: skip
+
+    @staticmethod
+    def labelled(
+        rows: list[dict[str, Any]], file: int = 0, first: int = 1, **changes: Any
+    ) -> tuple[pa.Table, list[RejectedLine]]:
+        """Rows as the labeller of the changed settings reads them; their lines count from `first`."""
+        lines = list(range(first, first + len(rows)))
+        return RowLabeller(Tiny.settings(**changes))(RecordRows(rows), "log", file, lines, [b"raw"] * len(rows))
 
     @staticmethod
     def write(path: Path, rows: list[dict[str, Any]]) -> None:

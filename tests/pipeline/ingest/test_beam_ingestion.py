@@ -181,7 +181,7 @@ def test_the_same_logs_give_the_same_bytes_and_a_renamed_file_the_same_examples(
 def test_duplicates_are_found_across_files_and_elements(tiny, logs: Path, tmp_path: Path, monkeypatch) -> None:
     from pipeline.ingest import beam_ingestion
 
-    monkeypatch.setattr(beam_ingestion, "_RECORDS_HELD", 7)
+    monkeypatch.setattr(beam_ingestion, "_ROWS_HELD", 7)
     (logs / "day2.jsonl").write_bytes((logs / "day0.jsonl").read_bytes() + (logs / "day1.jsonl").read_bytes())
     run = Ingested(tiny.settings(), logs, tmp_path / "out")
     assert run.summary.rejected == {"duplicate": 100}

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.ingest.conversion import category_reader, event_reader, list_reader, number_reader, text_reader
+from pipeline.ingest.conversion import event_reader, list_reader, number_reader, text_reader
 from pipeline.ingest.rejection import Reason, UnusableLineError
 
 MISSING = frozenset({"", "?"})
@@ -16,30 +16,28 @@ MISSING = frozenset({"", "?"})
     ("value", "text"), [("a b", b"a b"), (7, b"7"), (7.0, b"7"), (True, b"true"), ("7.0", b"7.0"), ("é", b"\xc3\xa9")]
 )
 def test_a_category_is_a_text(value: Any, text: bytes) -> None:
-    assert category_reader("c", MISSING)(value) == (text,)
     assert text_reader("c", MISSING)(value) == text
 
 
 def test_equal_values_of_different_types_keep_their_own_texts() -> None:
-    read = category_reader("c", MISSING)
-    assert [read(1), read(True), read(1.0), read(1)] == [(b"1",), (b"true",), (b"1",), (b"1",)]
+    read = text_reader("c", MISSING)
+    assert [read(1), read(True), read(1.0), read(1)] == [b"1", b"true", b"1", b"1"]
 
 
 @pytest.mark.parametrize("value", [None, "", "?"])
 def test_a_missing_value_is_none_for_every_reader_but_that_of_events(value: Any) -> None:
     readers = (
-        category_reader("c", MISSING),
         text_reader("c", MISSING),
         list_reader("c", ",", MISSING),
         number_reader("c", MISSING),
     )
-    assert [read(value) for read in readers] == [None] * 4
+    assert [read(value) for read in readers] == [None] * 3
     assert event_reader("c", None, MISSING)(value) is False
     assert event_reader("c", ["?"], MISSING)(value) is False
 
 
 def test_an_empty_text_is_missing_even_if_the_spec_does_not_say_so() -> None:
-    assert category_reader("c", frozenset({"NA"}))("") is None
+    assert text_reader("c", frozenset({"NA"}))("") is None
 
 
 @pytest.mark.parametrize(
@@ -102,7 +100,7 @@ def test_the_bounds_themselves_are_valid() -> None:
 )
 def test_a_category_that_cannot_be_used_says_why(value: Any, reason: Reason) -> None:
     with pytest.raises(UnusableLineError) as raised:
-        category_reader("tab", MISSING)(value)
+        text_reader("tab", MISSING)(value)
     assert raised.value.reason == reason
     assert raised.value.detail.startswith("tab: ")
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from feature_spec.logs import EventTime
-from pipeline.ingest.event_time import event_time_reader
+from pipeline.ingest.event_time import EventTimeReader, event_time_reader
 from pipeline.ingest.rejection import Reason, UnusableLineError
 
 # 2022-04-24T16:30:00Z, which is half past midnight on the 25th in Shanghai.
@@ -17,7 +17,12 @@ DAY_24, DAY_25 = (datetime.date(2022, 4, day).toordinal() for day in (24, 25))
 
 
 def _read(value: Any, unit: str, timezone: str = "UTC") -> tuple[int, int]:
-    return event_time_reader(EventTime(column="time", unit=unit, timezone=timezone))(value)
+    """One value, which a column of such values must give as well."""
+    event_time = EventTime(column="time", unit=unit, timezone=timezone)
+    read = event_time_reader(event_time)(value)
+    times, days = EventTimeReader(event_time, frozenset())([value, value], {})
+    assert [*zip(times.tolist(), days.tolist(), strict=True)] == [read, read]
+    return read
 
 
 @pytest.mark.parametrize(

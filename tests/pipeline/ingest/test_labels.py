@@ -4,19 +4,26 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pydantic
 import pytest
 
-from pipeline.ingest.labels import Label, label_reader
+from pipeline.ingest.labels import label_reader
 from pipeline.ingest.rejection import Reason, UnusableLineError
+from pipeline.ingest.rows import RecordRows
 from pipeline.ingest.settings import IngestedTask
 
 
 def _label(
     record: dict[str, Any], label: dict[str, Any], kind: str = "binary", sample_space: dict[str, Any] | None = None
-) -> Label:
+) -> float | None:
+    """The label of one record; raises what makes it unusable."""
     task = pydantic.TypeAdapter(IngestedTask).validate_python({"kind": kind, "label": label, "sample_space": sample_space})
-    return label_reader(task, frozenset({""}))(record)
+    problems: dict[int, UnusableLineError] = {}
+    [label] = label_reader(task, frozenset({""}))(RecordRows([record]), problems)
+    if problems:
+        raise problems[0]
+    return None if np.isnan(label) else float(label)
 
 
 EVENT = {"rule": "event", "column": "clicked"}
@@ -39,7 +46,7 @@ def test_an_event_may_be_a_text_of_a_column() -> None:
 
 
 @pytest.mark.parametrize(("play_s", "label"), [(5, 1.0), (4.999, 0.0), (None, None)])
-def test_at_least_includes_its_threshold_and_leaves_out_the_missing(play_s: float | None, label: Label) -> None:
+def test_at_least_includes_its_threshold_and_leaves_out_the_missing(play_s: float | None, label: float | None) -> None:
     assert _label({"play_s": play_s}, AT_LEAST) == label
 
 
@@ -56,7 +63,7 @@ def test_at_least_includes_its_threshold_and_leaves_out_the_missing(play_s: floa
         (3, 1e-308, 1.0),  # beyond the largest float before the clip
     ],
 )
-def test_a_ratio_is_clipped_and_needs_both_parts(play_s: float | None, duration_s: float | None, label: Label) -> None:
+def test_a_ratio_is_clipped_and_needs_both_parts(play_s: float | None, duration_s: float | None, label: float | None) -> None:
     assert _label({"play_s": play_s, "duration_s": duration_s}, RATIO, kind="regression") == label
 
 
@@ -79,7 +86,7 @@ def test_a_binary_column_lies_between_0_and_1() -> None:
 
 
 @pytest.mark.parametrize(("played", "label"), [(1, 1.0), (0, None), (None, None)])
-def test_outside_the_sample_space_there_is_no_label(played: int | None, label: Label) -> None:
+def test_outside_the_sample_space_there_is_no_label(played: int | None, label: float | None) -> None:
     assert _label({"clicked": 1, "played": played}, EVENT, sample_space={"event": "played"}) == label
 
 

@@ -14,7 +14,10 @@ from pipeline.ingest.summary import IngestSummary
 def test_rows_are_found_by_key_and_the_first_of_a_key_counts(tiny, logs: Path) -> None:
     settings = tiny.settings()
     rows, rejected, tally = read_side_table("users", find_input_files(settings, str(logs)).sources["users"], settings)
-    assert rows == {b"u0": ((b"north",), 30.0), b"u1": (None, None)}
+    assert rows.to_pylist() == [
+        {"key": b"u0", "field.region": b"north", "field.age": 30.0},
+        {"key": b"u1", "field.region": None, "field.age": None},
+    ]
     assert rejected == []
     table = IngestSummary.of(tally, settings).tables["users"]
     assert (table.lines, table.rows, table.repeated_keys, table.rejected) == (3, 2, 1, {})
@@ -26,7 +29,7 @@ def test_a_number_and_its_text_are_one_key(tiny, logs: Path) -> None:
     )
     settings = tiny.settings()
     rows, _, _ = read_side_table("users", find_input_files(settings, str(logs)).sources["users"], settings)
-    assert rows == {b"7": ((b"north",), 1.0)}
+    assert rows.to_pylist() == [{"key": b"7", "field.region": b"north", "field.age": 1.0}]
 
 
 def test_lines_that_cannot_be_used_are_rejected_with_their_reason(tiny, logs: Path) -> None:
@@ -34,7 +37,7 @@ def test_lines_that_cannot_be_used_are_rejected_with_their_reason(tiny, logs: Pa
     (logs / "users.jsonl").write_text("no json\n" + "".join(json.dumps(line) + "\n" for line in lines))
     settings = tiny.settings()
     rows, rejected, tally = read_side_table("users", find_input_files(settings, str(logs)).sources["users"], settings)
-    assert rows == {b"u0": (None, 30.0)}
+    assert rows.to_pylist() == [{"key": b"u0", "field.region": None, "field.age": 30.0}]
     assert [(entry.source, entry.line, entry.reason) for entry in rejected] == [
         ("users.jsonl", 1, Reason.MALFORMED), ("users.jsonl", 2, Reason.OUT_OF_RANGE), ("users.jsonl", 3, Reason.MISSING_KEY),
     ]  # fmt: skip
