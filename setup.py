@@ -25,6 +25,7 @@ setup(
         "grpcio>=1.60",
         "grpcio-health-checking>=1.60,<1.79",
         "grpcio-reflection>=1.60,<1.79",
+        "keras-tuner>=1.4.8,<2",
         "matplotlib>=3.9",
         "numpy>=2,<3",
         "optuna>=4,<5",

@@ -19,6 +19,7 @@ from feature_spec.ranking_formula import RankingFormula
 from feature_spec.serving import Serving
 from feature_spec.strict_model import StrictModel, closest_names
 from feature_spec.task import Task
+from feature_spec.tuner import Tuner
 
 
 class FeatureSpec(StrictModel):
@@ -35,6 +36,7 @@ class FeatureSpec(StrictModel):
         model: settings of the sharing architecture, checked by the trainer; `name` chooses it.
         trainer: settings of the training run, checked by the trainer.
         evaluation: what is measured on the evaluation split beside the metrics of each task.
+        tuner: a search for better settings of `model` and `trainer`, where one is asked for.
         serving: what a model must be able to do in service before it is pushed.
 
     Raises:
@@ -51,6 +53,7 @@ class FeatureSpec(StrictModel):
     model: dict[str, Any] = {}
     trainer: dict[str, Any] = {}
     evaluation: Evaluation = Evaluation()
+    tuner: Tuner | None = None
     serving: Serving = Serving()
 
     @model_validator(mode="after")
@@ -122,6 +125,9 @@ class FeatureSpec(StrictModel):
         for name in self.ranking_formula.weights:
             if name not in self.tasks:
                 yield ("ranking_formula", "weights", name), name, f"no such task: {closest_names(name, self.tasks)}"
+        for name in self.tuner.weights if self.tuner else ():
+            if name not in self.tasks:
+                yield ("tuner", "weights", name), name, f"no such task: {closest_names(name, self.tasks)}"
         duration = self.ranking_formula.duration
         if duration is not None:
             numeric = [name for name, field in self.fields.items() if isinstance(field, NumericField) and field.side == "item"]

@@ -33,6 +33,9 @@ def run(  # noqa: PLR0917
         list[str] | None,
         typer.Option("--set", metavar="PATH=VALUE", help="Replaces a value of the spec. May be repeated."),
     ] = None,
+    tune: Annotated[
+        bool, typer.Option("--tune", help="First search for better settings, as the spec's section tuner says.")
+    ] = False,
     with_single_task: Annotated[
         bool,
         typer.Option(
@@ -68,6 +71,8 @@ def run(  # noqa: PLR0917
         feature_spec = load_overridden_spec(spec, set_ or [], model)
         settings = checked_trainer_settings(feature_spec)
         beam_options = beam_arguments(beam or [])
+        if tune and feature_spec.tuner is None:
+            raise ValueError(f"--tune: {spec} has no section 'tuner'; see docs/feature_spec.md")
     except ValueError as error:
         raise _failed(error) from error
     try:
@@ -78,6 +83,7 @@ def run(  # noqa: PLR0917
             root=Root(root.resolve()),
             beam_arguments=beam_options,
             with_single_task=with_single_task,
+            tune=tune,
         )
     except (RootInUseError, RootOfAnotherSpecError) as error:
         raise _failed(error) from error

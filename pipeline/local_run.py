@@ -21,6 +21,7 @@ from pipeline.root import Root
 from pipeline.run_lock import locked
 from pipeline.run_summary import ComponentRun, NodeFailure, RunSummary
 from pipeline.task_gains import read_gains
+from pipeline.tuning_result import read_tuning
 
 if TYPE_CHECKING:
     from pipeline.runner import NodeRun
@@ -42,6 +43,7 @@ def run_locally(
     root: Root,
     beam_arguments: Sequence[str],
     with_single_task: bool = False,
+    tune: bool = False,
 ) -> RunSummary:
     """Runs the pipeline, reusing what earlier runs on the root have done.
 
@@ -52,6 +54,7 @@ def run_locally(
         root: where everything is kept.
         beam_arguments: Beam pipeline options.
         with_single_task: whether each task is also trained alone, and the MTL gain measured.
+        tune: whether settings are searched for first, as the spec's section `tuner` says.
 
     Raises:
         pipeline.run_lock.RootInUseError: another run is using the root.
@@ -77,6 +80,7 @@ def run_locally(
             root=root,
             beam_arguments=beam_arguments,
             with_single_task=with_single_task,
+            tuner=spec.tuner if tune else None,
         )
         forget_refusals(root.artifacts)
         version_before = newest_version(root.serving_model)
@@ -112,7 +116,7 @@ def _summary(
 
     examples, evaluation = output("LogsExampleGen", "examples"), output("Evaluator", "evaluation")
     evaluated = read_evaluation(evaluation.uri) if evaluation is not None else None
-    gain = output("MtlGain", "gain")
+    tuning, gain = output("Tuner", "tuner_results"), output("MtlGain", "gain")
     checked, pushed = output("PushCheck", "infra_blessing"), output("Pusher", "pushed_model")
     version = None
     if pushed is not None and pushed.get_int_custom_property("pushed"):
@@ -122,6 +126,7 @@ def _summary(
         spec=spec.name,
         fingerprint=spec.fingerprint,
         ingestion=read_summary(examples.uri).model_dump(mode="json") if examples is not None else None,
+        tuning=read_tuning(tuning.uri, spec.tuner) if tuning is not None and spec.tuner is not None else None,
         tasks=evaluated.tasks if evaluated is not None else [],
         ranking=evaluated.ranking if evaluated is not None else [],
         baseline_note=evaluated.baseline_note if evaluated is not None else "",

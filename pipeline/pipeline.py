@@ -7,7 +7,7 @@ from typing import Any
 
 import tfx  # noqa: F401  (before TFDV, which on Python 3.11 needs TFX's stand-in)
 from google.protobuf import text_format
-from tfx.components import ExampleValidator, StatisticsGen, Trainer, Transform
+from tfx.components import ExampleValidator, StatisticsGen, Trainer, Transform, Tuner
 from tfx.components.schema_gen.import_schema_gen.component import ImportSchemaGen
 from tfx.dsl.components.base.base_component import BaseComponent
 from tfx.orchestration import metadata
@@ -16,6 +16,7 @@ from tfx.proto import trainer_pb2, transform_pb2
 
 from feature_spec import names
 from feature_spec.spec import FeatureSpec
+from feature_spec.tuner import Tuner as TunerSection
 from pipeline.anomaly_gate import AnomalyGate
 from pipeline.baseline import baseline_resolver
 from pipeline.evaluator import Evaluator
@@ -35,8 +36,10 @@ def ranking_pipeline(
     root: Root,
     beam_arguments: Sequence[str],
     with_single_task: bool = False,
+    tuner: TunerSection | None = None,
     run_fn: str = "trainer.run.run_fn",
     single_tasks_run_fn: str = "trainer.run.single_tasks_run_fn",
+    tuner_fn: str = "trainer.tuning.tuner_fn",
     push_check: str = "serving.push_check.check.check_before_push",
 ) -> Pipeline:
     """From ingested examples to a pushed model.
@@ -48,8 +51,10 @@ def ranking_pipeline(
         root: where everything is kept.
         beam_arguments: Beam pipeline options, such as ``--runner=DirectRunner``.
         with_single_task: whether each task is also trained alone, and the MTL gain measured.
+        tuner: the search for settings that the Trainer is to begin with; None to train with `trainer_settings` as they are.
         run_fn: import path of what the Trainer calls.
         single_tasks_run_fn: import path of what trains each task alone.
+        tuner_fn: import path of what makes the search.
         push_check: import path of what makes and checks the version to push.
     """
     examples = example_gen.outputs["examples"]
@@ -67,19 +72,25 @@ def ranking_pipeline(
         disable_analyzer_cache=True,
     )
     transform.add_upstream_node(gate)
+    training: dict[str, Any] = {
+        "examples": transform.outputs["transformed_examples"],
+        "transform_graph": transform.outputs["transform_graph"],
+        "train_args": trainer_pb2.TrainArgs(splits=[names.TRAIN]),
+        "eval_args": trainer_pb2.EvalArgs(splits=[names.VALIDATION]),
+    }
+    config = {"spec": training_part(spec), "settings": trainer_settings}
+    search = tuner and Tuner(
+        tuner_fn=tuner_fn,
+        **training,
+        custom_config=config | {"tuner": tuner.model_dump_json(exclude_unset=True), "tuning_folder": str(root.tuning)},
+    )
 
     def trained_by(function: str) -> Trainer:
         return Trainer(
             run_fn=function,
-            examples=transform.outputs["transformed_examples"],
-            transform_graph=transform.outputs["transform_graph"],
-            train_args=trainer_pb2.TrainArgs(splits=[names.TRAIN]),
-            eval_args=trainer_pb2.EvalArgs(splits=[names.VALIDATION]),
-            custom_config={
-                "spec": training_part(spec),
-                "settings": trainer_settings,
-                "checkpoint_folder": str(root.checkpoints),
-            },
+            **training,
+            hyperparameters=search.outputs["best_hyperparameters"] if search else None,
+            custom_config=config | {"checkpoint_folder": str(root.checkpoints)},
         )
 
     trainer = trained_by(run_fn)
@@ -105,6 +116,8 @@ def ranking_pipeline(
     components: list[Any] = [
         example_gen, statistics, schema, validator, gate, transform, trainer, baseline, evaluator, check, pusher,
     ]  # fmt: skip
+    if search:
+        components.append(search)
     if with_single_task:
         single_tasks = trained_by(single_tasks_run_fn).with_id("SingleTaskTrainer")
         # A model does not wait for its comparison to be pushed.

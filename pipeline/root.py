@@ -39,6 +39,11 @@ class Root:
         return self.folder / names.CHECKPOINTS
 
     @property
+    def tuning(self) -> Path:
+        """Finished trials of each search for better settings, a folder a search."""
+        return self.folder / "tuning"
+
+    @property
     def serving_model(self) -> Path:
         """Pushed models, a folder a version."""
         return self.folder / names.SERVING_MODEL

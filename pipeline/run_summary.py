@@ -14,6 +14,7 @@ from pipeline.evaluation_result import Measurement, TaskVerdict
 from pipeline.gains_table import gains_table, gains_text
 from pipeline.progress import memory_text
 from pipeline.task_gains import MtlGains
+from pipeline.tuning_result import TuningResult, tuning_text
 
 RunStatus = Literal["pushed", "refused", "failed"]
 
@@ -47,6 +48,7 @@ class RunSummary:
         spec: name of the spec.
         fingerprint: of the spec.
         ingestion: what became of every line of the log, as ingestion counts it; None if it did not get so far.
+        tuning: what a search for better settings found; None unless asked for, or if it did not get so far.
         tasks: the verdict of each task; empty if it did not get so far.
         ranking: NDCG of the ranking score by slice, the whole split first; empty where the spec asks for none.
         baseline_note: what could not be compared with the blessed model, and why; or "".
@@ -64,6 +66,7 @@ class RunSummary:
     spec: str
     fingerprint: str
     ingestion: dict[str, Any] | None
+    tuning: TuningResult | None
     tasks: list[TaskVerdict]
     ranking: list[Measurement]
     baseline_note: str
@@ -86,6 +89,8 @@ def print_summary(summary: RunSummary, console: Console) -> None:
     console.print(_components_table(summary))
     if summary.ingestion is not None:
         console.print(_rows_text(summary.ingestion), soft_wrap=True)
+    if summary.tuning is not None:
+        console.print(Text(tuning_text(summary.tuning)), soft_wrap=True)
     if summary.tasks:
         console.print(_tasks_table(summary))
     if summary.ranking:

@@ -14,6 +14,7 @@ from feature_spec.spec import FeatureSpec
 
 # Named by string: the pipeline does not import the trainer.
 _SETTINGS_MODULE = "trainer.settings"
+_SEARCH_MODULE = "trainer.search_space"
 
 
 def load_overridden_spec(path: str, overrides: Sequence[str], model: str | None = None) -> FeatureSpec:
@@ -44,10 +45,12 @@ def checked_trainer_settings(spec: FeatureSpec) -> str:
     """JSON of the trainer's complete settings.
 
     Raises:
-        SpecError: the spec's `model` or `trainer` part is wrong.
+        SpecError: the spec's `model`, `trainer` or `tuner` part is wrong.
     """
     try:
         settings = importlib.import_module(_SETTINGS_MODULE).parse_settings(spec.model, spec.trainer)
+        if spec.tuner is not None:
+            importlib.import_module(_SEARCH_MODULE).check_search(spec.tuner, settings)
     except ValueError as error:
         raise SpecError(str(error)) from error
     text: str = settings.model_dump_json()

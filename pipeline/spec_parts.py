@@ -12,6 +12,8 @@ from typing import Any
 from feature_spec.spec import FeatureSpec
 
 _READ_BY_INGESTION = ("column", "table", "separator", "min_presence")
+# Their steps get these sections by themselves, and the trainer its settings checked and complete.
+_HANDED_OVER_ALONE = ("model", "trainer", "tuner")
 _ANY_LABEL = {"kind": "binary", "label": {"rule": "event", "column": "any"}}
 _NO_BLESSING = {"threshold": 0.0, "tolerance": 0.0}
 
@@ -24,15 +26,12 @@ def transform_part(spec: FeatureSpec) -> str:
     part["tasks"] = {name: {**_ANY_LABEL, "metric": "auc", **_NO_BLESSING} for name in part["tasks"]}
     part["logs"] = _any_logs()
     part["ranking_formula"] = {"weights": {}}
-    _drop(part, "keys", "model", "trainer", "evaluation", "serving")
+    _drop(part, "keys", "evaluation", "serving")
     return _without_split(part)
 
 
 def training_part(spec: FeatureSpec) -> str:
-    """What the trainer reads: everything that makes the fingerprint, loss weights, metrics and the formula.
-
-    The sections `model` and `trainer` are left out: the trainer gets its settings checked and complete instead.
-    """
+    """What the trainer reads: everything that makes the fingerprint, loss weights, metrics and the formula."""
     part = _model_part(spec)
     _drop(part, "serving")
     return _without_split(part)
@@ -42,7 +41,7 @@ def evaluation_part(spec: FeatureSpec) -> str:
     """What the Evaluator reads: the tasks with their terms of blessing, the section `evaluation`, its fields and keys."""
     part = _as_dict(spec)
     part["logs"] = _any_logs(*part["logs"].get("tables", {}))
-    _drop(part, "model", "trainer", "serving")
+    _drop(part, "serving")
     return _without_split(part)
 
 
@@ -65,13 +64,15 @@ def _model_part(spec: FeatureSpec) -> dict[str, Any]:
     for task in part["tasks"].values():
         task.update(_NO_BLESSING)
     part["logs"] = _any_logs(*part["logs"].get("tables", {}))
-    _drop(part, "keys", "model", "trainer", "evaluation")
+    _drop(part, "keys", "evaluation")
     return part
 
 
 def _as_dict(spec: FeatureSpec) -> dict[str, Any]:
     # Unset values stay away: some are only valid beside others.
-    return spec.model_dump(mode="json", exclude_unset=True)
+    part = spec.model_dump(mode="json", exclude_unset=True)
+    _drop(part, *_HANDED_OVER_ALONE)
+    return part
 
 
 def _drop(mapping: dict[str, Any], *keys: str) -> None:

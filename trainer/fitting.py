@@ -14,7 +14,7 @@ from trainer.early_stopping import EarlyStopping
 from trainer.multi_task_ranker import MultiTaskRanker
 from trainer.network import Network
 from trainer.network_layout import NetworkLayout
-from trainer.settings import Settings
+from trainer.settings import Settings, TrainerSettings
 from trainer.strategies import is_chief, strategy_of
 
 logger = logging.getLogger("fulcrum.trainer")
@@ -83,6 +83,24 @@ def fit(
     best = stopping.restore_best()
     logger.info("trained for %.0f s; epoch %d was best", time.monotonic() - began, best)
     return network
+
+
+def validation_metrics(
+    network: Network, tasks: Mapping[str, Task], settings: TrainerSettings, validation: tf.data.Dataset
+) -> dict[str, float]:
+    """Each task's own metric of a trained network.
+
+    Args:
+        network: trained.
+        tasks: tasks by name, in the order of the network's.
+        settings: of the run that trained it.
+        validation: batches of transformed features with labels and masks.
+    """
+    with strategy_of(settings).scope():
+        model = MultiTaskRanker(network, tasks, settings)
+        model.compile_for_training()
+    model.evaluate(_shared_out(validation), verbose=0)
+    return model.validation_metrics()
 
 
 def _shared_out(batches: tf.data.Dataset) -> tf.data.Dataset:

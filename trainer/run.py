@@ -7,6 +7,7 @@ from typing import Any
 
 from trainer.cluster import ClusterError, parse_cluster
 from trainer.fresh_process import in_fresh_process
+from trainer.search_space import decoded, with_values
 from trainer.settings import load_settings
 from trainer.single_tasks import train_single_tasks
 from trainer.training import train
@@ -56,9 +57,13 @@ def single_tasks_run_fn(fn_args: Any) -> None:
 
 def _job(fn_args: Any) -> TrainingJob:
     config = fn_args.custom_config
+    settings = config["settings"]
+    if fn_args.hyperparameters:
+        # Of the Tuner's best trial.
+        settings = with_values(load_settings(settings), decoded(fn_args.hyperparameters["values"])).model_dump_json()
     return TrainingJob(
         spec=config["spec"],
-        settings=config["settings"],
+        settings=settings,
         train_files=list(map(str, fn_args.train_files)),
         validation_files=list(map(str, fn_args.eval_files)),
         transform_graph=str(fn_args.transform_graph_path),

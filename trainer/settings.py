@@ -100,6 +100,13 @@ def parse_settings(model: Mapping[str, Any], trainer: Mapping[str, Any]) -> Sett
     return Settings(name=name, **parts)
 
 
+def in_one_process(settings: Settings) -> Settings:
+    """The settings for a training in which no other worker takes part: without the strategy `multi_worker`."""
+    if settings.trainer.strategy != "multi_worker":
+        return settings
+    return settings.model_copy(update={"trainer": settings.trainer.model_copy(update={"strategy": "none"})})
+
+
 def load_settings(text: str) -> Settings:
     """Settings from the JSON that `Settings.model_dump_json` writes."""
     received = json.loads(text)

@@ -19,7 +19,7 @@ from feature_spec.spec import FeatureSpec
 from trainer.fitting import fit
 from trainer.network import Network
 from trainer.raw_inputs import parsed_fields
-from trainer.settings import Settings, load_settings
+from trainer.settings import Settings, in_one_process, load_settings
 from trainer.training_inputs import TrainingInputs, training_inputs
 from trainer.training_job import TrainingJob
 
@@ -67,23 +67,27 @@ def fit_alone(
         tensorboard_folder: as of `trainer.fitting.fit`.
     """
     column = list(inputs.spec.tasks).index(task)
-
-    def of_task(features: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        own = {name: features[name][:, column : column + 1] for name in (names.LABELS, names.MASKS)}
-        return {**features, **own}
-
     terms = inputs.spec.tasks[task].model_copy(update={"loss_weight": 1.0, "loss_weight_update_ratio": 1.0})
-    changes = {"balancing": "none"} | ({"strategy": "none"} if settings.trainer.strategy == "multi_worker" else {})
+    unbalanced = settings.trainer.model_copy(update={"balancing": "none"})
     train, validation = inputs.batches(settings.trainer)
     return fit(
         replace(inputs.layout, tasks={task: terms.kind}),
         {task: terms},
-        settings.model_copy(update={"trainer": settings.trainer.model_copy(update=changes)}),
-        train.map(of_task),
-        validation.map(of_task),
+        in_one_process(settings.model_copy(update={"trainer": unbalanced})),
+        of_one_task(train, column),
+        of_one_task(validation, column),
         checkpoint_folder=checkpoint_folder,
         tensorboard_folder=tensorboard_folder,
     )
+
+
+def of_one_task(batches: tf.data.Dataset, column: int) -> tf.data.Dataset:
+    """Batches with the labels and masks of the task that has this column in them, (B, 1)."""
+
+    def own(features: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        return {**features, **{name: features[name][:, column : column + 1] for name in (names.LABELS, names.MASKS)}}
+
+    return batches.map(own)
 
 
 class SingleTaskRankers(tf.Module):

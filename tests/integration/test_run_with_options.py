@@ -30,6 +30,7 @@ tasks:
 ranking_formula: {weights: {click: 1.0}}
 model: {name: ple, levels: 1, expert_units: [4], tower_units: []}
 trainer: {epochs: 1, batch_size: 64}
+tuner: {max_trials: 2, search: {trainer.learning_rate: {values: [0.001, 0.003]}, model.expert_units: {values: [[4], [2]]}}}
 serving: {candidate_counts: [1], latency_budget_ms: 10_000}
 """
 
@@ -91,8 +92,9 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Story:
     folder = tmp_path_factory.mktemp("options")
     (folder / "spec.yaml").write_text(SPEC, encoding="utf-8")
     write_logs(folder / "logs")
-    first = run(folder, "--with-single-task")
-    return Story(folder=folder, first=first, again=run(folder, "--with-single-task"), without=run(folder))
+    options = ["--tune", "--with-single-task"]
+    first = run(folder, *options)
+    return Story(folder=folder, first=first, again=run(folder, *options), without=run(folder, "--tune"))
 
 
 def test_the_model_is_compared_with_a_network_a_task_after_its_push(story: Story) -> None:
@@ -115,6 +117,17 @@ def test_the_gain_is_an_artifact_that_programs_read(story: Story) -> None:
 def test_an_unchanged_second_run_trains_nothing(story: Story) -> None:
     assert {node for node, state in story.again.states.items() if state == "done"} == {"Baseline", "Pusher"}
     assert story.again.summary["mtl_gain"] == story.first.summary["mtl_gain"]
+
+
+def test_the_trainer_takes_the_best_trial_of_the_search(story: Story) -> None:
+    tuning = story.first.summary["tuning"]
+    assert len(tuning["trials"]) == 2
+    assert tuning["own"]["values"] == {"trainer.learning_rate": 0.001, "model.expert_units": [4]}
+    assert tuning["best"]["objective"] == max(trial["objective"] for trial in tuning["trials"])
+    [file] = (story.folder / "root" / "artifacts" / "Tuner" / "best_hyperparameters").glob("*/best_hyperparameters.txt")
+    given = json.loads(file.read_text(encoding="utf-8"))["values"]
+    assert json.loads(given["model.expert_units"]) == tuning["best"]["values"]["model.expert_units"]
+    assert f"Tuned for smallest_mtl_gain in 2 trials: {tuning['best']['objective']:.5f}" in story.first.output
 
 
 def test_without_the_option_nothing_is_trained_alone_and_the_model_is_the_same(story: Story) -> None:

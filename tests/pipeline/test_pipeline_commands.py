@@ -21,7 +21,7 @@ from pipeline.run_summary import NodeFailure, RunSummary
 
 PUSHED = RunSummary(
     status="pushed", spec="short_video", fingerprint="0123456789abcdef", ingestion=None, tasks=[], ranking=[], baseline_note="",
-    mtl_gain=None, push_check=None, version=17, newly_pushed=True, components=[], elapsed_s=1.0, log="run.log",
+    tuning=None, mtl_gain=None, push_check=None, version=17, newly_pushed=True, components=[], elapsed_s=1.0, log="run.log",
 )  # fmt: skip
 REFUSED = dataclasses.replace(PUSHED, status="refused", version=None)
 FAILED = dataclasses.replace(REFUSED, status="failed", failure=NodeFailure(node="Trainer", cause="ValueError: no", details=""))
@@ -44,6 +44,8 @@ def run(folder: Path, *arguments: str) -> Result:
         (["--model", "pla"], "did you mean 'ple'"),
         (["--beam", "runner"], "give key=value"),
         (["--spec", "short_vide"], "Ready specs: "),
+        (["--tune"], "short_video has no section 'tuner'"),
+        (["--tune", "--set", "tuner={search: {model.level: {values: [1]}}}"], "did you mean 'levels'"),
     ],
 )
 def test_wrong_settings_are_refused_before_anything_is_written(tmp_path: Path, arguments: list[str], message: str) -> None:

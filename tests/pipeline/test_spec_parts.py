@@ -9,7 +9,7 @@ import pytest
 from feature_spec.loading import load_spec, parse_spec, ready_specs
 from feature_spec.spec import FeatureSpec
 from pipeline.spec_overrides import load_overridden_spec
-from pipeline.spec_parts import evaluation_part, serving_part, training_part, transform_part
+from pipeline.spec_parts import evaluation_part, gain_part, serving_part, training_part, transform_part
 
 
 def changed(*overrides: str) -> FeatureSpec:
@@ -17,7 +17,7 @@ def changed(*overrides: str) -> FeatureSpec:
 
 
 @pytest.mark.parametrize("name", ready_specs())
-@pytest.mark.parametrize("part", [evaluation_part, serving_part, training_part, transform_part])
+@pytest.mark.parametrize("part", [evaluation_part, gain_part, serving_part, training_part, transform_part])
 def test_every_part_of_a_ready_spec_is_a_valid_spec(name: str, part: Any) -> None:
     assert list(parse_spec(part(load_spec(name))).fields) == list(load_spec(name).fields)
 
@@ -104,3 +104,23 @@ def test_the_evaluator_depends_on(override: str) -> None:
 @pytest.mark.parametrize("override", ["serving.latency_budget_ms=7.0", "trainer.epochs=1", "split.validation_share=0.2"])
 def test_the_evaluator_does_not_depend_on(override: str) -> None:
     assert evaluation_part(changed(override)) == evaluation_part(load_spec("short_video"))
+
+
+@pytest.mark.parametrize("part", [evaluation_part, gain_part, serving_part, training_part, transform_part])
+def test_no_step_but_the_search_itself_depends_on_the_search(part: Any) -> None:
+    assert part(changed("tuner.search={trainer.epochs: {values: [1, 2]}}")) == part(load_spec("short_video"))
+
+
+@pytest.mark.parametrize("override", ["tasks.vtr.threshold=0.9", "tasks.vtr.tolerance=0.9", "serving.latency_budget_ms=7.0"])
+def test_the_mtl_gain_does_not_depend_on(override: str) -> None:
+    assert gain_part(changed(override)) == gain_part(load_spec("short_video"))
+
+
+@pytest.mark.parametrize("override", ["tasks.vtr.metric=log_loss", "evaluation.slices=[{field: hour}]"])
+def test_the_mtl_gain_depends_on(override: str) -> None:
+    assert gain_part(changed(override)) != gain_part(load_spec("short_video"))
+
+
+def test_the_mtl_gain_does_without_ndcg() -> None:
+    ndcg = "evaluation.ndcg={by: user, relevance: {vtr: 1.0}}"
+    assert parse_spec(gain_part(changed(ndcg))).evaluation.ndcg is None
