@@ -26,7 +26,7 @@ class Task(StrictModel):
         loss_weight_update_ratio: γ of PLE Eq 10: ω^(t) = ω_0 · γ^t.
         metric: what blessing and early stopping look at: `auc`, `log_loss` or `mse`.
         threshold: the worst value of the metric that may be pushed, on the evaluation split.
-        tolerance: the largest loss of the metric against the latest blessed model that may be pushed.
+        tolerance: the largest loss of the metric against the latest blessed model that may be pushed, beyond noise.
     """
 
     kind: Literal["binary", "regression"]

@@ -1,4 +1,4 @@
-"""What TFMA reads of ingested examples: labels, masks, query keys, and features made for slices and for NDCG."""
+"""What TFMA reads of examples: labels, masks, query keys, and features made for slices, for NDCG and for the jackknife."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ from tensorflow_model_analysis.extractors import (
 from feature_spec import names
 from feature_spec.evaluation import MISSING
 from feature_spec.spec import FeatureSpec
-from pipeline.evaluation import GAIN
+from pipeline.evaluation import GAIN, PART
+from pipeline.jackknife import part_of
 
 
 def extractors(spec: FeatureSpec, eval_config: Any, eval_shared_models: Any) -> list[Extractor]:
@@ -33,6 +34,7 @@ def extractors(spec: FeatureSpec, eval_config: Any, eval_shared_models: Any) -> 
         LabelsExtractor(eval_config),
         ExampleWeightsExtractor(eval_config),
         PredictionsExtractor(eval_config, eval_shared_models),
+        Extractor(stage_name="DropInputs", ptransform=beam.Map(without_inputs)),
         UnbatchExtractor(),
         SliceKeyExtractor(eval_config=eval_config),
     ]
@@ -50,18 +52,26 @@ def narrowed(extracts: Any, spec: FeatureSpec) -> Any:
     }
 
 
+def without_inputs(extracts: Any) -> Any:
+    """Extracts without the raw examples, which nothing reads once there are predictions."""
+    return {key: value for key, value in extracts.items() if key != constants.INPUT_KEY}
+
+
 def derived_features(batch: pa.RecordBatch, spec: FeatureSpec) -> dict[str, np.ndarray]:
-    """Of B examples: the keys of user and request where the spec names them, the slice by field, and the gain in NDCG.
+    """Of B examples: the keys that the spec names, the slice by field, the gain in NDCG, and the part in the jackknife.
 
     Args:
         batch: a column of lists a feature, as TFXIO reads examples.
         spec: which slices, keys and relevance.
 
     Returns:
-        Text, or for the gain float32, (B,) each.
+        (B,) each: text, for the gain float32 and for the part int64.
     """
     keys = {names.USER_KEY: spec.keys.user, names.REQUEST_KEY: spec.keys.request}
     features = {name: _texts(_values(batch, name)) for name, column in keys.items() if column is not None}
+    # Examples that may be alike belong to one part: those of a user or else of a request.
+    part_key = next(iter(features), constants.ARROW_INPUT_COLUMN)
+    features[PART] = np.array([part_of(key) for key in _values(batch, part_key)])
     for part in spec.evaluation.slices:
         values = _values(batch, part.field)
         if part.boundaries:

@@ -1,9 +1,9 @@
-"""What TFMA measures: each task's metrics on its own sample space, the order of the ranking score, slices."""
+"""What TFMA measures: each task's metrics on its own sample space, the order of the ranking score, slices, intervals."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from typing import Any
 
 from feature_spec import names
@@ -15,28 +15,15 @@ CANDIDATE, BASELINE = "candidate", "baseline"
 
 # The weighted count of a task's valid rows: the sum of δ_k over the evaluation split.
 EXAMPLE_COUNT = "example_count"
-# Of the derived features, an example's gain in NDCG.
-GAIN = "gain of the ranking score"
-_QUERY_KEYS: dict[str, str] = {"user": names.USER_KEY, "request": names.REQUEST_KEY}
-_CALIBRATION_BUCKETS = 500
-
-# By name: TFMA's own class, or one of ours by its module, and settings.
-_Metrics = Mapping[str, tuple[str, str | None, dict[str, Any]]]
-_METRICS_OF_KIND: dict[str, _Metrics] = {
-    "binary": {
-        "auc": ("AUC", None, {}),
-        "log_loss": ("BinaryCrossEntropy", None, {}),
-        "relative_cross_entropy": ("RelativeCrossEntropy", "pipeline.relative_cross_entropy", {}),
-        "calibration": ("Calibration", None, {}),
-        "calibration_plot": ("CalibrationPlot", None, {"num_buckets": _CALIBRATION_BUCKETS}),
-    },
-    "regression": {
-        "mse": ("MeanSquaredError", None, {}),
-        "mae": ("MeanAbsoluteError", None, {}),
-        "order_auc": ("OrderAUC", "pipeline.order_auc", {}),
-    },
+CALIBRATION_PLOT = "calibration_plot"
+METRICS_OF_KIND: dict[str, tuple[str, ...]] = {
+    "binary": ("auc", "log_loss", "relative_cross_entropy", "calibration"),
+    "regression": ("mse", "mae", "order_auc"),
 }
-_OF_USERS: _Metrics = {"gauc": ("GroupedAUC", "pipeline.grouped_auc", {})}
+# Of the derived features: an example's gain in NDCG, and its part in the jackknife.
+GAIN = "gain of the ranking score"
+PART = "part of the jackknife"
+_QUERY_KEYS: dict[str, str] = {"user": names.USER_KEY, "request": names.REQUEST_KEY}
 
 
 def evaluation_config(spec: FeatureSpec, compared: Collection[str] | None = None) -> dict[str, Any]:
@@ -44,7 +31,7 @@ def evaluation_config(spec: FeatureSpec, compared: Collection[str] | None = None
 
     Each output of `serving_default` that is a task's meets the task's label and, as example weight, its mask: rows outside the
     sample space weigh nothing. Nothing has a threshold here, because TFMA knows no tolerance beyond noise; the seesaw gate
-    reads what TFMA measured.
+    reads the intervals.
 
     Args:
         spec: whose tasks are judged.
@@ -83,25 +70,23 @@ def _model_spec(spec: FeatureSpec, name: str, outputs: Collection[str]) -> dict[
 
 
 def _task_metrics(spec: FeatureSpec, name: str, task: Task) -> list[dict[str, Any]]:
-    count = {"class_name": "ExampleCount"}
-    specs: list[dict[str, Any]] = [{"output_names": [name], "metrics": [count, *_configs(_METRICS_OF_KIND[task.kind])]}]
+    specs: list[dict[str, Any]] = [
+        {"output_names": [name], "metrics": [_metric("TaskMetrics", "pipeline.task_metrics", kind=task.kind)]}
+    ]
     if task.kind == "binary" and spec.keys.user is not None:
-        specs.append({"output_names": [name], "query_key": names.USER_KEY, "metrics": _configs(_OF_USERS)})
+        gauc = _metric("GroupedAUC", "pipeline.grouped_metrics")
+        specs.append({"output_names": [name], "query_key": names.USER_KEY, "metrics": [gauc]})
     return specs
 
 
 def _ndcg_metrics(ndcg: Ndcg) -> dict[str, Any]:
-    settings = {"gain_key": GAIN, "top_k_list": [ndcg.k]}
     return {
         "output_names": [names.RANKING_SCORE],
         "query_key": _QUERY_KEYS[ndcg.by],
         "example_weights": {"unweighted": True},
-        "metrics": _configs({"ndcg": ("NDCG", None, settings)}),
+        "metrics": [_metric("GroupedNDCG", "pipeline.grouped_metrics", k=ndcg.k)],
     }
 
 
-def _configs(metrics: _Metrics) -> list[dict[str, Any]]:
-    return [
-        {"class_name": class_name, "config": json.dumps({"name": name, **settings})} | ({"module": module} if module else {})
-        for name, (class_name, module, settings) in metrics.items()
-    ]
+def _metric(class_name: str, module: str, **settings: Any) -> dict[str, Any]:
+    return {"class_name": class_name, "module": module, "config": json.dumps(settings)}

@@ -13,7 +13,7 @@ _FILE = "evaluation.json"
 
 @dataclass(frozen=True, kw_only=True)
 class Estimate:
-    """A metric, or the difference of one between two models, with its interval at 95 % where there is one.
+    """A metric, or the difference of one between two models, with its jackknife interval at 95 %.
 
     Attributes:
         value: on all examples; None where it cannot be computed.
@@ -72,7 +72,7 @@ class TaskVerdict:
         example_count: rows of the sample space.
         metric: the metric that blessing looks at.
         threshold: the worst value of the metric that may be pushed.
-        tolerance: the largest loss against the blessed model that may be pushed.
+        tolerance: the largest loss against the blessed model that may be pushed, beyond noise.
         metrics: all metrics of the candidate by name; None where one cannot be computed.
         baseline_metrics: the same of the blessed model; empty if there was none to compare with.
         change: of the metric that blessing looks at, candidate minus blessed model; None if there was none to compare with.

@@ -1,7 +1,7 @@
 """The component that evaluates the candidate beside the blessed model with TFMA, and blesses or refuses it.
 
-TFX's own Evaluator knows no features made for slices, and fails on a baseline that lacks a task or cannot read today's
-examples.
+TFX's own Evaluator cannot hold the interval of a difference against a tolerance, knows no features made for slices, and fails
+on a baseline that lacks a task or cannot read today's examples.
 """
 
 from __future__ import annotations

@@ -10,11 +10,8 @@ from feature_spec.spec import FeatureSpec
 from pipeline.evaluation import BASELINE, EXAMPLE_COUNT
 from pipeline.evaluation_result import CalibrationBucket, Estimate, Measurement
 
-# TFMA's AUC of labels that are all alike, for which there is none.
-_UNDEFINED_AUC = 0.0
 # Metrics that group examples by user or request, all of whose examples count in each slice that holds one of them.
-_GROUPED = {"gauc": ("user",), "ndcg": ("user",)}
-_CURVE_BUCKETS = 10
+_GROUPED = ("gauc", "ndcg")
 
 
 def measurements(spec: FeatureSpec, metrics: Iterable[Any], plots: Iterable[Any]) -> dict[str, list[Measurement]]:
@@ -49,8 +46,8 @@ def measurements(spec: FeatureSpec, metrics: Iterable[Any], plots: Iterable[Any]
                 field=place[0],
                 value=place[1],
                 example_count=round(count.value or 0.0) if count else 0,
-                metrics=_defined(kinds[0]),
-                baseline=_defined(kinds[1]),
+                metrics=kinds[0],
+                baseline=kinds[1],
                 changes=kinds[2],
                 calibration=curves.get((place, output), []),
             )
@@ -94,26 +91,12 @@ def _estimate(entry: Any) -> Estimate:
     return Estimate(value=value)
 
 
-def _defined(values: dict[str, Estimate]) -> dict[str, Estimate]:
-    return {
-        name: Estimate(value=None) if name == "auc" and estimate.value == _UNDEFINED_AUC else estimate
-        for name, estimate in values.items()
-    }
-
-
 def _curve(histogram: Iterable[Any]) -> list[CalibrationBucket]:
-    """Neighbouring buckets of a histogram joined to a few that hold about as many examples each."""
-    rows = [
-        (bucket.num_weighted_examples.value, bucket.total_weighted_refined_prediction.value, bucket.total_weighted_label.value)
+    return [
+        CalibrationBucket(
+            example_count=bucket.num_weighted_examples.value,
+            mean_score=bucket.total_weighted_refined_prediction.value / bucket.num_weighted_examples.value,
+            mean_label=bucket.total_weighted_label.value / bucket.num_weighted_examples.value,
+        )
         for bucket in histogram
-        if bucket.num_weighted_examples.value
     ]
-    least = sum(row[0] for row in rows) / _CURVE_BUCKETS
-    joined: list[CalibrationBucket] = []
-    count = scores = labels = 0.0
-    for position, row in enumerate(rows):
-        count, scores, labels = count + row[0], scores + row[1], labels + row[2]
-        if count >= least or position == len(rows) - 1:
-            joined.append(CalibrationBucket(example_count=count, mean_score=scores / count, mean_label=labels / count))
-            count = scores = labels = 0.0
-    return joined

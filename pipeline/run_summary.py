@@ -132,7 +132,7 @@ def _rows_text(ingestion: dict[str, Any]) -> Text:
 
 def _tasks_table(summary: RunSummary) -> Table:
     table = Table("task", title="Evaluation, each task on its own sample space")
-    for column in ("examples", "metric", "blessed model", "change", "threshold", "tolerance"):
+    for column in ("examples", "metric", "blessed model", "change (95 % interval)", "threshold", "tolerance"):
         table.add_column(column, justify="right")
     table.add_column("verdict")
     for verdict in summary.tasks:

@@ -1,4 +1,4 @@
-"""The seesaw gate: no task may fall below its floor, or below the blessed model by more than its tolerance."""
+"""The seesaw gate: no task may fall below its floor, or below the blessed model by more than its tolerance beyond noise."""
 
 from __future__ import annotations
 
@@ -67,11 +67,14 @@ def _fallen(task: Task, part: Measurement) -> Iterable[str]:
     change = part.changes.get(task.metric)
     sign = -1.0 if task.higher_is_better else 1.0
     loss = sign * (candidate.value - blessed.value)
-    # Without an interval the point value decides.
-    least_loss, interval = loss, "no interval"
     if change is not None and change.lower is not None and change.upper is not None:
         ends = sorted((sign * change.lower, sign * change.upper))
         least_loss, interval = ends[0], f"95 % interval {ends[0]:.4f} to {ends[1]:.4f}"
+    elif part.field:
+        # On a slice too small for an interval any loss may be noise.
+        return
+    else:
+        least_loss, interval = loss, "no interval"
     if least_loss > task.tolerance:
         yield (
             f"{task.metric}{where} {candidate.value:.4f} is worse than the blessed model's {blessed.value:.4f} "

@@ -1,4 +1,4 @@
-"""Features that are made for slices and for NDCG."""
+"""Features that are made for slices, for NDCG and for the jackknife."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import pyarrow as pa
 import pytest
 
 from feature_spec.loading import parse_spec
+from feature_spec.logs import Keys
 
 pytestmark = pytest.mark.tensorflow
 
@@ -53,6 +54,22 @@ def test_the_gain_is_the_weighted_sum_of_labels_inside_their_sample_spaces(batch
     from pipeline.evaluated_features import derived_features
 
     assert derived_features(batch, SPEC)["gain of the ranking score"].tolist() == [1.0, 5.0, 6.0]
+
+
+def test_examples_of_one_user_belong_to_one_part_of_the_jackknife(batch: pa.RecordBatch) -> None:
+    from pipeline.evaluated_features import derived_features
+    from pipeline.jackknife import part_of
+
+    assert derived_features(batch, SPEC)["part of the jackknife"].tolist() == [part_of(user) for user in (b"u", b"v", b"w")]
+
+
+def test_where_nobody_is_named_each_example_has_a_part_by_itself(batch: pa.RecordBatch) -> None:
+    from pipeline.evaluated_features import derived_features
+    from pipeline.jackknife import part_of
+
+    nameless = SPEC.model_copy(update={"keys": Keys()})
+    raw = batch.append_column("__raw_record__", pa.array([[b"a"], [b"b"], [b"a"]]))
+    assert derived_features(raw, nameless)["part of the jackknife"].tolist() == [part_of(b"a"), part_of(b"b"), part_of(b"a")]
 
 
 def test_only_keys_that_the_spec_names_are_read(batch: pa.RecordBatch) -> None:

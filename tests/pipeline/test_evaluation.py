@@ -10,11 +10,11 @@ from pipeline.evaluation import evaluation_config
 from pipeline.spec_overrides import load_overridden_spec
 
 
-def metrics_of(output: str, *overrides: str, **settings: Any) -> list[tuple[str, str]]:
-    """Name of each metric of an output, and the feature by which its examples are grouped."""
+def metrics_of(output: str, *overrides: str, **settings: Any) -> list[tuple[str, dict[str, Any], str]]:
+    """Class and settings of each metric of an output, and the feature by which its examples are grouped."""
     config = evaluation_config(load_overridden_spec("short_video", overrides), **settings)
     return [
-        (json.loads(metric["config"])["name"] if "config" in metric else metric["class_name"], specs.get("query_key", ""))
+        (metric["class_name"], json.loads(metric["config"]), specs.get("query_key", ""))
         for specs in config["metrics_specs"]
         for metric in specs["metrics"]
         if specs["output_names"] == [output]
@@ -30,15 +30,12 @@ def test_each_tasks_output_meets_its_own_label_and_mask() -> None:
     assert baseline["example_weight_keys"] == candidate["example_weight_keys"]
 
 
-def test_a_binary_task_has_discrimination_loss_and_calibration() -> None:
-    assert metrics_of("vtr") == [
-        ("ExampleCount", ""), ("auc", ""), ("log_loss", ""), ("relative_cross_entropy", ""), ("calibration", ""),
-        ("calibration_plot", ""), ("gauc", "user_key"),
-    ]  # fmt: skip
+def test_a_binary_task_is_also_measured_within_each_user() -> None:
+    assert metrics_of("vtr") == [("TaskMetrics", {"kind": "binary"}, ""), ("GroupedAUC", {}, "user_key")]
 
 
-def test_a_regression_task_has_errors_and_order() -> None:
-    assert metrics_of("vcr") == [("ExampleCount", ""), ("mse", ""), ("mae", ""), ("order_auc", "")]
+def test_a_regression_task_is_not() -> None:
+    assert metrics_of("vcr") == [("TaskMetrics", {"kind": "regression"}, "")]
 
 
 def test_without_users_there_is_no_gauc() -> None:
@@ -48,7 +45,7 @@ def test_without_users_there_is_no_gauc() -> None:
 def test_the_ranking_score_is_measured_where_the_spec_says_what_is_relevant() -> None:
     assert metrics_of("ranking_score", "evaluation={}") == []
     ndcg = "evaluation={ndcg: {k: 3, by: request, relevance: {shr: 2.0}}}"
-    assert metrics_of("ranking_score", ndcg) == [("ndcg", "request_key")]
+    assert metrics_of("ranking_score", ndcg) == [("GroupedNDCG", {"k": 3}, "request_key")]
 
 
 def test_without_a_blessed_model_there_is_only_the_candidate() -> None:

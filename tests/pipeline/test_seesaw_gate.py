@@ -91,10 +91,15 @@ def test_a_gain_passes() -> None:
     assert verdicts(watch=[measured("mse", 0.05, 0.10, (-0.07, -0.03))])["watch"].refusals == []
 
 
-def test_where_there_is_no_interval_the_point_value_decides() -> None:
+def test_where_there_is_no_interval_the_point_value_decides_on_the_whole_split() -> None:
     assert click(measured("auc", 0.735, 0.75)) == [
         "auc 0.7350 is worse than the blessed model's 0.7500 by 0.0150 (no interval), more than the tolerance 0.01"
     ]
+
+
+def test_a_protected_slice_without_an_interval_refuses_nothing() -> None:
+    whole = measured("auc", 0.75, 0.75, (-0.01, 0.01))
+    assert click(whole, measured("auc", 0.70, 0.75, field="tab", value="1")) == []
 
 
 def test_a_protected_slice_refuses_and_is_named() -> None:

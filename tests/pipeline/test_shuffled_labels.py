@@ -1,4 +1,4 @@
-"""A model trained with the labels of one task shuffled is refused for that task."""
+"""A model trained with the labels of one task shuffled is refused for that task; one that is worse within noise is blessed."""
 
 from __future__ import annotations
 
@@ -83,9 +83,19 @@ def test_the_task_whose_labels_were_shuffled_is_named_and_no_other(shuffled: Any
     assert not shuffled.is_blessed
     assert shuffled.verdicts["click"].refusals == []
     assert any(
-        refusal.startswith("auc ") and "worse than the blessed model's" in refusal
+        refusal.startswith("auc ") and "worse than the blessed model's" in refusal and "95 % interval" in refusal
         for refusal in shuffled.verdicts["share"].refusals
     )
+
+
+def test_a_model_worse_than_the_blessed_one_within_noise_is_blessed(evaluated: Any, folder: Path) -> None:
+    weights = {task: np.add(true, [0.1, 0.1, 0.0, 0.0]).tolist() for task, true in TRUE_WEIGHTS.items()}
+    model = evaluated.write_linear_model(folder / "slightly_worse", weights)
+    best = evaluated.write_linear_model(folder / "best", TRUE_WEIGHTS)
+    found = evaluated.evaluate(SPEC, folder / "examples", model, folder / "noise", best)
+    # More than the tolerance, but not beyond noise.
+    assert max(verdict.change.value for verdict in found.verdicts.values()) < -0.001
+    assert found.is_blessed
 
 
 def test_gauc_is_scikit_learns(shuffled: Any) -> None:
@@ -111,3 +121,28 @@ def test_relative_cross_entropy_and_calibration_are_those_of_their_definitions(s
     metrics = shuffled.verdicts["click"].baseline_metrics
     assert metrics["relative_cross_entropy"] == pytest.approx(log_loss / base, rel=1e-5)
     assert metrics["calibration"] == pytest.approx(scores.mean() / rate, rel=1e-5)
+
+
+def test_an_interval_has_about_the_width_that_theory_gives(shuffled: Any) -> None:
+    # Hanley and McNeil's standard error of an AUC.
+    labels, auc = LABELS["click"], shuffled.verdicts["click"].baseline_metrics["auc"]
+    positives = labels.sum()
+    negatives = len(labels) - positives
+    q1, q2 = auc / (2 - auc), 2 * auc**2 / (1 + auc)
+    variance = auc * (1 - auc) + (positives - 1) * (q1 - auc**2) + (negatives - 1) * (q2 - auc**2)
+    estimate = shuffled.verdicts["click"].slices[0].baseline["auc"]
+    width = estimate.upper - estimate.lower
+    assert 0.5 < width / (2 * 2.09 * (variance / (positives * negatives)) ** 0.5) < 1.5
+
+
+def test_gauc_and_ndcg_have_intervals_by_user(shuffled: Any) -> None:
+    # Their standard error is about the deviation among the 60 users over the square root of their number.
+    scores, labels = X @ trained(*sample(3000, seed=2))["click"], LABELS["click"]
+    gains = LABELS["click"] + 3.0 * LABELS["share"]
+    aucs = [roc_auc_score(labels[user::USERS], scores[user::USERS]) for user in range(USERS)]
+    ndcgs = [ndcg_score([gains[user::USERS]], [scores[user::USERS]], k=5) for user in range(USERS)]
+    for estimate, values in (
+        (shuffled.verdicts["click"].slices[0].baseline["gauc"], aucs),
+        (shuffled.ranking[0].baseline["ndcg"], ndcgs),
+    ):
+        assert 0.5 < (estimate.upper - estimate.lower) / (2 * 2.09 * np.std(values) / USERS**0.5) < 1.5
