@@ -20,8 +20,7 @@ METRICS_OF_KIND: dict[str, tuple[str, ...]] = {
     "binary": ("auc", "log_loss", "relative_cross_entropy", "calibration"),
     "regression": ("mse", "mae", "order_auc"),
 }
-# Of the derived features: an example's gain in NDCG, and its part in the jackknife.
-GAIN = "gain of the ranking score"
+# The derived feature that says which part of the jackknife an example belongs to.
 PART = "part of the jackknife"
 _QUERY_KEYS: dict[str, str] = {"user": names.USER_KEY, "request": names.REQUEST_KEY}
 
@@ -29,18 +28,16 @@ _QUERY_KEYS: dict[str, str] = {"user": names.USER_KEY, "request": names.REQUEST_
 def evaluation_config(spec: FeatureSpec, compared: Collection[str] | None = None) -> dict[str, Any]:
     """The JSON form of a `tfma.EvalConfig`.
 
-    Each output of `serving_default` that is a task's meets the task's label and, as example weight, its mask: rows outside the
-    sample space weigh nothing. Nothing has a threshold here, because TFMA knows no tolerance beyond noise; the seesaw gate
-    reads the intervals.
+    Nothing has a threshold here, because TFMA knows no tolerance beyond noise; the seesaw gate reads the intervals.
 
     Args:
         spec: whose tasks are judged.
         compared: outputs that a baseline gives too; None where there is no baseline.
     """
     outputs = list(spec.tasks) + [names.RANKING_SCORE] * (spec.evaluation.ndcg is not None)
-    models = [_model_spec(spec, CANDIDATE, outputs)]
+    models = [_model_spec(CANDIDATE, outputs)]
     if compared is not None:
-        models.append(_model_spec(spec, BASELINE, [output for output in outputs if output in compared]) | {"is_baseline": True})
+        models.append(_model_spec(BASELINE, [output for output in outputs if output in compared]) | {"is_baseline": True})
     metrics_specs = [metrics for name, task in spec.tasks.items() for metrics in _task_metrics(spec, name, task)]
     if spec.evaluation.ndcg is not None:
         metrics_specs.append(_ndcg_metrics(spec.evaluation.ndcg))
@@ -55,17 +52,11 @@ def evaluation_config(spec: FeatureSpec, compared: Collection[str] | None = None
     }
 
 
-def _model_spec(spec: FeatureSpec, name: str, outputs: Collection[str]) -> dict[str, Any]:
-    tasks = [output for output in outputs if output in spec.tasks]
-    label_keys = {task: names.label_name(task) for task in tasks}
-    if names.RANKING_SCORE in outputs:
-        label_keys[names.RANKING_SCORE] = GAIN
+def _model_spec(name: str, outputs: Collection[str]) -> dict[str, Any]:
     return {
         "name": name,
         "signature_name": names.SERVING_DEFAULT,
-        "label_keys": label_keys,
         "prediction_keys": {output: output for output in outputs},
-        "example_weight_keys": {task: names.mask_name(task) for task in tasks},
     }
 
 
@@ -83,7 +74,6 @@ def _ndcg_metrics(ndcg: Ndcg) -> dict[str, Any]:
     return {
         "output_names": [names.RANKING_SCORE],
         "query_key": _QUERY_KEYS[ndcg.by],
-        "example_weights": {"unweighted": True},
         "metrics": [_metric("GroupedNDCG", "pipeline.grouped_metrics", k=ndcg.k)],
     }
 

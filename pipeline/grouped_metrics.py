@@ -8,12 +8,12 @@ from typing import Any
 
 import apache_beam as beam
 import numpy as np
-from tensorflow_model_analysis import constants
 from tensorflow_model_analysis.metrics import metric_types
 from typing_extensions import override
 
-from pipeline.evaluation import GAIN, PART
+from pipeline.evaluation import PART
 from pipeline.jackknife import PARTS, whole_and_without_each
+from pipeline.metric_inputs import features_preprocessor, score_column
 from pipeline.metric_intervals import private, with_intervals
 from pipeline.ndcg import ndcg_at
 from pipeline.order_auc import order_auc
@@ -21,12 +21,11 @@ from pipeline.order_auc import order_auc
 
 @dataclass(frozen=True)
 class _Group:
-    """The N examples of a user or request that lie in the sample space; (N,) each, gains only where NDCG is measured."""
+    """The N examples of a user or request that lie in the sample space; (N,) each."""
 
     labels: np.ndarray
-    scores: np.ndarray
     weights: np.ndarray
-    gains: np.ndarray
+    scores: np.ndarray
 
 
 # A group's value, NaN where it has none, and its weight.
@@ -62,42 +61,38 @@ def _gauc(
     eval_config: Any = None,
     model_names: Iterable[str] = ("",),
     output_names: Iterable[str] = ("",),
-    example_weighted: bool = False,
 ) -> metric_types.MetricComputations:
     def of_user(group: _Group) -> tuple[float, float]:
         return order_auc(group.labels, group.scores, group.weights), float(group.weights.sum())
 
-    return _computations(_keys(name, model_names, output_names, example_weighted), eval_config, of_user)
+    return _computations(_keys(name, model_names, output_names), eval_config, of_user)
 
 
-def _ndcg(  # noqa: PLR0917 (TFMA gives names of its choice)
+def _ndcg(
     k: int,
     name: str,
     eval_config: Any = None,
     model_names: Iterable[str] = ("",),
     output_names: Iterable[str] = ("",),
-    example_weighted: bool = False,
 ) -> metric_types.MetricComputations:
     def of_list(group: _Group) -> tuple[float, float]:
-        return ndcg_at(k, group.gains, group.scores), 1.0
+        return ndcg_at(k, group.labels, group.scores), 1.0
 
-    return _computations(_keys(name, model_names, output_names, example_weighted), eval_config, of_list)
+    return _computations(_keys(name, model_names, output_names), eval_config, of_list)
 
 
-def _keys(
-    name: str, model_names: Iterable[str], output_names: Iterable[str], example_weighted: bool
-) -> list[metric_types.MetricKey]:
+def _keys(name: str, model_names: Iterable[str], output_names: Iterable[str]) -> list[metric_types.MetricKey]:
     return [
-        metric_types.MetricKey(name, model_name=model, output_name=output, example_weighted=example_weighted)
-        for model in model_names
-        for output in output_names
+        metric_types.MetricKey(name, model_name=model, output_name=output) for model in model_names for output in output_names
     ]
 
 
 def _computations(keys: list[metric_types.MetricKey], eval_config: Any, of_group: _OfGroup) -> metric_types.MetricComputations:
-    preprocessors = [metric_types.StandardMetricInputsPreprocessor({constants.FEATURES_KEY: {PART: {}, GAIN: {}}})]
     return [
-        *(metric_types.MetricComputation([key], preprocessors, _Mean(key, of_group)) for key in keys),
+        *(
+            metric_types.MetricComputation([key], [features_preprocessor(key.output_name)], _Mean(key, of_group))
+            for key in keys
+        ),
         with_intervals(keys, eval_config),
     ]
 
@@ -115,11 +110,9 @@ class _Mean(beam.CombineFn):
 
     @override
     def add_input(self, mutable_accumulator: np.ndarray, element: metric_types.StandardMetricInputs) -> np.ndarray:
-        place = self._key.model_name, self._key.output_name
-        labels, scores = np.ravel(element.get_labels(*place)), np.ravel(element.get_predictions(*place))
-        weights = np.ravel(element.get_example_weights(*place)) if self._key.example_weighted else np.ones(len(scores))
-        gains = np.ravel(element.features.get(GAIN, np.zeros(len(scores))))
-        group = _Group(*(column[weights > 0.0] for column in (labels, scores, weights, gains)))
+        labels, weights, scores = element.features[self._key.output_name][:, [0, 1, score_column(self._key.model_name)]].T
+        inside = weights > 0.0
+        group = _Group(labels[inside], weights[inside], scores[inside])
         value, weight = self._of_group(group)
         if not np.isnan(value):
             # What is no number has no order, so that the average is none either.

@@ -13,12 +13,12 @@ from typing import Any
 
 import apache_beam as beam
 import numpy as np
-from tensorflow_model_analysis import constants
 from tensorflow_model_analysis.metrics import metric_types
 from tensorflow_model_analysis.proto.metrics_for_slice_pb2 import CalibrationHistogramBuckets
 from typing_extensions import override
 
 from pipeline.evaluation import CALIBRATION_PLOT, EXAMPLE_COUNT, METRICS_OF_KIND, PART
+from pipeline.metric_inputs import features_preprocessor, score_column
 from pipeline.metric_intervals import private, with_intervals
 from pipeline.task_sums import Kind, TaskSums, added, calibration_curve, metrics_of, sums_of
 
@@ -38,23 +38,23 @@ class TaskMetrics(metric_types.Metric):
         super().__init__(_computations, kind=kind, name=name)
 
 
-def _computations(  # noqa: PLR0917 (TFMA asks for positional names)
+def _computations(
     kind: Kind,
     name: str,  # noqa: ARG001
     eval_config: Any = None,
     model_names: Iterable[str] = ("",),
     output_names: Iterable[str] = ("",),
-    example_weighted: bool = False,
 ) -> metric_types.MetricComputations:
     computations: metric_types.MetricComputations = []
-    preprocessor = metric_types.StandardMetricInputsPreprocessor({constants.FEATURES_KEY: {PART: {}}})
     for output in output_names:
         keys = []
         for model in model_names:
-            key = metric_types.MetricKey(EXAMPLE_COUNT, model_name=model, output_name=output, example_weighted=example_weighted)
+            key = metric_types.MetricKey(EXAMPLE_COUNT, model_name=model, output_name=output)
             keys += [key._replace(name=metric) for metric in METRICS_OF_KIND[kind]]
             computations.append(
-                metric_types.MetricComputation(keys=[key], preprocessors=[preprocessor], combiner=_Combiner(kind, key))
+                metric_types.MetricComputation(
+                    keys=[key], preprocessors=[features_preprocessor(output)], combiner=_Combiner(kind, key)
+                )
             )
         computations.append(with_intervals(keys, eval_config))
     return computations
@@ -73,6 +73,7 @@ class _Combiner(beam.CombineFn):
         super().__init__()
         self._kind: Kind = kind
         self._count_key = count_key
+        self._score_column = score_column(count_key.model_name)
 
     @override
     def create_accumulator(self) -> _Accumulator:
@@ -80,12 +81,10 @@ class _Combiner(beam.CombineFn):
 
     @override
     def add_input(self, mutable_accumulator: _Accumulator, element: metric_types.StandardMetricInputs) -> _Accumulator:
-        place = self._count_key.model_name, self._count_key.output_name
-        weight = element.get_example_weights(*place).item()
+        judged = element.features[self._count_key.output_name]
+        label, weight, score = judged[0], judged[1], judged[self._score_column]
         if weight > 0.0:
-            part = element.features[PART].item()
-            label, score = element.get_labels(*place).item(), element.get_predictions(*place).item()
-            mutable_accumulator.rows.extend((part, label, score, weight))
+            mutable_accumulator.rows.extend((element.features[PART].item(), label, score, weight))
             if len(mutable_accumulator.rows) >= 4 * _ROWS:
                 return self.compact(mutable_accumulator)
         return mutable_accumulator

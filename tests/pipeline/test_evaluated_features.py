@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
@@ -53,7 +54,25 @@ def test_a_slice_is_named_by_value_or_range_and_may_be_missing(batch: pa.RecordB
 def test_the_gain_is_the_weighted_sum_of_labels_inside_their_sample_spaces(batch: pa.RecordBatch) -> None:
     from pipeline.evaluated_features import derived_features
 
-    assert derived_features(batch, SPEC)["gain of the ranking score"].tolist() == [1.0, 5.0, 6.0]
+    # And each list counts alike.
+    assert derived_features(batch, SPEC)["ranking_score"].tolist() == [[1.0, 1.0], [5.0, 1.0], [6.0, 1.0]]
+
+
+def test_a_task_has_labels_and_its_masks_as_weights(batch: pa.RecordBatch) -> None:
+    from pipeline.evaluated_features import derived_features
+
+    assert derived_features(batch, SPEC)["share"].tolist() == [[1.0, 0.0], [1.0, 1.0], [1.0, 1.0]]
+
+
+def test_scores_of_the_candidate_then_of_the_baseline_stand_beside_them() -> None:
+    from pipeline.evaluated_features import joined_scores
+
+    features = {"tab": np.array([b"1"]), "click": np.array([[1.0, 1.0]]), "share": np.array([[0.0, 1.0]])}
+    candidate = {"click": np.array([[0.7]]), "share": np.array([[0.2]])}
+    predictions = {"candidate": candidate, "baseline": {"click": np.array([[0.6]])}}
+    compared = joined_scores(features, predictions, ["click", "share"])
+    assert [compared[name].tolist() for name in ("click", "share")] == [[[1.0, 1.0, 0.7, 0.6]], [[0.0, 1.0, 0.2]]]
+    assert joined_scores(features, candidate, ["click"])["click"].tolist() == [[1.0, 1.0, 0.7]]
 
 
 def test_examples_of_one_user_belong_to_one_part_of_the_jackknife(batch: pa.RecordBatch) -> None:

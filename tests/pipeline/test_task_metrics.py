@@ -20,7 +20,7 @@ def combiner() -> Any:
 
     from pipeline.task_metrics import TaskMetrics
 
-    place = {"model_names": [""], "output_names": ["click"], "example_weighted": True}
+    place = {"model_names": [""], "output_names": ["click"]}
     [computation, _] = TaskMetrics(kind="binary").computations(eval_config=EvalConfig(), **place)
     return computation.combiner
 
@@ -36,10 +36,7 @@ def elements() -> list[Any]:
     scores = np.where(inside, random.random(ROWS), 0.0)
     return [
         StandardMetricInputs(
-            labels={"click": np.array([labels[row]])},
-            predictions={"click": np.array([scores[row]])},
-            example_weights={"click": np.array([float(inside[row])])},
-            features={"part of the jackknife": np.array(row % 20)},
+            features={"click": np.array([labels[row], inside[row], scores[row]]), "part of the jackknife": np.array(row % 20)}
         )
         for row in range(ROWS)
     ]
@@ -62,16 +59,12 @@ def expected(combiner: Any, elements: list[Any]) -> dict[str, Any]:
 
 
 def test_it_counts_the_examples_of_the_sample_space(expected: dict[str, Any], elements: list[Any]) -> None:
-    assert expected["example_count"] == sum(element.example_weights["click"].item() for element in elements)
+    assert expected["example_count"] == sum(element.features["click"][1] for element in elements)
 
 
 def test_it_measures_them_alone(expected: dict[str, Any], elements: list[Any]) -> None:
-    inside = [element for element in elements if element.example_weights["click"].item()]
-    losses = [
-        -math.log(score if element.labels["click"].item() else 1.0 - score)
-        for element in inside
-        for score in element.predictions["click"]
-    ]
+    rows = [element.features["click"] for element in elements]
+    losses = [-math.log(score if label else 1.0 - score) for label, inside, score in rows if inside]
     assert expected["_log_loss"][0] == pytest.approx(np.mean(losses))
 
 
