@@ -11,6 +11,7 @@ import pydantic
 from pydantic import model_validator
 from pydantic_core import PydanticCustomError
 
+from feature_spec.distribution import Drift, Skew
 from feature_spec.evaluation import Evaluation
 from feature_spec.field import CategoricalField, Field, NumericField, SequenceField
 from feature_spec.logs import Keys, Logs, Split
@@ -36,6 +37,8 @@ class FeatureSpec(StrictModel):
         model: settings of the sharing architecture, checked by the trainer; `name` chooses it.
         trainer: settings of the training run, checked by the trainer.
         evaluation: what is measured on the evaluation split beside the metrics of each task.
+        drift: how far the examples may be from those of the last run that pushed a model.
+        skew: how far served requests may be from the examples.
         tuner: a search for better settings of `model` and `trainer`, where one is asked for.
         serving: what a model must be able to do in service before it is pushed.
 
@@ -53,12 +56,19 @@ class FeatureSpec(StrictModel):
     model: dict[str, Any] = {}
     trainer: dict[str, Any] = {}
     evaluation: Evaluation = Evaluation()
+    drift: Drift = Drift()
+    skew: Skew = Skew()
     tuner: Tuner | None = None
     serving: Serving = Serving()
 
     @model_validator(mode="after")
     def _parts_agree(self) -> Self:
-        problems = [*self._naming_problems(), *self._reference_problems(), *self._evaluation_problems()]
+        problems = [
+            *self._naming_problems(),
+            *self._reference_problems(),
+            *self._optional_section_problems(),
+            *self._evaluation_problems(),
+        ]
         if problems:
             # One error a place, so that a reader mends them all at once.
             raise pydantic.ValidationError.from_exception_data(
@@ -125,9 +135,6 @@ class FeatureSpec(StrictModel):
         for name in self.ranking_formula.weights:
             if name not in self.tasks:
                 yield ("ranking_formula", "weights", name), name, f"no such task: {closest_names(name, self.tasks)}"
-        for name in self.tuner.weights if self.tuner else ():
-            if name not in self.tasks:
-                yield ("tuner", "weights", name), name, f"no such task: {closest_names(name, self.tasks)}"
         duration = self.ranking_formula.duration
         if duration is not None:
             numeric = [name for name, field in self.fields.items() if isinstance(field, NumericField) and field.side == "item"]
@@ -139,6 +146,18 @@ class FeatureSpec(StrictModel):
                 )
         if self.split.evaluation_days and self.keys.event_time is None:
             yield ("split", "evaluation_days"), self.split.evaluation_days, "needs 'keys.event_time' to tell the days apart"
+
+    def _optional_section_problems(self) -> Iterable[tuple[tuple[str | int, ...], Any, str]]:
+        for section, part in (("drift", self.drift), ("skew", self.skew)):
+            for name, threshold in part.thresholds.items():
+                path = (section, "thresholds", name)
+                if name not in self.fields:
+                    yield path, name, f"no such field: {closest_names(name, self.fields)}"
+                elif threshold.measure == "l_infinity" and isinstance(self.fields[name], NumericField):
+                    yield path, name, "a numeric field has no 'l_infinity'; give 'jensen_shannon'"
+        for name in self.tuner.weights if self.tuner else ():
+            if name not in self.tasks:
+                yield ("tuner", "weights", name), name, f"no such task: {closest_names(name, self.tasks)}"
 
     def _evaluation_problems(self) -> Iterable[tuple[tuple[str | int, ...], Any, str]]:
         ndcg = self.evaluation.ndcg

@@ -1,4 +1,4 @@
-"""The pipeline's commands: `fulcrum run` and `fulcrum simulate`."""
+"""The pipeline's commands: `fulcrum run`, `fulcrum simulate` and `fulcrum skew`."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.text import Text
 
 from pipeline.simulator.command import simulate
+from pipeline.skew_command import skew
 
 # 2 is typer's own, for wrong usage.
 EXIT_CODES = {"pushed": 0, "failed": 1, "refused": 3}
@@ -22,6 +23,7 @@ def add_to(app: typer.Typer) -> None:
     """Registers the commands."""
     app.command("run")(run)
     app.command("simulate")(simulate)
+    app.command("skew")(skew)
 
 
 def run(  # noqa: PLR0917

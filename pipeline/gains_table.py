@@ -12,7 +12,7 @@ from pipeline.task_gains import MtlGains, TaskGain
 def gains_table(gains: MtlGains) -> Table:
     """A row a task."""
     table = Table("task", title="MTL gain (PLE, Eq 11): trained together against the same network trained on the task alone")
-    for column in ("metric", "together", "alone", "gain"):
+    for column in ("metric", "together", "alone", "gain (95 % interval)"):
         table.add_column(column, justify="right")
     table.add_column("verdict")
     for gain in gains.tasks:

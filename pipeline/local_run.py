@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 
 from feature_spec.spec import FeatureSpec
+from pipeline.drift import read_drift
 from pipeline.evaluation_result import read_evaluation
 from pipeline.failure import NodeFailedError
 from pipeline.progress import RunProgress
@@ -116,6 +117,7 @@ def _summary(
 
     examples, evaluation = output("LogsExampleGen", "examples"), output("Evaluator", "evaluation")
     evaluated = read_evaluation(evaluation.uri) if evaluation is not None else None
+    drift = output("DriftCheck", "drift")
     tuning, gain = output("Tuner", "tuner_results"), output("MtlGain", "gain")
     checked, pushed = output("PushCheck", "infra_blessing"), output("Pusher", "pushed_model")
     version = None
@@ -126,6 +128,7 @@ def _summary(
         spec=spec.name,
         fingerprint=spec.fingerprint,
         ingestion=read_summary(examples.uri).model_dump(mode="json") if examples is not None else None,
+        drift=read_drift(drift.uri) if drift is not None else None,
         tuning=read_tuning(tuning.uri, spec.tuner) if tuning is not None and spec.tuner is not None else None,
         tasks=evaluated.tasks if evaluated is not None else [],
         ranking=evaluated.ranking if evaluated is not None else [],

@@ -19,8 +19,10 @@ from feature_spec.spec import FeatureSpec
 from feature_spec.tuner import Tuner as TunerSection
 from pipeline.anomaly_gate import AnomalyGate
 from pipeline.baseline import baseline_resolver
+from pipeline.drift_check import DriftCheck, DriftGate
 from pipeline.evaluator import Evaluator
 from pipeline.mtl_gain import MtlGain
+from pipeline.previous_statistics import previous_statistics_resolver
 from pipeline.push_check import PushCheck
 from pipeline.pusher import RenamingPusher
 from pipeline.root import Root
@@ -118,6 +120,18 @@ def ranking_pipeline(
     ]  # fmt: skip
     if search:
         components.append(search)
+    if spec.drift.thresholds:
+        previous = previous_statistics_resolver(statistics.outputs["statistics"])
+        drift = DriftCheck(
+            statistics=statistics.outputs["statistics"],
+            previous=previous.outputs["statistics"],
+            thresholds=spec.drift.thresholds,
+        )
+        components += [previous, drift]
+        if spec.drift.stops_run:
+            drift_gate = DriftGate(drift.outputs["drift"])
+            transform.add_upstream_node(drift_gate)
+            components.append(drift_gate)
     if with_single_task:
         single_tasks = trained_by(single_tasks_run_fn).with_id("SingleTaskTrainer")
         # A model does not wait for its comparison to be pushed.

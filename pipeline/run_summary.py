@@ -9,6 +9,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from pipeline.distribution_shift import shifts_table
+from pipeline.drift import DriftResult
 from pipeline.estimate_text import change_text, number_text
 from pipeline.evaluation_result import Measurement, TaskVerdict
 from pipeline.gains_table import gains_table, gains_text
@@ -48,6 +50,7 @@ class RunSummary:
         spec: name of the spec.
         fingerprint: of the spec.
         ingestion: what became of every line of the log, as ingestion counts it; None if it did not get so far.
+        drift: of the examples since the last run that pushed a model; None without thresholds, or if it did not get so far.
         tuning: what a search for better settings found; None unless asked for, or if it did not get so far.
         tasks: the verdict of each task; empty if it did not get so far.
         ranking: NDCG of the ranking score by slice, the whole split first; empty where the spec asks for none.
@@ -66,6 +69,7 @@ class RunSummary:
     spec: str
     fingerprint: str
     ingestion: dict[str, Any] | None
+    drift: DriftResult | None
     tuning: TuningResult | None
     tasks: list[TaskVerdict]
     ranking: list[Measurement]
@@ -89,6 +93,8 @@ def print_summary(summary: RunSummary, console: Console) -> None:
     console.print(_components_table(summary))
     if summary.ingestion is not None:
         console.print(_rows_text(summary.ingestion), soft_wrap=True)
+    if summary.drift is not None:
+        console.print(_drift_text(summary.drift))
     if summary.tuning is not None:
         console.print(Text(tuning_text(summary.tuning)), soft_wrap=True)
     if summary.tasks:
@@ -160,6 +166,12 @@ def _ranking_text(measured: Measurement) -> Text:
         beside = f", blessed model {number_text(blessed.value)}, change {change}" if blessed else ""
         parts.append(f"Ranking score: {metric} {number_text(estimate.value)}{beside}")
     return Text("\n".join(parts))
+
+
+def _drift_text(drift: DriftResult) -> Table | Text:
+    if not drift.is_compared:
+        return Text("Drift: no earlier run on other examples has pushed a model, so there is nothing to compare with")
+    return shifts_table("Drift of the train split since the last run that pushed a model", drift.fields)
 
 
 def _push_check_text(check: dict[str, Any]) -> Text:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,7 @@ ranking_formula: {weights: {click: 1.0}}
 model: {name: ple, levels: 1, expert_units: [4], tower_units: []}
 trainer: {epochs: 1, batch_size: 64}
 tuner: {max_trials: 2, search: {trainer.learning_rate: {values: [0.001, 0.003]}, model.expert_units: {values: [[4], [2]]}}}
+drift: {stops_run: true, thresholds: {region: {l_infinity: 0.3}}}
 serving: {candidate_counts: [1], latency_budget_ms: 10_000}
 """
 
@@ -48,8 +50,8 @@ class Ended:
         return {run["node"]: run["state"] for run in self.summary["components"]}
 
 
-def write_logs(folder: Path, seed: int = 1) -> None:
-    chance = random.Random(seed)
+def write_logs(folder: Path, regions: Sequence[str] = ("north", "south")) -> None:
+    chance = random.Random(1)
     folder.mkdir(exist_ok=True)
     for name, count in (("train", 600), ("evaluation", 200)):
         rows = []
@@ -57,7 +59,7 @@ def write_logs(folder: Path, seed: int = 1) -> None:
             user, item = chance.randrange(20), chance.randrange(15)
             liking = (user % 4 + item % 3) / 5
             rows.append({
-                "user": f"u{user}", "region": chance.choice(["north", "south"]), "item": f"i{item}",
+                "user": f"u{user}", "region": chance.choice(regions), "item": f"i{item}",
                 "length_s": chance.gauss(30, 5), "clicked": chance.random() < liking, "watched": liking,
             })  # fmt: skip
         (folder / f"{name}.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
@@ -85,6 +87,7 @@ class Story:
     first: Ended
     again: Ended
     without: Ended
+    drifted: Ended
 
 
 @pytest.fixture(scope="module")
@@ -94,7 +97,9 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Story:
     write_logs(folder / "logs")
     options = ["--tune", "--with-single-task"]
     first = run(folder, *options)
-    return Story(folder=folder, first=first, again=run(folder, *options), without=run(folder, "--tune"))
+    again, without = run(folder, *options), run(folder, "--tune")
+    write_logs(folder / "logs", regions=["north"])
+    return Story(folder=folder, first=first, again=again, without=without, drifted=run(folder, "--tune"))
 
 
 def test_the_model_is_compared_with_a_network_a_task_after_its_push(story: Story) -> None:
@@ -115,7 +120,11 @@ def test_the_gain_is_an_artifact_that_programs_read(story: Story) -> None:
 
 
 def test_an_unchanged_second_run_trains_nothing(story: Story) -> None:
-    assert {node for node, state in story.again.states.items() if state == "done"} == {"Baseline", "Pusher"}
+    assert {node for node, state in story.again.states.items() if state == "done"} == {
+        "PreviousStatistics",
+        "Baseline",
+        "Pusher",
+    }
     assert story.again.summary["mtl_gain"] == story.first.summary["mtl_gain"]
 
 
@@ -135,6 +144,22 @@ def test_without_the_option_nothing_is_trained_alone_and_the_model_is_the_same(s
     assert story.without.summary["mtl_gain"] is None
     assert story.without.states["Evaluator"] == "cached"
     assert story.without.summary["version"] == story.first.summary["version"]
+
+
+def test_the_first_run_has_no_drift_to_speak_of(story: Story) -> None:
+    assert story.first.summary["drift"] == {"is_compared": False, "fields": []}
+    assert "Drift: no earlier run on other examples has pushed a model" in story.first.output
+
+
+def test_examples_that_have_drifted_stop_the_run_before_it_trains(story: Story) -> None:
+    assert story.drifted.exit_code == 1
+    assert story.drifted.summary["failure"]["node"] == "DriftGate"
+    assert "Transform" not in story.drifted.states
+    [region] = story.drifted.summary["drift"]["fields"]
+    # About half of the examples were from the north, and now all are.
+    assert region["distance"] == pytest.approx(0.5, abs=0.1)
+    assert "in region" in story.drifted.output
+    assert "threshold 0.3" in story.drifted.output
 
 
 def test_no_checkpoints_are_left(story: Story) -> None:

@@ -79,6 +79,9 @@ def test_the_gain_of_an_auc_is_the_difference_of_scikit_learns(gains: MtlGains) 
     aucs = [roc_auc_score(CLICK, scores(weights["click"])) for weights in (TOGETHER, ALONE)]
     assert [click.together, click.alone] == pytest.approx(aucs, abs=1e-3)
     assert click.gain is not None
+    assert click.gain.lower is not None
+    assert click.gain.upper is not None
+    assert click.gain.lower < click.gain.value < click.gain.upper
     assert click.gain.value == pytest.approx(aucs[0] - aucs[1], abs=1e-3)
 
 

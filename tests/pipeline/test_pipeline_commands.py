@@ -21,7 +21,7 @@ from pipeline.run_summary import NodeFailure, RunSummary
 
 PUSHED = RunSummary(
     status="pushed", spec="short_video", fingerprint="0123456789abcdef", ingestion=None, tasks=[], ranking=[], baseline_note="",
-    tuning=None, mtl_gain=None, push_check=None, version=17, newly_pushed=True, components=[], elapsed_s=1.0, log="run.log",
+    drift=None, tuning=None, mtl_gain=None, push_check=None, version=17, newly_pushed=True, components=[], elapsed_s=1.0, log="run.log",
 )  # fmt: skip
 REFUSED = dataclasses.replace(PUSHED, status="refused", version=None)
 FAILED = dataclasses.replace(REFUSED, status="failed", failure=NodeFailure(node="Trainer", cause="ValueError: no", details=""))

@@ -20,7 +20,7 @@ PUSHED = RunSummary(
     status="pushed", spec="tiny", fingerprint="0123456789abcdef",
     ingestion={"lines": 105, "rejected": {"no JSON": 4, "repeated": 1}, "examples": {"train": 90, "validation": 4, "evaluation": 6},
                "unreadable_files": []},
-    tasks=[CLICK], ranking=[], baseline_note="", tuning=None, mtl_gain=None, push_check=None, version=17, newly_pushed=True,
+    tasks=[CLICK], ranking=[], baseline_note="", drift=None, tuning=None, mtl_gain=None, push_check=None, version=17, newly_pushed=True,
     components=[ComponentRun(node="Trainer", state="cached", elapsed_s=1.25, peak_memory_bytes=1_500_000_000)],
     elapsed_s=61.0, log="run.log",
 )  # fmt: skip

@@ -107,8 +107,16 @@ def test_the_evaluator_does_not_depend_on(override: str) -> None:
 
 
 @pytest.mark.parametrize("part", [evaluation_part, gain_part, serving_part, training_part, transform_part])
-def test_no_step_but_the_search_itself_depends_on_the_search(part: Any) -> None:
-    assert part(changed("tuner.search={trainer.epochs: {values: [1, 2]}}")) == part(load_spec("short_video"))
+@pytest.mark.parametrize(
+    "override",
+    [
+        "tuner.search={trainer.epochs: {values: [1, 2]}}",
+        "drift.thresholds={region: {l_infinity: 0.1}}",
+        "skew.thresholds={region: {l_infinity: 0.1}}",
+    ],
+)
+def test_a_section_that_one_step_alone_reads_changes_no_others_part(part: Any, override: str) -> None:
+    assert part(changed(override)) == part(load_spec("short_video"))
 
 
 @pytest.mark.parametrize("override", ["tasks.vtr.threshold=0.9", "tasks.vtr.tolerance=0.9", "serving.latency_budget_ms=7.0"])

@@ -1,0 +1,78 @@
+"""How far the distributions of fields are apart, by TensorFlow Data Validation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from rich.table import Table
+
+from feature_spec.distribution import DistributionThreshold, Measure
+
+if TYPE_CHECKING:
+    from tensorflow_metadata.proto.v0 import statistics_pb2
+
+
+@dataclass(frozen=True, kw_only=True)
+class FieldShift:
+    """One field in two sets of examples.
+
+    Attributes:
+        field: its name.
+        measure: of the distance.
+        distance: None where one of the sets has no value of the field.
+        threshold: the largest distance that is allowed.
+        is_beyond: whether the distance is larger, or there is none.
+    """
+
+    field: str
+    measure: Measure
+    distance: float | None
+    threshold: float
+    is_beyond: bool
+
+
+def field_shifts(
+    thresholds: Mapping[str, DistributionThreshold],
+    before: statistics_pb2.DatasetFeatureStatisticsList,
+    now: statistics_pb2.DatasetFeatureStatisticsList,
+) -> list[FieldShift]:
+    """The distance of each field that has a threshold, in the order of the thresholds. TFX must have been imported."""
+    import tensorflow_data_validation as tfdv
+
+    # Comparators belong to features of a schema, whose types must be those of the statistics.
+    schema = tfdv.infer_schema(before)
+    for feature in schema.feature:
+        if feature.name in thresholds:
+            threshold, comparator = thresholds[feature.name], feature.drift_comparator
+            if threshold.measure == "l_infinity":
+                comparator.infinity_norm.threshold = threshold.limit
+            else:
+                comparator.jensen_shannon_divergence.threshold = threshold.limit
+    compared = tfdv.validate_statistics(now, schema, previous_statistics=before)
+    distances = {info.path.step[0]: info.drift_measurements[0].value for info in compared.drift_skew_info}
+    return [_shift(name, threshold, distances.get(name)) for name, threshold in thresholds.items()]
+
+
+def shifts_table(title: str, shifts: list[FieldShift]) -> Table:
+    """A row a field."""
+    table = Table("field", "measure", title=title)
+    table.add_column("distance", justify="right")
+    table.add_column("threshold", justify="right")
+    table.add_column("verdict")
+    for shift in shifts:
+        distance = "–" if shift.distance is None else f"{shift.distance:.4f}"
+        verdict = "no values to compare" if shift.distance is None else "beyond" if shift.is_beyond else "within"
+        table.add_row(shift.field, shift.measure, distance, f"{shift.threshold:g}", verdict)
+    return table
+
+
+def _shift(name: str, threshold: DistributionThreshold, distance: float | None) -> FieldShift:
+    return FieldShift(
+        field=name,
+        measure=threshold.measure,
+        distance=distance,
+        threshold=threshold.limit,
+        is_beyond=distance is None or distance > threshold.limit,
+    )
