@@ -32,7 +32,7 @@ def print_spec(spec: FeatureSpec, console: Console) -> None:
         )
     console.print(tasks)
     console.print(f"ranking score = {formula_text(spec.ranking_formula)}", markup=False, highlight=False)
-    for line in _evaluation(spec):
+    for line in [*_evaluation(spec), *_watched(spec), *_search(spec)]:
         console.print(line, markup=False, highlight=False)
     counts = ", ".join(f"{count:,}" for count in spec.serving.candidate_counts)
     budget = f"pushed if 99 of 100 requests of {counts} candidates take at most {spec.serving.latency_budget_ms:g} ms"
@@ -59,6 +59,22 @@ def _evaluation(spec: FeatureSpec) -> list[str]:
         names = [f"{part.field} (protected)" if part.protected else part.field for part in slices]
         lines.append(f"evaluated on slices by {', '.join(names)}")
     return lines
+
+
+def _watched(spec: FeatureSpec) -> list[str]:
+    then = "the run stops" if spec.drift.stops_run else "the run goes on"
+    told = {f"drift of examples, beyond which {then}": spec.drift.thresholds, "skew of requests": spec.skew.thresholds}
+    return [
+        f"{what}: {', '.join(f'{field} {threshold.measure} {threshold.limit:g}' for field, threshold in thresholds.items())}"
+        for what, thresholds in told.items()
+        if thresholds
+    ]
+
+
+def _search(spec: FeatureSpec) -> list[str]:
+    if spec.tuner is None:
+        return []
+    return [f"with --tune: at most {spec.tuner.max_trials} trials of {', '.join(spec.tuner.search)} for {spec.tuner.objective}"]
 
 
 def _becomes(field: Field) -> str:

@@ -35,7 +35,9 @@ class TrainingInputs:
     layout: NetworkLayout
 
     def batches(self, settings: TrainerSettings) -> tuple[tf.data.Dataset, tf.data.Dataset]:
-        """Batches to train on, and larger ones to validate with."""
+        """Batches to train on, and larger ones to validate with. Their order follows from the settings' seed alone."""
+        # A training sets TensorFlow's global seed, which would also decide the order of the next one's in this process.
+        tf.random.set_seed(None)
         features = self.transform.transformed_feature_spec()
         return (
             transformed_batches(self.job.train_files, features, settings.batch_size, shuffle_seed=settings.seed),

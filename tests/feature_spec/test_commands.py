@@ -6,6 +6,7 @@ import typer
 from typer.testing import CliRunner
 
 from feature_spec import commands
+from feature_spec.loading import ready_specs
 
 app = typer.Typer()
 commands.add_to(app)
@@ -36,3 +37,20 @@ def test_check_prints_mistakes_and_fails(tmp_path):
 def test_list_prints_the_ready_specs():
     result = CliRunner().invoke(app, ["spec", "list"])
     assert [line.split("\t")[0] for line in result.output.splitlines()] == ["census_income", "kuairand", "short_video"]
+
+
+def test_check_prints_what_is_watched_and_what_a_search_may_change(tmp_path):
+    spec = tmp_path / "watched.yaml"
+    spec.write_text(
+        ready_specs()["short_video"].read_text()
+        + "drift: {stops_run: true, thresholds: {region: {l_infinity: 0.1}, duration_s: {jensen_shannon: 0.05}}}\n"
+        + "skew: {thresholds: {hour: {l_infinity: 0.2}}}\n"
+        + "tuner: {max_trials: 7, search: {trainer.epochs: {values: [1, 2]}}}\n"
+    )
+    result = CliRunner().invoke(app, ["spec", "check", str(spec)], env={"COLUMNS": "200"})
+    assert result.exit_code == 0, result.output
+    assert (
+        "drift of examples, beyond which the run stops: region l_infinity 0.1, duration_s jensen_shannon 0.05" in result.output
+    )
+    assert "skew of requests: hour l_infinity 0.2" in result.output
+    assert "with --tune: at most 7 trials of trainer.epochs for smallest_mtl_gain" in result.output
