@@ -115,6 +115,28 @@ def test_a_finished_search_goes_on_where_more_trials_are_asked_for(search):
     assert len(found.oracle.trials) == 4
 
 
+def test_the_networks_of_one_task_are_trained_once_whatever_becomes_of_the_search(search, tasks, monkeypatch):
+    import trainer.tuning as module
+
+    trained = []
+
+    def fit_alone(task, inputs, settings, *, checkpoint_folder):
+        del inputs, settings
+        checkpoint_folder.mkdir(parents=True)
+        trained.append(task)
+        return task
+
+    own_metrics = module.SettingsTuner._alone
+    inputs = SimpleNamespace(spec=SimpleNamespace(tasks=tasks), batches=lambda _: (None, None))
+    monkeypatch.setattr(module, "fit_alone", fit_alone)
+    monkeypatch.setattr(module, "of_one_task", lambda batches, column: column)
+    monkeypatch.setattr(module, "validation_metrics", lambda network, one, settings, column: {network: 0.5 + column})
+    found = search(lambda tried: best_near(0.05, tried), max_trials=1, seed=2)
+    found._inputs = inputs
+    assert own_metrics(found) == own_metrics(found) == {"click": 0.5, "ratio": 1.5}
+    assert trained == ["click", "ratio"]
+
+
 def test_a_training_that_fails_ends_the_search_with_its_settings_and_cause(search):
     import keras_tuner
 
