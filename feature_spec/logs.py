@@ -9,6 +9,7 @@ import pydantic
 from pydantic import PositiveInt, field_validator, model_validator
 
 from feature_spec.field import Share
+from feature_spec.rejection_reason import RejectionReason
 from feature_spec.strict_model import StrictModel
 
 LogFormat = Literal["jsonl", "csv", "parquet"]
@@ -64,6 +65,7 @@ class Logs(StrictModel):
         deduplicate: whether a line equal to an earlier one in every column is rejected as a duplicate.
         max_line_bytes: a longer line is rejected unread.
         max_rejected_share: the largest share of the log's lines that may be rejected before the run stops.
+        max_rejected_share_of: a limit of its own for a reason, which then does not count towards the common one.
     """
 
     exposures: Source
@@ -72,6 +74,7 @@ class Logs(StrictModel):
     deduplicate: bool = True
     max_line_bytes: PositiveInt = 1_000_000
     max_rejected_share: Share = 0.1
+    max_rejected_share_of: dict[Annotated[RejectionReason, pydantic.Field(strict=False)], Share] = {}
 
 
 class EventTime(StrictModel):

@@ -1,4 +1,4 @@
-"""The pipeline's commands: `fulcrum run`, `fulcrum simulate` and `fulcrum skew`."""
+"""The pipeline's commands: `fulcrum run`, `fulcrum rejects`, `fulcrum simulate` and `fulcrum skew`."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
+from pipeline.ingest.rejects_command import rejects
 from pipeline.simulator.command import simulate
 from pipeline.skew_command import skew
 
@@ -22,6 +23,7 @@ _INTERRUPTED = 130
 def add_to(app: typer.Typer) -> None:
     """Registers the commands."""
     app.command("run")(run)
+    app.command("rejects")(rejects)
     app.command("simulate")(simulate)
     app.command("skew")(skew)
 

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import gzip
-import json
 import logging
-from collections.abc import Iterator
-from itertools import islice
 from typing import Any
 
+import pyarrow.parquet as pq
 from google.protobuf import wrappers_pb2
 from tfx import types
 from tfx.components.example_gen import write_split
@@ -20,12 +17,13 @@ from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import proto_utils
 
 from feature_spec.names import SPLITS
-from pipeline.ingest.beam_ingestion import REJECTED_FOLDER, UNFINISHED_FOLDER, IngestLogs
+from pipeline.ingest.beam_ingestion import IngestLogs
 from pipeline.ingest.log_check import check_logs
+from pipeline.ingest.rejects import REJECTED_FOLDER, kept_rejects
 from pipeline.ingest.settings import IngestSettings
+from pipeline.ingest.shard_writing import UNFINISHED_FOLDER
 from pipeline.ingest.summary import SUMMARY_FILE, IngestSummary
 
-_ENTRIES_SEARCHED = 100_000
 _log = logging.getLogger(__name__)
 
 
@@ -71,7 +69,9 @@ class LogsExecutor(base_beam_executor.BaseBeamExecutor):
         except ValueError as error:
             # TFX removes the artifact of a failed run, but nobody can mend a log without its rejected lines.
             examples = _examples_of_rejected(artifact.uri)
-            kept = f"{artifact.uri}_{REJECTED_FOLDER}"
+            if not examples:
+                raise
+            kept = kept_rejects(artifact.uri)
             fileio.rename(f"{artifact.uri}/{REJECTED_FOLDER}", kept, overwrite=True)
             raise ValueError(f"{error}{examples}\n  all of them: {kept}") from error
         examples_utils.set_payload_format(artifact, example_gen_pb2.FORMAT_TF_EXAMPLE)
@@ -104,13 +104,10 @@ def unpack_settings(json_of_config: str) -> IngestSettings:
 def _examples_of_rejected(uri: str) -> str:
     """The first rejected line of each reason, for an error message."""
     first: dict[str, str] = {}
-    for entry in islice(_rejected_entries(uri), _ENTRIES_SEARCHED):
-        place = f"{entry['source']}, line {entry['line']}: {entry['reason']}: {entry['detail']}"
-        first.setdefault(entry["reason"], place)
+    for path in sorted(fileio.glob(f"{uri}/{REJECTED_FOLDER}/*.parquet")):
+        with fileio.open(path, "rb") as stored:
+            for batch in pq.ParquetFile(stored).iter_batches(columns=["source", "offset", "reason", "detail"]):
+                for entry in batch.to_pylist():
+                    place = f"{entry['source']}, line {entry['offset']}: {entry['reason']}: {entry['detail']}"
+                    first.setdefault(entry["reason"], place)
     return "".join(f"\n  {place}" for _, place in sorted(first.items()))
-
-
-def _rejected_entries(uri: str) -> Iterator[dict[str, Any]]:
-    for path in sorted(fileio.glob(f"{uri}/{REJECTED_FOLDER}/*.jsonl.gz")):
-        with fileio.open(path, "rb") as stored, gzip.open(stored, "rt", encoding="utf-8") as lines:
-            yield from map(json.loads, lines)

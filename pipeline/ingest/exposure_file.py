@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
+from typing import NamedTuple
 
+import numpy as np
 import pyarrow as pa
 
+from pipeline.ingest import tally as counted
 from pipeline.ingest.files import LogFile
 from pipeline.ingest.labelled_rows import RowLabeller
 from pipeline.ingest.records import read_batches
 from pipeline.ingest.rejection import RejectedLine
 from pipeline.ingest.settings import IngestSettings
+from pipeline.ingest.tally import Tally, count_step
 
 
-def label_file(
-    file: LogFile, number: int, settings: IngestSettings, labeller: RowLabeller
-) -> Iterator[tuple[pa.Table, list[RejectedLine]]]:
-    """Yields each line of the file once: as a row of a table (see `labelled_rows`) or as a rejected line.
+class LabelledBatch(NamedTuple):
+    """What became of some lines: usable rows (see `labelled_rows`), rejected lines, and the counts of both."""
+
+    rows: pa.Table
+    rejected: list[RejectedLine]
+    counts: Tally
+
+
+def label_file(file: LogFile, number: int, settings: IngestSettings, labeller: RowLabeller) -> Iterator[LabelledBatch]:
+    """Yields each line of the file once, as a row or as a rejected line.
 
     Args:
         file: the file.
@@ -25,6 +36,18 @@ def label_file(
         labeller: built from the same settings; remembers values from file to file.
     """
     for batch in read_batches(file, settings.logs.exposures, settings.logs.max_line_bytes):
-        table, rejected = labeller(batch.rows, file.name, number, batch.numbers, batch.raws)
-        unusable = [RejectedLine(file.name, line, problem.reason, problem.detail, raw) for line, raw, problem in batch.unusable]
-        yield table, unusable + rejected
+        unparsed = [RejectedLine(file.name, line, problem.reason, problem.detail, raw) for line, raw, problem in batch.unusable]
+        parsed = len(batch.numbers)
+        rows, unlabelled = labeller(batch.rows, file.name, number, batch.numbers, batch.raws)
+        counts: Tally = Counter()
+        count_step(counts, counted.PARSE, parsed + len(unparsed), parsed, unparsed)
+        count_step(counts, counted.LABEL, parsed, rows.num_rows, unlabelled)
+        yield LabelledBatch(rows, unparsed + unlabelled, counts + counts_of_days(rows))
+
+
+def counts_of_days(rows: pa.Table) -> Tally:
+    """Rows by the day of the event; empty without event times."""
+    if "day" not in rows.column_names:
+        return Counter()
+    days, counts = np.unique(rows.column("day").to_numpy(), return_counts=True)
+    return Counter({(counted.DAY, str(day)): int(count) for day, count in zip(days, counts, strict=True)})

@@ -3,27 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
-import json
-from enum import StrEnum
+from collections.abc import Iterable
+
+import pyarrow as pa
+
+from feature_spec.rejection_reason import RejectionReason as Reason
 
 RAW_LIMIT_BYTES = 500
+# One row a rejected line. `offset` is the number of the line, or row, from 1.
+REJECTED_SCHEMA = pa.schema(
+    [("source", pa.string()), ("offset", pa.int64()), ("reason", pa.string()), ("detail", pa.string()), ("raw", pa.string())]
+)
 
-
-class Reason(StrEnum):
-    """Why a line is rejected. Each line has one reason: the first that applies."""
-
-    UNREADABLE = "unreadable"  # the file ends or breaks here; what follows is lost
-    EMPTY_LINE = "empty_line"
-    LINE_TOO_LONG = "line_too_long"
-    WRONG_ENCODING = "wrong_encoding"  # not UTF-8
-    MALFORMED = "malformed"  # not a JSON object, or a wrong number of CSV values
-    MISSING_KEY = "missing_key"
-    BAD_EVENT_TIME = "bad_event_time"
-    WRONG_TYPE = "wrong_type"
-    NOT_FINITE = "not_finite"  # NaN or infinite
-    OUT_OF_RANGE = "out_of_range"
-    DUPLICATE = "duplicate"
-    STRAY_EVENT_TIME = "stray_event_time"  # later than the last day of the log
+__all__ = ["RAW_LIMIT_BYTES", "REJECTED_SCHEMA", "Reason", "RejectedLine", "UnusableLineError", "rejected_table"]
 
 
 class UnusableLineError(ValueError):
@@ -40,26 +32,34 @@ class UnusableLineError(ValueError):
 
 @dataclasses.dataclass(frozen=True)
 class RejectedLine:
-    """An entry of the rejected file.
+    """A line that is no example.
 
     Attributes:
         source: the file, relative to the logs folder.
-        line: number of the line (of the row, in Parquet), from 1.
+        offset: number of the line (of the row, in Parquet), from 1.
         reason: why.
         detail: what was received and what is valid.
         raw: the first bytes of the line.
     """
 
     source: str
-    line: int
+    offset: int
     reason: Reason
     detail: str
     raw: bytes
 
-    def to_json(self) -> str:
-        """One JSON line. What is not UTF-8 appears as escapes; what is long is cut."""
-        # A detail may quote half of a surrogate pair.
-        detail = self.detail[:RAW_LIMIT_BYTES].encode("utf-8", errors="backslashreplace").decode()
-        raw = self.raw[:RAW_LIMIT_BYTES].decode("utf-8", errors="backslashreplace")
-        entry = {"source": self.source, "line": self.line, "reason": self.reason, "detail": detail, "raw": raw}
-        return json.dumps(entry, ensure_ascii=False)
+
+def rejected_table(lines: Iterable[RejectedLine]) -> pa.Table:
+    """Lines as rows of `REJECTED_SCHEMA`. What is not UTF-8 appears as escapes; what is long is cut."""
+    # A detail may quote half of a surrogate pair.
+    rows = [
+        {
+            "source": line.source,
+            "offset": line.offset,
+            "reason": str(line.reason),
+            "detail": line.detail[:RAW_LIMIT_BYTES].encode("utf-8", errors="backslashreplace").decode(),
+            "raw": line.raw[:RAW_LIMIT_BYTES].decode("utf-8", errors="backslashreplace"),
+        }
+        for line in lines
+    ]
+    return pa.Table.from_pylist(rows, REJECTED_SCHEMA)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import itertools
 
 import pydantic
 
@@ -45,11 +46,26 @@ class TableCounts(pydantic.BaseModel):
     examples_without_row: int
 
 
+class StepCounts(pydantic.BaseModel):
+    """What a step of ingestion counted for itself.
+
+    Attributes:
+        received: lines, records or rows that it was given.
+        passed: those that it passed on, or wrote.
+        rejected: those that it rejected.
+    """
+
+    received: int
+    passed: int
+    rejected: int
+
+
 class IngestSummary(pydantic.BaseModel):
     """What became of every line of the log.
 
     Attributes:
         lines: lines read, without headers.
+        steps: what each step counted, in the order of the steps: parse, label, write.
         rejected: lines that were rejected, by reason.
         examples: examples written, by split.
         tasks: by task, then by split.
@@ -60,6 +76,7 @@ class IngestSummary(pydantic.BaseModel):
     """
 
     lines: int
+    steps: dict[str, StepCounts]
     rejected: dict[str, int]
     examples: dict[str, int]
     tasks: dict[str, dict[str, TaskCounts]]
@@ -73,7 +90,8 @@ class IngestSummary(pydantic.BaseModel):
         """Puts the counts of all steps into words."""
         days = event_days(tally, settings)
         return cls(
-            lines=tally[counted.LINES,],
+            lines=tally[counted.STEP, counted.PARSE, counted.RECEIVED],
+            steps={step: _step_counts(tally, step) for step in (counted.PARSE, counted.LABEL, counted.WRITE)},
             rejected=counts_under(tally, counted.REJECTED),
             examples={split: tally[counted.EXAMPLES, split] for split in SPLITS},
             tasks={task: {split: _task_counts(tally, task, split) for split in SPLITS} for task in settings.tasks},
@@ -88,24 +106,42 @@ class IngestSummary(pydantic.BaseModel):
         """Rejected lines of the log by lines read; 0 without lines."""
         return sum(self.rejected.values()) / self.lines if self.lines else 0.0
 
+    def differences(self) -> list[str]:
+        """Where counts that should be equal are not, in words; empty where all add up."""
+        steps = self.steps.values()
+        written, rejected = sum(self.examples.values()), sum(self.rejected.values())
+        pairs = [
+            ("lines read", self.lines, f"{written:,} examples written and {rejected:,} lines rejected", written + rejected)
+        ]
+        for name, step in self.steps.items():
+            became = f"{step.passed:,} passed on and {step.rejected:,} rejected"
+            pairs.append((f"received by the step {name}", step.received, became, step.passed + step.rejected))
+        for (before, one), (after, other) in itertools.pairwise(self.steps.items()):
+            pairs.append(
+                (f"passed on by the step {before}", one.passed, f"{other.received:,} received by {after}", other.received)
+            )
+        by_step = sum(step.rejected for step in steps)
+        pairs.append(("rejected by the steps", by_step, f"{rejected:,} rejected by reason", rejected))
+        for name, table in self.tables.items():
+            unusable = sum(table.rejected.values())
+            became = f"{table.rows:,} rows, {table.repeated_keys:,} of a repeated key and {unusable:,} rejected"
+            pairs.append((f"lines of side table {name}", table.lines, became, table.rows + table.repeated_keys + unusable))
+        return [f"{count:,} {what} are not {others}" for what, count, others, sum_ in pairs if count != sum_]
+
     def check(self, settings: IngestSettings) -> None:
         """Sees that nothing was lost and that there is enough to train and to judge a model.
 
         Raises:
             ValueError: the counts do not add up, too many lines were rejected, or a split is empty.
         """
-        written, rejected = sum(self.examples.values()), sum(self.rejected.values())
-        if self.lines != written + rejected:
-            raise ValueError(
-                f"{self.lines:,} lines read are not {written:,} examples written and {rejected:,} lines rejected: "
-                "ingestion lost count; please report this"
-            )
+        differences = self.differences()
+        if differences:
+            raise ValueError("; ".join([*differences, "ingestion lost count; please report this"]))
         if not self.lines:
             raise ValueError(f"the files of the log ({', '.join(settings.logs.exposures.path)}) have no lines")
-        limit = settings.logs.max_rejected_share
-        _check_rejected("the log's", self.lines, self.rejected, limit)
+        _check_rejected("the log's", self.lines, self.rejected, settings)
         for name, table in self.tables.items():
-            _check_rejected(f"side table {name}'s", table.lines, table.rejected, limit)
+            _check_rejected(f"side table {name}'s", table.lines, table.rejected, settings)
         records = {day.toordinal(): count for day, count in self.records_of_day.items()}
         days = _event_days(records, settings)
         if days is not None and days.leaves_none_to_train:
@@ -134,14 +170,28 @@ def _records_of_day(tally: Tally) -> dict[int, int]:
     return dict(sorted((int(day), count) for day, count in counts_under(tally, counted.DAY).items()))
 
 
-def _check_rejected(whose: str, lines: int, rejected: dict[str, int], limit: float) -> None:
+def _check_rejected(whose: str, lines: int, rejected: dict[str, int], settings: IngestSettings) -> None:
+    limits = settings.logs.max_rejected_share_of
+    for reason, limit in limits.items():
+        _check_share(whose, lines, {reason: rejected.get(reason, 0)}, limit, f"logs.max_rejected_share_of.{reason}")
+    others = {reason: count for reason, count in rejected.items() if reason not in limits}
+    _check_share(whose, lines, others, settings.logs.max_rejected_share, "logs.max_rejected_share")
+
+
+def _check_share(whose: str, lines: int, rejected: dict[str, int], limit: float, place: str) -> None:
     count = sum(rejected.values())
     if count > limit * lines:
         reasons = ", ".join(f"{reason} {number:,}" for reason, number in sorted(rejected.items(), key=lambda item: -item[1]))
         raise ValueError(
-            f"{count:,} of {whose} {lines:,} lines were rejected, {count / lines:.1%}, "
-            f"more than logs.max_rejected_share {limit:.1%}: {reasons}"
+            f"{count:,} of {whose} {lines:,} lines were rejected, {count / lines:.1%}, more than {place} {limit:.1%}: {reasons}"
         )
+
+
+def _step_counts(tally: Tally, step: str) -> StepCounts:
+    received, passed, rejected = (
+        tally[counted.STEP, step, part] for part in (counted.RECEIVED, counted.PASSED, counted.REJECTED)
+    )
+    return StepCounts(received=received, passed=passed, rejected=rejected)
 
 
 def _task_counts(tally: Tally, task: str, split: str) -> TaskCounts:

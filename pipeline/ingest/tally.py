@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+
+from pipeline.ingest.rejection import Reason, RejectedLine
 
 # From what is counted, such as ("rejected", "duplicate"), to how often.
 Tally = Counter[tuple[str, ...]]
 
-LINES, REJECTED, DAY, EXAMPLES = "lines", "rejected", "day", "examples"
+REJECTED, DAY, EXAMPLES = "rejected", "day", "examples"
+# A step counts for itself what it receives and what becomes of it, so that a loss between two steps shows.
+STEP, RECEIVED, PASSED = "step", "received", "passed"
+PARSE, LABEL, WRITE = "parse", "label", "write"
 SAMPLE_SPACE, UNJOINED, UNREADABLE_FILE = "sample_space", "unjoined", "unreadable_file"
 # Sum of labels in whole millionths, so that the order of summation makes no difference.
 LABEL_MILLIONTHS = "label_millionths"
@@ -21,6 +26,15 @@ def add_tallies(tallies: Iterable[Tally]) -> Tally:
     for tally in tallies:
         total.update(tally)
     return total
+
+
+def count_step(tally: Tally, step: str, received: int, passed: int, rejected: Sequence[RejectedLine]) -> None:
+    """Adds what became of some lines in a step."""
+    tally.update({(STEP, step, RECEIVED): received, (STEP, step, PASSED): passed, (STEP, step, REJECTED): len(rejected)})
+    for line in rejected:
+        tally[REJECTED, line.reason] += 1
+        if line.reason == Reason.UNREADABLE:
+            tally[UNREADABLE_FILE, line.source] += 1
 
 
 def counts_under(tally: Tally, *prefix: str) -> dict[str, int]:

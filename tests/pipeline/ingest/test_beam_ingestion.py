@@ -37,8 +37,11 @@ class Ingested:
         self.out = out
         files = check_logs(settings, str(logs))
         options = beam.options.pipeline_options.PipelineOptions(["--direct_running_mode=in_memory"])
-        with beam.Pipeline("DirectRunner", options=options) as pipeline:
-            _ = pipeline | IngestLogs(settings, files, str(out), {split: str(out / split) for split in SPLITS})
+        pipeline = beam.Pipeline("DirectRunner", options=options)
+        _ = pipeline | IngestLogs(settings, files, str(out), {split: str(out / split) for split in SPLITS})
+        result = pipeline.run()
+        result.wait_until_finish()
+        self.metrics = {one.key.metric.name: one.committed for one in result.metrics().query()["counters"]}
         self.summary = IngestSummary.model_validate_json((out / "ingest_summary.json").read_text())
 
     def examples(self, split: str) -> list[bytes]:
@@ -57,8 +60,9 @@ class Ingested:
 
     def rejected(self) -> list[dict[str, Any]]:
         """The entries of the rejected file."""
-        stored = b"".join(gzip.decompress(path.read_bytes()) for path in (self.out / "rejected").glob("*.jsonl.gz"))
-        return [json.loads(line) for line in stored.splitlines()]
+        return [
+            entry for path in sorted((self.out / "rejected").glob("*.parquet")) for entry in pq.read_table(path).to_pylist()
+        ]
 
 
 def test_every_line_becomes_an_example_or_a_rejected_line(tiny, logs: Path, tmp_path: Path) -> None:
@@ -97,7 +101,7 @@ def test_each_kind_of_malformed_line_has_its_reason(tiny, logs: Path, tmp_path: 
     assert sum(run.summary.examples.values()) == (100 if reason else 101)
     if reason:
         (entry,) = run.rejected()
-        assert (entry["source"], entry["line"], entry["reason"]) == ("day0.jsonl", 51, reason)
+        assert (entry["source"], entry["offset"], entry["reason"]) == ("day0.jsonl", 51, reason)
         assert entry["detail"]
         assert entry["raw"].startswith("" if kind == "empty" else '{"request_id":')
         assert len(entry["raw"]) < HUGE_LINE_BYTES
@@ -124,6 +128,19 @@ def test_the_ten_kinds_together_leave_the_usable_rows_of_the_simulator(tmp_path:
     )
     assert sum(run.summary.examples.values()) == written.usable_rows == 6000 - 270
     run.summary.check(IngestSettings.from_spec(load_spec("short_video")))
+
+
+def test_every_count_is_a_metric_of_beam(tiny, logs: Path, tmp_path: Path) -> None:
+    with (logs / "day0.jsonl").open("a") as file:
+        file.write("no json\n")
+    run = Ingested(tiny.settings(), logs, tmp_path / "out")
+    assert run.metrics["step/parse/received"] == run.summary.lines == 101
+    assert run.metrics["rejected/malformed"] == run.summary.rejected["malformed"] == 1
+    for step, counts in run.summary.steps.items():
+        assert {
+            part: run.metrics.get(f"step/{step}/{part}", 0) for part in ("received", "passed", "rejected")
+        } == counts.model_dump()
+    assert {split: run.metrics[f"examples/{split}"] for split in SPLITS} == run.summary.examples
 
 
 def test_labels_and_masks_are_those_the_simulator_drew(tmp_path: Path) -> None:
@@ -185,7 +202,7 @@ def test_duplicates_are_found_across_files_and_elements(tiny, logs: Path, tmp_pa
     (logs / "day2.jsonl").write_bytes((logs / "day0.jsonl").read_bytes() + (logs / "day1.jsonl").read_bytes())
     run = Ingested(tiny.settings(), logs, tmp_path / "out")
     assert run.summary.rejected == {"duplicate": 100}
-    assert {(entry["source"], entry["line"]) for entry in run.rejected()} == {("day2.jsonl", line) for line in range(1, 101)}
+    assert {(entry["source"], entry["offset"]) for entry in run.rejected()} == {("day2.jsonl", line) for line in range(1, 101)}
     assert len(run.features()) == 100
 
 
@@ -261,7 +278,7 @@ def test_a_side_table_that_is_partly_unusable_is_reported_apart(tiny, logs: Path
     run = Ingested(tiny.settings(), logs, tmp_path / "out")
     assert run.summary.rejected == {}
     assert run.summary.tables["users"].rejected == {"malformed": 1}
-    assert [(entry["source"], entry["line"]) for entry in run.rejected()] == [("users.jsonl", 4)]
+    assert [(entry["source"], entry["offset"]) for entry in run.rejected()] == [("users.jsonl", 4)]
 
 
 def test_shards_grow_with_the_size_of_the_log() -> None:

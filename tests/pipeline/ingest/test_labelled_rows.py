@@ -47,7 +47,7 @@ def test_missing_fields_are_null(tiny) -> None:
 @pytest.mark.parametrize("missing", [None, ""])
 def test_a_record_without_a_key_is_unusable_and_no_other(tiny, key: str, missing: str | None) -> None:
     table, [entry] = tiny.labelled([tiny.row(1), tiny.row(2) | {key: missing}, tiny.row(3)])
-    assert (entry.line, entry.reason, entry.detail) == (2, Reason.MISSING_KEY, f"{key}: missing")
+    assert (entry.offset, entry.reason, entry.detail) == (2, Reason.MISSING_KEY, f"{key}: missing")
     assert table.column("line").to_pylist() == [1, 3]
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 import os
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 import yaml
 
@@ -128,8 +128,18 @@ def test_rejected_lines_outlive_the_run_that_they_stopped(logs: Path, tmp_path: 
         with pytest.raises(ValueError, match="all of them: ") as raised:
             _run(_spec(), logs, tmp_path / "root")
         kept = Path(str(raised.value).split("all of them: ")[1].splitlines()[0])
-        lines = [line for path in kept.glob("*.jsonl.gz") for line in gzip.decompress(path.read_bytes()).splitlines()]
-        assert len(lines) == 11, run
+        assert sum(pq.read_metadata(path).num_rows for path in kept.glob("*.parquet")) == 11, run
+
+
+def test_a_mended_file_is_ingested_once(logs: Path, tmp_path: Path) -> None:
+    whole = (logs / "day1.jsonl").read_text()
+    (logs / "day1.jsonl").write_text("no json\n" * 11 + whole)
+    with pytest.raises(ValueError, match="all of them: "):
+        _run(_spec(), logs, tmp_path / "root")
+    (logs / "day1.jsonl").write_text(whole)
+    [examples] = _run(_spec(), logs, tmp_path / "root")
+    summary = json.loads((examples / "ingest_summary.json").read_text())
+    assert (summary["lines"], sum(summary["examples"].values()), summary["rejected"]) == (60, 60, {})
 
 
 def test_a_column_that_no_line_has_stops_the_run_before_it_starts(logs: Path, tmp_path: Path) -> None:

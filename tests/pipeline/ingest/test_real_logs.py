@@ -35,12 +35,12 @@ def _ingested(spec: str, folder: str):
     batches = [
         batch for number, file in enumerate(files.sources[None]) for batch in label_file(file, number, settings, labeller)
     ]
-    rows = pa.concat_tables(table for table, _ in batches)
+    rows = pa.concat_tables(batch.rows for batch in batches)
     days = None
     if settings.split.evaluation_days:
         days = EventDays.of(Counter(rows.column("day").to_pylist()), settings.split.evaluation_days)
     settled = Settling(settings, files.sources[None], files.evaluation, days).settle(rows)
-    return settings, files, [entry for _, rejected in batches for entry in rejected], settled
+    return settings, files, [entry for batch in batches for entry in batch.rejected], settled
 
 
 def test_census_income_has_199523_people_to_train_and_99762_to_judge_and_none_is_rejected() -> None:

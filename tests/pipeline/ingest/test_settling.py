@@ -75,7 +75,7 @@ def test_the_first_of_equal_records_stays_in_any_order_of_arrival(tiny, seed: in
     random.Random(seed).shuffle(places)
     copies = _with(tiny.labelled([tiny.row(1)] * 4)[0], file=[file for file, _ in places], line=[line for _, line in places])
     rejected = _settled(tiny, copies).rejected
-    assert [(entry.source, entry.line) for entry in rejected] == [("a", 30), ("b", 2), ("b", 3)]
+    assert [(entry.source, entry.offset) for entry in rejected] == [("a", 30), ("b", 2), ("b", 3)]
     assert {(entry.reason, entry.detail, entry.raw) for entry in rejected} == {
         (Reason.DUPLICATE, "equal in every column to a, line 9", b"raw")
     }

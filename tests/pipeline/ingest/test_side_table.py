@@ -38,7 +38,7 @@ def test_lines_that_cannot_be_used_are_rejected_with_their_reason(tiny, logs: Pa
     settings = tiny.settings()
     rows, rejected, tally = read_side_table("users", find_input_files(settings, str(logs)).sources["users"], settings)
     assert rows.to_pylist() == [{"key": b"u0", "field.region": None, "field.age": 30.0}]
-    assert [(entry.source, entry.line, entry.reason) for entry in rejected] == [
+    assert [(entry.source, entry.offset, entry.reason) for entry in rejected] == [
         ("users.jsonl", 1, Reason.MALFORMED), ("users.jsonl", 2, Reason.OUT_OF_RANGE), ("users.jsonl", 3, Reason.MISSING_KEY),
     ]  # fmt: skip
     table = IngestSummary.of(tally, settings).tables["users"]

@@ -13,7 +13,10 @@ from pipeline.ingest.tally import Tally, add_tallies
 
 DAYS: dict[tuple[str, ...], int] = {("day", "719163"): 60, ("day", "719164"): 40}
 GOOD: dict[tuple[str, ...], int] = {
-    ("lines",): 110, ("rejected", "malformed"): 10, **DAYS,
+    ("step", "parse", "received"): 110, ("step", "parse", "passed"): 100, ("step", "parse", "rejected"): 10,
+    ("step", "label", "received"): 100, ("step", "label", "passed"): 100,
+    ("step", "write", "received"): 100, ("step", "write", "passed"): 100,
+    ("rejected", "malformed"): 10, **DAYS,
     ("examples", "train"): 50, ("examples", "validation"): 10, ("examples", "evaluation"): 40,
     ("sample_space", "train", "click"): 50, ("label_millionths", "train", "click"): 20_000_000,
     ("table_lines", "users"): 5, ("table_rows", "users"): 5, ("unjoined", "users"): 3,
@@ -25,8 +28,8 @@ def _summary(tiny, **changes: Any) -> IngestSummary:
 
 
 def test_tallies_add_up_in_any_order() -> None:
-    parts: list[Tally] = [Counter({("lines",): 2}), Counter({("lines",): 3, ("examples", "train"): 1}), Counter()]
-    assert add_tallies(parts) == add_tallies(parts[::-1]) == {("lines",): 5, ("examples", "train"): 1}
+    parts: list[Tally] = [Counter({("day", "1"): 2}), Counter({("day", "1"): 3, ("examples", "train"): 1}), Counter()]
+    assert add_tallies(parts) == add_tallies(parts[::-1]) == {("day", "1"): 5, ("examples", "train"): 1}
 
 
 def test_counts_appear_by_their_names(tiny) -> None:
@@ -56,8 +59,40 @@ def test_a_lost_line_is_noticed(tiny) -> None:
         _summary(tiny, lines=111).check(tiny.settings())
 
 
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({("step", "label", "received"): 99}, "100 passed on by the step parse are not 99 received by label"),
+        ({("step", "label", "passed"): 99}, "100 received by the step label are not 99 passed on and 0 rejected"),
+        ({("step", "write", "received"): 101}, "100 passed on by the step label are not 101 received by write"),
+        ({("examples", "train"): 49}, "110 lines read are not 99 examples written and 10 lines rejected"),
+        ({("rejected", "malformed"): 11}, "10 rejected by the steps are not 11 rejected by reason"),
+        ({("table_rows", "users"): 4}, "5 lines of side table users are not 4 rows, 0 of a repeated key and 0 rejected"),
+    ],
+)
+def test_a_count_that_does_not_add_up_fails_the_run(tiny, changes: dict[tuple[str, ...], int], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        IngestSummary.of(Counter(GOOD | changes), tiny.settings()).check(tiny.settings())
+
+
+def test_a_reason_may_have_a_limit_of_its_own(tiny) -> None:
+    summary = _summary(tiny)
+    summary.check(tiny.settings(logs__max_rejected_share=0.0, logs__max_rejected_share_of={"malformed": 0.1}))
+    with pytest.raises(ValueError, match=r"10 of the log's 110 lines were rejected, 9\.1%, more than .*_of.malformed 9\.0%"):
+        summary.check(tiny.settings(logs__max_rejected_share_of={"malformed": 0.09}))
+
+
+def _rejecting(tiny, lines: int, **rejected: int) -> IngestSummary:
+    """A summary of lines that were rejected while parsing."""
+    count = sum(rejected.values())
+    tally: dict[tuple[str, ...], int] = {name: number for name, number in GOOD.items() if name[0] != "rejected"}
+    tally |= {("step", "parse", "received"): lines, ("step", "parse", "rejected"): count}
+    tally |= {("rejected", reason): number for reason, number in rejected.items()}
+    return IngestSummary.of(Counter(tally), tiny.settings())
+
+
 def test_too_many_rejected_lines_are_refused_with_their_reasons(tiny) -> None:
-    summary = _summary(tiny, lines=112, rejected={"malformed": 4, "wrong_type": 8})
+    summary = _rejecting(tiny, 112, malformed=4, wrong_type=8)
     with pytest.raises(
         ValueError, match=r"12 of the log's 112 lines were rejected, 10\.7%, more than .*10\.0%: wrong_type 8, malformed 4"
     ):
