@@ -30,8 +30,8 @@ RANK_TOP_K, TOP_K, POSITION = "rank_top_k", "top_k", "candidate_position"
 SPEC_FINGERPRINT = "spec_fingerprint"
 DURATION_WEIGHT = "weight_of_duration"
 
-_LABEL, _MASK, _WEIGHT = "label_of_", "mask_of_", "weight_of_"
-RESERVED_PREFIXES = (_LABEL, _MASK, _WEIGHT)
+_LABEL, _MASK, _WEIGHT, _NEGATIVE_RATE = "label_of_", "mask_of_", "weight_of_", "negative_rate_of_"
+RESERVED_PREFIXES = (_LABEL, _MASK, _WEIGHT, _NEGATIVE_RATE)
 RESERVED_NAMES = frozenset({
     EVENT_TIME, REQUEST_KEY, USER_KEY, ITEM_KEY, REQUEST_IDS, REQUEST_NUMBERS, CANDIDATE_IDS, CANDIDATE_NUMBERS,
     LABELS, MASKS, RANKING_SCORE, SPEC_FINGERPRINT, TOP_K, POSITION, "duration",
@@ -46,6 +46,11 @@ def label_name(task: str) -> str:
 def mask_name(task: str) -> str:
     """The example's feature with δ_k of PLE Eq 9: 1.0 inside the task's sample space, else 0.0."""
     return _MASK + task
+
+
+def negative_rate_name(task: str) -> str:
+    """The example's feature with the share of the task's negatives that was kept where the example was: a float in (0, 1]."""
+    return _NEGATIVE_RATE + task
 
 
 def weight_name(task: str) -> str:

@@ -17,6 +17,7 @@ from feature_spec.field import CategoricalField, Field, NumericField, SequenceFi
 from feature_spec.logs import Keys, Logs, Split
 from feature_spec.names import RESERVED_NAMES, RESERVED_PREFIXES
 from feature_spec.ranking_formula import RankingFormula
+from feature_spec.sampling import Sampling
 from feature_spec.serving import Serving
 from feature_spec.strict_model import StrictModel, closest_names
 from feature_spec.task import Task
@@ -31,6 +32,7 @@ class FeatureSpec(StrictModel):
         keys: columns that identify an exposure.
         logs: where the logs lie and how they are read.
         split: which exposures train, stop and judge the model.
+        sampling: which negatives train it; all of them by default.
         fields: what the model reads, by name.
         tasks: what it predicts, by name, in the order of every report.
         ranking_formula: how a candidate's scores become one ranking score.
@@ -50,6 +52,7 @@ class FeatureSpec(StrictModel):
     keys: Keys = Keys()
     logs: Logs
     split: Split
+    sampling: Sampling | None = None
     fields: dict[str, Field] = pydantic.Field(min_length=1)
     tasks: dict[str, Task] = pydantic.Field(min_length=1)
     ranking_formula: RankingFormula
@@ -95,6 +98,10 @@ class FeatureSpec(StrictModel):
         }
         return hashlib.sha256(json.dumps(contract).encode()).hexdigest()[:16]
 
+    def negative_rates(self) -> dict[str, float]:
+        """The share of its negatives that each sampled task trains on."""
+        return self.sampling.rates({name: task.kind for name, task in self.tasks.items()}) if self.sampling is not None else {}
+
     def fields_of(self, *sides: str) -> dict[str, Field]:
         """The fields of the given sides by name, in the spec's order."""
         return {name: field for name, field in self.fields.items() if field.side in sides}
@@ -132,6 +139,10 @@ class FeatureSpec(StrictModel):
                         field.shares,
                         f"no such categorical field: {closest_names(field.shares, sharable)}",
                     )
+        binary = [name for name, task in self.tasks.items() if task.kind == "binary"]
+        for name in (self.sampling.negative_rates or {}) if self.sampling is not None else ():
+            if name not in binary:
+                yield ("sampling", "negative_rates", name), name, f"no such binary task: {closest_names(name, binary)}"
         for name in self.ranking_formula.weights:
             if name not in self.tasks:
                 yield ("ranking_formula", "weights", name), name, f"no such task: {closest_names(name, self.tasks)}"

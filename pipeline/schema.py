@@ -63,7 +63,13 @@ def schema_from_spec(spec: FeatureSpec) -> schema_pb2.Schema:
             _always_present(schema, name, schema_pb2.BYTES)
     if spec.keys.event_time is not None:
         _always_present(schema, names.EVENT_TIME, schema_pb2.INT)
+    _add_negative_rates(schema, spec)
     return schema
+
+
+def _add_negative_rates(schema: schema_pb2.Schema, spec: FeatureSpec) -> None:
+    for task in spec.negative_rates():
+        _always_present(schema, names.negative_rate_name(task), schema_pb2.FLOAT)
 
 
 def _always_present(schema: schema_pb2.Schema, name: str, kind: int) -> schema_pb2.Feature:

@@ -26,12 +26,12 @@ def transform_part(spec: FeatureSpec) -> str:
     part["tasks"] = {name: {**_ANY_LABEL, "metric": "auc", **_NO_BLESSING} for name in part["tasks"]}
     part["logs"] = _any_logs()
     part["ranking_formula"] = {"weights": {}}
-    _drop(part, "keys", "evaluation", "serving")
+    _drop(part, "keys", "sampling", "evaluation", "serving")
     return _without_split(part)
 
 
 def training_part(spec: FeatureSpec) -> str:
-    """What the trainer reads: everything that makes the fingerprint, loss weights, metrics and the formula."""
+    """What the trainer reads: everything that makes the fingerprint, loss weights, metrics, the sampling and the formula."""
     part = _model_part(spec)
     _drop(part, "serving")
     return _without_split(part)
@@ -41,7 +41,7 @@ def evaluation_part(spec: FeatureSpec) -> str:
     """What the Evaluator reads: the tasks with their terms of blessing, the section `evaluation`, its fields and keys."""
     part = _as_dict(spec)
     part["logs"] = _any_logs(*part["logs"].get("tables", {}))
-    _drop(part, "serving")
+    _drop(part, "sampling", "serving")
     return _without_split(part)
 
 

@@ -21,6 +21,7 @@ from trainer.network_layout import field_names, field_rows
 from trainer.pruned_network import pruned_network
 from trainer.ranking_score import ranking_score
 from trainer.raw_inputs import as_parsed, parsed_fields, parsed_labels, request_signature
+from trainer.undone_sampling import undo_sampling
 
 logger = logging.getLogger("fulcrum.trainer")
 
@@ -75,7 +76,7 @@ class ExportedRanker(tf.Module):
         fields = parsed_fields(self.spec, examples)
         logits = self.network(self.transform(dict(fields)))
         weights = {name: tf.constant(weight) for name, weight in self._default_weights().items()}
-        return self._with_ranking_score(self.network.scores(logits), weights, fields)
+        return self._with_ranking_score(self._scores(logits), weights, fields)
 
     def transform_examples(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
         """Serialised tf.Examples (B,) → transformed features, labels and masks."""
@@ -106,7 +107,7 @@ class ExportedRanker(tf.Module):
             if of_sides:
                 features.update(self.transform(as_parsed(self.spec, of_sides)))
         logits = self.compiled_logits(features) if self.compiled_logits else self.network(features, one_request=True)
-        return self._with_ranking_score(self.network.scores(logits), inputs, fields)
+        return self._with_ranking_score(self._scores(logits), inputs, fields)
 
     def rank_top_k(self, inputs: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """The best K candidates of a request, best first, equals in the order of the request; all if there are fewer than K.
@@ -135,6 +136,9 @@ class ExportedRanker(tf.Module):
             return inner_values_by_row(network, network.embed(features))
 
         return tf.function(inspect_examples, input_signature=[tf.TensorSpec([None], tf.string, name="examples")])
+
+    def _scores(self, logits: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        return self.network.scores(undo_sampling(logits, self.spec.negative_rates()))
 
     def _with_ranking_score(
         self, scores: dict[str, tf.Tensor], weights: Mapping[str, tf.Tensor], fields: Mapping[str, tf.Tensor]

@@ -22,6 +22,7 @@ from trainer.raw_inputs import parsed_fields
 from trainer.settings import Settings, in_one_process, load_settings
 from trainer.training_inputs import TrainingInputs, training_inputs
 from trainer.training_job import TrainingJob
+from trainer.undone_sampling import undo_sampling
 
 logger = logging.getLogger("fulcrum.trainer")
 
@@ -109,4 +110,5 @@ class SingleTaskRankers(tf.Module):
     def score_examples(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
         """Serialised tf.Examples (B,) → a score a task, each (B,)."""
         features = self.transform(dict(parsed_fields(self.spec, examples)))
-        return {task: network.scores(network(features))[task] for task, network in self.networks.items()}
+        rates = self.spec.negative_rates()
+        return {task: network.scores(undo_sampling(network(features), rates))[task] for task, network in self.networks.items()}

@@ -48,16 +48,17 @@ class ExampleEncoder:
             for name in settings.logs.tables
         }
 
-    def encode(self, rows: pa.Table, tally: Tally) -> Iterator[pa.Array]:
+    def encode(self, rows: pa.Table, tally: Tally, negative_rates: Mapping[str, float] | None = None) -> Iterator[pa.Array]:
         """Serialised tf.Examples of the rows in order, some thousands at a time, as arrays of binaries.
 
-        An example has the fields (a missing one has no feature), labels and masks, event time and keys.
+        An example has the fields (a missing one has no feature), labels and masks, event time and keys, and the rates at which
+        the negatives of tasks were kept.
         Counts in `tally` where a side table has no row for an example.
         """
         for start in range(0, rows.num_rows, _BATCH_ROWS):
-            yield self._encoded(rows.slice(start, _BATCH_ROWS).combine_chunks(), tally)
+            yield self._encoded(rows.slice(start, _BATCH_ROWS).combine_chunks(), tally, negative_rates or {})
 
-    def _encoded(self, rows: pa.Table, tally: Tally) -> pa.Array:
+    def _encoded(self, rows: pa.Table, tally: Tally, negative_rates: Mapping[str, float]) -> pa.Array:
         parts = [*_fields(rows, self._fields)]
         for table, (keys, serialised) in self._tables.items():
             found = pc.index_in(_column(rows, KEY_OF + table), value_set=keys)
@@ -67,6 +68,8 @@ class ExampleEncoder:
             labels = _column(rows, LABEL + task)
             parts.append(_numbers(names.label_name(task), labels.fill_null(0.0)))
             parts.append(_numbers(names.mask_name(task), labels.is_valid().cast(pa.float64())))
+        for task, rate in negative_rates.items():
+            parts.append(_numbers(names.negative_rate_name(task), pa.array(np.full(rows.num_rows, rate))))
         if names.EVENT_TIME in rows.column_names:
             parts.append(_integers(names.EVENT_TIME, _column(rows, names.EVENT_TIME)))
         keys = (names.REQUEST_KEY, names.USER_KEY, names.ITEM_KEY)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 from typing import Any
 
@@ -106,7 +107,10 @@ def _examples_of_rejected(uri: str) -> str:
     first: dict[str, str] = {}
     for path in sorted(fileio.glob(f"{uri}/{REJECTED_FOLDER}/*.parquet")):
         with fileio.open(path, "rb") as stored:
-            for batch in pq.ParquetFile(stored).iter_batches(columns=["source", "offset", "reason", "detail"]):
+            # Arrow cannot read TensorFlow's files themselves.
+            for batch in pq.ParquetFile(io.BytesIO(stored.read())).iter_batches(
+                columns=["source", "offset", "reason", "detail"]
+            ):
                 for entry in batch.to_pylist():
                     place = f"{entry['source']}, line {entry['offset']}: {entry['reason']}: {entry['detail']}"
                     first.setdefault(entry["reason"], place)

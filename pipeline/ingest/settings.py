@@ -7,6 +7,7 @@ from typing import Literal
 from feature_spec.field import MultiCategoricalField, NumericField, SequenceField
 from feature_spec.label_rule import LabelRule, RatioRule, SampleSpace
 from feature_spec.logs import Keys, Logs, Source, Split
+from feature_spec.sampling import Sampling
 from feature_spec.spec import FeatureSpec
 from feature_spec.strict_model import StrictModel
 
@@ -46,6 +47,7 @@ class IngestSettings(StrictModel):
     split: Split
     fields: dict[str, IngestedField]
     tasks: dict[str, IngestedTask]
+    sampling: Sampling | None = None
 
     @classmethod
     def from_spec(cls, spec: FeatureSpec) -> IngestSettings:
@@ -65,7 +67,7 @@ class IngestSettings(StrictModel):
             name: IngestedTask(kind=task.kind, label=task.label, sample_space=task.sample_space)
             for name, task in spec.tasks.items()
         }
-        return cls(keys=spec.keys, logs=spec.logs, split=spec.split, fields=fields, tasks=tasks)
+        return cls(keys=spec.keys, logs=spec.logs, split=spec.split, fields=fields, tasks=tasks, sampling=spec.sampling)
 
     def to_json(self) -> str:
         """JSON from which `model_validate_json` restores the settings. Writing out a default changes nothing."""

@@ -21,6 +21,7 @@ from pipeline.ingest.files import InputFiles, LogFile
 from pipeline.ingest.labelled_rows import LABEL
 from pipeline.ingest.packing import unpacked
 from pipeline.ingest.rejected_files import rejected_batch
+from pipeline.ingest.sampling import recorded_rates, sampled
 from pipeline.ingest.settings import IngestSettings
 from pipeline.ingest.settling import Settling
 from pipeline.ingest.summary import event_days
@@ -70,17 +71,23 @@ class WriteShard(beam.DoFn):
         rows = unpacked(packs)
         settled = settling.settle(rows)
         result: Tally = Counter()
+        sampled_out = 0
         if settled.rejected:
             yield beam.pvalue.TaggedOutput(REJECTED, rejected_batch(settled.rejected))
         with ThreadPoolExecutor(max_workers=1) as thread:
-            for split, examples_of_split in settled.splits.items():
+            for split, rows_of_split in settled.splits.items():
+                examples_of_split = sampled(rows_of_split, split, settings)
+                sampled_out += rows_of_split.num_rows - examples_of_split.num_rows
+                if not examples_of_split.num_rows:
+                    continue
+                rates = recorded_rates(split, settings)
                 with self._examples_file(split, shard, thread) as writer:
-                    for examples in self._encoder.encode(examples_of_split, result):
+                    for examples in self._encoder.encode(examples_of_split, result, rates):
                         result[counted.EXAMPLES, split] += len(examples)
                         writer.write(examples)
                 result.update(_counts_of_tasks(split, examples_of_split, settings))
         written = sum(counts_under(result, counted.EXAMPLES).values())
-        count_step(result, counted.WRITE, rows.num_rows, written, settled.rejected)
+        count_step(result, counted.WRITE, rows.num_rows, written, settled.rejected, sampled_out=sampled_out)
         count_in_beam(result)
         yield beam.pvalue.TaggedOutput(TALLY, result)
 

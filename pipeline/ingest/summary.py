@@ -53,11 +53,13 @@ class StepCounts(pydantic.BaseModel):
         received: lines, records or rows that it was given.
         passed: those that it passed on, or wrote.
         rejected: those that it rejected.
+        sampled_out: negatives that it left out because the spec says so.
     """
 
     received: int
     passed: int
     rejected: int
+    sampled_out: int
 
 
 class IngestSummary(pydantic.BaseModel):
@@ -110,12 +112,13 @@ class IngestSummary(pydantic.BaseModel):
         """Where counts that should be equal are not, in words; empty where all add up."""
         steps = self.steps.values()
         written, rejected = sum(self.examples.values()), sum(self.rejected.values())
-        pairs = [
-            ("lines read", self.lines, f"{written:,} examples written and {rejected:,} lines rejected", written + rejected)
-        ]
+        sampled_out = sum(step.sampled_out for step in steps)
+        became = f"{written:,} examples written, {rejected:,} lines rejected and {sampled_out:,} sampled out"
+        pairs = [("lines read", self.lines, became, written + rejected + sampled_out)]
         for name, step in self.steps.items():
-            became = f"{step.passed:,} passed on and {step.rejected:,} rejected"
-            pairs.append((f"received by the step {name}", step.received, became, step.passed + step.rejected))
+            became = f"{step.passed:,} passed on, {step.rejected:,} rejected and {step.sampled_out:,} sampled out"
+            together = step.passed + step.rejected + step.sampled_out
+            pairs.append((f"received by the step {name}", step.received, became, together))
         for (before, one), (after, other) in itertools.pairwise(self.steps.items()):
             pairs.append(
                 (f"passed on by the step {before}", one.passed, f"{other.received:,} received by {after}", other.received)
@@ -188,10 +191,8 @@ def _check_share(whose: str, lines: int, rejected: dict[str, int], limit: float,
 
 
 def _step_counts(tally: Tally, step: str) -> StepCounts:
-    received, passed, rejected = (
-        tally[counted.STEP, step, part] for part in (counted.RECEIVED, counted.PASSED, counted.REJECTED)
-    )
-    return StepCounts(received=received, passed=passed, rejected=rejected)
+    parts = (counted.RECEIVED, counted.PASSED, counted.REJECTED, counted.SAMPLED_OUT)
+    return StepCounts(**{part: tally[counted.STEP, step, part] for part in parts})
 
 
 def _task_counts(tally: Tally, task: str, split: str) -> TaskCounts:

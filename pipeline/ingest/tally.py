@@ -12,7 +12,7 @@ Tally = Counter[tuple[str, ...]]
 
 REJECTED, DAY, EXAMPLES = "rejected", "day", "examples"
 # A step counts for itself what it receives and what becomes of it, so that a loss between two steps shows.
-STEP, RECEIVED, PASSED = "step", "received", "passed"
+STEP, RECEIVED, PASSED, SAMPLED_OUT = "step", "received", "passed", "sampled_out"
 PARSE, LABEL, WRITE = "parse", "label", "write"
 SAMPLE_SPACE, UNJOINED, UNREADABLE_FILE = "sample_space", "unjoined", "unreadable_file"
 # Sum of labels in whole millionths, so that the order of summation makes no difference.
@@ -28,9 +28,12 @@ def add_tallies(tallies: Iterable[Tally]) -> Tally:
     return total
 
 
-def count_step(tally: Tally, step: str, received: int, passed: int, rejected: Sequence[RejectedLine]) -> None:
+def count_step(
+    tally: Tally, step: str, received: int, passed: int, rejected: Sequence[RejectedLine], *, sampled_out: int = 0
+) -> None:
     """Adds what became of some lines in a step."""
-    tally.update({(STEP, step, RECEIVED): received, (STEP, step, PASSED): passed, (STEP, step, REJECTED): len(rejected)})
+    parts = {RECEIVED: received, PASSED: passed, REJECTED: len(rejected), SAMPLED_OUT: sampled_out}
+    tally.update({(STEP, step, part): count for part, count in parts.items()})
     for line in rejected:
         tally[REJECTED, line.reason] += 1
         if line.reason == Reason.UNREADABLE:

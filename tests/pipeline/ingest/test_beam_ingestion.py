@@ -138,9 +138,21 @@ def test_every_count_is_a_metric_of_beam(tiny, logs: Path, tmp_path: Path) -> No
     assert run.metrics["rejected/malformed"] == run.summary.rejected["malformed"] == 1
     for step, counts in run.summary.steps.items():
         assert {
-            part: run.metrics.get(f"step/{step}/{part}", 0) for part in ("received", "passed", "rejected")
+            part: run.metrics.get(f"step/{step}/{part}", 0) for part in ("received", "passed", "rejected", "sampled_out")
         } == counts.model_dump()
     assert {split: run.metrics[f"examples/{split}"] for split in SPLITS} == run.summary.examples
+
+
+def test_negatives_that_are_sampled_out_are_counted_and_the_rates_recorded(tiny, logs: Path, tmp_path: Path) -> None:
+    whole = Ingested(tiny.settings(split__evaluation_days=1), logs, tmp_path / "whole").summary
+    run = Ingested(tiny.settings(sampling={"negative_rate": 0.3}), logs, tmp_path / "out")
+    sampled_out = run.summary.steps["write"].sampled_out
+    assert sampled_out == run.metrics["step/write/sampled_out"] > 10
+    assert sum(run.summary.examples.values()) == 100 - sampled_out
+    assert run.summary.examples["evaluation"] == whole.examples["evaluation"] == 50
+    assert run.summary.differences() == []
+    rates = Counter(round(example["negative_rate_of_click"][0], 6) for example in run.features())
+    assert rates == {0.3: 50 - sampled_out, 1.0: 50}
 
 
 def test_labels_and_masks_are_those_the_simulator_drew(tmp_path: Path) -> None:

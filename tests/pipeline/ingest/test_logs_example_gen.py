@@ -78,12 +78,14 @@ def _run(spec: FeatureSpec, logs: Path, root: Path) -> list[Path]:
 
 
 def test_the_artifact_has_the_three_splits_a_summary_and_the_rejected_lines(logs: Path, tmp_path: Path) -> None:
+    with (logs / "day0.jsonl").open("a") as file:
+        file.write("no json\n")
     (folder,) = _run(_spec(), logs, tmp_path / "root")
     assert {path.name for path in folder.iterdir()} == {
         "Split-train", "Split-validation", "Split-evaluation", "ingest_summary.json", "rejected",
     }  # fmt: skip
     summary = json.loads((folder / "ingest_summary.json").read_text())
-    assert summary["lines"] == sum(summary["examples"].values()) == 60
+    assert summary["lines"] - 1 == sum(summary["examples"].values()) == 60
     assert summary["examples"]["evaluation"] == 30
     assert summary["tables"]["users"]["examples_without_row"] == 20
 
@@ -137,7 +139,7 @@ def test_a_mended_file_is_ingested_once(logs: Path, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="all of them: "):
         _run(_spec(), logs, tmp_path / "root")
     (logs / "day1.jsonl").write_text(whole)
-    [examples] = _run(_spec(), logs, tmp_path / "root")
+    [examples] = [path for path in _run(_spec(), logs, tmp_path / "root") if path.name.isdecimal()]
     summary = json.loads((examples / "ingest_summary.json").read_text())
     assert (summary["lines"], sum(summary["examples"].values()), summary["rejected"]) == (60, 60, {})
 

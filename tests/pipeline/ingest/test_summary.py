@@ -55,7 +55,7 @@ def test_a_summary_in_order_passes(tiny) -> None:
 
 
 def test_a_lost_line_is_noticed(tiny) -> None:
-    with pytest.raises(ValueError, match="111 lines read are not 100 examples written and 10 lines rejected"):
+    with pytest.raises(ValueError, match="111 lines read are not 100 examples written, 10 lines rejected and 0 sampled out"):
         _summary(tiny, lines=111).check(tiny.settings())
 
 
@@ -63,9 +63,12 @@ def test_a_lost_line_is_noticed(tiny) -> None:
     ("changes", "message"),
     [
         ({("step", "label", "received"): 99}, "100 passed on by the step parse are not 99 received by label"),
-        ({("step", "label", "passed"): 99}, "100 received by the step label are not 99 passed on and 0 rejected"),
+        (
+            {("step", "label", "passed"): 99},
+            "100 received by the step label are not 99 passed on, 0 rejected and 0 sampled out",
+        ),
         ({("step", "write", "received"): 101}, "100 passed on by the step label are not 101 received by write"),
-        ({("examples", "train"): 49}, "110 lines read are not 99 examples written and 10 lines rejected"),
+        ({("examples", "train"): 49}, "110 lines read are not 99 examples written, 10 lines rejected and 0 sampled out"),
         ({("rejected", "malformed"): 11}, "10 rejected by the steps are not 11 rejected by reason"),
         ({("table_rows", "users"): 4}, "5 lines of side table users are not 4 rows, 0 of a repeated key and 0 rejected"),
     ],
