@@ -3,44 +3,21 @@
 from __future__ import annotations
 
 from typing import Annotated, Literal, Self
-from zoneinfo import ZoneInfo
 
 import pydantic
-from pydantic import PositiveInt, field_validator, model_validator
+from pydantic import PositiveInt, model_validator
 
+from feature_spec.event_logs import Actions, Impressions
+from feature_spec.event_time import EventTime
 from feature_spec.field import Share
 from feature_spec.rejection_reason import RejectionReason
+from feature_spec.source import Source
 from feature_spec.strict_model import StrictModel
 
-LogFormat = Literal["jsonl", "csv", "parquet"]
+__all__ = ["ACTIONS", "Actions", "EventTime", "Impressions", "Keys", "Logs", "SideTable", "Source", "Split"]
 
-
-class Source(StrictModel):
-    """Files of one table, below the folder given to ``fulcrum run --logs``.
-
-    Attributes:
-        path: glob patterns relative to the logs folder, such as ``day=*/*.jsonl.gz``. Files may be plain, .gz or .bz2.
-        format: `jsonl`, `csv` or `parquet`.
-        columns: column names of CSV files without a header line. Left out where each file starts with a header.
-        delimiter: separates the values of a CSV line. White space around a value is dropped.
-    """
-
-    path: Annotated[list[str], pydantic.Field(min_length=1)]
-    format: LogFormat
-    columns: list[str] | None = None
-    delimiter: Annotated[str, pydantic.Field(min_length=1, max_length=1)] = ","
-
-    @field_validator("path", mode="before")
-    @classmethod
-    def _one_pattern_is_a_list_of_one(cls, received: object) -> object:
-        return [received] if isinstance(received, str) else received
-
-    @model_validator(mode="after")
-    def _settings_have_an_effect(self) -> Self:
-        idle = sorted({"columns", "delimiter"} & self.model_fields_set)
-        if self.format != "csv" and idle:
-            raise ValueError(f"{' and '.join(map(repr, idle))} only has an effect with format 'csv', received {self.format!r}")
-        return self
+# The name of the log of actions among the sources, which no side table may have.
+ACTIONS = "actions"
 
 
 class SideTable(Source):
@@ -56,10 +33,12 @@ class SideTable(Source):
 
 
 class Logs(StrictModel):
-    """The exposure log (one row an exposure, with its feedback) and its side tables.
+    """The log of exposures and its side tables. It is one table with the feedback in it, or event logs that are joined.
 
     Attributes:
-        exposures: the log.
+        exposures: the log as a table, one line an exposure with its feedback.
+        impressions: the log as events: what was shown.
+        actions: and what users did.
         tables: side tables by name.
         missing_values: texts that stand for a missing value.
         deduplicate: whether a line equal to an earlier one in every column is rejected as a duplicate.
@@ -68,7 +47,9 @@ class Logs(StrictModel):
         max_rejected_share_of: a limit of its own for a reason, which then does not count towards the common one.
     """
 
-    exposures: Source
+    exposures: Source | None = None
+    impressions: Impressions | None = None
+    actions: Actions | None = None
     tables: dict[str, SideTable] = {}
     missing_values: list[str] = [""]
     deduplicate: bool = True
@@ -76,28 +57,23 @@ class Logs(StrictModel):
     max_rejected_share: Share = 0.1
     max_rejected_share_of: dict[Annotated[RejectionReason, pydantic.Field(strict=False)], Share] = {}
 
+    @model_validator(mode="after")
+    def _table_or_events(self) -> Self:
+        given = [name for name in ("exposures", "impressions", "actions") if getattr(self, name) is not None]
+        if given not in (["exposures"], ["impressions", "actions"]):
+            raise ValueError(
+                f"needs either 'exposures', or 'impressions' and 'actions'; received {' and '.join(given) or 'none'}"
+            )
+        if self.actions is not None and ACTIONS in self.tables:
+            raise ValueError(f"a side table beside event logs cannot be named {ACTIONS!r}")
+        return self
 
-class EventTime(StrictModel):
-    """When an exposure happened.
-
-    Attributes:
-        column: the column that holds it: a number since the Unix epoch, or text when `unit` is a date unit.
-        unit: `s`, `ms` or `us` since the Unix epoch; `iso8601` text; or `yyyymmdd`, a day.
-        timezone: IANA name of the zone in which days begin, and of times that do not name one.
-    """
-
-    column: str
-    unit: Literal["s", "ms", "us", "iso8601", "yyyymmdd"]
-    timezone: str = "UTC"
-
-    @field_validator("timezone")
-    @classmethod
-    def _known_zone(cls, name: str) -> str:
-        try:
-            ZoneInfo(name)
-        except (KeyError, ValueError, OSError) as error:
-            raise ValueError(f"no such time zone: {name!r}; give an IANA name such as 'Asia/Shanghai'") from error
-        return name
+    @property
+    def shown(self) -> Source:
+        """The source with a line an exposure: the table of exposures, or the impressions."""
+        source = self.exposures or self.impressions
+        assert source is not None  # noqa: S101 (one of them is there)
+        return source
 
 
 class Keys(StrictModel):

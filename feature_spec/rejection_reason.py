@@ -20,3 +20,5 @@ class RejectionReason(StrEnum):
     OUT_OF_RANGE = "out_of_range"
     DUPLICATE = "duplicate"
     STRAY_EVENT_TIME = "stray_event_time"  # later than the last day of the log
+    ORPHAN_ACTION = "orphan_action"  # without an impression before it
+    LATE_ACTION = "late_action"  # beyond the attribution window

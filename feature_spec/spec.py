@@ -13,6 +13,7 @@ from pydantic_core import PydanticCustomError
 
 from feature_spec.distribution import Drift, Skew
 from feature_spec.evaluation import Evaluation
+from feature_spec.event_logs import Actions
 from feature_spec.field import CategoricalField, Field, NumericField, SequenceField
 from feature_spec.logs import Keys, Logs, Split
 from feature_spec.names import RESERVED_NAMES, RESERVED_PREFIXES
@@ -155,6 +156,8 @@ class FeatureSpec(StrictModel):
                     duration.field,
                     f"no such numeric item field: {closest_names(duration.field, numeric)}",
                 )
+        if self.logs.actions is not None:
+            yield from self._event_log_problems(self.logs.actions)
         if self.split.evaluation_days and self.keys.event_time is None:
             yield ("split", "evaluation_days"), self.split.evaluation_days, "needs 'keys.event_time' to tell the days apart"
 
@@ -199,3 +202,11 @@ class FeatureSpec(StrictModel):
                 )
                 yield place, part.field, f"no such {with_or_without}: {closest_names(part.field, valid)}"
             seen.add(part.field)
+
+    def _event_log_problems(self, actions: Actions) -> Iterable[tuple[tuple[str, ...], Any, str]]:
+        for key in (actions.join_by, "item", "event_time"):
+            if getattr(self.keys, key) is None:
+                yield ("logs", "actions"), actions.join_by, f"needs 'keys.{key}' to join actions to impressions"
+        keys = (self.keys.request, self.keys.user, self.keys.item)
+        for column in actions.folds.keys() & {key for key in keys if key is not None}:
+            yield ("logs", "actions", "folds", column), column, "a key of the impressions cannot come from actions"

@@ -9,31 +9,29 @@ each step ─► tally ─► ingest_summary.json
 
 from __future__ import annotations
 
-import itertools
 from collections import Counter
 from collections.abc import Iterator, Mapping
 
 import apache_beam as beam
-import numpy as np
 import pyarrow as pa
 from apache_beam.io.filesystems import FileSystems
 
+from pipeline.ingest.event_logs import JoinEventLogs
 from pipeline.ingest.exposure_file import label_file
 from pipeline.ingest.files import InputFiles, LogFile
 from pipeline.ingest.labelled_rows import RowLabeller
-from pipeline.ingest.packing import packed
+from pipeline.ingest.packing import packed, packed_by_shard
 from pipeline.ingest.rejected_files import WriteRejected, rejected_batch
 from pipeline.ingest.rejects import REJECTED_FOLDER
 from pipeline.ingest.settings import IngestSettings
 from pipeline.ingest.settling import shard_numbers
-from pipeline.ingest.shard_writing import REJECTED, TALLY, WriteShard, count_in_beam, shard_count
+from pipeline.ingest.shard_writing import REJECTED, ROWS, TALLY, WriteShard, count_in_beam, shard_count
 from pipeline.ingest.side_table import read_side_table
 from pipeline.ingest.summary import SUMMARY_FILE, IngestSummary
 from pipeline.ingest.tally import Tally, add_tallies
 
 # Beam handles few large elements far faster than many small ones.
 _ROWS_HELD = 65_536
-_ROWS = "rows"
 
 
 class IngestLogs(beam.PTransform):
@@ -57,35 +55,35 @@ class IngestLogs(beam.PTransform):
         """Wires the steps."""
         settings, exposures = self._settings, self._files.sources[None]
         shards = shard_count(exposures)
-        labelled = (
-            pipeline
-            | "Files" >> beam.Create(list(enumerate(exposures)))
-            | "SpreadFiles" >> beam.Reshuffle()
-            | "LabelFile" >> beam.ParDo(_LabelFile(settings, shards)).with_outputs(_ROWS, REJECTED, TALLY)
-        )
+        if settings.logs.actions is not None:
+            by_shard, tally_of_files, others = pipeline | "EventLogs" >> JoinEventLogs(settings, self._files, shards)
+        else:
+            labelled = (
+                pipeline
+                | "Files" >> beam.Create(list(enumerate(exposures)))
+                | "SpreadFiles" >> beam.Reshuffle()
+                | "LabelFile" >> beam.ParDo(_LabelFile(settings, shards)).with_outputs(ROWS, REJECTED, TALLY)
+            )
+            tally_of_files = labelled[TALLY] | "TallyFiles" >> beam.CombineGlobally(add_tallies)
+            by_shard = labelled[ROWS] | "ByShard" >> beam.GroupByKey()
+            others = [(labelled[REJECTED], tally_of_files)]
         tables = (
             pipeline
             | "SideTables" >> beam.Create(list(settings.logs.tables))
-            | "ReadSideTable" >> beam.ParDo(_ReadSideTable(settings, self._files)).with_outputs(_ROWS, REJECTED, TALLY)
+            | "ReadSideTable" >> beam.ParDo(_ReadSideTable(settings, self._files)).with_outputs(ROWS, REJECTED, TALLY)
         )
-        tally_of_files = labelled[TALLY] | "TallyFiles" >> beam.CombineGlobally(add_tallies)
-        written = (
-            labelled[_ROWS]
-            | "ByShard" >> beam.GroupByKey()
-            | "WriteShard"
-            >> beam.ParDo(
-                WriteShard(settings, self._files, shards, self._folder, self._split_folders),
-                tally=beam.pvalue.AsSingleton(tally_of_files),
-                tables=beam.pvalue.AsDict(tables[_ROWS]),
-            ).with_outputs(REJECTED, TALLY)
-        )
+        written = by_shard | "WriteShard" >> beam.ParDo(
+            WriteShard(settings, self._files, shards, self._folder, self._split_folders),
+            tally=beam.pvalue.AsSingleton(tally_of_files),
+            tables=beam.pvalue.AsDict(tables[ROWS]),
+        ).with_outputs(REJECTED, TALLY)
         _ = (
-            (labelled[REJECTED], tables[REJECTED], written[REJECTED])
+            (*(rejected for rejected, _ in others), tables[REJECTED], written[REJECTED])
             | "AllRejected" >> beam.Flatten()
             | "WriteRejected" >> WriteRejected(FileSystems.join(self._folder, REJECTED_FOLDER))
         )
         return (
-            (tally_of_files, tables[TALLY], written[TALLY])
+            (*(tally for _, tally in others), tables[TALLY], written[TALLY])
             | "AllTallies" >> beam.Flatten()
             | "Tally" >> beam.CombineGlobally(add_tallies)
             | "WriteSummary" >> beam.Map(_write_summary, settings, self._folder)
@@ -137,17 +135,11 @@ class _ReadSideTable(beam.DoFn):
             yield beam.pvalue.TaggedOutput(REJECTED, rejected_batch(rejected))
         count_in_beam(tally)
         yield beam.pvalue.TaggedOutput(TALLY, tally)
-        yield beam.pvalue.TaggedOutput(_ROWS, (name, packed(rows)))
+        yield beam.pvalue.TaggedOutput(ROWS, (name, packed(rows)))
 
 
 def _by_shard(tables: list[pa.Table], shards: int) -> Iterator[beam.pvalue.TaggedOutput]:
-    if not tables:
-        return
-    rows = pa.concat_tables(tables)
-    numbers = shard_numbers(rows, shards)
-    order = np.argsort(numbers, kind="stable")
-    ends = np.searchsorted(numbers[order], np.arange(shards + 1))
-    rows = rows.take(pa.array(order)).combine_chunks()
-    for shard, (start, end) in enumerate(itertools.pairwise(ends.tolist())):
-        if end > start:
-            yield beam.pvalue.TaggedOutput(_ROWS, (shard, packed(rows.slice(start, end - start))))
+    if tables:
+        rows = pa.concat_tables(tables)
+        for element in packed_by_shard(rows, shard_numbers(rows, shards), shards):
+            yield beam.pvalue.TaggedOutput(ROWS, element)

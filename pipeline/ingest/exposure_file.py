@@ -35,7 +35,7 @@ def label_file(file: LogFile, number: int, settings: IngestSettings, labeller: R
         settings: the spec's rules.
         labeller: built from the same settings; remembers values from file to file.
     """
-    for batch in read_batches(file, settings.logs.exposures, settings.logs.max_line_bytes):
+    for batch in read_batches(file, settings.logs.shown, settings.logs.max_line_bytes):
         unparsed = [RejectedLine(file.name, line, problem.reason, problem.detail, raw) for line, raw, problem in batch.unusable]
         parsed = len(batch.numbers)
         rows, unlabelled = labeller(batch.rows, file.name, number, batch.numbers, batch.raws)

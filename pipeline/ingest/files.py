@@ -67,7 +67,7 @@ def find_input_files(settings: IngestSettings, folder: str) -> InputFiles:
     sources: dict[str | None, list[LogFile]] = {}
     owners: dict[str, str] = {}
     for table, source in settings.sources.items():
-        place = "logs.exposures.path" if table is None else f"logs.tables.{table}.path"
+        place = f"{settings.place_of(table)}.path"
         found = {file for pattern in source.path for file in _match_some(folder, pattern, place)}
         for file in found:
             if owners.setdefault(file.name, place) != place:

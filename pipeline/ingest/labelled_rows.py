@@ -96,16 +96,22 @@ class RowLabeller:
             "line": pa.array(lines, pa.int64()),
             "raw": pa.array([raw[:RAW_LIMIT_BYTES] if self._keeps_raw else b"" for raw in raws], pa.binary()),
         }
-        table = pa.table(columns)
-        if problems:
-            usable = np.ones(len(rows), bool)
-            usable[list(problems)] = False
-            table = table.filter(pa.array(usable))
-        rejected = [
-            RejectedLine(source, lines[position], problems[position].reason, problems[position].detail, raws[position])
-            for position in sorted(problems)
-        ]
-        return table, rejected
+        return usable_rows(pa.table(columns), problems, source, lines, raws)
+
+
+def usable_rows(
+    table: pa.Table, problems: Problems, source: str, lines: list[int], raws: list[bytes]
+) -> tuple[pa.Table, list[RejectedLine]]:
+    """The rows of a table without problems, and the lines of the others; arguments as of `RowLabeller`."""
+    if problems:
+        usable = np.ones(table.num_rows, bool)
+        usable[list(problems)] = False
+        table = table.filter(pa.array(usable))
+    rejected = [
+        RejectedLine(source, lines[position], problems[position].reason, problems[position].detail, raws[position])
+        for position in sorted(problems)
+    ]
+    return table, rejected
 
 
 def field_readers(fields: dict[str, IngestedField], missing: frozenset[str]) -> list[tuple[str, str, FieldReader]]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import itertools
+from collections.abc import Iterable, Iterator
 
+import numpy as np
 import pyarrow as pa
 
 
@@ -18,3 +20,19 @@ def packed(rows: pa.Table) -> bytes:
 def unpacked(packs: Iterable[bytes]) -> pa.Table:
     """The rows of packed tables of one schema, of which there is at least one."""
     return pa.concat_tables(pa.ipc.open_stream(pack).read_all() for pack in packs).combine_chunks()
+
+
+def packed_by_shard(rows: pa.Table, shard_of: np.ndarray, shards: int) -> Iterator[tuple[int, bytes]]:
+    """The rows of each shard that has some, packed.
+
+    Args:
+        rows: N of them.
+        shard_of: (N,), each below `shards`.
+        shards: how many there are.
+    """
+    order = np.argsort(shard_of, kind="stable")
+    ends = np.searchsorted(shard_of[order], np.arange(shards + 1))
+    rows = rows.take(pa.array(order)).combine_chunks()
+    for shard, (start, end) in enumerate(itertools.pairwise(ends.tolist())):
+        if end > start:
+            yield shard, packed(rows.slice(start, end - start))

@@ -62,6 +62,22 @@ class RecordRows:
         return self._records
 
 
+class JoinedRows(RecordRows):
+    """Rows joined of several lines, known by the digest of one of them.
+
+    Args:
+        records: the rows.
+        digests: 16 bytes of each.
+    """
+
+    def __init__(self, records: list[Record], digests: list[bytes]) -> None:
+        super().__init__(records)
+        self._digests = digests
+
+    def digests(self, problems: Problems) -> list[bytes]:  # noqa: ARG002, D102 (nothing is computed)
+        return self._digests
+
+
 class TextRows:
     """Rows of CSV files: texts of the same columns.
 

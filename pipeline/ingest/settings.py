@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal
 
+from feature_spec.event_logs import FoldedColumn
 from feature_spec.field import MultiCategoricalField, NumericField, SequenceField
 from feature_spec.label_rule import LabelRule, RatioRule, SampleSpace
-from feature_spec.logs import Keys, Logs, Source, Split
+from feature_spec.logs import ACTIONS, Actions, Keys, Logs, Source, Split
 from feature_spec.sampling import Sampling
 from feature_spec.spec import FeatureSpec
 from feature_spec.strict_model import StrictModel
@@ -75,9 +77,25 @@ class IngestSettings(StrictModel):
 
     @property
     def sources(self) -> dict[str | None, Source]:
-        """The exposure log under None, then the side tables by name."""
-        exposures: dict[str | None, Source] = {None: self.logs.exposures}
-        return exposures | dict(self.logs.tables)
+        """The exposure log, or that of impressions, under None; then that of actions, and the side tables by name."""
+        sources: dict[str | None, Source] = {None: self.logs.shown}
+        if self.logs.actions is not None:
+            sources[ACTIONS] = self.logs.actions
+        return sources | dict(self.logs.tables)
+
+    def place_of(self, source: str | None) -> str:
+        """The path in the feature spec of a source."""
+        if source is None:
+            return "logs.exposures" if self.logs.exposures is not None else "logs.impressions"
+        return f"logs.tables.{source}" if source in self.logs.tables else f"logs.{source}"
+
+    @property
+    def join_columns(self) -> list[str]:
+        """The columns by which actions are joined to impressions; empty without event logs."""
+        if self.logs.actions is None:
+            return []
+        first = self.keys.request if self.logs.actions.join_by == "request" else self.keys.user
+        return [column for column in (first, self.keys.item) if column is not None]
 
     def fields_of(self, table: str | None) -> dict[str, IngestedField]:
         """The fields that lie in a side table, or in the exposure log (None)."""
@@ -86,18 +104,36 @@ class IngestSettings(StrictModel):
     def columns_of(self, table: str | None) -> dict[str, str]:
         """Each column that is read from a source, with the path in the feature spec that first names it."""
         named: list[tuple[str, str]] = []
+        folded: Mapping[str, FoldedColumn] = {}
         if table is None:
             keys = {"request": self.keys.request, "user": self.keys.user, "item": self.keys.item}
             named += [(column, f"keys.{key}") for key, column in keys.items() if column is not None]
             if self.keys.event_time is not None:
                 named.append((self.keys.event_time.column, "keys.event_time.column"))
             named += [(side.exposure_key or side.key, f"logs.tables.{name}") for name, side in self.logs.tables.items()]
+            if self.logs.impressions is not None and self.logs.impressions.event_id is not None:
+                named.append((self.logs.impressions.event_id, "logs.impressions.event_id"))
+            folded = self.logs.actions.folds if self.logs.actions is not None else {}
             for name, task in self.tasks.items():
-                named += _columns_of_task(name, task)
+                named += [(column, place) for column, place in _columns_of_task(name, task) if column not in folded]
+        elif table == ACTIONS and self.logs.actions is not None:
+            return _columns_of_actions(self.logs.actions, self.join_columns)
         else:
             named.append((self.logs.tables[table].key, f"logs.tables.{table}.key"))
-        named += [(field.column, f"fields.{name}") for name, field in self.fields_of(table).items()]
+        fields = self.fields_of(table).items()
+        named += [(field.column, f"fields.{name}") for name, field in fields if table is not None or field.column not in folded]
         return dict(reversed(named))
+
+
+def _columns_of_actions(actions: Actions, join_columns: list[str]) -> dict[str, str]:
+    named = dict.fromkeys(join_columns, "logs.actions.join_by")
+    named |= {actions.kind: "logs.actions.kind", actions.event_time.column: "logs.actions.event_time.column"}
+    if actions.event_id is not None:
+        named[actions.event_id] = "logs.actions.event_id"
+    for name, column in actions.folds.items():
+        if column.value is not None:
+            named.setdefault(column.value, f"logs.actions.folds.{name}.value")
+    return named
 
 
 def _columns_of_task(name: str, task: IngestedTask) -> list[tuple[str, str]]:

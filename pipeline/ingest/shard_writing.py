@@ -30,7 +30,7 @@ from pipeline.ingest.tfrecords import TFRecordWriter
 
 UNFINISHED_FOLDER = "unfinished"
 # What steps give beside their main output.
-REJECTED, TALLY = "rejected", "tally"
+REJECTED, TALLY, ROWS = "rejected", "tally", "rows"
 _METRICS = "fulcrum.ingest"
 _LEAST_SHARDS = 4
 _COMPRESSED_BYTES_OF_SHARD = 4_000_000

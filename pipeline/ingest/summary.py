@@ -62,12 +62,29 @@ class StepCounts(pydantic.BaseModel):
     sampled_out: int
 
 
+class ActionCounts(pydantic.BaseModel):
+    """What became of the log of actions.
+
+    Attributes:
+        lines: lines read, without headers.
+        steps: what each step counted, in the order of the steps: parse, deduplicate, join.
+        rejected: lines that were rejected, by reason; those of late actions and of those without an impression are among them.
+        joined: actions that were attributed to an impression, by kind.
+    """
+
+    lines: int
+    steps: dict[str, StepCounts]
+    rejected: dict[str, int]
+    joined: dict[str, int]
+
+
 class IngestSummary(pydantic.BaseModel):
     """What became of every line of the log.
 
     Attributes:
         lines: lines read, without headers.
-        steps: what each step counted, in the order of the steps: parse, label, write.
+        steps: what each step counted, in the order of the steps: parse, label, write; of event logs, deduplicate the second.
+        actions: what became of the lines of the log of actions; None without event logs.
         rejected: lines that were rejected, by reason.
         examples: examples written, by split.
         tasks: by task, then by split.
@@ -79,6 +96,7 @@ class IngestSummary(pydantic.BaseModel):
 
     lines: int
     steps: dict[str, StepCounts]
+    actions: ActionCounts | None = None
     rejected: dict[str, int]
     examples: dict[str, int]
     tasks: dict[str, dict[str, TaskCounts]]
@@ -93,7 +111,8 @@ class IngestSummary(pydantic.BaseModel):
         days = event_days(tally, settings)
         return cls(
             lines=tally[counted.STEP, counted.PARSE, counted.RECEIVED],
-            steps={step: _step_counts(tally, step) for step in (counted.PARSE, counted.LABEL, counted.WRITE)},
+            steps={step: _step_counts(tally, step) for step in _steps(settings)},
+            actions=_action_counts(tally) if settings.logs.actions is not None else None,
             rejected=counts_under(tally, counted.REJECTED),
             examples={split: tally[counted.EXAMPLES, split] for split in SPLITS},
             tasks={task: {split: _task_counts(tally, task, split) for split in SPLITS} for task in settings.tasks},
@@ -115,11 +134,17 @@ class IngestSummary(pydantic.BaseModel):
         sampled_out = sum(step.sampled_out for step in steps)
         became = f"{written:,} examples written, {rejected:,} lines rejected and {sampled_out:,} sampled out"
         pairs = [("lines read", self.lines, became, written + rejected + sampled_out)]
-        for name, step in self.steps.items():
+        if self.actions is not None:
+            attributed, unusable = sum(self.actions.joined.values()), sum(self.actions.rejected.values())
+            became = f"{attributed:,} joined and {unusable:,} rejected"
+            pairs.append(("lines of actions", self.actions.lines, became, attributed + unusable))
+        of_actions = self.actions.steps if self.actions is not None else {}
+        for name, step in [*self.steps.items(), *of_actions.items()]:
             became = f"{step.passed:,} passed on, {step.rejected:,} rejected and {step.sampled_out:,} sampled out"
             together = step.passed + step.rejected + step.sampled_out
             pairs.append((f"received by the step {name}", step.received, became, together))
-        for (before, one), (after, other) in itertools.pairwise(self.steps.items()):
+        chains = (self.steps, of_actions)
+        for (before, one), (after, other) in itertools.chain(*(itertools.pairwise(chain.items()) for chain in chains)):
             pairs.append(
                 (f"passed on by the step {before}", one.passed, f"{other.received:,} received by {after}", other.received)
             )
@@ -141,8 +166,10 @@ class IngestSummary(pydantic.BaseModel):
         if differences:
             raise ValueError("; ".join([*differences, "ingestion lost count; please report this"]))
         if not self.lines:
-            raise ValueError(f"the files of the log ({', '.join(settings.logs.exposures.path)}) have no lines")
+            raise ValueError(f"the files of the log ({', '.join(settings.logs.shown.path)}) have no lines")
         _check_rejected("the log's", self.lines, self.rejected, settings)
+        if self.actions is not None:
+            _check_rejected("the actions'", self.actions.lines, self.actions.rejected, settings)
         for name, table in self.tables.items():
             _check_rejected(f"side table {name}'s", table.lines, table.rejected, settings)
         records = {day.toordinal(): count for day, count in self.records_of_day.items()}
@@ -188,6 +215,19 @@ def _check_share(whose: str, lines: int, rejected: dict[str, int], limit: float,
         raise ValueError(
             f"{count:,} of {whose} {lines:,} lines were rejected, {count / lines:.1%}, more than {place} {limit:.1%}: {reasons}"
         )
+
+
+def _steps(settings: IngestSettings) -> tuple[str, ...]:
+    return counted.EXPOSURE_STEPS if settings.logs.actions is None else counted.IMPRESSION_STEPS
+
+
+def _action_counts(tally: Tally) -> ActionCounts:
+    return ActionCounts(
+        lines=tally[counted.STEP, counted.PARSE_ACTIONS, counted.RECEIVED],
+        steps={step: _step_counts(tally, step) for step in counted.ACTION_STEPS},
+        rejected=counts_under(tally, counted.REJECTED_ACTIONS),
+        joined=counts_under(tally, counted.ACTION),
+    )
 
 
 def _step_counts(tally: Tally, step: str) -> StepCounts:

@@ -13,7 +13,12 @@ Tally = Counter[tuple[str, ...]]
 REJECTED, DAY, EXAMPLES = "rejected", "day", "examples"
 # A step counts for itself what it receives and what becomes of it, so that a loss between two steps shows.
 STEP, RECEIVED, PASSED, SAMPLED_OUT = "step", "received", "passed", "sampled_out"
-PARSE, LABEL, WRITE = "parse", "label", "write"
+PARSE, LABEL, WRITE, DEDUPLICATE = "parse", "label", "write", "deduplicate"
+PARSE_ACTIONS, DEDUPLICATE_ACTIONS, JOIN_ACTIONS = "parse_actions", "deduplicate_actions", "join_actions"
+EXPOSURE_STEPS = (PARSE, LABEL, WRITE)
+IMPRESSION_STEPS = (PARSE, DEDUPLICATE, LABEL, WRITE)
+ACTION_STEPS = (PARSE_ACTIONS, DEDUPLICATE_ACTIONS, JOIN_ACTIONS)
+REJECTED_ACTIONS, ACTION = "rejected_actions", "action"
 SAMPLE_SPACE, UNJOINED, UNREADABLE_FILE = "sample_space", "unjoined", "unreadable_file"
 # Sum of labels in whole millionths, so that the order of summation makes no difference.
 LABEL_MILLIONTHS = "label_millionths"
@@ -35,7 +40,7 @@ def count_step(
     parts = {RECEIVED: received, PASSED: passed, REJECTED: len(rejected), SAMPLED_OUT: sampled_out}
     tally.update({(STEP, step, part): count for part, count in parts.items()})
     for line in rejected:
-        tally[REJECTED, line.reason] += 1
+        tally[REJECTED_ACTIONS if step in ACTION_STEPS else REJECTED, line.reason] += 1
         if line.reason == Reason.UNREADABLE:
             tally[UNREADABLE_FILE, line.source] += 1
 

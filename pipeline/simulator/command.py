@@ -11,7 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 
-def simulate(
+def simulate(  # noqa: PLR0917
     out: Annotated[Path, typer.Option(help="Folder for the logs: new, empty, or written by this command before.")],
     days: Annotated[int, typer.Option(help="Days of logs, at least 2; the last one judges the model.")] = 8,
     rows_per_day: Annotated[int, typer.Option(help="Lines of each day's log.")] = 12_500,
@@ -19,6 +19,13 @@ def simulate(
     malformed_share: Annotated[
         float, typer.Option(help="Share of lines to spoil, in ten ways, from 0 to below 1; see docs/simulator.md.")
     ] = 0.0,
+    event_logs: Annotated[
+        bool,
+        typer.Option(
+            "--event-logs",
+            help="Write impressions and actions as two streams of events, for the ready spec short_video_events.",
+        ),
+    ] = False,
 ) -> None:
     """Write short-video logs whose true probabilities are known.
 
@@ -34,7 +41,9 @@ def simulate(
     console = Console()
     columns = (TextColumn("simulating days"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     try:
-        settings = SimulationSettings(days=days, rows_per_day=rows_per_day, seed=seed, malformed_share=malformed_share)
+        settings = SimulationSettings(
+            days=days, rows_per_day=rows_per_day, seed=seed, malformed_share=malformed_share, event_logs=event_logs
+        )
         with Progress(*columns, console=console) as progress:
             bar = progress.add_task("days", total=days)
             summary = simulate_logs(settings, out, on_day=lambda: progress.advance(bar))
@@ -42,7 +51,7 @@ def simulate(
         Console(stderr=True).print(f"Error: {error}", style="red", soft_wrap=True, markup=False, highlight=False)
         raise typer.Exit(1) from error
 
-    console.print(f"{summary.rows:,} lines in {out}, {summary.usable_rows:,} of them usable", soft_wrap=True)
+    console.print(f"{summary.rows:,} exposures in {out}, {summary.usable_rows:,} of them usable", soft_wrap=True)
     table = Table("task", "metric", "last day", "all days", title="Best that any model can reach")
     for task, metric in METRICS.items():
         values = [summary.best_metrics[part][task] for part in ("evaluation", "all")]

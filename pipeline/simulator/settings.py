@@ -17,7 +17,9 @@ class SimulationSettings:
         days: days of logs; the last one is meant to judge the model.
         rows_per_day: lines of each day's log.
         seed: any integer from 0.
-        malformed_share: share of the lines that are spoilt, in equal parts by each kind of `malformed.KINDS`.
+        event_logs: whether impressions and actions are written as two streams of events, in place of a table of exposures.
+        malformed_share: share of the lines that are spoilt, in equal parts by each kind of `malformed.KINDS`; of event logs,
+            share of spoilt lines that are added, by the kinds in `event_logs`.
 
     Raises:
         ValueError: a setting is out of range.
@@ -27,6 +29,7 @@ class SimulationSettings:
     rows_per_day: int = 12_500
     seed: int = 0
     malformed_share: float = 0.0
+    event_logs: bool = False
 
     def __post_init__(self) -> None:
         for name, lowest in (("days", 2), ("rows_per_day", 1), ("seed", 0)):

@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 from feature_spec.names import label_name, mask_name
 from pipeline.simulator import malformed, population
 from pipeline.simulator.best_metrics import TRUTH, best_metrics
+from pipeline.simulator.event_logs import ACTION_FAULTS, IMPRESSION_FAULTS, action_columns, impression_columns, with_faults
 from pipeline.simulator.exposures import NETWORKS, Exposures, draw_exposures
 from pipeline.simulator.feedback import VALID_VIEW_S, Feedback, draw_feedback, propensities, true_scores
 from pipeline.simulator.population import Users, Videos, draw_users, draw_videos
@@ -35,8 +36,8 @@ class SimulationSummary:
     """What was written.
 
     Attributes:
-        rows: lines of all days' logs.
-        usable_rows: lines that are whole, or spoilt without harm.
+        rows: exposures of all days.
+        usable_rows: those whose lines are whole, or spoilt without harm.
         malformed: number of spoilt lines by kind.
         best_metrics: as `best_metrics.best_metrics` gives them.
     """
@@ -78,16 +79,18 @@ def simulate_logs(settings: SimulationSettings, folder: Path, on_day: Callable[[
         columns = _log_columns(day, exposures, recent, feedback, duration_s)
         for name, share in _MISSING_SHARE.items():
             columns[name] = _some_missing(columns[name], share, rng)
-        lines = list(json_lines(columns))
-        spoilt = malformed.spoil_lines(lines, settings.malformed_share, rng)
-        write_lines(folder / f"day={day}" / "part-00000.jsonl.gz", lines)
+        usable = np.ones(settings.rows_per_day, dtype=bool)
+        if settings.event_logs:
+            spoilt_kinds.update(_write_events(columns, settings, folder, f"day={day}/part-00000.jsonl.gz", rng))
+        else:
+            lines = list(json_lines(columns))
+            spoilt = malformed.spoil_lines(lines, settings.malformed_share, rng)
+            write_lines(folder / f"day={day}" / "part-00000.jsonl.gz", lines)
+            usable[[position for position, kind in spoilt.items() if kind not in malformed.USABLE_KINDS]] = False
+            spoilt_kinds.update(spoilt.values())
 
         truth = _truth(columns, true_scores(true, duration_s, exposures.context))
-        unusable = [position for position, kind in spoilt.items() if kind not in malformed.USABLE_KINDS]
-        usable = np.ones(len(lines), dtype=bool)
-        usable[unusable] = False
         write_bytes(folder / TRUTH / f"day={day}.parquet", _parquet(truth.filter(pa.array(usable))))
-        spoilt_kinds.update(spoilt.values())
         usable_rows += int(usable.sum())
         on_day()
 
@@ -98,10 +101,24 @@ def simulate_logs(settings: SimulationSettings, folder: Path, on_day: Callable[[
     )
 
 
+def _write_events(
+    columns: Columns, settings: SimulationSettings, folder: Path, name: str, rng: np.random.Generator
+) -> list[str]:
+    """Writes a day's impressions and actions; gives the kinds of the spoilt lines, with `action_` before those of actions."""
+    impressions, shown = with_faults(
+        list(json_lines(impression_columns(columns))), settings.malformed_share, IMPRESSION_FAULTS, rng
+    )
+    actions, done = with_faults(list(json_lines(action_columns(columns))), settings.malformed_share, ACTION_FAULTS, rng)
+    write_lines(folder / "impressions" / name, impressions)
+    write_lines(folder / "actions" / name, actions)
+    return [*shown, *(f"action_{kind}" for kind in done)]
+
+
 def _refuse_strange_files(settings: SimulationSettings, folder: Path) -> None:
     if folder.exists() and not folder.is_dir():
         raise ValueError(f"{folder} is a file; give a new or an empty folder")
-    own = {"users.jsonl.gz", "videos.jsonl.gz", TRUTH, *(f"day={day}" for day in settings.dates)}
+    logs = {"impressions", "actions"} if settings.event_logs else {f"day={day}" for day in settings.dates}
+    own = {"users.jsonl.gz", "videos.jsonl.gz", TRUTH, *logs}
     strange = sorted(path.name for path in folder.glob("*") if path.name not in own)
     if strange:
         raise ValueError(

@@ -36,7 +36,12 @@ def test_check_prints_mistakes_and_fails(tmp_path):
 
 def test_list_prints_the_ready_specs():
     result = CliRunner().invoke(app, ["spec", "list"])
-    assert [line.split("\t")[0] for line in result.output.splitlines()] == ["census_income", "kuairand", "short_video"]
+    assert [line.split("\t")[0] for line in result.output.splitlines()] == [
+        "census_income",
+        "kuairand",
+        "short_video",
+        "short_video_events",
+    ]
 
 
 def test_check_prints_what_is_watched_and_what_a_search_may_change(tmp_path):

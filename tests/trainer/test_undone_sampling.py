@@ -67,7 +67,8 @@ def test_the_exported_model_restores_the_calibration_that_sampling_took() -> Non
     items = rng.integers(3, size=60_000)
     clicked = rng.random(len(items)) < true[items]
     records = [
-        {"r": f"r{row}", "item": f"{item}", "c": int(click), "w": 1.0} for row, (item, click) in enumerate(zip(items, clicked, strict=True))
+        {"r": f"r{row}", "item": f"{item}", "c": int(click), "w": 1.0}
+        for row, (item, click) in enumerate(zip(items, clicked, strict=True))
     ]
     rows, _ = RowLabeller(settings)(RecordRows(records), "log", 0, list(range(len(records))), [b""] * len(records))
     kept = sampled(rows, "train", settings)

@@ -158,12 +158,17 @@ def test_negatives_that_are_sampled_out_are_counted_and_the_rates_recorded(tiny,
 def test_labels_and_masks_are_those_the_simulator_drew(tmp_path: Path) -> None:
     simulate_logs(SimulationSettings(days=2, rows_per_day=500, seed=5), tmp_path / "logs")
     run = Ingested(IngestSettings.from_spec(load_spec("short_video")), tmp_path / "logs", tmp_path / "out")
+    assert len(run.features()) == 1000
+    _assert_labels_are_true(run, tmp_path / "logs")
+
+
+def _assert_labels_are_true(run: Ingested, logs: Path) -> None:
     truth = {}
-    for path in (tmp_path / "logs").glob("truth/*.parquet"):
+    for path in logs.glob("truth/*.parquet"):
         for row in pq.read_table(path).to_pylist():
             truth[row["request_id"].encode(), row["video_id"].encode()] = row
     features = run.features()
-    assert len(features) == len(truth) == 1000
+    assert len(features) == len(truth)
     for example in features:
         row = truth[example["request_key"][0], example["item_key"][0]]
         for task in ("vtr", "vcr", "shr", "cmr", "ctr"):
@@ -300,3 +305,42 @@ def test_shards_grow_with_the_size_of_the_log() -> None:
     assert shard_count([LogFile("a.gz", "a.gz", 1000)]) == 4
     assert shard_count([LogFile("a.gz", "a.gz", 400_000_000)]) == 100
     assert shard_count([LogFile("a.csv", "a.csv", 3_200_000_000)]) == 100
+
+
+def test_event_logs_give_the_labels_the_simulator_drew_and_account_for_every_fault(tmp_path: Path) -> None:
+    simulation = SimulationSettings(days=2, rows_per_day=1000, seed=5, malformed_share=0.1, event_logs=True)
+    written = simulate_logs(simulation, tmp_path / "logs")
+    settings = IngestSettings.from_spec(load_spec("short_video_events"))
+    run = Ingested(settings, tmp_path / "logs", tmp_path / "out")
+    reason_of = {
+        "cut_line": "malformed", "missing_key": "missing_key", "negative_duration": "out_of_range", "empty": "empty_line",
+        "wrong_encoding": "wrong_encoding", "huge_line": "line_too_long", "duplicate": "duplicate",
+        "late": "late_action", "orphan": "orphan_action",
+    }  # fmt: skip
+    faults: dict[str, Counter[str]] = {"": Counter(), "action_": Counter()}
+    for kind, count in written.malformed.items():
+        log = "action_" if kind.startswith("action_") else ""
+        faults[log][reason_of[kind.removeprefix(log)]] += count
+    assert run.summary.actions is not None
+    assert min(faults[""].values()) > 20
+    assert (run.summary.rejected, run.summary.actions.rejected) == (faults[""], faults["action_"])
+    assert run.summary.differences() == []
+    assert sum(run.summary.examples.values()) == written.usable_rows == 2000
+    _assert_labels_are_true(run, tmp_path / "logs")
+
+
+def test_the_same_event_logs_in_other_files_give_the_same_examples(tmp_path: Path, monkeypatch) -> None:
+    from pipeline.ingest import event_logs
+
+    simulate_logs(SimulationSettings(days=2, rows_per_day=300, event_logs=True), tmp_path / "logs")
+    settings = IngestSettings.from_spec(load_spec("short_video_events"))
+    first = Ingested(settings, tmp_path / "logs", tmp_path / "first")
+    for path in sorted((tmp_path / "logs").glob("*/day=*/*.gz")):
+        lines = gzip.decompress(path.read_bytes()).splitlines(keepends=True)
+        random.Random(1).shuffle(lines)
+        path.write_bytes(gzip.compress(b"".join(lines[:100])))
+        path.with_name("part-1.jsonl.gz").write_bytes(gzip.compress(b"".join(lines[100:])))
+    monkeypatch.setattr(event_logs, "_ROWS_HELD", 50)
+    again = Ingested(settings, tmp_path / "logs", tmp_path / "again")
+    for split in SPLITS:
+        assert first.examples(split) == again.examples(split)

@@ -17,7 +17,7 @@ def _sampled(
 ) -> pa.Table:
     """What is left of rows of which every other one was clicked; the regression `watch` lives in those."""
     settings = tiny.settings(sampling=sampling or {"negative_rate": 0.25}, **changes)
-    return sampled(tiny.labelled([tiny.row(number) for number in range(count)])[0], split, settings)
+    return sampled(tiny.labelled([tiny.row(number) for number in range(count)], **changes)[0], split, settings)
 
 
 def _clicks(rows: pa.Table) -> list[float]:

@@ -1,0 +1,188 @@
+"""Event logs as a Beam pipeline: duplicates are dropped, impressions joined with their actions, and the result labelled.
+
+impressions ─► ParseEvents ─► by identity ─► DropDuplicates ─► by join key ─┐
+                                                                            ├─► JoinEvents ─► (shard, rows)
+actions     ─► ParseEvents ─► by identity ─► DropDuplicates ─► by join key ─┘
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+import apache_beam as beam
+import numpy as np
+import pyarrow as pa
+
+from feature_spec.logs import ACTIONS
+from pipeline.ingest import tally as counted
+from pipeline.ingest.event_join import deduplicated, joined, label_joined
+from pipeline.ingest.event_rows import EventParser
+from pipeline.ingest.exposure_file import counts_of_days
+from pipeline.ingest.files import InputFiles, LogFile
+from pipeline.ingest.labelled_rows import RowLabeller
+from pipeline.ingest.packing import packed, packed_by_shard, unpacked
+from pipeline.ingest.records import read_batches
+from pipeline.ingest.rejected_files import rejected_batch
+from pipeline.ingest.rejection import RejectedLine
+from pipeline.ingest.settings import IngestSettings
+from pipeline.ingest.shard_writing import REJECTED, ROWS, TALLY, count_in_beam
+from pipeline.ingest.tally import Tally, add_tallies, count_step
+
+_ROWS_HELD = 65_536
+
+
+class JoinEventLogs(beam.PTransform):
+    """Reads event logs and labels what they come to.
+
+    Args:
+        settings: the spec's rules.
+        files: the files of the logs.
+        shards: how many shards to make.
+    """
+
+    def __init__(self, settings: IngestSettings, files: InputFiles, shards: int) -> None:
+        super().__init__()
+        self._settings = settings
+        self._files = files
+        self._shards = shards
+
+    def expand(self, pipeline: beam.Pipeline) -> tuple[beam.PCollection, beam.PCollection, list[tuple[beam.PCollection, ...]]]:
+        """Wires the steps.
+
+        Returns:
+            (shard, packs of its rows), each shard once; the counts of the impressions' files, which tell the days; and the
+            rejected lines and the counts of every step.
+        """
+        shown, shown_outputs = self._distinct(pipeline, "Impressions", None)
+        done, done_outputs = self._distinct(pipeline, "Actions", ACTIONS)
+        together = (
+            {None: shown, ACTIONS: done}
+            | "ByJoinKey" >> beam.CoGroupByKey()
+            | "JoinEvents" >> beam.ParDo(_JoinEvents(self._settings, self._files)).with_outputs(ROWS, REJECTED, TALLY)
+        )
+        tally_of_files = shown_outputs[0][1] | "TallyFiles" >> beam.CombineGlobally(add_tallies)
+        return together[ROWS], tally_of_files, [*shown_outputs, *done_outputs, (together[REJECTED], together[TALLY])]
+
+    def _distinct(
+        self, pipeline: beam.Pipeline, title: str, log: str | None
+    ) -> tuple[beam.PCollection, list[tuple[beam.PCollection, ...]]]:
+        """The events of a log, each once, by shard of their join keys; rejected lines and counts of both steps."""
+        files = self._files.sources[log]
+        parsed = (
+            pipeline
+            | f"{title}Files" >> beam.Create(list(enumerate(files)))
+            | f"Spread{title}" >> beam.Reshuffle()
+            | f"Parse{title}" >> beam.ParDo(_ParseEvents(self._settings, log, self._shards)).with_outputs(ROWS, REJECTED, TALLY)
+        )
+        distinct = (
+            parsed[ROWS]
+            | f"{title}ByIdentity" >> beam.GroupByKey()
+            | f"Distinct{title}"
+            >> beam.ParDo(_DropDuplicates(self._settings, log, files, self._shards)).with_outputs(ROWS, REJECTED, TALLY)
+        )
+        return distinct[ROWS], [(parsed[REJECTED], parsed[TALLY]), (distinct[REJECTED], distinct[TALLY])]
+
+
+class _ParseEvents(beam.DoFn):
+    """From (number, file) to (shard of identities, packed events)."""
+
+    def __init__(self, settings: IngestSettings, log: str | None, shards: int) -> None:
+        self._settings = settings
+        self._log = log
+        self._shards = shards
+
+    def setup(self) -> None:
+        self._parse = EventParser(self._settings, actions=self._log is not None)
+
+    def process(self, element: tuple[int, LogFile]) -> Iterator[beam.pvalue.TaggedOutput]:
+        number, file = element
+        source, tally = self._settings.sources[self._log], Tally()
+        held: list[pa.Table] = []
+        for batch in read_batches(file, source, self._settings.logs.max_line_bytes):
+            events, rejected = self._parse(batch, file.name, number)
+            rejected += [
+                RejectedLine(file.name, line, problem.reason, problem.detail, raw) for line, raw, problem in batch.unusable
+            ]
+            received = len(batch.numbers) + len(batch.unusable)
+            count_step(
+                tally, counted.PARSE if self._log is None else counted.PARSE_ACTIONS, received, events.num_rows, rejected
+            )
+            tally.update(counts_of_days(events))
+            if rejected:
+                yield beam.pvalue.TaggedOutput(REJECTED, rejected_batch(rejected))
+            held.append(events)
+            if sum(table.num_rows for table in held) >= _ROWS_HELD:
+                yield from self._by_identity(held)
+                held = []
+        yield from self._by_identity(held)
+        count_in_beam(tally)
+        yield beam.pvalue.TaggedOutput(TALLY, tally)
+
+    def _by_identity(self, held: list[pa.Table]) -> Iterator[beam.pvalue.TaggedOutput]:
+        if held:
+            yield from _by_shard(pa.concat_tables(held), "identity", self._shards)
+
+
+class _DropDuplicates(beam.DoFn):
+    """From (shard of identities, packed events) to (shard of join keys, packed events)."""
+
+    def __init__(self, settings: IngestSettings, log: str | None, files: Sequence[LogFile], shards: int) -> None:
+        source = settings.sources[log]
+        self._drops = settings.logs.deduplicate or getattr(source, "event_id", None) is not None
+        self._log = log
+        self._files = [file.name for file in files]
+        self._shards = shards
+
+    def process(self, element: tuple[int, Iterable[bytes]]) -> Iterator[beam.pvalue.TaggedOutput]:
+        _, packs = element
+        received = unpacked(packs)
+        events, rejected = deduplicated(received, self._files) if self._drops else (received, [])
+        tally: Tally = Counter()
+        step = counted.DEDUPLICATE if self._log is None else counted.DEDUPLICATE_ACTIONS
+        count_step(tally, step, received.num_rows, events.num_rows, rejected)
+        if rejected:
+            yield beam.pvalue.TaggedOutput(REJECTED, rejected_batch(rejected))
+        yield from _by_shard(events, "join_key", self._shards)
+        count_in_beam(tally)
+        yield beam.pvalue.TaggedOutput(TALLY, tally)
+
+
+class _JoinEvents(beam.DoFn):
+    """From (shard, packed impressions and actions) to (shard, [packed labelled rows])."""
+
+    def __init__(self, settings: IngestSettings, files: InputFiles) -> None:
+        self._settings = settings
+        self._files = {log: [file.name for file in files.sources[log]] for log in (None, ACTIONS)}
+
+    def setup(self) -> None:
+        self._labeller = RowLabeller(self._settings)
+
+    def process(self, element: tuple[int, Mapping[str | None, Iterable[bytes]]]) -> Iterator[beam.pvalue.TaggedOutput]:
+        shard, logs = element
+        packs = {log: list(logs[log]) for log in (None, ACTIONS)}
+        impressions, actions = (unpacked(packs[log]) if packs[log] else None for log in (None, ACTIONS))
+        rules = self._settings.logs.actions
+        assert rules is not None  # noqa: S101 (these are event logs)
+        together = joined(impressions, actions, rules, self._files[ACTIONS])
+        rejected, tally = together.rejected, Tally()
+        received = actions.num_rows if actions is not None else 0
+        count_step(tally, counted.JOIN_ACTIONS, received, received - len(rejected), rejected)
+        tally.update({(counted.ACTION, kind): count for kind, count in together.kinds.items()})
+        if impressions is not None:
+            rows, unusable = label_joined(impressions, together.records, self._labeller, self._files[None])
+            count_step(tally, counted.LABEL, impressions.num_rows, rows.num_rows, unusable)
+            rejected = rejected + unusable
+            if rows.num_rows:
+                yield beam.pvalue.TaggedOutput(ROWS, (shard, [packed(rows)]))
+        if rejected:
+            yield beam.pvalue.TaggedOutput(REJECTED, rejected_batch(rejected))
+        count_in_beam(tally)
+        yield beam.pvalue.TaggedOutput(TALLY, tally)
+
+
+def _by_shard(events: pa.Table, column: str, shards: int) -> Iterator[beam.pvalue.TaggedOutput]:
+    hashes = np.array([zlib.crc32(key) for key in events.column(column).to_pylist()], np.int64)
+    for element in packed_by_shard(events, hashes % shards, shards):
+        yield beam.pvalue.TaggedOutput(ROWS, element)
