@@ -1,0 +1,176 @@
+"""How fast logs are ingested, against TFX's CsvExampleGen, pandas, DuckDB and Beam with nothing to do.
+
+    python -m benchmarks.ingest                 # a table for each size; about 40 minutes on 2 cores
+    python -m benchmarks.ingest --json FILE --rows 100000
+
+All are given the same simulated exposures: as JSON lines, as CSV, and as event logs. Each system runs in a process of its own,
+DuckDB in a throw-away environment from the package registry.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import json
+import os
+import platform
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+FOLDER = REPOSITORY / ".benchmarks"
+DAYS = 8
+SIZES = (100_000, 1_000_000, 5_000_000)
+# What takes an element a row would take hours for more.
+MOST_ROWS = {"CsvExampleGen": 1_000_000, "Beam, a line an element": 1_000_000, "statistics and Transform": 1_000_000}
+Figures = dict[str, dict[str, float]]
+
+console = Console(highlight=False)
+
+
+def main(
+    *,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures here too.")] = None,
+    rows: Annotated[list[int] | None, typer.Option(help="Repeatable.", show_default=str(SIZES))] = None,
+    system: Annotated[list[str] | None, typer.Option(help="Only these systems. Repeatable.")] = None,
+    repetitions: Annotated[int, typer.Option(help="Turns of each system; the median counts.", min=1)] = 1,
+) -> None:
+    """Measure rows a second and peak memory of ingestion, and print them beside those of its peers."""
+    report = []
+    for size in rows or SIZES:
+        logs = simulated(size)
+        figures: Figures = {}
+        for name, command in commands(logs, size).items():
+            if size <= MOST_ROWS.get(name, size) and name in (system or [name]):
+                console.print(f"[dim]{size:,} rows: {name}[/dim]")
+                figures |= medians(name, command, repetitions)
+        report.append({"rows": size, "systems": figures})
+        console.print(table(size, figures))
+    if json_file:
+        json_file.write_text(json.dumps({"machine": machine(), "repetitions": repetitions, "sizes": report}, indent=2))
+
+
+def commands(logs: Path, rows: int) -> dict[str, list[str]]:
+    """The command of each system; `{out}` stands for a new folder."""
+
+    def of_tfx(system: str) -> list[str]:
+        return [sys.executable, "-m", "benchmarks.ingest_systems.tfx_nodes", system, str(logs), str(rows), "{out}/root"]
+
+    here = [sys.executable, "-m"]
+    return {
+        "Fulcrum, JSON lines": of_tfx("exposures"),
+        "Fulcrum, CSV": of_tfx("csv"),
+        "Fulcrum, event logs": of_tfx("events"),
+        "CsvExampleGen": of_tfx("csv_example_gen"),
+        "pandas": [*here, "benchmarks.ingest_systems.pandas_pass", str(logs), "{out}"],
+        "DuckDB": [str(duckdb_python()), "-m", "benchmarks.ingest_systems.duckdb_pass", str(logs), "{out}"],
+        "Beam, a line an element": [*here, "benchmarks.ingest_systems.empty_beam", str(logs), str(rows)],
+        "statistics and Transform": of_tfx("transform"),
+    }
+
+
+def duckdb_python() -> Path:
+    """DuckDB's Python, installed once."""
+    folder = FOLDER / "duckdb"
+    python = folder / "bin" / "python"
+    if not (folder / "installed").exists():
+        subprocess.run([sys.executable, "-m", "venv", folder], check=True)
+        subprocess.run([python, "-m", "pip", "install", "--quiet", "duckdb==1.4.*"], check=True)
+        (folder / "installed").touch()
+    return python
+
+
+def simulated(rows: int) -> Path:
+    """Logs of one simulation: exposures as JSON lines and as CSV, and event logs. Made once."""
+    from pipeline.simulator.settings import SimulationSettings
+    from pipeline.simulator.simulate import simulate_logs
+
+    folder = FOLDER / f"logs_{rows}"
+    if (folder / "complete").exists():
+        return folder
+    console.print(f"[dim]simulating {rows:,} rows[/dim]")
+    for name, event_logs in (("exposures", False), ("events", True)):
+        settings = SimulationSettings(days=DAYS, rows_per_day=rows // DAYS, seed=1, event_logs=event_logs)
+        simulate_logs(settings, folder / name)
+    (folder / "csv").mkdir(exist_ok=True)
+    _write_csv(sorted((folder / "exposures").glob("day=*/*.gz")), folder / "csv" / "exposures.csv")
+    (folder / "complete").touch()
+    return folder
+
+
+def _write_csv(days: list[Path], path: Path) -> None:
+    with gzip.open(days[0]) as lines:
+        # The first record may lack what is missing in it.
+        names = list(dict.fromkeys(name for _, line in zip(range(1000), lines, strict=False) for name in json.loads(line)))
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(names)
+        for day in days:
+            with gzip.open(day) as lines:
+                for line in lines:
+                    record = json.loads(line)
+                    record["recent_videos"] = "|".join(record.get("recent_videos") or ())
+                    writer.writerow([record.get(name) for name in names])
+
+
+def medians(name: str, command: list[str], repetitions: int) -> Figures:
+    """The median of each figure, by what the system names; a system that is one piece of work goes by its own name."""
+    turns = [measure(command) for _ in range(repetitions)]
+    figures = {
+        part: {figure: statistics.median(turn[part][figure] for turn in turns) for figure in turns[0][part]}
+        for part in turns[0]
+    }
+    if len(figures) == 1:
+        return {name: next(iter(figures.values()))}
+    return {part: figures[part] for part in figures if part != "LogsExampleGen"}
+
+
+def measure(command: list[str]) -> Figures:
+    """Runs a system once.
+
+    Raises:
+        RuntimeError: it failed; with what it said.
+    """
+    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "TF_USE_LEGACY_KERAS": "1"}
+    out = Path(tempfile.mkdtemp(dir=FOLDER))
+    try:
+        arguments = [argument.replace("{out}", str(out)) for argument in command]
+        done = subprocess.run(arguments, cwd=REPOSITORY, env=environment, capture_output=True, text=True, check=False)
+    finally:
+        shutil.rmtree(out)
+    for line in done.stdout.splitlines():
+        if line.startswith("MEASURED "):
+            return json.loads(line.removeprefix("MEASURED "))
+    raise RuntimeError(f"{' '.join(command)} failed:\n{done.stderr[-2000:]}")
+
+
+def table(rows: int, figures: Figures) -> Table:
+    """Figures by system, and how many times as fast as CsvExampleGen each is."""
+    result = Table(title=f"{rows:,} rows: {machine()}", title_justify="left")
+    result.add_column("system", no_wrap=True)
+    for heading in ("rows a second", "times CsvExampleGen", "time", "peak memory"):
+        result.add_column(heading, justify="right")
+    peer = figures.get("CsvExampleGen")
+    for name, one in figures.items():
+        rate = one["rows"] / one["elapsed_s"]
+        times = f"{rate / (peer['rows'] / peer['elapsed_s']):.1f}" if peer else ""
+        result.add_row(name, f"{rate:,.0f}", times, f"{one['elapsed_s']:.1f} s", f"{one['peak_memory_bytes'] / 1e9:.1f} GB")
+    return result
+
+
+def machine() -> str:
+    """What the figures were measured on."""
+    return f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}"
+
+
+if __name__ == "__main__":
+    typer.run(main)

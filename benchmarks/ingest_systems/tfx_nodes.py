@@ -1,0 +1,89 @@
+"""Components of TFX in a pipeline of their own, each timed by its runner. Arguments: system, folder of logs, rows, root.
+
+The systems: `exposures`, `events` and `csv` ingest by Fulcrum, `csv_example_gen` by TFX; `transform` goes on to statistics and
+Transform after `exposures`.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+SPECS = {"exposures": "short_video", "transform": "short_video", "events": "short_video_events", "csv": "short_video"}
+
+
+def components(system: str, logs: Path, root: Path) -> list[Any]:
+    """The nodes of a system."""
+    import tfx  # noqa: F401, I001  (before TFDV)
+    from tfx.components import CsvExampleGen, StatisticsGen, Transform
+    from tfx.components.schema_gen.import_schema_gen.component import ImportSchemaGen
+
+    from google.protobuf import text_format
+
+    from feature_spec.loading import load_spec
+    from feature_spec.source import Source
+    from pipeline.ingest.component import LogsExampleGen
+    from pipeline.schema import schema_from_spec
+    from pipeline.spec_parts import transform_part
+
+    if system == "csv_example_gen":
+        return [CsvExampleGen(input_base=str(logs / "csv"))]
+    spec = load_spec(SPECS[system])
+    if system == "csv":
+        source = Source.model_validate({"path": "csv/*.csv", "format": "csv"})
+        fields = spec.fields | {"recent_videos": spec.fields["recent_videos"].model_copy(update={"separator": "|"})}
+        tables = {
+            name: table.model_copy(update={"path": [f"exposures/{path}" for path in table.path]})
+            for name, table in spec.logs.tables.items()
+        }
+        changed = spec.logs.model_copy(update={"exposures": source, "tables": tables})
+        spec = spec.model_copy(update={"logs": changed, "fields": fields})
+    folder = {"events": logs / "events", "csv": logs}.get(system, logs / "exposures")
+    examples = LogsExampleGen(spec, str(folder))
+    if system != "transform":
+        return [examples]
+    schema_file = root / "schema.pbtxt"
+    root.mkdir(parents=True)
+    schema_file.write_text(text_format.MessageToString(schema_from_spec(spec)))
+    schema = ImportSchemaGen(schema_file=str(schema_file))
+    transform = Transform(
+        examples=examples.outputs["examples"],
+        schema=schema.outputs["schema"],
+        preprocessing_fn="pipeline.preprocessing.preprocessing_fn",
+        custom_config={"spec": transform_part(spec)},
+        disable_statistics=True,
+        disable_analyzer_cache=True,
+    )
+    return [examples, StatisticsGen(examples=examples.outputs["examples"]), schema, transform]
+
+
+def main(system: str, logs: Path, rows: int, root: Path) -> None:
+    """Runs the nodes and prints what each took."""
+    nodes = components(system, logs, root)
+    from tfx.orchestration import metadata
+    from tfx.orchestration.pipeline import Pipeline
+
+    from pipeline.beam_options import beam_arguments
+    from pipeline.runner import run_pipeline
+
+    runs = run_pipeline(
+        Pipeline(
+            pipeline_name="benchmark",
+            pipeline_root=str(root / "artifacts"),
+            components=nodes,
+            metadata_connection_config=metadata.sqlite_metadata_connection_config(str(root / "metadata.sqlite")),
+            beam_pipeline_args=beam_arguments([]),
+        )
+    )
+    figures = {
+        run.node: {"rows": rows, "elapsed_s": run.elapsed_s, "peak_memory_bytes": run.peak_memory_bytes}
+        for run in runs
+        if run.node != "ImportSchemaGen"
+    }
+    sys.stdout.write(f"MEASURED {json.dumps(figures)}\n")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]), Path(sys.argv[4]))
