@@ -21,6 +21,7 @@ setup(
         "tensorflow-recommenders>=0.7.7",
         "tensorflow-serving-api>=2.19.1,<2.20",
         "tfx==1.21.*",
+        "fastavro>=1.9",
         "google-crc32c>=1.5",
         "grpcio>=1.60",
         "grpcio-health-checking>=1.60,<1.79",

@@ -9,7 +9,7 @@ from pydantic import field_validator, model_validator
 
 from feature_spec.strict_model import StrictModel
 
-LogFormat = Literal["jsonl", "csv", "parquet"]
+LogFormat = Literal["jsonl", "csv", "parquet", "avro", "tfrecord"]
 
 
 class Source(StrictModel):
@@ -17,7 +17,7 @@ class Source(StrictModel):
 
     Attributes:
         path: glob patterns relative to the logs folder, such as ``day=*/*.jsonl.gz``. Files may be plain, .gz or .bz2.
-        format: `jsonl`, `csv` or `parquet`.
+        format: `jsonl`, `csv`, `parquet`, `avro`, or `tfrecord` of tf.Examples.
         columns: column names of CSV files without a header line. Left out where each file starts with a header.
         delimiter: separates the values of a CSV line. White space around a value is dropped.
     """

@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 
 from feature_spec.logs import Source
 from feature_spec.strict_model import closest_names
+from pipeline.ingest.avro import avro_columns
 from pipeline.ingest.decompression import content_chunks
 from pipeline.ingest.files import InputFiles, LogFile, find_input_files
 from pipeline.ingest.lines import numbered_lines
@@ -61,7 +62,7 @@ def _columns(source: Source, files: Sequence[LogFile], max_line_bytes: int) -> I
     """The columns of each line, of each header or of each Parquet file. What cannot be read is reported when it is its turn."""
     if source.columns is not None:
         yield source.columns
-    elif source.format == "jsonl":
+    elif source.format in ("jsonl", "tfrecord"):  # in which rows tell of their columns
         records = (record for file in files for _, _, record in read_records(file, source, max_line_bytes))
         whole = (list(record) for record in records if not isinstance(record, UnusableLineError))
         yield from islice(whole, _LINES_AT_MOST)
@@ -71,6 +72,8 @@ def _columns(source: Source, files: Sequence[LogFile], max_line_bytes: int) -> I
                 with file.open() as opened:
                     if source.format == "parquet":
                         yield pq.ParquetFile(opened).schema_arrow.names
+                    elif source.format == "avro":
+                        yield avro_columns(opened)
                     else:
                         lines = numbered_lines(content_chunks(opened, file.name), max_line_bytes)
                         yield read_header(lines, source.delimiter)

@@ -8,7 +8,9 @@ from operator import itemgetter
 from typing import NamedTuple, TypeVar
 
 from feature_spec.logs import Source
+from pipeline.ingest.avro import avro_rows
 from pipeline.ingest.decompression import UnreadableError, content_chunks
+from pipeline.ingest.example_records import example_rows
 from pipeline.ingest.files import LogFile
 from pipeline.ingest.lines import LineBatch, NumberedLine, line_batches
 from pipeline.ingest.parquet import parquet_rows
@@ -20,7 +22,7 @@ from pipeline.ingest.rows import RecordRows, Rows, TextRows
 # Number of the line or row from 1, its first bytes, and the record or what makes it unusable.
 NumberedRecord = tuple[int, bytes, Record | UnusableLineError]
 _Parsed = TypeVar("_Parsed")
-_TYPED = {"parquet": parquet_rows}
+_TYPED = {"parquet": parquet_rows, "avro": avro_rows}
 
 
 class RecordBatch(NamedTuple):
@@ -49,6 +51,8 @@ def read_batches(file: LogFile, source: Source, max_line_bytes: int) -> Iterator
     with opened:
         if source.format in ("jsonl", "csv"):
             yield from _text_batches(line_batches(content_chunks(opened, file.name), max_line_bytes), source)
+        elif source.format == "tfrecord":
+            yield from _typed_batches(example_rows(content_chunks(opened, file.name)))
         else:
             yield from _typed_batches(_TYPED[source.format](opened))
 

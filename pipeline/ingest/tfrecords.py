@@ -55,8 +55,8 @@ def framed(records: pa.Array) -> memoryview:
     lengths = pc.binary_length(records).to_numpy()
     different, kind = np.unique(lengths, return_inverse=True)
     heads = [int(length).to_bytes(8, "little") for length in different]
-    heads = [head + _masked([google_crc32c.value(head)]).tobytes() for head in heads]
-    checksums = _masked([google_crc32c.value(record) for record in records.to_pylist()])
+    heads = [head + masked([google_crc32c.value(head)]).tobytes() for head in heads]
+    checksums = masked([google_crc32c.value(record) for record in records.to_pylist()])
     tails = pa.Array.from_buffers(pa.binary(4), len(records), [None, pa.py_buffer(checksums)]).cast(pa.binary())
     joined = pc.binary_join_element_wise(pa.array(heads, pa.binary()).take(pa.array(kind)), records, tails, _NOTHING)
     _, offsets, content = joined.buffers()
@@ -64,7 +64,7 @@ def framed(records: pa.Array) -> memoryview:
     return memoryview(content)[:length]
 
 
-def _masked(checksums: list[int]) -> np.ndarray:
-    """Checksums as the format stores them: rotated and shifted, so that a checksum of checksums is of use."""
+def masked(checksums: list[int]) -> np.ndarray:
+    """CRC32C checksums as the format stores them: rotated and shifted, so that a checksum of checksums is of use."""
     values = np.array(checksums, "<u4")
     return ((values >> np.uint32(15)) | (values << np.uint32(17))) + np.uint32(0xA282EAD8)
