@@ -1,0 +1,52 @@
+"""A killed ingestion ends, by the same command, in the examples of an undisturbed one."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from pipeline.simulator.settings import SimulationSettings
+from pipeline.simulator.simulate import simulate_logs
+
+pytestmark = [pytest.mark.slow, pytest.mark.tensorflow]
+
+REPOSITORY = Path(__file__).parents[3]
+KILLS = 3
+
+
+def _examples(folder: Path) -> Counter[bytes]:
+    import tensorflow as tf
+
+    files = sorted(map(str, folder.glob("Split-*/*.gz")))
+    return Counter(record.numpy() for record in tf.data.TFRecordDataset(files, compression_type="GZIP"))
+
+
+def _ingested(logs: Path, root: Path, kills: int) -> Path:
+    """The folder of the examples after that many kills."""
+    program = [sys.executable, str(Path(__file__).with_name("killed_program.py")), "short_video_events", str(logs), str(root)]
+    done = subprocess.run(
+        [*program, str(kills), "2.5"],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={"PYTHONPATH": str(REPOSITORY), "PATH": ""},
+    )
+    assert f"killed {kills} ended True" in done.stdout, done.stderr[-2000:]
+    [folder] = [path for path in (root / "artifacts").glob("LogsExampleGen/examples/*") if path.name.isdecimal()]
+    return folder
+
+
+def test_an_ingestion_killed_at_random_moments_ends_in_the_same_examples(tmp_path: Path) -> None:
+    simulation = SimulationSettings(days=2, rows_per_day=10_000, malformed_share=0.03, event_logs=True)
+    written = simulate_logs(simulation, tmp_path / "logs")
+    whole = _examples(_ingested(tmp_path / "logs", tmp_path / "undisturbed", 0))
+    disturbed = _ingested(tmp_path / "logs", tmp_path / "killed", KILLS)
+    assert whole.total() == written.usable_rows
+    assert _examples(disturbed) == whole
+    assert {path.name for path in disturbed.iterdir()} == {
+        "Split-train", "Split-validation", "Split-evaluation", "ingest_summary.json", "rejected",
+    }  # fmt: skip
