@@ -36,7 +36,7 @@ def rejects(
     from pipeline.ingest.rejects import latest_rejects
 
     if reason is not None and reason not in list(RejectionReason):
-        raise _failed(f"--reason {reason!r}: no such reason: {closest_names(reason, list(RejectionReason))}")
+        raise _failed(f"--reason {reason!r}: no such reason: {closest_names(reason, [str(one) for one in RejectionReason])}")
     try:
         folder, lines = latest_rejects(root)
     except FileNotFoundError as error:
