@@ -33,7 +33,10 @@ def transform_part(spec: FeatureSpec) -> str:
 def training_part(spec: FeatureSpec) -> str:
     """What the trainer reads: everything that makes the fingerprint, loss weights, metrics, the sampling and the formula."""
     part = _model_part(spec)
-    _drop(part, "serving")
+    serving = part.pop("serving", {})
+    # An export for XLA has a program for each of these numbers.
+    if spec.trainer.get("export_xla") and "candidate_counts" in serving:
+        part["serving"] = {"candidate_counts": serving["candidate_counts"]}
     return _without_split(part)
 
 

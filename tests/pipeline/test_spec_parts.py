@@ -132,3 +132,14 @@ def test_the_mtl_gain_depends_on(override: str) -> None:
 def test_the_mtl_gain_does_without_ndcg() -> None:
     ndcg = "evaluation.ndcg={by: user, relevance: {vtr: 1.0}}"
     assert parse_spec(gain_part(changed(ndcg))).evaluation.ndcg is None
+
+
+def test_the_trainer_knows_the_numbers_of_candidates_that_it_exports_programs_for() -> None:
+    spec = changed("trainer.export_xla=true", "serving.candidate_counts=[7, 70]")
+    assert parse_spec(training_part(spec)).serving.candidate_counts == [7, 70]
+    slower = changed("trainer.export_xla=true", "serving.candidate_counts=[7, 70]", "serving.latency_budget_ms=9.0")
+    assert training_part(slower) == training_part(spec)
+
+
+def test_training_without_xla_does_not_depend_on_the_numbers_of_candidates() -> None:
+    assert training_part(changed("serving.candidate_counts=[7, 70]")) == training_part(load_spec("short_video"))
