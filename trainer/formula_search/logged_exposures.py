@@ -57,7 +57,7 @@ def scored_exposures(
         model: the folder of the SavedModel.
         files: gzipped TFRecords.
         spec: the one that the model carries.
-        objectives: which labels are read.
+        objectives: which labels are read; there may be none.
         scored: told how many more exposures have been scored.
 
     Raises:
@@ -89,14 +89,17 @@ def scored_exposures(
     return LoggedExposures(
         log_factors=log_factors(spec.ranking_formula, {task: all_rows[task] for task in spec.tasks}, durations),
         ranking_scores=all_rows[names.RANKING_SCORE].astype(np.float64),
-        gains=np.stack([_gains(objective, all_rows, durations) for objective in objectives], axis=1),
+        gains=_gains(objectives, all_rows, durations),
         request_keys=all_rows[names.REQUEST_KEY].astype(np.bytes_),
         user_keys=all_rows[names.USER_KEY].astype(np.bytes_),
         days=all_rows[names.EVENT_TIME] // 86_400_000_000,
     )
 
 
-def _gains(objective: Objective, columns: dict[str, Any], durations: Any) -> Floats:
-    labels = columns[names.label_name(objective.task)] * columns[names.mask_name(objective.task)]
-    gains = labels.astype(np.float64)
-    return gains * np.nan_to_num(durations, nan=0.0) if objective.times_duration else gains
+def _gains(objectives: Sequence[Objective], columns: dict[str, Any], durations: Any) -> Floats:
+    gains = np.empty((len(columns[names.RANKING_SCORE]), len(objectives)))
+    for position, objective in enumerate(objectives):
+        gains[:, position] = columns[names.label_name(objective.task)] * columns[names.mask_name(objective.task)]
+        if objective.times_duration:
+            gains[:, position] *= np.nan_to_num(durations, nan=0.0)
+    return gains

@@ -1,0 +1,142 @@
+"""What each weight of the ranking formula decides: how often the top 10 change when it alone is changed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pydantic
+
+from feature_spec.formula_terms import weights_in_force
+from feature_spec.loading import load_spec
+from trainer.formula_search.groups import GroupBy, Groups, competing_groups
+from trainer.formula_search.log_factors import Floats
+from trainer.formula_search.logged_exposures import LoggedExposures, scored_exposures
+from trainer.formula_search.problem import FormulaSearchError
+
+TOP_K = 10
+# What a weight is multiplied by.
+FACTORS = (0.0, 0.5, 1.5)
+# The finest lists first of which any is long enough.
+_LISTS: tuple[GroupBy, ...] = ("request", "user_day", "user")
+
+
+class WeightEffect(pydantic.BaseModel):
+    """A weight that is changed, and what becomes of the lists.
+
+    Attributes:
+        name: the task, or ``duration``.
+        weight: in the formula.
+        factor: what the weight is multiplied by.
+        changed_share: share of the lists into whose top 10 another candidate comes.
+        replaced_share: share of all places in the top 10 that go to another candidate, whatever the order.
+        changed_first_share: share of the lists with another candidate at the first place.
+    """
+
+    name: str
+    weight: float
+    factor: float
+    changed_share: float
+    replaced_share: float
+    changed_first_share: float
+
+
+class WeightEffects(pydantic.BaseModel):
+    """The effects of all weights.
+
+    Attributes:
+        top_k: places that count.
+        by: what makes a list: `request`, `user_day` or `user`; None without lists.
+        lists: number of lists with more than `top_k` exposures. Of shorter ones the top cannot change, so they do not count.
+        exposures: in these lists.
+        effects: by weight other than 0, in the formula's order, and by factor.
+        not_measured: why there are no lists; "" where there are.
+    """
+
+    top_k: int = TOP_K
+    by: GroupBy | None
+    lists: int
+    exposures: int
+    effects: list[WeightEffect]
+    not_measured: str = ""
+
+
+def weight_effects(model: Path, files: Sequence[str]) -> WeightEffects:
+    """Scores logged exposures once and orders each list anew with each weight changed.
+
+    Args:
+        model: the folder of the SavedModel.
+        files: gzipped TFRecords of ingested examples.
+
+    Raises:
+        trainer.exported_model.ExportedModelError: the files are not what `fulcrum run` ingests, or hold no example.
+    """
+    spec = load_spec(model / "assets.extra" / "feature_spec.yaml")
+    exposures = scored_exposures(model, files, spec, objectives=())
+    groups = long_lists(exposures)
+    if groups is None:
+        reason = f"no user or request, as keys.user and keys.request of the spec name them, has more than {TOP_K} examples"
+        return WeightEffects(by=None, lists=0, exposures=0, effects=[], not_measured=reason)
+    weights = weights_in_force(spec.ranking_formula, spec.tasks)
+    return WeightEffects(
+        by=groups.by,
+        lists=len(groups.unit),
+        exposures=len(groups.rows),
+        effects=effects_of(exposures.log_factors[groups.rows], groups.group, weights),
+    )
+
+
+def effects_of(log_factors: Floats, group: npt.NDArray[np.int64], weights: dict[str, float]) -> list[WeightEffect]:
+    """The effects of all weights other than 0.
+
+    Args:
+        log_factors: (R, F).
+        group: list of each exposure, ascending from 0 to G − 1, each of more than `TOP_K` exposures, (R,).
+        weights: by name, in the order of the log factors' columns.
+    """
+    own = np.array(list(weights.values()))
+    top, first = _tops(log_factors @ own, group)
+    lists = len(first)
+    effects = []
+    for column, (name, weight) in enumerate(weights.items()):
+        for factor in FACTORS if weight else ():
+            changed = own.copy()
+            changed[column] *= factor
+            other_top, other_first = _tops(log_factors @ changed, group)
+            replaced = np.bincount(group, weights=top & ~other_top, minlength=lists)
+            effects.append(
+                WeightEffect(
+                    name=name,
+                    weight=weight,
+                    factor=factor,
+                    changed_share=float((replaced > 0.0).mean()),
+                    replaced_share=float(replaced.mean() / TOP_K),
+                    changed_first_share=float((first != other_first).mean()),
+                )
+            )
+    return effects
+
+
+def _tops(scores: Floats, group: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.int64]]:
+    """Whether each exposure is in the top of its list, (R,), and the first exposure of each list, (G,).
+
+    Exposures that the scores cannot tell apart stay in the order that they are given in.
+    """
+    order = np.lexsort((-scores, group))
+    starts = np.flatnonzero(np.diff(group, prepend=-1))
+    rank = np.arange(len(group)) - starts[group]
+    top = np.zeros(len(group), bool)
+    top[order[rank < TOP_K]] = True
+    return top, order[starts]
+
+
+def long_lists(exposures: LoggedExposures) -> Groups | None:
+    """Lists with more than `TOP_K` exposures: of requests, or else of users' days, or else of users; None without any."""
+    for by in _LISTS:
+        try:
+            return competing_groups(exposures, by, smallest=TOP_K + 1)
+        except FormulaSearchError:
+            continue
+    return None
