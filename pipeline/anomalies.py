@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import astuple, dataclass
+from pathlib import Path
+from typing import Any
+
+from feature_spec.names import SPLITS
+
+_FILE = "SchemaDiff.pb"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +37,32 @@ class AnomaliesFoundError(ValueError):
         count = len(anomalies)
         super().__init__(f"{count} {'anomaly' if count == 1 else 'anomalies'} in the examples, of {', '.join(features)}")
         self.add_note(_table(anomalies))
+
+
+def read_anomalies(folder: Path) -> list[Anomaly]:
+    """All anomalies in the folder of an `ExampleAnomalies` artifact, by split and feature.
+
+    Raises:
+        FileNotFoundError: the folder is not one that ExampleValidator wrote.
+    """
+    from tensorflow_metadata.proto.v0.anomalies_pb2 import Anomalies
+
+    splits = [split for split in SPLITS if (folder / f"Split-{split}").is_dir()]
+    if not splits:
+        raise FileNotFoundError(f"{folder} has no anomalies of any of the splits {', '.join(SPLITS)}")
+    found: list[Anomaly] = []
+    for split in splits:
+        found += _of_split(split, Anomalies.FromString((folder / f"Split-{split}" / _FILE).read_bytes()))
+    return found
+
+
+def _of_split(split: str, anomalies: Any) -> Iterable[Anomaly]:
+    by_feature = sorted(anomalies.anomaly_info.items())
+    if anomalies.HasField("dataset_anomaly_info"):
+        by_feature.append(("(all examples)", anomalies.dataset_anomaly_info))
+    for feature, info in by_feature:
+        severity = info.Severity.Name(info.severity)
+        yield Anomaly(feature=feature, split=split, severity=severity, what=info.description)
 
 
 def _table(anomalies: Sequence[Anomaly]) -> str:
