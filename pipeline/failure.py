@@ -6,6 +6,8 @@ import re
 
 _BEAM_STEP = re.compile(r"\s*\[while running '[^\n]*'\]")
 _MAX_LENGTH = 400
+# The property of a failed execution in ML Metadata that holds the cause in one line.
+FAILURE_CAUSE = "failure_cause"
 
 
 class NodeFailedError(RuntimeError):

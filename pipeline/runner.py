@@ -27,7 +27,7 @@ from tfx.orchestration.portable import launcher, runtime_parameter_utils
 from tfx.orchestration.portable.mlmd import execution_lib
 from tfx.proto.orchestration import pipeline_pb2
 
-from pipeline.failure import NodeFailedError, cause_of, details_of
+from pipeline.failure import FAILURE_CAUSE, NodeFailedError, cause_of, details_of
 from pipeline.peak_memory import PeakMemory
 
 logger = logging.getLogger(__name__)
@@ -85,7 +85,11 @@ def run_pipeline(
             name = node.node_info.id
             node.execution_options.caching_options.enable_cache = name not in always_run
             on_start(name)
-            runs.append(_launch(node, compiled, deployment, connection))
+            try:
+                runs.append(_launch(node, compiled, deployment, connection))
+            except NodeFailedError as error:
+                _keep_cause(connection, run_id, error)
+                raise
             on_end(runs[-1])
     return runs
 
@@ -124,6 +128,17 @@ def _launch(node: pipeline_pb2.PipelineNode, compiled: pipeline_pb2.Pipeline, de
         peak_memory_bytes=memory.peak_bytes,
         outputs=outputs,
     )
+
+
+def _keep_cause(connection: Any, run_id: str, error: NodeFailedError) -> None:
+    """Keeps a failure's cause with its execution, for the report of the run."""
+    with metadata.Metadata(connection) as handle:
+        run = handle.store.get_context_by_type_and_name("pipeline_run", run_id)
+        executions = handle.store.get_executions_by_context(run.id) if run is not None else []
+        failed = [one for one in executions if one.last_known_state == metadata_store_pb2.Execution.FAILED]
+        for execution in failed:
+            execution.custom_properties[FAILURE_CAUSE].string_value = error.cause
+        handle.store.put_executions(failed)
 
 
 @contextlib.contextmanager
