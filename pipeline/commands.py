@@ -1,4 +1,4 @@
-"""The pipeline's commands: `fulcrum run`, `fulcrum rejects`, `fulcrum simulate` and `fulcrum skew`."""
+"""The pipeline's commands: `fulcrum run`, `rejects`, `simulate`, `skew`, `report` and `compare`."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.text import Text
 
 from pipeline.ingest.rejects_command import rejects
+from pipeline.report.commands import compare, report
 from pipeline.simulator.command import simulate
 from pipeline.skew_command import skew
 
@@ -26,6 +27,8 @@ def add_to(app: typer.Typer) -> None:
     app.command("rejects")(rejects)
     app.command("simulate")(simulate)
     app.command("skew")(skew)
+    app.command("report")(report)
+    app.command("compare")(compare)
 
 
 def run(  # noqa: PLR0917

@@ -21,10 +21,12 @@ from pipeline.anomaly_gate import AnomalyGate
 from pipeline.baseline import baseline_resolver
 from pipeline.drift_check import DriftCheck, DriftGate
 from pipeline.evaluator import Evaluator
+from pipeline.model_insight import ModelInsight
 from pipeline.mtl_gain import MtlGain
 from pipeline.previous_statistics import previous_statistics_resolver
 from pipeline.push_check import PushCheck
 from pipeline.pusher import RenamingPusher
+from pipeline.report.component import RunReport
 from pipeline.root import Root
 from pipeline.schema import schema_from_spec
 from pipeline.spec_parts import evaluation_part, gain_part, serving_part, training_part, transform_part
@@ -43,6 +45,7 @@ def ranking_pipeline(
     single_tasks_run_fn: str = "trainer.run.single_tasks_run_fn",
     tuner_fn: str = "trainer.tuning.tuner_fn",
     push_check: str = "serving.push_check.check.check_before_push",
+    model_insight: str = "trainer.model_insight.model_insight",
 ) -> Pipeline:
     """From ingested examples to a pushed model.
 
@@ -58,6 +61,7 @@ def ranking_pipeline(
         single_tasks_run_fn: import path of what trains each task alone.
         tuner_fn: import path of what makes the search.
         push_check: import path of what makes and checks the version to push.
+        model_insight: import path of what looks into the model for the report.
     """
     examples = example_gen.outputs["examples"]
     statistics = StatisticsGen(examples=examples)
@@ -115,11 +119,24 @@ def ranking_pipeline(
         infra_blessing=check.outputs["infra_blessing"],
         folder=root.serving_model,
     ).with_id("Pusher")
+    insight = ModelInsight(model=trainer.outputs["model"], examples=examples, look=model_insight)
+    # A model does not wait for its report to be pushed.
+    insight.add_upstream_node(pusher)
     components: list[Any] = [
-        example_gen, statistics, schema, validator, gate, transform, trainer, baseline, evaluator, check, pusher,
+        example_gen, statistics, schema, validator, gate, transform, trainer, baseline, evaluator, check, pusher, insight,
     ]  # fmt: skip
     if search:
         components.append(search)
+    reported = {
+        "examples": examples,
+        "anomalies": validator.outputs["anomalies"],
+        "model": trainer.outputs["model"],
+        "model_run": trainer.outputs["model_run"],
+        "insight": insight.outputs["insight"],
+        "evaluation": evaluator.outputs["evaluation"],
+        "infra_blessing": check.outputs["infra_blessing"],
+        "pushed_model": pusher.outputs["pushed_model"],
+    }
     if spec.drift.thresholds:
         previous = previous_statistics_resolver(statistics.outputs["statistics"])
         drift = DriftCheck(
@@ -128,6 +145,7 @@ def ranking_pipeline(
             thresholds=spec.drift.thresholds,
         )
         components += [previous, drift]
+        reported["drift"] = drift.outputs["drift"]
         if spec.drift.stops_run:
             drift_gate = DriftGate(drift.outputs["drift"])
             transform.add_upstream_node(drift_gate)
@@ -143,6 +161,8 @@ def ranking_pipeline(
             spec=gain_part(spec),
         )
         components += [single_tasks, gain]
+        reported["gain"] = gain.outputs["gain"]
+    components.append(RunReport(spec_name=spec.name, **reported))
     return Pipeline(
         pipeline_name=spec.name,
         pipeline_root=str(root.artifacts),

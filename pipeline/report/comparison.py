@@ -1,0 +1,282 @@
+"""Several runs side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from pipeline.estimate_text import number_text
+from pipeline.evaluation_result import Estimate, TaskVerdict
+from pipeline.report.figure import COLOURS, figure, reach
+from pipeline.report.metric_meanings import meaning_of, turned
+from pipeline.report.page import page
+from pipeline.report.run_data import RunData
+from pipeline.report.section import Cell, Choice, Note, Picture, Pictures, Section, Tab, Table
+from pipeline.report.sections.calibration import calibration_section
+from pipeline.report.sections.formula import changed_text
+from pipeline.report.sections.ingestion import rejected_share
+from pipeline.report.sections.mtl_gain import bubbles
+from pipeline.report.sections.summary import began_text
+from pipeline.report.sections.tasks import estimate_text, gains_by_task
+from pipeline.report.sections.training import training_section
+
+_BUBBLE_PX = 24.0
+
+
+def comparison(runs: Sequence[RunData]) -> str:
+    """One HTML file that needs nothing else; the first run is what the others are compared with."""
+    tabs = [
+        Tab(anchor="tab-summary", title="Summary", sections=[_summary(runs)]),
+        Tab(
+            anchor="tab-tasks",
+            title="Tasks",
+            sections=[_metrics(runs), _gains(runs), _slices(runs), calibration_section(runs)],
+        ),
+        Tab(anchor="tab-model", title="Model", sections=[training_section(runs)]),
+        Tab(anchor="tab-ranking", title="Ranking", sections=[_weights(runs)]),
+        Tab(anchor="tab-data", title="Data", sections=[_ingestion(runs)]),
+    ]  # fmt: skip
+    return page(
+        title=f"{len(runs)} runs side by side", subtitle=", ".join(run.name for run in runs), outcome="", tabs=tabs, runs=runs
+    )
+
+
+def _summary(runs: Sequence[RunData]) -> Section:
+    tones = {"pushed": "good", "refused": "bad", "failed": "bad"}
+    rows: list[list[str | Cell]] = [
+        [
+            run.name,
+            Cell(run.outcome, tones[run.outcome]),  # type: ignore[arg-type]
+            run.spec,
+            run.model or "–",
+            began_text(run),
+            str(run.version or "–"),
+            f"{(run.ingestion or {'examples': {}})['examples'].get('evaluation', 0):,}",
+            run.failure.cause if run.failure else "; ".join(run.refusals) or "–",
+        ]
+        for run in runs
+    ]
+    blocks: list[Any] = [
+        Table(
+            caption="The runs",
+            columns=["Run", "Outcome", "Spec", "Model", "Began", "Version", "Evaluation examples", "Why not pushed"],
+            rows=rows,
+            texts=6,
+        )
+    ]
+    counts = {tuple(sorted((run.ingestion or {}).get("examples", {}).items())) for run in runs}
+    if len(counts) > 1:
+        blocks.append(
+            Note("The runs were not judged on the same examples, so differences between them are the data's, too.", "warn")
+        )
+    if len({run.fingerprint for run in runs}) > 1:
+        blocks.append(Note("The runs' specs differ in fields or tasks (fingerprint).", "warn"))
+    return Section(
+        anchor="summary",
+        title="What the runs came to",
+        lead=f"Which runs were pushed, and if not, why? A row is a run; {runs[0].name}, the first, is what the others are "
+        "compared with.",
+        blocks=blocks,
+    )
+
+
+def _verdicts(runs: Sequence[RunData]) -> dict[str, dict[str, TaskVerdict]]:
+    """By task, then by run."""
+    found: dict[str, dict[str, TaskVerdict]] = {}
+    for run in runs:
+        for verdict in run.evaluation.tasks if run.evaluation is not None else []:
+            found.setdefault(verdict.task, {})[run.name] = verdict
+    return found
+
+
+def _metrics(runs: Sequence[RunData]) -> Section:
+    blocks: list[Any] = []
+    verdicts = _verdicts(runs)
+    if verdicts:
+        blocks.append(Pictures(pictures=[_metric_picture(task, of_runs, runs) for task, of_runs in verdicts.items()]))
+        blocks.append(_metric_table(verdicts, runs))
+        blocks.append(
+            Choice(label="All metrics of", options={task: [_all_metrics(task, of, runs)] for task, of in verdicts.items()})
+        )
+    else:
+        blocks.append(Note("None of the runs was evaluated.", "warn"))
+    return Section(
+        anchor="tasks",
+        title="Metrics of each task",
+        lead="Which run is best for which task? A picture is a task, a mark a run with its 95 % interval; runs whose "
+        "intervals overlap widely hardly differ. In the table the best run of each task is green.",
+        blocks=blocks,
+    )
+
+
+def _estimate(verdict: TaskVerdict | None, metric: str) -> Estimate | None:
+    whole = next((part for part in verdict.slices if not part.field), None) if verdict is not None else None
+    return whole.metrics.get(metric) if whole is not None else None
+
+
+def _metric_picture(task: str, of_runs: dict[str, TaskVerdict], runs: Sequence[RunData]) -> Picture:
+    metric = next(iter(of_runs.values())).metric
+    label = meaning_of(metric).label
+    names = [run.name for run in runs if run.name in of_runs]
+    estimates = [_estimate(of_runs[name], metric) for name in names]
+    made = figure(xaxis={"title": {"text": label}}, showlegend=False)
+    made.update_yaxes(autorange="reversed", type="category")
+    made.add_scatter(
+        x=[estimate.value if estimate else None for estimate in estimates],
+        y=names,
+        error_x=reach(estimates),
+        mode="markers",
+        marker={"size": 11, "color": _colours(names, runs)},
+        hovertemplate="<b>%{y}</b><br>" + label + " %{x:.4f}<extra></extra>",
+    )
+    direction = "higher is better" if meaning_of(metric).higher_is_better else "lower is better"
+    described = "; ".join(f"{name} {estimate_text(estimate)}" for name, estimate in zip(names, estimates, strict=True))
+    return Picture(title=f"{task}: {label}, {direction}", describes=described, figure=made, height_px=110 + 30 * len(names))
+
+
+def _metric_table(verdicts: dict[str, dict[str, TaskVerdict]], runs: Sequence[RunData]) -> Table:
+    rows: list[list[str | Cell]] = []
+    for task, of_runs in verdicts.items():
+        metric = next(iter(of_runs.values())).metric
+        values = {name: verdict.value for name, verdict in of_runs.items() if verdict.value is not None}
+        pick = max if meaning_of(metric).higher_is_better else min
+        best = pick(values.values(), default=None)
+        cells = [
+            Cell(number_text(values.get(run.name)), "good" if best is not None and values.get(run.name) == best else "")
+            for run in runs
+        ]
+        rows.append([task, meaning_of(metric).label, *cells])
+    return Table(
+        caption="The metric that blesses, by task and run", columns=["Task", "Metric", *_names(runs)], rows=rows, texts=2
+    )
+
+
+def _all_metrics(task: str, of_runs: dict[str, TaskVerdict], runs: Sequence[RunData]) -> Table:
+    metrics = dict.fromkeys(metric for verdict in of_runs.values() for metric in verdict.metrics)
+    return Table(
+        caption=f"All metrics of {task}",
+        columns=["Metric", *_names(runs)],
+        rows=[
+            [meaning_of(metric).label, *(estimate_text(_estimate(of_runs.get(run.name), metric)) for run in runs)]
+            for metric in metrics
+        ],
+    )
+
+
+def _gains(runs: Sequence[RunData]) -> Section:
+    """Bubbles against the tasks trained alone where all runs have that, else against the first run."""
+    verdicts = _verdicts(runs)
+    blocks: list[Any] = []
+    if all(run.gains is not None for run in runs):
+        against, shown = "against the same network trained alone", list(runs)
+        gains = [{task: gain.gain for task, gain in gains_by_task(run).items()} for run in runs]
+    else:
+        against, shown = f"against {runs[0].name}", list(runs[1:])
+        gains = [
+            {task: _difference(of_runs.get(run.name), of_runs.get(runs[0].name)) for task, of_runs in verdicts.items()}
+            for run in shown
+        ]
+        blocks.append(
+            Note("Not all of these runs measured MTL gains (--with-single-task), so the first run stands in for them.")
+        )
+    tasks = [task for task in verdicts if any(of_run.get(task) for of_run in gains)]
+    if len(tasks) > 1:
+        blocks.append(
+            bubbles(
+                [run.name for run in shown],
+                {task: [of_run.get(task) for of_run in gains] for task in tasks},
+                sizes=[_BUBBLE_PX] * len(shown),
+                colours=_colours([run.name for run in shown], runs),
+                against=against,
+                labelled=True,
+            )
+        )
+    else:
+        blocks.append(Note("There are no two tasks that could be compared."))
+    return Section(
+        anchor="mtl-gain",
+        title="Does one task pay for another?",
+        lead="The seesaw, as in PLE, Fig 3. Choose two tasks; a bubble is a run. Up and to the right both tasks gain; in "
+        "another corner a task pays for the other.",
+        blocks=blocks,
+    )
+
+
+def _difference(verdict: TaskVerdict | None, first: TaskVerdict | None) -> Estimate | None:
+    if verdict is None or first is None or verdict.value is None or first.value is None:
+        return None
+    return turned(verdict.metric, Estimate(value=verdict.value - first.value))
+
+
+def _slices(runs: Sequence[RunData]) -> Section:
+    options: dict[str, list[Any]] = {}
+    for task, of_runs in _verdicts(runs).items():
+        metric = next(iter(of_runs.values())).metric
+        values = {
+            run: {part.name: part.metrics[metric] for part in verdict.slices if part.field and metric in part.metrics}
+            for run, verdict in of_runs.items()
+        }
+        names = dict.fromkeys(name for of_run in values.values() for name in of_run)
+        if names:
+            rows = [[name, *(estimate_text(values.get(run.name, {}).get(name)) for run in runs)] for name in names]
+            options[task] = [
+                Table(caption=f"{meaning_of(metric).label} of {task} by slice", columns=["Slice", *_names(runs)], rows=rows)
+            ]
+    return Section(
+        anchor="slices",
+        title="Slices",
+        lead="Is a run better for everybody, or for some at the cost of others? A row is a part of the evaluation split, a "
+        "column a run.",
+        blocks=[Choice(label="Task", options=options)] if options else [Note("None of the runs has slices.")],
+    )
+
+
+def _weights(runs: Sequence[RunData]) -> Section:
+    found = {
+        run.name: {(row["name"], row["factor"]): row for row in run.insight["weight_effects"]["effects"]}
+        for run in runs
+        if run.insight is not None
+    }
+    rows: list[list[str | Cell]] = []
+    for name, factor in dict.fromkeys(key for of_run in found.values() for key in of_run):
+        effects = [found.get(run.name, {}).get((name, factor)) for run in runs]
+        cells = [Cell(f"{row['changed_share']:.0%}", share=row["changed_share"]) if row else Cell("–") for row in effects]
+        rows.append([f"{name} {changed_text(factor)}", *cells])
+    blocks: list[Any] = [Note("Not computed for any of these runs.")]
+    if rows:
+        blocks = [Table(caption="Share of lists whose top 10 change", columns=["Weight", *_names(runs)], rows=rows)]
+    return Section(
+        anchor="formula",
+        title="Ranking formula",
+        lead="How much does each weight of the ranking formula decide, in each run? The darker, the more lists get another "
+        "candidate into their top 10 when this weight alone is changed.",
+        blocks=blocks,
+    )
+
+
+def _ingestion(runs: Sequence[RunData]) -> Section:
+    counted = [run.ingestion or {"lines": 0, "rejected": {}, "examples": {}} for run in runs]
+    rows: list[list[str | Cell]] = [["lines", *(f"{counts['lines']:,}" for counts in counted)]]
+    for split in dict.fromkeys(split for counts in counted for split in counts["examples"]):
+        rows.append([f"examples, {split}", *(f"{counts['examples'].get(split, 0):,}" for counts in counted)])
+    rows.append(["rejected", *(f"{rejected_share(counts):.2%}" for counts in counted)])
+    for reason in dict.fromkeys(reason for counts in counted for reason in counts["rejected"]):
+        rows.append(
+            [f"rejected: {reason.replace('_', ' ')}", *(f"{counts['rejected'].get(reason, 0):,}" for counts in counted)]
+        )
+    return Section(
+        anchor="ingestion",
+        title="Ingestion",
+        lead="Did the runs read the same logs? A column is a run; lines = examples of all splits + rejected lines.",
+        blocks=[Table(caption="What became of every line", columns=["Count", *_names(runs)], rows=rows)],
+    )
+
+
+def _names(runs: Sequence[RunData]) -> list[str]:
+    return [run.name for run in runs]
+
+
+def _colours(names: Sequence[str], runs: Sequence[RunData]) -> list[str]:
+    """A run has the same colour in all pictures."""
+    order = _names(runs)
+    return [COLOURS[order.index(name) % len(COLOURS)] for name in names]

@@ -1,0 +1,96 @@
+"""From the folders that a run's components wrote to the data of its report."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from feature_spec.loading import load_spec
+from feature_spec.spec import FeatureSpec
+from feature_spec.spec_tables import label_text, sample_space_text
+from pipeline.anomalies import read_anomalies
+from pipeline.evaluation_result import read_evaluation
+from pipeline.ingest.summary import SUMMARY_FILE, IngestSummary
+from pipeline.report.run_data import Failure, RunData
+from pipeline.report.training_curves import training_curves
+from pipeline.task_gains import read_gains
+
+INSIGHT_FILE = "insight.json"
+PUSH_CHECK_FILE = "push_check.json"
+# Of a Model artifact, whose export has a copy of the spec and names for what can be looked into.
+_EXPORT_EXTRA = "Format-Serving/assets.extra/"
+
+# What is read, by component and output.
+EXAMPLES = ("LogsExampleGen", "examples")
+ANOMALIES = ("ExampleValidator", "anomalies")
+MODEL = ("Trainer", "model")
+MODEL_RUN = ("Trainer", "model_run")
+INSIGHT = ("ModelInsight", "insight")
+EVALUATION = ("Evaluator", "evaluation")
+PUSH_CHECK = ("PushCheck", "infra_blessing")
+GAIN = ("MtlGain", "gain")
+
+Outputs = Mapping[tuple[str, str], Path]
+
+
+def gathered_run(
+    outputs: Outputs,
+    *,
+    name: str,
+    spec_name: str,
+    began: str = "",
+    version: int | None = None,
+    failure: Failure | None = None,
+) -> RunData:
+    """Reads what is there.
+
+    Args:
+        outputs: folders of artifacts by component and output, as far as the run got.
+        name: as of `RunData`.
+        spec_name: as of `RunData`.
+        began: as of `RunData`.
+        version: as of `RunData`.
+        failure: as of `RunData`.
+    """
+    spec = _spec_of(outputs)
+    examples, insight = _json(outputs, EXAMPLES, SUMMARY_FILE), _json(outputs, INSIGHT, INSIGHT_FILE)
+    evaluation, anomalies, curves = outputs.get(EVALUATION), outputs.get(ANOMALIES), outputs.get(MODEL_RUN)
+    return RunData(
+        name=name,
+        spec=spec_name,
+        fingerprint=spec.fingerprint if spec is not None else "",
+        began=began,
+        failure=failure,
+        version=version,
+        model=(_json(outputs, MODEL, _EXPORT_EXTRA + "inspection.json") or {}).get("model", ""),
+        task_meanings=_task_meanings(spec) if spec is not None else {},
+        formula=spec.ranking_formula if spec is not None else None,
+        ingestion=IngestSummary.model_validate(examples).model_dump(mode="json") if examples is not None else None,
+        anomalies=read_anomalies(anomalies) if anomalies is not None else None,
+        curves=training_curves(curves) if curves is not None else None,
+        # An older Fulcrum left TFMA's files only.
+        evaluation=read_evaluation(str(evaluation)) if evaluation and (evaluation / "evaluation.json").exists() else None,
+        gains=read_gains(str(outputs[GAIN])) if GAIN in outputs else None,
+        push_check=_json(outputs, PUSH_CHECK, PUSH_CHECK_FILE),
+        insight=insight,
+    )
+
+
+def _spec_of(outputs: Outputs) -> FeatureSpec | None:
+    """The spec that the model carries."""
+    path = outputs[MODEL] / (_EXPORT_EXTRA + "feature_spec.yaml") if MODEL in outputs else None
+    return load_spec(path) if path is not None and path.exists() else None
+
+
+def _task_meanings(spec: FeatureSpec) -> dict[str, str]:
+    return {
+        name: f"{task.kind}: {label_text(task.label)}, of {sample_space_text(task.sample_space)}"
+        for name, task in spec.tasks.items()
+    }
+
+
+def _json(outputs: Outputs, key: tuple[str, str], file: str) -> Any:
+    path = outputs[key] / file if key in outputs else None
+    return json.loads(path.read_text(encoding="utf-8")) if path is not None and path.exists() else None

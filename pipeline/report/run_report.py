@@ -1,0 +1,41 @@
+"""The report of one run."""
+
+from __future__ import annotations
+
+from pipeline.report.page import page
+from pipeline.report.run_data import RunData
+from pipeline.report.section import Tab
+from pipeline.report.sections.anomalies import anomalies_section
+from pipeline.report.sections.calibration import calibration_section
+from pipeline.report.sections.experts import experts_section
+from pipeline.report.sections.fields_and_cells import fields_and_cells_section
+from pipeline.report.sections.formula import formula_section
+from pipeline.report.sections.ingestion import ingestion_section
+from pipeline.report.sections.mtl_gain import mtl_gain_section
+from pipeline.report.sections.service import service_section
+from pipeline.report.sections.slices import slices_section
+from pipeline.report.sections.summary import began_text, summary_section
+from pipeline.report.sections.tasks import tasks_section
+from pipeline.report.sections.training import training_section
+
+
+def run_report(run: RunData) -> str:
+    """One HTML file that needs nothing else."""
+    inside = fields_and_cells_section(run)
+    tabs = [
+        Tab(anchor="tab-summary", title="Summary", sections=[summary_section(run)]),
+        Tab(
+            anchor="tab-tasks",
+            title="Tasks",
+            sections=[tasks_section(run), mtl_gain_section(run), slices_section(run), calibration_section([run])],
+        ),
+        Tab(
+            anchor="tab-model",
+            title="Model",
+            sections=[training_section([run]), experts_section(run), *([inside] if inside is not None else [])],
+        ),
+        Tab(anchor="tab-ranking", title="Ranking", sections=[formula_section(run), service_section(run)]),
+        Tab(anchor="tab-data", title="Data", sections=[ingestion_section(run), anomalies_section(run)]),
+    ]
+    subtitle = " · ".join(part for part in (run.model, f"run of {began_text(run)}" if run.began else "") if part)
+    return page(title=f"Run report: {run.spec}", subtitle=subtitle, outcome=run.outcome, tabs=tabs, runs=[run])

@@ -1,0 +1,1 @@
+"""One question that the report answers in each module."""

@@ -1,0 +1,129 @@
+"""What became of every line of the logs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pipeline.report.figure import BLUE, GREY, ORANGE, RED, figure, rows_height_px
+from pipeline.report.run_data import RunData
+from pipeline.report.section import Cell, Note, Picture, Section, Table
+
+
+def ingestion_section(run: RunData) -> Section:
+    """Lines, examples, rejects, days, tasks and side tables."""
+    blocks: list[Any] = []
+    counts = run.ingestion
+    if counts is None:
+        blocks.append(Note("The run did not get through ingestion.", "warn"))
+    else:
+        blocks += [Note(f"Could not be read to its end: {file}", "bad") for file in counts["unreadable_files"]]
+        blocks.append(Note(sum_text(counts)))
+        if counts["rejected"]:
+            blocks.append(_rejected(counts))
+        if counts["records_of_day"]:
+            blocks.append(_days(counts))
+        blocks.append(_tasks(counts))
+        if counts["tables"]:
+            blocks.append(_tables(counts))
+    return Section(
+        anchor="ingestion",
+        title="Ingestion",
+        lead="What became of every line of the logs? Lines in = examples + rejected lines; nothing is lost without a reason. "
+        "Look for a reason that has grown since the last run, a day with few records, and a base rate that differs "
+        "between the splits.",
+        blocks=blocks,
+    )
+
+
+def sum_text(counts: dict[str, Any]) -> str:
+    """The sum that must come out."""
+    rejected = sum(counts["rejected"].values())
+    splits = " + ".join(f"{count:,} {split}" for split, count in counts["examples"].items())
+    return f"{counts['lines']:,} lines = {splits} + {rejected:,} rejected ({rejected_share(counts):.2%})"
+
+
+def rejected_share(counts: dict[str, Any]) -> float:
+    """Rejected lines by lines read; 0 without lines."""
+    return sum(counts["rejected"].values()) / counts["lines"] if counts["lines"] else 0.0
+
+
+def _rejected(counts: dict[str, Any]) -> Picture:
+    reasons = sorted(counts["rejected"].items(), key=lambda item: -item[1])
+    names = [reason.replace("_", " ") for reason, _ in reasons]
+    made = figure(xaxis={"title": {"text": "lines"}, "rangemode": "tozero"}, showlegend=False)
+    made.update_yaxes(autorange="reversed", type="category")
+    made.add_bar(
+        orientation="h",
+        x=[count for _, count in reasons],
+        y=names,
+        marker={"color": RED},
+        text=[f"{count:,}" for _, count in reasons],
+        textposition="auto",
+        customdata=[count / counts["lines"] for _, count in reasons],
+        hovertemplate="<b>%{y}</b><br>%{x:,} lines, %{customdata:.2%} of all<extra></extra>",
+    )
+    described = ", ".join(f"{name} {count:,}" for name, (_, count) in zip(names, reasons, strict=True))
+    return Picture(
+        title="Rejected lines by reason", describes=described, figure=made, height_px=rows_height_px(len(reasons), 30)
+    )
+
+
+def _days(counts: dict[str, Any]) -> Picture:
+    evaluation = set(counts["evaluation_days"])
+    made = figure(barmode="stack", xaxis={"type": "category"}, yaxis={"title": {"text": "records"}, "rangemode": "tozero"})
+    for name, colour, judges in (("train and validation", BLUE, False), ("evaluation", ORANGE, True)):
+        days = {day: count for day, count in counts["records_of_day"].items() if (day in evaluation) is judges}
+        made.add_bar(
+            x=list(days),
+            y=list(days.values()),
+            name=name,
+            marker={"color": colour if days else GREY},
+            hovertemplate="<b>%{x}</b><br>%{y:,} records<extra></extra>",
+        )
+    made.update_xaxes(categoryorder="array", categoryarray=list(counts["records_of_day"]))
+    described = ", ".join(f"{day} {count:,}" for day, count in counts["records_of_day"].items())
+    return Picture(title="Records by day of the event, duplicates included", describes=described, figure=made, height_px=280)
+
+
+def _tasks(counts: dict[str, Any]) -> Table:
+    splits = list(counts["examples"])
+    return Table(
+        caption="Examples in each task's sample space, and their mean label",
+        columns=["Task", *(heading for split in splits for heading in (split, f"mean label, {split}"))],
+        rows=[
+            [
+                task,
+                *(
+                    text
+                    for split in splits
+                    for text in (
+                        f"{by_split[split]['examples']:,}",
+                        "–" if by_split[split]["label_mean"] is None else f"{by_split[split]['label_mean']:.4f}",
+                    )
+                ),
+            ]
+            for task, by_split in counts["tasks"].items()
+        ],
+    )
+
+
+def _tables(counts: dict[str, Any]) -> Table:
+    rows: list[list[str | Cell]] = []
+    for name, table in counts["tables"].items():
+        rejected = sum(table["rejected"].values())
+        rows.append(
+            [
+                name,
+                f"{table['lines']:,}",
+                f"{table['rows']:,}",
+                f"{table['repeated_keys']:,}",
+                Cell(f"{rejected:,}", "warn" if rejected else ""),
+                Cell(f"{table['examples_without_row']:,}", "warn" if table["examples_without_row"] else ""),
+            ]
+        )
+    return Table(
+        caption="Side tables",
+        columns=["Table", "Lines", "Rows", "Repeated keys", "Rejected", "Examples without a row"],
+        rows=rows,
+        hints={"Examples without a row": "Examples whose key is missing or not in the table: their fields of it are empty."},
+    )

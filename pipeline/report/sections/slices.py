@@ -1,0 +1,95 @@
+"""Each task on each slice of the evaluation split."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from pipeline.evaluation_result import Estimate, Measurement
+from pipeline.report.figure import BLUE, GREY, figure, reach, rows_height_px
+from pipeline.report.metric_meanings import change_cell, meaning_of
+from pipeline.report.run_data import RunData
+from pipeline.report.section import Cell, Choice, Note, Picture, Section, Table
+from pipeline.report.sections.tasks import estimate_text
+
+
+def slices_section(run: RunData) -> Section:
+    """For whom the model is good, and for whom not."""
+    blocks: list[Any] = []
+    options: dict[str, Sequence[Any]] = {}
+    for verdict in run.evaluation.tasks if run.evaluation is not None else []:
+        if any(part.field for part in verdict.slices):
+            options[verdict.task] = _blocks(verdict.metric, verdict.slices, verdict.protected)
+    ranking = run.evaluation.ranking if run.evaluation is not None else []
+    if any(part.field for part in ranking):
+        metric = next(iter(ranking[0].metrics), "")
+        options["ranking score"] = _blocks(metric, ranking, ())
+    if options:
+        blocks.append(Choice(label="Task", options=options))
+    else:
+        blocks.append(Note("No slices: name fields in the section evaluation.slices of the spec."))
+    return Section(
+        anchor="slices",
+        title="Slices",
+        lead="For whom is the model good, and for whom not? Each row is a part of the evaluation split, by the value of a "
+        "field. A blue mark is this model, a grey one the serving model on the same examples; the dotted line is the "
+        "whole split. A short bar (95 % interval) means many examples; a protected slice may refuse the model.",
+        blocks=blocks,
+    )
+
+
+def _blocks(metric: str, parts: Sequence[Measurement], protected: Sequence[str]) -> list[Any]:
+    return [_picture(metric, parts), _table(metric, parts, protected)]
+
+
+def _picture(metric: str, parts: Sequence[Measurement]) -> Picture:
+    label = meaning_of(metric).label
+    shown = [part for part in parts if part.field and _value(part.metrics, metric) is not None]
+    names = [part.name for part in shown]
+    made = figure(xaxis={"title": {"text": label}})
+    made.update_yaxes(autorange="reversed", type="category")
+    for name, colour, symbol, size, values in (
+        ("serving model", GREY, "diamond", 9, [part.baseline for part in shown]),
+        ("this model", BLUE, "circle", 11, [part.metrics for part in shown]),
+    ):
+        estimates = [of_part.get(metric) for of_part in values]
+        if any(estimates):
+            made.add_scatter(
+                x=[estimate.value if estimate else None for estimate in estimates],
+                y=names,
+                error_x=reach(estimates),
+                mode="markers",
+                name=name,
+                marker={"color": colour, "symbol": symbol, "size": size},
+                customdata=[f"{part.example_count:,}" for part in shown],
+                hovertemplate="<b>%{y}</b><br>" + name + ": %{x:.4f}<br>%{customdata} examples<extra></extra>",
+            )
+    whole = next((part for part in parts if not part.field), None)
+    if whole is not None and (value := _value(whole.metrics, metric)) is not None:
+        made.add_vline(x=value, line={"dash": "dot", "color": GREY, "width": 1.5})
+    described = "; ".join(f"{part.name} {_value(part.metrics, metric):.4f}" for part in shown)
+    return Picture(title=f"{label} by slice", describes=described, figure=made, height_px=rows_height_px(len(shown), 26))
+
+
+def _table(metric: str, parts: Sequence[Measurement], protected: Sequence[str]) -> Table:
+    rows: list[list[str | Cell]] = [
+        [
+            part.name + (" (protected)" if part.name in protected else "") if part.field else "all examples",
+            f"{part.example_count:,}" if part.example_count else "–",
+            estimate_text(part.metrics.get(metric)),
+            estimate_text(part.baseline.get(metric)),
+            change_cell(metric, part.changes.get(metric)),
+        ]
+        for part in parts
+    ]
+    return Table(
+        caption=f"{meaning_of(metric).label} by slice",
+        columns=["Slice", "Examples", "This model", "Serving model", "Change"],
+        rows=rows,
+        folded=True,
+    )
+
+
+def _value(metrics: dict[str, Estimate], name: str) -> float | None:
+    estimate = metrics.get(name)
+    return estimate.value if estimate is not None else None

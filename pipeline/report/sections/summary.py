@@ -1,0 +1,63 @@
+"""The outcome at a glance."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pipeline.report.findings import findings
+from pipeline.report.run_data import RunData
+from pipeline.report.section import Cell, Facts, Findings, Note, Section
+from pipeline.report.sections.ingestion import rejected_share
+from pipeline.report.sections.tasks import verdict_table
+
+
+def summary_section(run: RunData) -> Section:
+    """Blessed or refused, why, and what to look at."""
+    blocks: list[Any] = [outcome_note(run), Facts(facts=_facts(run))]
+    found = findings(run)
+    blocks.append(
+        Findings(findings=found) if found else Note("Nothing stands out: no refusal, no loss beyond noise, no anomaly.", "good")
+    )
+    if run.evaluation is not None:
+        blocks.append(verdict_table(run))
+    return Section(
+        anchor="summary",
+        title="What this run came to",
+        lead="Was the model pushed, and if not, why? Below the outcome stands what deserves a look, worst first, and then "
+        "what blessing looks at, a row a task.",
+        blocks=blocks,
+    )
+
+
+def outcome_note(run: RunData) -> Note:
+    """The outcome in one sentence."""
+    if run.failure is not None:
+        pushed = "Nothing was pushed" if run.version is None else f"The model had been pushed as version {run.version} before"
+        return Note(f"Failed in {run.failure.component}: {run.failure.cause}. {pushed}.", "bad")
+    if run.version is not None:
+        return Note(
+            f"Blessed, and pushed as version {run.version}: no task refuses the model, and it answers rightly and in time.",
+            "good",
+        )
+    if run.refusals:
+        return Note(f"Refused, so nothing was pushed: {'; '.join(run.refusals)}.", "bad")
+    return Note("Refused, so nothing was pushed.", "bad")
+
+
+def began_text(run: RunData) -> str:
+    """To the minute."""
+    return run.began[:16].replace("T", " ") if run.began else "–"
+
+
+def _facts(run: RunData) -> list[tuple[str, str | Cell]]:
+    facts: list[tuple[str, str | Cell]] = [("Spec", run.spec), ("Model", run.model or "–"), ("Began", began_text(run))]
+    if run.evaluation is not None:
+        passed = sum(not verdict.refusals for verdict in run.evaluation.tasks)
+        of = len(run.evaluation.tasks)
+        facts.append(("Tasks passed", Cell(f"{passed} of {of}", "good" if passed == of else "bad")))
+    if run.ingestion is not None:
+        facts.append(("Lines", f"{run.ingestion['lines']:,}"))
+        facts.append(("Rejected", f"{rejected_share(run.ingestion):.2%}"))
+        facts.append(("Evaluation examples", f"{run.ingestion['examples'].get('evaluation', 0):,}"))
+    facts.append(("Spec fingerprint", run.fingerprint or "–"))
+    return facts

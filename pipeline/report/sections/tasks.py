@@ -1,0 +1,177 @@
+"""Every task against its floor, the serving model and the same network trained on the task alone."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from typing import Any
+
+from pipeline.estimate_text import change_text, number_text
+from pipeline.evaluation_result import Estimate, Measurement, TaskVerdict
+from pipeline.report.figure import BLUE, ORANGE, RED, figure, range_with_zero, reach, rows_height_px
+from pipeline.report.metric_meanings import change_cell, meaning_of, turned
+from pipeline.report.run_data import RunData
+from pipeline.report.section import Cell, Choice, Note, Picture, Section, Table
+from pipeline.task_gains import TaskGain
+
+NOT_ALONE = "MTL gain is not measured: run with --with-single-task, which also trains each task alone."
+
+
+def tasks_section(run: RunData) -> Section:
+    """The metrics."""
+    blocks: list[Any] = []
+    if run.evaluation is None:
+        blocks.append(Note("Not measured: the run did not get so far, or was evaluated by an older Fulcrum.", "warn"))
+    else:
+        blocks += _changes(run)
+        if not run.has_baseline:
+            blocks.append(Note("There was no blessed model to compare with, so the floors alone judged."))
+        if run.evaluation.baseline_note:
+            blocks.append(Note(run.evaluation.baseline_note, "warn"))
+        if run.gains is None:
+            blocks.append(Note(NOT_ALONE))
+        blocks.append(
+            Choice(
+                label="All metrics of",
+                options={verdict.task: [_metrics_table(run, verdict)] for verdict in run.evaluation.tasks},
+            )
+        )
+    return Section(
+        anchor="tasks",
+        title="Metrics of each task",
+        lead="Did any task sink? Each task is measured on its own sample space of the evaluation split. Right of 0 is "
+        "better, whatever the metric's direction; a bar is the 95 % interval, and one that crosses 0 is noise. Left of "
+        "the red line the model would be refused.",
+        blocks=blocks,
+    )
+
+
+def verdict_table(run: RunData) -> Table:
+    """A row a task: what blessing looks at. What there is nothing to compare with has no column."""
+    gains = gains_by_task(run)
+    verdicts = run.evaluation.tasks if run.evaluation is not None else []
+    columns: dict[str, list[str | Cell]] = {
+        "Task": [Cell(verdict.task, hint=run.task_meanings.get(verdict.task, "")) for verdict in verdicts],
+        "Verdict": [Cell("refused", "bad") if verdict.refusals else Cell("passed", "good") for verdict in verdicts],
+        "Metric": [meaning_of(verdict.metric).label for verdict in verdicts],
+        "This model": [number_text(verdict.value) for verdict in verdicts],
+        "Floor": [f"{verdict.threshold:g}" for verdict in verdicts],
+    }
+    if run.has_baseline:
+        columns["Serving model"] = [number_text(verdict.baseline_value) for verdict in verdicts]
+        columns["Change"] = [change_cell(verdict.metric, verdict.change) for verdict in verdicts]
+    if gains:
+        columns["Trained alone"] = [number_text(gains[verdict.task].alone) for verdict in verdicts]
+        columns["MTL gain"] = [gain_cell(gains[verdict.task]) for verdict in verdicts]
+    columns["Examples"] = [f"{verdict.example_count:,}" for verdict in verdicts]
+    return Table(
+        caption="The metric that blesses or refuses, by task",
+        columns=list(columns),
+        rows=list(zip(*columns.values(), strict=True)),
+        texts=3,
+        hints={
+            "Floor": "The worst value that may be pushed: threshold in the spec.",
+            "Serving model": "The model blessed before this one, on the same examples.",
+            "Change": "This model minus the serving model, with the 95 % interval. ▲ better, ▼ worse; grey within noise.",
+            "Trained alone": "The same network trained on this task only.",
+            "MTL gain": "What the task gains from being trained with the others (PLE, Eq 11); above 0 is better.",
+            "Examples": "Evaluation examples in the task's sample space.",
+        },
+    )
+
+
+def gains_by_task(run: RunData) -> dict[str, TaskGain]:
+    """On the whole split."""
+    return {gain.task: gain for gain in run.gains.tasks} if run.gains is not None else {}
+
+
+def gain_cell(gain: TaskGain | None) -> Cell:
+    """Above 0 is better for every metric."""
+    if gain is None or gain.gain is None or not gain.gain.value:
+        return Cell(change_text(gain.gain if gain else None), "quiet")
+    arrow, tone = ("▲", "good") if gain.gain.value > 0.0 else ("▼", "bad")
+    return Cell(f"{arrow} {change_text(gain.gain)}", "quiet" if gain.is_noise else tone)  # type: ignore[arg-type]
+
+
+def _changes(run: RunData) -> list[Picture]:
+    """A picture a metric, because their units differ."""
+    assert run.evaluation is not None  # noqa: S101
+    gains = gains_by_task(run)
+    pictures = []
+    by_metric = sorted(run.evaluation.tasks, key=lambda verdict: verdict.metric)
+    for metric, group in itertools.groupby(by_metric, key=lambda verdict: verdict.metric):
+        verdicts = [verdict for verdict in group if verdict.change or verdict.task in gains]
+        if verdicts:
+            pictures.append(_change_picture(metric, verdicts, gains))
+    return pictures
+
+
+def _change_picture(metric: str, verdicts: Sequence[TaskVerdict], gains: dict[str, TaskGain]) -> Picture:
+    label = meaning_of(metric).label
+    axis = {"title": {"text": f"change of {label}, better to the right"}, "zeroline": True, "zerolinewidth": 2}
+    made = figure(xaxis=axis, showlegend=True)
+    made.update_yaxes(autorange="reversed", type="category")
+    against_serving = [turned(metric, verdict.change) for verdict in verdicts]
+    against_alone = [gains[verdict.task].gain if verdict.task in gains else None for verdict in verdicts]
+    tasks = [verdict.task for verdict in verdicts]
+    for name, estimates, colour, symbol in (
+        ("against the serving model", against_serving, BLUE, "circle"),
+        ("against trained alone (MTL gain)", against_alone, ORANGE, "diamond"),
+    ):
+        if any(estimates):
+            made.add_scatter(
+                x=[estimate.value if estimate else None for estimate in estimates],
+                y=tasks,
+                error_x=reach(estimates),
+                mode="markers",
+                name=name,
+                marker={"size": 11, "color": colour, "symbol": symbol},
+                text=[change_text(estimate) for estimate in estimates],
+                hovertemplate="<b>%{y}</b><br>" + name + ": %{text}<extra></extra>",
+            )
+    if any(against_serving):
+        made.add_scatter(
+            x=[-verdict.tolerance for verdict in verdicts],
+            y=tasks,
+            mode="markers",
+            name="tolerance",
+            marker={"size": 20, "color": RED, "symbol": "line-ns", "line": {"width": 3, "color": RED}},
+            hovertemplate="<b>%{y}</b><br>refused beyond %{x}<extra></extra>",
+        )
+    tolerances = [Estimate(value=-verdict.tolerance) for verdict in verdicts if any(against_serving)]
+    made.update_xaxes(range=range_with_zero([*against_serving, *against_alone, *tolerances]))
+    described = "; ".join(
+        f"{task} {change_text(serving)} against serving, {change_text(alone)} against alone"
+        for task, serving, alone in zip(tasks, against_serving, against_alone, strict=True)
+    )
+    return Picture(
+        title=f"Change of {label}", describes=described, figure=made, height_px=rows_height_px(len(verdicts))
+    )  # fmt: skip
+
+
+def _metrics_table(run: RunData, verdict: TaskVerdict) -> Table:
+    whole = next((part for part in verdict.slices if not part.field), None)
+    meaning = run.task_meanings.get(verdict.task, "")
+    return Table(
+        caption=f"All metrics of {verdict.task} ({meaning})" if meaning else f"All metrics of {verdict.task}",
+        columns=["Metric", "This model", *(["Serving model", "Change"] if run.has_baseline else [])],
+        rows=_metric_rows(whole, run.has_baseline) if whole is not None else [],
+        hints={"Change": "▲ better, ▼ worse; grey within noise."},
+    )
+
+
+def _metric_rows(part: Measurement, is_compared: bool) -> list[list[str | Cell]]:
+    rows: list[list[str | Cell]] = []
+    for name, estimate in part.metrics.items():
+        rows.append([Cell(meaning_of(name).label, hint=meaning_of(name).meaning), estimate_text(estimate)])
+        if is_compared:
+            rows[-1] += [estimate_text(part.baseline.get(name)), change_cell(name, part.changes.get(name))]
+    return rows
+
+
+def estimate_text(estimate: Estimate | None) -> str:
+    """A value with its interval, where there is one."""
+    if estimate is None or estimate.value is None:
+        return "–"
+    interval = "" if estimate.lower is None or estimate.upper is None else f" ({estimate.lower:.4f} to {estimate.upper:.4f})"
+    return f"{estimate.value:.4f}{interval}"

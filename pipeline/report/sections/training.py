@@ -1,0 +1,71 @@
+"""How the training went, epoch by epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from pipeline.report.figure import BLUE, COLOURS, GREY, figure
+from pipeline.report.metric_meanings import meaning_of
+from pipeline.report.run_data import RunData
+from pipeline.report.section import Note, Picture, Pictures, Section
+
+_VALIDATION = "validation_"
+# Up to so many epochs, each has its tick.
+_TICKS = 10
+
+
+def training_section(runs: Sequence[RunData]) -> Section:
+    """Curves of the loss and of each task's validation metric; of several runs in one picture."""
+    pictures = []
+    if any(run.curves for run in runs):
+        losses = ("loss", f"{_VALIDATION}loss") if len(runs) == 1 else (f"{_VALIDATION}loss",)
+        pictures.append(_picture("Joint loss", [(run, name) for run in runs for name in losses], "loss"))
+        metrics = {verdict.task: verdict.metric for run in runs if run.evaluation for verdict in run.evaluation.tasks}
+        tasks = dict.fromkeys(
+            name.removeprefix(_VALIDATION)
+            for run in runs
+            for name in run.curves or {}
+            if name.startswith(_VALIDATION) and name != f"{_VALIDATION}loss"
+        )
+        for task in tasks:
+            label = meaning_of(metrics[task]).label if task in metrics else "metric"
+            pictures.append(
+                _picture(f"{task}: {label} on the validation split", [(run, _VALIDATION + task) for run in runs], label)
+            )
+    blocks: list[Any] = [Pictures(pictures=pictures)] if pictures else [Note("No training curves: the run did not get so far.")]
+    return Section(
+        anchor="training",
+        title="Training curves",
+        lead="Did it train long enough, and not too long? Each point is an epoch. The model keeps the weights of its best "
+        "epoch on the validation split, so a validation loss that turns up at the end is no harm; one that still falls "
+        "at the end asks for more epochs.",
+        blocks=blocks,
+    )
+
+
+def _picture(title: str, curves: Sequence[tuple[RunData, str]], label: str) -> Picture:
+    several = len({run.name for run, _ in curves}) > 1
+    epochs = max((len((run.curves or {}).get(curve, [])) for run, curve in curves), default=0)
+    ticks = {"dtick": 1} if epochs <= _TICKS else {}
+    made = figure(
+        xaxis={"title": {"text": "epoch"}, "tickformat": "d", **ticks},
+        yaxis={"title": {"text": label}},
+        showlegend=len(curves) > 1,
+    )
+    described = []
+    for position, (run, curve) in enumerate(curves):
+        points = (run.curves or {}).get(curve, [])
+        name = run.name if several else "validation split" if curve.startswith(_VALIDATION) else "train split"
+        validation = curve.startswith(_VALIDATION)
+        made.add_scatter(
+            x=[epoch for epoch, _ in points],
+            y=[value for _, value in points],
+            mode="lines+markers",
+            name=name,
+            line={"color": COLOURS[position % len(COLOURS)] if several else BLUE if validation else GREY},
+            hovertemplate=name + "<br>epoch %{x}: %{y:.4f}<extra></extra>",
+        )
+        if points:
+            described.append(f"{name} from {points[0][1]:.4f} to {points[-1][1]:.4f} in {len(points)} epochs")
+    return Picture(title=title, describes="; ".join(described), figure=made, height_px=260)

@@ -1,0 +1,191 @@
+"""The page of one run."""
+
+from __future__ import annotations
+
+import dataclasses
+import html
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from pipeline.anomalies import Anomaly
+from pipeline.report.page import NoReportError, run_of_page
+from pipeline.report.run_data import RunData
+from pipeline.report.run_report import run_report
+
+
+class Page(HTMLParser):
+    """The texts of sections by anchor, and every attribute; scripts and styles are left out of the texts."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.sections: dict[str, str] = {}
+        self.attributes: list[tuple[str, str, str]] = []
+        self.tags: list[str] = []
+        self._section = self._silent = ""
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.attributes += [(tag, name, value or "") for name, value in attrs]
+        if tag == "section":
+            self._section = dict(attrs)["id"] or ""
+            self.sections[self._section] = ""
+        if tag in ("script", "style"):
+            self._silent = tag
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == self._silent:
+            self._silent = ""
+        if tag == "section":
+            self._section = ""
+
+    def handle_data(self, data: str) -> None:
+        if self._section and not self._silent:
+            self.sections[self._section] += data
+
+
+@pytest.fixture
+def shown(run: RunData) -> Page:
+    return Page(run_report(run))
+
+
+SECTIONS = [
+    "summary", "tasks", "mtl-gain", "slices", "calibration", "training", "experts", "fields-and-cells", "formula", "service",
+    "ingestion", "anomalies",
+]  # fmt: skip
+
+
+def test_the_page_has_all_sections(shown: Page) -> None:
+    assert list(shown.sections) == SECTIONS
+
+
+def test_each_section_begins_with_what_it_shows(run: RunData) -> None:
+    leads = re.findall(r'<h2>.*</h2>\n<p class="lead">(.+)</p>', run_report(run))
+    assert len(leads) == len(SECTIONS)
+    assert all(lead.partition("?")[1] for lead in leads if not lead.startswith(("The seesaw", "A bar is")))
+
+
+def test_the_summary_says_that_the_model_was_pushed_and_as_what(shown: Page) -> None:
+    assert "Blessed, and pushed as version 1767775000" in shown.sections["summary"]
+
+
+def test_a_refusal_stands_in_the_summary_with_its_reason(run: RunData) -> None:
+    assert run.evaluation is not None
+    [first, second] = run.evaluation.tasks
+    refusing = dataclasses.replace(second, refusals=["mse 0.3 is above the threshold 0.2"])
+    evaluation = dataclasses.replace(run.evaluation, tasks=[first, refusing])
+    page = Page(run_report(dataclasses.replace(run, evaluation=evaluation, version=None)))
+    assert "Refused, so nothing was pushed: watch: mse 0.3 is above the threshold 0.2." in page.sections["summary"]
+
+
+def test_each_task_has_its_change_with_interval_and_its_gain(shown: Page) -> None:
+    text = " ".join(shown.sections["summary"].split())
+    assert "click passed AUC 0.7200 0.6 0.7000 ▲ +0.0200 (+0.0100 to +0.0300) 0.6900 ▲ +0.0300" in text
+    # The error grows: worse, although the sign is plus.
+    assert "watch passed MSE 0.1030 0.2 0.1000 ▼ +0.0030 (+0.0010 to +0.0050) 0.0990 ▼ -0.0040" in text
+
+
+def test_a_seesaw_is_named(shown: Page) -> None:
+    assert "Seesaw: click gain while watch lose from being trained together." in shown.sections["mtl-gain"]
+
+
+def test_the_sum_of_the_lines_is_shown(shown: Page) -> None:
+    assert "1,000 lines = 800 train + 80 validation + 100 evaluation + 20 rejected (2.00%)" in shown.sections["ingestion"]
+
+
+def test_the_formula_and_what_its_weights_decide_are_shown(shown: Page) -> None:
+    text = " ".join(shown.sections["formula"].split())
+    assert "ranking score = click^1 · watch^0.1" in text
+    assert "Over 40 users with more than 10 evaluation examples" in text
+    assert "click 1 set to 0 80.0% 20.0% 40.0% click 1 -50% 40.0%" in text
+
+
+def test_pruned_multiplications_are_counted(shown: Page) -> None:
+    # 50 of 200
+    assert "50 of 200 multiplications (25%)" in shown.sections["fields-and-cells"]
+
+
+@pytest.mark.parametrize(
+    ("section", "explained"),
+    [
+        ("summary", "Failed in LogsExampleGen: ValueError: the files of the log have no lines. Nothing was pushed."),
+        ("tasks", "Not measured: the run did not get so far"),
+        ("mtl-gain", "run with --with-single-task"),
+        ("slices", "name fields in the section evaluation.slices of the spec"),
+        ("calibration", "Not measured"),
+        ("training", "No training curves: the run did not get so far"),
+        ("experts", "Not computed: the run did not get so far"),
+        ("formula", "is not computed: the run did not get so far"),
+        ("service", "Not checked"),
+        ("ingestion", "The run did not get through ingestion"),
+        ("anomalies", "Not validated: the run did not get so far"),
+    ],
+)
+def test_what_is_missing_is_explained(bare_run: RunData, section: str, explained: str) -> None:
+    assert explained in Page(run_report(bare_run)).sections[section]
+
+
+def test_a_model_with_nothing_closed_has_no_section_for_it(bare_run: RunData) -> None:
+    assert "fields-and-cells" not in Page(run_report(bare_run)).sections
+
+
+def test_what_cannot_be_told_of_the_weights_is_said_with_the_reason(run: RunData) -> None:
+    assert run.insight is not None
+    effects = {**run.insight["weight_effects"], "effects": [], "not_measured": "no user has more than 10 examples"}
+    page = Page(run_report(dataclasses.replace(run, insight={**run.insight, "weight_effects": effects})))
+    assert "What the weights decide cannot be told: no user has more than 10 examples." in page.sections["formula"]
+
+
+def test_nothing_is_loaded_from_anywhere(run: RunData) -> None:
+    page = run_report(run)
+    loading = [
+        (tag, name, value)
+        for tag, name, value in Page(page).attributes
+        if name in ("src", "srcset", "href", "data", "action") and not value.startswith(("#", "data:"))
+    ]
+    assert loading == []
+    assert (
+        """content="default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:;""" in page
+    )
+    styles = re.findall(r"<style>(.*?)</style>", page, re.DOTALL)
+    assert not any("url(" in style or "@import" in style for style in styles)
+
+
+def test_plotly_is_in_the_page_once(run: RunData) -> None:
+    assert len(re.findall(r"plotly\.js v\d", run_report(run))) == 1
+
+
+ATTACK = "</script><img src=x onerror=alert(1)>"
+
+
+def test_what_users_wrote_is_text_and_no_markup(run: RunData) -> None:
+    assert run.evaluation is not None
+    [first, second] = run.evaluation.tasks
+    slices = [dataclasses.replace(part, value=ATTACK) if part.field else part for part in first.slices]
+    attacked = dataclasses.replace(
+        run,
+        name=ATTACK,
+        anomalies=[Anomaly(feature=ATTACK, split="train", severity="ERROR", what=ATTACK)],
+        evaluation=dataclasses.replace(run.evaluation, tasks=[dataclasses.replace(first, slices=slices), second]),
+        ingestion={**(run.ingestion or {}), "rejected": {ATTACK: 1}, "unreadable_files": [ATTACK]},
+    )
+    page = run_report(attacked)
+    assert "<img" not in page
+    assert "img" not in Page(page).tags
+    assert html.escape(ATTACK, quote=False) in page
+    assert ATTACK in Page(page).sections["anomalies"]
+
+
+def test_a_page_gives_back_the_run_that_it_was_made_of(run: RunData, tmp_path: Path) -> None:
+    path = tmp_path / "report.html"
+    path.write_text(run_report(run), encoding="utf-8")
+    assert run_of_page(path) == run
+
+
+def test_another_file_is_no_report(tmp_path: Path) -> None:
+    (tmp_path / "other.html").write_text("<html></html>")
+    with pytest.raises(NoReportError, match=r"other.html is no report that `fulcrum report` or `fulcrum run` wrote"):
+        run_of_page(tmp_path / "other.html")
