@@ -8,6 +8,7 @@ from typing import Any
 from pipeline.estimate_text import number_text
 from pipeline.evaluation_result import Estimate, TaskVerdict
 from pipeline.report.figure import COLOURS, figure, reach
+from pipeline.report.measurement_table import estimate_text, whole_split
 from pipeline.report.metric_meanings import meaning_of, turned
 from pipeline.report.page import page
 from pipeline.report.run_data import RunData
@@ -17,7 +18,7 @@ from pipeline.report.sections.formula import changed_text
 from pipeline.report.sections.ingestion import rejected_share
 from pipeline.report.sections.mtl_gain import bubbles
 from pipeline.report.sections.summary import began_text
-from pipeline.report.sections.tasks import estimate_text, gains_by_task
+from pipeline.report.sections.tasks import gains_by_task
 from pipeline.report.sections.training import training_section
 
 _BUBBLE_PX = 24.0
@@ -110,7 +111,7 @@ def _metrics(runs: Sequence[RunData]) -> Section:
 
 
 def _estimate(verdict: TaskVerdict | None, metric: str) -> Estimate | None:
-    whole = next((part for part in verdict.slices if not part.field), None) if verdict is not None else None
+    whole = whole_split(verdict.slices) if verdict is not None else None
     return whole.metrics.get(metric) if whole is not None else None
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from pipeline.estimate_text import change_text
 from pipeline.evaluation_result import TaskVerdict
+from pipeline.report.measurement_table import whole_split
 from pipeline.report.metric_meanings import is_better, is_noise, meaning_of
 from pipeline.report.run_data import RunData
 from pipeline.report.section import Tone
@@ -43,14 +44,14 @@ def _of_tasks(run: RunData) -> Iterator[Finding]:
         if change is not None and not verdict.refusals and is_better(verdict.metric, change) is False and not is_noise(change):
             yield (
                 "warn",
-                f"{verdict.task}: {label} falls by {change_text(change)}, within its tolerance {verdict.tolerance:g}",
+                f"{verdict.task}: {label} is worse by {change_text(change)}, within its tolerance {verdict.tolerance:g}",
                 "tasks",
             )
         yield from _of_calibration(verdict)
 
 
 def _of_calibration(verdict: TaskVerdict) -> Iterator[Finding]:
-    whole = next((part for part in verdict.slices if not part.field), None)
+    whole = whole_split(verdict.slices)
     calibration = whole.metrics.get("calibration") if whole is not None else None
     if calibration is None or calibration.value is None or abs(calibration.value - 1.0) <= CALIBRATION_OFF_BY:
         return

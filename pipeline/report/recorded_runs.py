@@ -15,6 +15,7 @@ from pipeline.report.run_data import Failure
 from pipeline.root import Root
 
 PUSHED = ("Pusher", "pushed_model")
+_UNFINISHED = "it has not ended, or was interrupted"
 _ENDED_WELL = (mlmd.Execution.COMPLETE, mlmd.Execution.CACHED)
 
 
@@ -79,7 +80,7 @@ def _recorded(store: Any, run: Any, number: int) -> RecordedRun:
         component = contexts["node"].removeprefix(f"{spec}.")
         if execution.last_known_state not in _ENDED_WELL:
             cause = execution.custom_properties[FAILURE_CAUSE].string_value
-            failure = Failure(component=component, cause=cause or "interrupted")
+            failure = Failure(component=component, cause=cause or _UNFINISHED)
             continue
         events = {
             event.artifact_id: event.path.steps[0].key
@@ -91,5 +92,5 @@ def _recorded(store: Any, run: Any, number: int) -> RecordedRun:
             if artifact.custom_properties["pushed"].int_value:
                 version = int(artifact.custom_properties["pushed_version"].string_value)
     if failure is None and PUSHED not in outputs:
-        failure = Failure(component=component or "its beginning", cause="interrupted")
+        failure = Failure(component=component or "its beginning", cause=_UNFINISHED)
     return RecordedRun(number=number, began=run.name, spec=spec, outputs=outputs, version=version, failure=failure)

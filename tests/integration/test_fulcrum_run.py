@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import shutil
@@ -11,11 +12,14 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import typer
 from typer.testing import CliRunner
+
+if TYPE_CHECKING:
+    from pipeline.report.run_data import RunData
 
 pytestmark = [pytest.mark.slow, pytest.mark.tensorflow]
 
@@ -162,7 +166,7 @@ def test_what_libraries_print_is_in_the_log_and_not_on_the_terminal(story: Story
 def test_a_second_run_reuses_every_step_and_pushes_nothing(story: Story) -> None:
     assert story.again.exit_code == 0
     done = {node for node, state in story.again.states.items() if state == "done"}
-    assert done == {"Baseline", "Pusher"}  # They look at what there is, and do nothing.
+    assert done == {"Baseline", "Pusher", "RunReport"}  # They look at what there is.
     assert story.again_versions == story.first_versions
     assert story.again.summary["newly_pushed"] is False
     assert story.again.summary["tasks"] == story.first.summary["tasks"]
@@ -203,7 +207,7 @@ def test_a_refused_model_is_not_pushed(story: Story) -> None:
 
 def test_a_changed_threshold_repeats_the_evaluation_only(story: Story) -> None:
     cached = [node for node, state in story.unreachable.states.items() if state == "cached"]
-    assert cached == [*BEFORE_TRAINING, "Trainer"]
+    assert cached == [*BEFORE_TRAINING, "Trainer", "ModelInsight"]
     assert story.unreachable.summary["push_check"] is None
 
 
@@ -241,7 +245,7 @@ def test_a_version_beyond_its_latency_budget_is_refused_with_how_much(story: Sto
 
 def test_a_refusal_of_a_slow_machine_is_measured_anew_and_no_step_before_it(story: Story) -> None:
     done = [node for node, state in story.still_too_slow.states.items() if state == "done"]
-    assert done == ["Baseline", "PushCheck", "Pusher"]
+    assert done == ["Baseline", "PushCheck", "Pusher", "RunReport"]
     assert story.still_too_slow.exit_code == 3
 
 
@@ -263,6 +267,52 @@ def test_a_failed_node_is_named_with_its_cause_in_one_line(story: Story) -> None
     assert failure["node"] == "LogsExampleGen"
     assert f"Failed: LogsExampleGen: {failure['cause']}" in story.no_logs.output
     assert "Traceback (most recent call last)" in Path(story.no_logs.summary["log"]).read_text(encoding="utf-8")
+
+
+def reported(project: Project, number: int) -> RunData:
+    """The run as `fulcrum report --run` shows it."""
+    from pipeline.report.named_runs import named_run
+
+    return named_run(str(project.root), number)
+
+
+def test_a_run_leaves_a_report_of_itself(story: Story, project: Project) -> None:
+    from pipeline.report.page import run_of_page
+
+    pages = sorted(
+        (project.root / "artifacts" / "RunReport" / "report").glob("*/report.html"), key=lambda path: int(path.parent.name)
+    )
+    kept = run_of_page(pages[0])
+    assert (kept.outcome, kept.version) == ("pushed", story.first.summary["version"])
+    assert [verdict.task for verdict in kept.evaluation.tasks] == [task["task"] for task in story.first.summary["tasks"]]
+    assert kept == dataclasses.replace(reported(project, 1), name="short_video")
+
+
+def test_a_report_tells_what_the_model_learnt_and_what_the_formulas_weights_decide(story: Story, project: Project) -> None:
+    run = reported(project, 1)
+    assert list(run.curves["loss"]) == [(1, pytest.approx(run.curves["loss"][0][1]))]
+    evaluated = story.first.summary["ingestion"]["examples"]["evaluation"]
+    assert run.insight["inspection"]["examples"] == evaluated
+    effects = run.insight["weight_effects"]
+    assert effects["exposures"] <= evaluated
+    assert {(effect["name"], effect["factor"]) for effect in effects["effects"]} == {
+        (name, factor) for name in ("vtr", "vcr", "shr", "cmr", "ctr", "duration") for factor in (0.0, 0.5, 1.5)
+    }
+
+
+def test_a_refused_run_has_a_report_that_says_why(story: Story, project: Project) -> None:
+    run = reported(project, 5)
+    assert run.outcome == "refused"
+    assert any(refusal.startswith("ctr: auc ") and "is below the threshold 0.999" in refusal for refusal in run.refusals)
+
+
+def test_a_failed_run_has_a_report_of_what_there_is(story: Story, project: Project) -> None:
+    run = reported(project, 8)
+    assert run.outcome == "failed"
+    assert (run.failure.component, run.failure.cause) == ("AnomalyGate", story.incomplete_field.summary["failure"]["cause"])
+    assert {anomaly.feature for anomaly in run.anomalies} == {"age_group"}
+    assert run.ingestion == story.first.summary["ingestion"]
+    assert run.evaluation is None
 
 
 _COMMAND = "import typer; from pipeline.commands import add_to; app = typer.Typer(); add_to(app); app()"

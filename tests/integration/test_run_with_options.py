@@ -104,7 +104,7 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Story:
 
 def test_the_model_is_compared_with_a_network_a_task_after_its_push(story: Story) -> None:
     assert story.first.exit_code == 0
-    assert list(story.first.states)[-3:] == ["Pusher", "SingleTaskTrainer", "MtlGain"]
+    assert list(story.first.states)[-5:] == ["Pusher", "ModelInsight", "SingleTaskTrainer", "MtlGain", "RunReport"]
     judged = {task["task"]: task["metrics"][task["metric"]] for task in story.first.summary["tasks"]}
     gains = {gain["task"]: gain for gain in story.first.summary["mtl_gain"]["tasks"]}
     # The Evaluator measures the same model by the same metric on the same examples.
@@ -120,11 +120,8 @@ def test_the_gain_is_an_artifact_that_programs_read(story: Story) -> None:
 
 
 def test_an_unchanged_second_run_trains_nothing(story: Story) -> None:
-    assert {node for node, state in story.again.states.items() if state == "done"} == {
-        "PreviousStatistics",
-        "Baseline",
-        "Pusher",
-    }
+    done = {node for node, state in story.again.states.items() if state == "done"}
+    assert done == {"PreviousStatistics", "Baseline", "Pusher", "RunReport"}
     assert story.again.summary["mtl_gain"] == story.first.summary["mtl_gain"]
 
 

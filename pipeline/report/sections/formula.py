@@ -6,10 +6,9 @@ from typing import Any
 
 from feature_spec.spec_tables import formula_text
 from pipeline.report.figure import BLUE, GREY, ORANGE, figure, rows_height_px
-from pipeline.report.metric_meanings import change_cell
+from pipeline.report.measurement_table import measurement_table
 from pipeline.report.run_data import RunData
 from pipeline.report.section import Cell, Note, Picture, Section, Table
-from pipeline.report.sections.tasks import estimate_text
 
 _COLOURS = {0.0: ORANGE, 0.5: GREY, 1.5: BLUE}
 _LISTS = {"request": "a request", "user_day": "a user and day", "user": "a user"}
@@ -22,22 +21,7 @@ def formula_section(run: RunData) -> Section:
         blocks.append(Note(f"ranking score = {formula_text(run.formula)}"))
     ranking = run.evaluation.ranking[0] if run.evaluation is not None and run.evaluation.ranking else None
     if ranking is not None:
-        blocks.append(
-            Table(
-                caption="Quality of the ranking score's order",
-                columns=["Metric", "This model", "Serving model", "Change"],
-                rows=[
-                    [
-                        name,
-                        estimate_text(value),
-                        estimate_text(ranking.baseline.get(name)),
-                        change_cell(name, ranking.changes.get(name)),
-                    ]
-                    for name, value in ranking.metrics.items()
-                ],
-                hints={"Metric": "NDCG: gain in the first places, over the most that any order could put there."},
-            )
-        )
+        blocks.append(measurement_table("Quality of the ranking score's order", ranking))
     effects = run.insight["weight_effects"] if run.insight is not None else None
     if effects is None:
         blocks.append(

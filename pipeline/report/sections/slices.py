@@ -7,10 +7,10 @@ from typing import Any
 
 from pipeline.evaluation_result import Estimate, Measurement
 from pipeline.report.figure import BLUE, GREY, figure, reach, rows_height_px
+from pipeline.report.measurement_table import estimate_text, whole_split
 from pipeline.report.metric_meanings import change_cell, meaning_of
 from pipeline.report.run_data import RunData
 from pipeline.report.section import Cell, Choice, Note, Picture, Section, Table
-from pipeline.report.sections.tasks import estimate_text
 
 
 def slices_section(run: RunData) -> Section:
@@ -64,7 +64,7 @@ def _picture(metric: str, parts: Sequence[Measurement]) -> Picture:
                 customdata=[f"{part.example_count:,}" for part in shown],
                 hovertemplate="<b>%{y}</b><br>" + name + ": %{x:.4f}<br>%{customdata} examples<extra></extra>",
             )
-    whole = next((part for part in parts if not part.field), None)
+    whole = whole_split(parts)
     if whole is not None and (value := _value(whole.metrics, metric)) is not None:
         made.add_vline(x=value, line={"dash": "dot", "color": GREY, "width": 1.5})
     described = "; ".join(f"{part.name} {_value(part.metrics, metric):.4f}" for part in shown)

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from pipeline.estimate_text import change_text, number_text
-from pipeline.evaluation_result import Estimate, Measurement, TaskVerdict
+from pipeline.evaluation_result import Estimate, TaskVerdict
 from pipeline.report.figure import BLUE, ORANGE, RED, figure, range_with_zero, reach, rows_height_px
+from pipeline.report.measurement_table import estimate_text, measurement_table, whole_split
 from pipeline.report.metric_meanings import change_cell, meaning_of, turned
 from pipeline.report.run_data import RunData
 from pipeline.report.section import Cell, Choice, Note, Picture, Section, Table
@@ -54,7 +55,7 @@ def verdict_table(run: RunData) -> Table:
         "Task": [Cell(verdict.task, hint=run.task_meanings.get(verdict.task, "")) for verdict in verdicts],
         "Verdict": [Cell("refused", "bad") if verdict.refusals else Cell("passed", "good") for verdict in verdicts],
         "Metric": [meaning_of(verdict.metric).label for verdict in verdicts],
-        "This model": [number_text(verdict.value) for verdict in verdicts],
+        "This model": [_value_text(verdict) for verdict in verdicts],
         "Floor": [f"{verdict.threshold:g}" for verdict in verdicts],
     }
     if run.has_baseline:
@@ -149,29 +150,12 @@ def _change_picture(metric: str, verdicts: Sequence[TaskVerdict], gains: dict[st
     )  # fmt: skip
 
 
-def _metrics_table(run: RunData, verdict: TaskVerdict) -> Table:
-    whole = next((part for part in verdict.slices if not part.field), None)
-    meaning = run.task_meanings.get(verdict.task, "")
-    return Table(
-        caption=f"All metrics of {verdict.task} ({meaning})" if meaning else f"All metrics of {verdict.task}",
-        columns=["Metric", "This model", *(["Serving model", "Change"] if run.has_baseline else [])],
-        rows=_metric_rows(whole, run.has_baseline) if whole is not None else [],
-        hints={"Change": "▲ better, ▼ worse; grey within noise."},
-    )
+def _metrics_table(run: RunData, verdict: TaskVerdict) -> Table | Note:
+    meaning, whole = run.task_meanings.get(verdict.task, ""), whole_split(verdict.slices)
+    caption = f"All metrics of {verdict.task} ({meaning})" if meaning else f"All metrics of {verdict.task}"
+    return measurement_table(caption, whole) if whole is not None else Note("No evaluation example lies in its sample space.")
 
 
-def _metric_rows(part: Measurement, is_compared: bool) -> list[list[str | Cell]]:
-    rows: list[list[str | Cell]] = []
-    for name, estimate in part.metrics.items():
-        rows.append([Cell(meaning_of(name).label, hint=meaning_of(name).meaning), estimate_text(estimate)])
-        if is_compared:
-            rows[-1] += [estimate_text(part.baseline.get(name)), change_cell(name, part.changes.get(name))]
-    return rows
-
-
-def estimate_text(estimate: Estimate | None) -> str:
-    """A value with its interval, where there is one."""
-    if estimate is None or estimate.value is None:
-        return "–"
-    interval = "" if estimate.lower is None or estimate.upper is None else f" ({estimate.lower:.4f} to {estimate.upper:.4f})"
-    return f"{estimate.value:.4f}{interval}"
+def _value_text(verdict: TaskVerdict) -> str:
+    whole = whole_split(verdict.slices)
+    return estimate_text(whole.metrics.get(verdict.metric)) if whole is not None else "–"

@@ -34,7 +34,10 @@ function draw(picture) {
 
 function drawVisible(within) {
   for (const picture of within.querySelectorAll(".picture")) {
-    if (picture.offsetWidth > 0 && !drawn.has(picture)) draw(picture);
+    if (!picture.offsetWidth) continue;
+    if (!drawn.has(picture)) draw(picture);
+    // The window may have another width by now.
+    else if (picture.querySelector(".main-svg").clientWidth !== picture.offsetWidth) Plotly.Plots.resize(picture);
   }
 }
 

@@ -12,6 +12,13 @@ from pipeline.evaluation_result import CalibrationBucket, Estimate, EvaluationRe
 from pipeline.report.run_data import RunData
 from pipeline.task_gains import MtlGains, TaskGain
 
+
+@pytest.fixture
+def without_plotly(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pages without Plotly's script, whose 5 MB take most of the time of writing and reading one."""
+    monkeypatch.setattr("plotly.offline.get_plotlyjs", lambda: "")
+
+
 INGESTION: dict[str, Any] = {
     "lines": 1000,
     "rejected": {"malformed": 15, "duplicate": 5},

@@ -1,0 +1,38 @@
+"""The metrics of a measurement as a table, beside those of the serving model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pipeline.evaluation_result import Estimate, Measurement
+from pipeline.report.metric_meanings import change_cell, meaning_of
+from pipeline.report.section import Cell, Table
+
+
+def measurement_table(caption: str, measured: Measurement) -> Table:
+    """A row a metric. Without a serving model there is nothing to compare with, and no column for it."""
+    is_compared = bool(measured.baseline)
+    rows: list[list[str | Cell]] = []
+    for name, estimate in measured.metrics.items():
+        rows.append([Cell(meaning_of(name).label, hint=meaning_of(name).meaning), estimate_text(estimate)])
+        if is_compared:
+            rows[-1] += [estimate_text(measured.baseline.get(name)), change_cell(name, measured.changes.get(name))]
+    return Table(
+        caption=caption,
+        columns=["Metric", "This model", *(["Serving model", "Change"] if is_compared else [])],
+        rows=rows,
+        hints={"Change": "This model minus the serving model. ▲ better, ▼ worse; grey within noise."},
+    )
+
+
+def whole_split(parts: Sequence[Measurement]) -> Measurement | None:
+    """Of the parts of an evaluation split, that which is all of it."""
+    return next((part for part in parts if not part.field), None)
+
+
+def estimate_text(estimate: Estimate | None) -> str:
+    """A value with its interval, where there is one."""
+    if estimate is None or estimate.value is None:
+        return "–"
+    interval = "" if estimate.lower is None or estimate.upper is None else f" ({estimate.lower:.4f} to {estimate.upper:.4f})"
+    return f"{estimate.value:.4f}{interval}"
