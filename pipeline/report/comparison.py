@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from pipeline.estimate_text import number_text
 from pipeline.evaluation_result import Estimate, TaskVerdict
 from pipeline.report.figure import COLOURS, figure, reach
-from pipeline.report.measurement_table import estimate_text, whole_split
+from pipeline.report.measurement_table import estimate_cell, estimate_text, whole_split
 from pipeline.report.metric_meanings import meaning_of, turned
 from pipeline.report.page import page
 from pipeline.report.run_data import RunData
@@ -139,13 +138,10 @@ def _metric_table(verdicts: dict[str, dict[str, TaskVerdict]], runs: Sequence[Ru
     rows: list[list[str | Cell]] = []
     for task, of_runs in verdicts.items():
         metric = next(iter(of_runs.values())).metric
-        values = {name: verdict.value for name, verdict in of_runs.items() if verdict.value is not None}
+        estimates = {run.name: _estimate(of_runs.get(run.name), metric) for run in runs}
         pick = max if meaning_of(metric).higher_is_better else min
-        best = pick(values.values(), default=None)
-        cells = [
-            Cell(number_text(values.get(run.name)), "good" if best is not None and values.get(run.name) == best else "")
-            for run in runs
-        ]
+        best = pick((one.value for one in estimates.values() if one is not None and one.value is not None), default=None)
+        cells = [estimate_cell(one, "good" if one is not None and one.value == best else "") for one in estimates.values()]
         rows.append([task, meaning_of(metric).label, *cells])
     return Table(
         caption="The metric that blesses, by task and run", columns=["Task", "Metric", *_names(runs)], rows=rows, texts=2
@@ -158,7 +154,7 @@ def _all_metrics(task: str, of_runs: dict[str, TaskVerdict], runs: Sequence[RunD
         caption=f"All metrics of {task}",
         columns=["Metric", *_names(runs)],
         rows=[
-            [meaning_of(metric).label, *(estimate_text(_estimate(of_runs.get(run.name), metric)) for run in runs)]
+            [meaning_of(metric).label, *(estimate_cell(_estimate(of_runs.get(run.name), metric)) for run in runs)]
             for metric in metrics
         ],
     )
@@ -219,7 +215,9 @@ def _slices(runs: Sequence[RunData]) -> Section:
         }
         names = dict.fromkeys(name for of_run in values.values() for name in of_run)
         if names:
-            rows = [[name, *(estimate_text(values.get(run.name, {}).get(name)) for run in runs)] for name in names]
+            rows: list[list[str | Cell]] = [
+                [name, *(estimate_cell(values.get(run.name, {}).get(name)) for run in runs)] for name in names
+            ]
             options[task] = [
                 Table(caption=f"{meaning_of(metric).label} of {task} by slice", columns=["Slice", *_names(runs)], rows=rows)
             ]

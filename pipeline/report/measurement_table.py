@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pipeline.evaluation_result import Estimate, Measurement
-from pipeline.report.metric_meanings import change_cell, meaning_of
-from pipeline.report.section import Cell, Table
+from pipeline.report.metric_meanings import change_cell, interval_text, meaning_of
+from pipeline.report.section import Cell, Table, Tone
 
 
 def measurement_table(caption: str, measured: Measurement) -> Table:
@@ -14,9 +14,9 @@ def measurement_table(caption: str, measured: Measurement) -> Table:
     is_compared = bool(measured.baseline)
     rows: list[list[str | Cell]] = []
     for name, estimate in measured.metrics.items():
-        rows.append([Cell(meaning_of(name).label, hint=meaning_of(name).meaning), estimate_text(estimate)])
+        rows.append([Cell(meaning_of(name).label, hint=meaning_of(name).meaning), estimate_cell(estimate)])
         if is_compared:
-            rows[-1] += [estimate_text(measured.baseline.get(name)), change_cell(name, measured.changes.get(name))]
+            rows[-1] += [estimate_cell(measured.baseline.get(name)), change_cell(name, measured.changes.get(name))]
     return Table(
         caption=caption,
         columns=["Metric", "This model", *(["Serving model", "Change"] if is_compared else [])],
@@ -30,9 +30,16 @@ def whole_split(parts: Sequence[Measurement]) -> Measurement | None:
     return next((part for part in parts if not part.field), None)
 
 
+def estimate_cell(estimate: Estimate | None, tone: Tone = "") -> Cell:
+    """A value, and below it its interval where there is one."""
+    if estimate is None or estimate.value is None:
+        return Cell("–", "quiet")
+    return Cell(f"{estimate.value:.4f}", tone, detail=interval_text(estimate))
+
+
 def estimate_text(estimate: Estimate | None) -> str:
     """A value with its interval, where there is one."""
     if estimate is None or estimate.value is None:
         return "–"
-    interval = "" if estimate.lower is None or estimate.upper is None else f" ({estimate.lower:.4f} to {estimate.upper:.4f})"
-    return f"{estimate.value:.4f}{interval}"
+    interval = interval_text(estimate)
+    return f"{estimate.value:.4f} ({interval})" if interval else f"{estimate.value:.4f}"

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pipeline.estimate_text import change_text
 from pipeline.evaluation_result import Estimate
-from pipeline.report.section import Cell
+from pipeline.report.section import Cell, Tone
 
 
 @dataclass(frozen=True)
@@ -64,11 +63,26 @@ def is_noise(change: Estimate) -> bool:
 
 def change_cell(metric: str, change: Estimate | None) -> Cell:
     """A change with an arrow: up for better, whatever the metric's direction; quiet within noise."""
-    better = is_better(metric, change)
-    if change is None or better is None:
-        return Cell(change_text(change), "quiet")
-    arrow = "▲" if better else "▼"
-    return Cell(f"{arrow} {change_text(change)}", "quiet" if is_noise(change) else "good" if better else "bad")
+    return _change_cell(change, is_better(metric, change))
+
+
+def gain_cell(gain: Estimate | None) -> Cell:
+    """The same of an MTL gain, which is above 0 where it is better, whatever the metric."""
+    return _change_cell(gain, gain.value > 0.0 if gain is not None and gain.value else None)
+
+
+def _change_cell(change: Estimate | None, better: bool | None) -> Cell:
+    if change is None or change.value is None or better is None:
+        return Cell("–" if change is None or change.value is None else f"{change.value:+.4f}", "quiet")
+    tone: Tone = "quiet" if is_noise(change) else "good" if better else "bad"
+    return Cell(f"{'▲' if better else '▼'} {change.value:+.4f}", tone, detail=interval_text(change, "+.4f"))
+
+
+def interval_text(estimate: Estimate, form: str = ".4f") -> str:
+    """Such as ``0.71 to 0.73``; "" without an interval."""
+    if estimate.lower is None or estimate.upper is None:
+        return ""
+    return f"{estimate.lower:{form}} to {estimate.upper:{form}}"
 
 
 def turned(metric: str, change: Estimate | None) -> Estimate | None:

@@ -21,6 +21,7 @@ class Cell:
         share: in [0, 1]: colours the ground by so much; None for a plain cell.
         negative: whether `share` is that of a value below 0, which has the other colour.
         hint: what the text means: a tooltip.
+        detail: stands below the text in small letters, such as an interval.
     """
 
     text: str
@@ -28,6 +29,7 @@ class Cell:
     share: float | None = None
     negative: bool = False
     hint: str = ""
+    detail: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,10 +7,10 @@ from typing import Any
 
 from pipeline.evaluation_result import Estimate
 from pipeline.report.figure import BLUE, GREY, figure
-from pipeline.report.metric_meanings import turned
+from pipeline.report.metric_meanings import gain_cell, meaning_of, turned
 from pipeline.report.run_data import RunData
 from pipeline.report.section import BubblePicture, Note, Picture, Section, Table
-from pipeline.report.sections.tasks import NOT_ALONE, gain_cell
+from pipeline.report.sections.tasks import NOT_ALONE
 
 _LARGEST_PX, _SMALLEST_PX = 46.0, 10.0
 
@@ -36,7 +36,10 @@ def mtl_gain_section(run: RunData) -> Section:
             Table(
                 caption="MTL gain, task by task",
                 columns=["Task", "Metric", "Together", "Alone", "MTL gain"],
-                rows=[[g.task, g.metric, _text(g.together), _text(g.alone), gain_cell(g)] for g in run.gains.tasks],
+                rows=[
+                    [g.task, meaning_of(g.metric).label, _text(g.together), _text(g.alone), gain_cell(g.gain)]
+                    for g in run.gains.tasks
+                ],
                 texts=2,
             )
         )
@@ -69,7 +72,7 @@ def bubbles(
         against: what the gains are measured against.
         labelled: whether names stand beside the bubbles.
     """
-    tasks = list(values)
+    tasks = _farthest_apart(values)
     first, second = tasks[0], tasks[1]
     rows = {task: [_row(estimate) for estimate in estimates] for task, estimates in values.items()}
     made = figure(
@@ -104,6 +107,13 @@ def bubbles(
         height_px=420,
     )
     return BubblePicture(picture=picture, choices=tasks, values=rows)
+
+
+def _farthest_apart(values: Mapping[str, Sequence[Estimate | None]]) -> list[str]:
+    """The tasks; the one whose first bubble gains most and the one whose first bubble gains least stand first."""
+    gains = {task: estimates[0].value or 0.0 if estimates[0] else 0.0 for task, estimates in values.items()}
+    ends = [max(gains, key=gains.__getitem__), min(gains, key=gains.__getitem__)]
+    return list(dict.fromkeys([*ends, *values]))
 
 
 def bubble_sizes(counts: Sequence[int]) -> list[float]:
@@ -141,7 +151,8 @@ def _verdict(run: RunData) -> Note:
     losing = ", ".join(run.gains.negative_transfer)
     if run.gains.seesaw:
         strength = "Seesaw" if run.gains.seesaw_beyond_noise else "Seesaw, but not beyond noise"
-        return Note(f"{strength}: {', '.join(run.gains.gaining)} gain while {losing} lose from being trained together.", "warn")
+        text = f"{strength}: {', '.join(run.gains.gaining)} gain while {losing} lose from being trained together."
+        return Note(text, "warn" if run.gains.seesaw_beyond_noise else "")
     if losing:
         return Note(f"Negative transfer: {losing} would be better off alone.", "warn")
     return Note("No negative transfer: no task would be better off alone.", "good")
@@ -167,6 +178,7 @@ def _bars(rows: Sequence[tuple[float | None, float, float]]) -> dict[str, Any]:
         "array": [row[2] for row in rows],
         "thickness": 1,
         "width": 0,
+        "color": GREY,
     }
 
 

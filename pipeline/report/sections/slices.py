@@ -7,7 +7,7 @@ from typing import Any
 
 from pipeline.evaluation_result import Estimate, Measurement
 from pipeline.report.figure import BLUE, GREY, figure, reach, rows_height_px
-from pipeline.report.measurement_table import estimate_text, whole_split
+from pipeline.report.measurement_table import estimate_cell, whole_split
 from pipeline.report.metric_meanings import change_cell, meaning_of
 from pipeline.report.run_data import RunData
 from pipeline.report.section import Cell, Choice, Note, Picture, Section, Table
@@ -76,8 +76,8 @@ def _table(metric: str, parts: Sequence[Measurement], protected: Sequence[str]) 
         [
             part.name + (" (protected)" if part.name in protected else "") if part.field else "all examples",
             f"{part.example_count:,}" if part.example_count else "–",
-            estimate_text(part.metrics.get(metric)),
-            estimate_text(part.baseline.get(metric)),
+            estimate_cell(part.metrics.get(metric)),
+            estimate_cell(part.baseline.get(metric)),
             change_cell(metric, part.changes.get(metric)),
         ]
         for part in parts

@@ -9,8 +9,8 @@ from typing import Any
 from pipeline.estimate_text import change_text, number_text
 from pipeline.evaluation_result import Estimate, TaskVerdict
 from pipeline.report.figure import BLUE, ORANGE, RED, figure, range_with_zero, reach, rows_height_px
-from pipeline.report.measurement_table import estimate_text, measurement_table, whole_split
-from pipeline.report.metric_meanings import change_cell, meaning_of, turned
+from pipeline.report.measurement_table import estimate_cell, measurement_table, whole_split
+from pipeline.report.metric_meanings import change_cell, gain_cell, meaning_of, turned
 from pipeline.report.run_data import RunData
 from pipeline.report.section import Cell, Choice, Note, Picture, Section, Table
 from pipeline.task_gains import TaskGain
@@ -55,7 +55,7 @@ def verdict_table(run: RunData) -> Table:
         "Task": [Cell(verdict.task, hint=run.task_meanings.get(verdict.task, "")) for verdict in verdicts],
         "Verdict": [Cell("refused", "bad") if verdict.refusals else Cell("passed", "good") for verdict in verdicts],
         "Metric": [meaning_of(verdict.metric).label for verdict in verdicts],
-        "This model": [_value_text(verdict) for verdict in verdicts],
+        "This model": [_value_cell(verdict) for verdict in verdicts],
         "Floor": [f"{verdict.threshold:g}" for verdict in verdicts],
     }
     if run.has_baseline:
@@ -63,7 +63,7 @@ def verdict_table(run: RunData) -> Table:
         columns["Change"] = [change_cell(verdict.metric, verdict.change) for verdict in verdicts]
     if gains:
         columns["Trained alone"] = [number_text(gains[verdict.task].alone) for verdict in verdicts]
-        columns["MTL gain"] = [gain_cell(gains[verdict.task]) for verdict in verdicts]
+        columns["MTL gain"] = [gain_cell(gains[verdict.task].gain) for verdict in verdicts]
     columns["Examples"] = [f"{verdict.example_count:,}" for verdict in verdicts]
     return Table(
         caption="The metric that blesses or refuses, by task",
@@ -84,14 +84,6 @@ def verdict_table(run: RunData) -> Table:
 def gains_by_task(run: RunData) -> dict[str, TaskGain]:
     """On the whole split."""
     return {gain.task: gain for gain in run.gains.tasks} if run.gains is not None else {}
-
-
-def gain_cell(gain: TaskGain | None) -> Cell:
-    """Above 0 is better for every metric."""
-    if gain is None or gain.gain is None or not gain.gain.value:
-        return Cell(change_text(gain.gain if gain else None), "quiet")
-    arrow, tone = ("▲", "good") if gain.gain.value > 0.0 else ("▼", "bad")
-    return Cell(f"{arrow} {change_text(gain.gain)}", "quiet" if gain.is_noise else tone)  # type: ignore[arg-type]
 
 
 def _changes(run: RunData) -> list[Picture]:
@@ -156,6 +148,6 @@ def _metrics_table(run: RunData, verdict: TaskVerdict) -> Table | Note:
     return measurement_table(caption, whole) if whole is not None else Note("No evaluation example lies in its sample space.")
 
 
-def _value_text(verdict: TaskVerdict) -> str:
+def _value_cell(verdict: TaskVerdict) -> Cell:
     whole = whole_split(verdict.slices)
-    return estimate_text(whole.metrics.get(verdict.metric)) if whole is not None else "–"
+    return estimate_cell(whole.metrics.get(verdict.metric) if whole is not None else None)

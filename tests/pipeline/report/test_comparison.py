@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.evaluation_result import Estimate
 from pipeline.report.comparison import comparison
 from pipeline.report.page import NoReportError, run_of_page
 from pipeline.report.run_data import RunData
@@ -22,7 +23,8 @@ def worse(run: RunData) -> RunData:
     assert run.evaluation is not None
     tasks = []
     for verdict, metric, value in zip(run.evaluation.tasks, ("auc", "mse"), (0.70, 0.093), strict=True):
-        tasks.append(dataclasses.replace(verdict, metrics={**verdict.metrics, metric: value}))
+        whole = dataclasses.replace(verdict.slices[0], metrics={metric: Estimate(value=value)})
+        tasks.append(dataclasses.replace(verdict, metrics={metric: value}, slices=[whole, *verdict.slices[1:]]))
     evaluation = dataclasses.replace(run.evaluation, tasks=tasks)
     return dataclasses.replace(run, name="runs/second", evaluation=evaluation, gains=None)
 
