@@ -11,6 +11,7 @@ from tfx.types import component_spec, standard_artifacts
 from tfx.utils.typing_utils import ArtifactMultiDict
 from typing_extensions import override
 
+from pipeline.drift_check import DriftReport
 from pipeline.model_insight import Insight
 from pipeline.report import gathering
 from pipeline.report.run_report import run_report
@@ -26,6 +27,7 @@ _KEYS = {
     "evaluation": gathering.EVALUATION,
     "infra_blessing": gathering.PUSH_CHECK,
     "gain": gathering.GAIN,
+    "drift": gathering.DRIFT,
 }
 
 
@@ -63,6 +65,7 @@ class _Spec(component_spec.ComponentSpec):
         "infra_blessing": component_spec.ChannelParameter(type=standard_artifacts.InfraBlessing),
         "pushed_model": component_spec.ChannelParameter(type=standard_artifacts.PushedModel),
         "gain": component_spec.ChannelParameter(type=standard_artifacts.ModelEvaluation, optional=True),
+        "drift": component_spec.ChannelParameter(type=DriftReport, optional=True),
     }
     OUTPUTS = {"report": component_spec.ChannelParameter(type=Report)}
 
@@ -72,7 +75,7 @@ class RunReport(base_component.BaseComponent):
 
     Args:
         spec_name: name of the spec.
-        inputs: outputs of the other components, by the names of `_Spec.INPUTS`; `gain` only where it was asked for.
+        inputs: outputs of the other components, by the names of `_Spec.INPUTS`; `gain` and `drift` where they were asked for.
     """
 
     SPEC_CLASS = _Spec

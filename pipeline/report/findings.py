@@ -115,6 +115,9 @@ def _of_data(run: RunData) -> Iterator[Finding]:
     if run.anomalies:
         features = ", ".join(sorted({anomaly.feature for anomaly in run.anomalies}))
         yield "bad", f"Anomalies in the examples, of {features}", "anomalies"
+    if run.drift is not None and run.drift.beyond:
+        fields = ", ".join(shift.field for shift in run.drift.beyond)
+        yield "warn", f"The examples have drifted since the last run that pushed a model, in {fields}", "drift"
     if run.ingestion is not None:
         yield from (("bad", f"Could not be read to its end: {file}", "ingestion") for file in run.ingestion["unreadable_files"])
         if rejected_share(run.ingestion) > REJECTED_SHARE:

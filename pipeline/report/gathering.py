@@ -11,6 +11,7 @@ from feature_spec.loading import load_spec
 from feature_spec.spec import FeatureSpec
 from feature_spec.spec_tables import label_text, sample_space_text
 from pipeline.anomalies import read_anomalies
+from pipeline.drift import read_drift
 from pipeline.evaluation_result import read_evaluation
 from pipeline.ingest.summary import SUMMARY_FILE, IngestSummary
 from pipeline.report.run_data import Failure, RunData
@@ -31,6 +32,7 @@ INSIGHT = ("ModelInsight", "insight")
 EVALUATION = ("Evaluator", "evaluation")
 PUSH_CHECK = ("PushCheck", "infra_blessing")
 GAIN = ("MtlGain", "gain")
+DRIFT = ("DriftCheck", "drift")
 
 Outputs = Mapping[tuple[str, str], Path]
 
@@ -69,6 +71,7 @@ def gathered_run(
         formula=spec.ranking_formula if spec is not None else None,
         ingestion=IngestSummary.model_validate(examples).model_dump(mode="json") if examples is not None else None,
         anomalies=read_anomalies(anomalies) if anomalies is not None else None,
+        drift=read_drift(str(outputs[DRIFT])) if DRIFT in outputs else None,
         curves=training_curves(curves) if curves is not None else None,
         # An older Fulcrum left TFMA's files only.
         evaluation=read_evaluation(str(evaluation)) if evaluation and (evaluation / "evaluation.json").exists() else None,

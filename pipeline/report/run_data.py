@@ -10,6 +10,7 @@ from pydantic import TypeAdapter
 
 from feature_spec.ranking_formula import RankingFormula
 from pipeline.anomalies import Anomaly
+from pipeline.drift import DriftResult
 from pipeline.evaluation_result import EvaluationResult
 from pipeline.task_gains import MtlGains
 
@@ -40,6 +41,7 @@ class RunData:
         formula: the ranking formula.
         ingestion: as of `pipeline.ingest.summary.IngestSummary`, ready for JSON.
         anomalies: differences between examples and schema; empty where there are none.
+        drift: of the examples since the last run that pushed a model; None without thresholds.
         curves: values by epoch of each training curve; see `pipeline.report.training_curves`.
         evaluation: of the candidate beside the blessed model.
         gains: against networks of one task each; None unless the run was asked for them.
@@ -58,6 +60,7 @@ class RunData:
     formula: RankingFormula | None = None
     ingestion: dict[str, Any] | None = None
     anomalies: list[Anomaly] | None = None
+    drift: DriftResult | None = None
     curves: dict[str, list[tuple[int, float]]] | None = None
     evaluation: EvaluationResult | None = None
     gains: MtlGains | None = None

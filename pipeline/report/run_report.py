@@ -7,6 +7,7 @@ from pipeline.report.run_data import RunData
 from pipeline.report.section import Tab
 from pipeline.report.sections.anomalies import anomalies_section
 from pipeline.report.sections.calibration import calibration_section
+from pipeline.report.sections.drift import drift_section
 from pipeline.report.sections.experts import experts_section
 from pipeline.report.sections.fields_and_cells import fields_and_cells_section
 from pipeline.report.sections.formula import formula_section
@@ -35,7 +36,7 @@ def run_report(run: RunData) -> str:
             sections=[training_section([run]), experts_section(run), *([inside] if inside is not None else [])],
         ),
         Tab(anchor="tab-ranking", title="Ranking", sections=[formula_section(run), service_section(run)]),
-        Tab(anchor="tab-data", title="Data", sections=[ingestion_section(run), anomalies_section(run)]),
+        Tab(anchor="tab-data", title="Data", sections=[ingestion_section(run), anomalies_section(run), drift_section(run)]),
     ]
     subtitle = " · ".join(part for part in (run.model, f"run of {began_text(run)}" if run.began else "") if part)
     return page(title=f"Run report: {run.spec}", subtitle=subtitle, outcome=run.outcome, tabs=tabs, runs=[run])

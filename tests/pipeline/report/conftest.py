@@ -8,6 +8,8 @@ import pytest
 
 from feature_spec.ranking_formula import RankingFormula
 from pipeline.anomalies import Anomaly
+from pipeline.distribution_shift import FieldShift
+from pipeline.drift import DriftResult
 from pipeline.evaluation_result import CalibrationBucket, Estimate, EvaluationResult, Measurement, TaskVerdict
 from pipeline.report.run_data import RunData
 from pipeline.task_gains import MtlGains, TaskGain
@@ -146,6 +148,13 @@ def run() -> RunData:
         formula=RankingFormula(weights={"click": 1.0, "watch": 0.1}),
         ingestion=INGESTION,
         anomalies=[Anomaly(feature="age", split="train", severity="ERROR", what="Unexpectedly low values: -1 < 0")],
+        drift=DriftResult(
+            is_compared=True,
+            fields=[
+                FieldShift(field="region", measure="l_infinity", distance=0.05, threshold=0.1, is_beyond=False),
+                FieldShift(field="hour", measure="jensen_shannon", distance=0.03, threshold=0.02, is_beyond=True),
+            ],
+        ),
         curves={
             "loss": [(1, 0.9), (2, 0.8)],
             "validation_loss": [(1, 0.95), (2, 0.85)],

@@ -70,6 +70,10 @@ def test_many_rejected_lines_are_told_with_their_most_frequent_reason(run: RunDa
     assert sentences(run, "ingestion") == ["2.0% of the lines were rejected, most of them as malformed (15)"]
 
 
+def test_drift_is_named_with_its_fields(run: RunData) -> None:
+    assert sentences(run, "drift") == ["The examples have drifted since the last run that pushed a model, in hour"]
+
+
 def test_what_stops_a_model_stands_before_what_does_not(run: RunData) -> None:
     tones = [tone for tone, _, _ in findings(run)]
     assert tones == sorted(tones, key=("bad", "warn").index)

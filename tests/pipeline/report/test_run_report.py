@@ -56,7 +56,7 @@ def shown(run: RunData) -> Page:
 
 SECTIONS = [
     "summary", "tasks", "mtl-gain", "slices", "calibration", "training", "experts", "fields-and-cells", "formula", "service",
-    "ingestion", "anomalies",
+    "ingestion", "anomalies", "drift",
 ]  # fmt: skip
 
 
@@ -105,6 +105,11 @@ def test_the_formula_and_what_its_weights_decide_are_shown(shown: Page) -> None:
     assert "click 1 set to 0 80.0% 20.0% 40.0% click 1 -50% 40.0%" in text
 
 
+def test_drift_beyond_a_threshold_is_marked(shown: Page) -> None:
+    text = " ".join(shown.sections["drift"].split())
+    assert "region within l infinity 0.0500 0.1 hour beyond jensen shannon 0.0300 0.02" in text
+
+
 def test_pruned_multiplications_are_counted(shown: Page) -> None:
     # 50 of 200
     assert "50 of 200 multiplications (25%)" in shown.sections["fields-and-cells"]
@@ -123,6 +128,7 @@ def test_pruned_multiplications_are_counted(shown: Page) -> None:
         ("formula", "is not computed: the run did not get so far"),
         ("service", "Not checked"),
         ("ingestion", "The run did not get through ingestion"),
+        ("drift", "Not measured: give fields a threshold in the section drift of the spec"),
         ("anomalies", "Not validated: the run did not get so far"),
     ],
 )
