@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from pipeline.evaluation_result import Estimate, TaskVerdict
-from pipeline.report.figure import COLOURS, figure, reach
+from pipeline.report.bubbles import bubbles
+from pipeline.report.figure import COLOURS, GREY, figure, reach
 from pipeline.report.measurement_table import estimate_cell, estimate_text, whole_split
 from pipeline.report.metric_meanings import meaning_of, turned
 from pipeline.report.page import page
@@ -15,7 +16,6 @@ from pipeline.report.section import Cell, Choice, Note, Picture, Pictures, Secti
 from pipeline.report.sections.calibration import calibration_section
 from pipeline.report.sections.formula import changed_text
 from pipeline.report.sections.ingestion import rejected_share
-from pipeline.report.sections.mtl_gain import bubbles
 from pipeline.report.sections.summary import began_text
 from pipeline.report.sections.tasks import gains_by_task
 from pipeline.report.sections.training import training_section
@@ -61,7 +61,7 @@ def _summary(runs: Sequence[RunData]) -> Section:
             caption="The runs",
             columns=["Run", "Outcome", "Spec", "Model", "Began", "Version", "Evaluation examples", "Why not pushed"],
             rows=rows,
-            texts=6,
+            texts=8,
         )
     ]
     counts = {tuple(sorted((run.ingestion or {}).get("examples", {}).items())) for run in runs}
@@ -124,7 +124,7 @@ def _metric_picture(task: str, of_runs: dict[str, TaskVerdict], runs: Sequence[R
     made.add_scatter(
         x=[estimate.value if estimate else None for estimate in estimates],
         y=names,
-        error_x=reach(estimates),
+        error_x={**reach(estimates), "color": GREY},
         mode="markers",
         marker={"size": 11, "color": _colours(names, runs)},
         hovertemplate="<b>%{y}</b><br>" + label + " %{x:.4f}<extra></extra>",

@@ -44,7 +44,7 @@ def _of_tasks(run: RunData) -> Iterator[Finding]:
         if change is not None and not verdict.refusals and is_better(verdict.metric, change) is False and not is_noise(change):
             yield (
                 "warn",
-                f"{verdict.task}: {label} is worse by {change_text(change)}, within its tolerance {verdict.tolerance:g}",
+                f"{verdict.task}: {label} {change_text(change)}, a loss within its tolerance {verdict.tolerance:g}",
                 "tasks",
             )
         yield from _of_calibration(verdict)

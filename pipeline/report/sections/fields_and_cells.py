@@ -26,8 +26,8 @@ def fields_and_cells_section(run: RunData) -> Section | None:
     return Section(
         anchor="fields-and-cells",
         title="Fields, cells and mixtures",
-        lead="What does each task read, and what has the model closed? The darker a cell, the larger its number. A field "
-        "whose mask is 0 for a task does not reach it; closed cells cost nothing in service.",
+        lead="What does each task read, and what has the model closed? The stronger a cell's colour, the larger its "
+        "number. A field whose mask is 0 for a task does not reach it; closed cells cost nothing in service.",
         blocks=blocks,
     )
 
@@ -46,7 +46,8 @@ def _field_masks(subnetworks: list[dict[str, Any]], examples: int) -> Table:
 
 
 def _cells(connection: str, blocks: list[dict[str, Any]]) -> Table:
-    sources = list(dict.fromkeys(block["source"] for block in blocks))
+    # Tasks' own sub-networks stand on the diagonal, so the shared one comes last.
+    sources = sorted(dict.fromkeys(block["source"] for block in blocks), key=lambda source: source == "shared")
     rows: list[list[str | Cell]] = []
     for target in dict.fromkeys(block["target"] for block in blocks):
         closed = {block["source"]: block["closed_share"] for block in blocks if block["target"] == target}

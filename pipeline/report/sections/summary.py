@@ -39,9 +39,11 @@ def outcome_note(run: RunData) -> Note:
             f"Blessed, and pushed as version {run.version}: no task refuses the model, and it answers rightly and in time.",
             "good",
         )
-    if run.refusals:
-        return Note(f"Refused, so nothing was pushed: {'; '.join(run.refusals)}.", "bad")
-    return Note("Refused, so nothing was pushed.", "bad")
+    if len(run.refusals) == 1:
+        return Note(f"Refused, so nothing was pushed: {run.refusals[0]}.", "bad")
+    refusing = [verdict.task for verdict in run.evaluation.tasks if verdict.refusals] if run.evaluation is not None else []
+    refusing += ["the check in service"] * bool(run.push_check and run.push_check["refusals"])
+    return Note(f"Refused, so nothing was pushed, by {', '.join(refusing)}. The reasons stand below.", "bad")
 
 
 def began_text(run: RunData) -> str:

@@ -23,7 +23,7 @@ def with_click(run: RunData, **changes: Estimate) -> RunData:
 
 
 def test_a_loss_within_the_tolerance_but_beyond_noise_is_worth_a_look(run: RunData) -> None:
-    assert sentences(run, "tasks") == ["watch: MSE is worse by +0.0030 (+0.0010 to +0.0050), within its tolerance 0.01"]
+    assert sentences(run, "tasks") == ["watch: MSE +0.0030 (+0.0010 to +0.0050), a loss within its tolerance 0.01"]
 
 
 def test_a_slice_that_nothing_protects_and_that_loses_more_than_the_tolerance_is_named(run: RunData) -> None:
