@@ -133,7 +133,8 @@ function explain(hint) {
   const place = hint.getBoundingClientRect();
   const left = Math.min(Math.max(place.left, 8), innerWidth - tooltip.offsetWidth - 8);
   tooltip.style.left = `${left}px`;
-  tooltip.style.top = `${place.bottom + 6}px`;
+  const below = place.bottom + 6;
+  tooltip.style.top = `${below + tooltip.offsetHeight > innerHeight ? place.top - tooltip.offsetHeight - 6 : below}px`;
 }
 
 function explainNoMore(hint) {

@@ -114,10 +114,10 @@ def test_headings_explain_themselves_to_mouse_and_keyboard(opened: Any) -> None:
     assert not tooltip.is_displayed()
     [hint] = [one for one in opened.find_elements(By.CLASS_NAME, "hint") if one.text == "MTL gain"]
     ActionChains(opened).move_to_element(hint).perform()
-    assert tooltip.is_displayed()
+    eventually(opened, tooltip.is_displayed)
     assert "from being trained with the others" in tooltip.text
     ActionChains(opened).move_to_element(opened.find_element(By.TAG_NAME, "h1")).perform()
-    assert not tooltip.is_displayed()
+    eventually(opened, lambda: not tooltip.is_displayed())
     opened.execute_script("arguments[0].focus()", hint)
     assert tooltip.is_displayed()
 
