@@ -39,7 +39,8 @@ def findings(run: RunData) -> list[Finding]:
 def _of_tasks(run: RunData) -> Iterator[Finding]:
     for verdict in run.evaluation.tasks if run.evaluation is not None else []:
         label = meaning_of(verdict.metric).label
-        yield from (("bad", f"{verdict.task}: {refusal}", "tasks") for refusal in verdict.refusals)
+        if verdict.refusals:
+            yield "bad", f"{verdict.task}: {verdict.refusals[0]}{_and_more(len(verdict.refusals) - 1, 'reason')}", "tasks"
         change = verdict.change
         if change is not None and not verdict.refusals and is_better(verdict.metric, change) is False and not is_noise(change):
             yield (
@@ -63,8 +64,9 @@ def _of_calibration(verdict: TaskVerdict) -> Iterator[Finding]:
 
 
 def _of_slices(run: RunData) -> Iterator[Finding]:
-    """Slices that lose beyond noise by more than the task's tolerance, though they are not protected."""
+    """Of each task the worst of the slices that lose beyond noise by more than its tolerance, though they are not protected."""
     for verdict in run.evaluation.tasks if run.evaluation is not None else []:
+        losing: list[tuple[float, str]] = []
         for part in verdict.slices:
             change = part.changes.get(verdict.metric)
             if not part.field or part.name in verdict.protected or change is None or change.value is None:
@@ -72,7 +74,15 @@ def _of_slices(run: RunData) -> Iterator[Finding]:
             worse = is_better(verdict.metric, change) is False and not is_noise(change)
             # A slice of a few examples may go anywhere; without an interval nobody can tell.
             if worse and change.lower is not None and abs(change.value) > verdict.tolerance:
-                yield "warn", f"{verdict.task} on {part.name}: {change_text(change)} against the serving model", "slices"
+                losing.append(
+                    (abs(change.value), f"{verdict.task} on {part.name}: {change_text(change)} against the serving model")
+                )
+        if losing:
+            yield "warn", max(losing)[1] + _and_more(len(losing) - 1, "slice"), "slices"
+
+
+def _and_more(count: int, what: str) -> str:
+    return f", and {count} more {what}{'s' * (count > 1)}" if count else ""
 
 
 def _of_gains(run: RunData) -> Iterator[Finding]:

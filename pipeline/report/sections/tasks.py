@@ -25,6 +25,9 @@ def tasks_section(run: RunData) -> Section:
         blocks.append(Note("Not measured: the run did not get so far, or was evaluated by an older Fulcrum.", "warn"))
     else:
         blocks += _changes(run)
+        refusals = [[verdict.task, refusal] for verdict in run.evaluation.tasks for refusal in verdict.refusals]
+        if refusals:
+            blocks.append(Table(caption="Why the model was refused", columns=["Task", "Reason"], rows=refusals, texts=2))
         if not run.has_baseline:
             blocks.append(Note("There was no blessed model to compare with, so the floors alone judged."))
         if run.evaluation.baseline_note:
@@ -41,8 +44,8 @@ def tasks_section(run: RunData) -> Section:
         anchor="tasks",
         title="Metrics of each task",
         lead="Did any task sink? Each task is measured on its own sample space of the evaluation split. Right of 0 is "
-        "better, whatever the metric's direction; a bar is the 95 % interval, and one that crosses 0 is noise. Left of "
-        "the red line the model would be refused.",
+        "better, whatever the metric's direction; a bar is the 95 % interval, and one that crosses 0 is noise. A task refuses "
+        "the model where its whole bar lies left of its red line, the tolerance.",
         blocks=blocks,
     )
 

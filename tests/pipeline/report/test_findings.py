@@ -31,6 +31,25 @@ def test_a_slice_that_nothing_protects_and_that_loses_more_than_the_tolerance_is
     assert sentences(run, "slices") == ["click on tab=2: -0.0500 (-0.0800 to -0.0200) against the serving model"]
 
 
+def test_of_several_losing_slices_the_worst_is_named(run: RunData) -> None:
+    assert run.evaluation is not None
+    [click, watch] = run.evaluation.tasks
+    worse = dataclasses.replace(click.slices[2], value="3", changes={"auc": Estimate(value=-0.2, lower=-0.25, upper=-0.15)})
+    evaluation = dataclasses.replace(run.evaluation, tasks=[dataclasses.replace(click, slices=[*click.slices, worse]), watch])
+    assert sentences(dataclasses.replace(run, evaluation=evaluation), "slices") == [
+        "click on tab=3: -0.2000 (-0.2500 to -0.1500) against the serving model, and 1 more slice"
+    ]
+
+
+def test_a_refusal_stands_once_a_task(run: RunData) -> None:
+    assert run.evaluation is not None
+    [click, watch] = run.evaluation.tasks
+    refusing = dataclasses.replace(click, refusals=["auc 0.5 is below the threshold 0.6", "worse on tab=1", "worse on tab=2"])
+    evaluation = dataclasses.replace(run.evaluation, tasks=[refusing, watch])
+    found = sentences(dataclasses.replace(run, evaluation=evaluation), "tasks")
+    assert "click: auc 0.5 is below the threshold 0.6, and 2 more reasons" in found
+
+
 def test_scores_that_are_too_high_on_average_are_worth_a_look(run: RunData) -> None:
     assert sentences(run, "calibration") == ["click: scores are 25% too high on average"]
 

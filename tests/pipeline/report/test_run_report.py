@@ -81,6 +81,20 @@ def test_a_refusal_stands_in_the_summary_with_its_reason(run: RunData) -> None:
     evaluation = dataclasses.replace(run.evaluation, tasks=[first, refusing])
     page = Page(run_report(dataclasses.replace(run, evaluation=evaluation, version=None)))
     assert "Refused, so nothing was pushed: watch: mse 0.3 is above the threshold 0.2." in page.sections["summary"]
+    assert "mse 0.3 is above the threshold 0.2" in page.sections["tasks"]
+
+
+def test_several_refusals_are_named_by_task_and_told_in_full_where_the_tasks_are(run: RunData) -> None:
+    assert run.evaluation is not None
+    assert run.push_check is not None
+    [first, second] = run.evaluation.tasks
+    refusing = dataclasses.replace(second, refusals=["mse 0.3 is above the threshold 0.2", "worse on tab=1"])
+    evaluation = dataclasses.replace(run.evaluation, tasks=[first, refusing])
+    too_slow = {**run.push_check, "refusals": ["p99 12 ms is above 10 ms"]}
+    page = Page(run_report(dataclasses.replace(run, evaluation=evaluation, push_check=too_slow, version=None)))
+    assert "Refused, so nothing was pushed, by watch, the check in service." in page.sections["summary"]
+    assert "worse on tab=1" in page.sections["tasks"]
+    assert "p99 12 ms is above 10 ms" in page.sections["service"]
 
 
 def test_each_task_has_its_change_with_interval_and_its_gain(shown: Page) -> None:
