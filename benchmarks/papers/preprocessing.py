@@ -1,0 +1,126 @@
+"""From logs to transformed examples in memory, by the pipeline's own ingestion and Transform, once for all models."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.papers.workload import Examples, Workload
+from feature_spec import names
+from feature_spec.loading import parse_spec
+from feature_spec.packing import Packing, vocabulary_file
+from feature_spec.spec import FeatureSpec
+
+# Ids are rows of tables, which have fewer than 2 billion.
+_DTYPES = {"int64": np.int32, "float32": np.float32}
+DESCRIPTION = "workload.json"
+
+
+def preprocess(spec: FeatureSpec, logs: Path, folder: Path) -> None:
+    """Ingests and transforms all three splits and keeps them in a folder, unless it has them.
+
+    Args:
+        spec: fields, tasks and split.
+        logs: the folder that the spec's log paths are relative to.
+        folder: keeps the pipeline's artifacts, `raw/` and the examples, `<split>.npz`.
+    """
+    description = folder / DESCRIPTION
+    text = spec.model_dump_json(exclude_unset=True)
+    if description.exists() and json.loads(description.read_text(encoding="utf-8"))["spec"] == text:
+        return
+    import tensorflow as tf
+    import tensorflow_transform as tft
+
+    artifacts = _run_components(spec, logs, folder)
+    transform = tft.TFTransformOutput(str(artifacts["transform_graph"]))
+    features = transform.transformed_feature_spec()
+    for split in names.SPLITS:
+        files = tf.data.Dataset.list_files(str(artifacts["transformed_examples"] / f"Split-{split}" / "*"), shuffle=False)
+        records = tf.data.TFRecordDataset(files, compression_type="GZIP").batch(8192)
+        parts = [tf.io.parse_example(batch, features) for batch in records]
+        columns = {name: np.concatenate([part[name].numpy() for part in parts]) for name in features}
+        np.savez(
+            folder / f"{split}.npz", **{name: values.astype(_DTYPES[values.dtype.name]) for name, values in columns.items()}
+        )
+    packing = Packing(spec)
+    files_of_vocabularies = [vocabulary_file(width) for width in packing.widths if packing.has_vocabulary(width)]
+    facts = {
+        "spec": text,
+        "vocabulary_sizes": {file: transform.vocabulary_size_by_name(file) for file in files_of_vocabularies},
+        "ingestion": json.loads((artifacts["examples"] / "ingest_summary.json").read_text(encoding="utf-8")),
+        "examples": str(artifacts["examples"].relative_to(folder)),
+    }
+    description.write_text(json.dumps(facts), encoding="utf-8")
+
+
+def ingested_examples(folder: Path, split: str) -> list[Path]:
+    """The files of a split's examples before Transform."""
+    facts = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
+    return sorted((folder / facts["examples"] / f"Split-{split}").iterdir())
+
+
+def ingestion_counts(folder: Path) -> dict[str, object]:
+    """Lines read, rejected by reason and examples by split."""
+    facts: dict[str, object] = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))["ingestion"]
+    return facts
+
+
+def load_workload(folder: Path) -> Workload:
+    """What `preprocess` left in the folder."""
+    from trainer.network_layout import network_layout
+
+    facts = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
+    spec = parse_spec(facts["spec"])
+    splits: dict[str, Examples] = {}
+    for split in names.SPLITS:
+        with np.load(folder / f"{split}.npz") as arrays:
+            splits[split] = {name: arrays[name] for name in arrays.files}
+    return Workload(tasks=spec.tasks, layout=network_layout(spec, facts["vocabulary_sizes"]), splits=splits)
+
+
+def _run_components(spec: FeatureSpec, logs: Path, folder: Path) -> dict[str, Path]:
+    """Runs the pipeline's components up to Transform, which here transforms the evaluation split, too; outputs by name."""
+    from google.protobuf import text_format
+    from tfx.components import Transform
+    from tfx.components.schema_gen.import_schema_gen.component import ImportSchemaGen
+    from tfx.orchestration import metadata
+    from tfx.orchestration.pipeline import Pipeline
+    from tfx.proto import transform_pb2
+
+    from pipeline.beam_options import beam_arguments
+    from pipeline.ingest.component import LogsExampleGen
+    from pipeline.quiet import quiet
+    from pipeline.runner import run_pipeline
+    from pipeline.schema import schema_from_spec
+    from pipeline.spec_parts import transform_part
+
+    raw = (folder / "raw").resolve()
+    raw.mkdir(parents=True, exist_ok=True)
+    schema_file = raw / "schema.pbtxt"
+    schema_file.write_text(text_format.MessageToString(schema_from_spec(spec)), encoding="utf-8")
+    with quiet(folder / "preprocessing.log"):
+        example_gen = LogsExampleGen(spec, str(logs))
+        schema = ImportSchemaGen(schema_file=str(schema_file))
+        transform = Transform(
+            examples=example_gen.outputs["examples"],
+            schema=schema.outputs["schema"],
+            preprocessing_fn="pipeline.preprocessing.preprocessing_fn",
+            custom_config={"spec": transform_part(spec)},
+            splits_config=transform_pb2.SplitsConfig(analyze=[names.TRAIN], transform=list(names.SPLITS)),
+            disable_statistics=True,
+            disable_analyzer_cache=True,
+        )
+        runs = run_pipeline(
+            Pipeline(
+                pipeline_name=f"papers_{spec.name}",
+                pipeline_root=str(raw),
+                components=[example_gen, schema, transform],
+                enable_cache=True,
+                metadata_connection_config=metadata.sqlite_metadata_connection_config(str(raw / "metadata.sqlite")),
+                beam_pipeline_args=beam_arguments([]),
+            )
+        )
+    outputs = {name: artifacts[0].uri for run in runs for name, artifacts in run.outputs.items() if artifacts}
+    return {name: Path(uri) for name, uri in outputs.items()}

@@ -1,0 +1,116 @@
+"""The data sets: which official files each has, how they become logs, and with which spec."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from benchmarks.papers import ali_ccp, ijcai15, kuairand
+from feature_spec.loading import parse_spec, ready_specs
+from feature_spec.spec import FeatureSpec
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """A public data set of feedback logs.
+
+    Attributes:
+        name: of the data set.
+        files: names of the official files, which a user downloads.
+        spec: what is learnt from what.
+        convert: writes the logs that the spec reads into a folder, from the folder of the official files. None where these
+            are such logs as they are.
+        default_tasks: those of the table; all of the spec's where empty.
+        trainer: settings of every run.
+        identifiers: fields that gradient boosting does not read.
+    """
+
+    name: str
+    files: Sequence[str]
+    spec: Callable[[], FeatureSpec]
+    convert: Callable[[Path, Path], None] | None = None
+    default_tasks: Sequence[str] = ()
+    trainer: Mapping[str, Any] = field(default_factory=dict)
+    identifiers: Sequence[str] = ()
+
+    def logs(self, official: Path, folder: Path) -> Path:
+        """The folder of the logs that the spec reads, converted once.
+
+        Raises:
+            FileNotFoundError: an official file is missing.
+        """
+        missing = [name for name in self.files if not (official / name).exists()]
+        if missing:
+            raise FileNotFoundError(f"--data {official} lacks {', '.join(missing)}; it needs {', '.join(self.files)}")
+        if self.convert is None:
+            return official
+        converted = folder / "logs"
+        # The folder gets its name once it is whole.
+        if not converted.exists():
+            unfinished = folder / "logs.unfinished"
+            unfinished.mkdir(parents=True, exist_ok=True)
+            self.convert(official, unfinished)
+            unfinished.rename(converted)
+        return converted
+
+
+def checksums(source: Source, official: Path) -> dict[str, str]:
+    """SHA-256 of each official file."""
+    result = {}
+    for name in source.files:
+        with (official / name).open("rb") as file:
+            result[name] = hashlib.file_digest(file, "sha256").hexdigest()
+    return result
+
+
+def _ready(name: str) -> FeatureSpec:
+    return parse_spec(ready_specs()[name].read_text(encoding="utf-8"), name)
+
+
+def _kuairand() -> FeatureSpec:
+    ready = yaml.safe_load(ready_specs()["kuairand"].read_text(encoding="utf-8"))
+    return parse_spec(json.dumps(kuairand.document(ready)), "kuairand")
+
+
+# Tables learn faster than by default, and batches are larger, so that a training takes half of the time.
+_TRAINER = {"epochs": 12, "patience": 1, "batch_size": 1024, "embedding_learning_rate": 0.1}
+_ALL = (
+    Source(
+        name="census",
+        files=("census-income.data.bz2", "census-income.test.gz"),
+        spec=lambda: _ready("census_income"),
+        trainer=_TRAINER,
+    ),
+    Source(
+        name="kuairand",
+        files=(kuairand.LOG, *kuairand.SIDE_TABLES),
+        spec=_kuairand,
+        convert=kuairand.convert,
+        default_tasks=("click", "long_view", "completion", "like", "profile_enter"),
+        trainer=_TRAINER,
+        identifiers=("user_id", "video_id", "author_id", "music_id"),
+    ),
+    Source(
+        name="ali_ccp",
+        files=ali_ccp.FILES,
+        spec=lambda: parse_spec(json.dumps(ali_ccp.document()), "ali_ccp"),
+        convert=ali_ccp.convert,
+        trainer=_TRAINER,
+        identifiers=("field_101", "field_205"),
+    ),
+    Source(
+        name="ijcai15",
+        files=(ijcai15.LOG, ijcai15.USERS),
+        spec=lambda: parse_spec(json.dumps(ijcai15.document()), "ijcai15"),
+        convert=ijcai15.convert,
+        trainer=_TRAINER,
+        identifiers=("user_id", "item_id"),
+    ),
+)
+SOURCES = {source.name: source for source in _ALL}

@@ -1,0 +1,91 @@
+"""The report as tables in Markdown, which terminals show and documents take over."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from rich import box
+from rich.table import Table
+
+from benchmarks.papers.report import mean_gains
+
+_SIGNIFICANT = 0.05
+
+
+def tables(report: Mapping[str, Any]) -> Iterator[Table]:
+    """All tables of a report: results and significance on logs; on synthetic data the gains by correlation, then results."""
+    synthetic = "" not in report["variants"]
+    if synthetic:
+        yield gains_table(report)
+    for variant, of_variant in sorted(report["variants"].items()):
+        name = f"{report['dataset']}, p = {variant}" if synthetic else report["dataset"]
+        yield results_table(f"{name}: mean ± standard deviation over {report['seeds']} seeds", of_variant["models"])
+        if report["seeds"] > 1:
+            yield significance_table(of_variant["models"])
+
+
+def gains_table(report: Mapping[str, Any]) -> Table:
+    """MTL gain by model and correlation, the mean of the two tasks."""
+    gains = mean_gains(report)
+    correlations = list(next(iter(gains.values())))
+    table = Table(title="MTL gain (MSE) by correlation", title_justify="left", box=box.MARKDOWN)
+    table.add_column("model", no_wrap=True)
+    for heading in (*map(str, correlations), "mean"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for model, by_correlation in gains.items():
+        values = [*by_correlation.values(), statistics.fmean(by_correlation.values())]
+        table.add_row(f"`{model}`", *(f"{value:+.4f}" for value in values))
+    return table
+
+
+def results_table(title: str, models: Mapping[str, Any]) -> Table:
+    """A row a model: mean ± deviation of each task's metric, its MTL gain, and the sum of the log losses."""
+    first = next(iter(models.values()))
+    table = Table(title=title, title_justify="left", box=box.MARKDOWN)
+    table.add_column("model", no_wrap=True)
+    for task, result in first["tasks"].items():
+        table.add_column(f"{task}, {result['metric']}", justify="right", no_wrap=True)
+        table.add_column("gain", justify="right", no_wrap=True)
+    has_log_loss = "log_loss" in first
+    if has_log_loss:
+        table.add_column("log loss", justify="right", no_wrap=True)
+    table.add_column("setting", no_wrap=True)
+    table.add_column("weights", justify="right", no_wrap=True)
+    for name, facts in models.items():
+        cells = []
+        for result in facts["tasks"].values():
+            cells.append(f"{_short(result['mean'])} ± {_short(result['deviation'])}{_star(result)}")
+            cells.append(f"{result['gain']:+.4f}")
+        if has_log_loss:
+            cells.append(f"{facts['log_loss']:.4f}")
+        table.add_row(f"`{name}`", *cells, facts["setting"], f"{facts['parameters']:,}" if facts["parameters"] else "–")
+    return table
+
+
+def significance_table(models: Mapping[str, Any]) -> Table:
+    """p-values of paired t-tests of the proposed models against the best baseline of each task."""
+    first = next(iter(models.values()))
+    table = Table(title="Against the best baseline, p of a paired t-test", title_justify="left", box=box.MARKDOWN)
+    table.add_column("model", no_wrap=True)
+    for task, result in first["tasks"].items():
+        table.add_column(f"{task}: {result['baseline']}", justify="right", no_wrap=True)
+    for name, facts in models.items():
+        results = facts["tasks"]
+        if any(result["p_value"] is not None for result in results.values()):
+            table.add_row(f"`{name}`", *(_difference(result, models, task) for task, result in results.items()))
+    return table
+
+
+def _difference(result: Mapping[str, Any], models: Mapping[str, Any], task: str) -> str:
+    ahead = result["gain"] - models[result["baseline"]]["tasks"][task]["gain"]
+    return f"{ahead:+.4f}" + ("" if result["p_value"] is None else f" ({result['p_value']:.3f})")
+
+
+def _star(result: Mapping[str, Any]) -> str:
+    return "*" if result["p_value"] is not None and result["p_value"] < _SIGNIFICANT else ""
+
+
+def _short(value: float) -> str:
+    return f"{value:.4f}".removeprefix("0")

@@ -1,0 +1,107 @@
+"""Trains one contender with several seeds, from initial weights to the scores of the validation and test examples."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from benchmarks.papers.batches import batches
+from benchmarks.papers.metrics import Scores
+from benchmarks.papers.workload import Examples, Workload
+from feature_spec.names import EVALUATION, TRAIN, VALIDATION
+from trainer.early_stopping import EarlyStopping
+from trainer.multi_task_ranker import MultiTaskRanker
+from trainer.network import Network
+from trainer.settings import Settings
+
+_SCORED_ROWS = 8192
+
+
+class Trainee:
+    """A network that is trained again and again: XLA takes longer to compile it than some trainings take.
+
+    Each training begins with the weights, optimisers and order of the examples that its seed draws, as the first one of a
+    process does; only dropout and the noise of hard-concrete gates go on from where the last training left them.
+
+    Args:
+        workload: the tasks, and examples of the shapes that it will be trained on.
+        settings: the model and the run.
+    """
+
+    def __init__(self, workload: Workload, settings: Settings) -> None:
+        self._settings = settings
+        self._tasks, self._layout = workload.tasks, workload.layout
+        self._two_rows = {name: tf.constant(values[:2]) for name, values in workload.splits[TRAIN].items()}
+        self.network = self._new_network(settings.trainer.seed)
+        self._model = MultiTaskRanker(self.network, self._tasks, settings.trainer)
+        self._model.compile_for_training()
+        self._score = tf.function(lambda features: self.network.scores(self.network(features)), reduce_retracing=True)
+
+    def train(self, workload: Workload, seed: int) -> dict[str, Scores]:
+        """Trains with the joint loss, optimisers and early stopping of `fulcrum run`.
+
+        Returns:
+            By split, validation and evaluation, the scores of the best epoch's weights.
+        """
+        self.network.set_weights(self._new_network(seed).get_weights())
+        self._model.clock.assign(0)
+        self._forget_gradients()
+        run = self._settings.trainer
+        with tempfile.TemporaryDirectory(prefix="fulcrum-papers-") as checkpoints:
+            stopping = EarlyStopping(
+                self._tasks, batches(workload.splits[VALIDATION], _SCORED_ROWS), run.patience, Path(checkpoints)
+            )
+            stopping.set_model(self._model)
+            examples = batches(workload.splits[TRAIN], run.batch_size, shuffle_seed=seed)
+            self._model.fit(examples, epochs=run.epochs, callbacks=[stopping], verbose=0)
+            stopping.restore_best()
+        return {split: self._scores(workload.splits[split]) for split in (VALIDATION, EVALUATION)}
+
+    def _new_network(self, seed: int) -> Network:
+        tf.keras.utils.set_random_seed(seed)
+        network = Network(self._layout, self._settings)
+        network(self._two_rows)  # makes the variables
+        return network
+
+    def _forget_gradients(self) -> None:
+        composite = self._model.optimizer
+        composite.iterations.assign(0)
+        for optimizer in composite.optimizers:
+            start = optimizer.get_config().get("initial_accumulator_value", 0.0)
+            for slot in optimizer.weights:
+                slot.assign(tf.fill(slot.shape, tf.cast(0 if slot is optimizer.iterations else start, slot.dtype)))
+
+    def _scores(self, examples: Examples) -> Scores:
+        parts = [self._score(batch) for batch in batches(examples, _SCORED_ROWS)]
+        return {task: np.concatenate([part[task].numpy() for part in parts]) for task in self._tasks}
+
+
+def train(
+    settings: Settings, groups: Sequence[Sequence[str]], seeds: Iterable[int], workload_of: Callable[[int], Workload]
+) -> Iterator[tuple[int, dict[str, dict[str, Any]], int]]:
+    """Trains with each seed in turn.
+
+    Args:
+        settings: the model and the run; its seed does not count.
+        groups: tasks that are trained together.
+        seeds: of the trainings.
+        workload_of: the examples of a seed.
+
+    Returns:
+        Seed, scores by split and task, and the number of weights.
+    """
+    trainees: list[Trainee] = []
+    for seed in seeds:
+        scores: dict[str, dict[str, Any]] = {VALIDATION: {}, EVALUATION: {}}
+        for position, group in enumerate(groups):
+            part = workload_of(seed).of_tasks(group)
+            if position == len(trainees):
+                trainees.append(Trainee(part, settings))
+            for split, of_split in trainees[position].train(part, seed).items():
+                scores[split].update(of_split)
+        yield seed, scores, sum(trainee.network.count_params() for trainee in trainees)
