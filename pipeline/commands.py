@@ -32,7 +32,7 @@ def add_to(app: typer.Typer) -> None:
 
 
 def run(  # noqa: PLR0917
-    spec: Annotated[str, typer.Option(help="Feature spec: a YAML file, or a ready one: short_video, kuairand, census_income.")],
+    spec: Annotated[str, typer.Option(help="Feature spec: a YAML file, or a ready one; `fulcrum spec list` names them.")],
     logs: Annotated[Path, typer.Option(help="Folder that the spec's log paths are relative to.", exists=True, file_okay=False)],
     root: Annotated[Path, typer.Option(help="Folder for everything that is kept between runs.", file_okay=False)],
     model: Annotated[str | None, typer.Option(help="Model to train, in place of the spec's.")] = None,
