@@ -13,7 +13,7 @@ from feature_spec.spec_tables import label_text, sample_space_text
 from pipeline.anomalies import read_anomalies
 from pipeline.drift import read_drift
 from pipeline.evaluation_result import read_evaluation
-from pipeline.ingest.summary import SUMMARY_FILE, IngestSummary
+from pipeline.ingest.summary import SUMMARY_FILE
 from pipeline.report.run_data import Failure, RunData
 from pipeline.report.training_curves import training_curves
 from pipeline.task_gains import read_gains
@@ -57,7 +57,6 @@ def gathered_run(
         failure: as of `RunData`.
     """
     spec = _spec_of(outputs)
-    examples, insight = _json(outputs, EXAMPLES, SUMMARY_FILE), _json(outputs, INSIGHT, INSIGHT_FILE)
     evaluation, anomalies, curves = outputs.get(EVALUATION), outputs.get(ANOMALIES), outputs.get(MODEL_RUN)
     return RunData(
         name=name,
@@ -69,7 +68,7 @@ def gathered_run(
         model=(_json(outputs, MODEL, _EXPORT_EXTRA + "inspection.json") or {}).get("model", ""),
         task_meanings=_task_meanings(spec) if spec is not None else {},
         formula=spec.ranking_formula if spec is not None else None,
-        ingestion=IngestSummary.model_validate(examples).model_dump(mode="json") if examples is not None else None,
+        ingestion=_json(outputs, EXAMPLES, SUMMARY_FILE),
         anomalies=read_anomalies(anomalies) if anomalies is not None else None,
         drift=read_drift(str(outputs[DRIFT])) if DRIFT in outputs else None,
         curves=training_curves(curves) if curves is not None else None,
@@ -77,7 +76,7 @@ def gathered_run(
         evaluation=read_evaluation(str(evaluation)) if evaluation and (evaluation / "evaluation.json").exists() else None,
         gains=read_gains(str(outputs[GAIN])) if GAIN in outputs else None,
         push_check=_json(outputs, PUSH_CHECK, PUSH_CHECK_FILE),
-        insight=insight,
+        insight=_json(outputs, INSIGHT, INSIGHT_FILE),
     )
 
 

@@ -39,7 +39,7 @@ class RunData:
         model: name of the sharing architecture; "" before a model was trained.
         task_meanings: what each task predicts, in words.
         formula: the ranking formula.
-        ingestion: as of `pipeline.ingest.summary.IngestSummary`, ready for JSON.
+        ingestion: JSON of a `pipeline.ingest.summary.IngestSummary`; an older Fulcrum left out some of it.
         anomalies: differences between examples and schema; empty where there are none.
         drift: of the examples since the last run that pushed a model; None without thresholds.
         curves: values by epoch of each training curve; see `pipeline.report.training_curves`.

@@ -20,6 +20,8 @@ def ingestion_section(run: RunData) -> Section:
         blocks.append(Note(sum_text(counts)))
         if counts["rejected"]:
             blocks.append(_rejected(counts))
+        if counts.get("steps"):
+            blocks.append(_steps(counts))
         if counts["records_of_day"]:
             blocks.append(_days(counts))
         blocks.append(_tasks(counts))
@@ -39,7 +41,9 @@ def sum_text(counts: dict[str, Any]) -> str:
     """The sum that must come out."""
     rejected = sum(counts["rejected"].values())
     splits = " + ".join(f"{count:,} {split}" for split, count in counts["examples"].items())
-    return f"{counts['lines']:,} lines = {splits} + {rejected:,} rejected ({rejected_share(counts):.2%})"
+    text = f"{counts['lines']:,} lines = {splits} + {rejected:,} rejected ({rejected_share(counts):.2%})"
+    sampled_out = sum(step["sampled_out"] for step in counts.get("steps", {}).values())
+    return text + (f" + {sampled_out:,} negatives sampled out" if sampled_out else "")
 
 
 def rejected_share(counts: dict[str, Any]) -> float:
@@ -65,6 +69,21 @@ def _rejected(counts: dict[str, Any]) -> Picture:
     described = ", ".join(f"{name} {count:,}" for name, (_, count) in zip(names, reasons, strict=True))
     return Picture(
         title="Rejected lines by reason", describes=described, figure=made, height_px=rows_height_px(len(reasons), 30)
+    )
+
+
+def _steps(counts: dict[str, Any]) -> Table:
+    """Each step's own count; where there are event logs, also those of the log of actions."""
+    actions = counts.get("actions") or {"steps": {}}
+    steps = {**counts["steps"], **{f"actions: {name}": step for name, step in actions["steps"].items()}}
+    return Table(
+        caption="What each step counted for itself",
+        columns=["Step", "Received", "Passed on", "Rejected", "Sampled out"],
+        rows=[
+            [name, *(f"{step[part]:,}" for part in ("received", "passed", "rejected", "sampled_out"))]
+            for name, step in steps.items()
+        ],
+        hints={"Sampled out": "Negatives that the spec leaves out of the training."},
     )
 
 

@@ -112,6 +112,17 @@ def test_the_sum_of_the_lines_is_shown(shown: Page) -> None:
     assert "1,000 lines = 800 train + 80 validation + 100 evaluation + 20 rejected (2.00%)" in shown.sections["ingestion"]
 
 
+def test_negatives_that_were_sampled_out_are_part_of_the_sum_and_each_step_has_its_counts(run: RunData) -> None:
+    assert run.ingestion is not None
+    parse = {"received": 1000, "passed": 980, "rejected": 20, "sampled_out": 0}
+    write = {"received": 980, "passed": 950, "rejected": 0, "sampled_out": 30}
+    examples = {"train": 770, "validation": 80, "evaluation": 100}
+    ingestion = {**run.ingestion, "examples": examples, "steps": {"parse": parse, "write": write}, "actions": None}
+    text = " ".join(Page(run_report(dataclasses.replace(run, ingestion=ingestion))).sections["ingestion"].split())
+    assert "1,000 lines = 770 train + 80 validation + 100 evaluation + 20 rejected (2.00%) + 30 negatives sampled out" in text
+    assert "parse 1,000 980 20 0 write 980 950 0 30" in text
+
+
 def test_the_formula_and_what_its_weights_decide_are_shown(shown: Page) -> None:
     text = " ".join(shown.sections["formula"].split())
     assert "ranking score = click^1 · watch^0.1" in text
