@@ -44,14 +44,15 @@ def _reach(estimate: Estimate | None) -> tuple[float, float]:
     return max(estimate.value - estimate.lower, 0.0), max(estimate.upper - estimate.value, 0.0)
 
 
-def range_with_zero(estimates: Sequence[Estimate | None]) -> list[float]:
-    """The ends of an axis that shows 0 and all estimates with their intervals, with some room at both sides."""
-    shown = [estimate for estimate in estimates if estimate is not None and estimate.value is not None]
-    ends = [0.0]
-    for estimate in shown:
-        ends += [end for end in (estimate.value, estimate.lower, estimate.upper) if end is not None]
-    room = 0.08 * (max(ends) - min(ends)) or 1.0
-    return [min(ends) - room, max(ends) + room]
+def axis_range(estimates: Sequence[Estimate | None], *, holds_zero: bool) -> list[float]:
+    """The ends of an axis that shows all estimates with their intervals, and 0 if so wanted, with some room at both sides."""
+    ends = [0.0] if holds_zero else []
+    for estimate in estimates:
+        if estimate is not None and estimate.value is not None:
+            ends += [end for end in (estimate.value, estimate.lower, estimate.upper) if end is not None]
+    lowest, highest = min(ends, default=0.0), max(ends, default=0.0)
+    room = 0.08 * (highest - lowest) or 1.0
+    return [lowest - room, highest + room]
 
 
 def rows_height_px(rows: int, row_px: int = 34) -> int:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from pipeline.evaluation_result import Estimate, Measurement
-from pipeline.report.figure import BLUE, GREY, figure, reach, rows_height_px
+from pipeline.report.figure import BLUE, GREY, axis_range, figure, reach, rows_height_px
 from pipeline.report.measurement_table import estimate_cell, whole_split
 from pipeline.report.metric_meanings import change_cell, meaning_of
 from pipeline.report.run_data import RunData
@@ -46,8 +46,12 @@ def _picture(metric: str, parts: Sequence[Measurement]) -> Picture:
     label = meaning_of(metric).label
     shown = [part for part in parts if part.field and _value(part.metrics, metric) is not None]
     names = [part.name for part in shown]
-    made = figure(xaxis={"title": {"text": label}})
+    made = figure(xaxis={"title": {"text": label}}, scattermode="group", scattergap=0.4)
     made.update_yaxes(autorange="reversed", type="category")
+    whole = whole_split(parts)
+    seen = [of.get(metric) for part in [*shown, *([whole] if whole else [])] for of in (part.metrics, part.baseline)]
+    # Marks in groups would begin the axis at 0.
+    made.update_xaxes(range=axis_range(seen, holds_zero=False))
     for name, colour, symbol, size, values in (
         ("serving model", GREY, "diamond", 9, [part.baseline for part in shown]),
         ("this model", BLUE, "circle", 11, [part.metrics for part in shown]),
@@ -60,15 +64,16 @@ def _picture(metric: str, parts: Sequence[Measurement]) -> Picture:
                 error_x=reach(estimates),
                 mode="markers",
                 name=name,
+                orientation="h",
+                offsetgroup=name,
                 marker={"color": colour, "symbol": symbol, "size": size},
                 customdata=[f"{part.example_count:,}" for part in shown],
                 hovertemplate="<b>%{y}</b><br>" + name + ": %{x:.4f}<br>%{customdata} examples<extra></extra>",
             )
-    whole = whole_split(parts)
     if whole is not None and (value := _value(whole.metrics, metric)) is not None:
         made.add_vline(x=value, line={"dash": "dot", "color": GREY, "width": 1.5})
     described = "; ".join(f"{part.name} {_value(part.metrics, metric):.4f}" for part in shown)
-    return Picture(title=f"{label} by slice", describes=described, figure=made, height_px=rows_height_px(len(shown), 26))
+    return Picture(title=f"{label} by slice", describes=described, figure=made, height_px=rows_height_px(len(shown), 30))
 
 
 def _table(metric: str, parts: Sequence[Measurement], protected: Sequence[str]) -> Table:

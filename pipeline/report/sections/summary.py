@@ -35,10 +35,8 @@ def outcome_note(run: RunData) -> Note:
         pushed = "Nothing was pushed" if run.version is None else f"The model had been pushed as version {run.version} before"
         return Note(f"Failed in {run.failure.component}: {run.failure.cause}. {pushed}.", "bad")
     if run.version is not None:
-        return Note(
-            f"Blessed, and pushed as version {run.version}: no task refuses the model, and it answers rightly and in time.",
-            "good",
-        )
+        in_service = ", and it answers rightly and in time" if run.push_check is not None else ""
+        return Note(f"Blessed, and pushed as version {run.version}: no task refuses the model{in_service}.", "good")
     if len(run.refusals) == 1:
         return Note(f"Refused, so nothing was pushed: {run.refusals[0]}.", "bad")
     refusing = [verdict.task for verdict in run.evaluation.tasks if verdict.refusals] if run.evaluation is not None else []

@@ -8,7 +8,7 @@ from typing import Any
 
 from pipeline.estimate_text import change_text, number_text
 from pipeline.evaluation_result import Estimate, TaskVerdict
-from pipeline.report.figure import BLUE, ORANGE, RED, figure, range_with_zero, reach, rows_height_px
+from pipeline.report.figure import BLUE, ORANGE, RED, axis_range, figure, reach, rows_height_px
 from pipeline.report.measurement_table import estimate_cell, measurement_table, whole_split
 from pipeline.report.metric_meanings import change_cell, gain_cell, meaning_of, turned
 from pipeline.report.run_data import RunData
@@ -135,7 +135,7 @@ def _change_picture(metric: str, verdicts: Sequence[TaskVerdict], gains: dict[st
             hovertemplate="<b>%{y}</b><br>refused beyond %{x}<extra></extra>",
         )
     tolerances = [Estimate(value=-verdict.tolerance) for verdict in verdicts if any(against_serving)]
-    made.update_xaxes(range=range_with_zero([*against_serving, *against_alone, *tolerances]))
+    made.update_xaxes(range=axis_range([*against_serving, *against_alone, *tolerances], holds_zero=True))
     described = "; ".join(
         f"{task} {change_text(serving)} against serving, {change_text(alone)} against alone"
         for task, serving, alone in zip(tasks, against_serving, against_alone, strict=True)
