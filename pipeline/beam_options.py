@@ -9,6 +9,8 @@ _DEFAULTS = {"runner": "DirectRunner", "direct_running_mode": "in_memory"}
 # TFX would package itself anew for each component, seconds each, unless it is told what workers run. Those in this process
 # run nothing else, and the name is not read.
 _NO_PACKAGE = "sdk_container_image=none"
+# Workers that a portable runner starts in this process.
+_LOOPBACK = "environment_type=LOOPBACK"
 
 
 def beam_arguments(options: Sequence[str]) -> list[str]:
@@ -23,6 +25,6 @@ def beam_arguments(options: Sequence[str]) -> list[str]:
             raise ValueError(f"--beam {option}: give key=value, such as runner=FlinkRunner")
     given = {option.partition("=")[0] for option in options}
     defaults = [f"{key}={value}" for key, value in _DEFAULTS.items() if key not in given]
-    if len(defaults) == len(_DEFAULTS):
+    if len(defaults) == len(_DEFAULTS) or _LOOPBACK in options:
         defaults.append(_NO_PACKAGE)
     return [f"--{option}" for option in (*defaults, *options)]

@@ -13,6 +13,7 @@ def test_by_default_beam_runs_in_this_process() -> None:
 
 def test_nothing_is_packaged_for_workers_in_this_process_only() -> None:
     assert "--sdk_container_image=none" in beam_arguments(["experiments=a"])
+    assert "--sdk_container_image=none" in beam_arguments(["runner=PortableRunner", "environment_type=LOOPBACK"])
     assert "--sdk_container_image=none" not in beam_arguments(["runner=FlinkRunner"])
 
 
