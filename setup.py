@@ -15,7 +15,7 @@ setup(
     packages=find_packages(include=["feature_spec*", "pipeline*", "trainer*", "serving*"]),
     package_data={
         "feature_spec": ["py.typed", "specs/*.yaml"],
-        "pipeline": ["report/templates/*"],
+        "pipeline": ["deploy/*", "deploy/*/*", "report/templates/*"],
         "serving": ["py.typed", "deploy/*", "deploy/*/*", "ui/page/*"],
     },
     install_requires=[

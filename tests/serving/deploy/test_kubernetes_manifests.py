@@ -101,8 +101,11 @@ def test_a_wheel_has_every_file_of_the_deployment(deploy, tmp_path):
     build = "import sys; from setuptools import build_meta; build_meta.build_wheel(sys.argv[1])"
     subprocess.run([sys.executable, "-c", build, str(tmp_path)], cwd=project, check=True, capture_output=True)
     (wheel,) = tmp_path.glob("*.whl")
-    shipped = {name for name in zipfile.ZipFile(wheel).namelist() if name.startswith("serving/deploy/")}
+    shipped = {name for name in zipfile.ZipFile(wheel).namelist() if name.startswith(("pipeline/deploy/", "serving/deploy/"))}
     files = {
-        path.relative_to(root).as_posix() for path in deploy.rglob("*") if path.is_file() and "__pycache__" not in path.parts
+        path.relative_to(root).as_posix()
+        for package in ("pipeline", "serving")
+        for path in (root / package / "deploy").rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
     }
     assert shipped == files
