@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+import datetime
+from typing import Annotated, Any, Literal, Self
 
 import pydantic
 from pydantic import PositiveInt, model_validator
@@ -67,6 +68,16 @@ class Logs(StrictModel):
         if self.actions is not None and ACTIONS in self.tables:
             raise ValueError(f"a side table beside event logs cannot be named {ACTIONS!r}")
         return self
+
+    def of_day(self, day: datetime.date | None) -> Self:
+        """The logs of one day, or of all days (None): every source that has a place for the day in its path."""
+        changes: dict[str, Any] = {}
+        for name, part in self:
+            if isinstance(part, Source):
+                changes[name] = part.of_day(day)
+            elif isinstance(part, dict):
+                changes[name] = {key: value.of_day(day) if isinstance(value, Source) else value for key, value in part.items()}
+        return self.model_copy(update=changes)
 
     @property
     def shown(self) -> Source:

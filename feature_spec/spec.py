@@ -20,6 +20,7 @@ from feature_spec.names import RESERVED_NAMES, RESERVED_PREFIXES
 from feature_spec.ranking_formula import RankingFormula
 from feature_spec.sampling import Sampling
 from feature_spec.serving import Serving
+from feature_spec.spans import Spans
 from feature_spec.strict_model import StrictModel, closest_names
 from feature_spec.task import Task
 from feature_spec.tuner import Tuner
@@ -33,6 +34,7 @@ class FeatureSpec(StrictModel):
         keys: columns that identify an exposure.
         logs: where the logs lie and how they are read.
         split: which exposures train, stop and judge the model.
+        spans: how days are put together in a run by span.
         sampling: which negatives train it; all of them by default.
         fields: what the model reads, by name.
         tasks: what it predicts, by name, in the order of every report.
@@ -53,6 +55,7 @@ class FeatureSpec(StrictModel):
     keys: Keys = Keys()
     logs: Logs
     split: Split
+    spans: Spans = Spans()
     sampling: Sampling | None = None
     fields: dict[str, Field] = pydantic.Field(min_length=1)
     tasks: dict[str, Task] = pydantic.Field(min_length=1)

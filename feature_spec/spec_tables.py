@@ -6,6 +6,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from feature_spec.day_pattern import has_day
 from feature_spec.field import CategoricalField, Field, MultiCategoricalField, NumericField, SequenceField
 from feature_spec.label_rule import AtLeastRule, ColumnRule, EventRule, LabelRule, SampleSpace
 from feature_spec.ranking_formula import RankingFormula
@@ -32,7 +33,7 @@ def print_spec(spec: FeatureSpec, console: Console) -> None:
         )
     console.print(tasks)
     console.print(f"ranking score = {formula_text(spec.ranking_formula)}", markup=False, highlight=False)
-    for line in [*_evaluation(spec), *_watched(spec), *_search(spec)]:
+    for line in [*_evaluation(spec), *_by_span(spec), *_watched(spec), *_search(spec)]:
         console.print(line, markup=False, highlight=False)
     counts = ", ".join(f"{count:,}" for count in spec.serving.candidate_counts)
     budget = f"pushed if 99 of 100 requests of {counts} candidates take at most {spec.serving.latency_budget_ms:g} ms"
@@ -59,6 +60,12 @@ def _evaluation(spec: FeatureSpec) -> list[str]:
         names = [f"{part.field} (protected)" if part.protected else part.field for part in slices]
         lines.append(f"evaluated on slices by {', '.join(names)}")
     return lines
+
+
+def _by_span(spec: FeatureSpec) -> list[str]:
+    if not all(map(has_day, spec.logs.shown.path)):
+        return []
+    return [f"with --span: trained on {spec.spans.window_days} days, judged on the next one"]
 
 
 def _watched(spec: FeatureSpec) -> list[str]:

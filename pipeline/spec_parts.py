@@ -13,7 +13,7 @@ from feature_spec.spec import FeatureSpec
 
 _READ_BY_INGESTION = ("column", "table", "separator", "min_presence")
 # Their steps get these sections by themselves, and the trainer its settings checked and complete.
-_HANDED_OVER_ALONE = ("model", "trainer", "drift", "skew", "tuner")
+_HANDED_OVER_ALONE = ("model", "trainer", "drift", "skew", "tuner", "spans")
 _ANY_LABEL = {"kind": "binary", "label": {"rule": "event", "column": "any"}}
 _NO_BLESSING = {"threshold": 0.0, "tolerance": 0.0}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import os
 
 from tfx.components.example_gen import component
@@ -22,12 +23,13 @@ class LogsExampleGen(component.FileBasedExampleGen):
     Args:
         spec: fields, tasks, and where the logs lie.
         logs: the folder that the spec's patterns are relative to.
+        day: the only day to ingest, into the splits train and validation; None for all days.
     """
 
     EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(LogsExecutor)
 
-    def __init__(self, spec: FeatureSpec, logs: str) -> None:
-        settings = IngestSettings.from_spec(spec)
+    def __init__(self, spec: FeatureSpec, logs: str, day: datetime.date | None = None) -> None:
+        settings = IngestSettings.from_spec(spec, day)
         patterns = [
             (f"{table or 'exposures'}-{number}", pattern)
             for table, source in settings.sources.items()

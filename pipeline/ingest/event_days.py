@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime
 from collections.abc import Mapping
 
 # A day with fewer of the records is no day of the log but a handful of wrong clocks.
@@ -39,3 +40,35 @@ class EventDays:
     def is_stray(self, day: int) -> bool:
         """Whether the day is later than the log's last."""
         return bool(self.days) and day > self.days[-1]
+
+    @property
+    def what_is_stray(self) -> str:
+        """Ends the sentence about a stray record."""
+        return f"later than the last day of the log, {datetime.date.fromordinal(self.days[-1])}"
+
+
+@dataclasses.dataclass(frozen=True)
+class SpanDay:
+    """The one day that is ingested.
+
+    A record of another day has come into the wrong files: were it used, the day that judges a model might have trained it.
+
+    Attributes:
+        day: as `datetime.date.toordinal` counts.
+    """
+
+    day: int
+
+    def is_evaluation(self, day: int) -> bool:
+        """No: which models the day judges, and which it trains, is said later."""
+        del day
+        return False
+
+    def is_stray(self, day: int) -> bool:
+        """Whether it is another day."""
+        return day != self.day
+
+    @property
+    def what_is_stray(self) -> str:
+        """As of `EventDays`."""
+        return f"in the logs of {datetime.date.fromordinal(self.day)}"

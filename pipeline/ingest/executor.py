@@ -17,7 +17,6 @@ from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import proto_utils
 
-from feature_spec.names import SPLITS
 from pipeline.ingest.beam_ingestion import IngestLogs
 from pipeline.ingest.log_check import check_logs
 from pipeline.ingest.rejects import REJECTED_FOLDER, kept_rejects
@@ -57,8 +56,8 @@ class LogsExecutor(base_beam_executor.BaseBeamExecutor):
         files = check_logs(settings, folder)
 
         (artifact,) = output_dict[standard_component_specs.EXAMPLES_KEY]
-        artifact.split_names = artifact_utils.encode_split_names(list(SPLITS))
-        split_folders = {split: artifact_utils.get_split_uri([artifact], split) for split in SPLITS}
+        artifact.split_names = artifact_utils.encode_split_names(list(settings.splits))
+        split_folders = {split: artifact_utils.get_split_uri([artifact], split) for split in settings.splits}
         with self._make_beam_pipeline() as pipeline:
             _ = pipeline | "IngestLogs" >> IngestLogs(settings, files, artifact.uri, split_folders)
         if fileio.exists(f"{artifact.uri}/{UNFINISHED_FOLDER}"):

@@ -7,6 +7,7 @@ import difflib
 import fnmatch
 import glob
 import os
+from collections.abc import Iterable
 from typing import BinaryIO
 
 from feature_spec.strict_model import closest_names
@@ -77,13 +78,18 @@ def find_input_files(settings: IngestSettings, folder: str) -> InputFiles:
 
     evaluation: set[str] = set()
     names = [file.name for file in sources[None]]
-    for pattern in settings.split.evaluation_files or []:
+    for pattern in (settings.split.evaluation_files or []) if settings.day is None else []:
         matched = fnmatch.filter(names, pattern)
         if not matched:
             hint = closest_names(pattern, names)
             raise ValueError(f"split.evaluation_files: {pattern!r} matches no exposure file in {folder}: {hint}")
         evaluation.update(matched)
     return InputFiles(sources=sources, evaluation=frozenset(evaluation))
+
+
+def any_file(folder: str, patterns: Iterable[str]) -> bool:
+    """Whether one of the patterns matches a file below `folder`."""
+    return any(_match(folder, pattern) for pattern in patterns)
 
 
 def _match_some(folder: str, pattern: str, place: str) -> list[LogFile]:

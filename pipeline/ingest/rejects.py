@@ -30,9 +30,9 @@ def latest_rejects(root: Path) -> tuple[Path, pa.Table]:
     Raises:
         FileNotFoundError: nothing was ingested yet.
     """
-    artifacts = Root(root).artifacts / "LogsExampleGen" / "examples"
     found = {}
-    for path in artifacts.glob("*"):
+    # A run by span has a node a day.
+    for path in Root(root).artifacts.glob("LogsExampleGen*/examples/*"):
         number, _, kept = path.name.partition("_")
         if number.isdecimal() and kept in ("", REJECTED_FOLDER):
             found[int(number)] = path if kept else path / REJECTED_FOLDER

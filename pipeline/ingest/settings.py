@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Mapping
-from typing import Literal
+from typing import Annotated, Literal
+
+import pydantic
 
 from feature_spec.event_logs import FoldedColumn
 from feature_spec.field import MultiCategoricalField, NumericField, SequenceField
 from feature_spec.label_rule import LabelRule, RatioRule, SampleSpace
 from feature_spec.logs import ACTIONS, Actions, Keys, Logs, Source, Split
+from feature_spec.names import SPLITS, TRAIN, VALIDATION
 from feature_spec.sampling import Sampling
 from feature_spec.spec import FeatureSpec
 from feature_spec.strict_model import StrictModel
@@ -42,7 +46,14 @@ class IngestedTask(StrictModel):
 
 
 class IngestSettings(StrictModel):
-    """What ingestion does; travels to the executor as JSON and is part of the cache key."""
+    """What ingestion does; travels to the executor as JSON and is part of the cache key.
+
+    Attributes:
+        keys, split: as in the feature spec.
+        logs: as in the feature spec, with patterns in the place of days.
+        fields, tasks: by name.
+        day: the only day to ingest, of which nothing is set aside to judge the model; None for all of the logs.
+    """
 
     keys: Keys
     logs: Logs
@@ -50,10 +61,12 @@ class IngestSettings(StrictModel):
     fields: dict[str, IngestedField]
     tasks: dict[str, IngestedTask]
     sampling: Sampling | None = None
+    # JSON has no dates.
+    day: Annotated[datetime.date | None, pydantic.Field(strict=False)] = None
 
     @classmethod
-    def from_spec(cls, spec: FeatureSpec) -> IngestSettings:
-        """Takes from a feature spec what ingestion depends on, and nothing else."""
+    def from_spec(cls, spec: FeatureSpec, day: datetime.date | None = None) -> IngestSettings:
+        """Takes from a feature spec what ingestion of a day, or of all days, depends on, and nothing else."""
         fields = {}
         for name, field in spec.fields.items():
             bounds = (field.minimum, field.maximum) if isinstance(field, NumericField) else (None, None)
@@ -69,11 +82,24 @@ class IngestSettings(StrictModel):
             name: IngestedTask(kind=task.kind, label=task.label, sample_space=task.sample_space)
             for name, task in spec.tasks.items()
         }
-        return cls(keys=spec.keys, logs=spec.logs, split=spec.split, fields=fields, tasks=tasks, sampling=spec.sampling)
+        return cls(
+            keys=spec.keys,
+            logs=spec.logs.of_day(day),
+            split=spec.split,
+            fields=fields,
+            tasks=tasks,
+            sampling=spec.sampling,
+            day=day,
+        )
 
     def to_json(self) -> str:
         """JSON from which `model_validate_json` restores the settings. Writing out a default changes nothing."""
         return self.model_dump_json(exclude_defaults=True)
+
+    @property
+    def splits(self) -> tuple[str, ...]:
+        """The splits that are written."""
+        return SPLITS if self.day is None else (TRAIN, VALIDATION)
 
     @property
     def sources(self) -> dict[str | None, Source]:

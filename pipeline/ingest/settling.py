@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from feature_spec.names import EVALUATION, TRAIN, VALIDATION
-from pipeline.ingest.event_days import EventDays
+from pipeline.ingest.event_days import EventDays, SpanDay
 from pipeline.ingest.files import LogFile
 from pipeline.ingest.rejection import Reason, RejectedLine
 from pipeline.ingest.settings import IngestSettings
@@ -35,11 +35,16 @@ class Settling:
         settings: the spec's rules.
         files: the files of the exposure log; the column `file` holds indices into it.
         evaluation_files: names of those that judge the model.
-        event_days: the days of the log; None where files tell the splits apart.
+        event_days: the days of the log, or the one that is ingested; None where files tell the splits apart, or days are not
+            known.
     """
 
     def __init__(
-        self, settings: IngestSettings, files: Sequence[LogFile], evaluation_files: frozenset[str], event_days: EventDays | None
+        self,
+        settings: IngestSettings,
+        files: Sequence[LogFile],
+        evaluation_files: frozenset[str],
+        event_days: EventDays | SpanDay | None,
     ) -> None:
         self._files = [file.name for file in files]
         self._judging = np.array([file.name in evaluation_files for file in files])
@@ -69,7 +74,7 @@ class Settling:
         if days is not None:
             day = shard.column("day").to_numpy()
             for position in np.flatnonzero(_for_each_day(day, days.is_stray)).tolist():
-                detail = f"on {_date(day[position])}, later than the last day of the log, {_date(days.days[-1])}"
+                detail = f"on {_date(day[position])}, {days.what_is_stray}"
                 rejected.setdefault(position, self._rejected(shard, position, Reason.STRAY_EVENT_TIME, detail))
             evaluation = _for_each_day(day, days.is_evaluation)
         else:

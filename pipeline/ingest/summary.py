@@ -9,7 +9,7 @@ import pydantic
 
 from feature_spec.names import SPLITS
 from pipeline.ingest import tally as counted
-from pipeline.ingest.event_days import SMALLEST_SHARE_OF_DAY, EventDays
+from pipeline.ingest.event_days import SMALLEST_SHARE_OF_DAY, EventDays, SpanDay
 from pipeline.ingest.settings import IngestSettings
 from pipeline.ingest.tally import Tally, counts_under
 
@@ -89,7 +89,7 @@ class IngestSummary(pydantic.BaseModel):
         examples: examples written, by split.
         tasks: by task, then by split.
         records_of_day: readable records by day of the event, duplicates included; empty without event times.
-        evaluation_days: the days that judge the model; empty where files do.
+        evaluation_days: the days that judge the model; empty where files do, or where a single day is ingested.
         tables: the side tables.
         unreadable_files: files of the log and its tables that could not be read to their end.
     """
@@ -117,7 +117,7 @@ class IngestSummary(pydantic.BaseModel):
             examples={split: tally[counted.EXAMPLES, split] for split in SPLITS},
             tasks={task: {split: _task_counts(tally, task, split) for split in SPLITS} for task in settings.tasks},
             records_of_day={_date(day): count for day, count in _records_of_day(tally).items()},
-            evaluation_days=[_date(day) for day in days.days if days.is_evaluation(day)] if days is not None else [],
+            evaluation_days=[_date(day) for day in days.days if days.is_evaluation(day)] if isinstance(days, EventDays) else [],
             tables={table: _table_counts(tally, table) for table in settings.logs.tables},
             unreadable_files=list(counts_under(tally, counted.UNREADABLE_FILE)),
         )
@@ -174,24 +174,26 @@ class IngestSummary(pydantic.BaseModel):
             _check_rejected(f"side table {name}'s", table.lines, table.rejected, settings)
         records = {day.toordinal(): count for day, count in self.records_of_day.items()}
         days = _event_days(records, settings)
-        if days is not None and days.leaves_none_to_train:
+        if isinstance(days, EventDays) and days.leaves_none_to_train:
             only = ", ".join(str(_date(day)) for day in days.days)
             raise ValueError(
                 f"split.evaluation_days is {days.evaluation}, but the log has only {only} "
                 f"(a day counts from {SMALLEST_SHARE_OF_DAY:.1%} of the records): no day is left to train on"
             )
-        empty = [split for split, count in self.examples.items() if not count]
+        empty = [split for split in settings.splits if not self.examples[split]]
         if empty:
             counts = ", ".join(f"{split} {count:,}" for split, count in self.examples.items())
             raise ValueError(f"no examples for {' and '.join(empty)} ({counts}): give more logs, or another split in the spec")
 
 
-def event_days(tally: Tally, settings: IngestSettings) -> EventDays | None:
-    """The days of the log, from the records counted; None where files tell the splits apart."""
+def event_days(tally: Tally, settings: IngestSettings) -> EventDays | SpanDay | None:
+    """The days of the log, from the records counted; None where files tell the splits apart, or days are not known."""
     return _event_days(_records_of_day(tally), settings)
 
 
-def _event_days(records: dict[int, int], settings: IngestSettings) -> EventDays | None:
+def _event_days(records: dict[int, int], settings: IngestSettings) -> EventDays | SpanDay | None:
+    if settings.day is not None:
+        return SpanDay(settings.day.toordinal()) if settings.keys.event_time is not None else None
     evaluation = settings.split.evaluation_days
     return EventDays.of(records, evaluation) if evaluation is not None else None
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.ingest.event_days import EventDays
+from pipeline.ingest.event_days import EventDays, SpanDay
 
 
 def test_the_last_days_are_the_evaluation() -> None:
@@ -36,3 +36,9 @@ def test_a_log_with_no_more_days_than_the_evaluation_leaves_none_to_train(evalua
 def test_a_log_without_records_has_no_days() -> None:
     days = EventDays.of({}, evaluation=1)
     assert (days.days, days.is_stray(5), days.is_evaluation(5)) == ((), False, False)
+
+
+def test_the_only_day_of_a_span_judges_nothing_and_every_other_day_is_stray() -> None:
+    day = SpanDay(11)
+    assert [number for number in (10, 11, 12) if day.is_stray(number)] == [10, 12]
+    assert not any(day.is_evaluation(number) for number in (10, 11, 12))

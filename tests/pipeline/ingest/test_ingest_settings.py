@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime
+
 import pytest
 
 from feature_spec.loading import load_spec, ready_specs
@@ -43,3 +45,17 @@ def test_the_columns_of_a_source_name_their_place_in_the_spec(tiny) -> None:
     assert tiny.settings().columns_of("users") == {
         "user_id": "logs.tables.users.key", "region": "fields.region", "age": "fields.age",
     }  # fmt: skip
+
+
+def test_the_settings_of_a_day_survive_the_way_through_json_and_write_no_evaluation_split() -> None:
+    settings = IngestSettings.from_spec(load_spec("short_video"), datetime.date(2022, 5, 1))
+    assert IngestSettings.model_validate_json(settings.to_json()) == settings
+    assert settings.logs.exposures.path == ["day=2022-05-01/*.jsonl.gz"]
+    assert settings.splits == ("train", "validation")
+
+
+def test_without_a_day_the_place_of_the_day_is_any() -> None:
+    settings = IngestSettings.from_spec(load_spec("short_video"))
+    assert settings.logs.exposures.path == ["day=*/*.jsonl.gz"]
+    assert "2022" not in settings.to_json()
+    assert settings.splits == ("train", "validation", "evaluation")

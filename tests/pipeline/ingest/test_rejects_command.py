@@ -24,8 +24,8 @@ def _wide(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "200")
 
 
-def _keep(root: Path, execution: str, lines: list[RejectedLine]) -> None:
-    folder = root / "artifacts" / "LogsExampleGen" / "examples" / execution
+def _keep(root: Path, execution: str, lines: list[RejectedLine], node: str = "LogsExampleGen") -> None:
+    folder = root / "artifacts" / node / "examples" / execution
     folder.mkdir(parents=True)
     pq.write_table(rejected_table(lines), folder / "lines-00000-of-00004.parquet")
 
@@ -63,6 +63,13 @@ def test_no_more_lines_than_asked_for_are_listed(tmp_path: Path) -> None:
 def test_lines_that_stopped_the_latest_run_are_shown(tmp_path: Path) -> None:
     _keep(tmp_path, "9/rejected", LINES[:1])
     _keep(tmp_path, "10_rejected", LINES[1:2])
+    assert "later" in _rejects(tmp_path)
+    assert "oops" not in _rejects(tmp_path)
+
+
+def test_of_a_run_by_span_the_day_ingested_last_is_shown(tmp_path: Path) -> None:
+    _keep(tmp_path, "10/rejected", LINES[1:2], "LogsExampleGen-2022-05-02")
+    _keep(tmp_path, "9/rejected", LINES[:1], "LogsExampleGen-2022-05-01")
     assert "later" in _rejects(tmp_path)
     assert "oops" not in _rejects(tmp_path)
 

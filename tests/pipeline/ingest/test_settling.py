@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from feature_spec.names import EVALUATION, TRAIN, VALIDATION
-from pipeline.ingest.event_days import EventDays
+from pipeline.ingest.event_days import EventDays, SpanDay
 from pipeline.ingest.files import LogFile
 from pipeline.ingest.rejection import Reason, RejectedLine
 from pipeline.ingest.settling import Settled, Settling, shard_numbers
@@ -105,3 +105,12 @@ def test_equal_records_share_a_shard_and_others_spread(tiny) -> None:
     # 250 each, with a standard deviation of √(1000 · ¼ · ¾) = 14.
     assert all(180 < shards.count(shard) < 320 for shard in range(4))
     assert shards == shard_numbers(_rows(tiny, 1000), 4).tolist()
+
+
+def test_a_record_of_another_day_than_the_spans_is_rejected_and_the_others_train(tiny) -> None:
+    settled = Settling(tiny.settings(), FILES, frozenset(), SpanDay(FIRST_DAY)).settle(_rows(tiny, 200, days=2))
+    assert set(settled.splits) == {TRAIN, VALIDATION}
+    assert {line % 2 for line in _split_of(settled)} == {0}
+    assert {entry.reason for entry in settled.rejected} == {Reason.STRAY_EVENT_TIME}
+    assert {entry.detail for entry in settled.rejected} == {"on 1970-01-02, in the logs of 1970-01-01"}
+    assert len(settled.rejected) == 100
