@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import tensorflow as tf
@@ -28,6 +28,7 @@ def fit(
     validation: tf.data.Dataset,
     *,
     strategy: tf.distribute.Strategy | None = None,
+    begin: Callable[[Network], None] | None = None,
     checkpoint_folder: Path,
     tensorboard_folder: Path | None = None,
 ) -> Network:
@@ -40,6 +41,7 @@ def fit(
         train: batches of transformed features with labels and masks.
         validation: the same, of examples that are not trained on.
         strategy: shares each batch out; by default as the settings choose.
+        begin: changes the initial weights, which else are drawn at random.
         checkpoint_folder: keeps the run's state; a run over the same folder goes on where the last one ended.
         tensorboard_folder: where training curves are logged for TensorBoard.
 
@@ -64,6 +66,8 @@ def fit(
     with strategy.scope():
         network = Network(layout, settings, name="network")
         network(batch)  # makes the variables
+        if begin is not None:
+            begin(network)
         model = MultiTaskRanker(network, tasks, settings.trainer)
         model.compile_for_training()
 

@@ -22,7 +22,7 @@ def run_fn(fn_args: Any) -> None:
 
     Args:
         fn_args: TFX's. Its `custom_config` holds `spec`, the spec's text; `settings`, JSON of `trainer.settings.Settings`; and
-            `checkpoint_folder`, which outlives a killed run.
+            `checkpoint_folder`, which outlives a killed run; in a run by span also `span`, JSON of its days.
 
     Raises:
         trainer.cluster.ClusterError: TF_CONFIG is missing or wrong, or makes another worker the chief.
@@ -70,4 +70,6 @@ def _job(fn_args: Any) -> TrainingJob:
         checkpoints=str(config["checkpoint_folder"]),
         model=str(fn_args.serving_model_dir),
         curves=str(fn_args.model_run_dir),
+        base_model=fn_args.base_model,
+        span=config.get("span"),
     )

@@ -32,6 +32,7 @@ class TrainerSettings(StrictModel):
         gradnorm_alpha: α of `gradnorm`: how strongly tasks that lag behind are pulled.
         strategy: `none`; `mirrored`: the GPUs of the machine share each batch (`tf.distribute.MirroredStrategy`); or
             `multi_worker`: several machines do (`tf.distribute.MultiWorkerMirroredStrategy`), which TF_CONFIG names.
+        warm_start: whether, in a run by span, training begins with the weights of the last blessed model of an earlier day.
         export_dtype: `float32`, or `bfloat16`: the exported model computes all but tables and heads in it, for GPUs.
         export_xla: whether the exported model scores ranking requests by XLA. Candidates are padded to the next of
             `serving.candidate_counts`, each of which is compiled when the model is loaded.
@@ -49,6 +50,7 @@ class TrainerSettings(StrictModel):
     dwa_temperature: PositiveFloat = 2.0
     gradnorm_alpha: NonNegativeFloat = 1.5
     strategy: Literal["none", "mirrored", "multi_worker"] = "none"
+    warm_start: bool = True
     export_dtype: Literal["float32", "bfloat16"] = "float32"
     export_xla: bool = False
     seed: int = 42

@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 import contextlib
+import functools
+import logging
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import tensorflow as tf
 
+from feature_spec import names
 from trainer.cluster import Cluster
 from trainer.export import export
 from trainer.fitting import fit
 from trainer.lost_worker import lost_worker_named
+from trainer.moved_rows import TableRows
+from trainer.network import Network
 from trainer.replicas import of_first_replica
-from trainer.settings import load_settings
+from trainer.settings import Settings, load_settings
 from trainer.strategies import is_chief, strategy_of
-from trainer.training_inputs import training_inputs
+from trainer.trained_weights import NoWeightsError, read_weights, save_weights
+from trainer.training_inputs import TrainingInputs, training_inputs
 from trainer.training_job import TrainingJob
+from trainer.warm_start import begin_with
+
+logger = logging.getLogger("fulcrum.trainer")
 
 
 class OtherJobError(RuntimeError):
@@ -51,6 +61,7 @@ def _train(job: TrainingJob, strategy: tf.distribute.Strategy) -> None:
         settings,
         *inputs.batches(settings.trainer),
         strategy=strategy,
+        begin=_beginning(job, inputs, settings),
         checkpoint_folder=job.own_checkpoints,
         tensorboard_folder=Path(job.curves),
     )
@@ -65,5 +76,20 @@ def _train(job: TrainingJob, strategy: tf.distribute.Strategy) -> None:
             half_precision=settings.trainer.export_dtype == "bfloat16",
             xla=settings.trainer.export_xla,
         )
+        if job.span is not None:
+            (Path(job.model) / names.EXPORTED_SPAN).write_text(job.span, encoding="utf-8")
+            save_weights(network, inputs.vocabularies, Path(job.model))
         # What was trained is exported; a later run with the same inputs begins anew.
         shutil.rmtree(job.own_checkpoints)
+
+
+def _beginning(job: TrainingJob, inputs: TrainingInputs, settings: Settings) -> Callable[[Network], None] | None:
+    """What gives a network the weights of the job's base model; None if it is to begin afresh."""
+    if job.base_model is None or not settings.trainer.warm_start:
+        return None
+    try:
+        weights = read_weights(Path(job.base_model))
+    except NoWeightsError as error:
+        logger.info("no warm start: %s", error)
+        return None
+    return functools.partial(begin_with, weights, rows=TableRows(inputs.spec, inputs.vocabularies))

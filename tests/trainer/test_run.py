@@ -25,7 +25,7 @@ def job(monkeypatch):
             SimpleNamespace(
                 custom_config={"spec": "name: x", "settings": settings, "checkpoint_folder": "kept"},
                 train_files=["train"], eval_files=["validation"], transform_graph_path="graph",
-                serving_model_dir="model", model_run_dir="curves", hyperparameters=hyperparameters,
+                serving_model_dir="model", model_run_dir="curves", hyperparameters=hyperparameters, base_model=None,
             )
         )  # fmt: skip
         return jobs[0]

@@ -1,0 +1,80 @@
+"""Where the values of a trained embedding table stand in a new one.
+
+A vocabulary is ordered by frequency, so from one day to the next nearly every value has another row, and some come or go.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from feature_spec.packing import SIDES, Packing, Slot, vocabulary_file
+from feature_spec.spec import FeatureSpec
+
+Indices = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class TableRows:
+    """What the rows of the tables stand for.
+
+    Attributes:
+        spec: the fields.
+        vocabularies: entries of each vocabulary file by its name, in the order of their rows.
+    """
+
+    spec: FeatureSpec
+    vocabularies: Mapping[str, Sequence[bytes]]
+
+    @cached_property
+    def packing(self) -> Packing:
+        """The layout of the rows."""
+        return Packing(self.spec)
+
+    @cached_property
+    def owners(self) -> dict[str, Slot]:
+        """The slot of each field that owns rows, by name."""
+        return {slot.name: slot for side in SIDES for slot in self.packing.slots(side) if slot.source == slot.name}
+
+    def rows_of_entries(self, width: int) -> dict[bytes, int]:
+        """The row of each vocabulary entry in the table of `width`."""
+        entries = self.vocabularies.get(vocabulary_file(width), ())
+        return {entry: row for row, entry in enumerate(entries, self.packing.reserved_rows(width))}
+
+
+class MovedRows(NamedTuple):
+    """Rows of the same meaning, pair by pair: each (N,)."""
+
+    before: Indices
+    now: Indices
+
+
+def moved_rows(before: TableRows, now: TableRows, width: int) -> MovedRows:
+    """The rows of two tables of `width` that stand for the same.
+
+    Those of a vocabulary go with their value, and that of a missing value with its field. So do OOV, hash and quantile buckets,
+    as long as the field has as many of the same kind as before; with another number of buckets they hold other values. What is
+    left out in `now` is new and has nothing to begin with.
+    """
+    pairs: list[tuple[int, int]] = []
+    for name, slot in now.owners.items():
+        earlier = before.owners.get(name)
+        if slot.width == width and earlier is not None and earlier.width == width:
+            pairs.append((earlier.rows.missing, slot.rows.missing))
+            if _buckets(before, earlier) == _buckets(now, slot):
+                pairs += [
+                    (earlier.rows.first_bucket + bucket, slot.rows.first_bucket + bucket) for bucket in range(slot.rows.buckets)
+                ]
+    known = before.rows_of_entries(width)
+    pairs += [(known[entry], row) for entry, row in now.rows_of_entries(width).items() if entry in known]
+    both = np.array(pairs, np.int64).reshape(-1, 2)
+    return MovedRows(before=both[:, 0], now=both[:, 1])
+
+
+def _buckets(rows: TableRows, slot: Slot) -> tuple[str, bool, int]:
+    return rows.spec.fields[slot.name].kind, slot.vocabulary is None, slot.rows.buckets
