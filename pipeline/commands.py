@@ -1,7 +1,8 @@
-"""The pipeline's commands: `fulcrum run`, `rejects`, `simulate`, `skew`, `report` and `compare`."""
+"""The pipeline's commands: `fulcrum run`, `backfill`, `rejects`, `simulate`, `skew`, `report` and `compare`."""
 
 from __future__ import annotations
 
+import datetime
 import json
 import sys
 from pathlib import Path
@@ -9,21 +10,19 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.text import Text
 
+from pipeline.backfill_command import backfill
+from pipeline.exit_codes import EXIT_CODES, INTERRUPTED, failed
 from pipeline.ingest.rejects_command import rejects
 from pipeline.report.commands import compare, report
 from pipeline.simulator.command import simulate
 from pipeline.skew_command import skew
 
-# 2 is typer's own, for wrong usage.
-EXIT_CODES = {"pushed": 0, "failed": 1, "refused": 3}
-_INTERRUPTED = 130
-
 
 def add_to(app: typer.Typer) -> None:
     """Registers the commands."""
     app.command("run")(run)
+    app.command("backfill")(backfill)
     app.command("rejects")(rejects)
     app.command("simulate")(simulate)
     app.command("skew")(skew)
@@ -49,6 +48,13 @@ def run(  # noqa: PLR0917
             "--with-single-task", help="Also train each task alone, and report what each gains from the others (MTL gain)."
         ),
     ] = False,
+    span: Annotated[
+        datetime.datetime | None,
+        typer.Option(
+            formats=["%Y-%m-%d"],
+            help="Day that judges the model, trained on the days before it (the spec's spans.window_days). See docs/spans.md.",
+        ),
+    ] = None,
     beam: Annotated[
         list[str] | None,
         typer.Option(metavar="KEY=VALUE", help="Option for Beam, passed on unchanged. May be repeated."),
@@ -63,7 +69,8 @@ def run(  # noqa: PLR0917
     latest blessed model, and serves the model on trial. Publishes it if no task refuses it and it answers rightly and in time.
     The same command goes on after an interruption; after a change it repeats only the steps that the change concerns.
 
-    Exit code: 0 blessed and pushed; 1 failed; 2 wrong usage; 3 refused; 130 interrupted.
+    Exit code: 0 blessed, and pushed unless a version of a later day is there; 1 failed; 2 wrong usage; 3 refused;
+    130 interrupted.
 
     Example: fulcrum run --spec short_video --logs logs --root root --model ple --set trainer.epochs=3
     """
@@ -72,6 +79,7 @@ def run(  # noqa: PLR0917
     from pipeline.root import Root, RootOfAnotherSpecError
     from pipeline.run_lock import RootInUseError
     from pipeline.run_summary import print_summary
+    from pipeline.span_window import span_window
     from pipeline.spec_overrides import checked_trainer_settings, load_overridden_spec
 
     try:
@@ -80,8 +88,14 @@ def run(  # noqa: PLR0917
         beam_options = beam_arguments(beam or [])
         if tune and feature_spec.tuner is None:
             raise ValueError(f"--tune: {spec} has no section 'tuner'; see docs/feature_spec.md")
+        window = span_window(feature_spec, str(logs.resolve()), span.date()) if span is not None else None
+        if window is not None and with_single_task and json.loads(settings)["trainer"]["warm_start"]:
+            raise ValueError(
+                "--with-single-task compares networks that begin alike, and with --span the model of all tasks begins with the "
+                "weights of an earlier day: add --set trainer.warm_start=false"
+            )
     except ValueError as error:
-        raise _failed(error) from error
+        raise failed(error) from error
     try:
         summary = run_locally(
             feature_spec,
@@ -91,18 +105,14 @@ def run(  # noqa: PLR0917
             beam_arguments=beam_options,
             with_single_task=with_single_task,
             tune=tune,
+            window=window,
         )
     except (RootInUseError, RootOfAnotherSpecError) as error:
-        raise _failed(error) from error
+        raise failed(error) from error
     except KeyboardInterrupt:
         Console(stderr=True).print("Interrupted. The same command goes on from here.")
-        raise typer.Exit(_INTERRUPTED) from None
+        raise typer.Exit(INTERRUPTED) from None
     print_summary(summary, console_of(sys.stdout))
     if json_file is not None:
         json_file.write_text(json.dumps(summary.as_dict(), indent=2), encoding="utf-8")
     raise typer.Exit(EXIT_CODES[summary.status])
-
-
-def _failed(error: Exception) -> typer.Exit:
-    Console(stderr=True).print(Text.assemble(("Error:", "red"), f" {error}"), soft_wrap=True)
-    return typer.Exit(EXIT_CODES["failed"])

@@ -16,11 +16,12 @@ from pipeline.drift import read_drift
 from pipeline.evaluation_result import read_evaluation
 from pipeline.failure import NodeFailedError
 from pipeline.progress import RunProgress
-from pipeline.publishing import newest_version
+from pipeline.publishing import versions
 from pipeline.quiet import quiet
 from pipeline.root import Root
 from pipeline.run_lock import locked
-from pipeline.run_summary import ComponentRun, NodeFailure, RunSummary
+from pipeline.run_summary import ComponentRun, NodeFailure, RunStatus, RunSummary
+from pipeline.span_window import SpanWindow
 from pipeline.task_gains import read_gains
 from pipeline.tuning_result import read_tuning
 
@@ -45,6 +46,7 @@ def run_locally(
     beam_arguments: Sequence[str],
     with_single_task: bool = False,
     tune: bool = False,
+    window: SpanWindow | None = None,
 ) -> RunSummary:
     """Runs the pipeline, reusing what earlier runs on the root have done.
 
@@ -56,6 +58,7 @@ def run_locally(
         beam_arguments: Beam pipeline options.
         with_single_task: whether each task is also trained alone, and the MTL gain measured.
         tune: whether settings are searched for first, as the spec's section `tuner` says.
+        window: the days of a run by span; None to use all logs and split them as the spec says.
 
     Raises:
         pipeline.run_lock.RootInUseError: another run is using the root.
@@ -73,10 +76,13 @@ def run_locally(
         from pipeline.pipeline import ranking_pipeline
         from pipeline.push_check import forget_refusals
         from pipeline.runner import run_pipeline
+        from pipeline.span_nodes import span_nodes
 
+        span = span_nodes(spec, str(logs), window) if window is not None else None
         pipeline = ranking_pipeline(
             spec,
-            example_gen=LogsExampleGen(spec, str(logs)),
+            example_gen=span.example_gen if span else LogsExampleGen(spec, str(logs)),
+            span=span,
             trainer_settings=trainer_settings,
             root=root,
             beam_arguments=beam_arguments,
@@ -84,7 +90,7 @@ def run_locally(
             tuner=spec.tuner if tune else None,
         )
         forget_refusals(root.artifacts)
-        version_before = newest_version(root.serving_model)
+        versions_before = versions(root.serving_model)
         runs: dict[str, NodeRun] = {}
 
         def ended(run: NodeRun) -> None:
@@ -97,14 +103,15 @@ def run_locally(
             run_pipeline(pipeline, always_run=("Pusher",), on_start=progress.started, on_end=ended)
         except NodeFailedError as error:
             failure = NodeFailure(node=error.node, cause=error.cause, details=error.details)
-        return _summary(spec, runs, version_before=version_before, began=began, failure=failure, log=log)
+        return _summary(spec, runs, window, versions_before=versions_before, began=began, failure=failure, log=log)
 
 
 def _summary(
     spec: FeatureSpec,
     runs: Mapping[str, NodeRun],
+    window: SpanWindow | None,
     *,
-    version_before: int | None,
+    versions_before: Sequence[int],
     began: float,
     failure: NodeFailure | None,
     log: Path,
@@ -115,7 +122,7 @@ def _summary(
     def output(node: str, name: str) -> Any:
         return runs[node].outputs[name][0] if node in runs else None
 
-    examples, evaluation = output("LogsExampleGen", "examples"), output("Evaluator", "evaluation")
+    examples, evaluation = output(f"{'Window' if window else 'Logs'}ExampleGen", "examples"), output("Evaluator", "evaluation")
     evaluated = read_evaluation(evaluation.uri) if evaluation is not None else None
     drift = output("DriftCheck", "drift")
     tuning, gain = output("Tuner", "tuner_results"), output("MtlGain", "gain")
@@ -123,20 +130,24 @@ def _summary(
     version = None
     if pushed is not None and pushed.get_int_custom_property("pushed"):
         version = int(pushed.get_string_custom_property("pushed_version"))
+    report = push_check_report(checked) if checked is not None else None
+    tasks = evaluated.tasks if evaluated is not None else []
+    is_refused = any(verdict.refusals for verdict in tasks) or bool(report and report["refusals"])
+    status: RunStatus = "pushed" if version is not None else "refused" if is_refused else "superseded"
     return RunSummary(
-        status="failed" if failure else "refused" if version is None else "pushed",
+        status="failed" if failure else status,
         spec=spec.name,
         fingerprint=spec.fingerprint,
         ingestion=read_summary(examples.uri).model_dump(mode="json") if examples is not None else None,
         drift=read_drift(drift.uri) if drift is not None else None,
         tuning=read_tuning(tuning.uri, spec.tuner) if tuning is not None and spec.tuner is not None else None,
-        tasks=evaluated.tasks if evaluated is not None else [],
+        tasks=tasks,
         ranking=evaluated.ranking if evaluated is not None else [],
         baseline_note=evaluated.baseline_note if evaluated is not None else "",
         mtl_gain=read_gains(gain.uri) if gain is not None else None,
-        push_check=push_check_report(checked) if checked is not None else None,
+        push_check=report,
         version=version,
-        newly_pushed=version is not None and version != version_before,
+        newly_pushed=version is not None and version not in versions_before,
         components=[
             ComponentRun(node=run.node, state=run.state, elapsed_s=run.elapsed_s, peak_memory_bytes=run.peak_memory_bytes)
             for run in runs.values()
@@ -144,4 +155,5 @@ def _summary(
         elapsed_s=time.monotonic() - began,
         log=str(log),
         failure=failure,
+        span=window,
     )

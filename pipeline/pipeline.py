@@ -13,6 +13,7 @@ from tfx.dsl.components.base.base_component import BaseComponent
 from tfx.orchestration import metadata
 from tfx.orchestration.pipeline import Pipeline
 from tfx.proto import trainer_pb2, transform_pb2
+from tfx.types import BaseChannel
 
 from feature_spec import names
 from feature_spec.spec import FeatureSpec
@@ -20,6 +21,7 @@ from feature_spec.tuner import Tuner as TunerSection
 from pipeline.anomaly_gate import AnomalyGate
 from pipeline.baseline import baseline_resolver
 from pipeline.drift_check import DriftCheck, DriftGate
+from pipeline.earlier_spans import span_baseline_resolver, span_statistics_resolver
 from pipeline.evaluator import Evaluator
 from pipeline.model_insight import ModelInsight
 from pipeline.mtl_gain import MtlGain
@@ -29,6 +31,7 @@ from pipeline.pusher import RenamingPusher
 from pipeline.report.component import RunReport
 from pipeline.root import Root
 from pipeline.schema import schema_from_spec
+from pipeline.span_nodes import SpanNodes
 from pipeline.spec_parts import evaluation_part, gain_part, serving_part, training_part, transform_part
 
 
@@ -41,6 +44,7 @@ def ranking_pipeline(
     beam_arguments: Sequence[str],
     with_single_task: bool = False,
     tuner: TunerSection | None = None,
+    span: SpanNodes | None = None,
     run_fn: str = "trainer.run.run_fn",
     single_tasks_run_fn: str = "trainer.run.single_tasks_run_fn",
     tuner_fn: str = "trainer.tuning.tuner_fn",
@@ -57,6 +61,7 @@ def ranking_pipeline(
         beam_arguments: Beam pipeline options, such as ``--runner=DirectRunner``.
         with_single_task: whether each task is also trained alone, and the MTL gain measured.
         tuner: the search for settings that the Trainer is to begin with; None to train with `trainer_settings` as they are.
+        span: the nodes of a run by span, whose `example_gen` is to be given; None in other runs.
         run_fn: import path of what the Trainer calls.
         single_tasks_run_fn: import path of what trains each task alone.
         tuner_fn: import path of what makes the search.
@@ -69,13 +74,14 @@ def ranking_pipeline(
     validator = ExampleValidator(statistics=statistics.outputs["statistics"], schema=schema.outputs["schema"])
     gate = AnomalyGate(anomalies=validator.outputs["anomalies"])
     transform = Transform(
-        examples=examples,
+        examples=span.training_examples if span else examples,
         schema=schema.outputs["schema"],
         preprocessing_fn="pipeline.preprocessing.preprocessing_fn",
         custom_config={"spec": transform_part(spec)},
         splits_config=transform_pb2.SplitsConfig(analyze=[names.TRAIN], transform=[names.TRAIN, names.VALIDATION]),
         disable_statistics=True,
-        disable_analyzer_cache=True,
+        disable_analyzer_cache=span is None,
+        analyzer_cache=span.analyzer_cache.outputs["analyzer_cache"] if span else None,
     )
     transform.add_upstream_node(gate)
     training: dict[str, Any] = {
@@ -91,16 +97,24 @@ def ranking_pipeline(
         custom_config=config | {"tuner": tuner.model_dump_json(exclude_unset=True), "tuning_folder": str(root.tuning)},
     )
 
-    def trained_by(function: str) -> Trainer:
+    def trained_by(function: str, base_model: BaseChannel | None = None, **further: str) -> Trainer:
         return Trainer(
             run_fn=function,
             **training,
+            base_model=base_model,
             hyperparameters=search.outputs["best_hyperparameters"] if search else None,
-            custom_config=config | {"checkpoint_folder": str(root.checkpoints)},
+            custom_config=config | {"checkpoint_folder": str(root.checkpoints)} | further,
         )
 
-    trainer = trained_by(run_fn)
-    baseline = baseline_resolver(trainer.outputs["model"])
+    if span:
+        trainer = trained_by(run_fn, span.base_model.outputs["model"], span=span.window.model_dump_json())
+        baseline = span_baseline_resolver(trainer.outputs["model"], span.number)
+        span.mark(trainer.outputs["model"])
+        span.mark(transform.outputs["updated_analyzer_cache"])
+        span.mark(statistics.outputs["statistics"])
+    else:
+        trainer = trained_by(run_fn)
+        baseline = baseline_resolver(trainer.outputs["model"])
     evaluator = Evaluator(
         examples=examples,
         model=trainer.outputs["model"],
@@ -125,6 +139,8 @@ def ranking_pipeline(
     components: list[Any] = [
         example_gen, statistics, schema, validator, gate, transform, trainer, baseline, evaluator, check, pusher, insight,
     ]  # fmt: skip
+    if span:
+        components += span.components
     if search:
         components.append(search)
     reported = {
@@ -138,7 +154,8 @@ def ranking_pipeline(
         "pushed_model": pusher.outputs["pushed_model"],
     }
     if spec.drift.thresholds:
-        previous = previous_statistics_resolver(statistics.outputs["statistics"])
+        current = statistics.outputs["statistics"]
+        previous = span_statistics_resolver(span.number) if span else previous_statistics_resolver(current)
         drift = DriftCheck(
             statistics=statistics.outputs["statistics"],
             previous=previous.outputs["statistics"],

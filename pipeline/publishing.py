@@ -2,25 +2,37 @@
 
 from __future__ import annotations
 
+import datetime
 import filecmp
+import json
 import os
 import shutil
 import time
 from pathlib import Path
 
+from feature_spec.names import EXPORTED_SPAN
+
 _UNFINISHED = ".unfinished"
+
+
+def versions(folder: Path) -> list[int]:
+    """The versions below `folder`, the newest first."""
+    return sorted((int(path.name) for path in folder.glob("*") if path.name.isdecimal()), reverse=True)
 
 
 def newest_version(folder: Path) -> int | None:
     """The highest version below `folder`; None if there is none."""
-    return max((int(path.name) for path in folder.glob("*") if path.name.isdecimal()), default=None)
+    return next(iter(versions(folder)), None)
 
 
-def publish(model: Path, folder: Path) -> int:
+def publish(model: Path, folder: Path) -> int | None:
     """Makes `model` the newest version below `folder`, unless it already is, and returns its version.
 
     A version is the time in seconds, or the number after the newest one if that is not in the past. Nothing else may publish
     into the folder at the same time.
+
+    A model of a span does not take the place of one of a later day: where that is the newest version, the answer is the older
+    version that is this model, or None.
     """
     folder.mkdir(parents=True, exist_ok=True)
     for leftover in folder.glob(f".*{_UNFINISHED}"):
@@ -28,11 +40,23 @@ def publish(model: Path, folder: Path) -> int:
     newest = newest_version(folder)
     if newest is not None and _equal(model, folder / str(newest)):
         return newest
+    day = _evaluation_day(model)
+    if newest is not None and day is not None and (newest_day := _evaluation_day(folder / str(newest))) and newest_day > day:
+        of_day = (version for version in versions(folder) if _evaluation_day(folder / str(version)) == day)
+        return next((version for version in of_day if _equal(model, folder / str(version))), None)
     version = max(int(time.time()), (newest or 0) + 1)
     copy = folder / f".{version}{_UNFINISHED}"
     shutil.copytree(model, copy)
     os.rename(copy, folder / str(version))
     return version
+
+
+def _evaluation_day(model: Path) -> datetime.date | None:
+    """The day that judged the model; None if it was not trained by span."""
+    span = model / EXPORTED_SPAN
+    if not span.exists():
+        return None
+    return datetime.date.fromisoformat(json.loads(span.read_text(encoding="utf-8"))["evaluation_day"])
 
 
 def _equal(left: Path, right: Path) -> bool:

@@ -28,6 +28,9 @@ class _Executor(executor.Executor):
         proto_utils.json_to_proto(exec_properties[standard_component_specs.PUSH_DESTINATION_KEY], destination)
         folder = Path(destination.filesystem.base_directory)
         version = publish(Path(self.GetModelPath(input_dict)), folder)
+        if version is None:
+            self._MarkNotPushed(pushed_model)
+            return
         self._MarkPushed(pushed_model, pushed_destination=str(folder / str(version)), pushed_version=str(version))
 
 

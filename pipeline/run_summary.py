@@ -15,10 +15,11 @@ from pipeline.estimate_text import change_text, number_text
 from pipeline.evaluation_result import Measurement, TaskVerdict
 from pipeline.gains_table import gains_table, gains_text
 from pipeline.progress import memory_text
+from pipeline.span_window import SpanWindow
 from pipeline.task_gains import MtlGains
 from pipeline.tuning_result import TuningResult, tuning_text
 
-RunStatus = Literal["pushed", "refused", "failed"]
+RunStatus = Literal["pushed", "superseded", "refused", "failed"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,8 +46,9 @@ class RunSummary:
     """The result of `fulcrum run`.
 
     Attributes:
-        status: `pushed`: the model is blessed and the newest version; `refused`: it is not blessed, or failed the check before
-            the push; `failed`: a node failed.
+        status: `pushed`: the model is blessed and a version, the newest unless one of a later day is; `superseded`: it is
+            blessed, but not pushed because the newest version is of a later day; `refused`: it is not blessed, or failed the
+            check before the push; `failed`: a node failed.
         spec: name of the spec.
         fingerprint: of the spec.
         ingestion: what became of every line of the log, as ingestion counts it; None if it did not get so far.
@@ -57,12 +59,13 @@ class RunSummary:
         baseline_note: what could not be compared with the blessed model, and why; or "".
         mtl_gain: what each task gains from the others; None unless asked for, or if it did not get so far.
         push_check: what the check before the push found; None if the model did not get so far.
-        version: the newest version in the serving folder that is this model; None unless pushed.
+        version: the version in the serving folder that is this model; None unless pushed.
         newly_pushed: whether this run published the version, which otherwise was there before.
         components: nodes that ended well, in order.
         elapsed_s: wall time of the whole command.
         log: file with everything that libraries printed.
         failure: of the node that failed; None unless failed.
+        span: the days of a run by span; None of other runs.
     """
 
     status: RunStatus
@@ -82,15 +85,18 @@ class RunSummary:
     elapsed_s: float
     log: str
     failure: NodeFailure | None = field(default=None)
+    span: SpanWindow | None = field(default=None)
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
-        return asdict(self)
+        return asdict(self) | {"span": self.span.model_dump(mode="json") if self.span is not None else None}
 
 
 def print_summary(summary: RunSummary, console: Console) -> None:
     """Tables, and the outcome in words."""
     console.print(_components_table(summary))
+    if summary.span is not None:
+        console.print(Text(summary.span.text.capitalize()), soft_wrap=True)
     if summary.ingestion is not None:
         console.print(_rows_text(summary.ingestion), soft_wrap=True)
     if summary.drift is not None:
@@ -108,7 +114,7 @@ def print_summary(summary: RunSummary, console: Console) -> None:
         console.print(gains_text(summary.mtl_gain), soft_wrap=True)
     if summary.push_check is not None and summary.push_check["latency_ms"]:
         console.print(_push_check_text(summary.push_check), soft_wrap=True)
-    console.print(_outcome(summary), soft_wrap=True)
+    console.print(outcome_text(summary), soft_wrap=True)
 
 
 def _components_table(summary: RunSummary) -> Table:
@@ -182,7 +188,8 @@ def _push_check_text(check: dict[str, Any]) -> Text:
     )
 
 
-def _outcome(summary: RunSummary) -> Text:
+def outcome_text(summary: RunSummary) -> Text:
+    """Pushed, refused and why, or what failed."""
     if summary.failure is not None:
         lines = [f"Failed: {summary.failure.node}: {summary.failure.cause}", summary.failure.details, f"Log: {summary.log}"]
         return Text("\n".join(line for line in lines if line), style="red")
@@ -190,5 +197,7 @@ def _outcome(summary: RunSummary) -> Text:
         reasons = [f"  {verdict.task}: {refusal}" for verdict in summary.tasks for refusal in verdict.refusals]
         reasons += [f"  {refusal}" for refusal in (summary.push_check or {}).get("refusals", [])]
         return Text("\n".join(["Refused, so nothing was pushed:", *reasons]), style="yellow")
-    how = "pushed as" if summary.newly_pushed else "already pushed; the newest version is"
+    if summary.status == "superseded":
+        return Text("Blessed, but not pushed: the newest version is of a later day", style="green")
+    how = "pushed as" if summary.newly_pushed else "already pushed as"
     return Text(f"Blessed and {how} version {summary.version}", style="green")

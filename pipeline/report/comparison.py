@@ -35,7 +35,7 @@ def comparison(runs: Sequence[RunData]) -> str:
 
 
 def _summary(runs: Sequence[RunData]) -> Section:
-    tones = {"pushed": "good", "refused": "bad", "failed": "bad"}
+    tones = {"pushed": "good", "superseded": "good", "refused": "bad", "failed": "bad"}
     rows: list[list[str | Cell]] = [
         [
             run.name,

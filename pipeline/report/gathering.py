@@ -25,6 +25,8 @@ _EXPORT_EXTRA = "Format-Serving/assets.extra/"
 
 # What is read, by component and output.
 EXAMPLES = ("LogsExampleGen", "examples")
+# Of a run by span.
+WINDOW_EXAMPLES = ("WindowExampleGen", "examples")
 ANOMALIES = ("ExampleValidator", "anomalies")
 MODEL = ("Trainer", "model")
 MODEL_RUN = ("Trainer", "model_run")
@@ -68,7 +70,7 @@ def gathered_run(
         model=(_json(outputs, MODEL, _EXPORT_EXTRA + "inspection.json") or {}).get("model", ""),
         task_meanings=_task_meanings(spec) if spec is not None else {},
         formula=spec.ranking_formula if spec is not None else None,
-        ingestion=_json(outputs, EXAMPLES, SUMMARY_FILE),
+        ingestion=_json(outputs, EXAMPLES if EXAMPLES in outputs else WINDOW_EXAMPLES, SUMMARY_FILE),
         anomalies=read_anomalies(anomalies) if anomalies is not None else None,
         drift=read_drift(str(outputs[DRIFT])) if DRIFT in outputs else None,
         curves=training_curves(curves) if curves is not None else None,

@@ -14,7 +14,7 @@ from pipeline.drift import DriftResult
 from pipeline.evaluation_result import EvaluationResult
 from pipeline.task_gains import MtlGains
 
-Outcome = Literal["pushed", "refused", "failed"]
+Outcome = Literal["pushed", "superseded", "refused", "failed"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,7 +72,9 @@ class RunData:
         """As of `fulcrum run`."""
         if self.failure is not None:
             return "failed"
-        return "pushed" if self.version is not None else "refused"
+        if self.version is not None:
+            return "pushed"
+        return "superseded" if self.evaluation is not None and not self.refusals else "refused"
 
     @property
     def refusals(self) -> list[str]:

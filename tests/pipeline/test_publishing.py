@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import time
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from pipeline import publishing
-from pipeline.publishing import newest_version, publish
+from pipeline.publishing import newest_version, publish, versions
 
 
 @pytest.fixture
@@ -89,3 +90,36 @@ def test_the_leftover_of_a_killed_run_is_removed(model: Path, tmp_path: Path) ->
 
 def test_there_is_no_newest_version_in_a_folder_that_does_not_exist(tmp_path: Path) -> None:
     assert newest_version(tmp_path / "nowhere") is None
+
+
+def judged_on(model: Path, day: str) -> Path:
+    """The model, as trained by span and judged on the day."""
+    span = model / "assets.extra" / "span.json"
+    span.parent.mkdir(exist_ok=True)
+    span.write_text(json.dumps({"training_days": ["2022-05-01"], "evaluation_day": day}), encoding="utf-8")
+    return model
+
+
+def test_a_model_of_a_later_day_becomes_the_newest_version(model: Path, tmp_path: Path) -> None:
+    first = publish(judged_on(model, "2022-05-02"), tmp_path / "serving")
+    second = publish(judged_on(model, "2022-05-03"), tmp_path / "serving")
+    assert versions(tmp_path / "serving") == [second, first]
+
+
+def test_a_model_of_an_earlier_day_does_not_take_the_place_of_a_later_one(model: Path, tmp_path: Path) -> None:
+    publish(judged_on(model, "2022-05-03"), tmp_path / "serving")
+    assert publish(judged_on(model, "2022-05-02"), tmp_path / "serving") is None
+    assert len(versions(tmp_path / "serving")) == 1
+
+
+def test_a_model_of_an_earlier_day_that_was_published_then_is_that_version(model: Path, tmp_path: Path) -> None:
+    first = publish(judged_on(model, "2022-05-02"), tmp_path / "serving")
+    publish(judged_on(model, "2022-05-03"), tmp_path / "serving")
+    assert publish(judged_on(model, "2022-05-02"), tmp_path / "serving") == first
+    assert len(versions(tmp_path / "serving")) == 2
+
+
+def test_a_model_without_a_span_takes_the_place_of_any(model: Path, tmp_path: Path) -> None:
+    first = publish(judged_on(model, "2022-05-02"), tmp_path / "serving")
+    (model / "assets.extra" / "span.json").unlink()
+    assert publish(model, tmp_path / "serving") > first

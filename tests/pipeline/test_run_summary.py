@@ -76,7 +76,7 @@ def test_a_component_has_state_time_and_peak_memory() -> None:
 
 def test_a_new_version_is_told_apart_from_one_that_was_there() -> None:
     assert "Blessed and pushed as version 17" in text(PUSHED)
-    assert "already pushed; the newest version is version 17" in text(dataclasses.replace(PUSHED, newly_pushed=False))
+    assert "already pushed as version 17" in text(dataclasses.replace(PUSHED, newly_pushed=False))
 
 
 def test_a_refusal_names_the_task_and_the_reason() -> None:

@@ -37,6 +37,8 @@ def outcome_note(run: RunData) -> Note:
     if run.version is not None:
         in_service = ", and it answers rightly and in time" if run.push_check is not None else ""
         return Note(f"Blessed, and pushed as version {run.version}: no task refuses the model{in_service}.", "good")
+    if run.outcome == "superseded":
+        return Note("Blessed, but not pushed: the newest version is of a later day.", "good")
     if len(run.refusals) == 1:
         return Note(f"Refused, so nothing was pushed: {run.refusals[0]}.", "bad")
     refusing = [verdict.task for verdict in run.evaluation.tasks if verdict.refusals] if run.evaluation is not None else []

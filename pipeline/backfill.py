@@ -1,0 +1,66 @@
+"""`fulcrum backfill` without its flags: a run by span for each of a series of days."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from feature_spec.spec import FeatureSpec
+from pipeline.local_run import run_locally
+from pipeline.root import Root
+from pipeline.run_summary import RunSummary
+from pipeline.span_window import SpanWindow, span_window
+
+
+def backfill_windows(spec: FeatureSpec, logs: Path, first: datetime.date, last: datetime.date) -> list[SpanWindow]:
+    """The window of each day from `first` to `last`, so that what is missing is known before hours of work.
+
+    Raises:
+        ValueError: the days are the wrong way round, or see `span_window`.
+    """
+    if last < first:
+        raise ValueError(f"--from {first} is later than --to {last}")
+    days = [first + datetime.timedelta(days=number) for number in range((last - first).days + 1)]
+    return [span_window(spec, str(logs), day) for day in days]
+
+
+def run_days(
+    spec: FeatureSpec,
+    windows: Sequence[SpanWindow],
+    *,
+    trainer_settings: str,
+    logs: Path,
+    root: Root,
+    beam_arguments: Sequence[str],
+    on_start: Callable[[int, SpanWindow], None] = lambda _, __: None,
+) -> list[RunSummary]:
+    """Runs the days in order; a refused model does not stop the series, a failure does, since later days would build on it.
+
+    Args:
+        spec: valid as a whole.
+        windows: of the days, ascending.
+        trainer_settings: as of `run_locally`; so are `logs`, `root` and `beam_arguments`.
+        logs: the folder that the spec's log paths are relative to.
+        root: where everything is kept.
+        beam_arguments: Beam pipeline options.
+        on_start: called with the number, from 1, and the window of each day before it.
+
+    Returns:
+        A summary a day, up to the first that failed.
+
+    Raises:
+        pipeline.run_lock.RootInUseError: another run is using the root.
+        pipeline.root.RootOfAnotherSpecError: the root was made for another spec.
+    """
+    summaries: list[RunSummary] = []
+    for number, window in enumerate(windows, 1):
+        on_start(number, window)
+        summaries.append(
+            run_locally(
+                spec, trainer_settings=trainer_settings, logs=logs, root=root, beam_arguments=beam_arguments, window=window
+            )
+        )
+        if summaries[-1].status == "failed":
+            break
+    return summaries
