@@ -56,7 +56,8 @@ def document(ready: dict[str, Any]) -> dict[str, Any]:
     }
     order = ("click", "long_view", "completion", "like", "profile_enter", "watch_ratio_clipped")
     return {
-        **ready,
+        "name": ready["name"],
+        "keys": ready["keys"],
         "logs": {**ready["logs"], "exposures": {"path": ["log_standard_with_ratio.csv"], "format": "csv"}},
         "split": {**ready["split"], "validation_share": 0.1},
         "fields": fields,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -27,8 +28,7 @@ def preprocess(spec: FeatureSpec, logs: Path, folder: Path) -> None:
         folder: keeps the pipeline's artifacts, `raw/` and the examples, `<split>.npz`.
     """
     description = folder / DESCRIPTION
-    text = spec.model_dump_json(exclude_unset=True)
-    if description.exists() and json.loads(description.read_text(encoding="utf-8"))["spec"] == text:
+    if description.exists() and json.loads(description.read_text(encoding="utf-8"))["learnt"] == what_is_learnt(spec):
         return
     import tensorflow as tf
     import tensorflow_transform as tft
@@ -47,12 +47,19 @@ def preprocess(spec: FeatureSpec, logs: Path, folder: Path) -> None:
     packing = Packing(spec)
     files_of_vocabularies = [vocabulary_file(width) for width in packing.widths if packing.has_vocabulary(width)]
     facts = {
-        "spec": text,
+        "learnt": what_is_learnt(spec),
+        "spec": spec.model_dump_json(exclude_unset=True),
         "vocabulary_sizes": {file: transform.vocabulary_size_by_name(file) for file in files_of_vocabularies},
         "ingestion": json.loads((artifacts["examples"] / "ingest_summary.json").read_text(encoding="utf-8")),
         "examples": str(artifacts["examples"].relative_to(folder)),
     }
     description.write_text(json.dumps(facts), encoding="utf-8")
+
+
+def what_is_learnt(spec: FeatureSpec) -> dict[str, Any]:
+    """The parts of the spec that a comparison depends on. Others, such as those for blessing, change nothing of it."""
+    document = spec.model_dump(mode="json", exclude_unset=True)
+    return {part: document[part] for part in ("keys", "logs", "split", "fields", "tasks") if part in document}
 
 
 def ingested_examples(folder: Path, split: str) -> list[Path]:

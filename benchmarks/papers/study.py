@@ -60,7 +60,7 @@ class Study:
             FileNotFoundError: an official file is missing.
             ValueError: a task is not in the spec.
         """
-        from benchmarks.papers.preprocessing import ingestion_counts
+        from benchmarks.papers.preprocessing import ingestion_counts, what_is_learnt
 
         spec = source.spec()
         for task in tasks:
@@ -81,7 +81,7 @@ class Study:
         subprocess.run(command, check=True)
         own = tuple(task for task in spec.tasks if task in chosen)
         return cls(
-            store=_store(folder, {"spec": spec.model_dump(mode="json"), "trainer": source.trainer, "tasks": own}),
+            store=_store(folder, {"learnt": what_is_learnt(spec), "trainer": source.trainer, "tasks": own}),
             variants=("",),
             folder=folder,
             rows=0,

@@ -9,6 +9,7 @@ from typing import Any
 from rich import box
 from rich.table import Table
 
+from benchmarks.papers.contenders import SINGLE_TASK
 from benchmarks.papers.report import mean_gains
 
 _SIGNIFICANT = 0.05
@@ -57,7 +58,7 @@ def results_table(title: str, models: Mapping[str, Any]) -> Table:
         cells = []
         for result in facts["tasks"].values():
             cells.append(f"{_short(result['mean'])} ± {_short(result['deviation'])}{_star(result)}")
-            cells.append(f"{result['gain']:+.4f}")
+            cells.append("–" if name == SINGLE_TASK else f"{result['gain']:+.4f}")
         if has_log_loss:
             cells.append(f"{facts['log_loss']:.4f}")
         table.add_row(f"`{name}`", *cells, facts["setting"], f"{facts['parameters']:,}" if facts["parameters"] else "–")
