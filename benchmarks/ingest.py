@@ -13,7 +13,6 @@ import csv
 import gzip
 import json
 import os
-import platform
 import shutil
 import statistics
 import subprocess
@@ -26,7 +25,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-REPOSITORY = Path(__file__).resolve().parents[1]
+from benchmarks.train_speed import REPOSITORY, machine
+
 FOLDER = REPOSITORY / ".benchmarks"
 DAYS = 8
 SIZES = (100_000, 1_000_000, 5_000_000)
@@ -165,11 +165,6 @@ def table(rows: int, figures: Figures) -> Table:
         times = f"{rate / (peer['rows'] / peer['elapsed_s']):.1f}" if peer else ""
         result.add_row(name, f"{rate:,.0f}", times, f"{one['elapsed_s']:.1f} s", f"{one['peak_memory_bytes'] / 1e9:.1f} GB")
     return result
-
-
-def machine() -> str:
-    """What the figures were measured on."""
-    return f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}"
 
 
 if __name__ == "__main__":

@@ -51,6 +51,7 @@ def main(
     calls: Annotated[int, typer.Option(help="Requests a turn.", min=1)] = 20,
     seconds: Annotated[float, typer.Option(help="Seconds of each measurement under load.", min=0.1)] = 10.0,
     peer: Annotated[bool, typer.Option(help="Whether DeepCTR takes part.")] = True,
+    xla: Annotated[bool, typer.Option(help="Whether the model is exported with trainer.export_xla.")] = True,
     soak: Annotated[int, typer.Option(help="Requests after which the server's memory is looked at; 0 for none.", min=0)] = 0,
 ) -> None:
     """Measure how fast a PLE over 30 user and 20 item fields ranks, and print it beside slower ways."""
@@ -63,7 +64,7 @@ def main(
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         console.print("Exporting …")
-        export_models(folder, counts)
+        export_models(folder, counts, xla=xla)
         target, server = stack.enter_context(served(folder))
         peers = {}
         if python:

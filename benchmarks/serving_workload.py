@@ -80,7 +80,7 @@ def examples(user: dict[str, np.ndarray], items: dict[str, np.ndarray]) -> list[
     return result
 
 
-def export_models(folder: Path, candidate_counts: list[int]) -> None:
+def export_models(folder: Path, candidate_counts: list[int], *, xla: bool) -> None:
     """Learns the transform graph and exports an untrained PLE: ``model`` by the trainer's own code, and ``naive``.
 
     `naive` has the same network behind a signature that reads the user's fields once a candidate.
@@ -129,7 +129,7 @@ def export_models(folder: Path, candidate_counts: list[int]) -> None:
     network = Network(network_layout(spec, sizes), settings)
     layer = transform.transform_features_layer()
     network(layer({**parsed_fields(spec, rows[:2]), **parsed_labels(spec, rows[:2])}))
-    export(spec, text, network, layer, folder / "model", xla=True)
+    export(spec, text, network, layer, folder / "model", xla=xla)
 
     class Naive(tf.Module):
         def __init__(self) -> None:

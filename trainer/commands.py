@@ -48,19 +48,22 @@ def models(
         raise typer.Exit(1)
 
 
+_Examples = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="FILE",
+        help="Gzipped TFRecords of ingested examples: a file, or a quoted glob. May be repeated. "
+        "By default the newest evaluation split of the root.",
+        show_default=False,
+    ),
+]
+
+
 def inspect(
     model: Annotated[
         Path, typer.Option(help="A pipeline root, whose newest pushed model is taken, or a model's folder.", exists=True)
     ],
-    examples: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="FILE",
-            help="Gzipped TFRecords of ingested examples: a file, or a quoted glob. May be repeated. "
-            "By default the newest evaluation split of the root.",
-            show_default=False,
-        ),
-    ] = None,
+    examples: _Examples = None,
     json_file: Annotated[Path | None, typer.Option("--json", help="File for all numbers as JSON.", dir_okay=False)] = None,
     html_file: Annotated[
         Path | None, typer.Option("--html", help="File for pictures: one page of HTML.", dir_okay=False)
@@ -108,15 +111,7 @@ def tune_formula(
             "task is the watched share. May be repeated.",
         ),
     ],
-    examples: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="FILE",
-            help="Gzipped TFRecords of ingested examples: a file, or a quoted glob. May be repeated. "
-            "By default the newest evaluation split of the root.",
-            show_default=False,
-        ),
-    ] = None,
+    examples: _Examples = None,
     group_by: Annotated[
         Literal["auto", "request", "user_day", "user"],
         typer.Option(help="Which exposures compete. auto: those of a request, else of a user's day, else of a user."),
