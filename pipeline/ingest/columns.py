@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from pipeline.ingest.conversion import LARGEST_FLOAT32, event_reader, list_reader, number_reader, text_reader
 from pipeline.ingest.rejection import UnusableLineError
@@ -20,6 +21,7 @@ from pipeline.ingest.rows import Problems
 _REMEMBERED_VALUES = 1 << 16
 _HASHABLE = frozenset({str, int, float, bool, type(None)})
 _NONE = type(None)
+_NO_TEXT = pa.scalar(None, pa.string())
 
 
 class ValueReader:
@@ -58,10 +60,18 @@ class TextReader:
 
     def __init__(self, column: str, missing: Collection[str]) -> None:
         self._read = ValueReader(text_reader(column, missing))
+        self._missing = pa.array([*missing, ""], pa.string())
 
     def __call__(self, values: Collection[Any], problems: Problems) -> pa.Array:
         """The texts; notes the positions and problems of unusable ones, as all readers do."""
-        return pa.array(self._read(values, problems), pa.binary())
+        try:
+            texts = pa.array(values, pa.string())
+        except (TypeError, ValueError):  # other than texts, or half of a surrogate pair
+            return pa.array(self._read(values, problems), pa.binary())
+        missing = pc.is_in(texts, value_set=self._missing)
+        if missing.true_count:
+            texts = pc.if_else(missing, _NO_TEXT, texts)
+        return texts.cast(pa.binary())
 
 
 class ListReader:
@@ -69,7 +79,7 @@ class ListReader:
 
     def __init__(self, column: str, separator: str, missing: Collection[str]) -> None:
         self._read = ValueReader(list_reader(column, separator, missing))
-        self._read_element = ValueReader(text_reader(column, missing))
+        self._read_elements = TextReader(column, missing)
 
     def __call__(self, values: Collection[Any], problems: Problems) -> pa.Array:
         """The lists."""
@@ -78,13 +88,13 @@ class ListReader:
             return pa.array(self._read(values, problems), kind)
         lists = [value or () for value in values]
         no_problems: Problems = {}
-        elements = self._read_element(list(itertools.chain.from_iterable(lists)), no_problems)
-        if no_problems or None in elements:
+        elements = self._read_elements(list(itertools.chain.from_iterable(lists)), no_problems)
+        if elements.null_count:
             return pa.array(self._read(values, problems), kind)
         lengths = np.fromiter(map(len, lists), np.int32, len(lists))
         offsets = np.concatenate([np.zeros(1, np.int32), np.cumsum(lengths, dtype=np.int32)])
         empty = pa.array(lengths == 0)
-        return pa.ListArray.from_arrays(pa.array(offsets), pa.array(elements, pa.binary()), mask=empty)
+        return pa.ListArray.from_arrays(pa.array(offsets), elements, mask=empty)
 
 
 class NumberReader:

@@ -14,7 +14,7 @@ from pipeline.ingest.example_records import example_rows
 from pipeline.ingest.files import LogFile
 from pipeline.ingest.lines import LineBatch, NumberedLine, line_batches
 from pipeline.ingest.parquet import parquet_rows
-from pipeline.ingest.parsing import Record, header_columns, parse_csv, parse_json
+from pipeline.ingest.parsing import Record, header_columns, parse_csv, parse_json, parse_json_lines
 from pipeline.ingest.plain_values import plain_rows
 from pipeline.ingest.rejection import Reason, UnusableLineError
 from pipeline.ingest.rows import RecordRows, Rows, TextRows
@@ -22,6 +22,8 @@ from pipeline.ingest.rows import RecordRows, Rows, TextRows
 # Number of the line or row from 1, its first bytes, and the record or what makes it unusable.
 NumberedRecord = tuple[int, bytes, Record | UnusableLineError]
 _Parsed = TypeVar("_Parsed")
+# So many that calls cost little, so few that a broken line has few others parsed again.
+_LINES_TOGETHER = 128
 _TYPED = {"parquet": parquet_rows, "avro": avro_rows}
 
 
@@ -81,7 +83,7 @@ def _text_batches(batches: Iterator[LineBatch], source: Source) -> Iterator[Reco
     columns = source.columns
     for first, lines, unusable in batches:
         if source.format == "jsonl":
-            numbers, raws, records, problems = _parsed(LineBatch(first, lines, unusable), parse_json)
+            numbers, raws, records, problems = _parsed(LineBatch(first, lines, unusable), parse_json, parse_json_lines)
             yield RecordBatch(numbers, raws, RecordRows(records), problems)
             continue
         skipped = 0
@@ -100,23 +102,31 @@ def _text_batches(batches: Iterator[LineBatch], source: Source) -> Iterator[Reco
 
 
 def _parsed(
-    batch: LineBatch, parse: Callable[[bytes], _Parsed]
+    batch: LineBatch,
+    parse: Callable[[bytes], _Parsed],
+    parse_together: Callable[[list[bytes]], list[_Parsed] | None] = lambda _: None,
 ) -> tuple[list[int], list[bytes], list[_Parsed], list[tuple[int, bytes, UnusableLineError]]]:
     """Numbers, lines and content of the usable lines; number, line and problem of the others."""
     first, lines, unusable = batch
     parsed: list[_Parsed] = []
     problems = dict(unusable)
-    for position, line in enumerate(lines):
-        if position in unusable:
+    for start in range(0, len(lines), _LINES_TOGETHER):
+        some = lines[start : start + _LINES_TOGETHER]
+        together = None if unusable else parse_together(some)
+        if together is not None:
+            parsed += together
             continue
-        try:
-            parsed.append(parse(line))
-        except UnusableLineError as error:
-            problems[position] = error
+        for position, line in enumerate(some, start):
+            if position in unusable:
+                continue
+            try:
+                parsed.append(parse(line))
+            except UnusableLineError as error:
+                problems[position] = error
     usable = [position for position in range(len(lines)) if position not in problems]
     return (
         [first + position for position in usable],
-        [lines[position] for position in usable],
+        [lines[position] for position in usable] if problems else lines,
         parsed,
         [(first + position, lines[position], problems[position]) for position in sorted(problems)],
     )

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from pipeline.ingest.parsing import header_columns, parse_csv, parse_json
+from pipeline.ingest.parsing import header_columns, parse_csv, parse_json, parse_json_lines
 from pipeline.ingest.rejection import Reason, UnusableLineError
 
 
@@ -33,6 +35,26 @@ def test_a_line_that_is_no_json_object_says_why(line: bytes, reason: Reason, det
         parse_json(line)
     assert raised.value.reason == reason
     assert raised.value.detail.startswith(detail)
+
+
+# Pieces of lines that together, but not by themselves, may be JSON.
+PIECES = st.sampled_from(
+    [b"{}", b",", b"{", b"}", b"[", b"]", b'{"a": 1}', b'{"a": [{}', b'{"a": NaN}', b"0", b'"', b"\xe9", b" "]
+)
+
+
+@given(st.lists(st.lists(PIECES, max_size=3).map(b"".join), min_size=1, max_size=5))
+def test_lines_parsed_together_are_those_parsed_one_by_one(lines: list[bytes]) -> None:
+    together = parse_json_lines(lines)
+    if together is not None:
+        assert together == [parse_json(line) for line in lines]
+
+
+def test_lines_are_parsed_together_unless_one_needs_a_look_for_itself() -> None:
+    assert parse_json_lines([b'{"a": 1}', b"{}"]) == [{"a": 1}, {}]
+    # Joined by commas, these would be the three objects of three lines.
+    assert parse_json_lines([b'{"a": [{}', b"{}]}", b"{}, {}"]) is None
+    assert parse_json_lines([b'{"a": 1}', b'{"a": 123456789012345678901}']) is None
 
 
 def test_csv_values_are_stripped() -> None:
