@@ -210,6 +210,8 @@ class FeatureSpec(StrictModel):
         for key in (actions.join_by, "item", "event_time"):
             if getattr(self.keys, key) is None:
                 yield ("logs", "actions"), actions.join_by, f"needs 'keys.{key}' to join actions to impressions"
-        keys = (self.keys.request, self.keys.user, self.keys.item)
-        for column in actions.folds.keys() & {key for key in keys if key is not None}:
+        keys = {self.keys.request, self.keys.user, self.keys.item}
+        keys |= {table.exposure_key or table.key for table in self.logs.tables.values()}
+        keys |= {self.keys.event_time.column} if self.keys.event_time is not None else set()
+        for column in sorted(actions.folds.keys() & keys):
             yield ("logs", "actions", "folds", column), column, "a key of the impressions cannot come from actions"

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import bisect
 import math
 import pickle
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from feature_spec.event_logs import Actions, FoldedColumn
-from pipeline.ingest.event_rows import VALUE
-from pipeline.ingest.labelled_rows import RowLabeller
-from pipeline.ingest.parsing import Record
+from feature_spec.names import EVENT_TIME
+from pipeline.ingest.event_rows import EVENT_COLUMNS, VALUE
+from pipeline.ingest.labelled_rows import ValuesReader
 from pipeline.ingest.rejection import Reason, RejectedLine
-from pipeline.ingest.rows import DIGEST_BYTES, JoinedRows
+from pipeline.ingest.rows import JoinedRows, Problems
 
 _MICROSECONDS = 1_000_000
 
@@ -34,12 +33,12 @@ class Joined(NamedTuple):
     """What became of some impressions and their actions.
 
     Attributes:
-        records: the impressions in order, each with the folded columns.
+        columns: the folded columns, a value an impression, in their order.
         kinds: how many actions of each kind were attributed.
         rejected: actions that were not.
     """
 
-    records: list[Record]
+    columns: dict[str, list[Any]]
     kinds: Counter[str]
     rejected: list[RejectedLine]
 
@@ -54,22 +53,19 @@ def deduplicated(events: pa.Table, files: Sequence[str]) -> Deduplicated:
         events: all lines of some events (see `event_rows`).
         files: names of the files.
     """
-    columns = ("time_us", "draw", "place", "file", "line")
-    time, draw, place, file, line = (events.column(name).to_numpy() for name in columns)
-    identity = events.column("identity").to_pylist()
-    first: dict[bytes, int] = {}
-    kept = np.zeros(events.num_rows, bool)
+    columns = ("event_high", "event_low", EVENT_TIME, "draw", "place", "file", "line")
+    high, low, time_us, draw, place, file, line = (events.column(name).to_numpy() for name in columns)
+    order = np.lexsort((line, file, place, draw, time_us, low, high))
+    repeated = np.zeros(len(order), bool)
+    repeated[1:] = (high[order[1:]] == high[order[:-1]]) & (low[order[1:]] == low[order[:-1]])
+    first_of = order[np.maximum.accumulate(np.where(repeated, 0, np.arange(len(order))))]
     rejected = []
-    order = np.lexsort((line, file, place, draw, time))
-    for position in order.tolist():
-        earlier = first.setdefault(identity[position], position)
-        if earlier == position:
-            kept[position] = True
-        else:
-            detail = f"the same event as {files[file[earlier]]}, line {line[earlier]}"
-            rejected.append(_rejected(events, position, files, Reason.DUPLICATE, detail))
-    order = np.lexsort((place, draw))
-    return Deduplicated(events.take(pa.array(order[kept[order]])), rejected)
+    for position in np.flatnonzero(repeated).tolist():
+        earlier = first_of[position]
+        detail = f"the same event as {files[file[earlier]]}, line {line[earlier]}"
+        rejected.append(_rejected(events, int(order[position]), files, Reason.DUPLICATE, detail))
+    kept = order[~repeated]
+    return Deduplicated(events.take(pa.array(kept[np.lexsort((place[kept], draw[kept]))])), rejected)
 
 
 def joined(impressions: pa.Table | None, actions: pa.Table | None, rules: Actions, files: Sequence[str]) -> Joined:
@@ -84,86 +80,123 @@ def joined(impressions: pa.Table | None, actions: pa.Table | None, rules: Action
         rules: of the actions.
         files: names of the actions' files.
     """
-    shown: defaultdict[bytes, list[tuple[int, int, int, int]]] = defaultdict(list)
-    for position, (key, time_us, draw, place) in enumerate(_rows(impressions, "join_key", "time_us", "draw", "place")):
-        shown[key].append((time_us, draw, place, position))
-    for of_key in shown.values():
-        of_key.sort()  # of several at one time, the last digest counts as the latest
-    attributed: defaultdict[int, list[int]] = defaultdict(list)
+    if actions is None:
+        actions = _no_actions(rules)
+    belongs_to, is_known = _latest_before(impressions, actions)
+    found = belongs_to >= 0
+    after_us = np.zeros(len(found), np.int64)
+    if impressions is not None and impressions.num_rows:
+        after_us = actions.column(EVENT_TIME).to_numpy() - impressions.column(EVENT_TIME).to_numpy()[belongs_to]
+    late = found & (after_us > round(rules.window_s * _MICROSECONDS))
     rejected = []
-    if actions is not None:
-        window_us = round(rules.window_s * _MICROSECONDS)
-        for number, (key, time_us) in enumerate(_rows(actions, "join_key", "time_us")):
-            of_key = shown.get(key, [])
-            before = bisect.bisect_right(of_key, time_us, key=lambda impression: impression[0])
-            if not before:
-                where = f"before the first impression of this {rules.join_by} and item" if of_key else "without an impression"
-                rejected.append(_rejected(actions, number, files, Reason.ORPHAN_ACTION, where))
-                continue
-            after_us = time_us - of_key[before - 1][0]
-            if after_us > window_us:
-                detail = f"{after_us / _MICROSECONDS:,.0f} s after its impression, more than window_s {rules.window_s:,g}"
-                rejected.append(_rejected(actions, number, files, Reason.LATE_ACTION, detail))
-            else:
-                attributed[of_key[before - 1][3]].append(number)
-    records = [pickle.loads(record) for (record,) in _rows(impressions, "record")]  # noqa: S301 (our own bytes)
-    folds = {column: _folding(rule, actions) for column, rule in rules.folds.items()}
-    for position, record in enumerate(records):
-        numbers = attributed.get(position, [])
-        for column, fold in folds.items():
-            record[column] = fold(numbers)
-    return Joined(records, _kinds(actions, attributed), rejected)
+    for number in np.flatnonzero(late | ~found).tolist():
+        if late[number]:
+            after_s = after_us[number] / _MICROSECONDS
+            detail = f"{after_s:,.0f} s after its impression, more than window_s {rules.window_s:,g}"
+        elif is_known[number]:
+            detail = f"before the first impression of this {rules.join_by} and item"
+        else:
+            detail = "without an impression"
+        reason = Reason.LATE_ACTION if late[number] else Reason.ORPHAN_ACTION
+        rejected.append(_rejected(actions, number, files, reason, detail))
+    attributed = np.flatnonzero(found & ~late)
+    attributed_actions, owners = actions.take(pa.array(attributed)), belongs_to[attributed]
+    count = impressions.num_rows if impressions is not None else 0
+    columns = {column: _folded(rule, attributed_actions, owners, count) for column, rule in rules.folds.items()}
+    kinds = pc.value_counts(attributed_actions.column("kind")).to_pylist()
+    return Joined(columns, Counter({kind["values"].decode(): kind["counts"] for kind in kinds}), rejected)
 
 
 def label_joined(
-    impressions: pa.Table, records: list[Record], labeller: RowLabeller, files: Sequence[str]
+    impressions: pa.Table, columns: Mapping[str, list[Any]], read_values: ValuesReader, files: Sequence[str]
 ) -> tuple[pa.Table, list[RejectedLine]]:
-    """Reads joined impressions as the labeller reads exposures; arguments and results as of `joined` and `RowLabeller`."""
-    columns = [impressions.column(name).to_numpy() for name in ("draw", "place")]
-    content = np.stack(columns, axis=1).astype(">u8").tobytes()
-    digests = [content[at : at + DIGEST_BYTES] for at in range(0, len(content), DIGEST_BYTES)]
-    lines, raws, file = (impressions.column(name).to_pylist() for name in ("line", "raw", "file"))
-    rows, rejected = labeller(JoinedRows(records, digests), "", 0, list(range(len(records))), raws)
-    # The labeller takes rows of one file, and here each has its own: positions stand for lines meanwhile.
-    position = rows.column("line")
-    for name in ("file", "line"):
-        rows = rows.set_column(rows.column_names.index(name), name, impressions.column(name).take(position))
-    return rows, [replace(entry, source=files[file[entry.offset]], offset=lines[entry.offset]) for entry in rejected]
+    """Joined impressions as the labeller makes rows of exposures.
+
+    Args:
+        impressions: see `event_rows`.
+        columns: what their actions come to, as of `joined`.
+        read_values: reads what needs these columns.
+        files: names of the impressions' files.
+
+    Returns:
+        the rows that can be used (see `labelled_rows`), and those that cannot.
+    """
+    needed = dict(columns)
+    if read_values.columns:
+        carried = [pickle.loads(values) for values in impressions.column("carried").to_pylist()]  # noqa: S301 (our own bytes)
+        by_column = zip(*carried, strict=True) if carried else ([] for _ in read_values.columns)
+        needed |= {column: list(values) for column, values in zip(read_values.columns, by_column, strict=True)}
+    problems: Problems = {}
+    rows = impressions.drop_columns([name for name in EVENT_COLUMNS if name in impressions.column_names])
+    for name, values in read_values(JoinedRows(needed), problems).items():
+        rows = rows.append_column(name, values)
+    for position in np.flatnonzero(impressions.column("problem").is_valid()).tolist():
+        problems[position] = pickle.loads(impressions.column("problem")[position].as_py())  # noqa: S301
+    usable = np.ones(rows.num_rows, bool)
+    usable[list(problems)] = False
+    rejected = [
+        _rejected(impressions, position, files, problems[position].reason, problems[position].detail)
+        for position in sorted(problems)
+    ]
+    return rows.filter(pa.array(usable)), rejected
 
 
-def _folding(rule: FoldedColumn, actions: pa.Table | None) -> Callable[[list[int]], Any]:
-    """The function from the numbers of an impression's actions to the value of a column."""
-    kind = rule.action.encode()
-    kinds = actions.column("kind").to_pylist() if actions is not None else []
+def _latest_before(impressions: pa.Table | None, actions: pa.Table) -> tuple[np.ndarray, np.ndarray]:
+    """For each action the position of the latest impression with its key that is not after it, or -1; whether any has its key."""
+    if impressions is None or not impressions.num_rows:
+        return np.full(actions.num_rows, -1), np.zeros(actions.num_rows, bool)
+    names = ("join_key", EVENT_TIME, "draw", "place")
+    keys, shown_us, draw, place = (impressions.column(name).combine_chunks() for name in names)
+    different = pc.unique(keys)
+    key_of_impression = pc.index_in(keys, value_set=different).to_numpy()
+    key = pc.fill_null(pc.index_in(actions.column("join_key").combine_chunks(), value_set=different), -1).to_numpy()
+    # Of several at one time, the last digest counts as the latest.
+    order = np.lexsort((place, draw, shown_us, key_of_impression))
+    # Key and time as one number, which can be searched: times by their rank, with room for what is before the first.
+    times = np.unique(shown_us)
+    span = len(times) + 1
+    at = key_of_impression[order].astype(np.int64) * span + np.searchsorted(times, shown_us.to_numpy()[order])
+    action_at = key.astype(np.int64) * span + np.searchsorted(times, actions.column(EVENT_TIME).to_numpy(), side="right") - 1
+    before = np.searchsorted(at, action_at, side="right")
+    latest = order[before - 1]
+    return np.where((before > 0) & (key_of_impression[latest] == key), latest, -1), key >= 0
+
+
+def _folded(rule: FoldedColumn, actions: pa.Table, owners: np.ndarray, count: int) -> list[Any]:
+    """The values of a column.
+
+    Args:
+        rule: of the column.
+        actions: N of them.
+        owners: (N,), the number of each one's impression.
+        count: how many impressions there are.
+    """
+    of_kind = pc.equal(actions.column("kind"), rule.action.encode()).to_numpy().astype(bool)
     if rule.fold in ("any", "count"):
-        largest = 1 if rule.fold == "any" else None
-
-        def count(numbers: list[int]) -> int:
-            happened = sum(kinds[number] == kind for number in numbers)
-            return happened if largest is None else min(happened, largest)
-
-        return count
-    values = actions.column(f"{VALUE}{rule.value}").to_pylist() if actions is not None else []
-
-    def of_kind(numbers: list[int]) -> list[float]:
-        return [values[number] for number in numbers if kinds[number] == kind and values[number] is not None]
-
-    if rule.fold == "sum":
-        return lambda numbers: math.fsum(of_kind(numbers))  # the same in any order
-    return lambda numbers: max(of_kind(numbers), default=None)
-
-
-def _rows(events: pa.Table | None, *columns: str) -> Iterator[tuple[Any, ...]]:
-    if events is None:
-        return iter(())
-    return zip(*(events.column(name).to_pylist() for name in columns), strict=True)
+        happened = np.bincount(owners[of_kind], minlength=count)
+        return (np.minimum(happened, 1) if rule.fold == "any" else happened).tolist()
+    values = actions.column(f"{VALUE}{rule.value}").to_numpy()
+    taken = of_kind & ~np.isnan(values)
+    values, owners = values[taken], owners[taken]
+    if rule.fold == "maximum":
+        largest = np.full(count, np.nan)
+        np.fmax.at(largest, owners, values)
+        return [None if math.isnan(value) else value for value in largest.tolist()]
+    sums = np.zeros(count)
+    sums[owners] = values
+    several = np.flatnonzero((np.bincount(owners, minlength=count) > 1)[owners])
+    parts: defaultdict[int, list[float]] = defaultdict(list)
+    for owner, value in zip(owners[several].tolist(), values[several].tolist(), strict=True):
+        parts[owner].append(value)
+    for owner, of_owner in parts.items():
+        sums[owner] = math.fsum(of_owner)  # the same in any order
+    return sums.tolist()
 
 
-def _kinds(actions: pa.Table | None, attributed: dict[int, list[int]]) -> Counter[str]:
-    if actions is None:
-        return Counter()
-    kinds = actions.column("kind").to_pylist()
-    return Counter(kinds[number].decode() for numbers in attributed.values() for number in numbers)
+def _no_actions(rules: Actions) -> pa.Table:
+    columns = {"join_key": pa.binary(), "kind": pa.binary(), EVENT_TIME: pa.int64()}
+    columns |= {f"{VALUE}{rule.value}": pa.float64() for rule in rules.folds.values() if rule.value is not None}
+    return pa.schema(list(columns.items())).empty_table()
 
 
 def _rejected(events: pa.Table, position: int, files: Sequence[str], reason: Reason, detail: str) -> RejectedLine:

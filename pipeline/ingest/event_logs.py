@@ -18,10 +18,10 @@ import pyarrow as pa
 from feature_spec.logs import ACTIONS
 from pipeline.ingest import tally as counted
 from pipeline.ingest.event_join import deduplicated, joined, label_joined
-from pipeline.ingest.event_rows import EventParser
+from pipeline.ingest.event_rows import ActionParser, ImpressionParser
 from pipeline.ingest.exposure_file import counts_of_days
 from pipeline.ingest.files import InputFiles, LogFile
-from pipeline.ingest.labelled_rows import RowLabeller
+from pipeline.ingest.labelled_rows import ValuesReader
 from pipeline.ingest.packing import packed, packed_by_shard, unpacked
 from pipeline.ingest.records import read_batches
 from pipeline.ingest.rejected_files import rejected_batch
@@ -94,7 +94,7 @@ class _ParseEvents(beam.DoFn):
         self._shards = shards
 
     def setup(self) -> None:
-        self._parse = EventParser(self._settings, actions=self._log is not None)
+        self._parse = (ImpressionParser if self._log is None else ActionParser)(self._settings)
 
     def process(self, element: tuple[int, LogFile]) -> Iterator[beam.pvalue.TaggedOutput]:
         number, file = element
@@ -122,7 +122,9 @@ class _ParseEvents(beam.DoFn):
 
     def _by_identity(self, held: list[pa.Table]) -> Iterator[beam.pvalue.TaggedOutput]:
         if held:
-            yield from _by_shard(pa.concat_tables(held), "identity", self._shards)
+            events = pa.concat_tables(held)
+            shard_of = events.column("event_low").to_numpy() % np.uint64(self._shards)
+            yield from _outputs(packed_by_shard(events, shard_of, self._shards))
 
 
 class _DropDuplicates(beam.DoFn):
@@ -144,7 +146,8 @@ class _DropDuplicates(beam.DoFn):
         count_step(tally, step, received.num_rows, events.num_rows, rejected)
         if rejected:
             yield beam.pvalue.TaggedOutput(REJECTED, rejected_batch(rejected))
-        yield from _by_shard(events, "join_key", self._shards)
+        shard_of = np.array([zlib.crc32(key) for key in events.column("join_key").to_pylist()], np.int64) % self._shards
+        yield from _outputs(packed_by_shard(events, shard_of, self._shards))
         count_in_beam(tally)
         yield beam.pvalue.TaggedOutput(TALLY, tally)
 
@@ -157,7 +160,7 @@ class _JoinEvents(beam.DoFn):
         self._files = {log: [file.name for file in files.sources[log]] for log in (None, ACTIONS)}
 
     def setup(self) -> None:
-        self._labeller = RowLabeller(self._settings)
+        self._read_values = ValuesReader(self._settings, folded=True)
 
     def process(self, element: tuple[int, Mapping[str | None, Iterable[bytes]]]) -> Iterator[beam.pvalue.TaggedOutput]:
         shard, logs = element
@@ -171,7 +174,7 @@ class _JoinEvents(beam.DoFn):
         count_step(tally, counted.JOIN_ACTIONS, received, received - len(rejected), rejected)
         tally.update({(counted.ACTION, kind): count for kind, count in together.kinds.items()})
         if impressions is not None:
-            rows, unusable = label_joined(impressions, together.records, self._labeller, self._files[None])
+            rows, unusable = label_joined(impressions, together.columns, self._read_values, self._files[None])
             count_step(tally, counted.LABEL, impressions.num_rows, rows.num_rows, unusable)
             rejected = rejected + unusable
             if rows.num_rows:
@@ -182,7 +185,5 @@ class _JoinEvents(beam.DoFn):
         yield beam.pvalue.TaggedOutput(TALLY, tally)
 
 
-def _by_shard(events: pa.Table, column: str, shards: int) -> Iterator[beam.pvalue.TaggedOutput]:
-    hashes = np.array([zlib.crc32(key) for key in events.column(column).to_pylist()], np.int64)
-    for element in packed_by_shard(events, hashes % shards, shards):
-        yield beam.pvalue.TaggedOutput(ROWS, element)
+def _outputs(rows: Iterable[tuple[int, bytes]]) -> Iterator[beam.pvalue.TaggedOutput]:
+    return (beam.pvalue.TaggedOutput(ROWS, element) for element in rows)

@@ -26,7 +26,7 @@ from pipeline.ingest.columns import ListReader, NumberReader, TextReader
 from pipeline.ingest.event_time import EventTimeReader
 from pipeline.ingest.labels import label_reader
 from pipeline.ingest.rejection import RAW_LIMIT_BYTES, Reason, RejectedLine, UnusableLineError
-from pipeline.ingest.rows import Problems, Rows
+from pipeline.ingest.rows import Columns, Problems, Rows
 from pipeline.ingest.settings import IngestedField, IngestSettings
 
 KEY_OF, FIELD, LABEL = "key_of.", "field.", "label."
@@ -34,7 +34,7 @@ FieldReader = Callable[[list[Any], Problems], pa.Array | np.ndarray]
 
 
 class RowLabeller:
-    """Reads rows of the exposure log.
+    """Reads rows of the log of what was shown.
 
     Args:
         settings: the spec's rules.
@@ -48,12 +48,11 @@ class RowLabeller:
             names.ITEM_KEY: settings.keys.item,
         }
         self._keys = [(name, column, TextReader(column, missing)) for name, column in keys.items() if column is not None]
-        references = {name: table.exposure_key or table.key for name, table in settings.logs.tables.items()}
-        self._references = [(KEY_OF + name, column, TextReader(column, missing)) for name, column in references.items()]
-        self._fields = field_readers(settings.fields_of(None), missing)
-        self._labels = [(LABEL + name, label_reader(task, missing)) for name, task in settings.tasks.items()]
         self._event_time = settings.keys.event_time
         self._read_event_time = EventTimeReader(self._event_time, missing) if self._event_time is not None else None
+        references = {name: table.exposure_key or table.key for name, table in settings.logs.tables.items()}
+        self._references = [(KEY_OF + name, column, TextReader(column, missing)) for name, column in references.items()]
+        self._values = ValuesReader(settings)
         self._keeps_raw = settings.logs.deduplicate or settings.split.evaluation_days is not None
 
     def __call__(
@@ -71,32 +70,81 @@ class RowLabeller:
         Returns:
             the rows that can be used, and those that cannot, each with the first reason that applies.
         """
-        # Columns are read in the order of precedence: the first problem of a row stays.
         problems: Problems = {}
+        columns = self.identify(rows, problems) | self.describe(rows, problems)
+        columns |= origin(file, lines, raws if self._keeps_raw else [b""] * len(rows))
+        return usable_rows(pa.table(columns), problems, source, lines, raws)
+
+    # Columns are read in the order of precedence: the first problem of a row stays.
+
+    def identify(self, rows: Rows, problems: Problems) -> dict[str, Any]:
+        """Keys, event times, days and digests of rows; notes what keeps rows from being known by them."""
         columns: dict[str, Any] = {}
         for name, column, read in self._keys:
-            keys = read(rows.column(column), problems)
-            for position in np.flatnonzero(keys.is_null()).tolist() if keys.null_count else ():
-                problems.setdefault(position, UnusableLineError(Reason.MISSING_KEY, f"{column}: missing"))
-            columns[name] = keys
+            columns[name] = required(column, read, rows, problems)
         if self._event_time is not None and self._read_event_time is not None:
             times, days = self._read_event_time(rows.column(self._event_time.column), problems)
             columns |= {names.EVENT_TIME: times, "day": pa.array(days, pa.int32())}
-        digests = np.frombuffer(b"".join(rows.digests(problems)), ">u8").reshape(-1, 2).astype(np.uint64)
-        for name, column, read in self._references:
-            columns[name] = read(rows.column(column), problems)
-        columns |= read_fields(self._fields, rows, problems)
+        return columns | digest_columns(rows, problems)
+
+    def describe(self, rows: Rows, problems: Problems) -> dict[str, pa.Array]:
+        """Keys into side tables, fields and labels of rows; notes those whose values cannot be read."""
+        references = {name: read(rows.column(column), problems) for name, column, read in self._references}
+        return references | self._values(rows, problems)
+
+
+class ValuesReader:
+    """Reads the fields and labels of the log of what was shown.
+
+    Args:
+        settings: the spec's rules.
+        folded: whether to read those that need a column that impressions get from their actions, or those that do not.
+    """
+
+    def __init__(self, settings: IngestSettings, folded: bool = False) -> None:
+        missing = frozenset(settings.logs.missing_values)
+        folds = set(settings.logs.actions.folds) if settings.logs.actions is not None else set()
+        fields = {name: field for name, field in settings.fields_of(None).items() if (field.column in folds) == folded}
+        tasks = {name: task for name, task in settings.tasks.items() if (not folds.isdisjoint(task.columns.values())) == folded}
+        self._fields = field_readers(fields, missing)
+        self._labels = [(LABEL + name, label_reader(task, missing)) for name, task in tasks.items()]
+        self.columns = sorted({column for task in tasks.values() for column in task.columns.values()} - folds)
+
+    def __call__(self, rows: Columns, problems: Problems) -> dict[str, pa.Array]:
+        """The columns by their names in the table; notes the rows whose values cannot be read."""
+        columns = read_fields(self._fields, rows, problems)
         for name, read_labels in self._labels:
             labels = read_labels(rows, problems)
             columns[name] = pa.array(labels, mask=np.isnan(labels))
-        columns |= {
-            "draw": digests[:, 0],
-            "place": digests[:, 1],
-            "file": pa.array(np.full(len(rows), file, np.int32)),
-            "line": pa.array(lines, pa.int64()),
-            "raw": pa.array([raw[:RAW_LIMIT_BYTES] if self._keeps_raw else b"" for raw in raws], pa.binary()),
-        }
-        return usable_rows(pa.table(columns), problems, source, lines, raws)
+        return columns
+
+
+def required(column: str, read: TextReader, rows: Rows, problems: Problems) -> pa.Array:
+    """The texts of a column; notes the rows without one."""
+    texts = read(rows.column(column), problems)
+    for position in np.flatnonzero(texts.is_null()).tolist() if texts.null_count else ():
+        problems.setdefault(position, UnusableLineError(Reason.MISSING_KEY, f"{column}: missing"))
+    return texts
+
+
+def digest_columns(rows: Rows, problems: Problems) -> dict[str, np.ndarray]:
+    """The columns that equal rows share; notes the rows that cannot be compared."""
+    return halves(rows.digests(problems), "draw", "place")
+
+
+def halves(digests: list[bytes], high: str, low: str) -> dict[str, np.ndarray]:
+    """Digests of 16 bytes as two columns of those names."""
+    both = np.frombuffer(b"".join(digests), ">u8").reshape(-1, 2).astype(np.uint64)
+    return {high: both[:, 0], low: both[:, 1]}
+
+
+def origin(file: int, lines: list[int], raws: list[bytes]) -> dict[str, pa.Array]:
+    """The columns that say where rows come from."""
+    return {
+        "file": pa.array(np.full(len(lines), file, np.int32)),
+        "line": pa.array(lines, pa.int64()),
+        "raw": pa.array([raw[:RAW_LIMIT_BYTES] for raw in raws], pa.binary()),
+    }
 
 
 def usable_rows(
@@ -129,7 +177,7 @@ def field_readers(fields: dict[str, IngestedField], missing: frozenset[str]) -> 
     return readers
 
 
-def read_fields(readers: list[tuple[str, str, FieldReader]], rows: Rows, problems: Problems) -> dict[str, pa.Array]:
+def read_fields(readers: list[tuple[str, str, FieldReader]], rows: Columns, problems: Problems) -> dict[str, pa.Array]:
     """The columns of the fields by their names in the table; notes the rows whose values cannot be read."""
     columns = {}
     for name, column, read in readers:

@@ -8,11 +8,11 @@ import numpy as np
 
 from feature_spec.label_rule import AtLeastRule, ColumnRule, EventRule, RatioRule
 from pipeline.ingest.columns import EventReader, NumberReader
-from pipeline.ingest.rows import Problems, Rows
+from pipeline.ingest.rows import Columns, Problems
 from pipeline.ingest.settings import IngestedTask
 
 # From rows to the label of each, a float64; NaN outside the task's sample space.
-LabelReader = Callable[[Rows, Problems], np.ndarray]
+LabelReader = Callable[[Columns, Problems], np.ndarray]
 
 
 def label_reader(task: IngestedTask, missing: Collection[str]) -> LabelReader:
@@ -23,7 +23,7 @@ def label_reader(task: IngestedTask, missing: Collection[str]) -> LabelReader:
         return read_labels
     happened = EventReader(space.event, space.equals, missing)
 
-    def read(rows: Rows, problems: Problems) -> np.ndarray:
+    def read(rows: Columns, problems: Problems) -> np.ndarray:
         # The label is read outside the sample space too, so that an unreadable value never passes.
         labels = read_labels(rows, problems)
         return np.where(happened(rows.column(space.event), problems), labels, np.nan)
@@ -50,7 +50,7 @@ def _event(rule: EventRule, missing: Collection[str]) -> LabelReader:
 def _at_least(rule: AtLeastRule, missing: Collection[str]) -> LabelReader:
     read_numbers = NumberReader(rule.column, missing)
 
-    def read(rows: Rows, problems: Problems) -> np.ndarray:
+    def read(rows: Columns, problems: Problems) -> np.ndarray:
         numbers = read_numbers(rows.column(rule.column), problems)
         return np.where(np.isnan(numbers), np.nan, numbers >= rule.threshold)
 
@@ -61,7 +61,7 @@ def _ratio(rule: RatioRule, missing: Collection[str]) -> LabelReader:
     numerator = NumberReader(rule.numerator, missing, minimum=0.0)
     denominator = NumberReader(rule.denominator, missing, minimum=0.0)
 
-    def read(rows: Rows, problems: Problems) -> np.ndarray:
+    def read(rows: Columns, problems: Problems) -> np.ndarray:
         above = numerator(rows.column(rule.numerator), problems)
         below = denominator(rows.column(rule.denominator), problems)
         below[below == 0] = np.nan

@@ -18,13 +18,17 @@ DIGEST_BYTES = 16
 Problems = dict[int, UnusableLineError]
 
 
-class Rows(Protocol):
-    """N rows of one file."""
-
-    def __len__(self) -> int: ...
+class Columns(Protocol):
+    """N rows of which columns can be had."""
 
     def column(self, name: str) -> list[Any]:
         """The N values of a column; None where a row lacks it."""
+
+
+class Rows(Columns, Protocol):
+    """N rows of one file."""
+
+    def __len__(self) -> int: ...
 
     def digests(self, problems: Problems) -> list[bytes]:
         """16 bytes that rows equal in every column share, and no others."""
@@ -62,20 +66,14 @@ class RecordRows:
         return self._records
 
 
-class JoinedRows(RecordRows):
-    """Rows joined of several lines, known by the digest of one of them.
+class JoinedRows:
+    """Rows joined of several lines, of which these columns are needed."""
 
-    Args:
-        records: the rows.
-        digests: 16 bytes of each.
-    """
+    def __init__(self, columns: Mapping[str, list[Any]]) -> None:
+        self._columns = columns
 
-    def __init__(self, records: list[Record], digests: list[bytes]) -> None:
-        super().__init__(records)
-        self._digests = digests
-
-    def digests(self, problems: Problems) -> list[bytes]:  # noqa: ARG002, D102 (nothing is computed)
-        return self._digests
+    def column(self, name: str) -> list[Any]:  # noqa: D102
+        return self._columns[name]
 
 
 class TextRows:
@@ -114,7 +112,7 @@ class TextRows:
 def record_digest(record: Record) -> bytes:
     """16 bytes over all columns and values, whatever their order."""
     try:
-        content = orjson.dumps(record, option=orjson.OPT_SORT_KEYS)
+        content = orjson.dumps(record, None, orjson.OPT_SORT_KEYS)
         if b"null" in content and not _is_finite(record):
             raise TypeError("orjson writes NaN as null")
     except TypeError:

@@ -44,6 +44,17 @@ class IngestedTask(StrictModel):
     label: LabelRule
     sample_space: SampleSpace | None = None
 
+    @property
+    def columns(self) -> dict[str, str]:
+        """Each column that is read, by the place in the task that names it."""
+        if isinstance(self.label, RatioRule):
+            named = {"label.numerator": self.label.numerator, "label.denominator": self.label.denominator}
+        else:
+            named = {"label.column": self.label.column}
+        if self.sample_space is not None:
+            named["sample_space.event"] = self.sample_space.event
+        return named
+
 
 class IngestSettings(StrictModel):
     """What ingestion does; travels to the executor as JSON and is part of the cache key.
@@ -141,7 +152,8 @@ class IngestSettings(StrictModel):
                 named.append((self.logs.impressions.event_id, "logs.impressions.event_id"))
             folded = self.logs.actions.folds if self.logs.actions is not None else {}
             for name, task in self.tasks.items():
-                named += [(column, place) for column, place in _columns_of_task(name, task) if column not in folded]
+                read = task.columns.items()
+                named += [(column, f"tasks.{name}.{place}") for place, column in read if column not in folded]
         elif table == ACTIONS and self.logs.actions is not None:
             return _columns_of_actions(self.logs.actions, self.join_columns)
         else:
@@ -160,13 +172,3 @@ def _columns_of_actions(actions: Actions, join_columns: list[str]) -> dict[str, 
         if column.value is not None:
             named.setdefault(column.value, f"logs.actions.folds.{name}.value")
     return named
-
-
-def _columns_of_task(name: str, task: IngestedTask) -> list[tuple[str, str]]:
-    if isinstance(task.label, RatioRule):
-        named = {"label.numerator": task.label.numerator, "label.denominator": task.label.denominator}
-    else:
-        named = {"label.column": task.label.column}
-    if task.sample_space is not None:
-        named["sample_space.event"] = task.sample_space.event
-    return [(column, f"tasks.{name}.{place}") for place, column in named.items()]

@@ -15,8 +15,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pipeline.ingest.event_join import deduplicated, joined, label_joined
-from pipeline.ingest.event_rows import EventParser
-from pipeline.ingest.labelled_rows import RowLabeller
+from pipeline.ingest.event_rows import ActionParser, ImpressionParser
+from pipeline.ingest.labelled_rows import ValuesReader
 from pipeline.ingest.parsing import parse_json
 from pipeline.ingest.records import RecordBatch
 from pipeline.ingest.rejection import RejectedLine, UnusableLineError
@@ -80,7 +80,7 @@ def _parsed(spec: IngestSettings, lines: list[bytes], actions: bool) -> tuple[pa
             unusable.append(RejectedLine("log", number, problem.reason, problem.detail, line))
     rows = RecordRows([record for _, _, record in records])
     batch = RecordBatch([number for number, _, _ in records], [line for _, line, _ in records], rows, [])
-    table, rejected = EventParser(spec, actions)(batch, "log", 0)
+    table, rejected = (ActionParser if actions else ImpressionParser)(spec)(batch, "log", 0)
     return table, unusable + rejected
 
 
@@ -93,7 +93,7 @@ class Run:
         for log, lines in (("shown", shown), ("done", done)):
             table, self.rejected[log] = _parsed(spec, lines, actions=log == "done")
             parts = []
-            for part in _shards(table, "identity", shards):
+            for part in _shards(table, "event_low", shards):
                 distinct = deduplicated(part, ["log"])
                 self.rejected[log] += distinct.rejected
                 parts.append(distinct.events)
@@ -107,7 +107,7 @@ class Run:
             together = joined(impressions, actions, rules, ["log"])
             self.kinds += together.kinds
             self.rejected["done"] += together.rejected
-            rows, unusable = label_joined(impressions, together.records, RowLabeller(spec), ["log"])
+            rows, unusable = label_joined(impressions, together.columns, ValuesReader(spec, folded=True), ["log"])
             self.rejected["shown"] += unusable
             self.rows += rows.to_pylist()
 
@@ -121,7 +121,7 @@ class Run:
 
 
 def _shards(table: pa.Table, column: str, shards: int, empty: bool = False) -> list[pa.Table]:
-    numbers = np.array([sum(key) % shards for key in table.column(column).to_pylist()], np.int64)
+    numbers = np.array([hash(key) % shards for key in table.column(column).to_pylist()], np.int64)
     parts = [table.filter(pa.array(numbers == shard)) for shard in range(shards)]
     return [part for part in parts if empty or part.num_rows]
 
@@ -203,6 +203,11 @@ def test_an_impression_whose_values_cannot_be_used_is_rejected_at_its_line(tiny)
     [entry] = run.rejected["shown"]
     assert (entry.source, entry.offset, entry.reason) == ("log", 2, "out_of_range")
     assert len(run.rows) == 1
+
+
+def test_actions_on_an_impression_whose_values_cannot_be_used_are_no_orphans(tiny) -> None:
+    run = _run(_settings(tiny), [_impression(1, price=-1)], [_action(1, "click")])
+    assert (run.reasons("shown"), run.reasons("done"), run.kinds) == ({"out_of_range": 1}, {}, {"click": 1})
 
 
 @pytest.mark.parametrize(("change", "reason"), [
