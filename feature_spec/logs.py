@@ -32,6 +32,12 @@ class SideTable(Source):
     key: str
     exposure_key: str | None = None
 
+    @model_validator(mode="after")
+    def _rows_have_keys(self) -> Self:
+        if self.kafka is not None:
+            raise ValueError("a side table is one row a key, which a topic is not; give 'path' or 'bigquery'")
+        return self
+
 
 class Logs(StrictModel):
     """The log of exposures and its side tables. It is one table with the feedback in it, or event logs that are joined.
@@ -69,15 +75,30 @@ class Logs(StrictModel):
             raise ValueError(f"a side table beside event logs cannot be named {ACTIONS!r}")
         return self
 
-    def of_day(self, day: datetime.date | None) -> Self:
-        """The logs of one day, or of all days (None): every source that has a place for the day in its path."""
+    def of_day(self, day: datetime.date | None, timezone: str = "UTC") -> Self:
+        """The logs of one day, or of all days (None): every source that has a place for the day. Kafka's begin in `timezone`.
+
+        Raises:
+            ValueError: `day` is None, and a source can only be read day by day.
+        """
         changes: dict[str, Any] = {}
         for name, part in self:
             if isinstance(part, Source):
-                changes[name] = part.of_day(day)
+                changes[name] = part.of_day(day, timezone)
             elif isinstance(part, dict):
-                changes[name] = {key: value.of_day(day) if isinstance(value, Source) else value for key, value in part.items()}
+                changes[name] = {
+                    key: value.of_day(day, timezone) if isinstance(value, Source) else value for key, value in part.items()
+                }
         return self.model_copy(update=changes)
+
+    def are_read_anew(self, *, by_day: bool) -> bool:
+        """Whether nothing tells if the logs have changed, as sizes and times of files do: they come from a table or a topic.
+
+        Args:
+            by_day: whether they are read day by day. What has a place for the day is as that day left it.
+        """
+        sources = [self.shown, *([self.actions] if self.actions is not None else []), *self.tables.values()]
+        return any(source.connector is not None and not (by_day and source.has_day) for source in sources)
 
     @property
     def shown(self) -> Source:

@@ -1,4 +1,4 @@
-"""Files of one table of the logs, and how they are read."""
+"""Where the records of one table of the logs are, and how they are read."""
 
 from __future__ import annotations
 
@@ -8,28 +8,34 @@ from typing import Annotated, Literal, Self
 import pydantic
 from pydantic import field_validator, model_validator
 
-from feature_spec.day_pattern import check_day_pattern, of_day
+from feature_spec.bigquery import BigQueryRows
+from feature_spec.day_pattern import check_day_pattern, has_day, of_day
+from feature_spec.kafka import KafkaTopics
 from feature_spec.strict_model import StrictModel
 
 LogFormat = Literal["jsonl", "csv", "parquet", "avro", "tfrecord"]
 
 
 class Source(StrictModel):
-    """Files of one table, below the folder given to ``fulcrum run --logs``.
+    """The records of one table: files below the folder given to ``fulcrum run --logs``, rows of BigQuery, or Kafka's records.
 
     Attributes:
         path: glob patterns relative to the logs folder, such as ``day=*/*.jsonl.gz``. Files may be plain, .gz or .bz2.
             A run by span looks for one day's files: it needs the day's place, such as ``day={day}/*.jsonl.gz``
             (`feature_spec.day_pattern`).
-        format: `jsonl`, `csv`, `parquet`, `avro`, or `tfrecord` of tf.Examples.
+        format: of files `jsonl`, `csv`, `parquet`, `avro`, or `tfrecord` of tf.Examples; of Kafka's records `jsonl` or `csv`.
         columns: column names of CSV files without a header line. Left out where each file starts with a header.
         delimiter: separates the values of a CSV line. White space around a value is dropped.
+        bigquery: rows of BigQuery in the place of files.
+        kafka: records of Kafka in the place of files, one line each.
     """
 
-    path: Annotated[list[str], pydantic.Field(min_length=1)]
-    format: LogFormat
+    path: Annotated[list[str], pydantic.Field(min_length=1)] = []
+    format: LogFormat | None = None
     columns: list[str] | None = None
     delimiter: Annotated[str, pydantic.Field(min_length=1, max_length=1)] = ","
+    bigquery: BigQueryRows | None = None
+    kafka: KafkaTopics | None = None
 
     @field_validator("path", mode="before")
     @classmethod
@@ -43,9 +49,22 @@ class Source(StrictModel):
             check_day_pattern(pattern)
         return patterns
 
-    def of_day(self, day: datetime.date | None) -> Self:
-        """The source of one day's files, or of all days' (None)."""
-        return self.model_copy(update={"path": [of_day(pattern, day) for pattern in self.path]})
+    @model_validator(mode="after")
+    def _records_are_in_one_place(self) -> Self:
+        places = [name for name in ("path", "bigquery", "kafka") if getattr(self, name)]
+        if len(places) != 1:
+            raise ValueError(
+                f"needs one of 'path', 'bigquery' and 'kafka', received {' and '.join(map(repr, places)) or 'none'}"
+            )
+        if self.bigquery is not None and self.format is not None:
+            raise ValueError(f"'format' has no effect with 'bigquery', whose rows have columns, received {self.format!r}")
+        if self.bigquery is None and self.format is None:
+            raise ValueError(f"{places[0]!r} needs a 'format'")
+        if self.kafka is not None and self.format not in ("jsonl", "csv"):
+            raise ValueError(f"format of 'kafka' must be one of 'jsonl', 'csv', received {self.format!r}")
+        if self.kafka is not None and self.format == "csv" and self.columns is None:
+            raise ValueError("format 'csv' of 'kafka' needs 'columns': a topic has no header")
+        return self
 
     @model_validator(mode="after")
     def _settings_have_an_effect(self) -> Self:
@@ -53,3 +72,38 @@ class Source(StrictModel):
         if self.format != "csv" and idle:
             raise ValueError(f"{' and '.join(map(repr, idle))} only has an effect with format 'csv', received {self.format!r}")
         return self
+
+    @property
+    def connector(self) -> BigQueryRows | KafkaTopics | None:
+        """Where the records are, unless in files."""
+        return self.bigquery or self.kafka
+
+    @property
+    def has_day(self) -> bool:
+        """Whether one day can be read alone."""
+        if self.kafka is not None:
+            return self.kafka.by_day
+        return self.bigquery.has_day if self.bigquery is not None else all(map(has_day, self.path))
+
+    @property
+    def text(self) -> str:
+        """Where the records are, for messages."""
+        if self.kafka is not None:
+            return f"kafka:{','.join(self.kafka.topics)}"
+        if self.bigquery is not None:
+            return f"bigquery:{self.bigquery.table or self.bigquery.query}"
+        return " ".join(self.path)
+
+    def of_day(self, day: datetime.date | None, timezone: str = "UTC") -> Self:
+        """The source of one day's records, or of all days' (None). Days of Kafka begin in `timezone`.
+
+        Raises:
+            ValueError: `day` is None, and the records can only be read day by day.
+        """
+        return self.model_copy(
+            update={
+                "path": [of_day(pattern, day) for pattern in self.path],
+                "bigquery": self.bigquery and self.bigquery.of_day(day),
+                "kafka": self.kafka and self.kafka.of_day(day, timezone),
+            }
+        )

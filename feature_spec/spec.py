@@ -73,6 +73,7 @@ class FeatureSpec(StrictModel):
         problems = [
             *self._naming_problems(),
             *self._reference_problems(),
+            *self._split_problems(),
             *self._optional_section_problems(),
             *self._evaluation_problems(),
         ]
@@ -161,8 +162,16 @@ class FeatureSpec(StrictModel):
                 )
         if self.logs.actions is not None:
             yield from self._event_log_problems(self.logs.actions)
+
+    def _split_problems(self) -> Iterable[tuple[tuple[str, ...], Any, str]]:
         if self.split.evaluation_days and self.keys.event_time is None:
             yield ("split", "evaluation_days"), self.split.evaluation_days, "needs 'keys.event_time' to tell the days apart"
+        if self.split.evaluation_files and self.logs.shown.connector is not None:
+            yield (
+                ("split", "evaluation_files"),
+                self.split.evaluation_files,
+                f"{self.logs.shown.text} has no files; give 'evaluation_days'",
+            )
 
     def _optional_section_problems(self) -> Iterable[tuple[tuple[str | int, ...], Any, str]]:
         for section, part in (("drift", self.drift), ("skew", self.skew)):

@@ -6,7 +6,6 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from feature_spec.day_pattern import has_day
 from feature_spec.field import CategoricalField, Field, MultiCategoricalField, NumericField, SequenceField
 from feature_spec.label_rule import AtLeastRule, ColumnRule, EventRule, LabelRule, SampleSpace
 from feature_spec.ranking_formula import RankingFormula
@@ -63,7 +62,7 @@ def _evaluation(spec: FeatureSpec) -> list[str]:
 
 
 def _by_span(spec: FeatureSpec) -> list[str]:
-    if not all(map(has_day, spec.logs.shown.path)):
+    if not spec.logs.shown.has_day:
         return []
     return [f"with --span: trained on {spec.spans.window_days} days, judged on the next one"]
 

@@ -88,6 +88,8 @@ def run(  # noqa: PLR0917
         beam_options = beam_arguments(beam or [])
         if tune and feature_spec.tuner is None:
             raise ValueError(f"--tune: {spec} has no section 'tuner'; see docs/feature_spec.md")
+        if span is None:
+            feature_spec.logs.of_day(None)  # refuses a table that is one day's
         window = span_window(feature_spec, str(logs.resolve()), span.date()) if span is not None else None
         if window is not None and with_single_task and json.loads(settings)["trainer"]["warm_start"]:
             raise ValueError(

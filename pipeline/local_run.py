@@ -79,9 +79,10 @@ def run_locally(
         from pipeline.span_nodes import span_nodes
 
         span = span_nodes(spec, str(logs), window) if window is not None else None
+        ingestion = span.days if span else [LogsExampleGen(spec, str(logs))]
         pipeline = ranking_pipeline(
             spec,
-            example_gen=span.example_gen if span else LogsExampleGen(spec, str(logs)),
+            example_gen=span.example_gen if span else ingestion[0],
             span=span,
             trainer_settings=trainer_settings,
             root=root,
@@ -100,7 +101,10 @@ def run_locally(
         failure = None
         try:
             # The pusher looks whether the newest version is this model, which an earlier run cannot know.
-            run_pipeline(pipeline, always_run=("Pusher",), on_start=progress.started, on_end=ended)
+            always_run = ["Pusher"]
+            if spec.logs.are_read_anew(by_day=span is not None):
+                always_run += [node.id for node in ingestion]
+            run_pipeline(pipeline, always_run=always_run, on_start=progress.started, on_end=ended)
         except NodeFailedError as error:
             failure = NodeFailure(node=error.node, cause=error.cause, details=error.details)
         return _summary(spec, runs, window, versions_before=versions_before, began=began, failure=failure, log=log)

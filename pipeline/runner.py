@@ -57,7 +57,7 @@ class NodeRun:
 def run_pipeline(
     pipeline: Pipeline,
     *,
-    always_run: tuple[str, ...] = (),
+    always_run: Sequence[str] = (),
     on_start: Callable[[str], Any] = lambda _: None,
     on_end: Callable[[NodeRun], Any] = lambda _: None,
 ) -> list[NodeRun]:

@@ -46,9 +46,10 @@ def span_window(spec: FeatureSpec, logs: str, day: datetime.date) -> SpanWindow:
     _check_days_can_be_told_apart(spec)
 
     def has_logs(day: datetime.date) -> bool:
-        return any_file(logs, spec.logs.of_day(day).shown.path)
+        # A table or topic is asked when it is read: a day without a record fails then.
+        return spec.logs.shown.connector is not None or any_file(logs, spec.logs.shown.of_day(day).path)
 
-    paths = " and ".join(spec.logs.of_day(day).shown.path)
+    paths = " and ".join(spec.logs.shown.of_day(day).path)
     if not has_logs(day):
         raise ValueError(f"no logs of {day}, which is to judge the model: {paths} matches no file in {logs}")
     window = [day - datetime.timedelta(days=before) for before in range(spec.spans.window_days, 0, -1)]
@@ -64,11 +65,15 @@ def span_window(spec: FeatureSpec, logs: str, day: datetime.date) -> SpanWindow:
 
 
 def _check_days_can_be_told_apart(spec: FeatureSpec) -> None:
-    place = "logs.exposures.path" if spec.logs.exposures is not None else "logs.impressions.path"
-    for pattern in spec.logs.shown.path:
+    place = "logs.exposures" if spec.logs.exposures is not None else "logs.impressions"
+    shown = spec.logs.shown
+    if shown.connector is not None and not shown.has_day:
+        wanted = "'by_day: true'" if shown.kafka is not None else "a place for the day, such as 'exposures_{day:%Y%m%d}'"
+        raise ValueError(f"{place}: {shown.text} is not told apart by days, which a run by span needs; give {wanted}")
+    for pattern in shown.path:
         if not has_day(pattern):
             raise ValueError(
-                f"{place}: {pattern!r} has no place for the day, which a run by span needs, "
+                f"{place}.path: {pattern!r} has no place for the day, which a run by span needs, "
                 "such as 'day={day}/*.jsonl.gz' or '{day:%Y/%m/%d}/*.parquet'"
             )
     if spec.split.validation_of == "evaluation":

@@ -10,7 +10,7 @@ each step ─► tally ─► ingest_summary.json
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 import apache_beam as beam
 import pyarrow as pa
@@ -20,13 +20,16 @@ from pipeline.ingest.event_logs import JoinEventLogs
 from pipeline.ingest.exposure_file import label_file
 from pipeline.ingest.files import InputFiles, LogFile
 from pipeline.ingest.labelled_rows import RowLabeller
+from pipeline.ingest.log_reading import ReadLog
 from pipeline.ingest.packing import packed, packed_by_shard
+from pipeline.ingest.received import Received
 from pipeline.ingest.rejected_files import WriteRejected, rejected_batch
 from pipeline.ingest.rejects import REJECTED_FOLDER
 from pipeline.ingest.settings import IngestSettings
 from pipeline.ingest.settling import shard_numbers
 from pipeline.ingest.shard_writing import REJECTED, ROWS, TALLY, WriteShard, count_in_beam, shard_count
 from pipeline.ingest.side_table import read_side_table
+from pipeline.ingest.source_names import source_names
 from pipeline.ingest.summary import SUMMARY_FILE, IngestSummary
 from pipeline.ingest.tally import Tally, add_tallies
 
@@ -53,25 +56,20 @@ class IngestLogs(beam.PTransform):
 
     def expand(self, pipeline: beam.Pipeline) -> beam.pvalue.PDone:
         """Wires the steps."""
-        settings, exposures = self._settings, self._files.sources[None]
-        shards = shard_count(exposures)
+        settings, connector = self._settings, self._settings.logs.shown.connector
+        shards = connector.shards if connector is not None else shard_count(self._files.sources[None])
         if settings.logs.actions is not None:
             by_shard, tally_of_files, others = pipeline | "EventLogs" >> JoinEventLogs(settings, self._files, shards)
         else:
             labelled = (
                 pipeline
-                | "Files" >> beam.Create(list(enumerate(exposures)))
-                | "SpreadFiles" >> beam.Reshuffle()
+                | "ReadExposures" >> ReadLog(settings, self._files, None)
                 | "LabelFile" >> beam.ParDo(_LabelFile(settings, shards)).with_outputs(ROWS, REJECTED, TALLY)
             )
             tally_of_files = labelled[TALLY] | "TallyFiles" >> beam.CombineGlobally(add_tallies)
             by_shard = labelled[ROWS] | "ByShard" >> beam.GroupByKey()
             others = [(labelled[REJECTED], tally_of_files)]
-        tables = (
-            pipeline
-            | "SideTables" >> beam.Create(list(settings.logs.tables))
-            | "ReadSideTable" >> beam.ParDo(_ReadSideTable(settings, self._files)).with_outputs(ROWS, REJECTED, TALLY)
-        )
+        tables = _side_tables(pipeline, settings, self._files)
         written = by_shard | "WriteShard" >> beam.ParDo(
             WriteShard(settings, self._files, shards, self._folder, self._split_folders),
             tally=beam.pvalue.AsSingleton(tally_of_files),
@@ -90,13 +88,32 @@ class IngestLogs(beam.PTransform):
         )
 
 
+def _side_tables(pipeline: beam.Pipeline, settings: IngestSettings, files: InputFiles) -> dict[str, beam.PCollection]:
+    """(name, packed rows), rejected lines and counts of the side tables, those in files by one step."""
+    received = [name for name, table in settings.logs.tables.items() if table.connector is not None]
+    steps = [
+        pipeline
+        | "SideTables" >> beam.Create([name for name in settings.logs.tables if name not in received])
+        | "ReadSideTable" >> beam.ParDo(_ReadSideTable(settings, files), ()).with_outputs(ROWS, REJECTED, TALLY)
+    ]
+    for name in received:
+        records = pipeline | f"Read_{name}" >> ReadLog(settings, files, name) | f"Records_{name}" >> beam.Values()
+        steps.append(
+            pipeline
+            | f"SideTable_{name}" >> beam.Create([name])
+            | f"ReadSideTable_{name}"
+            >> beam.ParDo(_ReadSideTable(settings, files), beam.pvalue.AsIter(records)).with_outputs(ROWS, REJECTED, TALLY)
+        )
+    return {tag: [step[tag] for step in steps] | f"SideTables_{tag}" >> beam.Flatten() for tag in (ROWS, REJECTED, TALLY)}
+
+
 def _write_summary(tally: Tally, settings: IngestSettings, folder: str) -> None:
     with FileSystems.create(FileSystems.join(folder, SUMMARY_FILE)) as file:
         file.write(IngestSummary.of(tally, settings).model_dump_json(indent=2).encode())
 
 
 class _LabelFile(beam.DoFn):
-    """From (number, file) to (shard, packed rows), several a shard; lines that cannot be used and counts apart."""
+    """From (number, file or records) to (shard, packed rows), several a shard; lines that cannot be used and counts apart."""
 
     def __init__(self, settings: IngestSettings, shards: int) -> None:
         self._settings = settings
@@ -105,7 +122,7 @@ class _LabelFile(beam.DoFn):
     def setup(self) -> None:
         self._labeller = RowLabeller(self._settings)
 
-    def process(self, element: tuple[int, LogFile]) -> Iterator[beam.pvalue.TaggedOutput]:
+    def process(self, element: tuple[int, LogFile | Received]) -> Iterator[beam.pvalue.TaggedOutput]:
         number, file = element
         tally: Tally = Counter()
         held: list[pa.Table] = []
@@ -129,8 +146,14 @@ class _ReadSideTable(beam.DoFn):
         self._settings = settings
         self._files = files
 
-    def process(self, name: str) -> Iterator[beam.pvalue.TaggedOutput]:
-        rows, rejected, tally = read_side_table(name, self._files.sources[name], self._settings)
+    def process(self, name: str, received: Iterable[Received]) -> Iterator[beam.pvalue.TaggedOutput]:
+        """Reads a side table: its files, or what was received of it."""
+        lines: list[LogFile | Received] = [*self._files.sources[name]]
+        if self._settings.logs.tables[name].connector is not None:
+            # Rows of BigQuery come in any order; which row of a key is the first must not depend on it.
+            content = sorted((row for records in received for row in records.contents), key=repr)
+            lines.append(Received(source_names(self._settings, self._files, name)[0], [0] * len(content), content))
+        rows, rejected, tally = read_side_table(name, lines, self._settings)
         if rejected:
             yield beam.pvalue.TaggedOutput(REJECTED, rejected_batch(rejected))
         count_in_beam(tally)

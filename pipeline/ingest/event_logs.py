@@ -22,12 +22,14 @@ from pipeline.ingest.event_rows import ActionParser, ImpressionParser
 from pipeline.ingest.exposure_file import counts_of_days
 from pipeline.ingest.files import InputFiles, LogFile
 from pipeline.ingest.labelled_rows import ValuesReader
+from pipeline.ingest.log_reading import ReadLog
 from pipeline.ingest.packing import packed, packed_by_shard, unpacked
-from pipeline.ingest.records import read_batches
+from pipeline.ingest.received import Received, batches_of
 from pipeline.ingest.rejected_files import rejected_batch
 from pipeline.ingest.rejection import RejectedLine
 from pipeline.ingest.settings import IngestSettings
 from pipeline.ingest.shard_writing import REJECTED, ROWS, TALLY, count_in_beam
+from pipeline.ingest.source_names import source_names
 from pipeline.ingest.tally import Tally, add_tallies, count_step
 
 _ROWS_HELD = 65_536
@@ -69,24 +71,23 @@ class JoinEventLogs(beam.PTransform):
         self, pipeline: beam.Pipeline, title: str, log: str | None
     ) -> tuple[beam.PCollection, list[tuple[beam.PCollection, ...]]]:
         """The events of a log, each once, by shard of their join keys; rejected lines and counts of both steps."""
-        files = self._files.sources[log]
+        names = source_names(self._settings, self._files, log)
         parsed = (
             pipeline
-            | f"{title}Files" >> beam.Create(list(enumerate(files)))
-            | f"Spread{title}" >> beam.Reshuffle()
+            | f"Read{title}" >> ReadLog(self._settings, self._files, log)
             | f"Parse{title}" >> beam.ParDo(_ParseEvents(self._settings, log, self._shards)).with_outputs(ROWS, REJECTED, TALLY)
         )
         distinct = (
             parsed[ROWS]
             | f"{title}ByIdentity" >> beam.GroupByKey()
             | f"Distinct{title}"
-            >> beam.ParDo(_DropDuplicates(self._settings, log, files, self._shards)).with_outputs(ROWS, REJECTED, TALLY)
+            >> beam.ParDo(_DropDuplicates(self._settings, log, names, self._shards)).with_outputs(ROWS, REJECTED, TALLY)
         )
         return distinct[ROWS], [(parsed[REJECTED], parsed[TALLY]), (distinct[REJECTED], distinct[TALLY])]
 
 
 class _ParseEvents(beam.DoFn):
-    """From (number, file) to (shard of identities, packed events)."""
+    """From (number, file or records) to (shard of identities, packed events)."""
 
     def __init__(self, settings: IngestSettings, log: str | None, shards: int) -> None:
         self._settings = settings
@@ -96,11 +97,11 @@ class _ParseEvents(beam.DoFn):
     def setup(self) -> None:
         self._parse = (ImpressionParser if self._log is None else ActionParser)(self._settings)
 
-    def process(self, element: tuple[int, LogFile]) -> Iterator[beam.pvalue.TaggedOutput]:
+    def process(self, element: tuple[int, LogFile | Received]) -> Iterator[beam.pvalue.TaggedOutput]:
         number, file = element
         source, tally = self._settings.sources[self._log], Tally()
         held: list[pa.Table] = []
-        for batch in read_batches(file, source, self._settings.logs.max_line_bytes):
+        for batch in batches_of(file, source, self._settings.logs.max_line_bytes):
             events, rejected = self._parse(batch, file.name, number)
             rejected += [
                 RejectedLine(file.name, line, problem.reason, problem.detail, raw) for line, raw, problem in batch.unusable
@@ -130,17 +131,17 @@ class _ParseEvents(beam.DoFn):
 class _DropDuplicates(beam.DoFn):
     """From (shard of identities, packed events) to (shard of join keys, packed events)."""
 
-    def __init__(self, settings: IngestSettings, log: str | None, files: Sequence[LogFile], shards: int) -> None:
+    def __init__(self, settings: IngestSettings, log: str | None, names: Sequence[str], shards: int) -> None:
         source = settings.sources[log]
         self._drops = settings.logs.deduplicate or getattr(source, "event_id", None) is not None
         self._log = log
-        self._files = [file.name for file in files]
+        self._names = names
         self._shards = shards
 
     def process(self, element: tuple[int, Iterable[bytes]]) -> Iterator[beam.pvalue.TaggedOutput]:
         _, packs = element
         received = unpacked(packs)
-        events, rejected = deduplicated(received, self._files) if self._drops else (received, [])
+        events, rejected = deduplicated(received, self._names) if self._drops else (received, [])
         tally: Tally = Counter()
         step = counted.DEDUPLICATE if self._log is None else counted.DEDUPLICATE_ACTIONS
         count_step(tally, step, received.num_rows, events.num_rows, rejected)
@@ -157,7 +158,7 @@ class _JoinEvents(beam.DoFn):
 
     def __init__(self, settings: IngestSettings, files: InputFiles) -> None:
         self._settings = settings
-        self._files = {log: [file.name for file in files.sources[log]] for log in (None, ACTIONS)}
+        self._names = {log: source_names(settings, files, log) for log in (None, ACTIONS)}
 
     def setup(self) -> None:
         self._read_values = ValuesReader(self._settings, folded=True)
@@ -168,13 +169,13 @@ class _JoinEvents(beam.DoFn):
         impressions, actions = (unpacked(packs[log]) if packs[log] else None for log in (None, ACTIONS))
         rules = self._settings.logs.actions
         assert rules is not None  # noqa: S101 (these are event logs)
-        together = joined(impressions, actions, rules, self._files[ACTIONS])
+        together = joined(impressions, actions, rules, self._names[ACTIONS])
         rejected, tally = together.rejected, Tally()
         received = actions.num_rows if actions is not None else 0
         count_step(tally, counted.JOIN_ACTIONS, received, received - len(rejected), rejected)
         tally.update({(counted.ACTION, kind): count for kind, count in together.kinds.items()})
         if impressions is not None:
-            rows, unusable = label_joined(impressions, together.columns, self._read_values, self._files[None])
+            rows, unusable = label_joined(impressions, together.columns, self._read_values, self._names[None])
             count_step(tally, counted.LABEL, impressions.num_rows, rows.num_rows, unusable)
             rejected = rejected + unusable
             if rows.num_rows:

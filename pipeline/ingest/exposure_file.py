@@ -12,7 +12,7 @@ import pyarrow as pa
 from pipeline.ingest import tally as counted
 from pipeline.ingest.files import LogFile
 from pipeline.ingest.labelled_rows import RowLabeller
-from pipeline.ingest.records import read_batches
+from pipeline.ingest.received import Received, batches_of
 from pipeline.ingest.rejection import RejectedLine
 from pipeline.ingest.settings import IngestSettings
 from pipeline.ingest.tally import Tally, count_step
@@ -26,16 +26,18 @@ class LabelledBatch(NamedTuple):
     counts: Tally
 
 
-def label_file(file: LogFile, number: int, settings: IngestSettings, labeller: RowLabeller) -> Iterator[LabelledBatch]:
+def label_file(
+    file: LogFile | Received, number: int, settings: IngestSettings, labeller: RowLabeller
+) -> Iterator[LabelledBatch]:
     """Yields each line of the file once, as a row or as a rejected line.
 
     Args:
-        file: the file.
-        number: its number among the files of the log.
+        file: the file, or records received from a connector.
+        number: its number among those of the log (see `source_names`).
         settings: the spec's rules.
         labeller: built from the same settings; remembers values from file to file.
     """
-    for batch in read_batches(file, settings.logs.shown, settings.logs.max_line_bytes):
+    for batch in batches_of(file, settings.logs.shown, settings.logs.max_line_bytes):
         unparsed = [RejectedLine(file.name, line, problem.reason, problem.detail, raw) for line, raw, problem in batch.unusable]
         parsed = len(batch.numbers)
         rows, unlabelled = labeller(batch.rows, file.name, number, batch.numbers, batch.raws)

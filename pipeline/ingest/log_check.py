@@ -38,13 +38,15 @@ def check_logs(settings: IngestSettings, folder: str) -> InputFiles:
     files = find_input_files(settings, folder)
     problems = []
     for table, source in settings.sources.items():
+        if source.connector is not None:
+            continue  # what it has shows when it is read
         needed = settings.columns_of(table)
         seen: set[str] = set()
         for columns in _columns(source, files.sources[table], settings.logs.max_line_bytes):
             seen.update(columns)
             if needed.keys() <= seen:
                 break
-        where = " ".join(source.path)
+        where = source.text
         if seen:
             problems += [
                 f"  {place}: no column {column!r} in {where}: {closest_names(column, seen)}"

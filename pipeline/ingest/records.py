@@ -52,11 +52,11 @@ def read_batches(file: LogFile, source: Source, max_line_bytes: int) -> Iterator
         return
     with opened:
         if source.format in ("jsonl", "csv"):
-            yield from _text_batches(line_batches(content_chunks(opened, file.name), max_line_bytes), source)
+            yield from text_batches(line_batches(content_chunks(opened, file.name), max_line_bytes), source)
         elif source.format == "tfrecord":
-            yield from _typed_batches(example_rows(content_chunks(opened, file.name)))
+            yield from typed_batches(example_rows(content_chunks(opened, file.name)))
         else:
-            yield from _typed_batches(_TYPED[source.format](opened))
+            yield from typed_batches(_TYPED[str(source.format)](opened))
 
 
 def read_records(file: LogFile, source: Source, max_line_bytes: int) -> Iterator[NumberedRecord]:
@@ -79,7 +79,8 @@ def read_header(lines: Iterator[NumberedLine], delimiter: str) -> list[str]:
     return []
 
 
-def _text_batches(batches: Iterator[LineBatch], source: Source) -> Iterator[RecordBatch]:
+def text_batches(batches: Iterator[LineBatch], source: Source) -> Iterator[RecordBatch]:
+    """The records of lines of JSON or CSV."""
     columns = source.columns
     for first, lines, unusable in batches:
         if source.format == "jsonl":
@@ -132,7 +133,8 @@ def _parsed(
     )
 
 
-def _typed_batches(batches: Iterable[list[Record]]) -> Iterator[RecordBatch]:
+def typed_batches(batches: Iterable[list[Record]]) -> Iterator[RecordBatch]:
+    """The records of rows that have types."""
     number = 1
     try:
         for rows in batches:

@@ -95,7 +95,7 @@ class IngestSettings(StrictModel):
         }
         return cls(
             keys=spec.keys,
-            logs=spec.logs.of_day(day),
+            logs=spec.logs.of_day(day, spec.keys.event_time.timezone if spec.keys.event_time is not None else "UTC"),
             split=spec.split,
             fields=fields,
             tasks=tasks,

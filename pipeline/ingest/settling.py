@@ -11,7 +11,6 @@ import pyarrow as pa
 
 from feature_spec.names import EVALUATION, TRAIN, VALIDATION
 from pipeline.ingest.event_days import EventDays, SpanDay
-from pipeline.ingest.files import LogFile
 from pipeline.ingest.rejection import Reason, RejectedLine
 from pipeline.ingest.settings import IngestSettings
 
@@ -33,7 +32,7 @@ class Settling:
 
     Args:
         settings: the spec's rules.
-        files: the files of the exposure log; the column `file` holds indices into it.
+        names: of the files of the exposure log (see `source_names`); the column `file` holds indices into it.
         evaluation_files: names of those that judge the model.
         event_days: the days of the log, or the one that is ingested; None where files tell the splits apart, or days are not
             known.
@@ -42,12 +41,12 @@ class Settling:
     def __init__(
         self,
         settings: IngestSettings,
-        files: Sequence[LogFile],
+        names: Sequence[str],
         evaluation_files: frozenset[str],
         event_days: EventDays | SpanDay | None,
     ) -> None:
-        self._files = [file.name for file in files]
-        self._judging = np.array([file.name in evaluation_files for file in files])
+        self._names = names
+        self._judging = [number for number, name in enumerate(names) if name in evaluation_files] if evaluation_files else []
         self._event_days = event_days
         self._deduplicate = settings.logs.deduplicate
         # Drawn by hash, a row stays in its split whatever else is in the log.
@@ -68,7 +67,7 @@ class Settling:
             first_of = np.maximum.accumulate(np.where(repeated, 0, np.arange(len(draw))))
             for position in np.flatnonzero(repeated).tolist():
                 first = first_of[position]
-                detail = f"equal in every column to {self._files[file[first]]}, line {line[first]}"
+                detail = f"equal in every column to {self._names[file[first]]}, line {line[first]}"
                 rejected[position] = self._rejected(shard, position, Reason.DUPLICATE, detail)
         days = self._event_days
         if days is not None:
@@ -78,7 +77,7 @@ class Settling:
                 rejected.setdefault(position, self._rejected(shard, position, Reason.STRAY_EVENT_TIME, detail))
             evaluation = _for_each_day(day, days.is_evaluation)
         else:
-            evaluation = self._judging[file]
+            evaluation = np.isin(file, self._judging)
         validation = (draw < self._validation_below) & (evaluation == (self._validation_of == EVALUATION))
         kept = np.ones(shard.num_rows, bool)
         kept[list(rejected)] = False
@@ -91,7 +90,7 @@ class Settling:
 
     def _rejected(self, shard: pa.Table, position: int, reason: Reason, detail: str) -> RejectedLine:
         file, line, raw = (shard.column(name)[position].as_py() for name in ("file", "line", "raw"))
-        return RejectedLine(self._files[file], line, reason, detail, raw)
+        return RejectedLine(self._names[file], line, reason, detail, raw)
 
 
 def shard_numbers(rows: pa.Table, shards: int) -> np.ndarray:

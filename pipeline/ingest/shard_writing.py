@@ -24,6 +24,7 @@ from pipeline.ingest.rejected_files import rejected_batch
 from pipeline.ingest.sampling import recorded_rates, sampled
 from pipeline.ingest.settings import IngestSettings
 from pipeline.ingest.settling import Settling
+from pipeline.ingest.source_names import source_names
 from pipeline.ingest.summary import event_days
 from pipeline.ingest.tally import Tally, count_step, counts_under
 from pipeline.ingest.tfrecords import TFRecordWriter
@@ -67,7 +68,9 @@ class WriteShard(beam.DoFn):
         settings = self._settings
         if self._encoder is None:  # the side tables are the same for every shard
             self._encoder = ExampleEncoder(settings, {name: unpacked([rows]) for name, rows in tables.items()})
-        settling = Settling(settings, self._files.sources[None], self._files.evaluation, event_days(tally, settings))
+        settling = Settling(
+            settings, source_names(settings, self._files, None), self._files.evaluation, event_days(tally, settings)
+        )
         rows = unpacked(packs)
         settled = settling.settle(rows)
         result: Tally = Counter()

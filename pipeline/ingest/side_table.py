@@ -12,7 +12,7 @@ from pipeline.ingest import tally as counted
 from pipeline.ingest.columns import TextReader
 from pipeline.ingest.files import LogFile
 from pipeline.ingest.labelled_rows import field_readers, read_fields
-from pipeline.ingest.records import read_batches
+from pipeline.ingest.received import Received, batches_of
 from pipeline.ingest.rejection import Reason, RejectedLine, UnusableLineError
 from pipeline.ingest.rows import Problems
 from pipeline.ingest.settings import IngestSettings
@@ -22,13 +22,13 @@ KEY = "key"
 
 
 def read_side_table(
-    name: str, files: Iterable[LogFile], settings: IngestSettings
+    name: str, files: Iterable[LogFile | Received], settings: IngestSettings
 ) -> tuple[pa.Table, list[RejectedLine], Tally]:
     """Reads a whole side table, which has to fit into memory.
 
     Args:
         name: of the side table.
-        files: in the order in which rows of one key take precedence.
+        files: in the order in which rows of one key take precedence; or all rows of BigQuery, together.
         settings: the spec's rules.
 
     Returns:
@@ -44,7 +44,7 @@ def read_side_table(
     seen: set[bytes] = set()
     counts: Tally = Counter()
     for file in files:
-        for batch in read_batches(file, source, settings.logs.max_line_bytes):
+        for batch in batches_of(file, source, settings.logs.max_line_bytes):
             problems: Problems = {}
             keys = read_key(batch.rows.column(source.key), problems)
             for position in np.flatnonzero(keys.is_null()).tolist():

@@ -166,7 +166,7 @@ class IngestSummary(pydantic.BaseModel):
         if differences:
             raise ValueError("; ".join([*differences, "ingestion lost count; please report this"]))
         if not self.lines:
-            raise ValueError(f"the files of the log ({', '.join(settings.logs.shown.path)}) have no lines")
+            raise ValueError(f"the log ({settings.logs.shown.text}) has no lines")
         _check_rejected("the log's", self.lines, self.rejected, settings)
         if self.actions is not None:
             _check_rejected("the actions'", self.actions.lines, self.actions.rejected, settings)

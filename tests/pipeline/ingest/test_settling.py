@@ -11,11 +11,10 @@ import pytest
 
 from feature_spec.names import EVALUATION, TRAIN, VALIDATION
 from pipeline.ingest.event_days import EventDays, SpanDay
-from pipeline.ingest.files import LogFile
 from pipeline.ingest.rejection import Reason, RejectedLine
 from pipeline.ingest.settling import Settled, Settling, shard_numbers
 
-FILES = [LogFile("/logs/a", "a", 0), LogFile("/logs/b", "b", 0)]
+FILES = ["a", "b"]
 FIRST_DAY = 719_163  # 1970-01-01
 
 

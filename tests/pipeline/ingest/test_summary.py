@@ -114,7 +114,7 @@ def test_too_many_rejected_rows_of_a_side_table_are_refused(tiny) -> None:
 
 
 def test_a_log_without_lines_is_refused(tiny) -> None:
-    with pytest.raises(ValueError, match=r"the files of the log \(day\*\) have no lines"):
+    with pytest.raises(ValueError, match=r"the log \(day\*\) has no lines"):
         IngestSummary.of(Counter(), tiny.settings()).check(tiny.settings())
 
 

@@ -1,0 +1,96 @@
+"""Rows of BigQuery as a log."""
+
+from __future__ import annotations
+
+import datetime
+import re
+from typing import Annotated, Literal, Self
+
+import pydantic
+from pydantic import PositiveInt, field_validator, model_validator
+
+from feature_spec.day_pattern import check_day_pattern, of_day
+from feature_spec.strict_model import StrictModel
+
+# Other braces of a query are SQL's own, such as those of a regular expression.
+_DAY = re.compile(r"\{day[^{}]*\}")
+_PROJECT = r"([a-z0-9.-]+:)?[a-z][a-z0-9-]*[a-z0-9]"
+_TABLE = re.compile(rf"{_PROJECT}\.\w+\.[\w$-]+")
+_DATASET = rf"^{_PROJECT}\.\w+$"
+_SOME_DAY = datetime.date(2001, 1, 1)
+
+
+class BigQueryRows(StrictModel):
+    """The rows of a table or of a query, read by Beam's ReadFromBigQuery.
+
+    Attributes:
+        table: `project.dataset.table`. A run by span needs the day's place in it, as in ``exposures_{day:%Y%m%d}``, or
+            ``exposures${day:%Y%m%d}`` for a partition.
+        query: SQL instead of a table; with the day's place, as in ``WHERE DATE(shown_at) = '{day}'``, for a run by span.
+        method: `EXPORT` has BigQuery write Avro files to Cloud Storage, which Beam reads; `DIRECT_READ` reads streams of its
+            Storage Read API.
+        gcs_location: folder of Cloud Storage for the files of `EXPORT`; by default Beam's `temp_location`.
+        project: pays for the query or export; by default Beam's `project`, then that of the table.
+        use_standard_sql: whether the query is GoogleSQL rather than legacy SQL.
+        temp_dataset: `project.dataset`, which exists, for the query's result; by default Beam makes one and removes it.
+        shards: how many shards the examples are written in: a table does not tell its size beforehand, as files do.
+    """
+
+    table: str | None = None
+    query: str | None = None
+    method: Literal["EXPORT", "DIRECT_READ"] = "EXPORT"
+    gcs_location: Annotated[str, pydantic.Field(pattern="^gs://.")] | None = None
+    project: str | None = None
+    use_standard_sql: bool = True
+    temp_dataset: Annotated[str, pydantic.Field(pattern=_DATASET)] | None = None
+    shards: PositiveInt = 32
+
+    @field_validator("table")
+    @classmethod
+    def _table_has_three_parts(cls, table: str | None) -> str | None:
+        if table is not None:
+            check_day_pattern(table)
+            if not _TABLE.fullmatch(of_day(table, _SOME_DAY)):
+                raise ValueError(f"a table is given as 'project.dataset.table', received {table!r}")
+        return table
+
+    @field_validator("query")
+    @classmethod
+    def _places_are_days(cls, query: str | None) -> str | None:
+        for place in _DAY.findall(query or ""):
+            check_day_pattern(place)
+        return query
+
+    @model_validator(mode="after")
+    def _settings_have_an_effect(self) -> Self:
+        if (self.table is None) == (self.query is None):
+            raise ValueError(f"needs either 'table' or 'query', received {'none' if self.table is None else 'both'}")
+        idle = sorted({"use_standard_sql", "temp_dataset"} & self.model_fields_set)
+        if self.table is not None and idle:
+            raise ValueError(f"{' and '.join(map(repr, idle))} only has an effect with 'query', received a table")
+        if self.method != "EXPORT" and self.gcs_location is not None:
+            raise ValueError(f"'gcs_location' only has an effect with method 'EXPORT', received {self.method!r}")
+        return self
+
+    @property
+    def has_day(self) -> bool:
+        """Whether table or query have a place for the day."""
+        return _DAY.search(self.table or self.query or "") is not None
+
+    def of_day(self, day: datetime.date | None) -> Self:
+        """The rows of one day, or of all days (None).
+
+        Raises:
+            ValueError: `day` is None, and the rows can only be read day by day.
+        """
+        if not self.has_day:
+            return self
+        if day is None:
+            raise ValueError(
+                f"bigquery: {self.table or self.query!r} is one day's: run it by span, or give a table or query of all days"
+            )
+
+        def filled(text: str | None) -> str | None:
+            return text and _DAY.sub(lambda place: of_day(place.group(), day), text)
+
+        return self.model_copy(update={"table": filled(self.table), "query": filled(self.query)})
