@@ -26,6 +26,7 @@ _BATCH_ROWS = 1 << 13
 # Field 1 of tf.Example, `features`, as a length-delimited value.
 _FEATURES_TAG = b"\x0a"
 _NOTHING = pa.scalar(b"", pa.binary())
+_NULL = pa.scalar(None, pa.binary())
 
 
 class ExampleEncoder:
@@ -64,12 +65,15 @@ class ExampleEncoder:
             found = pc.index_in(_column(rows, KEY_OF + table), value_set=keys)
             tally[counted.UNJOINED, table] += found.null_count
             parts.append(serialised.take(found))
+        numbers: dict[str, np.ndarray] = {}
         for task in self._tasks:
             labels = _column(rows, LABEL + task)
-            parts.append(_numbers(names.label_name(task), labels.fill_null(0.0)))
-            parts.append(_numbers(names.mask_name(task), labels.is_valid().cast(pa.float64())))
+            numbers[names.label_name(task)] = labels.fill_null(0.0).to_numpy()
+            numbers[names.mask_name(task)] = labels.is_valid().to_numpy(zero_copy_only=False)
         for task, rate in negative_rates.items():
-            parts.append(_numbers(names.negative_rate_name(task), pa.array(np.full(rows.num_rows, rate))))
+            numbers[names.negative_rate_name(task)] = np.full(rows.num_rows, rate)
+        if numbers:
+            parts.append(_numbers(numbers))
         if names.EVENT_TIME in rows.column_names:
             parts.append(_integers(names.EVENT_TIME, _column(rows, names.EVENT_TIME)))
         keys = (names.REQUEST_KEY, names.USER_KEY, names.ITEM_KEY)
@@ -86,7 +90,8 @@ def _fields(rows: pa.Table, fields: Any) -> Iterator[pa.Array]:
         elif pa.types.is_binary(column.type):
             yield _texts(name, column)
         else:
-            yield _numbers(name, column)
+            numbers = _numbers({name: column.fill_null(0.0).to_numpy()})
+            yield pc.if_else(column.is_valid(), numbers, _NULL) if column.null_count else numbers
 
 
 def _texts(name: str, texts: pa.Array) -> pa.Array:
@@ -98,15 +103,20 @@ def _lists(name: str, lists: pa.Array) -> pa.Array:
     values = _headed(elements, lambda position: feature_pb2.BytesList(value=[elements[position].as_py()]).SerializeToString())
     offsets = np.concatenate([[0], np.cumsum(pc.list_value_length(lists).fill_null(0).to_numpy())]).astype(np.int32)
     joined = pc.binary_join(pa.ListArray.from_arrays(pa.array(offsets), values), _NOTHING)
-    joined = pc.if_else(lists.is_valid(), joined, pa.scalar(None, pa.binary()))
+    joined = pc.if_else(lists.is_valid(), joined, _NULL)
     return _headed(joined, lambda position: _feature(name, bytes_list=lists[position].as_py()))
 
 
-def _numbers(name: str, numbers: pa.Array) -> pa.Array:
-    values = numbers.fill_null(0.0).to_numpy().astype("<f4")
-    contents = pa.Array.from_buffers(pa.binary(4), len(values), [None, pa.py_buffer(values)]).cast(pa.binary())
-    contents = pc.if_else(numbers.is_valid(), contents, pa.scalar(None, pa.binary()))
-    return _headed(contents, lambda position: _feature(name, float_list=[values[position]]))
+def _numbers(columns: Mapping[str, np.ndarray]) -> pa.Array:
+    """Features of one float each: all rows of a column take as many bytes, and so do all rows of all columns."""
+    parts: list[np.ndarray] = []
+    for name, column in columns.items():
+        values = column.astype("<f4").view(np.uint8).reshape(-1, 4)
+        head = np.frombuffer(_feature(name, float_list=[0.0])[:-4], np.uint8)
+        parts += [np.broadcast_to(head, (len(values), len(head))), values]
+    contents = np.concatenate(parts, axis=1)
+    rows, width = contents.shape
+    return pa.Array.from_buffers(pa.binary(width), rows, [None, pa.py_buffer(contents)]).cast(pa.binary())
 
 
 def _integers(name: str, integers: pa.Array) -> pa.Array:
@@ -131,13 +141,15 @@ def _headed(contents: pa.Array, message_at: Callable[[int], bytes]) -> pa.Array:
         contents: binaries.
         message_at: serialises the message at a position. What precedes the content in it depends on the content's length alone.
     """
-    lengths = pc.binary_length(contents).fill_null(-1).to_numpy(zero_copy_only=False)
-    different, positions, kind = np.unique(lengths, return_index=True, return_inverse=True)
-    heads = [
-        message_at(position)[: -length or None] if length >= 0 else b""
-        for length, position in zip(different.tolist(), positions.tolist(), strict=True)
-    ]
-    return pc.binary_join_element_wise(pa.array(heads, pa.binary()).take(pa.array(kind)), contents, _NOTHING)
+    # Null counts as length -1: lengths are shifted by one, so that they number the rows of tables.
+    lengths = pc.binary_length(contents).fill_null(-1).to_numpy(zero_copy_only=False) + 1
+    position_of = np.zeros(lengths.max(initial=0) + 1, np.int64)
+    position_of[lengths] = np.arange(len(lengths))
+    different = np.flatnonzero(np.bincount(lengths))
+    heads = [message_at(position_of[length])[: 1 - length or None] if length else b"" for length in different.tolist()]
+    kind_of = np.zeros(len(position_of), np.int32)
+    kind_of[different] = np.arange(len(different))
+    return pc.binary_join_element_wise(pa.array(heads, pa.binary()).take(pa.array(kind_of[lengths])), contents, _NOTHING)
 
 
 def _joined(parts: list[pa.Array], rows: int) -> pa.Array:
