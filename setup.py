@@ -30,6 +30,7 @@ setup(
         "grpcio>=1.60",
         "grpcio-health-checking>=1.60,<1.79",
         "grpcio-reflection>=1.60,<1.79",
+        "isal>=1.7",
         "jinja2>=3.1",
         "keras-tuner>=1.4.8,<2",
         "matplotlib>=3.9",
