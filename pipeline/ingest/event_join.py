@@ -142,7 +142,7 @@ def label_joined(
 
 
 def _latest_before(impressions: pa.Table | None, actions: pa.Table) -> tuple[np.ndarray, np.ndarray]:
-    """For each action the position of the latest impression with its key that is not after it, or -1; whether any has its key."""
+    """For each action, the position of the latest impression of its key not after it, or -1; and whether one has its key."""
     if impressions is None or not impressions.num_rows:
         return np.full(actions.num_rows, -1), np.zeros(actions.num_rows, bool)
     names = ("join_key", EVENT_TIME, "draw", "place")

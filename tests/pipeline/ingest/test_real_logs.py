@@ -39,7 +39,7 @@ def _ingested(spec: str, folder: str):
     days = None
     if settings.split.evaluation_days:
         days = EventDays.of(Counter(rows.column("day").to_pylist()), settings.split.evaluation_days)
-    settled = Settling(settings, files.sources[None], files.evaluation, days).settle(rows)
+    settled = Settling(settings, [file.name for file in files.sources[None]], files.evaluation, days).settle(rows)
     return settings, files, [entry for batch in batches for entry in batch.rejected], settled
 
 
