@@ -10,6 +10,7 @@ from tfx.dsl.components.base import executor_spec
 from tfx.proto import example_gen_pb2
 
 from feature_spec.spec import FeatureSpec
+from pipeline.ingest.driver import LogsDriver
 from pipeline.ingest.executor import LogsExecutor, pack_settings
 from pipeline.ingest.settings import IngestSettings
 
@@ -18,7 +19,9 @@ class LogsExampleGen(component.FileBasedExampleGen):
     """Ingests the logs that a feature spec describes.
 
     Its output `examples` has the splits of `feature_spec.names.SPLITS`; beside them lie `ingest_summary.json` and `rejected/`.
-    It is cached while the files of the log and its side tables, and what the spec says about them, stay as they are.
+    It is cached while the files of the log and its side tables, and what the spec says about them, stay as they are. A table of
+    BigQuery or a topic of Kafka tells nothing of changes: whoever runs the pipeline must not reuse the examples of one
+    (`Logs.are_read_anew`).
 
     Args:
         spec: fields, tasks, and where the logs lie.
@@ -27,6 +30,7 @@ class LogsExampleGen(component.FileBasedExampleGen):
     """
 
     EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(LogsExecutor)
+    DRIVER_CLASS = LogsDriver
 
     def __init__(self, spec: FeatureSpec, logs: str, day: datetime.date | None = None) -> None:
         settings = IngestSettings.from_spec(spec, day)

@@ -84,3 +84,20 @@ def test_a_series_has_a_window_a_day(logs: Path) -> None:
 def test_a_series_the_wrong_way_round_is_refused(logs: Path) -> None:
     with pytest.raises(ValueError, match="--from 2022-05-04 is later than --to 2022-05-02"):
         backfill_windows(spec(), logs, day(4), day(2))
+
+
+def test_a_table_with_a_place_for_the_day_has_every_day_of_the_window(tmp_path: Path) -> None:
+    of_a_day = spec("logs.exposures={bigquery: {table: 'acme.logs.shown_{day:%Y%m%d}'}}")
+    assert span_window(of_a_day, str(tmp_path), day(2)).training_days == [datetime.date(2022, 4, 29), datetime.date(2022, 4, 30), day(1)]
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("{bigquery: {table: acme.logs.shown}}", "logs.exposures: bigquery:acme.logs.shown is not told apart by days.*give a place for the day"),
+        ("{kafka: {bootstrap_servers: 'k:9092', topics: shown, max_num_records: 1}, format: jsonl}", "kafka:shown is not told apart by days.*'by_day: true'"),
+    ],
+)  # fmt: skip
+def test_a_table_or_topic_that_is_not_told_apart_by_days_is_refused(tmp_path: Path, source: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        span_window(spec(f"logs.exposures={source}"), str(tmp_path), day(6))

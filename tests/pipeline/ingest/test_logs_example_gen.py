@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 import os
 from pathlib import Path
@@ -57,7 +58,7 @@ def logs(tmp_path: Path) -> Path:
     return folder
 
 
-def _run(spec: FeatureSpec, logs: Path, root: Path) -> list[Path]:
+def _run(spec: FeatureSpec, logs: Path, root: Path, day: datetime.date | None = None) -> list[Path]:
     """Runs a pipeline of the one component; returns the folders of all examples made so far."""
     from tfx.orchestration import metadata, pipeline
     from tfx.orchestration.local import local_dag_runner
@@ -68,7 +69,7 @@ def _run(spec: FeatureSpec, logs: Path, root: Path) -> list[Path]:
         pipeline.Pipeline(
             pipeline_name="tiny",
             pipeline_root=str(root),
-            components=[LogsExampleGen(spec, str(logs))],
+            components=[LogsExampleGen(spec, str(logs), day)],
             enable_cache=True,
             metadata_connection_config=metadata.sqlite_metadata_connection_config(str(root / "metadata.sqlite")),
             beam_pipeline_args=["--direct_running_mode=in_memory"],
@@ -147,3 +148,24 @@ def test_a_mended_file_is_ingested_once(logs: Path, tmp_path: Path) -> None:
 def test_a_column_that_no_line_has_stops_the_run_before_it_starts(logs: Path, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="fields.price: no column 'pricy' in day.*did you mean 'price'"):
         _run(_spec(fields__price__column="pricy"), logs, tmp_path / "root")
+
+
+def test_a_day_of_a_table_is_ingested_once_and_another_day_anew(
+    logs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import apache_beam as beam
+
+    read = []
+
+    def rows(source: Any) -> Any:
+        read.append(source.table)
+        return beam.Create(
+            [{"user_id": "u0", "time_s": 86_400 * len(read) + row, "clicked": 1, "price": row} for row in range(30)]
+        )
+
+    monkeypatch.setattr("pipeline.ingest.bigquery.read_from_bigquery", rows)
+    table = {"bigquery": {"table": "acme.logs.shown_{day:%Y%m%d}", "method": "DIRECT_READ"}}
+    spec = _spec(logs__exposures=table, logs__tables={}, fields__region={"side": "user", "kind": "categorical"})
+    for day in (2, 2, 3):
+        _run(spec, logs, tmp_path / "root", datetime.date(1970, 1, day))
+    assert read == ["acme.logs.shown_19700102", "acme.logs.shown_19700103"]
