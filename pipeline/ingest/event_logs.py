@@ -24,7 +24,7 @@ from pipeline.ingest.files import InputFiles, LogFile
 from pipeline.ingest.labelled_rows import ValuesReader
 from pipeline.ingest.log_reading import ReadLog
 from pipeline.ingest.packing import packed, packed_by_shard, unpacked
-from pipeline.ingest.received import Received, batches_of
+from pipeline.ingest.received import Received, batches_of, count_columns
 from pipeline.ingest.rejected_files import rejected_batch
 from pipeline.ingest.rejection import RejectedLine
 from pipeline.ingest.settings import IngestSettings
@@ -111,6 +111,7 @@ class _ParseEvents(beam.DoFn):
                 tally, counted.PARSE if self._log is None else counted.PARSE_ACTIONS, received, events.num_rows, rejected
             )
             tally.update(counts_of_days(events))
+            count_columns(tally, batch, self._settings, self._log)
             if rejected:
                 yield beam.pvalue.TaggedOutput(REJECTED, rejected_batch(rejected))
             held.append(events)

@@ -12,7 +12,7 @@ import pyarrow as pa
 from pipeline.ingest import tally as counted
 from pipeline.ingest.files import LogFile
 from pipeline.ingest.labelled_rows import RowLabeller
-from pipeline.ingest.received import Received, batches_of
+from pipeline.ingest.received import Received, batches_of, count_columns
 from pipeline.ingest.rejection import RejectedLine
 from pipeline.ingest.settings import IngestSettings
 from pipeline.ingest.tally import Tally, count_step
@@ -43,6 +43,7 @@ def label_file(
         rows, unlabelled = labeller(batch.rows, file.name, number, batch.numbers, batch.raws)
         counts: Tally = Counter()
         count_step(counts, counted.PARSE, parsed + len(unparsed), parsed, unparsed)
+        count_columns(counts, batch, settings, None)
         count_step(counts, counted.LABEL, parsed, rows.num_rows, unlabelled)
         yield LabelledBatch(rows, unparsed + unlabelled, counts + counts_of_days(rows))
 

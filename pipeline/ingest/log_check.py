@@ -38,8 +38,8 @@ def check_logs(settings: IngestSettings, folder: str) -> InputFiles:
     files = find_input_files(settings, folder)
     problems = []
     for table, source in settings.sources.items():
-        if source.connector is not None:
-            continue  # what it has shows when it is read
+        if source.connector is not None and source.columns is None:
+            continue  # which columns there are shows when it is read
         needed = settings.columns_of(table)
         seen: set[str] = set()
         for columns in _columns(source, files.sources[table], settings.logs.max_line_bytes):

@@ -7,10 +7,13 @@ from collections.abc import Iterator
 from typing import Any
 
 from feature_spec.logs import Source
+from pipeline.ingest import tally as counted
 from pipeline.ingest.files import LogFile
 from pipeline.ingest.lines import LineBatch
 from pipeline.ingest.records import RecordBatch, read_batches, text_batches, typed_batches
 from pipeline.ingest.rejection import RAW_LIMIT_BYTES, Reason, UnusableLineError
+from pipeline.ingest.settings import IngestSettings
+from pipeline.ingest.tally import Tally
 
 # As many as there are lines in a batch of a file.
 _BATCH_RECORDS = 1 << 10
@@ -45,6 +48,16 @@ def batches_of(lines: LogFile | Received, source: Source, max_line_bytes: int) -
             batches = text_batches(iter([_lines(contents, max_line_bytes)]), source)
         for batch in batches:
             yield _renumbered(batch, lines.offsets[start : start + _BATCH_RECORDS])
+
+
+def count_columns(tally: Tally, batch: RecordBatch, settings: IngestSettings, source: str | None) -> None:
+    """Notes which columns that the spec names are there, of a source that nobody could look into beforehand."""
+    described = settings.sources[source]
+    if described.connector is not None and described.columns is None:
+        records = batch.rows.records()
+        for column in settings.columns_of(source):
+            if any(column in record for record in records):
+                tally[counted.COLUMN, settings.place_of(source), column] += 1
 
 
 def _lines(values: list[bytes | None], max_line_bytes: int) -> LineBatch:

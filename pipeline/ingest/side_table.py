@@ -12,7 +12,7 @@ from pipeline.ingest import tally as counted
 from pipeline.ingest.columns import TextReader
 from pipeline.ingest.files import LogFile
 from pipeline.ingest.labelled_rows import field_readers, read_fields
-from pipeline.ingest.received import Received, batches_of
+from pipeline.ingest.received import Received, batches_of, count_columns
 from pipeline.ingest.rejection import Reason, RejectedLine, UnusableLineError
 from pipeline.ingest.rows import Problems
 from pipeline.ingest.settings import IngestSettings
@@ -45,6 +45,7 @@ def read_side_table(
     counts: Tally = Counter()
     for file in files:
         for batch in batches_of(file, source, settings.logs.max_line_bytes):
+            count_columns(counts, batch, settings, name)
             problems: Problems = {}
             keys = read_key(batch.rows.column(source.key), problems)
             for position in np.flatnonzero(keys.is_null()).tolist():

@@ -91,6 +91,7 @@ class IngestSummary(pydantic.BaseModel):
         records_of_day: readable records by day of the event, duplicates included; empty without event times.
         evaluation_days: the days that judge the model; empty where files do, or where a single day is ingested.
         tables: the side tables.
+        absent_columns: columns that the spec names and no record of a table or topic has, with their place in the spec.
         unreadable_files: files of the log and its tables that could not be read to their end.
     """
 
@@ -103,6 +104,7 @@ class IngestSummary(pydantic.BaseModel):
     records_of_day: dict[datetime.date, int]
     evaluation_days: list[datetime.date]
     tables: dict[str, TableCounts]
+    absent_columns: list[str] = []
     unreadable_files: list[str]
 
     @classmethod
@@ -119,6 +121,7 @@ class IngestSummary(pydantic.BaseModel):
             records_of_day={_date(day): count for day, count in _records_of_day(tally).items()},
             evaluation_days=[_date(day) for day in days.days if days.is_evaluation(day)] if isinstance(days, EventDays) else [],
             tables={table: _table_counts(tally, table) for table in settings.logs.tables},
+            absent_columns=_absent_columns(tally, settings),
             unreadable_files=list(counts_under(tally, counted.UNREADABLE_FILE)),
         )
 
@@ -167,6 +170,8 @@ class IngestSummary(pydantic.BaseModel):
             raise ValueError("; ".join([*differences, "ingestion lost count; please report this"]))
         if not self.lines:
             raise ValueError(f"the log ({settings.logs.shown.text}) has no lines")
+        if self.absent_columns:
+            raise ValueError("\n  ".join(["the logs are not as the spec says", *self.absent_columns]))
         _check_rejected("the log's", self.lines, self.rejected, settings)
         if self.actions is not None:
             _check_rejected("the actions'", self.actions.lines, self.actions.rejected, settings)
@@ -200,6 +205,16 @@ def _event_days(records: dict[int, int], settings: IngestSettings) -> EventDays 
 
 def _records_of_day(tally: Tally) -> dict[int, int]:
     return dict(sorted((int(day), count) for day, count in counts_under(tally, counted.DAY).items()))
+
+
+def _absent_columns(tally: Tally, settings: IngestSettings) -> list[str]:
+    absent = []
+    for name, source in settings.sources.items():
+        seen = counts_under(tally, counted.COLUMN, settings.place_of(name))
+        if seen:  # else there was no record
+            needed = sorted(settings.columns_of(name).items())
+            absent += [f"{place}: no column {column!r} in {source.text}" for column, place in needed if column not in seen]
+    return absent
 
 
 def _check_rejected(whose: str, lines: int, rejected: dict[str, int], settings: IngestSettings) -> None:

@@ -20,6 +20,8 @@ IMPRESSION_STEPS = (PARSE, DEDUPLICATE, LABEL, WRITE)
 ACTION_STEPS = (PARSE_ACTIONS, DEDUPLICATE_ACTIONS, JOIN_ACTIONS)
 REJECTED_ACTIONS, ACTION = "rejected_actions", "action"
 SAMPLE_SPACE, UNJOINED, UNREADABLE_FILE = "sample_space", "unjoined", "unreadable_file"
+# In how many batches from a connector some record has a column, by the place of the source in the spec.
+COLUMN = "column"
 # Sum of labels in whole millionths, so that the order of summation makes no difference.
 LABEL_MILLIONTHS = "label_millionths"
 TABLE_LINES, TABLE_ROWS, TABLE_REJECTED, TABLE_REPEATED = "table_lines", "table_rows", "table_rejected", "table_repeated"

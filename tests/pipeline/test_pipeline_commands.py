@@ -44,6 +44,7 @@ def run(folder: Path, *arguments: str) -> Result:
         (["--model", "pla"], "did you mean 'ple'"),
         (["--beam", "runner"], "give key=value"),
         (["--spec", "short_vide"], "Ready specs: "),
+        (["--set", "logs.exposures={bigquery: {table: 'acme.logs.shown_{day}'}}"], "is one day's: run it by span"),
         (["--tune"], "short_video has no section 'tuner'"),
         (["--tune", "--set", "tuner={search: {model.level: {values: [1]}}}"], "did you mean 'levels'"),
     ],

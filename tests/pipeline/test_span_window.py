@@ -88,7 +88,11 @@ def test_a_series_the_wrong_way_round_is_refused(logs: Path) -> None:
 
 def test_a_table_with_a_place_for_the_day_has_every_day_of_the_window(tmp_path: Path) -> None:
     of_a_day = spec("logs.exposures={bigquery: {table: 'acme.logs.shown_{day:%Y%m%d}'}}")
-    assert span_window(of_a_day, str(tmp_path), day(2)).training_days == [datetime.date(2022, 4, 29), datetime.date(2022, 4, 30), day(1)]
+    assert span_window(of_a_day, str(tmp_path), day(2)).training_days == [
+        datetime.date(2022, 4, 29),
+        datetime.date(2022, 4, 30),
+        day(1),
+    ]
 
 
 @pytest.mark.parametrize(

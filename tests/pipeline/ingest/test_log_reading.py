@@ -21,7 +21,7 @@ from pipeline.ingest.summary import IngestSummary
 pytestmark = [pytest.mark.slow, pytest.mark.tensorflow]
 
 KAFKA = {
-    "kafka": {"bootstrap_servers": "k:9092", "topics": ["shown", "again"], "max_num_records": 9},
+    "kafka": {"bootstrap_servers": "k:9092", "topics": ["shown", "again"], "max_num_records": 9, "shards": 4},
     "format": "jsonl",
 }
 BIGQUERY = {"bigquery": {"table": "acme.d.shown", "gcs_location": "gs://bucket/exports", "shards": 3}}
@@ -142,7 +142,7 @@ def test_a_rejected_record_of_kafka_is_found_by_its_partition_and_offset(tiny, c
     }
     (detail,) = [entry["detail"] for entry in run.rejected if entry["reason"] == "duplicate"]
     assert detail == "equal in every column to kafka:shown/0, line 3"
-    assert run.shards == {"00032.gz"}
+    assert run.shards == {"00004.gz"}
 
 
 def test_a_rejected_row_of_bigquery_is_told_by_its_table_and_content(tiny, connectors, logs: Path, tmp_path: Path) -> None:
@@ -213,3 +213,21 @@ def test_event_logs_by_connectors_are_joined_as_those_in_files(tiny, connectors,
     assert by_file.summary.actions.rejected == {"duplicate": 1, "late_action": 1, "orphan_action": 1}
     assert _rejects(by_connector) == _rejects(by_file)
     assert {entry["source"].partition(":")[0] for entry in by_connector.rejected} == {"kafka"}
+
+
+def test_a_column_that_no_record_has_stops_the_run_when_it_was_read(tiny, connectors, logs: Path, tmp_path: Path) -> None:
+    connectors["kafka"] = _kafka([json.dumps(tiny.row(number, number % 2)).encode() for number in range(20)], seed=0)
+    rules = tiny.settings(logs__exposures=KAFKA, fields__price__column="pricy")
+    with pytest.raises(
+        ValueError, match=r"the logs are not as the spec says\n  fields.price: no column 'pricy' in kafka:shown,again"
+    ):
+        Ingested(rules, logs, tmp_path / "out").summary.check(rules)
+
+
+def test_a_column_that_a_topic_of_csv_does_not_have_stops_the_run_before_it_is_read(tiny, logs: Path) -> None:
+    source = KAFKA | {
+        "format": "csv",
+        "columns": ["request_id", "user_id", "item_id", "time_s", "recent", "clicked", "play_s", "duration_s"],
+    }
+    with pytest.raises(ValueError, match="fields.price: no column 'price' in kafka:shown,again"):
+        check_logs(tiny.settings(logs__exposures=source), str(logs))
