@@ -20,12 +20,14 @@ _OWN_OPTIONS = {"bootstrap.servers": "bootstrap_servers", "group.id": "group"}
 class KafkaTopics(StrictModel):
     """A batch of the records of some topics, read by Beam's ReadFromKafka.
 
-    What time a record has is Kafka's own timestamp of it, not the log's event time.
+    What time a record has is Kafka's own timestamp of it, not the log's event time. Beam turns times into offsets, a partition
+    for itself: from the first record at or after the start, up to the first at or after the stop, both of which there have to be.
 
     Attributes:
         bootstrap_servers: such as ``kafka-1:9092,kafka-2:9092``.
         topics: one topic or several.
-        start_time: records from this time on; by default from the first that Kafka still has.
+        start_time: records from this time on; by default from the offset that the group has committed, or else from the first
+            record that Kafka still has.
         stop_time: records before this time.
         by_day: in a run by span, which it is for, the records of the day.
         max_num_records: as many records and no more; for a trial.
@@ -54,7 +56,7 @@ class KafkaTopics(StrictModel):
     @field_validator("consumer_config")
     @classmethod
     def _settings_have_one_place(cls, settings: dict[str, str]) -> dict[str, str]:
-        for name in settings.keys() & _OWN_OPTIONS.keys():
+        for name in sorted(settings.keys() & _OWN_OPTIONS.keys()):
             raise ValueError(f"{name!r} is given as {_OWN_OPTIONS[name]!r} beside 'consumer_config'")
         return settings
 
