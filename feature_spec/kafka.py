@@ -20,8 +20,8 @@ _OWN_OPTIONS = {"bootstrap.servers": "bootstrap_servers", "group.id": "group"}
 class KafkaTopics(StrictModel):
     """A batch of the records of some topics, read by Beam's ReadFromKafka.
 
-    What time a record has is Kafka's own timestamp of it, not the log's event time. Beam turns times into offsets, a partition
-    for itself: from the first record at or after the start, up to the first at or after the stop, both of which there have to be.
+    What time a record has is Kafka's own timestamp of it, not the log's event time. Beam makes offsets of times, each partition
+    for itself: from the first record at or after the start up to the first at or after the stop, both of which must be there.
 
     Attributes:
         bootstrap_servers: such as ``kafka-1:9092,kafka-2:9092``.
