@@ -19,19 +19,14 @@ from typing_extensions import override
 
 from feature_spec import names
 from feature_spec.distribution import DistributionThreshold
+from pipeline.artifact_types import DriftReport
 from pipeline.distribution_shift import field_shifts
 from pipeline.drift import DriftFoundError, DriftResult, read_drift, write_drift
 
 _THRESHOLDS = TypeAdapter(dict[str, DistributionThreshold])
 
 
-class DriftReport(types.Artifact):
-    """Holds `pipeline.drift.DriftResult` as JSON."""
-
-    TYPE_NAME = "DriftReport"
-
-
-class _CheckExecutor(base_executor.BaseExecutor):
+class _ComparingExecutor(base_executor.BaseExecutor):
     @override
     def Do(self, input_dict: ArtifactMultiDict, output_dict: ArtifactMultiDict, exec_properties: dict[str, Any]) -> None:
         drift = DriftResult(is_compared=False, fields=[])
@@ -64,7 +59,7 @@ class DriftCheck(base_component.BaseComponent):
     """
 
     SPEC_CLASS = _CheckSpec
-    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(_CheckExecutor)
+    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(_ComparingExecutor)
 
     def __init__(
         self, *, statistics: types.BaseChannel, previous: types.BaseChannel, thresholds: Mapping[str, DistributionThreshold]

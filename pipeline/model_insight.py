@@ -15,13 +15,8 @@ from tfx.utils.typing_utils import ArtifactMultiDict
 from typing_extensions import override
 
 from feature_spec import names
+from pipeline.artifact_types import Insight
 from pipeline.report.gathering import INSIGHT_FILE
-
-
-class Insight(types.Artifact):
-    """A folder with what was found, as JSON."""
-
-    TYPE_NAME = "Insight"
 
 
 class _Executor(base_executor.BaseExecutor):

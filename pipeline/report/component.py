@@ -11,8 +11,7 @@ from tfx.types import component_spec, standard_artifacts
 from tfx.utils.typing_utils import ArtifactMultiDict
 from typing_extensions import override
 
-from pipeline.drift_check import DriftReport
-from pipeline.model_insight import Insight
+from pipeline.artifact_types import DriftReport, Insight, Report
 from pipeline.report import gathering
 from pipeline.report.run_report import run_report
 
@@ -29,12 +28,6 @@ _KEYS = {
     "gain": gathering.GAIN,
     "drift": gathering.DRIFT,
 }
-
-
-class Report(types.Artifact):
-    """A folder with one HTML file."""
-
-    TYPE_NAME = "Report"
 
 
 class _Executor(base_executor.BaseExecutor):
