@@ -6,9 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import tfx  # noqa: F401  (before TFDV, which on Python 3.11 needs TFX's stand-in)
-from google.protobuf import text_format
 from tfx.components import ExampleValidator, StatisticsGen, Trainer, Transform, Tuner
-from tfx.components.schema_gen.import_schema_gen.component import ImportSchemaGen
 from tfx.dsl.components.base.base_component import BaseComponent
 from tfx.orchestration import metadata
 from tfx.orchestration.pipeline import Pipeline
@@ -33,6 +31,7 @@ from pipeline.root import Root
 from pipeline.schema import schema_from_spec
 from pipeline.span_nodes import SpanNodes
 from pipeline.spec_parts import evaluation_part, gain_part, serving_part, training_part, transform_part
+from pipeline.spec_schema import SpecSchema
 
 
 def ranking_pipeline(
@@ -70,7 +69,7 @@ def ranking_pipeline(
     """
     examples = example_gen.outputs["examples"]
     statistics = StatisticsGen(examples=examples)
-    schema = ImportSchemaGen(schema_file=_written_schema(spec, root))
+    schema = SpecSchema(schema_from_spec(spec))
     validator = ExampleValidator(statistics=statistics.outputs["statistics"], schema=schema.outputs["schema"])
     gate = AnomalyGate(anomalies=validator.outputs["anomalies"])
     transform = Transform(
@@ -188,11 +187,3 @@ def ranking_pipeline(
         metadata_connection_config=metadata.sqlite_metadata_connection_config(str(root.metadata)),
         beam_pipeline_args=list(beam_arguments),
     )
-
-
-def _written_schema(spec: FeatureSpec, root: Root) -> str:
-    text = text_format.MessageToString(schema_from_spec(spec))
-    path = root.schema(text)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, encoding="utf-8")
-    return str(path)

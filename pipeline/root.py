@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -71,7 +70,3 @@ class Root:
             raise RootOfAnotherSpecError(
                 f"{self.folder} holds the models of spec {name!r}: give another --root for {spec_name!r}"
             )
-
-    def schema(self, text: str) -> Path:
-        """The file of a schema, named by its content: a step that reads it would otherwise not notice a change."""
-        return self.folder / "schema" / f"{hashlib.sha256(text.encode()).hexdigest()[:16]}.pbtxt"

@@ -28,7 +28,7 @@ LENIENT = ["tasks.vcr.threshold=1.0", *(f"tasks.{task}.threshold=0.2" for task i
 LENIENT += [f"tasks.{task}.tolerance=1.0" for task in ("vtr", "vcr", "shr", "cmr", "ctr")]
 SMALL = ["model.levels=1", "model.expert_units=[16]", "model.tower_units=[8]", "trainer.batch_size=256"]
 
-BEFORE_TRAINING = ["ImportSchemaGen", "LogsExampleGen", "StatisticsGen", "ExampleValidator", "AnomalyGate", "Transform"]
+BEFORE_TRAINING = ["LogsExampleGen", "SpecSchema", "StatisticsGen", "ExampleValidator", "AnomalyGate", "Transform"]
 
 
 @dataclass(frozen=True)

@@ -9,12 +9,6 @@ import pytest
 from pipeline.root import Root, RootOfAnotherSpecError
 
 
-def test_a_schemas_file_is_named_by_its_content(tmp_path: Path) -> None:
-    root = Root(tmp_path)
-    assert root.schema("a") == root.schema("a")
-    assert root.schema("a") != root.schema("b")
-
-
 def test_a_root_stays_that_of_the_spec_that_claimed_it_first(tmp_path: Path) -> None:
     root = Root(tmp_path)
     root.claim("short_video")
