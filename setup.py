@@ -57,6 +57,7 @@ setup(
             "grafana-foundation-sdk",
             "hypothesis>=6",
             "import-linter>=2",
+            "kfp>=2.16",
             "kubernetes-validate>=1.35",
             "mypy>=1.11",
             "promql-parser>=0.11",
@@ -68,6 +69,7 @@ setup(
             "types-PyYAML",
             "types-protobuf",
         ],
+        "kubeflow": ["kfp-pipeline-spec>=2.16"],
     },
     entry_points={"console_scripts": ["fulcrum = fulcrum:main"]},
 )
