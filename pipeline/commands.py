@@ -1,4 +1,4 @@
-"""The pipeline's commands: `fulcrum run`, `backfill`, `rejects`, `simulate`, `skew`, `report` and `compare`."""
+"""The pipeline's commands: `fulcrum run`, `backfill`, `compile`, `rejects`, `simulate`, `skew`, `report` and `compare`."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from rich.console import Console
 from pipeline.backfill_command import backfill
 from pipeline.exit_codes import EXIT_CODES, INTERRUPTED, failed
 from pipeline.ingest.rejects_command import rejects
+from pipeline.kubeflow.command import compile_pipeline
 from pipeline.report.commands import compare, report
 from pipeline.simulator.command import simulate
 from pipeline.skew_command import skew
@@ -23,6 +24,7 @@ def add_to(app: typer.Typer) -> None:
     """Registers the commands."""
     app.command("run")(run)
     app.command("backfill")(backfill)
+    app.command("compile")(compile_pipeline)
     app.command("rejects")(rejects)
     app.command("simulate")(simulate)
     app.command("skew")(skew)

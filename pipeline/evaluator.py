@@ -18,6 +18,7 @@ from tfx import types
 from tfx.components.evaluator import constants
 from tfx.components.util import tfxio_utils
 from tfx.dsl.components.base import base_beam_component, base_beam_executor, executor_spec
+from tfx.dsl.io import fileio
 from tfx.types import artifact_utils, component_spec, standard_artifacts
 from tfx.utils import io_utils, path_utils
 from tfx.utils.typing_utils import ArtifactMultiDict
@@ -55,10 +56,11 @@ class _Executor(base_beam_executor.BaseBeamExecutor):
         folders = {CANDIDATE: path_utils.serving_model_path(model.uri)}
         compared: set[str] | None = None
         note = ""
-        if baselines := input_dict.get("baseline_model"):
-            baseline = artifact_utils.get_single_instance(baselines)
+        for baseline in input_dict.get("baseline_model", []):
             folders[BASELINE] = path_utils.serving_model_path(baseline.uri)
-            compared, note = _compared(spec, Path(folders[BASELINE]), _first_examples(examples))
+            # `LastPushedModel` gives an empty artifact where nothing has been pushed.
+            if fileio.exists(folders[BASELINE]):
+                compared, note = _compared(spec, Path(folders[BASELINE]), _first_examples(examples))
         if compared is None:
             folders.pop(BASELINE, None)
         evaluation = artifact_utils.get_single_instance(output_dict["evaluation"])
@@ -166,7 +168,7 @@ class Evaluator(base_beam_component.BaseBeamComponent):
     Args:
         examples: those of the evaluation split judge the model.
         model: the candidate.
-        baseline_model: the blessed model, or nothing.
+        baseline_model: the blessed model, or nothing, or an empty artifact.
         spec: text of the feature spec.
     """
 

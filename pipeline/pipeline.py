@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import tfx  # noqa: F401  (before TFDV, which on Python 3.11 needs TFX's stand-in)
-from tfx.components import ExampleValidator, StatisticsGen, Trainer, Transform, Tuner
+from tfx.components import ExampleValidator, Pusher, StatisticsGen, Trainer, Transform, Tuner
 from tfx.dsl.components.base.base_component import BaseComponent
 from tfx.orchestration import metadata
 from tfx.orchestration.pipeline import Pipeline
-from tfx.proto import trainer_pb2, transform_pb2
+from tfx.proto import pusher_pb2, trainer_pb2, transform_pb2
 from tfx.types import BaseChannel
 
 from feature_spec import names
@@ -18,9 +18,11 @@ from feature_spec.spec import FeatureSpec
 from feature_spec.tuner import Tuner as TunerSection
 from pipeline.anomaly_gate import AnomalyGate
 from pipeline.baseline import baseline_resolver
+from pipeline.cluster_root import ClusterRoot
 from pipeline.drift_check import DriftCheck, DriftGate
 from pipeline.earlier_spans import span_baseline_resolver, span_statistics_resolver
 from pipeline.evaluator import Evaluator
+from pipeline.last_pushed_model import LastPushedModel
 from pipeline.model_insight import ModelInsight
 from pipeline.mtl_gain import MtlGain
 from pipeline.previous_statistics import previous_statistics_resolver
@@ -39,7 +41,7 @@ def ranking_pipeline(
     *,
     example_gen: BaseComponent,
     trainer_settings: str,
-    root: Root,
+    root: Root | ClusterRoot,
     beam_arguments: Sequence[str],
     with_single_task: bool = False,
     tuner: TunerSection | None = None,
@@ -56,7 +58,7 @@ def ranking_pipeline(
         spec: what to learn.
         example_gen: gives `examples` with the three splits of `feature_spec.names`.
         trainer_settings: JSON of the trainer's settings.
-        root: where everything is kept.
+        root: where everything is kept. The metadata of a `Root` tells what earlier runs did; a `ClusterRoot` has none.
         beam_arguments: Beam pipeline options, such as ``--runner=DirectRunner``.
         with_single_task: whether each task is also trained alone, and the MTL gain measured.
         tuner: the search for settings that the Trainer is to begin with; None to train with `trainer_settings` as they are.
@@ -67,6 +69,7 @@ def ranking_pipeline(
         push_check: import path of what makes and checks the version to push.
         model_insight: import path of what looks into the model for the report.
     """
+    on_cluster = isinstance(root, ClusterRoot)
     examples = example_gen.outputs["examples"]
     statistics = StatisticsGen(examples=examples)
     schema = SpecSchema(schema_from_spec(spec))
@@ -113,7 +116,11 @@ def ranking_pipeline(
         span.mark(statistics.outputs["statistics"])
     else:
         trainer = trained_by(run_fn)
-        baseline = baseline_resolver(trainer.outputs["model"])
+        baseline = (
+            LastPushedModel(root.serving_model).with_id("Baseline")
+            if isinstance(root, ClusterRoot)
+            else baseline_resolver(trainer.outputs["model"])
+        )
     evaluator = Evaluator(
         examples=examples,
         model=trainer.outputs["model"],
@@ -127,10 +134,13 @@ def ranking_pipeline(
         spec=serving_part(spec),
         check=push_check,
     )
-    pusher = RenamingPusher(
+    # Stores of objects cannot rename a folder.
+    pusher = (Pusher if on_cluster else RenamingPusher)(
         model_blessing=evaluator.outputs["blessing"],
         infra_blessing=check.outputs["infra_blessing"],
-        folder=root.serving_model,
+        push_destination=pusher_pb2.PushDestination(
+            filesystem=pusher_pb2.PushDestination.Filesystem(base_directory=str(root.serving_model))
+        ),
     ).with_id("Pusher")
     insight = ModelInsight(model=trainer.outputs["model"], examples=examples, look=model_insight)
     # A model does not wait for its report to be pushed.
@@ -152,7 +162,7 @@ def ranking_pipeline(
         "infra_blessing": check.outputs["infra_blessing"],
         "pushed_model": pusher.outputs["pushed_model"],
     }
-    if spec.drift.thresholds:
+    if spec.drift.thresholds and not on_cluster:
         current = statistics.outputs["statistics"]
         previous = span_statistics_resolver(span.number) if span else previous_statistics_resolver(current)
         drift = DriftCheck(
@@ -180,10 +190,13 @@ def ranking_pipeline(
         reported["gain"] = gain.outputs["gain"]
     components.append(RunReport(spec_name=spec.name, **reported))
     return Pipeline(
-        pipeline_name=spec.name,
+        # Kubeflow takes no underscores.
+        pipeline_name=spec.name.replace("_", "-") if on_cluster else spec.name,
         pipeline_root=str(root.artifacts),
         components=components,
         enable_cache=True,
-        metadata_connection_config=metadata.sqlite_metadata_connection_config(str(root.metadata)),
+        metadata_connection_config=(
+            metadata.sqlite_metadata_connection_config(str(root.metadata)) if isinstance(root, Root) else None
+        ),
         beam_pipeline_args=list(beam_arguments),
     )

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from tfx import types
 from tfx.components.pusher import component, executor
 from tfx.dsl.components.base import executor_spec
 from tfx.proto import pusher_pb2
@@ -41,11 +40,3 @@ class RenamingPusher(component.Pusher):
     """
 
     EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(_Executor)
-
-    def __init__(self, *, model_blessing: types.BaseChannel, infra_blessing: types.BaseChannel, folder: Path) -> None:
-        filesystem = pusher_pb2.PushDestination.Filesystem(base_directory=str(folder))
-        super().__init__(
-            model_blessing=model_blessing,
-            infra_blessing=infra_blessing,
-            push_destination=pusher_pb2.PushDestination(filesystem=filesystem),
-        )
