@@ -44,7 +44,7 @@ class LogsExecutor(base_beam_executor.BaseBeamExecutor):
 
         Args:
             input_dict: empty.
-            output_dict: `examples`, an Examples artifact.
+            output_dict: `examples`, an Examples artifact, which gets the totals of its summary as custom properties.
             exec_properties: `input_base`, the logs folder; `custom_config`, the settings as packed by `pack_settings`.
 
         Raises:
@@ -74,6 +74,7 @@ class LogsExecutor(base_beam_executor.BaseBeamExecutor):
             kept = kept_rejects(artifact.uri)
             fileio.rename(f"{artifact.uri}/{REJECTED_FOLDER}", kept, overwrite=True)
             raise ValueError(f"{error}{examples}\n  all of them: {kept}") from error
+        record_totals(artifact, summary)
         examples_utils.set_payload_format(artifact, example_gen_pb2.FORMAT_TF_EXAMPLE)
         examples_utils.set_file_format(artifact, write_split.to_file_format_str(example_gen_pb2.FORMAT_TFRECORDS_GZIP))
         _log.info("Ingested %d lines: %s examples, %s rejected.", summary.lines, summary.examples, summary.rejected)
@@ -83,6 +84,12 @@ def read_summary(uri: str) -> IngestSummary:
     """What became of every line; `uri` is that of the Examples artifact."""
     with fileio.open(f"{uri}/{SUMMARY_FILE}") as file:
         return IngestSummary.model_validate_json(file.read())
+
+
+def record_totals(examples: types.Artifact, summary: IngestSummary) -> None:
+    """Makes the totals custom properties, so that ML Metadata tells them without the artifact's files."""
+    for name, count in summary.totals.items():
+        examples.set_int_custom_property(name, count)
 
 
 def pack_settings(settings: IngestSettings) -> example_gen_pb2.CustomConfig:

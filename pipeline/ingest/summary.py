@@ -130,13 +130,21 @@ class IngestSummary(pydantic.BaseModel):
         """Rejected lines of the log by lines read; 0 without lines."""
         return sum(self.rejected.values()) / self.lines if self.lines else 0.0
 
+    @property
+    def totals(self) -> dict[str, int]:
+        """Lines read, and the three things that became of them: examples, rejected and sampled_out."""
+        return {
+            "lines": self.lines,
+            "examples": sum(self.examples.values()),
+            "rejected": sum(self.rejected.values()),
+            "sampled_out": sum(step.sampled_out for step in self.steps.values()),
+        }
+
     def differences(self) -> list[str]:
         """Where counts that should be equal are not, in words; empty where all add up."""
-        steps = self.steps.values()
-        written, rejected = sum(self.examples.values()), sum(self.rejected.values())
-        sampled_out = sum(step.sampled_out for step in steps)
+        lines, written, rejected, sampled_out = self.totals.values()
         became = f"{written:,} examples written, {rejected:,} lines rejected and {sampled_out:,} sampled out"
-        pairs = [("lines read", self.lines, became, written + rejected + sampled_out)]
+        pairs = [("lines read", lines, became, written + rejected + sampled_out)]
         if self.actions is not None:
             attributed, unusable = sum(self.actions.joined.values()), sum(self.actions.rejected.values())
             became = f"{attributed:,} joined and {unusable:,} rejected"
@@ -151,7 +159,7 @@ class IngestSummary(pydantic.BaseModel):
             pairs.append(
                 (f"passed on by the step {before}", one.passed, f"{other.received:,} received by {after}", other.received)
             )
-        by_step = sum(step.rejected for step in steps)
+        by_step = sum(step.rejected for step in self.steps.values())
         pairs.append(("rejected by the steps", by_step, f"{rejected:,} rejected by reason", rejected))
         for name, table in self.tables.items():
             unusable = sum(table.rejected.values())

@@ -16,7 +16,7 @@ from tfx.utils.typing_utils import ArtifactMultiDict
 from typing_extensions import override
 
 from feature_spec.names import EVALUATION, SPLITS, TRAIN, VALIDATION
-from pipeline.ingest.executor import read_summary
+from pipeline.ingest.executor import read_summary, record_totals
 from pipeline.ingest.span_number import day_of_span
 from pipeline.ingest.summary import SUMMARY_FILE
 from pipeline.ingest.window_summary import window_summary
@@ -38,6 +38,7 @@ class _Executor(base_executor.BaseExecutor):
         summary = window_summary(summaries, read_summary(judging.uri), day_of_span(judging.span))
         with fileio.open(f"{window.uri}/{SUMMARY_FILE}", "w") as file:
             file.write(summary.model_dump_json(indent=2))
+        record_totals(window, summary)
 
 
 def _link_files(days: Iterable[types.Artifact], split: str, window: types.Artifact, into: str) -> None:

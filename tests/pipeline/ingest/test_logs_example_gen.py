@@ -91,6 +91,20 @@ def test_the_artifact_has_the_three_splits_a_summary_and_the_rejected_lines(logs
     assert summary["tables"]["users"]["examples_without_row"] == 20
 
 
+def test_ml_metadata_has_the_totals_of_the_summary(logs: Path, tmp_path: Path) -> None:
+    from ml_metadata.metadata_store.metadata_store import MetadataStore
+    from tfx.orchestration import metadata
+
+    with (logs / "day0.jsonl").open("a") as file:
+        file.write("no json\n")
+    _run(_spec(), logs, tmp_path / "root")
+    store = MetadataStore(metadata.sqlite_metadata_connection_config(str(tmp_path / "root" / "metadata.sqlite")))
+    [examples] = store.get_artifacts_by_type("Examples")
+    counts = {name: examples.custom_properties[name].int_value for name in ("lines", "examples", "rejected", "sampled_out")}
+    # Two days of 30 rows, and a line that is no record.
+    assert counts == {"lines": 61, "examples": 60, "rejected": 1, "sampled_out": 0}
+
+
 def test_a_spec_changed_in_what_ingestion_does_not_depend_on_reuses_the_examples(logs: Path, tmp_path: Path) -> None:
     _run(_spec(), logs, tmp_path / "root")
     for change in ({"tasks__click__tolerance": 0.2}, {"fields__price__transform": "quantiles"}, {"trainer": {"epochs": 3}}):
