@@ -1,11 +1,14 @@
-"""What Beam's BigQuery connector is asked for; a stand-in for Google's client gives the rows of a direct read."""
+"""What Beam's BigQuery connector is asked for, and its rows where stand-ins for Google's services give them."""
 
 from __future__ import annotations
 
 import datetime
+import decimal
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import fastavro
 import pyarrow as pa
 import pytest
 
@@ -130,3 +133,37 @@ def test_a_direct_read_gives_each_row_of_each_stream_as_a_dict(monkeypatch: pyte
     with beam.Pipeline("DirectRunner", options=options) as pipeline:
         rows = pipeline | read_from_bigquery(BigQueryRows(table="my-project.d.shown", method="DIRECT_READ"))
         assert_that(rows, equal_to([{"id": 1, "shown_at": ReadClient.shown_at}, {"id": 2, "shown_at": None}]))
+
+
+def test_an_export_gives_each_row_of_each_file_as_a_dict_and_removes_the_files(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    import apache_beam as beam
+    from apache_beam.io.gcp.bigquery_tools import BigQueryWrapper
+    from apache_beam.testing.util import assert_that, equal_to
+
+    from pipeline.ingest.bigquery import read_from_bigquery
+
+    rows = [{"id": number, "shown_at": ReadClient.shown_at, "price": decimal.Decimal("1.50")} for number in range(4)]
+    price = {"type": "bytes", "logicalType": "decimal", "precision": 38, "scale": 2}
+    types = {"id": "long", "shown_at": {"type": "long", "logicalType": "timestamp-micros"}, "price": price}
+    schema = {"type": "record", "name": "Root", "fields": [{"name": name, "type": kind} for name, kind in types.items()]}
+
+    def export(_: Any, destinations: list[str], *__: Any, **options: Any) -> None:
+        assert options["project"] == "my-project"
+        (pattern,) = map(Path, destinations)
+        pattern.parent.mkdir()
+        for number in range(2):
+            with (pattern.parent / pattern.name.replace("*", str(number))).open("wb") as file:
+                fastavro.writer(file, schema, rows[2 * number : 2 * number + 2])
+
+    monkeypatch.setattr(BigQueryWrapper, "perform_extract_job", export)
+    monkeypatch.setattr(BigQueryWrapper, "wait_for_bq_job", lambda *_: None)
+    monkeypatch.setattr(BigQueryWrapper, "get_table", lambda *_: SimpleNamespace(numBytes=100, schema=SimpleNamespace(fields=[])))
+    monkeypatch.setattr(BigQueryWrapper, "_bigquery_client", lambda _: SimpleNamespace())
+    # A folder of this machine stands for one of Cloud Storage, which alone the spec takes.
+    source = BigQueryRows(table="my-project.d.shown").model_copy(update={"gcs_location": str(tmp_path)})
+    options = beam.options.pipeline_options.PipelineOptions(["--direct_running_mode=in_memory"])
+    with beam.Pipeline("DirectRunner", options=options) as pipeline:
+        assert_that(pipeline | read_from_bigquery(source), equal_to(rows))
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []

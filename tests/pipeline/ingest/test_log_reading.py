@@ -231,3 +231,21 @@ def test_a_column_that_a_topic_of_csv_does_not_have_stops_the_run_before_it_is_r
     }
     with pytest.raises(ValueError, match="fields.price: no column 'price' in kafka:shown,again"):
         check_logs(tiny.settings(logs__exposures=source), str(logs))
+
+
+def test_several_tables_are_read_beside_each_other_by_beams_own_connector(tiny, logs: Path, tmp_path: Path) -> None:
+    import apache_beam as beam
+
+    from pipeline.ingest.beam_ingestion import IngestLogs
+
+    users = {"bigquery": {"table": "acme.d.users", "method": "DIRECT_READ"}, "key": "user_id"}
+    rules = tiny.settings(logs__exposures=BIGQUERY, logs__tables__users=users)
+    pipeline = beam.Pipeline("DirectRunner")
+    _ = pipeline | IngestLogs(rules, check_logs(rules, str(logs)), str(tmp_path), {})
+    labels = pipeline.to_runner_api().components.transforms.values()
+    read = {
+        label.unique_name.split("/")[1]
+        for label in labels
+        if "_CustomBigQuery" in label.unique_name or "ReadBigQuery" in label.unique_name
+    }
+    assert read == {"ReadExposures", "Read_users"}
