@@ -19,7 +19,7 @@ setup(
         "serving": ["py.typed", "deploy/*", "deploy/*/*", "ui/page/*"],
     },
     install_requires=[
-        "apache-beam==2.77.*",
+        "apache-beam[gcp]==2.77.*",
         "tensorflow==2.21.*",
         "tf-keras==2.21.*",
         "tensorflow-recommenders>=0.7.7",

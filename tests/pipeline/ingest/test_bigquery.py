@@ -159,7 +159,9 @@ def test_an_export_gives_each_row_of_each_file_as_a_dict_and_removes_the_files(
 
     monkeypatch.setattr(BigQueryWrapper, "perform_extract_job", export)
     monkeypatch.setattr(BigQueryWrapper, "wait_for_bq_job", lambda *_: None)
-    monkeypatch.setattr(BigQueryWrapper, "get_table", lambda *_: SimpleNamespace(numBytes=100, schema=SimpleNamespace(fields=[])))
+    monkeypatch.setattr(
+        BigQueryWrapper, "get_table", lambda *_: SimpleNamespace(numBytes=100, schema=SimpleNamespace(fields=[]))
+    )
     monkeypatch.setattr(BigQueryWrapper, "_bigquery_client", lambda _: SimpleNamespace())
     # A folder of this machine stands for one of Cloud Storage, which alone the spec takes.
     source = BigQueryRows(table="my-project.d.shown").model_copy(update={"gcs_location": str(tmp_path)})
