@@ -59,8 +59,11 @@ def kubeflow_job(
     job: dict[str, Any] = kubeflow_v2_dag_runner.KubeflowV2DagRunner(config).run(pipeline, write_out=False)
     job["pipelineSpec"]["defaultPipelineRoot"] = root.artifacts
     for executor in job["pipelineSpec"]["deploymentSpec"]["executors"].values():
+        container = executor["container"]
         # TFX is imported before our packages, which set it elsewhere.
-        executor["container"]["env"] = [{"name": "TF_USE_LEGACY_KERAS", "value": "1"}]
+        container["env"] = [{"name": "TF_USE_LEGACY_KERAS", "value": "1"}]
+        # TFX's look at the logs before a step is taken over, which none is; it knows files only.
+        container.pop("lifecycle", None)
     return job
 
 

@@ -164,3 +164,4 @@ def test_models_are_pushed_and_compared_below_the_root(job: dict[str, Any]) -> N
 def test_no_step_is_taken_over_from_an_earlier_job(job: dict[str, Any]) -> None:
     # Kubeflow would not see that there are new logs.
     assert all("cachingOptions" not in task for task in job["pipelineSpec"]["root"]["dag"]["tasks"].values())
+    assert all("lifecycle" not in container for container in containers(job).values())
