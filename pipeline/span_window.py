@@ -9,6 +9,9 @@ from feature_spec.spec import FeatureSpec
 from feature_spec.strict_model import StrictModel
 from pipeline.ingest.files import any_file
 
+# The ingestion of a day reads as many days before it and after it.
+_LONGEST_ATTRIBUTION_DAYS = 31
+
 
 class SpanWindow(StrictModel):
     """The days of a run by span.
@@ -76,6 +79,12 @@ def _check_days_can_be_told_apart(spec: FeatureSpec) -> None:
                 f"{place}.path: {pattern!r} has no place for the day, which a run by span needs, "
                 "such as 'day={day}/*.jsonl.gz' or '{day:%Y/%m/%d}/*.parquet'"
             )
+    actions = spec.logs.actions
+    if actions is not None and actions.window_s > _LONGEST_ATTRIBUTION_DAYS * 86_400:
+        raise ValueError(
+            f"logs.actions.window_s: in a run by span an impression has actions of up to {_LONGEST_ATTRIBUTION_DAYS} days, "
+            f"received {actions.window_s:,.0f} s ({actions.window_s / 86_400:,.1f} days)"
+        )
     if spec.split.validation_of == "evaluation":
         raise ValueError(
             "split.validation_of: 'evaluation' does not go with a run by span, in which a day that judges one model trains "

@@ -39,6 +39,12 @@ class LogsExampleGen(component.FileBasedExampleGen):
             for table, source in settings.sources.items()
             for number, pattern in enumerate(source.path)
         ]
+        patterns += [
+            (f"{log}-{neighbour.day}-{number}", pattern)
+            for neighbour in settings.neighbouring_days
+            for log, of_log in (("impressions", neighbour.impressions), ("actions", neighbour.actions))
+            for number, pattern in enumerate(of_log)
+        ]
         super().__init__(
             input_base=logs if "://" in logs else os.path.abspath(logs),
             # Read by the driver alone, which takes the fingerprint of all files that match.

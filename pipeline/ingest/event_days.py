@@ -41,10 +41,9 @@ class EventDays:
         """Whether the day is later than the log's last."""
         return bool(self.days) and day > self.days[-1]
 
-    @property
-    def what_is_stray(self) -> str:
-        """Ends the sentence about a stray record."""
-        return f"later than the last day of the log, {datetime.date.fromordinal(self.days[-1])}"
+    def stray_detail(self, day: int) -> str:
+        """What is wrong with a record of a stray day."""
+        return f"on {_date(day)}, later than the last day of the log, {_date(self.days[-1])}"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,7 +67,10 @@ class SpanDay:
         """Whether it is another day."""
         return day != self.day
 
-    @property
-    def what_is_stray(self) -> str:
-        """As of `EventDays`."""
-        return f"in the logs of {datetime.date.fromordinal(self.day)}"
+    def stray_detail(self, day: int) -> str:
+        """What is wrong with a record of another day."""
+        return f"on {_date(day)}, in the logs of {_date(self.day)}"
+
+
+def _date(day: int) -> str:
+    return datetime.date.fromordinal(day).isoformat()

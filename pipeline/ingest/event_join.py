@@ -23,24 +23,35 @@ _MICROSECONDS = 1_000_000
 
 
 class Deduplicated(NamedTuple):
-    """Events that differ, and the lines of those that others repeat."""
+    """Events that differ, and what became of the lines that repeat them.
+
+    Attributes:
+        events: one line of each event.
+        rejected: the others.
+        of_other_days: how many more there are, of neighbouring days, whose own ingestion rejects them.
+    """
 
     events: pa.Table
     rejected: list[RejectedLine]
+    of_other_days: int
 
 
 class Joined(NamedTuple):
     """What became of some impressions and their actions.
 
     Attributes:
+        impressions: those that are not of a neighbouring day.
         columns: the folded columns, a value an impression, in their order.
         kinds: how many actions of each kind were attributed.
         rejected: actions that were not.
+        of_other_days: how many actions belong to impressions of neighbouring days, or are left to their own ingestion.
     """
 
+    impressions: pa.Table | None
     columns: dict[str, list[Any]]
     kinds: Counter[str]
     rejected: list[RejectedLine]
+    of_other_days: int
 
 
 def deduplicated(events: pa.Table, files: Sequence[str]) -> Deduplicated:
@@ -59,20 +70,23 @@ def deduplicated(events: pa.Table, files: Sequence[str]) -> Deduplicated:
     repeated = np.zeros(len(order), bool)
     repeated[1:] = (high[order[1:]] == high[order[:-1]]) & (low[order[1:]] == low[order[:-1]])
     first_of = order[np.maximum.accumulate(np.where(repeated, 0, np.arange(len(order))))]
+    is_own = events.column("is_own").to_numpy()[order]
     rejected = []
-    for position in np.flatnonzero(repeated).tolist():
+    for position in np.flatnonzero(repeated & is_own).tolist():
         earlier = first_of[position]
         detail = f"the same event as {files[file[earlier]]}, line {line[earlier]}"
         rejected.append(_rejected(events, int(order[position]), files, Reason.DUPLICATE, detail))
     kept = order[~repeated]
-    return Deduplicated(events.take(pa.array(kept[np.lexsort((place[kept], draw[kept]))])), rejected)
+    of_other_days = int(np.count_nonzero(repeated & ~is_own))
+    return Deduplicated(events.take(pa.array(kept[np.lexsort((place[kept], draw[kept]))])), rejected, of_other_days)
 
 
 def joined(impressions: pa.Table | None, actions: pa.Table | None, rules: Actions, files: Sequence[str]) -> Joined:
     """Attributes actions to impressions of one request, or user, and item.
 
     An action belongs to the latest of these impressions that is not after it. If that is more than `rules.window_s` before the
-    action, the action is late; if there is none, it is an orphan.
+    action, the action is late; if there is none, it is an orphan. What is not our own takes part, and is left to the ingestion
+    of its day.
 
     Args:
         impressions: all with some join keys (see `event_rows`), without duplicates; None if there are none.
@@ -85,11 +99,16 @@ def joined(impressions: pa.Table | None, actions: pa.Table | None, rules: Action
     belongs_to, is_known = _latest_before(impressions, actions)
     found = belongs_to >= 0
     after_us = np.zeros(len(found), np.int64)
+    is_shown = np.zeros(0, bool)  # whether an impression is our own
+    ours = np.zeros(len(found), bool)  # whether the impression of an action is
     if impressions is not None and impressions.num_rows:
         after_us = actions.column(EVENT_TIME).to_numpy() - impressions.column(EVENT_TIME).to_numpy()[belongs_to]
+        is_shown = impressions.column("is_own").to_numpy()
+        ours = is_shown[belongs_to]
     late = found & (after_us > round(rules.window_s * _MICROSECONDS))
+    belongs, is_own = found & ~late, actions.column("is_own").to_numpy()
     rejected = []
-    for number in np.flatnonzero(late | ~found).tolist():
+    for number in np.flatnonzero(~belongs & is_own).tolist():
         if late[number]:
             after_s = after_us[number] / _MICROSECONDS
             detail = f"{after_s:,.0f} s after its impression, more than window_s {rules.window_s:,g}"
@@ -99,12 +118,19 @@ def joined(impressions: pa.Table | None, actions: pa.Table | None, rules: Action
             detail = "without an impression"
         reason = Reason.LATE_ACTION if late[number] else Reason.ORPHAN_ACTION
         rejected.append(_rejected(actions, number, files, reason, detail))
-    attributed = np.flatnonzero(found & ~late)
-    attributed_actions, owners = actions.take(pa.array(attributed)), belongs_to[attributed]
-    count = impressions.num_rows if impressions is not None else 0
+    attributed = np.flatnonzero(belongs & ours)
+    attributed_actions = actions.take(pa.array(attributed))
+    owners = np.cumsum(is_shown)[belongs_to[attributed]] - 1 if len(attributed) else attributed
+    count = int(np.count_nonzero(is_shown))
     columns = {column: _folded(rule, attributed_actions, owners, count) for column, rule in rules.folds.items()}
     kinds = pc.value_counts(attributed_actions.column("kind")).to_pylist()
-    return Joined(columns, Counter({kind["values"].decode(): kind["counts"] for kind in kinds}), rejected)
+    return Joined(
+        impressions=impressions.filter(pa.array(is_shown)) if impressions is not None else None,
+        columns=columns,
+        kinds=Counter({kind["values"].decode(): kind["counts"] for kind in kinds}),
+        rejected=rejected,
+        of_other_days=int(np.count_nonzero(np.where(belongs, ~ours, ~is_own))),
+    )
 
 
 def label_joined(
@@ -194,7 +220,7 @@ def _folded(rule: FoldedColumn, actions: pa.Table, owners: np.ndarray, count: in
 
 
 def _no_actions(rules: Actions) -> pa.Table:
-    columns = {"join_key": pa.binary(), "kind": pa.binary(), EVENT_TIME: pa.int64()}
+    columns = {"join_key": pa.binary(), "kind": pa.binary(), EVENT_TIME: pa.int64(), "is_own": pa.bool_()}
     columns |= {f"{VALUE}{rule.value}": pa.float64() for rule in rules.folds.values() if rule.value is not None}
     return pa.schema(list(columns.items())).empty_table()
 

@@ -30,7 +30,7 @@ from pipeline.ingest.rejection import RejectedLine
 from pipeline.ingest.settings import IngestSettings
 from pipeline.ingest.shard_writing import REJECTED, ROWS, TALLY, count_in_beam
 from pipeline.ingest.source_names import source_names
-from pipeline.ingest.tally import Tally, add_tallies, count_step
+from pipeline.ingest.tally import Tally, add_tallies, count_step, unreadable_files
 
 _ROWS_HELD = 65_536
 
@@ -100,17 +100,21 @@ class _ParseEvents(beam.DoFn):
     def process(self, element: tuple[int, LogFile | Received]) -> Iterator[beam.pvalue.TaggedOutput]:
         number, file = element
         source, tally = self._settings.sources[self._log], Tally()
+        step = counted.PARSE if self._log is None else counted.PARSE_ACTIONS
+        day = file.day if isinstance(file, LogFile) else self._settings.day
         held: list[pa.Table] = []
         for batch in batches_of(file, source, self._settings.logs.max_line_bytes):
-            events, rejected = self._parse(batch, file.name, number)
+            events, rejected = self._parse(batch, file.name, number, day)
             rejected += [
                 RejectedLine(file.name, line, problem.reason, problem.detail, raw) for line, raw, problem in batch.unusable
             ]
-            received = len(batch.numbers) + len(batch.unusable)
-            count_step(
-                tally, counted.PARSE if self._log is None else counted.PARSE_ACTIONS, received, events.num_rows, rejected
-            )
-            tally.update(counts_of_days(events))
+            received, of_other_days = len(batch.numbers) + len(batch.unusable), 0
+            if day != self._settings.day:
+                tally[counted.LINES_OF_OTHER_DAYS, step] += received
+                tally.update(unreadable_files(rejected))
+                of_other_days, rejected = len(rejected), []  # whose reasons that day's own ingestion reports
+            count_step(tally, step, received, events.num_rows, rejected, of_other_days=of_other_days)
+            tally.update(counts_of_days(events.filter(events.column("is_own"))))
             count_columns(tally, batch, self._settings, self._log)
             if rejected:
                 yield beam.pvalue.TaggedOutput(REJECTED, rejected_batch(rejected))
@@ -142,10 +146,10 @@ class _DropDuplicates(beam.DoFn):
     def process(self, element: tuple[int, Iterable[bytes]]) -> Iterator[beam.pvalue.TaggedOutput]:
         _, packs = element
         received = unpacked(packs)
-        events, rejected = deduplicated(received, self._names) if self._drops else (received, [])
+        events, rejected, of_other_days = deduplicated(received, self._names) if self._drops else (received, [], 0)
         tally: Tally = Counter()
         step = counted.DEDUPLICATE if self._log is None else counted.DEDUPLICATE_ACTIONS
-        count_step(tally, step, received.num_rows, events.num_rows, rejected)
+        count_step(tally, step, received.num_rows, events.num_rows, rejected, of_other_days=of_other_days)
         if rejected:
             yield beam.pvalue.TaggedOutput(REJECTED, rejected_batch(rejected))
         shard_of = np.array([zlib.crc32(key) for key in events.column("join_key").to_pylist()], np.int64) % self._shards
@@ -173,11 +177,15 @@ class _JoinEvents(beam.DoFn):
         together = joined(impressions, actions, rules, self._names[ACTIONS])
         rejected, tally = together.rejected, Tally()
         received = actions.num_rows if actions is not None else 0
-        count_step(tally, counted.JOIN_ACTIONS, received, received - len(rejected), rejected)
+        of_other_days = together.of_other_days
+        passed = received - len(rejected) - of_other_days
+        count_step(tally, counted.JOIN_ACTIONS, received, passed, rejected, of_other_days=of_other_days)
         tally.update({(counted.ACTION, kind): count for kind, count in together.kinds.items()})
-        if impressions is not None:
-            rows, unusable = label_joined(impressions, together.columns, self._read_values, self._names[None])
-            count_step(tally, counted.LABEL, impressions.num_rows, rows.num_rows, unusable)
+        own = together.impressions
+        if impressions is not None and own is not None:
+            of_other_days = impressions.num_rows - own.num_rows
+            rows, unusable = label_joined(own, together.columns, self._read_values, self._names[None])
+            count_step(tally, counted.LABEL, impressions.num_rows, rows.num_rows, unusable, of_other_days=of_other_days)
             rejected = rejected + unusable
             if rows.num_rows:
                 yield beam.pvalue.TaggedOutput(ROWS, (shard, [packed(rows)]))

@@ -5,17 +5,19 @@
 | `event_high`, `event_low` | uint64 | both | halves of a digest that lines of one event share |
 | `join_key` | binary | both | request or user, and item |
 | `event_time_us` | int64 | both | microseconds since the Unix epoch |
+| `is_own` | bool | both | whether it is of the day that is ingested, not of a neighbouring one; true where all days are |
 | `draw`, `place` | uint64 | both | halves of a digest that lines equal in every column share |
 | `file`, `line`, `raw` | int32, int64, binary | both | where it comes from, and the first bytes of the line |
-| those of `labelled_rows` | | impressions | what no action has a part in |
-| `carried` | binary | impressions | the values that labels need beside actions, pickled; if they need any |
-| `problem` | binary | impressions | what makes the impression unusable, although actions may belong to it, pickled; else null |
+| those of `labelled_rows` | | own impressions | what no action has a part in |
+| `carried` | binary | own impressions | the values that labels need beside actions, pickled; if they need any |
+| `problem` | binary | own impressions | what makes it unusable, although actions may belong to it, pickled; else null |
 | `kind` | binary | actions | kind of the action |
 | `value.<column>` | float64 | actions | values to fold; null where missing |
 """
 
 from __future__ import annotations
 
+import datetime
 import hashlib
 import pickle
 from typing import Any
@@ -26,16 +28,18 @@ import pyarrow.compute as pc
 
 from feature_spec import names
 from pipeline.ingest.columns import NumberReader, TextReader
+from pipeline.ingest.event_days import SpanDay
 from pipeline.ingest.event_time import EventTimeReader
 from pipeline.ingest.labelled_rows import RowLabeller, ValuesReader, digest_columns, halves, origin, required, usable_rows
+from pipeline.ingest.neighbouring_days import bounds_us
 from pipeline.ingest.records import RecordBatch
-from pipeline.ingest.rejection import RejectedLine
+from pipeline.ingest.rejection import Reason, RejectedLine, UnusableLineError
 from pipeline.ingest.rows import DIGEST_BYTES, Problems, Rows
 from pipeline.ingest.settings import IngestSettings
 
 VALUE = "value."
 # What impressions have for the join only.
-EVENT_COLUMNS = ("event_high", "event_low", "join_key", "carried", "problem")
+EVENT_COLUMNS = ("event_high", "event_low", "join_key", "is_own", "carried", "problem")
 
 
 class ImpressionParser:
@@ -51,32 +55,44 @@ class ImpressionParser:
         self._join_keys = [TextReader(column, settings.logs.missing_values) for column in settings.join_columns]
         self._join_columns = settings.join_columns
         self._carried = ValuesReader(settings, folded=True).columns
+        self._own_day = _OwnDay(settings)
 
-    def __call__(self, batch: RecordBatch, source: str, file: int) -> tuple[pa.Table, list[RejectedLine]]:
+    def __call__(
+        self, batch: RecordBatch, source: str, file: int, day: datetime.date | None = None
+    ) -> tuple[pa.Table, list[RejectedLine]]:
         """Reads the records of a batch.
 
         Args:
             batch: from a file of the log.
             source: name of the file.
             file: its number.
+            day: the day that it is a file of; None where all days are ingested.
 
         Returns:
             the events, and the records that are none, each with the first reason that applies.
         """
         rows, problems = batch.rows, Problems()
         columns = self._labeller.identify(rows, problems)
+        if day is not None:
+            _refuse_strays(columns["day"].to_numpy(), SpanDay(day.toordinal()), problems)
+        columns |= self._own_day(day, columns[names.EVENT_TIME], problems)
         columns |= self._event(rows, columns, problems)
         keys = zip(self._join_columns, self._join_keys, strict=True)
         columns["join_key"] = _join_keys([required(column, read, rows, problems) for column, read in keys])
-        unusable: Problems = {}
-        columns |= self._labeller.describe(rows, unusable)
-        pickled = [pickle.dumps(unusable[row]) if row in unusable else None for row in range(len(rows) if unusable else 0)]
+        if day == self._own_day.day:  # of others no more is needed than whose the actions are
+            columns |= self._described(rows)
+        columns |= origin(file, batch.numbers, batch.raws)
+        return usable_rows(pa.table(columns), problems, source, batch.numbers, batch.raws)
+
+    def _described(self, rows: Rows) -> dict[str, pa.Array]:
+        problems: Problems = {}
+        columns = self._labeller.describe(rows, problems)
+        pickled = [pickle.dumps(problems[row]) if row in problems else None for row in range(len(rows) if problems else 0)]
         columns["problem"] = pa.array(pickled or [None] * len(rows), pa.binary())
         if self._carried:
             values = zip(*map(rows.column, self._carried), strict=True)
             columns["carried"] = pa.array(list(map(pickle.dumps, values)), pa.binary())
-        columns |= origin(file, batch.numbers, batch.raws)
-        return usable_rows(pa.table(columns), problems, source, batch.numbers, batch.raws)
+        return columns
 
 
 class ActionParser:
@@ -96,8 +112,11 @@ class ActionParser:
         self._event = _EventReader(log.event_id, settings)
         values = sorted({column.value for column in log.folds.values() if column.value is not None})
         self._values = {column: NumberReader(column, missing) for column in values}
+        self._own_day = _OwnDay(settings, by_time=settings.actions_of_all_days)
 
-    def __call__(self, batch: RecordBatch, source: str, file: int) -> tuple[pa.Table, list[RejectedLine]]:
+    def __call__(
+        self, batch: RecordBatch, source: str, file: int, day: datetime.date | None = None
+    ) -> tuple[pa.Table, list[RejectedLine]]:
         """Reads the records of a batch; arguments and results as of `ImpressionParser`."""
         rows, problems = batch.rows, Problems()
         columns: dict[str, Any] = {
@@ -105,6 +124,7 @@ class ActionParser:
             "kind": required(*self._kind, rows, problems),
         }
         columns[names.EVENT_TIME], _ = self._read_time(rows.column(self._time_column), problems)
+        columns |= self._own_day(day, columns[names.EVENT_TIME], problems)
         columns |= digest_columns(rows, problems)
         columns |= self._event(rows, columns, problems)
         for column, read in self._values.items():
@@ -112,6 +132,32 @@ class ActionParser:
             columns[VALUE + column] = pa.array(values, mask=np.isnan(values))
         columns |= origin(file, batch.numbers, batch.raws)
         return usable_rows(pa.table(columns), problems, source, batch.numbers, batch.raws)
+
+
+class _OwnDay:
+    """Tells the events of the day that is ingested from those of its neighbours.
+
+    Args:
+        settings: the spec's rules.
+        by_time: whether times tell, in place of files.
+    """
+
+    def __init__(self, settings: IngestSettings, by_time: bool = False) -> None:
+        self.day = settings.day
+        self._by_time = by_time
+        if settings.day is not None and settings.keys.event_time is not None and settings.logs.actions is not None:
+            self._begin_us, self._end_us = bounds_us(settings.day, settings.keys.event_time.timezone)
+            self._reach_us = self._end_us + round(settings.logs.actions.window_s * 1_000_000)
+
+    def __call__(self, day: datetime.date | None, times_us: np.ndarray, problems: Problems) -> dict[str, np.ndarray]:
+        """The column of events of a day's file; notes those that are too late to make a difference, to spare the shuffle."""
+        if day is not None and self.day is not None and day > self.day:
+            detail = f"more than the attribution window after {self.day}"
+            for position in np.flatnonzero(times_us >= self._reach_us).tolist():
+                problems.setdefault(position, UnusableLineError(Reason.LATE_ACTION, detail))
+        if self._by_time:
+            return {"is_own": (times_us >= self._begin_us) & (times_us < self._end_us)}
+        return {"is_own": np.full(len(times_us), day == self.day)}
 
 
 class _EventReader:
@@ -128,6 +174,12 @@ class _EventReader:
         ids = required(self._column, self._read, rows, problems).to_pylist()
         digests = [hashlib.blake2b(text or b"", digest_size=DIGEST_BYTES).digest() for text in ids]
         return halves(digests, "event_high", "event_low")
+
+
+def _refuse_strays(days: np.ndarray, of_file: SpanDay, problems: Problems) -> None:
+    for position in np.flatnonzero(days != of_file.day).tolist():
+        if position not in problems:  # else there is no day
+            problems[position] = UnusableLineError(Reason.STRAY_EVENT_TIME, of_file.stray_detail(int(days[position])))
 
 
 def _join_keys(keys: list[pa.Array]) -> pa.Array:

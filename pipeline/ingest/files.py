@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime
 import difflib
 import fnmatch
 import glob
@@ -10,6 +11,7 @@ import os
 from collections.abc import Iterable
 from typing import BinaryIO
 
+from feature_spec.logs import ACTIONS
 from feature_spec.strict_model import closest_names
 from pipeline.ingest.settings import IngestSettings
 
@@ -24,11 +26,13 @@ class LogFile:
         path: where it is.
         name: the path relative to the logs folder.
         size_bytes: its size as stored.
+        day: the day that it is a file of; None where all days are ingested.
     """
 
     path: str
     name: str
     size_bytes: int
+    day: datetime.date | None = None
 
     def open(self) -> BinaryIO:
         """Opens the stored bytes.
@@ -51,10 +55,18 @@ class InputFiles:
     Attributes:
         sources: files by side table; those of the exposure log under None.
         evaluation: names of the exposure files that judge the model, by `split.evaluation_files`.
+        neighbours: files of event logs that are of the days around the one that is ingested.
     """
 
     sources: dict[str | None, list[LogFile]]
     evaluation: frozenset[str]
+    neighbours: dict[str | None, list[LogFile]] = dataclasses.field(default_factory=dict)
+
+    def with_neighbours(self, source: str | None) -> list[LogFile]:
+        """The files of a source, and of the days around, in the order of the days."""
+        return sorted(
+            [*self.sources[source], *self.neighbours.get(source, [])], key=lambda file: (file.day or datetime.date.min, file)
+        )
 
 
 def find_input_files(settings: IngestSettings, folder: str) -> InputFiles:
@@ -69,7 +81,10 @@ def find_input_files(settings: IngestSettings, folder: str) -> InputFiles:
     owners: dict[str, str] = {}
     for table, source in settings.sources.items():
         place = f"{settings.place_of(table)}.path"
-        found = {file for pattern in source.path for file in _match_some(folder, pattern, place)}
+        found = {
+            dataclasses.replace(file, day=settings.day)
+            for pattern in source.path for file in _match_some(folder, pattern, place)
+        }  # fmt: skip
         for file in found:
             if owners.setdefault(file.name, place) != place:
                 both = f"{owners[file.name]} and by {place}"
@@ -84,12 +99,22 @@ def find_input_files(settings: IngestSettings, folder: str) -> InputFiles:
             hint = closest_names(pattern, names)
             raise ValueError(f"split.evaluation_files: {pattern!r} matches no exposure file in {folder}: {hint}")
         evaluation.update(matched)
-    return InputFiles(sources=sources, evaluation=frozenset(evaluation))
+    return InputFiles(sources=sources, evaluation=frozenset(evaluation), neighbours=_neighbours(settings, folder))
 
 
 def any_file(folder: str, patterns: Iterable[str]) -> bool:
     """Whether one of the patterns matches a file below `folder`."""
     return any(_match(folder, pattern) for pattern in patterns)
+
+
+def _neighbours(settings: IngestSettings, folder: str) -> dict[str | None, list[LogFile]]:
+    """What there is of the days around: the logs may begin, or end, with the day."""
+    files: dict[str | None, list[LogFile]] = {None: [], ACTIONS: []}
+    for neighbour in settings.neighbouring_days:
+        for log, patterns in ((None, neighbour.impressions), (ACTIONS, neighbour.actions)):
+            found = {file for pattern in patterns for file in _match(folder, pattern)}
+            files[log] += [dataclasses.replace(file, day=neighbour.day) for file in found]
+    return files
 
 
 def _match_some(folder: str, pattern: str, place: str) -> list[LogFile]:

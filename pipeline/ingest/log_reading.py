@@ -31,7 +31,7 @@ class ReadLog(beam.PTransform):
         self._source = settings.sources[log]
         self._place = settings.place_of(log)
         self._names = source_names(settings, files, log)
-        self._files = files.sources[log]
+        self._files = files.with_neighbours(log)
 
     def expand(self, pipeline: beam.pvalue.PBegin) -> beam.PCollection:
         """Chooses the way.

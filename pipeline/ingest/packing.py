@@ -18,8 +18,9 @@ def packed(rows: pa.Table) -> bytes:
 
 
 def unpacked(packs: Iterable[bytes]) -> pa.Table:
-    """The rows of packed tables of one schema, of which there is at least one."""
-    return pa.concat_tables(pa.ipc.open_stream(pack).read_all() for pack in packs).combine_chunks()
+    """The rows of packed tables, of which there is at least one; null in columns that a table does not have."""
+    tables = (pa.ipc.open_stream(pack).read_all() for pack in packs)
+    return pa.concat_tables(tables, promote_options="default").combine_chunks()
 
 
 def packed_by_shard(rows: pa.Table, shard_of: np.ndarray, shards: int) -> Iterator[tuple[int, bytes]]:

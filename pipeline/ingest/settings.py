@@ -16,6 +16,7 @@ from feature_spec.names import SPLITS, TRAIN, VALIDATION
 from feature_spec.sampling import Sampling
 from feature_spec.spec import FeatureSpec
 from feature_spec.strict_model import StrictModel
+from pipeline.ingest.neighbouring_days import NeighbouringDay, neighbouring_days
 
 
 class IngestedField(StrictModel):
@@ -64,6 +65,8 @@ class IngestSettings(StrictModel):
         logs: as in the feature spec, with patterns in the place of days.
         fields, tasks: by name.
         day: the only day to ingest, of which nothing is set aside to judge the model; None for all of the logs.
+        neighbouring_days: the days whose events may belong to impressions of `day`, or whose impressions to its actions.
+        actions_of_all_days: whether the actions of one day cannot be read alone, so that their times have to.
     """
 
     keys: Keys
@@ -74,6 +77,8 @@ class IngestSettings(StrictModel):
     sampling: Sampling | None = None
     # JSON has no dates.
     day: Annotated[datetime.date | None, pydantic.Field(strict=False)] = None
+    neighbouring_days: list[NeighbouringDay] = []
+    actions_of_all_days: bool = False
 
     @classmethod
     def from_spec(cls, spec: FeatureSpec, day: datetime.date | None = None) -> IngestSettings:
@@ -101,6 +106,8 @@ class IngestSettings(StrictModel):
             tasks=tasks,
             sampling=spec.sampling,
             day=day,
+            neighbouring_days=neighbouring_days(spec.logs, spec.keys, day) if day is not None else [],
+            actions_of_all_days=day is not None and spec.logs.actions is not None and not spec.logs.actions.has_day,
         )
 
     def to_json(self) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -73,7 +72,7 @@ class Settling:
         if days is not None:
             day = shard.column("day").to_numpy()
             for position in np.flatnonzero(_for_each_day(day, days.is_stray)).tolist():
-                detail = f"on {_date(day[position])}, {days.what_is_stray}"
+                detail = days.stray_detail(int(day[position]))
                 rejected.setdefault(position, self._rejected(shard, position, Reason.STRAY_EVENT_TIME, detail))
             evaluation = _for_each_day(day, days.is_evaluation)
         else:
@@ -102,7 +101,3 @@ def _for_each_day(days: np.ndarray, holds: Callable[[int], bool]) -> np.ndarray:
     """Whether something holds of each row's day; asked once a day."""
     different, day_of = np.unique(days, return_inverse=True)
     return np.array([holds(day) for day in different.tolist()], bool)[day_of]
-
-
-def _date(day: int) -> str:
-    return datetime.date.fromordinal(int(day)).isoformat()

@@ -54,4 +54,4 @@ def source_names(settings: IngestSettings, files: InputFiles, source: str | None
     if described.bigquery is not None:
         # A query has no name but its place in the spec.
         return [f"bigquery:{described.bigquery.table or settings.place_of(source)}"]
-    return [file.name for file in files.sources[source]]
+    return [file.name for file in files.with_neighbours(source)]

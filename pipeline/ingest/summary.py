@@ -54,25 +54,29 @@ class StepCounts(pydantic.BaseModel):
         passed: those that it passed on, or wrote.
         rejected: those that it rejected.
         sampled_out: negatives that it left out because the spec says so.
+        of_other_days: those that are the business of a neighbouring day's ingestion.
     """
 
     received: int
     passed: int
     rejected: int
     sampled_out: int
+    of_other_days: int = 0
 
 
 class ActionCounts(pydantic.BaseModel):
     """What became of the log of actions.
 
     Attributes:
-        lines: lines read, without headers.
+        lines: lines read, without headers; in a run by span those of the day.
+        lines_of_other_days: lines read of neighbouring days.
         steps: what each step counted, in the order of the steps: parse, deduplicate, join.
         rejected: lines that were rejected, by reason; those of late actions and of those without an impression are among them.
         joined: actions that were attributed to an impression, by kind.
     """
 
     lines: int
+    lines_of_other_days: int = 0
     steps: dict[str, StepCounts]
     rejected: dict[str, int]
     joined: dict[str, int]
@@ -82,7 +86,8 @@ class IngestSummary(pydantic.BaseModel):
     """What became of every line of the log.
 
     Attributes:
-        lines: lines read, without headers.
+        lines: lines read, without headers; in a run by span those of the day.
+        lines_of_other_days: lines of impressions of neighbouring days, read to tell whose the actions are.
         steps: what each step counted, in the order of the steps: parse, label, write; of event logs, deduplicate the second.
         actions: what became of the lines of the log of actions; None without event logs.
         rejected: lines that were rejected, by reason.
@@ -96,6 +101,7 @@ class IngestSummary(pydantic.BaseModel):
     """
 
     lines: int
+    lines_of_other_days: int = 0
     steps: dict[str, StepCounts]
     actions: ActionCounts | None = None
     rejected: dict[str, int]
@@ -112,7 +118,7 @@ class IngestSummary(pydantic.BaseModel):
         """Puts the counts of all steps into words."""
         days = event_days(tally, settings)
         return cls(
-            lines=tally[counted.STEP, counted.PARSE, counted.RECEIVED],
+            **_lines(tally, counted.PARSE),
             steps={step: _step_counts(tally, step) for step in _steps(settings)},
             actions=_action_counts(tally) if settings.logs.actions is not None else None,
             rejected=counts_under(tally, counted.REJECTED),
@@ -147,13 +153,16 @@ class IngestSummary(pydantic.BaseModel):
         pairs = [("lines read", lines, became, written + rejected + sampled_out)]
         if self.actions is not None:
             attributed, unusable = sum(self.actions.joined.values()), sum(self.actions.rejected.values())
-            became = f"{attributed:,} joined and {unusable:,} rejected"
-            pairs.append(("lines of actions", self.actions.lines, became, attributed + unusable))
+            lines = self.actions.lines + self.actions.lines_of_other_days
+            of_other_days = sum(step.of_other_days for step in self.actions.steps.values())
+            became = f"{attributed:,} joined, {unusable:,} rejected and {of_other_days:,} of other days"
+            pairs.append(("lines of actions", lines, became, attributed + unusable + of_other_days))
         of_actions = self.actions.steps if self.actions is not None else {}
         for name, step in [*self.steps.items(), *of_actions.items()]:
-            became = f"{step.passed:,} passed on, {step.rejected:,} rejected and {step.sampled_out:,} sampled out"
-            together = step.passed + step.rejected + step.sampled_out
-            pairs.append((f"received by the step {name}", step.received, became, together))
+            parts = {"passed on": step.passed, "rejected": step.rejected, "sampled out": step.sampled_out}
+            parts |= {"of other days": step.of_other_days} if step.of_other_days else {}
+            became = ", ".join(f"{count:,} {part}" for part, count in parts.items())
+            pairs.append((f"received by the step {name}", step.received, became, sum(parts.values())))
         chains = (self.steps, of_actions)
         for (before, one), (after, other) in itertools.chain(*(itertools.pairwise(chain.items()) for chain in chains)):
             pairs.append(
@@ -248,15 +257,20 @@ def _steps(settings: IngestSettings) -> tuple[str, ...]:
 
 def _action_counts(tally: Tally) -> ActionCounts:
     return ActionCounts(
-        lines=tally[counted.STEP, counted.PARSE_ACTIONS, counted.RECEIVED],
+        **_lines(tally, counted.PARSE_ACTIONS),
         steps={step: _step_counts(tally, step) for step in counted.ACTION_STEPS},
         rejected=counts_under(tally, counted.REJECTED_ACTIONS),
         joined=counts_under(tally, counted.ACTION),
     )
 
 
+def _lines(tally: Tally, step: str) -> dict[str, int]:
+    of_other_days = tally[counted.LINES_OF_OTHER_DAYS, step]
+    return {"lines": tally[counted.STEP, step, counted.RECEIVED] - of_other_days, "lines_of_other_days": of_other_days}
+
+
 def _step_counts(tally: Tally, step: str) -> StepCounts:
-    parts = (counted.RECEIVED, counted.PASSED, counted.REJECTED, counted.SAMPLED_OUT)
+    parts = (counted.RECEIVED, counted.PASSED, counted.REJECTED, counted.SAMPLED_OUT, counted.OF_OTHER_DAYS)
     return StepCounts(**{part: tally[counted.STEP, step, part] for part in parts})
 
 

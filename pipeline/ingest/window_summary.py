@@ -25,6 +25,7 @@ def window_summary(training: Sequence[IngestSummary], judging: IngestSummary, ev
     parts = {TRAIN: (training, [TRAIN]), VALIDATION: (training, [VALIDATION]), EVALUATION: ([judging], [TRAIN, VALIDATION])}
     return IngestSummary(
         lines=sum(day.lines for day in days),
+        lines_of_other_days=sum(day.lines_of_other_days for day in days),
         steps=_steps([day.steps for day in days]),
         actions=_actions([day.actions for day in days if day.actions is not None]),
         rejected=_sum(day.rejected for day in days),
@@ -59,6 +60,7 @@ def _actions(days: Sequence[ActionCounts]) -> ActionCounts | None:
         return None
     return ActionCounts(
         lines=sum(day.lines for day in days),
+        lines_of_other_days=sum(day.lines_of_other_days for day in days),
         steps=_steps([day.steps for day in days]),
         rejected=_sum(day.rejected for day in days),
         joined=_sum(day.joined for day in days),

@@ -17,8 +17,8 @@ def day(number: int) -> datetime.date:
     return datetime.date(2022, 5, number)
 
 
-def spec(*overrides: str) -> FeatureSpec:
-    return load_overridden_spec("short_video", ["spans.window_days=3", *overrides])
+def spec(*overrides: str, name: str = "short_video") -> FeatureSpec:
+    return load_overridden_spec(name, ["spans.window_days=3", *overrides])
 
 
 @pytest.fixture
@@ -73,6 +73,12 @@ def test_validation_examples_of_the_day_that_judges_are_refused(logs: Path) -> N
 def test_sampled_examples_are_refused_because_they_would_judge_as_well(logs: Path) -> None:
     with pytest.raises(ValueError, match="sampling: does not go with a run by span"):
         span_window(spec("sampling.negative_rate=0.5"), str(logs), day(6))
+
+
+def test_an_attribution_window_of_more_than_a_month_is_refused(logs: Path) -> None:
+    # 40 days.
+    with pytest.raises(ValueError, match=r"logs\.actions\.window_s: .* up to 31 days, received 3,456,000 s \(40\.0 days\)"):
+        span_window(spec("logs.actions.window_s=3456000", name="short_video_events"), str(logs), day(6))
 
 
 def test_a_series_has_a_window_a_day(logs: Path) -> None:

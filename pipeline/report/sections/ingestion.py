@@ -73,17 +73,20 @@ def _rejected(counts: dict[str, Any]) -> Picture:
 
 
 def _steps(counts: dict[str, Any]) -> Table:
-    """Each step's own count; where there are event logs, also those of the log of actions."""
+    """Each step's own count; where there are event logs, also those of the log of actions and of neighbouring days."""
     actions = counts.get("actions") or {"steps": {}}
     steps = {**counts["steps"], **{f"actions: {name}": step for name, step in actions["steps"].items()}}
+    parts = {"Received": "received", "Passed on": "passed", "Rejected": "rejected", "Sampled out": "sampled_out"}
+    if any(step.get("of_other_days") for step in steps.values()):
+        parts["Of other days"] = "of_other_days"
     return Table(
         caption="What each step counted for itself",
-        columns=["Step", "Received", "Passed on", "Rejected", "Sampled out"],
-        rows=[
-            [name, *(f"{step[part]:,}" for part in ("received", "passed", "rejected", "sampled_out"))]
-            for name, step in steps.items()
-        ],
-        hints={"Sampled out": "Negatives that the spec leaves out of the training."},
+        columns=["Step", *parts],
+        rows=[[name, *(f"{step[part]:,}" for part in parts.values())] for name, step in steps.items()],
+        hints={
+            "Sampled out": "Negatives that the spec leaves out of the training.",
+            "Of other days": "Events of the days around that are not this day's business: read to tell whose the actions are.",
+        },
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 from pathlib import Path
 from typing import Any
@@ -51,8 +52,8 @@ class Tiny:
     """Settings and rows of the small spec."""
 
     @staticmethod
-    def settings(**changes: Any) -> IngestSettings:
-        """The settings, changed at paths such as `logs__deduplicate`."""
+    def settings(day: datetime.date | None = None, **changes: Any) -> IngestSettings:
+        """The settings of a day, or of all, changed at paths such as `logs__deduplicate`."""
         spec = yaml.safe_load(SPEC)
         for path, value in changes.items():
             *parents, last = path.split("__")
@@ -63,7 +64,7 @@ class Tiny:
                 part.pop(last, None)
             else:
                 part[last] = value
-        return IngestSettings.from_spec(parse_spec(json.dumps(spec)))
+        return IngestSettings.from_spec(parse_spec(json.dumps(spec)), day)
 
     @staticmethod
     def row(number: int, day: int = 0, **changes: Any) -> dict[str, Any]:

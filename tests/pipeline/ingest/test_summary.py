@@ -65,7 +65,7 @@ def test_a_lost_line_is_noticed(tiny) -> None:
         ({("step", "label", "received"): 99}, "100 passed on by the step parse are not 99 received by label"),
         (
             {("step", "label", "passed"): 99},
-            "100 received by the step label are not 99 passed on, 0 rejected and 0 sampled out",
+            "100 received by the step label are not 99 passed on, 0 rejected, 0 sampled out",
         ),
         ({("step", "write", "received"): 101}, "100 passed on by the step label are not 101 received by write"),
         ({("examples", "train"): 49}, "110 lines read are not 99 examples written, 10 lines rejected and 0 sampled out"),

@@ -60,12 +60,15 @@ def test_a_side_table_is_that_of_the_last_day_and_missing_rows_add_up() -> None:
 
 
 def test_actions_of_event_logs_add_up() -> None:
-    parse = StepCounts(received=5, passed=4, rejected=1, sampled_out=0)
-    actions = ActionCounts(lines=5, steps={"parse": parse}, rejected={"orphan_action": 2}, joined={"play": 3})
+    parse = StepCounts(received=8, passed=5, rejected=1, sampled_out=0, of_other_days=2)
+    actions = ActionCounts(
+        lines=5, lines_of_other_days=3, steps={"parse": parse}, rejected={"orphan_action": 2}, joined={"play": 3}
+    )
     days = [of_day(number, 60, 6, 0.1).model_copy(update={"actions": actions}) for number in (1, 2)]
     assert window_summary(days[:1], days[1], DAY).actions == ActionCounts(
         lines=10,
-        steps={"parse": StepCounts(received=10, passed=8, rejected=2, sampled_out=0)},
+        lines_of_other_days=6,
+        steps={"parse": StepCounts(received=16, passed=10, rejected=2, sampled_out=0, of_other_days=4)},
         rejected={"orphan_action": 4},
         joined={"play": 6},
     )
