@@ -22,12 +22,17 @@ from concurrent import futures
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+import trustme
 from hypothesis import settings
 
 from feature_spec.loading import parse_spec
 from feature_spec.spec import FeatureSpec
+
+if TYPE_CHECKING:
+    from serving.model_server.lookup import ServedModels
 
 settings.register_profile("thorough", max_examples=20_000)  # for `pytest --hypothesis-profile=thorough`
 
@@ -234,6 +239,17 @@ def serve(root: Path) -> Iterator[Callable]:
 
 
 @pytest.fixture
+def models() -> Iterator[ServedModels]:
+    """Served models, none at first; closed at the end."""
+    from serving.model_server.lookup import ServedModels
+
+    served = ServedModels()
+    yield served
+    for model in served.all:
+        model.close()
+
+
+@pytest.fixture
 def stubs() -> Iterator[Callable]:
     """Public stubs for a target: `prediction` and `model`."""
     import grpc
@@ -249,6 +265,43 @@ def stubs() -> Iterator[Callable]:
     yield connect
     for channel in channels:
         channel.close()
+
+
+@pytest.fixture(scope="session")
+def authority() -> trustme.CA:
+    """An authority for certificates that nobody else knows."""
+    return trustme.CA()
+
+
+@pytest.fixture(scope="session")
+def server_credentials(authority: trustme.CA) -> Callable:
+    """Credentials of a server with TLS, for the name given; mutual TLS if the client is to show a certificate."""
+    import grpc
+
+    def credentials(name: str = "127.0.0.1", *, mutual: bool = False) -> grpc.ServerCredentials:
+        own = authority.issue_cert(name)
+        pair = (own.private_key_pem.bytes(), own.cert_chain_pems[0].bytes())
+        roots = authority.cert_pem.bytes() if mutual else None
+        return grpc.ssl_server_credentials([pair], roots, require_client_auth=mutual)
+
+    return credentials
+
+
+@pytest.fixture
+def tls_files(authority: trustme.CA, tmp_path: Path) -> dict[str, Path]:
+    """The root certificate, and a client's certificate and key, as files."""
+    client = authority.issue_cert("client.example")
+    files = {name: tmp_path / f"{name}.pem" for name in ("root_certificates", "client_certificate", "client_key")}
+    authority.cert_pem.write_to_path(files["root_certificates"])
+    client.cert_chain_pems[0].write_to_path(files["client_certificate"])
+    client.private_key_pem.write_to_path(files["client_key"])
+    return files
+
+
+@pytest.fixture(scope="session")
+def tls_options() -> Callable[[dict[str, Path]], list[str]]:
+    """Files of TLS as options of a command."""
+    return lambda files: [part for name, path in files.items() for part in (f"--{name.replace('_', '-')}", str(path))]
 
 
 @pytest.fixture(scope="session")

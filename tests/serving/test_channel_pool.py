@@ -6,7 +6,6 @@ import os
 import threading
 from collections import Counter
 
-import grpc
 import pytest
 import trustme
 
@@ -75,33 +74,10 @@ def test_a_client_refuses_to_work_in_a_fork(answering, toy_spec):
         assert len(client.rank(ONE)) == 1
 
 
-@pytest.fixture(scope="module")
-def authority():
-    return trustme.CA()
-
-
 @pytest.fixture
-def tls_files(authority, tmp_path):
-    """The root certificate, and a client's certificate and key, as files."""
-    client = authority.issue_cert("client.example")
-    files = {name: tmp_path / f"{name}.pem" for name in ("root_certificates", "client_certificate", "client_key")}
-    authority.cert_pem.write_to_path(files["root_certificates"])
-    client.cert_chain_pems[0].write_to_path(files["client_certificate"])
-    client.private_key_pem.write_to_path(files["client_key"])
-    return files
-
-
-@pytest.fixture
-def secured(answering, authority):
-    """Starts a server with TLS, for the name given; mutual TLS if the client is to show a certificate."""
-
-    def start(name="127.0.0.1", *, mutual=False):
-        own = authority.issue_cert(name)
-        pair = (own.private_key_pem.bytes(), own.cert_chain_pems[0].bytes())
-        roots = authority.cert_pem.bytes() if mutual else None
-        return answering(grpc.ssl_server_credentials([pair], roots, require_client_auth=mutual))
-
-    return start
+def secured(answering, server_credentials):
+    """Starts a server with TLS; arguments go to `server_credentials`."""
+    return lambda *name, **mutual: answering(server_credentials(*name, **mutual))
 
 
 def test_a_server_with_tls_is_asked_over_tls(secured, rank_once, toy_spec, tls_files):

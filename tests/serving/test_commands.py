@@ -8,9 +8,7 @@ import subprocess
 import sys
 import urllib.request
 
-import grpc
 import pytest
-import trustme
 import typer
 from typer.testing import CliRunner
 
@@ -114,17 +112,11 @@ def test_more_candidates_than_a_message_takes_are_sent_in_parts(rank, scripted, 
     assert [request.model_spec.version_label for request in ranker.requests] == ["canary"] * 2
 
 
-def test_a_server_with_mutual_tls_is_asked_with_the_certificates_given(rank, scripted, answer_by_quality, tmp_path):
-    authority = trustme.CA()
-    server, client = authority.issue_cert("127.0.0.1"), authority.issue_cert("client.example")
-    files = {name: tmp_path / f"{name}.pem" for name in ("root-certificates", "client-certificate", "client-key")}
-    authority.cert_pem.write_to_path(files["root-certificates"])
-    client.cert_chain_pems[0].write_to_path(files["client-certificate"])
-    client.private_key_pem.write_to_path(files["client-key"])
-    pair = (server.private_key_pem.bytes(), server.cert_chain_pems[0].bytes())
-    credentials = grpc.ssl_server_credentials([pair], authority.cert_pem.bytes(), require_client_auth=True)
-    ranker = scripted(lambda number, request, context: answer_by_quality(request), credentials)
-    options = [part for name, path in files.items() for part in (f"--{name}", path)]
+def test_a_server_with_mutual_tls_is_asked_with_the_certificates_given(
+    rank, scripted, answer_by_quality, server_credentials, tls_files, tls_options
+):
+    ranker = scripted(lambda number, request, context: answer_by_quality(request), server_credentials(mutual=True))
+    options = tls_options(tls_files)
     result = rank("--target", ranker.target, "--timeout-ms", 9_000, *options)
     assert result.exit_code == 0, result.stderr
     for less in ([], ["--tls"], options[:2]):

@@ -10,16 +10,6 @@ CONFIG = "model_config_list {{ config {{ name: 'toy' base_path: '{}' model_platf
 
 
 @pytest.fixture
-def models():
-    from serving.model_server.lookup import ServedModels
-
-    served = ServedModels()
-    yield served
-    for model in served.all:
-        model.close()
-
-
-@pytest.fixture
 def write(root):
     """Writes the file; `more` goes into the model's entry."""
 

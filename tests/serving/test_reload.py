@@ -11,16 +11,6 @@ pytestmark = pytest.mark.tensorflow
 
 
 @pytest.fixture
-def models():
-    from serving.model_server.lookup import ServedModels
-
-    served = ServedModels()
-    yield served
-    for model in served.all:
-        model.close()
-
-
-@pytest.fixture
 def reload(models, root):
     """Replaces the configuration by models given in text form; a model `toy` of all that `push` pushed is `toy(...)`."""
     from google.protobuf import text_format

@@ -8,11 +8,6 @@ import pytest
 pytestmark = pytest.mark.tensorflow
 
 
-@pytest.fixture(scope="module")
-def authority():
-    return pytest.importorskip("trustme", reason="trustme makes the certificates").CA()
-
-
 @pytest.fixture
 def config_file(tmp_path, authority):
     """Writes an ssl config file for 127.0.0.1; keyword arguments replace its fields."""

@@ -7,7 +7,6 @@ import threading
 
 import grpc
 import pytest
-import trustme
 import typer
 from typer.testing import CliRunner
 
@@ -89,18 +88,12 @@ def test_each_connection_is_used(loadtest, serve_with, scores):
     assert len(peers) == 3
 
 
-def test_a_server_with_mutual_tls_is_loaded_with_the_certificates_given(monkeypatch, loadtest, serve_with, scores, tmp_path):
+def test_a_server_with_mutual_tls_is_loaded_with_the_certificates_given(
+    monkeypatch, loadtest, serve_with, scores, server_credentials, tls_files, tls_options
+):
     monkeypatch.setattr("serving.loadtest.load_test._CONNECTION_TIMEOUT_S", 1.0)
-    authority = trustme.CA()
-    server, client = authority.issue_cert("127.0.0.1"), authority.issue_cert("client.example")
-    files = {name: tmp_path / f"{name}.pem" for name in ("root-certificates", "client-certificate", "client-key")}
-    authority.cert_pem.write_to_path(files["root-certificates"])
-    client.cert_chain_pems[0].write_to_path(files["client-certificate"])
-    client.private_key_pem.write_to_path(files["client-key"])
-    pair = (server.private_key_pem.bytes(), server.cert_chain_pems[0].bytes())
-    credentials = grpc.ssl_server_credentials([pair], authority.cert_pem.bytes(), require_client_auth=True)
-    target = serve_with(lambda request, context: scores(request), credentials=credentials)
-    options = [part for name, path in files.items() for part in (f"--{name}", path)]
+    target = serve_with(lambda request, context: scores(request), credentials=server_credentials(mutual=True))
+    options = tls_options(tls_files)
     result = loadtest(target, *SHORT, *options)
     assert result.exit_code == 0, result.stderr
     without = loadtest(target, *SHORT, "--tls")
