@@ -14,20 +14,17 @@ CLASSIFY, REGRESS = "tensorflow/serving/classify", "tensorflow/serving/regress"
 def send(tmp_path_factory, examples_export):
     """Sends a request, given in text form, to a server of the model `xs`, version 1."""
     from google.protobuf import text_format
-    from tensorflow_serving.apis.classification_pb2 import ClassificationRequest
-    from tensorflow_serving.apis.inference_pb2 import MultiInferenceRequest
     from tensorflow_serving.apis.prediction_service_pb2_grpc import PredictionServiceStub
-    from tensorflow_serving.apis.regression_pb2 import RegressionRequest
 
     from serving.model_server.served_model import ServedModel
     from serving.model_server.server import LocalModelServer
+    from tests.serving.api_methods import types_of
 
     root = tmp_path_factory.mktemp("xs")
     (root / "1").symlink_to(examples_export)
-    types = {"Classify": ClassificationRequest, "Regress": RegressionRequest, "MultiInference": MultiInferenceRequest}
     with LocalModelServer([ServedModel(root, name="xs")], port=0) as server, grpc.insecure_channel(server.target) as channel:
         stub = PredictionServiceStub(channel)
-        yield lambda method, text: getattr(stub, method)(text_format.Parse(text, types[method]()), timeout=10.0)
+        yield lambda method, text: getattr(stub, method)(text_format.Parse(text, types_of(method)[0]()), timeout=10.0)
 
 
 def refused(send, method, text):

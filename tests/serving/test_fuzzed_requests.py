@@ -109,7 +109,7 @@ def broken(draw, method, text):
     """A good request with some of its fields, or of its bytes, changed."""
     from google.protobuf import text_format
 
-    request = text_format.Parse(text, request_type(method))
+    request = text_format.Parse(text, empty_request(method))
     for _ in range(draw(st.integers(0, 3))):
         mutate(draw, request)
     message = bytearray(request.SerializeToString())
@@ -187,33 +187,17 @@ def send(channel, method, message):
         return error.code().name, error.details()
 
 
-def request_type(method):
-    from tensorflow_serving.apis import (
-        classification_pb2,
-        get_model_metadata_pb2,
-        get_model_status_pb2,
-        inference_pb2,
-        model_management_pb2,
-        predict_pb2,
-        regression_pb2,
-    )
+def empty_request(method):
+    from tests.serving.api_methods import types_of  # not sooner: it imports TensorFlow
 
-    return {
-        "Predict": predict_pb2.PredictRequest,
-        "Classify": classification_pb2.ClassificationRequest,
-        "Regress": regression_pb2.RegressionRequest,
-        "MultiInference": inference_pb2.MultiInferenceRequest,
-        "GetModelMetadata": get_model_metadata_pb2.GetModelMetadataRequest,
-        "GetModelStatus": get_model_status_pb2.GetModelStatusRequest,
-        "HandleReloadConfigRequest": model_management_pb2.ReloadConfigRequest,
-    }[method]()
+    return types_of(method)[0]()
 
 
 def assert_a_good_request_is_answered(channel):
     from google.protobuf import text_format
     from tensorflow_serving.apis.predict_pb2 import PredictResponse
 
-    request = text_format.Parse(_DOUBLED, request_type("Predict"))
+    request = text_format.Parse(_DOUBLED, empty_request("Predict"))
     code, answer = send(channel, "Predict", request.SerializeToString())
     assert code == "OK", answer
     assert list(PredictResponse.FromString(answer).outputs["product"].float_val) == [2.0, 6.0]  # x · weight · version
@@ -240,6 +224,6 @@ def test_no_configuration_is_answered_as_a_defect_and_a_good_one_still_works(rel
     if data.draw(st.integers(0, 9)) == 0:
         from google.protobuf import text_format
 
-        request = text_format.Parse(good, request_type(method))
+        request = text_format.Parse(good, empty_request(method))
         assert send(reloaded_channel, method, request.SerializeToString())[0] == "OK"
         assert_a_good_request_is_answered(reloaded_channel)

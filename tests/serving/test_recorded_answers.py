@@ -228,11 +228,13 @@ def _reload(target, config, models, answer=None):
 def _replay(target, case, models):
     from google.protobuf import text_format
 
+    from tests.serving.api_methods import stub_of, types_of  # not sooner: it imports TensorFlow
+
     with grpc.insecure_channel(target) as channel:
-        call, request_type, response_type = _method(channel, case["api"])
+        request_type, response_type = types_of(case["api"])
         request = text_format.Parse(_as_here(case["request"], models), request_type())
         try:
-            response, code, message = call(request, timeout=30.0), "OK", ""
+            response, code, message = getattr(stub_of(case["api"])(channel), case["api"])(request, timeout=30.0), "OK", ""
         except grpc.RpcError as error:
             response, code, message = None, error.code().name, error.details()
     assert code == case["code"]
@@ -244,32 +246,6 @@ def _replay(target, case, models):
     if response is not None:
         expected = text_format.Parse(_as_here(case["response"], models), response_type())
         _assert_same(response, expected)
-
-
-def _method(channel, name):
-    """A call with the types of its request and response."""
-    from tensorflow_serving.apis import (
-        classification_pb2,
-        get_model_metadata_pb2,
-        get_model_status_pb2,
-        inference_pb2,
-        model_management_pb2,
-        predict_pb2,
-        regression_pb2,
-    )
-    from tensorflow_serving.apis.model_service_pb2_grpc import ModelServiceStub
-    from tensorflow_serving.apis.prediction_service_pb2_grpc import PredictionServiceStub
-
-    module, message, stub = {
-        "Predict": (predict_pb2, "Predict", PredictionServiceStub),
-        "Classify": (classification_pb2, "Classification", PredictionServiceStub),
-        "Regress": (regression_pb2, "Regression", PredictionServiceStub),
-        "MultiInference": (inference_pb2, "MultiInference", PredictionServiceStub),
-        "GetModelMetadata": (get_model_metadata_pb2, "GetModelMetadata", PredictionServiceStub),
-        "GetModelStatus": (get_model_status_pb2, "GetModelStatus", ModelServiceStub),
-        "HandleReloadConfigRequest": (model_management_pb2, "ReloadConfig", ModelServiceStub),
-    }[name]
-    return getattr(stub(channel), name), getattr(module, f"{message}Request"), getattr(module, f"{message}Response")
 
 
 def _as_here(text, models):
