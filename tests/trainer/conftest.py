@@ -58,6 +58,19 @@ def features():
     }
 
 
+@pytest.fixture(scope="session")
+def unevenly_masked(features):
+    """The features with other masks: how many rows of a task count differs from one half of a batch of 64 to the other."""
+    masks = np.ones((256, 2), "f4")
+    # In the first batch, the second half has no row of the second task and the first half has 5 …
+    masks[5:64, 1] = 0.0
+    # … in the second, neither has a row of the first task; in the third each has its own number of rows.
+    masks[64:128, 0] = 0.0
+    masks[128:150, 0] = 0.0
+    masks[170:190, 1] = 0.0
+    return {**features, "masks": masks}
+
+
 @pytest.fixture
 def settings():
     """Makes settings of a small model."""

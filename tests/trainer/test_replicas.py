@@ -19,17 +19,10 @@ WAYS_TO_BALANCE = ("uncertainty", "dwa", "gradnorm", "pcgrad")
 
 
 @pytest.fixture(scope="module")
-def results(layout, tasks, features, tmp_path_factory):
+def results(layout, tasks, unevenly_masked, tmp_path_factory):
     from trainer.settings import parse_settings
 
     folder = tmp_path_factory.mktemp("replicas")
-    masks = np.ones((256, 2), "f4")
-    # Batches of 64, of which a replica gets 32 rows. In the first, replica 2 has no row of the second task and replica 1 has 5 …
-    masks[5:64, 1] = 0.0
-    # … in the second, no replica has a row of the first task; in the third each has its own number of rows.
-    masks[64:128, 0] = 0.0
-    masks[128:150, 0] = 0.0
-    masks[170:190, 1] = 0.0
     runs = {}
     for model in MODELS:
         penalty = {"orthogonality": 1.0} if model == "sluice" else {}
@@ -46,7 +39,7 @@ def results(layout, tasks, features, tmp_path_factory):
     last = runs["ple-mirrored"][0]
     runs["ple-mirrored"].insert(0, last.model_copy(update={"trainer": last.trainer.model_copy(update={"epochs": 1})}))
     job, result = folder / "job.pickle", folder / "result.pickle"
-    given = {"layout": layout, "tasks": tasks, "features": {**features, "masks": masks}, "runs": runs}
+    given = {"layout": layout, "tasks": tasks, "features": unevenly_masked, "runs": runs}
     job.write_bytes(pickle.dumps({**given, "folder": str(folder)}))
     program = Path(__file__).with_name("replicas_program.py")
     root = Path(__file__).parents[2]

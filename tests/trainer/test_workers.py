@@ -87,21 +87,13 @@ class Story:
 
 
 @pytest.fixture(scope="module")
-def story(layout, tasks, features, tmp_path_factory):
+def story(layout, tasks, unevenly_masked, tmp_path_factory):
     import tensorflow as tf
 
     from trainer import fitting
     from trainer.settings import parse_settings
 
     folder = tmp_path_factory.mktemp("workers")
-    masks = np.ones((256, 2), "f4")
-    # Batches of 64, of which a worker gets 32 rows. In the first, worker 1 has no row of the second task and worker 0 has 5 …
-    masks[5:64, 1] = 0.0
-    # … in the second, no worker has a row of the first task; in the third each has its own number of rows.
-    masks[64:128, 0] = 0.0
-    masks[128:150, 0] = 0.0
-    masks[170:190, 1] = 0.0
-    features = {**features, "masks": masks}
     trainer = {"batch_size": 64, "patience": 9, "loss_weight_clock": "step"}
     runs = {
         # A penalty counts once.
@@ -116,14 +108,14 @@ def story(layout, tasks, features, tmp_path_factory):
             for name, (model, own) in runs.items()
         }
 
-    given = {"layout": layout, "tasks": tasks, "features": features, "runs": settings_with("multi_worker")}
+    given = {"layout": layout, "tasks": tasks, "features": unevenly_masked, "runs": settings_with("multi_worker")}
     given["validation_rows"] = VALIDATION_ROWS
     # The chief, whose loss is the harder one, and noticed at once; another worker's silence is, after ten seconds.
     killed = run_workers(folder, given, (LAST_EPOCH, None))
     again = run_workers(folder, given, (None, None))
     assert [worker.exit_code for worker in again] == [0, 0], "\n".join(worker.error[-3000:] for worker in again)
-    train = tf.data.Dataset.from_tensor_slices(features).batch(64)
-    validation = tf.data.Dataset.from_tensor_slices(features).take(VALIDATION_ROWS).batch(64)
+    train = tf.data.Dataset.from_tensor_slices(unevenly_masked).batch(64)
+    validation = tf.data.Dataset.from_tensor_slices(unevenly_masked).take(VALIDATION_ROWS).batch(64)
     alone, kept = {}, []
 
     class Watched(fitting.EarlyStopping):
@@ -136,7 +128,7 @@ def story(layout, tasks, features, tmp_path_factory):
         for name, settings in settings_with("none").items():
             network = fitting.fit(layout, tasks, settings, train, validation, checkpoint_folder=folder / name / "alone")
             alone[name] = {"weights": network.get_weights(), "history": kept[-1].history}
-    return Story(killed, again, alone, features, folder)
+    return Story(killed, again, alone, unevenly_masked, folder)
 
 
 def test_a_worker_that_loses_another_ends_and_says_what_to_do(story):
