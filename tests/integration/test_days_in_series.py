@@ -7,12 +7,11 @@ import json
 import random
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
-import typer
-from typer.testing import CliRunner
+
+from tests.integration.ended_run import EndedRun, run_command, states_of
 
 pytestmark = [pytest.mark.slow, pytest.mark.tensorflow]
 
@@ -57,31 +56,11 @@ def write_logs(folder: Path) -> None:
         (folder / f"{day}.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
 
 
-@dataclass(frozen=True)
-class Ended:
-    """A run of the command: its exit code and output, and the summaries of its days."""
-
-    exit_code: int
-    output: str
-    days: list[dict[str, Any]]
-
-    def states(self, day: int) -> dict[str, str]:
-        return {run["node"]: run["state"] for run in self.days[day]["components"]}
-
-
-def fulcrum(folder: Path, command: str, *arguments: str) -> Ended:
-    from pipeline.commands import add_to
-
-    app = typer.Typer()
-    add_to(app)
-    report = folder / "summary.json"
+def fulcrum(folder: Path, command: str, *arguments: str) -> EndedRun:
     given = ["--spec", str(folder / "spec.yaml"), "--logs", str(folder / "logs"), "--root", str(folder / "root")]
-    result = CliRunner().invoke(app, [command, *given, "--json", str(report), *arguments])
-    if result.exception is not None and not isinstance(result.exception, SystemExit):
-        raise result.exception
-    assert report.exists(), result.output
-    summary = json.loads(report.read_text(encoding="utf-8"))
-    return Ended(result.exit_code, result.output, summary.get("days", [summary]))
+    ended = run_command([command, *given, *arguments], folder / "summary.json")
+    assert ended.summary, ended.output
+    return ended
 
 
 @dataclass(frozen=True)
@@ -89,9 +68,9 @@ class Story:
     """What a user does, one after the other, on one root."""
 
     folder: Path
-    first: Ended
-    again: Ended
-    of_first_day: Ended
+    first: EndedRun
+    again: EndedRun
+    of_first_day: EndedRun
 
     def artifacts(self, node: str, output: str) -> list[Path]:
         """Folders of a node's outputs, by execution."""
@@ -127,7 +106,7 @@ def test_every_line_of_the_window_is_accounted_for(story: Story) -> None:
 
 
 def test_a_day_is_ingested_once(story: Story) -> None:
-    ingested = {node: state for node, state in story.first.states(1).items() if node.startswith("LogsExampleGen")}
+    ingested = {node: state for node, state in states_of(story.first.days[1]).items() if node.startswith("LogsExampleGen")}
     assert ingested == {
         "LogsExampleGen-2022-05-01": "cached", "LogsExampleGen-2022-05-02": "cached", "LogsExampleGen-2022-05-03": "done",
     }  # fmt: skip
@@ -160,7 +139,7 @@ def test_a_day_is_compared_with_the_model_and_the_statistics_of_the_day_before(s
 def test_the_same_series_again_does_no_work(story: Story) -> None:
     assert story.again.exit_code == 0
     for day in range(2):
-        assert {node for node, state in story.again.states(day).items() if state == "done"} == LOOKUPS
+        assert {node for node, state in states_of(story.again.days[day]).items() if state == "done"} == LOOKUPS
         assert story.again.days[day]["version"] == story.first.days[day]["version"]
         assert not story.again.days[day]["newly_pushed"]
     # 11 steps a day beside ingestion, which has 2 days for the first and 3 for the second.
@@ -170,7 +149,7 @@ def test_the_same_series_again_does_no_work(story: Story) -> None:
 
 def test_an_earlier_day_alone_is_what_it_was_in_the_series(story: Story) -> None:
     assert story.of_first_day.exit_code == 0
-    assert {node for node, state in story.of_first_day.states(0).items() if state == "done"} == LOOKUPS
+    assert {node for node, state in story.of_first_day.states.items() if state == "done"} == LOOKUPS
     assert f"already pushed as version {story.first.days[0]['version']}" in story.of_first_day.output
     assert len(list((story.folder / "root" / "serving_model").iterdir())) == 2
 

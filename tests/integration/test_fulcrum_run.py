@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-import typer
-from typer.testing import CliRunner
+
+from tests.integration.ended_run import EndedRun, run_command, states_of
 
 if TYPE_CHECKING:
     from pipeline.report.run_data import RunData
@@ -32,43 +32,18 @@ BEFORE_TRAINING = ["LogsExampleGen", "SpecSchema", "StatisticsGen", "ExampleVali
 
 
 @dataclass(frozen=True)
-class Ended:
-    """A run of the command."""
-
-    exit_code: int
-    output: str
-    summary: dict[str, Any]
-
-    @property
-    def states(self) -> dict[str, str]:
-        return {run["node"]: run["state"] for run in self.summary["components"]}
-
-
-@dataclass(frozen=True)
 class Project:
     """A user's logs and pipeline root."""
 
     logs: Path
     root: Path
 
-    def arguments(self, *overrides: str, json_file: Path | None = None) -> list[str]:
+    def arguments(self, *overrides: str) -> list[str]:
         settings = [part for override in (*LENIENT, *SMALL, *overrides) for part in ("--set", override)]
-        report = ["--json", str(json_file)] if json_file is not None else []
-        return ["run", "--spec", "short_video", "--logs", str(self.logs), "--root", str(self.root), *settings, *report]
+        return ["run", "--spec", "short_video", "--logs", str(self.logs), "--root", str(self.root), *settings]
 
-    def run(self, *overrides: str) -> Ended:
-        """Runs the command in this process, so that TFX is imported once."""
-        from pipeline.commands import add_to
-
-        app = typer.Typer()
-        add_to(app)
-        json_file = self.root.with_suffix(".json")
-        json_file.unlink(missing_ok=True)
-        result = CliRunner().invoke(app, self.arguments(*overrides, json_file=json_file))
-        if result.exception is not None and not isinstance(result.exception, SystemExit):
-            raise result.exception
-        summary = json.loads(json_file.read_text(encoding="utf-8")) if json_file.exists() else {}
-        return Ended(exit_code=result.exit_code, output=result.output, summary=summary)
+    def run(self, *overrides: str) -> EndedRun:
+        return run_command(self.arguments(*overrides), self.root.with_suffix(".json"))
 
     def versions(self) -> list[int]:
         return sorted(int(name) for name in os.listdir(self.root / "serving_model"))
@@ -88,21 +63,21 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
 class Story:
     """What a user does, one after the other, on one root; each with the versions that were there afterwards."""
 
-    first: Ended
+    first: EndedRun
     first_versions: Sequence[int]
-    again: Ended
+    again: EndedRun
     again_versions: Sequence[int]
-    removed: Ended
+    removed: EndedRun
     removed_versions: Sequence[int]
-    more_epochs: Ended
+    more_epochs: EndedRun
     more_epochs_versions: Sequence[int]
-    unreachable: Ended
+    unreachable: EndedRun
     unreachable_versions: Sequence[int]
-    too_slow: Ended
-    still_too_slow: Ended
+    too_slow: EndedRun
+    still_too_slow: EndedRun
     too_slow_versions: Sequence[int]
-    incomplete_field: Ended
-    no_logs: Ended
+    incomplete_field: EndedRun
+    no_logs: EndedRun
 
 
 @pytest.fixture(scope="module")
@@ -322,7 +297,7 @@ _COMMAND = "import typer; from pipeline.commands import add_to; app = typer.Type
 class Killed:
     """A run that was killed while it trained, a run that was tried meanwhile, and the same command afterwards."""
 
-    meanwhile: Ended
+    meanwhile: EndedRun
     unfinished: list[str]
     resumed: subprocess.CompletedProcess[str]
     summary: dict[str, Any]
@@ -332,8 +307,8 @@ class Killed:
 def killed(project: Project, story: Story, tmp_path_factory: pytest.TempPathFactory) -> Killed:
     json_file = tmp_path_factory.mktemp("killed") / "summary.json"
     # Patience keeps it training for longer than the kill takes.
-    arguments = project.arguments("trainer.epochs=12", "trainer.patience=12", "trainer.seed=7", json_file=json_file)
-    command = [sys.executable, "-c", _COMMAND, *arguments]
+    arguments = project.arguments("trainer.epochs=12", "trainer.patience=12", "trainer.seed=7")
+    command = [sys.executable, "-c", _COMMAND, *arguments, "--json", str(json_file)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     for line in process.stdout:
@@ -361,8 +336,7 @@ def test_a_killed_training_goes_on_from_its_checkpoint_to_a_blessed_model(killed
 
 
 def test_a_run_after_a_kill_reuses_the_finished_steps(killed: Killed) -> None:
-    states = {run["node"]: run["state"] for run in killed.summary["components"]}
-    assert [node for node, state in states.items() if state == "cached"] == BEFORE_TRAINING
+    assert [node for node, state in states_of(killed.summary).items() if state == "cached"] == BEFORE_TRAINING
 
 
 def test_checkpoints_are_removed_after_training(killed: Killed, project: Project) -> None:

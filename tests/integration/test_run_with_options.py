@@ -7,11 +7,10 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
-import typer
-from typer.testing import CliRunner
+
+from tests.integration.ended_run import EndedRun, run_command
 
 pytestmark = [pytest.mark.slow, pytest.mark.tensorflow]
 
@@ -37,19 +36,6 @@ serving: {candidate_counts: [1], latency_budget_ms: 10_000}
 """
 
 
-@dataclass(frozen=True)
-class Ended:
-    """A run of the command."""
-
-    exit_code: int
-    output: str
-    summary: dict[str, Any]
-
-    @property
-    def states(self) -> dict[str, str]:
-        return {run["node"]: run["state"] for run in self.summary["components"]}
-
-
 def write_logs(folder: Path, regions: Sequence[str] = ("north", "south")) -> None:
     chance = random.Random(1)
     folder.mkdir(exist_ok=True)
@@ -65,18 +51,9 @@ def write_logs(folder: Path, regions: Sequence[str] = ("north", "south")) -> Non
         (folder / f"{name}.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
 
 
-def run(folder: Path, *arguments: str) -> Ended:
-    from pipeline.commands import add_to
-
-    app = typer.Typer()
-    add_to(app)
-    report = folder / "summary.json"
-    report.unlink(missing_ok=True)
+def run(folder: Path, *arguments: str) -> EndedRun:
     given = ["--spec", str(folder / "spec.yaml"), "--logs", str(folder / "logs"), "--root", str(folder / "root")]
-    result = CliRunner().invoke(app, ["run", *given, "--json", str(report), *arguments])
-    if result.exception is not None and not isinstance(result.exception, SystemExit):
-        raise result.exception
-    return Ended(result.exit_code, result.output, json.loads(report.read_text(encoding="utf-8")) if report.exists() else {})
+    return run_command(["run", *given, *arguments], folder / "summary.json")
 
 
 @dataclass(frozen=True)
@@ -84,10 +61,10 @@ class Story:
     """What a user does, one after the other, on one root."""
 
     folder: Path
-    first: Ended
-    again: Ended
-    without: Ended
-    drifted: Ended
+    first: EndedRun
+    again: EndedRun
+    without: EndedRun
+    drifted: EndedRun
 
 
 @pytest.fixture(scope="module")
