@@ -1,0 +1,63 @@
+"""What the documentation says of the command line, against the command line."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+
+import fulcrum
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+PAGES = {
+    path.relative_to(REPOSITORY).as_posix(): path.read_text(encoding="utf-8")
+    for path in (REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").glob("*.md")))
+}
+
+
+def commands_below(group: Any, name: str) -> Iterator[tuple[str, Any]]:
+    for word, command in group.commands.items():
+        whole = f"{name} {word}"
+        yield from commands_below(command, whole) if hasattr(command, "commands") else [(whole, command)]
+
+
+COMMANDS = dict(commands_below(typer.main.get_command(fulcrum.app), "fulcrum"))
+
+
+def options_of(name: str) -> set[str]:
+    return {
+        option
+        for parameter in COMMANDS[name].params
+        for option in (*parameter.opts, *parameter.secondary_opts)
+        if option[0] == "-"
+    }
+
+
+def options_in(text: str) -> set[str]:
+    return set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", text))
+
+
+def documented_lines() -> Iterator[tuple[str, str]]:
+    """Each command line of ours on a page, in a block or in a sentence, with its continuations."""
+    for page, text in PAGES.items():
+        joined = text.replace("\\\n", " ")
+        for line in re.findall(r"^ {4,}(?:.*[;|&$] *)?(fulcrum .*)$", joined, re.MULTILINE):
+            yield page, line.split("#")[0]
+        for line in re.findall(r"(?<!`)`(fulcrum [^`]*)`", re.sub(r"\s+", " ", joined)):
+            yield page, line
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_option_is_explained_on_a_page_about_its_command(name: str) -> None:
+    about = [text for text in PAGES.values() if re.search(rf"{name}(?![\w-])", re.sub(r"\s+", " ", text))]
+    assert options_of(name) - {"--help"} <= options_in("\n".join(about))
+
+
+@pytest.mark.parametrize(("page", "line"), documented_lines())
+def test_every_documented_command_has_the_options_that_it_is_given(page: str, line: str) -> None:
+    [name] = [name for name in COMMANDS if re.match(rf"{name}(?![\w-])", line)]
+    assert options_in(line) <= options_of(name)
