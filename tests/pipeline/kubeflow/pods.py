@@ -24,12 +24,15 @@ class Pods:
 
     Args:
         job: JSON form of a PipelineJob.
-        run_root: folder for the run's artifacts.
+        run_root: folder or URI for the run's artifacts.
+        disks: folder for what lies on the pods' own disks.
         start: runs a container's command.
     """
 
-    def __init__(self, job: dict[str, Any], run_root: Path, start: Callable[[Sequence[str]], None] = in_process) -> None:
-        self._pipeline, self._run_root, self._start = job["pipelineSpec"], run_root, start
+    def __init__(
+        self, job: dict[str, Any], run_root: str, disks: Path, start: Callable[[Sequence[str]], None] = in_process
+    ) -> None:
+        self._pipeline, self._run_root, self._disks, self._start = job["pipelineSpec"], run_root, disks, start
         self._tasks = self._pipeline["root"]["dag"]["tasks"]
         self.artifacts: dict[tuple[str, str], dict[str, Any]] = {}
 
@@ -44,13 +47,15 @@ class Pods:
 
     def run(self, name: str) -> None:
         """Runs a task, whose producers have run, and keeps what it says of its artifacts."""
+        from tfx.dsl.io import fileio
+
         component = self._pipeline["components"][name]
         container = self._pipeline["deploymentSpec"]["executors"][component["executorLabel"]]["container"]
         executor_input = json.dumps(self._executor_input(name, component))
         arguments = [argument.replace(_EXECUTOR_INPUT, executor_input) for argument in container["args"]]
         for provided in self._provided(name, component).values():
             # Stores of objects know no folders that would have to be made.
-            Path(provided["uri"]).mkdir(parents=True)
+            fileio.makedirs(provided["uri"])
         self._start([*container["command"], *arguments])
         written = json.loads(self._output_file(name).read_text()).get("artifacts", {})
         for key, provided in self._provided(name, component).items():
@@ -93,4 +98,4 @@ class Pods:
         }
 
     def _output_file(self, name: str) -> Path:
-        return self._run_root / name / "pod" / "output_metadata.json"
+        return self._disks / name / "output_metadata.json"

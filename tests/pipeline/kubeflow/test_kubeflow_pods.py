@@ -53,7 +53,7 @@ def pods(tmp_path_factory: pytest.TempPathFactory) -> Any:
         image="image:1",
         beam_arguments=beam_arguments([]),
     )
-    run = Pods(job, folder / "run")
+    run = Pods(job, str(folder / "run"), folder / "disks")
     for task in run.order:
         if task in {"SpecSchema", "LogsExampleGen", "StatisticsGen", "ExampleValidator", "AnomalyGate", "Baseline"}:
             run.run(task)
