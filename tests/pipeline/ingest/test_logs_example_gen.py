@@ -183,3 +183,42 @@ def test_a_day_of_a_table_is_ingested_once_and_another_day_anew(
     for day in (2, 2, 3):
         _run(spec, logs, tmp_path / "root", datetime.date(1970, 1, day))
     assert read == ["acme.logs.shown_19700102", "acme.logs.shown_19700103"]
+
+
+def test_a_day_of_event_logs_is_ingested_again_when_the_logs_of_the_next_day_arrive(tmp_path: Path) -> None:
+    spec = _spec(
+        keys={"user": "user_id", "item": "item_id", "event_time": {"column": "time_s", "unit": "s"}},
+        logs={
+            "impressions": {"path": "shown/{day}.jsonl", "format": "jsonl"},
+            "actions": {
+                "path": "done/{day}.jsonl", "format": "jsonl", "kind": "kind", "event_time": {"column": "time_s", "unit": "s"},
+                "join_by": "user", "window_s": 3600, "folds": {"clicked": {"action": "click", "fold": "any"}},
+            },
+        },
+        fields={"price": {"side": "item", "kind": "numeric"}},
+    )  # fmt: skip
+    logs, root = tmp_path / "logs", tmp_path / "root"
+    first, last_s = datetime.date(1970, 1, 1), 86_399
+
+    def write(log: str, day: datetime.date, events: list[dict[str, Any]]) -> None:
+        (logs / log).mkdir(parents=True, exist_ok=True)
+        (logs / log / f"{day}.jsonl").write_text("".join(json.dumps(event) + "\n" for event in events))
+
+    def clicks() -> float:
+        summary = json.loads((_run(spec, logs, root, first)[-1] / "ingest_summary.json").read_text())
+        counts = [summary["tasks"]["click"][split] for split in ("train", "validation")]
+        return round(sum(part["examples"] * part["label_mean"] for part in counts))
+
+    shown = [{"user_id": f"u{row}", "item_id": "a", "time_s": last_s, "price": row} for row in range(30)]
+    write("shown", first, shown)
+    write("done", first, [{"user_id": "u1", "item_id": "a", "time_s": last_s, "kind": "click"}])
+    assert [clicks(), clicks()] == [1, 1]
+    assert len(_run(spec, logs, root, first)) == 1
+    second = first + datetime.timedelta(days=1)
+    write("shown", second, [shown[0] | {"time_s": last_s + 100}])
+    write("done", second, [{"user_id": "u2", "item_id": "a", "time_s": last_s + 200, "kind": "click"}])
+    assert [clicks(), clicks()] == [2, 2]
+    assert len(_run(spec, logs, root, first)) == 2
+    # Beyond the window, nothing changes.
+    write("shown", second + datetime.timedelta(days=1), shown)
+    assert len(_run(spec, logs, root, first)) == 2
