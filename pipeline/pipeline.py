@@ -117,8 +117,8 @@ def ranking_pipeline(
     else:
         trainer = trained_by(run_fn)
         baseline = (
-            LastPushedModel(root.serving_model).with_id("Baseline")
-            if isinstance(root, ClusterRoot)
+            LastPushedModel(str(root.serving_model)).with_id("Baseline")
+            if on_cluster
             else baseline_resolver(trainer.outputs["model"])
         )
     evaluator = Evaluator(
