@@ -53,7 +53,7 @@ class InputFiles:
     """The files of each source, sorted by name.
 
     Attributes:
-        sources: files by side table; those of the exposure log under None.
+        sources: files by side table; those of the exposure log under None. A source that a connector reads has none.
         evaluation: names of the exposure files that judge the model, by `split.evaluation_files`.
         neighbours: files of event logs that are of the days around the one that is ingested.
     """

@@ -10,7 +10,7 @@ import pyarrow as pa
 from feature_spec.rejection_reason import RejectionReason as Reason
 
 RAW_LIMIT_BYTES = 500
-# One row a rejected line. `offset` is the number of the line, or row, from 1.
+# One row a rejected line. `offset` is the number of the line, or row, from 1 (see `RejectedLine`).
 REJECTED_SCHEMA = pa.schema(
     [("source", pa.string()), ("offset", pa.int64()), ("reason", pa.string()), ("detail", pa.string()), ("raw", pa.string())]
 )
@@ -35,8 +35,8 @@ class RejectedLine:
     """A line that is no example.
 
     Attributes:
-        source: the file, relative to the logs folder.
-        offset: number of the line (of the row, in Parquet), from 1.
+        source: the file, relative to the logs folder; or the table, or the partition of a topic.
+        offset: number of the line (of the row, in Parquet), from 1; of Kafka its own, of BigQuery 0.
         reason: why.
         detail: what was received and what is valid.
         raw: the first bytes of the line.

@@ -249,3 +249,10 @@ def test_several_tables_are_read_beside_each_other_by_beams_own_connector(tiny, 
         if "_CustomBigQuery" in label.unique_name or "ReadBigQuery" in label.unique_name
     }
     assert read == {"ReadExposures", "Read_users"}
+
+
+def test_an_empty_topic_is_a_log_without_lines(tiny, connectors, logs: Path, tmp_path: Path) -> None:
+    connectors["kafka"] = []
+    rules = tiny.settings(logs__exposures=KAFKA)
+    with pytest.raises(ValueError, match=r"the log \(kafka:shown,again\) has no lines"):
+        Ingested(rules, logs, tmp_path / "out").summary.check(rules)
