@@ -174,7 +174,10 @@ def test_a_day_of_a_table_is_ingested_once_and_another_day_anew(
     def rows(source: Any) -> Any:
         read.append(source.table)
         return beam.Create(
-            [{"user_id": "u0", "time_s": 86_400 * len(read) + row, "clicked": 1, "price": row} for row in range(30)]
+            [
+                {"user_id": "u0", "region": "north", "time_s": 86_400 * len(read) + row, "clicked": 1, "price": row}
+                for row in range(30)
+            ]
         )
 
     monkeypatch.setattr("pipeline.ingest.bigquery.read_from_bigquery", rows)
