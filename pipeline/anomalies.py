@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import astuple, dataclass
-from pathlib import Path
 from typing import Any
 
 from feature_spec.names import SPLITS
+from pipeline.artifact_files import is_file, read_bytes
 
 _FILE = "SchemaDiff.pb"
 
@@ -39,7 +39,7 @@ class AnomaliesFoundError(ValueError):
         self.add_note(_table(anomalies))
 
 
-def read_anomalies(folder: Path) -> list[Anomaly]:
+def read_anomalies(folder: str) -> list[Anomaly]:
     """All anomalies in the folder of an `ExampleAnomalies` artifact, by split and feature.
 
     Raises:
@@ -47,12 +47,13 @@ def read_anomalies(folder: Path) -> list[Anomaly]:
     """
     from tensorflow_metadata.proto.v0.anomalies_pb2 import Anomalies
 
-    splits = [split for split in SPLITS if (folder / f"Split-{split}").is_dir()]
+    files = {split: f"{folder}/Split-{split}/{_FILE}" for split in SPLITS}
+    splits = [split for split, file in files.items() if is_file(file)]
     if not splits:
         raise FileNotFoundError(f"{folder} has no anomalies of any of the splits {', '.join(SPLITS)}")
     found: list[Anomaly] = []
     for split in splits:
-        found += _of_split(split, Anomalies.FromString((folder / f"Split-{split}" / _FILE).read_bytes()))
+        found += _of_split(split, Anomalies.FromString(read_bytes(files[split])))
     return found
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from tfx import types
@@ -17,7 +16,7 @@ from pipeline.anomalies import AnomaliesFoundError, read_anomalies
 class _Executor(base_executor.BaseExecutor):
     @override
     def Do(self, input_dict: ArtifactMultiDict, output_dict: ArtifactMultiDict, exec_properties: dict[str, Any]) -> None:
-        found = read_anomalies(Path(artifact_utils.get_single_uri(input_dict["anomalies"])))
+        found = read_anomalies(artifact_utils.get_single_uri(input_dict["anomalies"]))
         if found:
             raise AnomaliesFoundError(found)
 

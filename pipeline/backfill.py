@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 from feature_spec.spec import FeatureSpec
 from pipeline.local_run import run_locally
@@ -13,7 +12,7 @@ from pipeline.run_summary import RunSummary
 from pipeline.span_window import SpanWindow, span_window
 
 
-def backfill_windows(spec: FeatureSpec, logs: Path, first: datetime.date, last: datetime.date) -> list[SpanWindow]:
+def backfill_windows(spec: FeatureSpec, logs: str, first: datetime.date, last: datetime.date) -> list[SpanWindow]:
     """The window of each day from `first` to `last`, so that what is missing is known before hours of work.
 
     Raises:
@@ -22,7 +21,7 @@ def backfill_windows(spec: FeatureSpec, logs: Path, first: datetime.date, last: 
     if last < first:
         raise ValueError(f"--from {first} is later than --to {last}")
     days = [first + datetime.timedelta(days=number) for number in range((last - first).days + 1)]
-    return [span_window(spec, str(logs), day) for day in days]
+    return [span_window(spec, logs, day) for day in days]
 
 
 def run_days(
@@ -30,8 +29,9 @@ def run_days(
     windows: Sequence[SpanWindow],
     *,
     trainer_settings: str,
-    logs: Path,
+    logs: str,
     root: Root,
+    artifacts: str | None = None,
     beam_arguments: Sequence[str],
     on_start: Callable[[int, SpanWindow], None] = lambda _, __: None,
 ) -> list[RunSummary]:
@@ -40,9 +40,10 @@ def run_days(
     Args:
         spec: valid as a whole.
         windows: of the days, ascending.
-        trainer_settings: as of `run_locally`; so are `logs`, `root` and `beam_arguments`.
-        logs: the folder that the spec's log paths are relative to.
-        root: where everything is kept.
+        trainer_settings: as of `run_locally`; so are `logs`, `root`, `artifacts` and `beam_arguments`.
+        logs: the folder or URI that the spec's log paths are relative to.
+        root: where all is kept.
+        artifacts: where artifacts are to be kept.
         beam_arguments: Beam pipeline options.
         on_start: called with the number, from 1, and the window of each day before it.
 
@@ -51,14 +52,20 @@ def run_days(
 
     Raises:
         pipeline.run_lock.RootInUseError: another run is using the root.
-        pipeline.root.RootOfAnotherSpecError: the root was made for another spec.
+        pipeline.root.RootError: the root was made for another spec, or keeps its artifacts elsewhere.
     """
     summaries: list[RunSummary] = []
     for number, window in enumerate(windows, 1):
         on_start(number, window)
         summaries.append(
             run_locally(
-                spec, trainer_settings=trainer_settings, logs=logs, root=root, beam_arguments=beam_arguments, window=window
+                spec,
+                trainer_settings=trainer_settings,
+                logs=logs,
+                root=root,
+                artifacts=artifacts,
+                beam_arguments=beam_arguments,
+                window=window,
             )
         )
         if summaries[-1].status == "failed":

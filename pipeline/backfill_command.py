@@ -12,6 +12,7 @@ import typer
 from rich.console import Console
 
 from pipeline.exit_codes import EXIT_CODES, INTERRUPTED, failed
+from pipeline.place_options import ArtifactsPlace, LogsPlace
 
 if TYPE_CHECKING:
     from pipeline.run_summary import RunSummary
@@ -22,7 +23,7 @@ _DAY = ["%Y-%m-%d"]
 
 def backfill(  # noqa: PLR0917
     spec: Annotated[str, typer.Option(help="Feature spec: a YAML file, or a ready one such as short_video.")],
-    logs: Annotated[Path, typer.Option(help="Folder that the spec's log paths are relative to.", exists=True, file_okay=False)],
+    logs: LogsPlace,
     root: Annotated[Path, typer.Option(help="Folder for everything that is kept between runs.", file_okay=False)],
     first: Annotated[datetime.datetime, typer.Option("--from", formats=_DAY, help="First day that judges a model.")],
     last: Annotated[datetime.datetime, typer.Option("--to", formats=_DAY, help="Last day that judges a model.")],
@@ -31,6 +32,7 @@ def backfill(  # noqa: PLR0917
         list[str] | None,
         typer.Option("--set", metavar="PATH=VALUE", help="Replaces a value of the spec. May be repeated."),
     ] = None,
+    artifacts: ArtifactsPlace = None,
     beam: Annotated[
         list[str] | None,
         typer.Option(metavar="KEY=VALUE", help="Option for Beam, passed on unchanged. May be repeated."),
@@ -52,7 +54,7 @@ def backfill(  # noqa: PLR0917
     from pipeline.backfill import backfill_windows, run_days
     from pipeline.beam_options import beam_arguments
     from pipeline.local_run import console_of
-    from pipeline.root import Root, RootOfAnotherSpecError
+    from pipeline.root import Root, RootError
     from pipeline.run_lock import RootInUseError
     from pipeline.spec_overrides import checked_trainer_settings, load_overridden_spec
 
@@ -61,7 +63,7 @@ def backfill(  # noqa: PLR0917
         feature_spec = load_overridden_spec(spec, set_ or [], model)
         settings = checked_trainer_settings(feature_spec)
         beam_options = beam_arguments(beam or [])
-        windows = backfill_windows(feature_spec, logs.resolve(), first.date(), last.date())
+        windows = backfill_windows(feature_spec, logs, first.date(), last.date())
     except ValueError as error:
         raise failed(error) from error
 
@@ -73,12 +75,13 @@ def backfill(  # noqa: PLR0917
             feature_spec,
             windows,
             trainer_settings=settings,
-            logs=logs.resolve(),
+            logs=logs,
             root=Root(root.resolve()),
+            artifacts=artifacts,
             beam_arguments=beam_options,
             on_start=announce,
         )
-    except (RootInUseError, RootOfAnotherSpecError) as error:
+    except (RootInUseError, RootError) as error:
         raise failed(error) from error
     except KeyboardInterrupt:
         Console(stderr=True).print("Interrupted. The same command goes on from here.")

@@ -15,6 +15,7 @@ from pipeline.backfill_command import backfill
 from pipeline.exit_codes import EXIT_CODES, INTERRUPTED, failed
 from pipeline.ingest.rejects_command import rejects
 from pipeline.kubeflow.command import compile_pipeline
+from pipeline.place_options import ArtifactsPlace, LogsPlace
 from pipeline.report.commands import compare, report
 from pipeline.simulator.command import simulate
 from pipeline.skew_command import skew
@@ -34,7 +35,7 @@ def add_to(app: typer.Typer) -> None:
 
 def run(  # noqa: PLR0917
     spec: Annotated[str, typer.Option(help="Feature spec: a YAML file, or a ready one; `fulcrum spec list` names them.")],
-    logs: Annotated[Path, typer.Option(help="Folder that the spec's log paths are relative to.", exists=True, file_okay=False)],
+    logs: LogsPlace,
     root: Annotated[Path, typer.Option(help="Folder for everything that is kept between runs.", file_okay=False)],
     model: Annotated[str | None, typer.Option(help="Model to train, in place of the spec's.")] = None,
     set_: Annotated[
@@ -57,6 +58,7 @@ def run(  # noqa: PLR0917
             help="Day that judges the model, trained on the days before it (the spec's spans.window_days). See docs/spans.md.",
         ),
     ] = None,
+    artifacts: ArtifactsPlace = None,
     beam: Annotated[
         list[str] | None,
         typer.Option(metavar="KEY=VALUE", help="Option for Beam, passed on unchanged. May be repeated."),
@@ -78,7 +80,7 @@ def run(  # noqa: PLR0917
     """
     from pipeline.beam_options import beam_arguments
     from pipeline.local_run import console_of, run_locally
-    from pipeline.root import Root, RootOfAnotherSpecError
+    from pipeline.root import Root, RootError
     from pipeline.run_lock import RootInUseError
     from pipeline.run_summary import print_summary
     from pipeline.span_window import span_window
@@ -92,7 +94,7 @@ def run(  # noqa: PLR0917
             raise ValueError(f"--tune: {spec} has no section 'tuner'; see docs/feature_spec.md")
         if span is None:
             feature_spec.logs.of_day(None)  # refuses a table that is one day's
-        window = span_window(feature_spec, str(logs.resolve()), span.date()) if span is not None else None
+        window = span_window(feature_spec, logs, span.date()) if span is not None else None
         if window is not None and with_single_task and json.loads(settings)["trainer"]["warm_start"]:
             raise ValueError(
                 "--with-single-task compares networks that begin alike, and with --span the model of all tasks begins with the "
@@ -104,14 +106,15 @@ def run(  # noqa: PLR0917
         summary = run_locally(
             feature_spec,
             trainer_settings=settings,
-            logs=logs.resolve(),
+            logs=logs,
             root=Root(root.resolve()),
+            artifacts=artifacts,
             beam_arguments=beam_options,
             with_single_task=with_single_task,
             tune=tune,
             window=window,
         )
-    except (RootInUseError, RootOfAnotherSpecError) as error:
+    except (RootInUseError, RootError) as error:
         raise failed(error) from error
     except KeyboardInterrupt:
         Console(stderr=True).print("Interrupted. The same command goes on from here.")

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from pydantic import TypeAdapter
 
+from pipeline.artifact_files import read_bytes, write_bytes
 from pipeline.distribution_shift import FieldShift
 
 _FILE = "drift.json"
@@ -43,12 +43,12 @@ class DriftFoundError(ValueError):
 
 def write_drift(drift: DriftResult, folder: str) -> None:
     """Writes it into a folder."""
-    (Path(folder) / _FILE).write_bytes(_JSON.dump_json(drift, indent=1))
+    write_bytes(f"{folder}/{_FILE}", _JSON.dump_json(drift, indent=1))
 
 
 def read_drift(folder: str) -> DriftResult:
     """What `write_drift` wrote."""
-    return _JSON.validate_json((Path(folder) / _FILE).read_bytes())
+    return _JSON.validate_json(read_bytes(f"{folder}/{_FILE}"))
 
 
 _JSON = TypeAdapter(DriftResult)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from pathlib import Path
 
 from pydantic import TypeAdapter
+
+from pipeline.artifact_files import read_bytes, write_bytes
 
 _FILE = "evaluation.json"
 
@@ -124,9 +125,9 @@ _JSON = TypeAdapter(EvaluationResult)
 
 def write_evaluation(result: EvaluationResult, folder: str) -> None:
     """Writes it beside TFMA's own files."""
-    (Path(folder) / _FILE).write_bytes(_JSON.dump_json(result, indent=1))
+    write_bytes(f"{folder}/{_FILE}", _JSON.dump_json(result, indent=1))
 
 
 def read_evaluation(folder: str) -> EvaluationResult:
     """What `write_evaluation` wrote."""
-    return _JSON.validate_json((Path(folder) / _FILE).read_bytes())
+    return _JSON.validate_json(read_bytes(f"{folder}/{_FILE}"))

@@ -7,7 +7,6 @@ on a baseline that lacks a task or cannot read today's examples.
 from __future__ import annotations
 
 import itertools
-from pathlib import Path
 from typing import Any
 
 import apache_beam as beam
@@ -27,6 +26,7 @@ from typing_extensions import override
 from feature_spec import names
 from feature_spec.loading import parse_spec
 from feature_spec.spec import FeatureSpec
+from pipeline.artifact_files import matching_files
 from pipeline.evaluated_features import extractors
 from pipeline.evaluation import BASELINE, CANDIDATE, evaluation_config
 from pipeline.evaluation_result import EvaluationResult, write_evaluation
@@ -37,13 +37,13 @@ from pipeline.seesaw_gate import task_verdicts
 _TRIED_EXAMPLES = 16
 
 
-def outputs_of(model_folder: Path, examples: list[bytes]) -> set[str]:
+def outputs_of(model_folder: str, examples: list[bytes]) -> set[str]:
     """The outputs that a SavedModel's `serving_default` gives for these examples.
 
     Raises:
         tf.errors.OpError, ValueError: the model cannot be loaded or cannot read the examples.
     """
-    signature = tf.saved_model.load(str(model_folder)).signatures[names.SERVING_DEFAULT]
+    signature = tf.saved_model.load(model_folder).signatures[names.SERVING_DEFAULT]
     return set(signature(examples=tf.constant(examples)))
 
 
@@ -60,7 +60,7 @@ class _Executor(base_beam_executor.BaseBeamExecutor):
             folders[BASELINE] = path_utils.serving_model_path(baseline.uri)
             # `LastPushedModel` gives an empty artifact where nothing has been pushed.
             if fileio.exists(folders[BASELINE]):
-                compared, note = _compared(spec, Path(folders[BASELINE]), _first_examples(examples))
+                compared, note = _compared(spec, folders[BASELINE], _first_examples(examples))
         if compared is None:
             folders.pop(BASELINE, None)
         evaluation = artifact_utils.get_single_instance(output_dict["evaluation"])
@@ -72,7 +72,7 @@ class _Executor(base_beam_executor.BaseBeamExecutor):
         _bless(artifact_utils.get_single_instance(output_dict["blessing"]), model, result)
 
 
-def _compared(spec: FeatureSpec, folder: Path, examples: list[bytes]) -> tuple[set[str] | None, str]:
+def _compared(spec: FeatureSpec, folder: str, examples: list[bytes]) -> tuple[set[str] | None, str]:
     """The outputs to compare with the baseline's, None if it cannot be compared at all, and what is left out, or ""."""
     try:
         given = outputs_of(folder, examples)
@@ -83,7 +83,7 @@ def _compared(spec: FeatureSpec, folder: Path, examples: list[bytes]) -> tuple[s
 
 
 def _first_examples(examples: types.Artifact) -> list[bytes]:
-    files = [str(file) for file in sorted(Path(artifact_utils.get_split_uri([examples], names.EVALUATION)).glob("*"))]
+    files = matching_files(artifact_utils.get_split_uri([examples], names.EVALUATION), "*")
     records = tf.data.TFRecordDataset(files, compression_type="GZIP")
     return list(itertools.islice(records.as_numpy_iterator(), _TRIED_EXAMPLES))
 
@@ -146,7 +146,7 @@ def _bless(blessing: types.Artifact, model: types.Artifact, result: EvaluationRe
     blessing.set_int_custom_property(constants.ARTIFACT_PROPERTY_CURRENT_MODEL_ID_KEY, model.id)
     blessing.set_int_custom_property(constants.ARTIFACT_PROPERTY_BLESSED_KEY, int(blessed))
     name = constants.BLESSED_FILE_NAME if blessed else constants.NOT_BLESSED_FILE_NAME
-    io_utils.write_string_file(str(Path(blessing.uri) / name), "")
+    io_utils.write_string_file(f"{blessing.uri}/{name}", "")
 
 
 class _Spec(component_spec.ComponentSpec):

@@ -41,8 +41,9 @@ def run_locally(
     spec: FeatureSpec,
     *,
     trainer_settings: str,
-    logs: Path,
+    logs: str,
     root: Root,
+    artifacts: str | None = None,
     beam_arguments: Sequence[str],
     with_single_task: bool = False,
     tune: bool = False,
@@ -53,8 +54,9 @@ def run_locally(
     Args:
         spec: valid as a whole.
         trainer_settings: JSON of the trainer's settings.
-        logs: the folder that the spec's log paths are relative to.
-        root: where everything is kept.
+        logs: the folder or URI that the spec's log paths are relative to.
+        root: where all is kept.
+        artifacts: folder or URI for the artifacts; None for where the root has them.
         beam_arguments: Beam pipeline options.
         with_single_task: whether each task is also trained alone, and the MTL gain measured.
         tune: whether settings are searched for first, as the spec's section `tuner` says.
@@ -62,13 +64,13 @@ def run_locally(
 
     Raises:
         pipeline.run_lock.RootInUseError: another run is using the root.
-        pipeline.root.RootOfAnotherSpecError: the root was made for another spec.
+        pipeline.root.RootError: the root was made for another spec, or keeps its artifacts elsewhere.
     """
     began = time.monotonic()
     log = root.logs / f"run-{datetime.datetime.now():%Y%m%dT%H%M%S}.log"
     with contextlib.ExitStack() as stack:
         stack.enter_context(locked(root.lock))
-        root.claim(spec.name)
+        root.claim(spec.name, artifacts)
         progress = stack.enter_context(RunProgress(console_of(stack.enter_context(quiet(log)))))
         progress.started("loading TFX")
         # TFX takes its time, and logs a lot, as soon as it is imported.
@@ -78,8 +80,8 @@ def run_locally(
         from pipeline.runner import run_pipeline
         from pipeline.span_nodes import span_nodes
 
-        span = span_nodes(spec, str(logs), window) if window is not None else None
-        ingestion = span.days if span else [LogsExampleGen(spec, str(logs))]
+        span = span_nodes(spec, logs, window) if window is not None else None
+        ingestion = span.days if span else [LogsExampleGen(spec, logs)]
         pipeline = ranking_pipeline(
             spec,
             example_gen=span.example_gen if span else ingestion[0],

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import json
-from pathlib import Path
 from typing import Any
 
 from tfx import types
@@ -15,7 +14,9 @@ from tfx.utils.typing_utils import ArtifactMultiDict
 from typing_extensions import override
 
 from feature_spec import names
+from pipeline.artifact_files import matching_files, write_bytes
 from pipeline.artifact_types import Insight
+from pipeline.local_copies import local_copy
 from pipeline.report.gathering import INSIGHT_FILE
 
 
@@ -24,12 +25,10 @@ class _Executor(base_executor.BaseExecutor):
     def Do(self, input_dict: ArtifactMultiDict, output_dict: ArtifactMultiDict, exec_properties: dict[str, Any]) -> None:
         module, _, function = exec_properties["look"].rpartition(".")
         split = artifact_utils.get_split_uri(input_dict["examples"], names.EVALUATION)
-        found = getattr(importlib.import_module(module), function)(
-            model=path_utils.serving_model_path(artifact_utils.get_single_uri(input_dict["model"])),
-            example_files=sorted(str(file) for file in Path(split).glob("*")),
-        )
-        folder = Path(artifact_utils.get_single_uri(output_dict["insight"]))
-        (folder / INSIGHT_FILE).write_text(json.dumps(found, indent=1), encoding="utf-8")
+        with local_copy(path_utils.serving_model_path(artifact_utils.get_single_uri(input_dict["model"]))) as model:
+            found = getattr(importlib.import_module(module), function)(model=model, example_files=matching_files(split, "*"))
+        folder = artifact_utils.get_single_uri(output_dict["insight"])
+        write_bytes(f"{folder}/{INSIGHT_FILE}", json.dumps(found, indent=1).encode())
 
 
 class _Spec(component_spec.ComponentSpec):

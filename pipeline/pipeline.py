@@ -192,7 +192,7 @@ def ranking_pipeline(
     return Pipeline(
         # Kubeflow takes no underscores.
         pipeline_name=spec.name.replace("_", "-") if on_cluster else spec.name,
-        pipeline_root=str(root.artifacts),
+        pipeline_root=root.artifacts,
         components=components,
         enable_cache=True,
         metadata_connection_config=(

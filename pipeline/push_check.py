@@ -4,34 +4,35 @@ from __future__ import annotations
 
 import importlib
 import json
-import shutil
-from pathlib import Path
 from typing import Any
 
 from tfx import types
 from tfx.components.util import model_utils
 from tfx.dsl.components.base import base_component, base_executor, executor_spec
+from tfx.dsl.io import fileio
 from tfx.types import artifact_utils, component_spec, standard_artifacts
 from tfx.utils import path_utils
 from tfx.utils.typing_utils import ArtifactMultiDict
 from typing_extensions import override
 
 from feature_spec import names
+from pipeline.artifact_files import is_file, matching_files, read_bytes, write_bytes
+from pipeline.local_copies import filled_folder, local_copy
 
 _REPORT = "push_check.json"
 
 
 def push_check_report(blessing: types.Artifact) -> dict[str, Any] | None:
     """What the check found, as `serving.push_check.check` says it; None where the model had been refused before."""
-    path = Path(blessing.uri) / _REPORT
-    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+    path = f"{blessing.uri}/{_REPORT}"
+    return json.loads(read_bytes(path)) if is_file(path) else None
 
 
-def forget_refusals(artifacts: Path) -> None:
+def forget_refusals(artifacts: str) -> None:
     """Removes the outputs of checks that refused, so that no run takes them over: the machine may have been busy."""
-    for report in (artifacts / PushCheck.__name__ / "infra_blessing").glob(f"*/{_REPORT}"):
-        if json.loads(report.read_text(encoding="utf-8"))["refusals"]:
-            shutil.rmtree(report.parent)
+    for report in matching_files(artifacts, f"{PushCheck.__name__}/infra_blessing/*/{_REPORT}"):
+        if json.loads(read_bytes(report))["refusals"]:
+            fileio.rmtree(report.removesuffix(f"/{_REPORT}"))
 
 
 class _Executor(base_executor.BaseExecutor):
@@ -44,13 +45,17 @@ class _Executor(base_executor.BaseExecutor):
             return
         module, _, function = exec_properties["check"].rpartition(".")
         split = artifact_utils.get_split_uri(input_dict["examples"], names.EVALUATION)
-        report = getattr(importlib.import_module(module), function)(
-            model=path_utils.serving_model_path(model.uri),
-            example_files=[str(file) for file in Path(split).glob("*")],
-            spec=exec_properties["spec"],
-            version=path_utils.stamped_model_path(blessing.uri),
-        )
-        (Path(blessing.uri) / _REPORT).write_text(json.dumps(report, indent=1), encoding="utf-8")
+        with (
+            local_copy(path_utils.serving_model_path(model.uri)) as model_folder,
+            filled_folder(path_utils.stamped_model_path(blessing.uri)) as version_folder,
+        ):
+            report = getattr(importlib.import_module(module), function)(
+                model=model_folder,
+                example_files=matching_files(split, "*"),
+                spec=exec_properties["spec"],
+                version=version_folder,
+            )
+        write_bytes(f"{blessing.uri}/{_REPORT}", json.dumps(report, indent=1).encode())
         # What TFX's Pusher asks of an InfraBlessing whose model it is to push.
         blessing.set_int_custom_property("blessed", int(not report["refusals"]))
         blessing.set_int_custom_property("has_model", 1)

@@ -13,6 +13,7 @@ from tfx.utils import proto_utils
 from tfx.utils.typing_utils import ArtifactMultiDict
 from typing_extensions import override
 
+from pipeline.local_copies import local_copy
 from pipeline.publishing import publish
 
 
@@ -26,7 +27,8 @@ class _Executor(executor.Executor):
         destination = pusher_pb2.PushDestination()
         proto_utils.json_to_proto(exec_properties[standard_component_specs.PUSH_DESTINATION_KEY], destination)
         folder = Path(destination.filesystem.base_directory)
-        version = publish(Path(self.GetModelPath(input_dict)), folder)
+        with local_copy(self.GetModelPath(input_dict)) as model:
+            version = publish(Path(model), folder)
         if version is None:
             self._MarkNotPushed(pushed_model)
             return

@@ -1,15 +1,27 @@
-"""The folder of `fulcrum run --root`, in which everything lies that the pipeline keeps between runs."""
+"""The folder of `fulcrum run --root`: all that the pipeline keeps between runs, but for artifacts that are put elsewhere."""
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from feature_spec import names
+from feature_spec.artifacts_place import artifacts_place, keep_artifacts_at
+from pipeline.artifact_files import matching_files
+from pipeline.quiet import quiet
 
 
-class RootOfAnotherSpecError(ValueError):
+class RootError(ValueError):
+    """A root that is not for this run."""
+
+
+class RootOfAnotherSpecError(RootError):
     """A root that was made for another spec, whose models would get among this one's versions."""
+
+
+class ArtifactsPlaceError(RootError):
+    """Artifacts cannot be put there, because those of this root are elsewhere, or because there are files already."""
 
 
 @dataclass(frozen=True)
@@ -28,9 +40,9 @@ class Root:
         return self.folder / "metadata.sqlite"
 
     @property
-    def artifacts(self) -> Path:
-        """Outputs by component, output name and execution."""
-        return self.folder / names.ARTIFACTS
+    def artifacts(self) -> str:
+        """Folder or URI of the outputs by component, output name and execution."""
+        return artifacts_place(self.folder)
 
     @property
     def checkpoints(self) -> Path:
@@ -57,16 +69,44 @@ class Root:
         """What TFX, Beam and TensorFlow had to say, a file a run."""
         return self.folder / "logs"
 
-    def claim(self, spec_name: str) -> None:
-        """Makes the root that of a spec, if it is not yet.
+    def claim(self, spec_name: str, artifacts: str | None = None) -> None:
+        """Makes the root that of a spec, with a place for its artifacts, if it is not yet.
+
+        Args:
+            spec_name: of the spec.
+            artifacts: folder or URI for the artifacts; None for the place where they are, at first a folder of the root.
 
         Raises:
-            RootOfAnotherSpecError: it is another one's.
+            RootOfAnotherSpecError: it is another spec's.
+            ArtifactsPlaceError: the root has its artifacts elsewhere; or it is new, and at that place are files already; or the
+                place cannot be reached.
         """
         owner = self.folder / "spec_name"
         if not owner.exists():
+            if artifacts is not None:
+                _check_empty(artifacts)
+                keep_artifacts_at(self.folder, artifacts)
             owner.write_text(spec_name, encoding="utf-8")
         elif (name := owner.read_text(encoding="utf-8")) != spec_name:
             raise RootOfAnotherSpecError(
                 f"{self.folder} holds the models of spec {name!r}: give another --root for {spec_name!r}"
             )
+        elif artifacts is not None and artifacts != self.artifacts:
+            raise ArtifactsPlaceError(
+                f"--artifacts {artifacts}: {self.folder} has its artifacts in {self.artifacts}: leave the option out, or give "
+                "another --root"
+            )
+
+
+def _check_empty(artifacts: str) -> None:
+    """Two roots count their executions from 1, so that at one place they would write over each other's artifacts."""
+    try:
+        # Beam prints each attempt to find credentials.
+        with quiet(Path(os.devnull)):
+            files = matching_files(artifacts, "**")
+    except Exception as error:  # the libraries of a cloud have errors of their own
+        raise ArtifactsPlaceError(f"--artifacts {artifacts} cannot be reached: {error}") from error
+    if files:
+        raise ArtifactsPlaceError(
+            f"--artifacts {artifacts}: there are files already, such as {files[0]}; give each root its own"
+        )

@@ -9,17 +9,16 @@ from __future__ import annotations
 import contextlib
 import datetime
 import logging
-import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
 
 from ml_metadata.proto import metadata_store_pb2
 from tfx import types
 from tfx.dsl.compiler import compiler, constants
+from tfx.dsl.io import fileio
 from tfx.orchestration import metadata
 from tfx.orchestration.local import runner_utils
 from tfx.orchestration.pipeline import Pipeline
@@ -78,7 +77,7 @@ def run_pipeline(
     deployment = runner_utils.extract_local_deployment_config(compiled)
     connection = deployment.metadata_connection_config.database_connection_config
     with metadata.Metadata(connection) as handle:
-        _close_abandoned(handle.store, Path(pipeline.pipeline_info.pipeline_root))
+        _close_abandoned(handle.store, pipeline.pipeline_info.pipeline_root)
     runs = []
     with _hidden_command_line():
         for node in (entry.pipeline_node for entry in compiled.nodes):
@@ -152,14 +151,14 @@ def _hidden_command_line() -> Iterator[None]:
         sys.argv = arguments
 
 
-def _close_abandoned(store: Any, artifacts: Path) -> None:
+def _close_abandoned(store: Any, artifacts: str) -> None:
     """Marks what a killed run left under way as failed and removes its unfinished outputs, which no later run would find."""
     abandoned = [execution for execution in store.get_executions() if execution.last_known_state in _UNDER_WAY]
     names = {kind.id: kind.name for kind in store.get_execution_types()}
     for execution in abandoned:
         execution.last_known_state = metadata_store_pb2.Execution.FAILED
         logger.warning("execution %d (%s) of an earlier run was never finished", execution.id, names[execution.type_id])
-        for leftover in artifacts.glob(f"*/*/{execution.id}"):
-            shutil.rmtree(leftover)
+        for leftover in fileio.glob(f"{artifacts}/*/*/{execution.id}"):
+            fileio.rmtree(leftover)
     if abandoned:
         store.put_executions(abandoned)

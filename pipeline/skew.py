@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from feature_spec import names
+from feature_spec.artifacts_place import artifacts_place
 from feature_spec.spec import FeatureSpec
+from pipeline.artifact_files import matching_files
 from pipeline.distribution_shift import FieldShift, field_shifts
 from pipeline.served_requests import ServedRequests
 
@@ -39,17 +41,18 @@ class SkewResult:
         return any(shift.is_beyond for shift in self.fields)
 
 
-def training_statistics(root: Path) -> Path:
-    """TFDV's statistics of the train split of the newest run on a pipeline root.
+def training_statistics(root: Path) -> str:
+    """The file of TFDV's statistics of the train split of the newest run on a pipeline root.
 
     Raises:
         SkewError: there are none.
     """
-    pattern = f"{names.ARTIFACTS}/StatisticsGen/statistics/*/Split-{names.TRAIN}/FeatureStats.pb"
-    found = [path for path in root.glob(pattern) if path.parents[1].name.isdecimal()]
-    if not found:
-        raise SkewError(f"{root} is no pipeline root with training statistics: there is no {pattern}")
-    return max(found, key=lambda path: int(path.parents[1].name))
+    artifacts, pattern = artifacts_place(root), f"StatisticsGen/statistics/*/Split-{names.TRAIN}/FeatureStats.pb"
+    found = {file.split("/")[-3]: file for file in matching_files(artifacts, pattern)}
+    executions = [int(execution) for execution in found if execution.isdecimal()]
+    if not executions:
+        raise SkewError(f"{root} is no pipeline root with training statistics: there is no {artifacts}/{pattern}")
+    return found[str(max(executions))]
 
 
 def skew(spec: FeatureSpec, root: Path, files: Sequence[str], beam_arguments: Sequence[str]) -> SkewResult:
@@ -85,10 +88,10 @@ def skew(spec: FeatureSpec, root: Path, files: Sequence[str], beam_arguments: Se
                 | "Statistics" >> tfdv.GenerateStatistics(tfdv.StatsOptions())
                 | "Write" >> tfdv.WriteStatisticsToBinaryFile(served)
             )
-        before, now = tfdv.load_stats_binary(str(statistics)), tfdv.load_stats_binary(served)
+        before, now = tfdv.load_stats_binary(statistics), tfdv.load_stats_binary(served)
     return SkewResult(
         requests=requests.used,
         left_out=dict(requests.left_out),
-        statistics=str(statistics),
+        statistics=statistics,
         fields=field_shifts(spec.skew.thresholds, before, now),
     )

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from pydantic import TypeAdapter
 
 from feature_spec.spec import FeatureSpec
 from feature_spec.task import Task
+from pipeline.artifact_files import read_bytes, write_bytes
 from pipeline.evaluation_result import Estimate, Measurement
 
 _FILE = "mtl_gain.json"
@@ -91,12 +91,12 @@ def mtl_gains(spec: FeatureSpec, measured: Mapping[str, Sequence[Measurement]]) 
 
 def write_gains(gains: MtlGains, folder: str) -> None:
     """Writes them beside TFMA's own files."""
-    (Path(folder) / _FILE).write_bytes(_JSON.dump_json(gains, indent=1))
+    write_bytes(f"{folder}/{_FILE}", _JSON.dump_json(gains, indent=1))
 
 
 def read_gains(folder: str) -> MtlGains:
     """What `write_gains` wrote."""
-    return _JSON.validate_json((Path(folder) / _FILE).read_bytes())
+    return _JSON.validate_json(read_bytes(f"{folder}/{_FILE}"))
 
 
 def _gain(name: str, task: Task, part: Measurement) -> TaskGain:

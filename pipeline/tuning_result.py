@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from feature_spec.tuner import Tuner
+from pipeline.artifact_files import read_bytes
 
 # Written by TFX's Tuner: a list of trials, the best one first.
 _FILE = "tuner_results.json"
@@ -45,7 +45,7 @@ def read_tuning(folder: str, tuner: Tuner) -> TuningResult:
         folder: of its artifact `tuner_results`.
         tuner: the spec's.
     """
-    rows = json.loads((Path(folder) / _FILE).read_text(encoding="utf-8"))
+    rows = json.loads(read_bytes(f"{folder}/{_FILE}"))
     trials = {
         int(row["trial_id"]): Trial(values={path: _value(row[path]) for path in tuner.search}, objective=row["score"])
         for row in rows

@@ -186,7 +186,7 @@ def export(
     spec_text: str,
     network: Network,
     transform: tf.keras.Model,
-    folder: Path,
+    folder: str | Path,
     *,
     vocabularies: Mapping[str, Sequence[bytes]] | None = None,
     half_precision: bool = False,
@@ -199,7 +199,7 @@ def export(
         spec_text: as the trainer received it.
         network: trained, with its variables.
         transform: the layer of the transform graph.
-        folder: of the SavedModel.
+        folder: folder or URI of the SavedModel.
         vocabularies: see `field_rows`.
         half_precision: whether all but tables and heads is computed in bfloat16, and then nothing is pruned.
         xla: whether ranking requests are scored by XLA.
@@ -214,7 +214,5 @@ def export(
         logger.info("%s: multiplications of the dense part: %s", network.model_name, pruned.multiplications)
     module = ExportedRanker(spec, served, transform, network if guide.needs_examples else None, xla=xla)
     tf.saved_model.save(module, str(folder), signatures=module.signatures())
-    exported_spec = folder / names.EXPORTED_SPEC
-    exported_spec.parent.mkdir(exist_ok=True)
-    exported_spec.write_text(_SPEC_NOTE + spec_text, encoding="utf-8")
-    (folder / INSPECTION_FILE).write_text(guide.model_dump_json(indent=1), encoding="utf-8")
+    tf.io.write_file(f"{folder}/{names.EXPORTED_SPEC}", _SPEC_NOTE + spec_text)
+    tf.io.write_file(f"{folder}/{INSPECTION_FILE}", guide.model_dump_json(indent=1))

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from feature_spec import names
+from feature_spec.artifacts_place import artifacts_place, is_uri
 
 
 class ExportedModelError(ValueError):
@@ -34,9 +35,12 @@ def model_folder(folder: Path) -> Path:
 
 def evaluation_examples(root: Path) -> list[str]:
     """The files of the newest evaluation split of a pipeline root; none where `root` is no root or has not ingested."""
-    splits = root.glob(f"{names.ARTIFACTS}/*ExampleGen/examples/*/Split-{names.EVALUATION}")
-    newest = max((split for split in splits if split.parent.name.isdecimal()), key=lambda s: int(s.parent.name), default=None)
-    return sorted(str(file) for file in newest.glob("*")) if newest else []
+    artifacts = artifacts_place(root)
+    folder = artifacts if is_uri(artifacts) else glob.escape(artifacts)
+    found = _matching(f"{folder}/*ExampleGen/examples/*/Split-{names.EVALUATION}/*")
+    files = [file for file in found if _execution(file).isdecimal()]
+    newest = max(map(_execution, files), key=int, default=None)
+    return [file for file in files if _execution(file) == newest]
 
 
 def example_files(folder: Path, examples: Sequence[str], purpose: str) -> list[str]:
@@ -44,7 +48,7 @@ def example_files(folder: Path, examples: Sequence[str], purpose: str) -> list[s
 
     Args:
         folder: where no examples are given, the newest evaluation split of this pipeline root.
-        examples: files or globs.
+        examples: files or globs, also of URIs.
         purpose: why examples are needed, for the error.
 
     Raises:
@@ -55,10 +59,10 @@ def example_files(folder: Path, examples: Sequence[str], purpose: str) -> list[s
         if not found:
             raise ExportedModelError(
                 f"give --examples: {purpose}, and {folder} is no pipeline root with an evaluation split in "
-                f"{names.ARTIFACTS}/*ExampleGen/examples/"
+                f"{artifacts_place(folder)}/*ExampleGen/examples/"
             )
         return found
-    matches = {pattern: sorted(glob.glob(pattern)) for pattern in examples}
+    matches = {pattern: _matching(pattern) for pattern in examples}
     for pattern, files in matches.items():
         if not files:
             raise ExportedModelError(f"no file matches --examples {pattern}")
@@ -83,6 +87,21 @@ def reading(files: Sequence[str]) -> Iterator[None]:
             f"the examples are not gzipped TFRecords of tf.Examples as `fulcrum run` ingests them ({', '.join(files)}): "
             f"{reason}"
         ) from error
+
+
+def _execution(file: str) -> str:
+    return file.split("/")[-3]
+
+
+def _matching(pattern: str) -> list[str]:
+    if not is_uri(pattern):
+        return sorted(glob.glob(pattern))
+    import tensorflow as tf
+
+    try:
+        return sorted(tf.io.gfile.glob(pattern))
+    except tf.errors.OpError as error:
+        raise ExportedModelError(f"{pattern} cannot be read: {error.message}") from error
 
 
 def _is_saved_model(folder: Path) -> bool:

@@ -30,7 +30,7 @@ def fit(
     strategy: tf.distribute.Strategy | None = None,
     begin: Callable[[Network], None] | None = None,
     checkpoint_folder: Path,
-    tensorboard_folder: Path | None = None,
+    tensorboard_folder: str | None = None,
 ) -> Network:
     """Trains until the validation no longer improves.
 
@@ -43,7 +43,7 @@ def fit(
         strategy: shares each batch out; by default as the settings choose.
         begin: changes the initial weights, which else are drawn at random.
         checkpoint_folder: keeps the run's state; a run over the same folder goes on where the last one ended.
-        tensorboard_folder: where training curves are logged for TensorBoard.
+        tensorboard_folder: folder or URI where training curves are logged for TensorBoard.
 
     Returns:
         The network with the weights of its best epoch.
@@ -77,7 +77,7 @@ def fit(
     first_epoch = stopping.resume()
     callbacks: list[tf.keras.callbacks.Callback] = [stopping]
     if tensorboard_folder is not None and is_chief(strategy):
-        callbacks.append(tf.keras.callbacks.TensorBoard(str(tensorboard_folder), write_graph=False))
+        callbacks.append(tf.keras.callbacks.TensorBoard(tensorboard_folder, write_graph=False))
     logger.info(
         "%s: %s parameters on %d replica(s)", settings.name, f"{network.count_params():,}", strategy.num_replicas_in_sync
     )

@@ -42,7 +42,7 @@ def train_single_tasks(job: TrainingJob) -> None:
     for task in inputs.spec.tasks:
         logger.info("%s alone:", task)
         networks[task] = fit_alone(
-            task, inputs, settings, checkpoint_folder=checkpoints / task, tensorboard_folder=Path(job.curves) / task
+            task, inputs, settings, checkpoint_folder=checkpoints / task, tensorboard_folder=f"{job.curves}/{task}"
         )
     ranker = SingleTaskRankers(inputs.spec, networks, inputs.transform.transform_features_layer())
     tf.saved_model.save(ranker, job.model, signatures={names.SERVING_DEFAULT: ranker.score_examples})
@@ -55,7 +55,7 @@ def fit_alone(
     settings: Settings,
     *,
     checkpoint_folder: Path,
-    tensorboard_folder: Path | None = None,
+    tensorboard_folder: str | None = None,
 ) -> Network:
     """Fits the settings' model to one task.
 

@@ -5,12 +5,14 @@ The export does not do: it may be pruned, or in half precision, and it does not 
 
 from __future__ import annotations
 
+import os
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
 
 from feature_spec import names
 from feature_spec.loading import SpecError, parse_spec
@@ -48,7 +50,7 @@ def dense_weights(network: Network) -> list[Any]:
     return [variable for variable in network.variables if variable.ref() not in tables]
 
 
-def save_weights(network: Network, vocabularies: Mapping[str, Sequence[bytes]], saved_model: Path) -> None:
+def save_weights(network: Network, vocabularies: Mapping[str, Sequence[bytes]], saved_model: str) -> None:
     """Writes the weights beside the folder of the SavedModel, so that they are not pushed."""
     content: dict[str, Any] = {_MODEL: np.array(network.model_name)}
     for number, embedding in enumerate(network.embeddings):
@@ -57,24 +59,28 @@ def save_weights(network: Network, vocabularies: Mapping[str, Sequence[bytes]], 
     content |= {f"{_VOCABULARY}/{file}": np.frombuffer(b"\n".join(values), np.uint8) for file, values in vocabularies.items()}
     for number, variable in enumerate(dense_weights(network)):
         content[f"{_DENSE}/{number:05d}"] = variable.numpy()
-    np.savez(saved_model.parent / _FILE, **content)
+    # NumPy writes this machine's files only.
+    with tempfile.TemporaryDirectory() as folder:
+        file = f"{folder}/{_FILE}"
+        np.savez(file, **content)
+        tf.io.gfile.copy(file, _weights_file(saved_model))
 
 
-def read_weights(saved_model: Path) -> TrainedWeights:
-    """The weights that were saved beside a SavedModel.
+def read_weights(saved_model: str) -> TrainedWeights:
+    """The weights that were saved beside a SavedModel, whose folder may be a URI.
 
     Raises:
         NoWeightsError: there are none, or its spec cannot be read any more.
     """
-    file = saved_model.parent / _FILE
-    if not file.exists():
+    file = _weights_file(saved_model)
+    if not tf.io.gfile.exists(file):
         raise NoWeightsError(f"{file} does not exist; runs by span write it")
     try:
-        spec = parse_spec((saved_model / names.EXPORTED_SPEC).read_text(encoding="utf-8"))
-    except (OSError, SpecError) as error:
+        spec = parse_spec(tf.io.read_file(f"{saved_model}/{names.EXPORTED_SPEC}").numpy().decode())
+    except (tf.errors.OpError, SpecError) as error:
         raise NoWeightsError(f"the spec of the model cannot be read: {error}") from error
     tables, vocabularies, dense = {}, {}, []
-    with np.load(file) as content:
+    with tf.io.gfile.GFile(file, "rb") as opened, np.load(opened) as content:
         for key in sorted(content.files):
             kind, _, rest = key.partition("/")
             if kind == _TABLE:
@@ -87,3 +93,7 @@ def read_weights(saved_model: Path) -> TrainedWeights:
                 dense.append(content[key])
         model = str(content[_MODEL])
     return TrainedWeights(model=model, rows=TableRows(spec, vocabularies), tables=tables, dense=dense)
+
+
+def _weights_file(saved_model: str) -> str:
+    return f"{os.path.dirname(saved_model)}/{_FILE}"

@@ -7,7 +7,6 @@ import functools
 import logging
 import shutil
 from collections.abc import Callable
-from pathlib import Path
 
 import tensorflow as tf
 
@@ -63,7 +62,7 @@ def _train(job: TrainingJob, strategy: tf.distribute.Strategy) -> None:
         strategy=strategy,
         begin=_beginning(job, inputs, settings),
         checkpoint_folder=job.own_checkpoints,
-        tensorboard_folder=Path(job.curves),
+        tensorboard_folder=job.curves,
     )
     if is_chief(strategy):
         export(
@@ -71,14 +70,14 @@ def _train(job: TrainingJob, strategy: tf.distribute.Strategy) -> None:
             job.spec,
             network,
             inputs.transform.transform_features_layer(),
-            Path(job.model),
+            job.model,
             vocabularies=inputs.vocabularies,
             half_precision=settings.trainer.export_dtype == "bfloat16",
             xla=settings.trainer.export_xla,
         )
         if job.span is not None:
-            (Path(job.model) / names.EXPORTED_SPAN).write_text(job.span, encoding="utf-8")
-            save_weights(network, inputs.vocabularies, Path(job.model))
+            tf.io.write_file(f"{job.model}/{names.EXPORTED_SPAN}", job.span)
+            save_weights(network, inputs.vocabularies, job.model)
         # What was trained is exported; a later run with the same inputs begins anew.
         shutil.rmtree(job.own_checkpoints)
 
@@ -88,7 +87,7 @@ def _beginning(job: TrainingJob, inputs: TrainingInputs, settings: Settings) -> 
     if job.base_model is None or not settings.trainer.warm_start:
         return None
     try:
-        weights = read_weights(Path(job.base_model))
+        weights = read_weights(job.base_model)
     except NoWeightsError as error:
         logger.info("no warm start: %s", error)
         return None

@@ -18,7 +18,9 @@ class NoJobError(RuntimeError):
 
 
 class TrainingJob(StrictModel):
-    """What to train, and from what. Its folders and files are seen by all workers under the same names.
+    """What to train, and from what. All workers see its folders and files under the same names.
+
+    All may be URIs but the checkpoints.
 
     Attributes:
         spec: text of the feature spec.

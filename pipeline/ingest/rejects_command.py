@@ -39,7 +39,7 @@ def rejects(
         raise _failed(f"--reason {reason!r}: no such reason: {closest_names(reason, [str(one) for one in RejectionReason])}")
     try:
         folder, lines = latest_rejects(root)
-    except FileNotFoundError as error:
+    except OSError as error:
         raise _failed(str(error)) from error
     console = Console()
     if reason is not None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from tfx import types
@@ -11,6 +10,7 @@ from tfx.types import component_spec, standard_artifacts
 from tfx.utils.typing_utils import ArtifactMultiDict
 from typing_extensions import override
 
+from pipeline.artifact_files import write_bytes
 from pipeline.artifact_types import DriftReport, Insight, Report
 from pipeline.report import gathering
 from pipeline.report.run_report import run_report
@@ -35,7 +35,7 @@ class _Executor(base_executor.BaseExecutor):
     def Do(self, input_dict: ArtifactMultiDict, output_dict: ArtifactMultiDict, exec_properties: dict[str, Any]) -> None:
         [pushed], [report] = input_dict["pushed_model"], output_dict["report"]
         run = gathering.gathered_run(
-            {key: Path(artifact.uri) for name, key in _KEYS.items() for artifact in input_dict.get(name, [])},
+            {key: artifact.uri for name, key in _KEYS.items() for artifact in input_dict.get(name, [])},
             name=exec_properties["spec_name"],
             spec_name=exec_properties["spec_name"],
             began=self._context.pipeline_run_id or "",
@@ -43,7 +43,7 @@ class _Executor(base_executor.BaseExecutor):
             if pushed.get_int_custom_property("pushed")
             else None,
         )
-        (Path(report.uri) / REPORT_FILE).write_text(run_report(run), encoding="utf-8")
+        write_bytes(f"{report.uri}/{REPORT_FILE}", run_report(run).encode())
 
 
 class _Spec(component_spec.ComponentSpec):

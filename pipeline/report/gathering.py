@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
-from feature_spec.loading import load_spec
+from feature_spec.loading import parse_spec
 from feature_spec.spec import FeatureSpec
 from feature_spec.spec_tables import label_text, sample_space_text
 from pipeline.anomalies import read_anomalies
+from pipeline.artifact_files import is_file, read_bytes
 from pipeline.drift import read_drift
 from pipeline.evaluation_result import read_evaluation
 from pipeline.ingest.summary import SUMMARY_FILE
@@ -36,7 +36,7 @@ PUSH_CHECK = ("PushCheck", "infra_blessing")
 GAIN = ("MtlGain", "gain")
 DRIFT = ("DriftCheck", "drift")
 
-Outputs = Mapping[tuple[str, str], Path]
+Outputs = Mapping[tuple[str, str], str]
 
 
 def gathered_run(
@@ -51,7 +51,7 @@ def gathered_run(
     """Reads what is there.
 
     Args:
-        outputs: folders of artifacts by component and output, as far as the run got.
+        outputs: folders or URIs of artifacts by component and output, as far as the run got.
         name: as of `RunData`.
         spec_name: as of `RunData`.
         began: as of `RunData`.
@@ -72,11 +72,11 @@ def gathered_run(
         formula=spec.ranking_formula if spec is not None else None,
         ingestion=_json(outputs, EXAMPLES if EXAMPLES in outputs else WINDOW_EXAMPLES, SUMMARY_FILE),
         anomalies=read_anomalies(anomalies) if anomalies is not None else None,
-        drift=read_drift(str(outputs[DRIFT])) if DRIFT in outputs else None,
+        drift=read_drift(outputs[DRIFT]) if DRIFT in outputs else None,
         curves=training_curves(curves) if curves is not None else None,
         # An older Fulcrum left TFMA's files only.
-        evaluation=read_evaluation(str(evaluation)) if evaluation and (evaluation / "evaluation.json").exists() else None,
-        gains=read_gains(str(outputs[GAIN])) if GAIN in outputs else None,
+        evaluation=read_evaluation(evaluation) if evaluation and is_file(f"{evaluation}/evaluation.json") else None,
+        gains=read_gains(outputs[GAIN]) if GAIN in outputs else None,
         push_check=_json(outputs, PUSH_CHECK, PUSH_CHECK_FILE),
         insight=_json(outputs, INSIGHT, INSIGHT_FILE),
     )
@@ -84,8 +84,8 @@ def gathered_run(
 
 def _spec_of(outputs: Outputs) -> FeatureSpec | None:
     """The spec that the model carries."""
-    path = outputs[MODEL] / (_EXPORT_EXTRA + "feature_spec.yaml") if MODEL in outputs else None
-    return load_spec(path) if path is not None and path.exists() else None
+    text = _content(outputs, MODEL, _EXPORT_EXTRA + "feature_spec.yaml")
+    return parse_spec(text.decode()) if text is not None else None
 
 
 def _task_meanings(spec: FeatureSpec) -> dict[str, str]:
@@ -96,5 +96,10 @@ def _task_meanings(spec: FeatureSpec) -> dict[str, str]:
 
 
 def _json(outputs: Outputs, key: tuple[str, str], file: str) -> Any:
-    path = outputs[key] / file if key in outputs else None
-    return json.loads(path.read_text(encoding="utf-8")) if path is not None and path.exists() else None
+    content = _content(outputs, key, file)
+    return json.loads(content) if content is not None else None
+
+
+def _content(outputs: Outputs, key: tuple[str, str], file: str) -> bytes | None:
+    path = f"{outputs[key]}/{file}" if key in outputs else ""
+    return read_bytes(path) if path and is_file(path) else None

@@ -31,7 +31,7 @@ class RecordedRun:
         number: counts the root's runs from 1.
         began: time at which it began, ISO 8601.
         spec: name of the spec.
-        outputs: folders of artifacts by component and output; those of reused steps too.
+        outputs: folders or URIs of artifacts by component and output; those of reused steps too.
         version: the version that the model was pushed as; None unless pushed.
         failure: of the component that failed or was interrupted; None where none was.
     """
@@ -71,7 +71,7 @@ def recorded_run(root: Path, number: int | None = None) -> RecordedRun:
 
 def _recorded(store: Any, run: Any, number: int) -> RecordedRun:
     spec = component = ""
-    outputs: dict[tuple[str, str], Path] = {}
+    outputs: dict[tuple[str, str], str] = {}
     version: int | None = None
     failure: Failure | None = None
     for execution in sorted(store.get_executions_by_context(run.id), key=lambda one: one.id):
@@ -88,7 +88,7 @@ def _recorded(store: Any, run: Any, number: int) -> RecordedRun:
             if event.type == mlmd.Event.OUTPUT
         }
         for artifact in store.get_artifacts_by_id(list(events)):
-            outputs[component, events[artifact.id]] = Path(artifact.uri)
+            outputs[component, events[artifact.id]] = artifact.uri
             if artifact.custom_properties["pushed"].int_value:
                 version = int(artifact.custom_properties["pushed_version"].string_value)
     if failure is None and PUSHED not in outputs:

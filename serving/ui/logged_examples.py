@@ -8,7 +8,8 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from feature_spec.names import ARTIFACTS, EVALUATION, ITEM_KEY, RANK, REQUEST_KEY, USER_KEY
+from feature_spec.artifacts_place import artifacts_place, is_uri
+from feature_spec.names import EVALUATION, ITEM_KEY, RANK, REQUEST_KEY, USER_KEY
 from feature_spec.spec import FeatureSpec
 from serving.push_check.logged_requests import Example, rank_request
 from serving.ui.logged_request import LoggedRequest
@@ -19,21 +20,29 @@ _REQUESTS = 24
 _CANDIDATES = 20
 
 
-def evaluation_files(root: Path) -> list[Path]:
-    """The files of the newest evaluation split below a pipeline's root: examples that the model did not train on."""
-    splits = [split for split in (root / ARTIFACTS).glob(f"*/examples/*/Split-{EVALUATION}") if split.parent.name.isdigit()]
-    newest = max(splits, key=lambda split: int(split.parent.name), default=None)
-    return sorted(newest.glob("*.gz")) if newest else []
+def evaluation_files(root: Path) -> list[str]:
+    """The files of the newest evaluation split of a pipeline's root: examples that the model did not train on.
+
+    None where there is no split, or its file system cannot be reached from here.
+    """
+    artifacts, pattern = artifacts_place(root), f"*/examples/*/Split-{EVALUATION}/*.gz"
+    try:
+        found = tf.io.gfile.glob(f"{artifacts}/{pattern}") if is_uri(artifacts) else map(str, Path(artifacts).glob(pattern))
+    except tf.errors.OpError:
+        return []
+    files = [file for file in sorted(found) if _execution(file).isdecimal()]
+    newest = max(map(_execution, files), key=int, default=None)
+    return [file for file in files if _execution(file) == newest]
 
 
-def requests_of_examples(spec: FeatureSpec, files: Sequence[Path]) -> list[LoggedRequest]:
+def requests_of_examples(spec: FeatureSpec, files: Sequence[str]) -> list[LoggedRequest]:
     """The first requests in the files, each of another user, with the items that were shown and, up to 20, other users' items.
 
     Args:
         spec: whose fields the examples have.
         files: gzipped TFRecords of tf.Examples.
     """
-    records = tf.data.TFRecordDataset([str(file) for file in files], compression_type="GZIP").take(_READ)
+    records = tf.data.TFRecordDataset(list(files), compression_type="GZIP").take(_READ)
     items: dict[bytes, Example] = {}
     requests: dict[bytes, list[Example]] = {}
     for record in records.as_numpy_iterator():
@@ -45,6 +54,10 @@ def requests_of_examples(spec: FeatureSpec, files: Sequence[Path]) -> list[Logge
         of_users.setdefault(_user(spec, shown[0]), shown)
     chosen = itertools.islice(of_users.values(), _REQUESTS)
     return [_logged(spec, position, shown, items) for position, shown in enumerate(chosen, start=1)]
+
+
+def _execution(file: str) -> str:
+    return file.split("/")[-3]
 
 
 def _logged(spec: FeatureSpec, position: int, shown: Sequence[Example], items: dict[bytes, Example]) -> LoggedRequest:

@@ -82,14 +82,14 @@ def test_an_attribution_window_of_more_than_a_month_is_refused(logs: Path) -> No
 
 
 def test_a_series_has_a_window_a_day(logs: Path) -> None:
-    windows = backfill_windows(spec(), logs, day(2), day(4))
+    windows = backfill_windows(spec(), str(logs), day(2), day(4))
     assert [window.evaluation_day for window in windows] == [day(2), day(3), day(4)]
     assert [len(window.training_days) for window in windows] == [1, 2, 3]
 
 
 def test_a_series_the_wrong_way_round_is_refused(logs: Path) -> None:
     with pytest.raises(ValueError, match="--from 2022-05-04 is later than --to 2022-05-02"):
-        backfill_windows(spec(), logs, day(4), day(2))
+        backfill_windows(spec(), str(logs), day(4), day(2))
 
 
 def test_a_table_with_a_place_for_the_day_has_every_day_of_the_window(tmp_path: Path) -> None:

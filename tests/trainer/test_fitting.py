@@ -117,5 +117,5 @@ def test_the_share_of_closed_gates_is_logged_each_epoch(layout, tasks, features,
     chosen = settings("mssm", epochs=2, patience=2, coefficient_learning_rate=5.0)
     chosen = chosen.model_copy(update={"model": chosen.model.model_copy(update={"l0": 1e6})})
     dataset = batches(features)
-    fit(layout, tasks, chosen, dataset, dataset, checkpoint_folder=tmp_path / "c", tensorboard_folder=tmp_path / "t")
+    fit(layout, tasks, chosen, dataset, dataset, checkpoint_folder=tmp_path / "c", tensorboard_folder=str(tmp_path / "t"))
     assert scalars(tmp_path / "t", "epoch_closed_share_cssm") == {0: 1.0, 1: 1.0}

@@ -55,8 +55,8 @@ def saved(tmp_path):
         model = tmp_path / "Format-Serving"
         (model / EXPORTED_SPEC).parent.mkdir(parents=True, exist_ok=True)
         (model / EXPORTED_SPEC).write_text(text, encoding="utf-8")
-        save_weights(network, rows.vocabularies, model)
-        return model
+        save_weights(network, rows.vocabularies, str(model))
+        return str(model)
 
     return save
 
@@ -107,7 +107,7 @@ def test_an_empty_vocabulary_survives_the_file(saved):
 
 def test_a_model_without_weights_is_named(tmp_path):
     with pytest.raises(NoWeightsError, match=r"weights\.npz does not exist; runs by span write it"):
-        read_weights(tmp_path / "Format-Serving")
+        read_weights(str(tmp_path / "Format-Serving"))
 
 
 def test_a_model_with_a_spec_that_cannot_be_read_any_more_has_no_weights_to_begin_with(saved):

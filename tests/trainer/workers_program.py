@@ -59,7 +59,7 @@ def main(job_file: str, result_file: str) -> None:
             validation,
             strategy=strategy,
             checkpoint_folder=folder / "state",
-            tensorboard_folder=folder / Path(result_file).stem,
+            tensorboard_folder=str(folder / Path(result_file).stem),
         )
         results[name] = {"weights": network.get_weights(), "history": WatchedStopping.last.history}
         if is_chief(strategy):

@@ -28,6 +28,8 @@ def _keep(root: Path, execution: str, lines: list[RejectedLine], node: str = "Lo
     folder = root / "artifacts" / node / "examples" / execution
     folder.mkdir(parents=True)
     pq.write_table(rejected_table(lines), folder / "lines-00000-of-00004.parquet")
+    if not execution.endswith("_rejected"):
+        (folder.parent / "ingest_summary.json").touch()
 
 
 def _rejects(root: Path, *options: str) -> str:
@@ -75,7 +77,9 @@ def test_of_a_run_by_span_the_day_ingested_last_is_shown(tmp_path: Path) -> None
 
 
 def test_an_ingestion_that_rejected_nothing_has_no_lines(tmp_path: Path) -> None:
-    (tmp_path / "artifacts" / "LogsExampleGen" / "examples" / "7").mkdir(parents=True)
+    artifact = tmp_path / "artifacts" / "LogsExampleGen" / "examples" / "7"
+    artifact.mkdir(parents=True)
+    (artifact / "ingest_summary.json").touch()
     assert "0 rejected lines" in _rejects(tmp_path)
 
 
