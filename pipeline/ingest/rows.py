@@ -6,6 +6,7 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping, Sequence
+from operator import itemgetter
 from typing import Any, Protocol
 
 import orjson
@@ -49,7 +50,10 @@ class RecordRows:
 
     def column(self, name: str) -> list[Any]:  # noqa: D102
         if name not in self._columns:  # which several fields, keys and labels may read
-            self._columns[name] = [record.get(name) for record in self._records]
+            try:
+                self._columns[name] = list(map(itemgetter(name), self._records))
+            except KeyError:
+                self._columns[name] = [record.get(name) for record in self._records]
         return self._columns[name]
 
     def digests(self, problems: Problems) -> list[bytes]:  # noqa: D102
