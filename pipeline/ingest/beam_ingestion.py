@@ -21,13 +21,22 @@ from pipeline.ingest.exposure_file import label_file
 from pipeline.ingest.files import InputFiles, LogFile
 from pipeline.ingest.labelled_rows import RowLabeller
 from pipeline.ingest.log_reading import ReadLog
+from pipeline.ingest.pack_store import StorePacks
 from pipeline.ingest.packing import packed, packed_by_shard
 from pipeline.ingest.received import Received
 from pipeline.ingest.rejected_files import WriteRejected, rejected_batch
 from pipeline.ingest.rejects import REJECTED_FOLDER
 from pipeline.ingest.settings import IngestSettings
 from pipeline.ingest.settling import shard_numbers
-from pipeline.ingest.shard_writing import REJECTED, ROWS, TALLY, WriteShard, count_in_beam, shard_count
+from pipeline.ingest.shard_writing import (
+    REJECTED,
+    ROWS,
+    TALLY,
+    UNFINISHED_FOLDER,
+    WriteShard,
+    count_in_beam,
+    shard_count,
+)
 from pipeline.ingest.side_table import read_side_table
 from pipeline.ingest.source_names import source_names
 from pipeline.ingest.summary import SUMMARY_FILE, IngestSummary
@@ -58,8 +67,9 @@ class IngestLogs(beam.PTransform):
         """Wires the steps."""
         settings, connector = self._settings, self._settings.logs.shown.connector
         shards = connector.shards if connector is not None else shard_count(self._files.sources[None])
+        unfinished = FileSystems.join(self._folder, UNFINISHED_FOLDER)
         if settings.logs.actions is not None:
-            by_shard, tally_of_files, others = pipeline | "EventLogs" >> JoinEventLogs(settings, self._files, shards)
+            by_shard, tally_of_files, others = pipeline | "EventLogs" >> JoinEventLogs(settings, self._files, shards, unfinished)
         else:
             labelled = (
                 pipeline
@@ -67,7 +77,7 @@ class IngestLogs(beam.PTransform):
                 | "LabelFile" >> beam.ParDo(_LabelFile(settings, shards)).with_outputs(ROWS, REJECTED, TALLY)
             )
             tally_of_files = labelled[TALLY] | "TallyFiles" >> beam.CombineGlobally(add_tallies)
-            by_shard = labelled[ROWS] | "ByShard" >> beam.GroupByKey()
+            by_shard = labelled[ROWS] | "StoreRows" >> StorePacks(unfinished) | "ByShard" >> beam.GroupByKey()
             others = [(labelled[REJECTED], tally_of_files)]
         tables = _side_tables(pipeline, settings, self._files)
         written = by_shard | "WriteShard" >> beam.ParDo(

@@ -23,6 +23,7 @@ from pipeline.ingest.exposure_file import counts_of_days
 from pipeline.ingest.files import InputFiles, LogFile
 from pipeline.ingest.labelled_rows import ValuesReader
 from pipeline.ingest.log_reading import ReadLog
+from pipeline.ingest.pack_store import StorePacks
 from pipeline.ingest.packing import packed, packed_by_shard, unpacked
 from pipeline.ingest.received import Received, batches_of, count_columns
 from pipeline.ingest.rejected_files import rejected_batch
@@ -42,10 +43,12 @@ class JoinEventLogs(beam.PTransform):
         settings: the spec's rules.
         files: the files of the logs.
         shards: how many shards to make.
+        folder: for what waits in files meanwhile.
     """
 
-    def __init__(self, settings: IngestSettings, files: InputFiles, shards: int) -> None:
+    def __init__(self, settings: IngestSettings, files: InputFiles, shards: int, folder: str) -> None:
         super().__init__()
+        self._folder = folder
         self._settings = settings
         self._files = files
         self._shards = shards
@@ -79,11 +82,13 @@ class JoinEventLogs(beam.PTransform):
         )
         distinct = (
             parsed[ROWS]
+            | f"Store{title}" >> StorePacks(self._folder)
             | f"{title}ByIdentity" >> beam.GroupByKey()
             | f"Distinct{title}"
             >> beam.ParDo(_DropDuplicates(self._settings, log, names, self._shards)).with_outputs(ROWS, REJECTED, TALLY)
         )
-        return distinct[ROWS], [(parsed[REJECTED], parsed[TALLY]), (distinct[REJECTED], distinct[TALLY])]
+        stored = distinct[ROWS] | f"StoreDistinct{title}" >> StorePacks(self._folder)
+        return stored, [(parsed[REJECTED], parsed[TALLY]), (distinct[REJECTED], distinct[TALLY])]
 
 
 class _ParseEvents(beam.DoFn):

@@ -4,9 +4,26 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
+
+
+class StoredPack(NamedTuple):
+    """A packed table in a file (see `pack_store`)."""
+
+    path: str
+    offset: int
+    size_bytes: int
+
+    def read(self) -> bytes:
+        """The packed table."""
+        import tensorflow as tf
+
+        with tf.io.gfile.GFile(self.path, "rb") as file:
+            file.seek(self.offset)
+            return file.read(self.size_bytes)
 
 
 def packed(rows: pa.Table) -> bytes:
@@ -17,9 +34,9 @@ def packed(rows: pa.Table) -> bytes:
     return sink.getvalue().to_pybytes()
 
 
-def unpacked(packs: Iterable[bytes]) -> pa.Table:
+def unpacked(packs: Iterable[bytes | StoredPack]) -> pa.Table:
     """The rows of packed tables, of which there is at least one; null in columns that a table does not have."""
-    tables = (pa.ipc.open_stream(pack).read_all() for pack in packs)
+    tables = (pa.ipc.open_stream(pack if isinstance(pack, bytes) else pack.read()).read_all() for pack in packs)
     return pa.concat_tables(tables, promote_options="default").combine_chunks()
 
 
