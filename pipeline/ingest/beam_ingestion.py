@@ -69,7 +69,8 @@ class IngestLogs(beam.PTransform):
         shards = connector.shards if connector is not None else shard_count(self._files.sources[None])
         unfinished = FileSystems.join(self._folder, UNFINISHED_FOLDER)
         if settings.logs.actions is not None:
-            by_shard, tally_of_files, others = pipeline | "EventLogs" >> JoinEventLogs(settings, self._files, shards, unfinished)
+            join = JoinEventLogs(settings, self._files, shards, unfinished)
+            by_shard, tally_of_files, others = pipeline | "EventLogs" >> join
         else:
             labelled = (
                 pipeline
