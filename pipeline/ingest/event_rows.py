@@ -7,7 +7,7 @@
 | `event_time_us` | int64 | both | microseconds since the Unix epoch |
 | `is_own` | bool | both | whether it is of the day that is ingested, not of a neighbouring one; true where all days are |
 | `draw`, `place` | uint64 | both | halves of a digest that lines equal in every column share |
-| `file`, `line`, `raw` | int32, int64, binary | both | where it comes from, and the first bytes of the line |
+| `file`, `line`, `raw` | int32, int64, binary | both | where it comes from, and the first bytes of our own lines |
 | those of `labelled_rows` | | own impressions | what no action has a part in |
 | `carried` | binary | own impressions | the values that labels need beside actions, pickled; if they need any |
 | `problem` | binary | own impressions | what makes it unusable, although actions may belong to it, pickled; else null |
@@ -38,6 +38,7 @@ from pipeline.ingest.rows import DIGEST_BYTES, Problems, Rows
 from pipeline.ingest.settings import IngestSettings
 
 VALUE = "value."
+_KEYS = (names.REQUEST_KEY, names.USER_KEY, names.ITEM_KEY)
 # What impressions have for the join only.
 EVENT_COLUMNS = ("event_high", "event_low", "join_key", "is_own", "carried", "problem")
 
@@ -79,9 +80,12 @@ class ImpressionParser:
         columns |= self._event(rows, columns, problems)
         keys = zip(self._join_columns, self._join_keys, strict=True)
         columns["join_key"] = _join_keys([required(column, read, rows, problems) for column, read in keys])
-        if day == self._own_day.day:  # of others no more is needed than whose the actions are
+        is_own = day == self._own_day.day
+        if is_own:
             columns |= self._described(rows)
-        columns |= origin(file, batch.numbers, batch.raws)
+        else:  # no more is needed than whose the actions are
+            columns = {name: values for name, values in columns.items() if name not in _KEYS}
+        columns |= origin(file, batch.numbers, batch.raws if is_own else [b""] * len(rows))
         return usable_rows(pa.table(columns), problems, source, batch.numbers, batch.raws)
 
     def _described(self, rows: Rows) -> dict[str, pa.Array]:
@@ -130,7 +134,7 @@ class ActionParser:
         for column, read in self._values.items():
             values = read(rows.column(column), problems)
             columns[VALUE + column] = pa.array(values, mask=np.isnan(values))
-        columns |= origin(file, batch.numbers, batch.raws)
+        columns |= origin(file, batch.numbers, batch.raws if day == self._own_day.day else [b""] * len(rows))
         return usable_rows(pa.table(columns), problems, source, batch.numbers, batch.raws)
 
 
