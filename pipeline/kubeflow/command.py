@@ -52,6 +52,7 @@ def compile_pipeline(  # noqa: PLR0917
     Example: fulcrum compile --kubeflow --spec short_video --logs gs://bucket/logs --root gs://bucket/ranking
     --image registry/fulcrum-pipeline:0.1.0 --output job.yaml
     """
+    from feature_spec.artifacts_place import is_uri
     from pipeline.beam_options import beam_arguments
     from pipeline.cluster_root import ClusterRoot
     from pipeline.quiet import quiet
@@ -63,7 +64,7 @@ def compile_pipeline(  # noqa: PLR0917
         if output.suffix not in _ENDINGS:
             raise ValueError(f"--output {output}: the name ends with {', '.join(_ENDINGS[:-1])} or {_ENDINGS[-1]}")
         for option, place in (("--logs", logs), ("--root", root)):
-            if "://" not in place:
+            if not is_uri(place):
                 raise ValueError(
                     f"{option} {place}: pods do not see folders of this machine; give a URI such as gs://bucket/folder"
                 )
