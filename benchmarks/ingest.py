@@ -12,10 +12,7 @@ from __future__ import annotations
 import csv
 import gzip
 import json
-import os
-import shutil
 import statistics
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -25,9 +22,9 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.train_speed import REPOSITORY, machine
+from benchmarks.environments import python_of
+from benchmarks.worker import FOLDER, machine, measure
 
-FOLDER = REPOSITORY / ".benchmarks"
 DAYS = 8
 SIZES = (100_000, 1_000_000, 5_000_000)
 # What takes an element a row would take hours for more.
@@ -72,21 +69,10 @@ def commands(logs: Path, rows: int) -> dict[str, list[str]]:
         "Fulcrum, event logs": of_tfx("events"),
         "CsvExampleGen": of_tfx("csv_example_gen"),
         "pandas": [*here, "benchmarks.ingest_systems.pandas_pass", str(logs), "{out}"],
-        "DuckDB": [str(duckdb_python()), "-m", "benchmarks.ingest_systems.duckdb_pass", str(logs), "{out}"],
+        "DuckDB": [str(python_of("duckdb")), "-m", "benchmarks.ingest_systems.duckdb_pass", str(logs), "{out}"],
         "Beam, a line an element": [*here, "benchmarks.ingest_systems.empty_beam", str(logs), str(rows)],
         "statistics and Transform": of_tfx("transform"),
     }
-
-
-def duckdb_python() -> Path:
-    """DuckDB's Python, installed once."""
-    folder = FOLDER / "duckdb"
-    python = folder / "bin" / "python"
-    if not (folder / "installed").exists():
-        subprocess.run([sys.executable, "-m", "venv", folder], check=True)
-        subprocess.run([python, "-m", "pip", "install", "--quiet", "duckdb==1.4.*"], check=True)
-        (folder / "installed").touch()
-    return python
 
 
 def simulated(rows: int) -> Path:
@@ -124,7 +110,7 @@ def _write_csv(days: list[Path], path: Path) -> None:
 
 def medians(name: str, command: list[str], repetitions: int) -> Figures:
     """The median of each figure, by what the system names; a system that is one piece of work goes by its own name."""
-    turns = [measure(command) for _ in range(repetitions)]
+    turns = [measured_once(command) for _ in range(repetitions)]
     figures = {
         part: {figure: statistics.median(turn[part][figure] for turn in turns) for figure in turns[0][part]}
         for part in turns[0]
@@ -134,23 +120,10 @@ def medians(name: str, command: list[str], repetitions: int) -> Figures:
     return {part: figures[part] for part in figures if part != "LogsExampleGen"}
 
 
-def measure(command: list[str]) -> Figures:
-    """Runs a system once.
-
-    Raises:
-        RuntimeError: it failed; with what it said.
-    """
-    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "TF_USE_LEGACY_KERAS": "1"}
-    out = Path(tempfile.mkdtemp(dir=FOLDER))
-    try:
-        arguments = [argument.replace("{out}", str(out)) for argument in command]
-        done = subprocess.run(arguments, cwd=REPOSITORY, env=environment, capture_output=True, text=True, check=False)
-    finally:
-        shutil.rmtree(out)
-    for line in done.stdout.splitlines():
-        if line.startswith("MEASURED "):
-            return json.loads(line.removeprefix("MEASURED "))
-    raise RuntimeError(f"{' '.join(command)} failed:\n{done.stderr[-2000:]}")
+def measured_once(command: list[str]) -> Figures:
+    """What a system measures with a new folder of its own."""
+    with tempfile.TemporaryDirectory(dir=FOLDER) as out:
+        return measure([argument.replace("{out}", out) for argument in command], TF_USE_LEGACY_KERAS="1")
 
 
 def table(rows: int, figures: Figures) -> Table:

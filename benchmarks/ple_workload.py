@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import resource
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
+
+from benchmarks.worker import peak_memory_bytes, report
 
 FIELDS, WIDTH, NUMBERS, TASKS = 20, 16, 6, 2
 LEVELS, TASK_EXPERTS, SHARED_EXPERTS, EXPERT_UNITS, TOWER_UNITS = 2, 2, 2, 128, 64
@@ -30,7 +30,7 @@ class Measured:
 
     def report(self) -> None:
         """Prints the measurement as the line that the benchmark reads."""
-        print("MEASURED " + json.dumps({name: value for name, value in self.__dict__.items() if value is not None}))  # noqa: T201 the worker's answer
+        report({name: value for name, value in self.__dict__.items() if value is not None})
 
 
 def rows(count: int, values: int = VALUES) -> dict[str, Any]:
@@ -52,8 +52,3 @@ def measured(train: Callable[[], int]) -> Measured:
     count = train()
     elapsed_s = time.perf_counter() - began
     return Measured(rows_per_s=count / elapsed_s, peak_memory_bytes=peak_memory_bytes())
-
-
-def peak_memory_bytes() -> int:
-    """The largest resident memory of this process so far."""
-    return 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

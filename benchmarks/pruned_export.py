@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import json
 import os
-import platform
 import statistics
 import sys
 import time
@@ -24,6 +23,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 from rich.table import Table
+
+from benchmarks.worker import machine
 
 if TYPE_CHECKING:
     from trainer.network import Network
@@ -184,11 +185,6 @@ def table(figures: list[dict[str, Any]]) -> Table:
             f"{figure['whole_ms'] / figure['pruned_ms']:.2f}", f"{figure['largest_difference']:.0e}",
         )  # fmt: skip
     return result
-
-
-def machine() -> str:
-    """What the figures were measured on."""
-    return f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}"
 
 
 if __name__ == "__main__":

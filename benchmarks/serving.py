@@ -27,7 +27,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.train_speed import REPOSITORY, environment, machine
+from benchmarks.environments import python_of
+from benchmarks.worker import REPOSITORY, machine
 
 RANK, OVER_GRPC, EXAMPLES, NAIVE = (
     "rank, in process", "rank, over gRPC", "serving_default with examples, over gRPC", "user repeated, in process",
@@ -59,7 +60,7 @@ def main(
     from benchmarks.serving_workload import export_models
 
     counts = candidates or [1, 100, 500, 2000]
-    python = environment("deepctr") if peer else None
+    python = python_of("deepctr") if peer else None
     figures: dict[str, Any] = {"machine": machine(), "latency_ms": {}}
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))

@@ -10,10 +10,7 @@ within a run, and medians are reported, because machines are noisy.
 from __future__ import annotations
 
 import json
-import os
-import platform
 import statistics
-import subprocess
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -22,15 +19,12 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.environments import python_of
 from benchmarks.ple_workload import EXPERT_UNITS, VALUES
+from benchmarks.worker import machine, measure
 from trainer.model_settings import MODELS
 
-REPOSITORY = Path(__file__).resolve().parents[1]
-ENVIRONMENTS = REPOSITORY / ".benchmarks"
-PEERS = {
-    "deepctr": ["deepctr==0.9.4", "tensorflow==2.21.*", "tf-keras==2.21.*", "setuptools"],
-    "torch_rechub": ["torch==2.13.0", "torch-rechub==0.9.0"],
-}
+PEERS = ("deepctr", "torch_rechub")
 MANY_VALUES = 50
 # Of MSSM's paper.
 SMALL_UNITS, SMALL_BATCH = 32, 256
@@ -54,7 +48,7 @@ def main(
     sizes = [(size, EXPERT_UNITS) for size in batch_sizes or [512, 4096]]
     if not batch_sizes:
         sizes.append((SMALL_BATCH, SMALL_UNITS))
-    pythons = {peer: environment(peer) for peer in PEERS} if peers else {}
+    pythons = {peer: python_of(peer) for peer in PEERS} if peers else {}
     report = []
     for batch_size, units in sizes:
         size = (batch_size, max(rows // batch_size, 10), units)
@@ -75,18 +69,6 @@ def main(
         json_file.write_text(json.dumps({"machine": machine(), "repetitions": repetitions, "sizes": report}, indent=2))
 
 
-def environment(peer: str) -> Path:
-    """The peer's Python, installed once."""
-    folder = ENVIRONMENTS / peer
-    python = folder / "bin" / "python"
-    if not (folder / "installed").exists():
-        console.print(f"Installing {peer} into {folder.relative_to(REPOSITORY)} …")
-        subprocess.run([sys.executable, "-m", "venv", folder], check=True)
-        subprocess.run([python, "-m", "pip", "install", "--quiet", *PEERS[peer]], check=True)
-        (folder / "installed").touch()
-    return python
-
-
 def worker(script: str, *arguments: object, python: Path | None = None) -> list[str]:
     """The command of one repetition."""
     return [str(python or sys.executable), "-m", f"benchmarks.peers.{script}", *map(str, arguments)]
@@ -105,20 +87,6 @@ def medians(runs: dict[str, list[str]], repetitions: int, batch_size: int) -> di
     }
 
 
-def measure(command: list[str]) -> dict[str, float]:
-    """Runs one repetition.
-
-    Raises:
-        RuntimeError: the worker failed; with what it said.
-    """
-    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
-    done = subprocess.run(command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, check=False)
-    for line in done.stdout.splitlines():
-        if line.startswith("MEASURED "):
-            return json.loads(line.removeprefix("MEASURED "))
-    raise RuntimeError(f"{' '.join(command)} failed:\n{done.stderr[-2000:]}")
-
-
 def table(batch_size: int, units: int, figures: dict[str, dict[str, float]]) -> Table:
     """Figures by system, and how many times as fast Fulcrum's PLE is."""
     result = Table(title=f"PLE, batch {batch_size}, experts of {units} units: {machine()}", title_justify="left")
@@ -133,11 +101,6 @@ def table(batch_size: int, units: int, figures: dict[str, dict[str, float]]) -> 
         waits = "" if wait is None else f"{wait:.1%}"
         result.add_row(name, f"{rate:,.0f}", times, waits, f"{of_system['peak_memory_bytes'] / 1e9:.1f} GB")
     return result
-
-
-def machine() -> str:
-    """What the figures were measured on."""
-    return f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}"
 
 
 if __name__ == "__main__":

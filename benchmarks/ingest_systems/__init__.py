@@ -1,1 +1,1 @@
-"""Systems that `benchmarks.ingest` measures, each run in a process of its own: arguments in, a line `MEASURED {…}` out."""
+"""Systems that `benchmarks.ingest` measures, each run in a process of its own (see `benchmarks.worker`)."""

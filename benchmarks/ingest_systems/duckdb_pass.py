@@ -7,7 +7,7 @@ from pathlib import Path
 
 import duckdb
 
-from benchmarks.ingest_systems.measured import report
+from benchmarks.ingest_systems.measured import report_work
 
 DERIVED = """
 CREATE TEMP TABLE derived AS
@@ -37,4 +37,4 @@ def derive(logs: Path, out: Path) -> int:
 
 
 if __name__ == "__main__":
-    report(lambda: derive(Path(sys.argv[1]), Path(sys.argv[2])))
+    report_work(lambda: derive(Path(sys.argv[1]), Path(sys.argv[2])))

@@ -7,7 +7,7 @@ import sys
 import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from benchmarks.ingest_systems.measured import report
+from benchmarks.ingest_systems.measured import report_work
 
 
 def hand_on(logs: str, rows: int) -> int:
@@ -25,4 +25,4 @@ def hand_on(logs: str, rows: int) -> int:
 
 
 if __name__ == "__main__":
-    report(lambda: hand_on(sys.argv[1], int(sys.argv[2])))
+    report_work(lambda: hand_on(sys.argv[1], int(sys.argv[2])))

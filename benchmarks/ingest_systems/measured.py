@@ -1,19 +1,16 @@
-"""What a system took, as the line that `benchmarks.ingest` reads."""
+"""What a system that is one piece of work took."""
 
 from __future__ import annotations
 
-import json
-import resource
-import sys
 import time
 from collections.abc import Callable
 
+from benchmarks.worker import peak_memory_bytes, report
 
-def report(work: Callable[[], int]) -> None:
-    """Runs the work, which gives its number of rows, and prints its time and the process's peak memory, imports included."""
+
+def report_work(work: Callable[[], int]) -> None:
+    """Runs the work, which gives its number of rows, and reports its time and the process's peak memory, imports included."""
     began = time.perf_counter()
     rows = work()
     elapsed_s = time.perf_counter() - began
-    peak_bytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    figures = {"work": {"rows": rows, "elapsed_s": elapsed_s, "peak_memory_bytes": peak_bytes}}
-    sys.stdout.write(f"MEASURED {json.dumps(figures)}\n")
+    report({"work": {"rows": rows, "elapsed_s": elapsed_s, "peak_memory_bytes": peak_memory_bytes()}})

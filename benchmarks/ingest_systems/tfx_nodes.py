@@ -6,10 +6,11 @@ Transform after `exposures`.
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import Any
+
+from benchmarks.worker import report
 
 SPECS = {"exposures": "short_video", "transform": "short_video", "events": "short_video_events", "csv": "short_video"}
 
@@ -82,7 +83,7 @@ def main(system: str, logs: Path, rows: int, root: Path) -> None:
         for run in runs
         if run.node != "ImportSchemaGen"
     }
-    sys.stdout.write(f"MEASURED {json.dumps(figures)}\n")
+    report(figures)
 
 
 if __name__ == "__main__":

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
-import platform
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 
-REPOSITORY = Path(__file__).resolve().parents[2]
+from benchmarks.worker import FOLDER, machine
+
 SYNTHETIC = "synthetic"
 # Widens the tables where there is no terminal whose width could be asked for.
 _WIDTH_OF_FILES = 300
@@ -41,7 +40,7 @@ def main(
     jobs: Annotated[int, typer.Option(help="Processes that train at a time.", min=1)] = 2,
     work: Annotated[
         Path, typer.Option(help="Keeps preprocessed data and finished trainings: a second call goes on there.", file_okay=False)
-    ] = REPOSITORY / ".benchmarks" / "papers",
+    ] = FOLDER / "papers",
     json_file: Annotated[Path | None, typer.Option("--json", help="Write all figures here too.", dir_okay=False)] = None,
     picture: Annotated[
         Path | None, typer.Option(help="Draw the MTL gains on synthetic data here, as SVG or PNG.", dir_okay=False)
@@ -91,11 +90,6 @@ def main(
         from benchmarks.papers.gain_picture import draw_gains
 
         draw_gains(report, picture)
-
-
-def machine() -> str:
-    """What the figures were made on."""
-    return f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}"
 
 
 app = typer.Typer(add_completion=False)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from benchmarks import ple_workload as ple
 from benchmarks.fulcrum_model import features, ranker
+from benchmarks.worker import peak_memory_bytes
 
 
 def main(batch_size: int, steps: int, units: int, values: int) -> None:
@@ -50,7 +51,7 @@ def main(batch_size: int, steps: int, units: int, values: int) -> None:
         count = train()
         elapsed_s = time.perf_counter() - began
     ple.Measured(
-        rows_per_s=count / elapsed_s, peak_memory_bytes=ple.peak_memory_bytes(), input_wait_rate=waited_s / elapsed_s
+        rows_per_s=count / elapsed_s, peak_memory_bytes=peak_memory_bytes(), input_wait_rate=waited_s / elapsed_s
     ).report()
 
 

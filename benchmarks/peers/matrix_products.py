@@ -6,6 +6,7 @@ import sys
 import time
 
 from benchmarks import ple_workload as ple
+from benchmarks.worker import peak_memory_bytes
 
 INPUT = ple.FIELDS * ple.WIDTH + ple.NUMBERS
 EXPERTS = ple.TASKS * ple.TASK_EXPERTS + ple.SHARED_EXPERTS
@@ -40,9 +41,7 @@ def main(batch_size: int, steps: int, units: int) -> None:
     for _ in range(steps):
         result = step()
     float(result)
-    ple.Measured(
-        rows_per_s=batch_size * steps / (time.perf_counter() - began), peak_memory_bytes=ple.peak_memory_bytes()
-    ).report()
+    ple.Measured(rows_per_s=batch_size * steps / (time.perf_counter() - began), peak_memory_bytes=peak_memory_bytes()).report()
 
 
 if __name__ == "__main__":

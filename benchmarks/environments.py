@@ -1,0 +1,29 @@
+"""Throw-away Python environments for the systems that Fulcrum is measured against, from the package registry."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+from benchmarks.worker import FOLDER
+
+REQUIREMENTS = {
+    "deepctr": ["deepctr==0.9.4", "tensorflow==2.21.*", "tf-keras==2.21.*", "setuptools"],
+    "torch_rechub": ["torch==2.13.0", "torch-rechub==0.9.0"],
+    "duckdb": ["duckdb==1.4.*"],
+}
+
+
+def python_of(system: str) -> Path:
+    """The system's Python, installed once, and anew where an installation was cut short or the requirements have changed."""
+    folder = FOLDER / system
+    python = folder / "bin" / "python"
+    installed = folder / "installed"
+    requirements = "\n".join(REQUIREMENTS[system])
+    if not installed.exists() or installed.read_text(encoding="utf-8") != requirements:
+        sys.stdout.write(f"Installing {system} into {folder} …\n")
+        subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True)
+        subprocess.run([python, "-m", "pip", "install", "--quiet", *REQUIREMENTS[system]], check=True)
+        installed.write_text(requirements, encoding="utf-8")
+    return python
