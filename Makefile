@@ -16,8 +16,12 @@ help: ## Print this list
 demo: $(INSTALLED) ## Simulated logs to a ranked list, end to end: simulate, run, serve, rank (about 4 minutes)
 	$(BIN)/python demo.py
 
-test: $(INSTALLED) ## All tests
-	$(BIN)/python -m pytest
+# Files of tests are shared out among processes, of which each grows to several GB. What measures time has the machine to itself afterwards.
+test: $(INSTALLED) ## All tests: on all processors, then those that measure time, one after the other
+	@status=0; \
+	$(BIN)/python -m pytest -m "not alone" -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder || status=1; \
+	$(BIN)/python -m pytest -m alone || status=1; \
+	exit $$status
 
 test-fast: $(INSTALLED) ## Unit tests without TensorFlow
 	$(BIN)/python -m pytest -m "not slow and not tensorflow"

@@ -63,6 +63,7 @@ setup(
             "promql-parser>=0.11",
             "pytest>=8",
             "pytest-timeout>=2.3",
+            "pytest-xdist>=3.6",
             "ruff>=0.6",
             "selenium>=4.30",
             "trustme>=1.2",

@@ -25,6 +25,7 @@ def test_what_must_answer_at_once_does_not_load_tensorflow(module):
     assert subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, check=False).returncode == 0
 
 
+@pytest.mark.alone
 def test_help_answers_in_half_a_second():
     def seconds() -> float:
         before = resource.getrusage(resource.RUSAGE_CHILDREN)

@@ -14,6 +14,7 @@ from serving.ranking_request import Candidate, RankingRequest
 TWO = RankingRequest(candidates=[Candidate(fields={"quality": 0.25}), Candidate(fields={"quality": 0.75})])
 
 
+@pytest.mark.alone
 def test_calls_run_side_by_side_on_one_loop(scripted, answer_by_quality, toy_spec):
     def script(number, request, context):
         time.sleep(0.1)

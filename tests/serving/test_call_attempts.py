@@ -13,6 +13,8 @@ from serving.hedging import HedgingPolicy
 from serving.ranking_request import Candidate, RankingRequest
 from serving.retries import RetryPolicy
 
+pytestmark = pytest.mark.alone  # It asserts how long things take.
+
 TWO = RankingRequest(candidates=[Candidate(fields={"quality": 0.25}), Candidate(fields={"quality": 0.75})])
 QUICK = RetryPolicy(initial_backoff_ms=1.0)
 

@@ -34,6 +34,7 @@ def test_each_channel_is_a_connection_and_has_its_turn(answering, toy_spec, chan
     assert list(Counter(ranker.peers).values()) == [6 // channels] * channels
 
 
+@pytest.mark.alone
 def test_a_server_that_comes_back_is_found_within_a_second(answer_by_quality, toy_spec, scripted, free_port):
     """gRPC itself would wait a second before it tries to connect again."""
     patient = RetryPolicy(attempts=10, initial_backoff_ms=100.0, maximum_backoff_ms=100.0)

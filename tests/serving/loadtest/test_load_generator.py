@@ -14,6 +14,8 @@ from serving.loadtest.load_generator import LoadGenerator
 from serving.loadtest.schedule import send_times_s
 from serving.loadtest.summary import summarise
 
+pytestmark = pytest.mark.alone  # It asserts how long things take.
+
 
 def run(sends, scheduled_s, *, timeout_s=10.0, drain_s=5.0, requests=(b"request",)):
     generator = LoadGenerator(sends, requests, scheduled_s, timeout_s=timeout_s, drain_s=drain_s)

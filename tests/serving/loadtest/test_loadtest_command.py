@@ -13,6 +13,8 @@ from typer.testing import CliRunner
 from serving.commands import add_to
 from serving.messages import PredictRequest
 
+pytestmark = pytest.mark.alone  # It asserts how long things take.
+
 APP = typer.Typer()
 add_to(APP)
 SHORT = ("--rate", 50, "--seconds", 0.4, "--users", 3)

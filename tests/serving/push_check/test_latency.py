@@ -9,6 +9,7 @@ import pytest
 from serving.push_check.latency import Latency, measured_latency
 
 
+@pytest.mark.alone
 def test_each_request_is_timed() -> None:
     # Of 10 requests one waits: p50 is far below it, and p99 is nearly its time.
     found = measured_latency(7, time.sleep, [0.0] * 9 + [0.05])
