@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from pipeline.exit_codes import EXIT_CODES, INTERRUPTED, failed
+from pipeline.exit_codes import EXIT_CODES, ended_early, failed
 from pipeline.place_options import ArtifactsPlace, LogsPlace
+from pipeline.run_options import BeamOption, ModelOption, SetOption, SpecOption, checked_options
 
 if TYPE_CHECKING:
     from pipeline.run_summary import RunSummary
@@ -22,21 +23,15 @@ _DAY = ["%Y-%m-%d"]
 
 
 def backfill(  # noqa: PLR0917
-    spec: Annotated[str, typer.Option(help="Feature spec: a YAML file, or a ready one such as short_video.")],
+    spec: SpecOption,
     logs: LogsPlace,
     root: Annotated[Path, typer.Option(help="Folder for everything that is kept between runs.", file_okay=False)],
     first: Annotated[datetime.datetime, typer.Option("--from", formats=_DAY, help="First day that judges a model.")],
     last: Annotated[datetime.datetime, typer.Option("--to", formats=_DAY, help="Last day that judges a model.")],
-    model: Annotated[str | None, typer.Option(help="Model to train, in place of the spec's.")] = None,
-    set_: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="PATH=VALUE", help="Replaces a value of the spec. May be repeated."),
-    ] = None,
+    model: ModelOption = None,
+    set_: SetOption = None,
     artifacts: ArtifactsPlace = None,
-    beam: Annotated[
-        list[str] | None,
-        typer.Option(metavar="KEY=VALUE", help="Option for Beam, passed on unchanged. May be repeated."),
-    ] = None,
+    beam: BeamOption = None,
     json_file: Annotated[
         Path | None, typer.Option("--json", help="File for the summaries of all days as JSON.", dir_okay=False)
     ] = None,
@@ -52,40 +47,30 @@ def backfill(  # noqa: PLR0917
     Example: fulcrum backfill --spec short_video --logs logs --root root --from 2022-05-03 --to 2022-05-07
     """
     from pipeline.backfill import backfill_windows, run_days
-    from pipeline.beam_options import beam_arguments
     from pipeline.local_run import console_of
-    from pipeline.root import Root, RootError
-    from pipeline.run_lock import RootInUseError
-    from pipeline.spec_overrides import checked_trainer_settings, load_overridden_spec
+    from pipeline.root import Root
 
     console = console_of(sys.stdout)
     try:
-        feature_spec = load_overridden_spec(spec, set_ or [], model)
-        settings = checked_trainer_settings(feature_spec)
-        beam_options = beam_arguments(beam or [])
-        windows = backfill_windows(feature_spec, logs, first.date(), last.date())
+        checked = checked_options(spec, model=model, overrides=set_, beam=beam)
+        windows = backfill_windows(checked.spec, logs, first.date(), last.date())
     except ValueError as error:
         raise failed(error) from error
 
     def announce(number: int, window: SpanWindow) -> None:
         console.print(f"{window.evaluation_day} ({number} of {len(windows)}): {window.text}", style="bold", soft_wrap=True)
 
-    try:
+    with ended_early():
         days = run_days(
-            feature_spec,
+            checked.spec,
             windows,
-            trainer_settings=settings,
+            trainer_settings=checked.trainer_settings,
             logs=logs,
             root=Root(root.resolve()),
             artifacts=artifacts,
-            beam_arguments=beam_options,
+            beam_arguments=checked.beam_arguments,
             on_start=announce,
         )
-    except (RootInUseError, RootError) as error:
-        raise failed(error) from error
-    except KeyboardInterrupt:
-        Console(stderr=True).print("Interrupted. The same command goes on from here.")
-        raise typer.Exit(INTERRUPTED) from None
     _report(days, root, console)
     if json_file is not None:
         json_file.write_text(json.dumps({"days": [day.as_dict() for day in days]}, indent=2), encoding="utf-8")

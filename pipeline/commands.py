@@ -9,14 +9,22 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from pipeline.backfill_command import backfill
-from pipeline.exit_codes import EXIT_CODES, INTERRUPTED, failed
+from pipeline.exit_codes import EXIT_CODES, ended_early, failed
 from pipeline.ingest.rejects_command import rejects
 from pipeline.kubeflow.command import compile_pipeline
 from pipeline.place_options import ArtifactsPlace, LogsPlace
 from pipeline.report.commands import compare, report
+from pipeline.run_options import (
+    BeamOption,
+    ModelOption,
+    SetOption,
+    SpecOption,
+    TuneOption,
+    WithSingleTaskOption,
+    checked_options,
+)
 from pipeline.simulator.command import simulate
 from pipeline.skew_command import skew
 
@@ -34,23 +42,13 @@ def add_to(app: typer.Typer) -> None:
 
 
 def run(  # noqa: PLR0917
-    spec: Annotated[str, typer.Option(help="Feature spec: a YAML file, or a ready one; `fulcrum spec list` names them.")],
+    spec: SpecOption,
     logs: LogsPlace,
     root: Annotated[Path, typer.Option(help="Folder for everything that is kept between runs.", file_okay=False)],
-    model: Annotated[str | None, typer.Option(help="Model to train, in place of the spec's.")] = None,
-    set_: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="PATH=VALUE", help="Replaces a value of the spec. May be repeated."),
-    ] = None,
-    tune: Annotated[
-        bool, typer.Option("--tune", help="First search for better settings, as the spec's section tuner says.")
-    ] = False,
-    with_single_task: Annotated[
-        bool,
-        typer.Option(
-            "--with-single-task", help="Also train each task alone, and report what each gains from the others (MTL gain)."
-        ),
-    ] = False,
+    model: ModelOption = None,
+    set_: SetOption = None,
+    tune: TuneOption = False,
+    with_single_task: WithSingleTaskOption = False,
     span: Annotated[
         datetime.datetime | None,
         typer.Option(
@@ -59,10 +57,7 @@ def run(  # noqa: PLR0917
         ),
     ] = None,
     artifacts: ArtifactsPlace = None,
-    beam: Annotated[
-        list[str] | None,
-        typer.Option(metavar="KEY=VALUE", help="Option for Beam, passed on unchanged. May be repeated."),
-    ] = None,
+    beam: BeamOption = None,
     json_file: Annotated[
         Path | None, typer.Option("--json", help="File for the summary as JSON; see docs/pipeline.md.", dir_okay=False)
     ] = None,
@@ -78,47 +73,35 @@ def run(  # noqa: PLR0917
 
     Example: fulcrum run --spec short_video --logs logs --root root --model ple --set trainer.epochs=3
     """
-    from pipeline.beam_options import beam_arguments
     from pipeline.local_run import console_of, run_locally
-    from pipeline.root import Root, RootError
-    from pipeline.run_lock import RootInUseError
+    from pipeline.root import Root
     from pipeline.run_summary import print_summary
     from pipeline.span_window import span_window
-    from pipeline.spec_overrides import checked_trainer_settings, load_overridden_spec
 
     try:
-        feature_spec = load_overridden_spec(spec, set_ or [], model)
-        settings = checked_trainer_settings(feature_spec)
-        beam_options = beam_arguments(beam or [])
-        if tune and feature_spec.tuner is None:
-            raise ValueError(f"--tune: {spec} has no section 'tuner'; see docs/feature_spec.md")
+        checked = checked_options(spec, model=model, overrides=set_, beam=beam, tune=tune)
         if span is None:
-            feature_spec.logs.of_day(None)  # refuses a table that is one day's
-        window = span_window(feature_spec, logs, span.date()) if span is not None else None
-        if window is not None and with_single_task and json.loads(settings)["trainer"]["warm_start"]:
+            checked.spec.logs.of_day(None)  # refuses a table that is one day's
+        window = span_window(checked.spec, logs, span.date()) if span is not None else None
+        if window is not None and with_single_task and json.loads(checked.trainer_settings)["trainer"]["warm_start"]:
             raise ValueError(
                 "--with-single-task compares networks that begin alike, and with --span the model of all tasks begins with the "
                 "weights of an earlier day: add --set trainer.warm_start=false"
             )
     except ValueError as error:
         raise failed(error) from error
-    try:
+    with ended_early():
         summary = run_locally(
-            feature_spec,
-            trainer_settings=settings,
+            checked.spec,
+            trainer_settings=checked.trainer_settings,
             logs=logs,
             root=Root(root.resolve()),
             artifacts=artifacts,
-            beam_arguments=beam_options,
+            beam_arguments=checked.beam_arguments,
             with_single_task=with_single_task,
             tune=tune,
             window=window,
         )
-    except (RootInUseError, RootError) as error:
-        raise failed(error) from error
-    except KeyboardInterrupt:
-        Console(stderr=True).print("Interrupted. The same command goes on from here.")
-        raise typer.Exit(INTERRUPTED) from None
     print_summary(summary, console_of(sys.stdout))
     if json_file is not None:
         json_file.write_text(json.dumps(summary.as_dict(), indent=2), encoding="utf-8")

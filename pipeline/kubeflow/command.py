@@ -10,12 +10,21 @@ import typer
 from rich.console import Console
 
 from pipeline.exit_codes import failed
+from pipeline.run_options import (
+    BeamOption,
+    ModelOption,
+    SetOption,
+    SpecOption,
+    TuneOption,
+    WithSingleTaskOption,
+    checked_options,
+)
 
 _ENDINGS = (".yaml", ".yml", ".json")
 
 
 def compile_pipeline(  # noqa: PLR0917
-    spec: Annotated[str, typer.Option(help="Feature spec: a YAML file, or a ready one; `fulcrum spec list` names them.")],
+    spec: SpecOption,
     logs: Annotated[str, typer.Option(metavar="URI", help="Folder that the spec's log paths are relative to.")],
     root: Annotated[str, typer.Option(metavar="URI", help="Folder for artifacts and pushed models.")],
     image: Annotated[str, typer.Option(help="Image that pods run; pipeline/deploy/Dockerfile makes one.")],
@@ -24,24 +33,11 @@ def compile_pipeline(  # noqa: PLR0917
         typer.Option(dir_okay=False, help="File to write: .yaml for Kubeflow's clients, .json for the job with its root."),
     ],
     kubeflow: Annotated[bool, typer.Option("--kubeflow", help="For Kubeflow Pipelines 2; so far the only target.")] = False,
-    model: Annotated[str | None, typer.Option(help="Model to train, in place of the spec's.")] = None,
-    set_: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="PATH=VALUE", help="Replaces a value of the spec. May be repeated."),
-    ] = None,
-    tune: Annotated[
-        bool, typer.Option("--tune", help="First search for better settings, as the spec's section tuner says.")
-    ] = False,
-    with_single_task: Annotated[
-        bool,
-        typer.Option(
-            "--with-single-task", help="Also train each task alone, and report what each gains from the others (MTL gain)."
-        ),
-    ] = False,
-    beam: Annotated[
-        list[str] | None,
-        typer.Option(metavar="KEY=VALUE", help="Option for Beam, passed on unchanged. May be repeated."),
-    ] = None,
+    model: ModelOption = None,
+    set_: SetOption = None,
+    tune: TuneOption = False,
+    with_single_task: WithSingleTaskOption = False,
+    beam: BeamOption = None,
 ) -> None:
     """Write the pipeline of `fulcrum run` as a job for a cluster, which runs each component in a pod of its own.
 
@@ -53,10 +49,8 @@ def compile_pipeline(  # noqa: PLR0917
     --image registry/fulcrum-pipeline:0.1.0 --output job.yaml
     """
     from feature_spec.artifacts_place import is_uri
-    from pipeline.beam_options import beam_arguments
     from pipeline.cluster_root import ClusterRoot
     from pipeline.quiet import quiet
-    from pipeline.spec_overrides import checked_trainer_settings, load_overridden_spec
 
     try:
         if not kubeflow:
@@ -68,12 +62,8 @@ def compile_pipeline(  # noqa: PLR0917
                 raise ValueError(
                     f"{option} {place}: pods do not see folders of this machine; give a URI such as gs://bucket/folder"
                 )
-        feature_spec = load_overridden_spec(spec, set_ or [], model)
-        settings = checked_trainer_settings(feature_spec)
-        beam_options = beam_arguments(beam or [])
-        if tune and feature_spec.tuner is None:
-            raise ValueError(f"--tune: {spec} has no section 'tuner'; see docs/feature_spec.md")
-        feature_spec.logs.of_day(None)  # refuses a table that is one day's
+        checked = checked_options(spec, model=model, overrides=set_, beam=beam, tune=tune)
+        checked.spec.logs.of_day(None)  # refuses a table that is one day's
     except ValueError as error:
         raise failed(error) from error
     with quiet(Path(os.devnull)):
@@ -84,12 +74,12 @@ def compile_pipeline(  # noqa: PLR0917
         from pipeline.kubeflow.job import kubeflow_job, write_job
 
         job = kubeflow_job(
-            feature_spec,
-            trainer_settings=settings,
+            checked.spec,
+            trainer_settings=checked.trainer_settings,
             logs=logs.rstrip("/"),
             root=ClusterRoot(root.rstrip("/")),
             image=image,
-            beam_arguments=beam_options,
+            beam_arguments=checked.beam_arguments,
             with_single_task=with_single_task,
             tune=tune,
         )
@@ -97,5 +87,5 @@ def compile_pipeline(  # noqa: PLR0917
     console = Console(highlight=False)
     tasks = job["pipelineSpec"]["root"]["dag"]["tasks"]
     console.print(f"Wrote {output}: {len(tasks)} components, each in a pod of {image}.", soft_wrap=True)
-    if feature_spec.drift.thresholds:
+    if checked.spec.drift.thresholds:
         console.print("Left out: drift. Kubeflow Pipelines gives a job no statistics of earlier runs.", soft_wrap=True)
