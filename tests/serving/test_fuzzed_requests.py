@@ -203,7 +203,7 @@ def assert_a_good_request_is_answered(channel):
     assert list(PredictResponse.FromString(answer).outputs["product"].float_val) == [2.0, 6.0]  # x · weight · version
 
 
-@settings(max_examples=_EXAMPLES, deadline=None)
+@settings(max_examples=_EXAMPLES)
 @given(data=st.data())
 def test_no_request_is_answered_as_a_defect_and_good_ones_still_work(channel, data):
     method, message = data.draw(broken(*_GOOD[data.draw(st.integers(0, len(_GOOD) - 1))]))
@@ -213,7 +213,7 @@ def test_no_request_is_answered_as_a_defect_and_good_ones_still_work(channel, da
     assert_a_good_request_is_answered(channel)
 
 
-@settings(max_examples=_EXAMPLES // 10, deadline=None)
+@settings(max_examples=_EXAMPLES // 10)
 @given(data=st.data())
 def test_no_configuration_is_answered_as_a_defect_and_a_good_one_still_works(reloaded_channel, root, data):
     good = _RELOAD.replace("/ROOT", str(root / "toy"))

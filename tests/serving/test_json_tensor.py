@@ -77,7 +77,7 @@ def test_whatever_is_refused_at_a_glance_has_a_mistake_and_nothing_else_has():
         [tf.float32, tf.float64, tf.half, tf.int8, tf.int32, tf.int64, tf.uint32, tf.uint64, tf.bool, tf.string]
     )
 
-    @settings(max_examples=500, deadline=None)
+    @settings(max_examples=500)
     @given(values, dtypes)
     def check(value, dtype):
         mistake = first_mistake(value, shape_of(value), dtype.as_datatype_enum)

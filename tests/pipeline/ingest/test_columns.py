@@ -10,7 +10,7 @@ import numpy as np
 import orjson
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.ingest.columns import EventReader, ListReader, NumberReader, TextReader
@@ -53,19 +53,16 @@ def _as_column(read: Callable[[list[Any], Problems], Any], values: list[Any]) ->
     return results, {position: f"{problem.reason}: {problem.detail}" for position, problem in sorted(problems.items())}
 
 
-@settings(deadline=None)
 @given(COLUMNS)
 def test_texts(values: list[Any]) -> None:
     assert _as_column(TextReader("c", MISSING), values) == _one_by_one(text_reader("c", MISSING), values)
 
 
-@settings(deadline=None)
 @given(COLUMNS)
 def test_lists(values: list[Any]) -> None:
     assert _as_column(ListReader("c", ",", MISSING), values) == _one_by_one(list_reader("c", ",", MISSING), values)
 
 
-@settings(deadline=None)
 @given(
     COLUMNS,
     st.sampled_from([None, 0.0, -2.0]),
@@ -77,7 +74,6 @@ def test_numbers(values: list[Any], minimum: float | None, maximum: float | None
     assert _as_column(NumberReader("c", *bounds), values) == _one_by_one(number_reader("c", *bounds), values)
 
 
-@settings(deadline=None)
 @given(COLUMNS, st.sampled_from([None, ["1", "a", "true"]]))
 def test_events(values: list[Any], equals: list[str] | None) -> None:
     results, problems = _one_by_one(event_reader("c", equals, MISSING), values)
@@ -99,7 +95,6 @@ JSON = st.recursive(
 )
 
 
-@settings(deadline=None)
 @given(st.dictionaries(st.text(max_size=3), JSON, max_size=4), st.booleans())
 def test_the_fast_json_parser_reads_what_the_slow_one_does(record: dict[str, Any], ascii_only: bool) -> None:
     line = json.dumps(record, ensure_ascii=ascii_only).encode("utf-8", errors="surrogatepass")

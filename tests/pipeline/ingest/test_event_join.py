@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.ingest.event_join import deduplicated, joined, label_joined
@@ -296,7 +296,7 @@ def _reference(shown: list[bytes], done: list[bytes], first_key: str) -> tuple[l
 
 
 @pytest.mark.parametrize("join_by", ["request", "user"])
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60)
 @given(shown=_lines(SHOWN), done=_lines(DONE), shards=st.integers(1, 4), data=st.data())
 def test_random_logs_join_as_by_brute_force_in_any_order_and_any_shards(
     tiny, join_by: str, shown: list[bytes], done: list[bytes], shards: int, data: st.DataObject

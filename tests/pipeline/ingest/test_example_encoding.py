@@ -7,7 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 pytestmark = [pytest.mark.slow, pytest.mark.tensorflow]
@@ -93,7 +93,7 @@ def test_a_negative_time_is_encoded_as_protocol_buffers_do(tiny) -> None:
     assert [one["event_time_us"] for one in features] == [[time_s * 1_000_000] for time_s in times]
 
 
-@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=50)
 @given(texts=st.lists(st.lists(st.text(st.characters(codec="utf-8"), max_size=300), max_size=4), min_size=1, max_size=20))
 def test_batches_are_encoded_like_single_rows(tiny, texts: list[list[str]]) -> None:
     rows = [tiny.row(number, recent=recent, price=None if number % 3 else number) for number, recent in enumerate(texts)]

@@ -10,7 +10,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from feature_spec.names import SPLITS
@@ -88,7 +88,7 @@ _NUMBERS = st.integers(0, 40)
 _SPOILT = st.sampled_from([b"", b"no json", b"\xff", b"[1]", b"x" * 1001])
 
 
-@settings(max_examples=2, deadline=None, phases=[Phase.generate], suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=2, phases=[Phase.generate])
 @given(numbers=st.lists(_NUMBERS, min_size=8), spoilt=st.lists(_SPOILT), seed=st.integers(0, 9))
 def test_the_same_records_give_the_same_examples_and_counts_by_file_by_kafka_and_by_bigquery(
     numbers: list[int],

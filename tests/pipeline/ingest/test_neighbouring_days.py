@@ -9,7 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.ingest.event_join import deduplicated, joined, label_joined
@@ -177,7 +177,7 @@ def _write(logs: Lines, log: int, midnight_s: int, events: list[dict[str, Any]],
         logs[day(number)][log].append(line)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(max_examples=60)
 @given(
     shown=st.lists(SHOWN, min_size=1, max_size=20), done=st.lists(DONE, min_size=1, max_size=20),
     broken=st.tuples(*[st.lists(BROKEN, max_size=4)] * 2), window_s=st.sampled_from([100, DAY_S + 100]),
