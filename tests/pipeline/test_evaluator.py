@@ -92,6 +92,13 @@ def worse(evaluated: Any, folder: Path) -> Any:
     return evaluated.evaluate(SPEC, folder / "examples", folder / "bad", folder / "worse", older)
 
 
+def test_an_empty_baseline_is_none_and_nothing_to_speak_of(evaluated: Any, folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "nothing_pushed").mkdir()
+    alone = evaluated.evaluate(SPEC, folder / "examples", folder / "good", tmp_path / "out", tmp_path / "nothing_pushed")
+    assert alone.baseline_note == ""
+    assert not any(verdict.baseline_metrics for verdict in alone.verdicts.values())
+
+
 def test_a_tasks_example_count_is_the_number_of_its_valid_rows(first: Any) -> None:
     assert {task: verdict.example_count for task, verdict in first.verdicts.items()} == {
         "click": 8 * COPIES, "share": 4 * COPIES, "watch": 2 * COPIES,
