@@ -9,11 +9,12 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
-import typer
-from typer.testing import CliRunner, Result
+from typer.testing import CliRunner
+
+import fulcrum
+from tests.integration.ended_run import EndedRun, run_command
 
 pytestmark = [pytest.mark.slow, pytest.mark.tensorflow]
 
@@ -50,36 +51,9 @@ def write_logs(folder: Path) -> None:
         (folder / f"{name}.jsonl").write_text("\n".join([*map(json.dumps, rows), "no JSON"]), encoding="utf-8")
 
 
-def call(*arguments: str) -> Result:
-    """A command in this process, which holds ``ram://``."""
-    from pipeline.commands import add_to
-
-    app = typer.Typer()
-    add_to(app)
-    result = CliRunner().invoke(app, list(arguments))
-    if result.exception is not None and not isinstance(result.exception, SystemExit):
-        raise result.exception
-    return result
-
-
-@dataclass(frozen=True)
-class Ended:
-    """A run of the command."""
-
-    exit_code: int
-    output: str
-    summary: dict[str, Any]
-
-    @property
-    def states(self) -> dict[str, str]:
-        return {run["node"]: run["state"] for run in self.summary["components"]}
-
-
-def run(folder: Path, logs: str, root: Path, *arguments: str) -> Ended:
-    report = folder / "summary.json"
-    given = ["--spec", str(folder / "spec.yaml"), "--logs", logs, "--root", str(root), "--json", str(report), *arguments]
-    result = call("run", *given)
-    return Ended(result.exit_code, result.output, json.loads(report.read_text(encoding="utf-8")))
+def run(folder: Path, logs: str, root: Path, *arguments: str) -> EndedRun:
+    given = ["--spec", str(folder / "spec.yaml"), "--logs", logs, "--root", str(root)]
+    return run_command(["run", *given, *arguments], folder / "summary.json")
 
 
 def examples(artifacts: str) -> dict[str, Counter[bytes]]:
@@ -97,9 +71,9 @@ def examples(artifacts: str) -> dict[str, Counter[bytes]]:
 @dataclass(frozen=True)
 class Story:
     folder: Path
-    remote: Ended
-    again: Ended
-    local: Ended
+    remote: EndedRun
+    again: EndedRun
+    local: EndedRun
 
 
 @pytest.fixture(scope="module")
@@ -141,7 +115,7 @@ def test_the_examples_are_those_of_a_local_run(story: Story) -> None:
 
 
 def test_no_artifact_is_written_to_a_local_folder(story: Story) -> None:
-    assert sorted(os.listdir(story.folder)) == ["local", "logs", "root", "spec.yaml", "summary.json"]
+    assert set(os.listdir(story.folder)) - {"summary.json"} == {"local", "logs", "root", "spec.yaml"}
     assert not (story.folder / "root" / "artifacts").exists()
     assert not list(story.folder.rglob("ram:*"))
 
@@ -171,7 +145,7 @@ def test_the_report_is_made_of_what_is_there(story: Story) -> None:
 
 
 def test_rejected_lines_are_browsed_where_they_are(story: Story) -> None:
-    result = call("rejects", "--root", str(story.folder / "root"))
+    result = CliRunner().invoke(fulcrum.app, ["rejects", "--root", str(story.folder / "root")])
     assert result.exit_code == 0
     assert f"2 rejected lines; all of them: {ARTIFACTS}/LogsExampleGen/examples/" in result.output
 
@@ -188,7 +162,6 @@ def test_the_newest_evaluation_split_and_statistics_are_found_there(story: Story
 
 
 def test_a_new_root_may_not_share_the_place(story: Story) -> None:
-    given = ["--spec", str(story.folder / "spec.yaml"), "--logs", LOGS, "--artifacts", ARTIFACTS]
-    result = call("run", *given, "--root", str(story.folder / "local" / "another"))
-    assert result.exit_code == 1
-    assert f"--artifacts {ARTIFACTS}: there are files already" in " ".join(result.output.split())
+    ended = run(story.folder, LOGS, story.folder / "local" / "another", "--artifacts", ARTIFACTS)
+    assert ended.exit_code == 1
+    assert f"--artifacts {ARTIFACTS}: there are files already" in ended.output
