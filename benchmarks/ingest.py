@@ -11,12 +11,14 @@ from __future__ import annotations
 
 import csv
 import gzip
+import itertools
 import json
 import statistics
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -94,18 +96,20 @@ def simulated(rows: int) -> Path:
 
 
 def _write_csv(days: list[Path], path: Path) -> None:
-    with gzip.open(days[0]) as lines:
-        # The first record may lack what is missing in it.
-        names = list(dict.fromkeys(name for _, line in zip(range(1000), lines, strict=False) for name in json.loads(line)))
+    # A record may lack what is missing in it, and early ones have no history.
+    names = list(dict.fromkeys(name for day in days for record in itertools.islice(_records(day), 1000) for name in record))
     with path.open("w", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(names)
         for day in days:
-            with gzip.open(day) as lines:
-                for line in lines:
-                    record = json.loads(line)
-                    record["recent_videos"] = "|".join(record.get("recent_videos") or ())
-                    writer.writerow([record.get(name) for name in names])
+            for record in _records(day):
+                record["recent_videos"] = "|".join(record.get("recent_videos") or ())
+                writer.writerow([record.get(name) for name in names])
+
+
+def _records(day: Path) -> Iterator[dict[str, Any]]:
+    with gzip.open(day) as lines:
+        yield from map(json.loads, lines)
 
 
 def medians(name: str, command: list[str], repetitions: int) -> Figures:
