@@ -13,7 +13,6 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 
 import apache_beam as beam
-import pyarrow as pa
 from apache_beam.io.filesystems import FileSystems
 
 from pipeline.ingest.event_logs import JoinEventLogs
@@ -22,7 +21,7 @@ from pipeline.ingest.files import InputFiles, LogFile
 from pipeline.ingest.labelled_rows import RowLabeller
 from pipeline.ingest.log_reading import ReadLog
 from pipeline.ingest.pack_store import StorePacks
-from pipeline.ingest.packing import packed, packed_by_shard
+from pipeline.ingest.packing import Packer, packed
 from pipeline.ingest.received import Received
 from pipeline.ingest.rejected_files import WriteRejected, rejected_batch
 from pipeline.ingest.rejects import REJECTED_FOLDER
@@ -36,14 +35,13 @@ from pipeline.ingest.shard_writing import (
     WriteShard,
     count_in_beam,
     shard_count,
+    spare_imported_objects,
+    tagged_rows,
 )
 from pipeline.ingest.side_table import read_side_table
 from pipeline.ingest.source_names import source_names
 from pipeline.ingest.summary import SUMMARY_FILE, IngestSummary
 from pipeline.ingest.tally import Tally, add_tallies
-
-# Beam handles few large elements far faster than many small ones.
-_ROWS_HELD = 65_536
 
 
 class IngestLogs(beam.PTransform):
@@ -132,20 +130,18 @@ class _LabelFile(beam.DoFn):
 
     def setup(self) -> None:
         self._labeller = RowLabeller(self._settings)
+        spare_imported_objects()
 
     def process(self, element: tuple[int, LogFile | Received]) -> Iterator[beam.pvalue.TaggedOutput]:
         number, file = element
         tally: Tally = Counter()
-        held: list[pa.Table] = []
+        packer = Packer(lambda rows: shard_numbers(rows, self._shards), self._shards)
         for batch in label_file(file, number, self._settings, self._labeller):
             tally.update(batch.counts)
             if batch.rejected:
                 yield beam.pvalue.TaggedOutput(REJECTED, rejected_batch(batch.rejected))
-            held.append(batch.rows)
-            if sum(rows.num_rows for rows in held) >= _ROWS_HELD:
-                yield from _by_shard(held, self._shards)
-                held = []
-        yield from _by_shard(held, self._shards)
+            yield from tagged_rows(packer.add(batch.rows))
+        yield from tagged_rows(packer.rest())
         count_in_beam(tally)
         yield beam.pvalue.TaggedOutput(TALLY, tally)
 
@@ -170,10 +166,3 @@ class _ReadSideTable(beam.DoFn):
         count_in_beam(tally)
         yield beam.pvalue.TaggedOutput(TALLY, tally)
         yield beam.pvalue.TaggedOutput(ROWS, (name, packed(rows)))
-
-
-def _by_shard(tables: list[pa.Table], shards: int) -> Iterator[beam.pvalue.TaggedOutput]:
-    if tables:
-        rows = pa.concat_tables(tables)
-        for element in packed_by_shard(rows, shard_numbers(rows, shards), shards):
-            yield beam.pvalue.TaggedOutput(ROWS, element)

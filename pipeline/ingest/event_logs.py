@@ -24,16 +24,14 @@ from pipeline.ingest.files import InputFiles, LogFile
 from pipeline.ingest.labelled_rows import ValuesReader
 from pipeline.ingest.log_reading import ReadLog
 from pipeline.ingest.pack_store import StorePacks
-from pipeline.ingest.packing import packed, packed_by_shard, unpacked
+from pipeline.ingest.packing import Packer, packed, packed_by_shard, unpacked
 from pipeline.ingest.received import Received, batches_of, count_columns
 from pipeline.ingest.rejected_files import rejected_batch
 from pipeline.ingest.rejection import RejectedLine
 from pipeline.ingest.settings import IngestSettings
-from pipeline.ingest.shard_writing import REJECTED, ROWS, TALLY, count_in_beam
+from pipeline.ingest.shard_writing import REJECTED, ROWS, TALLY, count_in_beam, spare_imported_objects, tagged_rows
 from pipeline.ingest.source_names import source_names
 from pipeline.ingest.tally import Tally, add_tallies, count_step, unreadable_files
-
-_ROWS_HELD = 65_536
 
 
 class JoinEventLogs(beam.PTransform):
@@ -101,13 +99,14 @@ class _ParseEvents(beam.DoFn):
 
     def setup(self) -> None:
         self._parse = (ImpressionParser if self._log is None else ActionParser)(self._settings)
+        spare_imported_objects()
 
     def process(self, element: tuple[int, LogFile | Received]) -> Iterator[beam.pvalue.TaggedOutput]:
         number, file = element
         source, tally = self._settings.sources[self._log], Tally()
         step = counted.PARSE if self._log is None else counted.PARSE_ACTIONS
         day = file.day if isinstance(file, LogFile) else self._settings.day
-        held: list[pa.Table] = []
+        packer = Packer(self._shard_of, self._shards)
         for batch in batches_of(file, source, self._settings.logs.max_line_bytes):
             events, rejected = self._parse(batch, file.name, number, day)
             rejected += [
@@ -119,23 +118,17 @@ class _ParseEvents(beam.DoFn):
                 tally.update(unreadable_files(rejected))
                 of_other_days, rejected = len(rejected), []  # whose reasons that day's own ingestion reports
             count_step(tally, step, received, events.num_rows, rejected, of_other_days=of_other_days)
-            tally.update(counts_of_days(events.filter(events.column("is_own"))))
+            tally.update(counts_of_days(events if day is None else events.filter(events.column("is_own"))))
             count_columns(tally, batch, self._settings, self._log)
             if rejected:
                 yield beam.pvalue.TaggedOutput(REJECTED, rejected_batch(rejected))
-            held.append(events)
-            if sum(table.num_rows for table in held) >= _ROWS_HELD:
-                yield from self._by_identity(held)
-                held = []
-        yield from self._by_identity(held)
+            yield from tagged_rows(packer.add(events))
+        yield from tagged_rows(packer.rest())
         count_in_beam(tally)
         yield beam.pvalue.TaggedOutput(TALLY, tally)
 
-    def _by_identity(self, held: list[pa.Table]) -> Iterator[beam.pvalue.TaggedOutput]:
-        if held:
-            events = pa.concat_tables(held)
-            shard_of = events.column("event_low").to_numpy() % np.uint64(self._shards)
-            yield from _outputs(packed_by_shard(events, shard_of, self._shards))
+    def _shard_of(self, events: pa.Table) -> np.ndarray:
+        return events.column("event_low").to_numpy() % np.uint64(self._shards)
 
 
 class _DropDuplicates(beam.DoFn):
@@ -158,7 +151,7 @@ class _DropDuplicates(beam.DoFn):
         if rejected:
             yield beam.pvalue.TaggedOutput(REJECTED, rejected_batch(rejected))
         shard_of = np.array([zlib.crc32(key) for key in events.column("join_key").to_pylist()], np.int64) % self._shards
-        yield from _outputs(packed_by_shard(events, shard_of, self._shards))
+        yield from tagged_rows(packed_by_shard(events, shard_of, self._shards))
         count_in_beam(tally)
         yield beam.pvalue.TaggedOutput(TALLY, tally)
 
@@ -198,7 +191,3 @@ class _JoinEvents(beam.DoFn):
             yield beam.pvalue.TaggedOutput(REJECTED, rejected_batch(rejected))
         count_in_beam(tally)
         yield beam.pvalue.TaggedOutput(TALLY, tally)
-
-
-def _outputs(rows: Iterable[tuple[int, bytes]]) -> Iterator[beam.pvalue.TaggedOutput]:
-    return (beam.pvalue.TaggedOutput(ROWS, element) for element in rows)

@@ -58,7 +58,9 @@ class Settling:
         The order is that of the digests: the same for any order of arrival, and without relation to time, file or content.
         """
         draw, place, file, line = (shard.column(name).to_numpy() for name in ("draw", "place", "file", "line"))
-        order = np.lexsort((line, file, place, draw))
+        order = np.argsort(draw)
+        if (draw[order[1:]] == draw[order[:-1]]).any():
+            order = np.lexsort((line, file, place, draw))
         shard, draw, place, file, line = shard.take(order), draw[order], place[order], file[order], line[order]
         rejected: dict[int, RejectedLine] = {}
         if self._deduplicate and shard.num_rows:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import uuid
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -116,6 +117,16 @@ def _counts_of_tasks(split: str, rows: pa.Table, settings: IngestSettings) -> Ta
         counts[counted.SAMPLE_SPACE, split, task] = len(labels)
         counts[counted.LABEL_MILLIONTHS, split, task] = sum(np.rint(labels * 1_000_000).astype(np.int64).tolist())
     return counts
+
+
+def tagged_rows(elements: Iterable[tuple[int, bytes]]) -> Iterator[beam.pvalue.TaggedOutput]:
+    """The elements as the output of rows of a step with several."""
+    return (beam.pvalue.TaggedOutput(ROWS, element) for element in elements)
+
+
+def spare_imported_objects() -> None:
+    """Keeps Python's garbage collector from looking, every few batches, through all that TensorFlow and TFX consist of."""
+    gc.freeze()
 
 
 def count_in_beam(tally: Tally) -> None:

@@ -19,7 +19,7 @@ _NOTHING = pa.scalar(b"", pa.binary())
 
 
 class TFRecordWriter:
-    """Writes records to an open file. Batches are compressed in a thread, so that the next can be made meanwhile.
+    """Writes records to an open file. Batches are framed and compressed in a thread, so that the next can be made meanwhile.
 
     Args:
         file: where to write; stays open.
@@ -35,15 +35,15 @@ class TFRecordWriter:
     def write(self, records: pa.Array) -> None:
         """Adds records, an array of binaries."""
         self._wait()
-        self._under_way = self._thread.submit(self._write, framed(records))
+        self._under_way = self._thread.submit(self._write, records)
 
     def close(self) -> None:
         """Writes what is left."""
         self._wait()
         self._file.write(self._compressor.flush())
 
-    def _write(self, content: memoryview) -> None:
-        self._file.write(self._compressor.compress(content))
+    def _write(self, records: pa.Array) -> None:
+        self._file.write(self._compressor.compress(framed(records)))
 
     def _wait(self) -> None:
         """At most one batch waits, which bounds the memory. Raises what writing raised."""
