@@ -16,6 +16,7 @@ import pytest
 
 from feature_spec.loading import load_spec
 from feature_spec.names import SPLITS
+from pipeline.ingest import packing
 from pipeline.ingest.settings import IngestSettings
 from pipeline.simulator.malformed import HUGE_LINE_BYTES, KINDS, spoilt_line
 from pipeline.simulator.settings import SimulationSettings
@@ -171,9 +172,7 @@ def test_the_same_logs_give_the_same_bytes_and_a_renamed_file_the_same_examples(
 
 
 def test_duplicates_are_found_across_files_and_elements(tiny, logs: Path, tmp_path: Path, monkeypatch) -> None:
-    from pipeline.ingest import beam_ingestion
-
-    monkeypatch.setattr(beam_ingestion, "_ROWS_HELD", 7)
+    monkeypatch.setattr(packing, "_ROWS_HELD", 7)
     (logs / "day2.jsonl").write_bytes((logs / "day0.jsonl").read_bytes() + (logs / "day1.jsonl").read_bytes())
     run = Ingested(tiny.settings(), logs, tmp_path / "out")
     assert run.summary.rejected == {"duplicate": 100}
@@ -288,8 +287,6 @@ def test_event_logs_give_the_labels_the_simulator_drew_and_account_for_every_fau
 
 
 def test_the_same_event_logs_in_other_files_give_the_same_examples(tmp_path: Path, monkeypatch) -> None:
-    from pipeline.ingest import event_logs
-
     simulate_logs(SimulationSettings(days=2, rows_per_day=300, event_logs=True), tmp_path / "logs")
     settings = IngestSettings.from_spec(load_spec("short_video_events"))
     first = Ingested(settings, tmp_path / "logs", tmp_path / "first")
@@ -298,7 +295,7 @@ def test_the_same_event_logs_in_other_files_give_the_same_examples(tmp_path: Pat
         random.Random(1).shuffle(lines)
         path.write_bytes(gzip.compress(b"".join(lines[:100])))
         path.with_name("part-1.jsonl.gz").write_bytes(gzip.compress(b"".join(lines[100:])))
-    monkeypatch.setattr(event_logs, "_ROWS_HELD", 50)
+    monkeypatch.setattr(packing, "_ROWS_HELD", 50)
     again = Ingested(settings, tmp_path / "logs", tmp_path / "again")
     for split in SPLITS:
         assert first.examples(split) == again.examples(split)
