@@ -50,7 +50,7 @@ def test_what_nobody_can_know_to_be_unchanged_is_ingested_anew(
     run_locally(
         spec,
         trainer_settings=checked_trainer_settings(spec),
-        logs=tmp_path,
+        logs=str(tmp_path),
         root=Root(tmp_path / "root"),
         beam_arguments=[],
         with_single_task=False,
