@@ -13,7 +13,7 @@ export TF_CPP_MIN_LOG_LEVEL ?= 3
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: $(INSTALLED) ## Simulated logs to a ranked list, end to end: simulate, run, serve, rank (about 4 minutes)
+demo: $(INSTALLED) ## Simulated logs to a ranked list, end to end: simulate, run, serve, rank (about 2 minutes)
 	$(BIN)/python demo.py
 
 # Files of tests are shared out among processes, of which each grows to several GB. What measures time has the machine to itself afterwards.
