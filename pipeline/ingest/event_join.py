@@ -1,4 +1,4 @@
-"""Impressions with what their actions come to: duplicates dropped, actions attributed, folded into columns."""
+"""Impressions with what their actions come to: actions attributed, folded into columns."""
 
 from __future__ import annotations
 
@@ -14,26 +14,13 @@ import pyarrow.compute as pc
 
 from feature_spec.event_logs import Actions, FoldedColumn
 from feature_spec.names import EVENT_TIME
+from pipeline.ingest.event_deduplication import rejected_event
 from pipeline.ingest.event_rows import EVENT_COLUMNS, VALUE
 from pipeline.ingest.labelled_rows import ValuesReader
 from pipeline.ingest.rejection import Reason, RejectedLine
 from pipeline.ingest.rows import JoinedRows, Problems
 
 _MICROSECONDS = 1_000_000
-
-
-class Deduplicated(NamedTuple):
-    """Events that differ, and what became of the lines that repeat them.
-
-    Attributes:
-        events: one line of each event.
-        rejected: the others.
-        of_other_days: how many more there are, of neighbouring days, whose own ingestion rejects them.
-    """
-
-    events: pa.Table
-    rejected: list[RejectedLine]
-    of_other_days: int
 
 
 class Joined(NamedTuple):
@@ -52,33 +39,6 @@ class Joined(NamedTuple):
     kinds: Counter[str]
     rejected: list[RejectedLine]
     of_other_days: int
-
-
-def deduplicated(events: pa.Table, files: Sequence[str]) -> Deduplicated:
-    """Keeps one of the lines of each event: the earliest; of several of one time, that of the smallest digest.
-
-    Which one stays, but for its place in the files, thus depends on no order of files and lines. What is left is in the order
-    of the digests.
-
-    Args:
-        events: all lines of some events (see `event_rows`).
-        files: names of the files.
-    """
-    columns = ("event_high", "event_low", EVENT_TIME, "draw", "place", "file", "line")
-    high, low, time_us, draw, place, file, line = (events.column(name).to_numpy() for name in columns)
-    order = np.lexsort((line, file, place, draw, time_us, low, high))
-    repeated = np.zeros(len(order), bool)
-    repeated[1:] = (high[order[1:]] == high[order[:-1]]) & (low[order[1:]] == low[order[:-1]])
-    first_of = order[np.maximum.accumulate(np.where(repeated, 0, np.arange(len(order))))]
-    is_own = events.column("is_own").to_numpy()[order]
-    rejected = []
-    for position in np.flatnonzero(repeated & is_own).tolist():
-        earlier = first_of[position]
-        detail = f"the same event as {files[file[earlier]]}, line {line[earlier]}"
-        rejected.append(_rejected(events, int(order[position]), files, Reason.DUPLICATE, detail))
-    kept = order[~repeated]
-    of_other_days = int(np.count_nonzero(repeated & ~is_own))
-    return Deduplicated(events.take(pa.array(kept[np.lexsort((place[kept], draw[kept]))])), rejected, of_other_days)
 
 
 def joined(impressions: pa.Table | None, actions: pa.Table | None, rules: Actions, files: Sequence[str]) -> Joined:
@@ -117,7 +77,7 @@ def joined(impressions: pa.Table | None, actions: pa.Table | None, rules: Action
         else:
             detail = "without an impression"
         reason = Reason.LATE_ACTION if late[number] else Reason.ORPHAN_ACTION
-        rejected.append(_rejected(actions, number, files, reason, detail))
+        rejected.append(rejected_event(actions, number, files, reason, detail))
     attributed = np.flatnonzero(belongs & ours)
     attributed_actions = actions.take(pa.array(attributed))
     owners = np.cumsum(is_shown)[belongs_to[attributed]] - 1 if len(attributed) else attributed
@@ -161,7 +121,7 @@ def label_joined(
     usable = np.ones(rows.num_rows, bool)
     usable[list(problems)] = False
     rejected = [
-        _rejected(impressions, position, files, problems[position].reason, problems[position].detail)
+        rejected_event(impressions, position, files, problems[position].reason, problems[position].detail)
         for position in sorted(problems)
     ]
     return rows.filter(pa.array(usable)), rejected
@@ -223,8 +183,3 @@ def _no_actions(rules: Actions) -> pa.Table:
     columns = {"join_key": pa.binary(), "kind": pa.binary(), EVENT_TIME: pa.int64(), "is_own": pa.bool_()}
     columns |= {f"{VALUE}{rule.value}": pa.float64() for rule in rules.folds.values() if rule.value is not None}
     return pa.schema(list(columns.items())).empty_table()
-
-
-def _rejected(events: pa.Table, position: int, files: Sequence[str], reason: Reason, detail: str) -> RejectedLine:
-    file, line, raw = (events.column(name)[position].as_py() for name in ("file", "line", "raw"))
-    return RejectedLine(files[file], line, reason, detail, raw)

@@ -17,7 +17,8 @@ import pyarrow as pa
 
 from feature_spec.logs import ACTIONS
 from pipeline.ingest import tally as counted
-from pipeline.ingest.event_join import deduplicated, joined, label_joined
+from pipeline.ingest.event_deduplication import deduplicated
+from pipeline.ingest.event_join import joined, label_joined
 from pipeline.ingest.event_rows import ActionParser, ImpressionParser
 from pipeline.ingest.exposure_file import counts_of_days
 from pipeline.ingest.files import InputFiles, LogFile

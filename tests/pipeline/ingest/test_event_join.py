@@ -14,7 +14,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.ingest.event_join import deduplicated, joined, label_joined
+from pipeline.ingest.event_deduplication import deduplicated
+from pipeline.ingest.event_join import joined, label_joined
 from pipeline.ingest.event_rows import ActionParser, ImpressionParser
 from pipeline.ingest.labelled_rows import ValuesReader
 from pipeline.ingest.parsing import parse_json
