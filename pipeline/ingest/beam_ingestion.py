@@ -18,6 +18,7 @@ from apache_beam.io.filesystems import FileSystems
 from pipeline.ingest.event_logs import JoinEventLogs
 from pipeline.ingest.exposure_file import label_file
 from pipeline.ingest.files import InputFiles, LogFile
+from pipeline.ingest.garbage_collection import spare_imported_objects
 from pipeline.ingest.labelled_rows import RowLabeller
 from pipeline.ingest.log_reading import ReadLog
 from pipeline.ingest.pack_store import StorePacks
@@ -35,7 +36,6 @@ from pipeline.ingest.shard_writing import (
     WriteShard,
     count_in_beam,
     shard_count,
-    spare_imported_objects,
     tagged_rows,
 )
 from pipeline.ingest.side_table import read_side_table

@@ -22,6 +22,7 @@ from pipeline.ingest.event_join import joined, label_joined
 from pipeline.ingest.event_rows import ActionParser, ImpressionParser
 from pipeline.ingest.exposure_file import counts_of_days
 from pipeline.ingest.files import InputFiles, LogFile
+from pipeline.ingest.garbage_collection import spare_imported_objects
 from pipeline.ingest.labelled_rows import ValuesReader
 from pipeline.ingest.log_reading import ReadLog
 from pipeline.ingest.pack_store import StorePacks
@@ -30,7 +31,7 @@ from pipeline.ingest.received import Received, batches_of, count_columns
 from pipeline.ingest.rejected_files import rejected_batch
 from pipeline.ingest.rejection import RejectedLine
 from pipeline.ingest.settings import IngestSettings
-from pipeline.ingest.shard_writing import REJECTED, ROWS, TALLY, count_in_beam, spare_imported_objects, tagged_rows
+from pipeline.ingest.shard_writing import REJECTED, ROWS, TALLY, count_in_beam, tagged_rows
 from pipeline.ingest.source_names import source_names
 from pipeline.ingest.tally import Tally, add_tallies, count_step, unreadable_files
 

@@ -53,8 +53,8 @@ class ImpressionParser:
     def __init__(self, settings: IngestSettings) -> None:
         self._labeller = RowLabeller(settings)
         self._event = _EventReader(settings.logs.impressions.event_id if settings.logs.impressions else None, settings)
-        self._join_keys = [TextReader(column, settings.logs.missing_values) for column in settings.join_columns]
-        self._join_columns = settings.join_columns
+        by_request = settings.logs.actions is not None and settings.logs.actions.join_by == "request"
+        self._join_keys = (names.REQUEST_KEY if by_request else names.USER_KEY, names.ITEM_KEY)
         self._carried = ValuesReader(settings, folded=True).columns
         self._own_day = _OwnDay(settings)
 
@@ -78,8 +78,7 @@ class ImpressionParser:
             _refuse_strays(columns["day"].to_numpy(), SpanDay(day.toordinal()), problems)
         columns |= self._own_day(day, columns[names.EVENT_TIME], problems)
         columns |= self._event(rows, columns, problems)
-        keys = zip(self._join_columns, self._join_keys, strict=True)
-        columns["join_key"] = _join_keys([required(column, read, rows, problems) for column, read in keys])
+        columns["join_key"] = _join_keys([columns[key] for key in self._join_keys])
         is_own = day == self._own_day.day
         if is_own:
             columns |= self._described(rows)

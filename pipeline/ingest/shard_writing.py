@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import gc
 import uuid
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -122,11 +121,6 @@ def _counts_of_tasks(split: str, rows: pa.Table, settings: IngestSettings) -> Ta
 def tagged_rows(elements: Iterable[tuple[int, bytes]]) -> Iterator[beam.pvalue.TaggedOutput]:
     """The elements as the output of rows of a step with several."""
     return (beam.pvalue.TaggedOutput(ROWS, element) for element in elements)
-
-
-def spare_imported_objects() -> None:
-    """Keeps Python's garbage collector from looking, every few batches, through all that TensorFlow and TFX consist of."""
-    gc.freeze()
 
 
 def count_in_beam(tally: Tally) -> None:

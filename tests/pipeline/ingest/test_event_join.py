@@ -18,11 +18,10 @@ from pipeline.ingest.event_deduplication import deduplicated
 from pipeline.ingest.event_join import joined, label_joined
 from pipeline.ingest.event_rows import ActionParser, ImpressionParser
 from pipeline.ingest.labelled_rows import ValuesReader
-from pipeline.ingest.parsing import parse_json
-from pipeline.ingest.records import RecordBatch
-from pipeline.ingest.rejection import RejectedLine, UnusableLineError
-from pipeline.ingest.rows import RecordRows, record_digest
+from pipeline.ingest.rejection import RejectedLine
+from pipeline.ingest.rows import record_digest
 from pipeline.ingest.settings import IngestSettings
+from tests.pipeline.ingest.parsed_events import parsed_events
 
 WINDOW_S = 100
 FOLDS = {
@@ -71,20 +70,6 @@ def _action(number: int, kind: str, time_s: int = 1010, **changes: Any) -> dict[
     return {"id": f"a{number}", "request_id": "r", "user_id": "u", "item_id": "a", "time_s": time_s, "kind": kind} | changes
 
 
-def _parsed(spec: IngestSettings, lines: list[bytes], actions: bool) -> tuple[pa.Table, list[RejectedLine]]:
-    """Events of a file, and what cannot be parsed or read."""
-    records, unusable = [], []
-    for number, line in enumerate(lines, start=1):
-        try:
-            records.append((number, line, parse_json(line)))
-        except UnusableLineError as problem:
-            unusable.append(RejectedLine("log", number, problem.reason, problem.detail, line))
-    rows = RecordRows([record for _, _, record in records])
-    batch = RecordBatch([number for number, _, _ in records], [line for _, line, _ in records], rows, [])
-    table, rejected = (ActionParser if actions else ImpressionParser)(spec)(batch, "log", 0)
-    return table, unusable + rejected
-
-
 class Run:
     """What becomes of the lines of two logs, sharded `shards` ways."""
 
@@ -92,7 +77,7 @@ class Run:
         self.rejected: dict[str, list[RejectedLine]] = {}
         tables = {}
         for log, lines in (("shown", shown), ("done", done)):
-            table, self.rejected[log] = _parsed(spec, lines, actions=log == "done")
+            table, self.rejected[log] = parsed_events((ActionParser if log == "done" else ImpressionParser)(spec), lines)
             parts = []
             for part in _shards(table, "event_low", shards):
                 distinct = deduplicated(part, ["log"])

@@ -17,11 +17,9 @@ from pipeline.ingest.event_join import joined, label_joined
 from pipeline.ingest.event_rows import ActionParser, ImpressionParser
 from pipeline.ingest.labelled_rows import ValuesReader
 from pipeline.ingest.neighbouring_days import bounds_us
-from pipeline.ingest.parsing import parse_json
-from pipeline.ingest.records import RecordBatch
-from pipeline.ingest.rejection import RejectedLine, UnusableLineError
-from pipeline.ingest.rows import RecordRows
+from pipeline.ingest.rejection import RejectedLine
 from pipeline.ingest.settings import IngestSettings
+from tests.pipeline.ingest.parsed_events import parsed_events
 
 FIRST = datetime.date(2022, 5, 1)
 DAYS = 4
@@ -101,7 +99,7 @@ class Ingested:
             tables = []
             for number, file_day in enumerate(sorted(read & logs.keys())):
                 lines = logs[file_day][log]
-                table, rejected = _parsed(parse, lines, number, file_day if spec.day is not None else None)
+                table, rejected = parsed_events(parse, lines, number, file_day if spec.day is not None else None)
                 if spec.day in (None, file_day):
                     self.lines[log] += len(lines)
                     self._reject(log, rejected)
@@ -135,21 +133,6 @@ class Ingested:
         assert self.lines[0] == len(self.labels) + self.rejected[0].total()
         lines = self.lines[1] + self.lines_of_other_days
         assert lines == self.kinds.total() + self.rejected[1].total() + self.of_other_days
-
-
-def _parsed(
-    parse: ImpressionParser | ActionParser, lines: list[bytes], number: int, file_day: datetime.date | None
-) -> tuple[pa.Table, list[RejectedLine]]:
-    records, unusable = [], []
-    for at, line in enumerate(lines, start=1):
-        try:
-            records.append((at, line, parse_json(line)))
-        except UnusableLineError as problem:
-            unusable.append(RejectedLine("log", at, problem.reason, problem.detail, line))
-    rows = RecordRows([record for _, _, record in records])
-    batch = RecordBatch([at for at, _, _ in records], [line for _, line, _ in records], rows, [])
-    table, rejected = parse(batch, "log", number, file_day)
-    return table, unusable + rejected
 
 
 # Most events are close to a midnight, so that many belong together across it; some copies are stamped anew.
