@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -25,16 +24,14 @@ def test_what_must_answer_at_once_does_not_load_tensorflow(module):
     assert subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, check=False).returncode == 0
 
 
-@pytest.mark.alone
-def test_help_answers_in_half_a_second():
-    def seconds() -> float:
-        before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        subprocess.run([sys.executable, "-m", "fulcrum", "--help"], cwd=REPOSITORY, capture_output=True, check=True)
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-
-    # Of the processor, and the best of several, because the machine may be busy with other things.
-    assert min(seconds() for _ in range(5)) < 0.5
+def test_help_loads_nothing_heavy():
+    heavy = ("tensorflow", "tfx", "apache_beam", "keras", "pyarrow", "numpy", "pandas", "grpc", "pydantic", "matplotlib")
+    code = (
+        "import sys, typer, fulcrum\ntry: fulcrum.app(['--help'])\nexcept SystemExit: pass\n"
+        f"print('loaded:', [name for name in {heavy!r} if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "loaded: []"
 
 
 def test_no_catch_all_modules():

@@ -1,0 +1,59 @@
+"""Runs `fulcrum serve` in a process of its own, as the demo and the benchmarks need it."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+_POLL_S = 0.2
+_LISTENING = re.compile(r"Listening on (\S+).*, version")
+
+
+class ServerProcessError(RuntimeError):
+    """The process ended before it listened."""
+
+
+@contextlib.contextmanager
+def serving_process(
+    options: Sequence[str], log: Path, waiting: Callable[[float], None] | None = None
+) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+    """Runs `fulcrum serve` on a free port while the block runs, and yields its address and the process.
+
+    It waits for as long as the process lives, because machines differ in speed: loading TensorFlow and a model takes 5 s on
+    one and minutes on a busy one.
+
+    Args:
+        options: of `fulcrum serve`, without `--port`.
+        log: file that takes the output of the process.
+        waiting: called with the seconds that have passed, several times a second until the server listens.
+
+    Raises:
+        ServerProcessError: the process ended before it listened; the message names the log and quotes its end.
+    """
+    command = [sys.executable, "-m", "fulcrum", "serve", *options, "--port", "0"]
+    with log.open("w", encoding="utf-8") as output:
+        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, text=True)
+    try:
+        began_s = time.monotonic()
+        while True:
+            ended = process.poll() is not None  # asked before the log is read, which then is complete
+            text = log.read_text(encoding="utf-8")
+            if listening := _LISTENING.search(text):
+                break
+            if ended:
+                raise ServerProcessError(
+                    f"the model server ended with exit code {process.returncode} before it listened; the end of {log}:\n"
+                    + "\n".join(text.splitlines()[-20:])
+                )
+            if waiting is not None:
+                waiting(time.monotonic() - began_s)
+            time.sleep(_POLL_S)
+        yield listening[1], process
+    finally:
+        process.terminate()
+        process.wait()
