@@ -22,10 +22,10 @@ from rich.console import Console
 from rich.table import Table
 
 from feature_spec.loading import load_spec
-from serving.client import RankingClient
+from serving.client.ranked_list import RankedList
+from serving.client.ranking_client import RankingClient
+from serving.client.ranking_request import Candidate, FieldValue, RankingRequest
 from serving.model_server.process import ServerProcessError, serving_process
-from serving.ranked_list import RankedList
-from serving.ranking_request import Candidate, FieldValue, RankingRequest
 
 FOLDER = Path("demo_run")
 FULCRUM = Path(sys.executable).with_name("fulcrum")

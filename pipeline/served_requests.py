@@ -24,7 +24,7 @@ class RequestLogError(ValueError):
 
 
 class ServedRequests:
-    """Reads request logs: TFRecords of PredictionLog, as `serving.request_log` and TensorFlow Serving write them.
+    """Reads request logs: TFRecords of PredictionLog, as `serving.client.request_log` and TensorFlow Serving write them.
 
     Args:
         spec: whose ranking requests are read.

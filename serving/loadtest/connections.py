@@ -9,13 +9,13 @@ from typing import Any
 import grpc
 
 from feature_spec.spec import FeatureSpec
-from serving import messages
-from serving.channel_pool import ChannelPool
+from serving import tf_serving_api as messages
+from serving.client.predicted_scores import ranked_list
+from serving.client.ranked_list import RankedList
+from serving.client.ranking_request import RankingRequest
+from serving.client.tls import Tls
+from serving.client.transport.channel_pool import ChannelPool
 from serving.errors import RankingError, server_error
-from serving.predicted_scores import ranked_list
-from serving.ranked_list import RankedList
-from serving.ranking_request import RankingRequest
-from serving.tls import Tls
 
 
 class NobodyAnswersError(RankingError):

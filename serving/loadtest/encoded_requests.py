@@ -6,9 +6,9 @@ from collections.abc import Iterable
 
 from feature_spec.names import RANK
 from feature_spec.spec import FeatureSpec
-from serving import messages
-from serving.ranking_request import RankingRequest
-from serving.request_tensors import request_tensors
+from serving import tf_serving_api as messages
+from serving.client.ranking_request import RankingRequest
+from serving.client.request_tensors import request_tensors
 
 
 def encoded_requests(

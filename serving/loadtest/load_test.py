@@ -10,6 +10,8 @@ from rich.console import Console
 
 from feature_spec.loading import load_spec, ready_specs
 from feature_spec.spec import FeatureSpec
+from serving.client.ranking_request import RankingRequest
+from serving.client.tls import Tls
 from serving.loadtest.connections import open_connections, try_one
 from serving.loadtest.encoded_requests import encoded_requests
 from serving.loadtest.live_progress import run_to_the_end
@@ -18,9 +20,7 @@ from serving.loadtest.measurements import Measurements
 from serving.loadtest.random_requests import random_requests
 from serving.loadtest.schedule import Arrivals, send_times_s
 from serving.loadtest.summary import Summary, summarise
-from serving.ranking_request import RankingRequest
-from serving.request_file import RequestFileError, read_request_file
-from serving.tls import Tls
+from serving.rank.request_file import RequestFileError, read_request_file
 
 _CONNECTION_TIMEOUT_S = 10.0
 

@@ -13,7 +13,7 @@ from itertools import cycle, islice
 
 from feature_spec.field import BaseField, EmbeddedField, MultiCategoricalField, NumericField, SequenceField
 from feature_spec.spec import FeatureSpec
-from serving.ranking_request import Candidate, FieldValue, RankingRequest
+from serving.client.ranking_request import Candidate, FieldValue, RankingRequest
 
 _MISSING_SHARE = 0.03
 _DISTINCT_TEXTS = 10_000

@@ -12,8 +12,8 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 from tensorflow_serving.apis.predict_pb2 import PredictRequest
 
-from serving.model_server.lookup import ServedModels
-from serving.model_server.server_config import ConfigError, MonitoringConfig, read_config
+from serving.model_server.config.server_config import ConfigError, MonitoringConfig, read_config
+from serving.model_server.versions.model_registry import ServedModels
 
 DEFAULT_PATH = "/monitoring/prometheus/metrics"
 CONTENT_TYPE = prometheus_client.CONTENT_TYPE_PLAIN_0_0_4

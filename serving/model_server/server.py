@@ -14,18 +14,18 @@ from grpc_reflection.v1alpha import reflection
 from tensorflow_serving.apis.model_service_pb2_grpc import add_ModelServiceServicer_to_server
 from tensorflow_serving.apis.prediction_service_pb2_grpc import add_PredictionServiceServicer_to_server
 
-from serving.model_server.admission import AdmissionInterceptor
-from serving.model_server.config_file import ConfigFile
-from serving.model_server.health import ModelHealth
-from serving.model_server.lookup import ServedModels
+from serving.model_server.config.config_file import ConfigFile
+from serving.model_server.grpc_api.admission import AdmissionInterceptor
+from serving.model_server.grpc_api.health import ModelHealth
+from serving.model_server.grpc_api.metrics_interceptor import MetricsInterceptor
+from serving.model_server.grpc_api.services import ModelService, PredictionService
 from serving.model_server.metrics import ServerMetrics
-from serving.model_server.metrics_interceptor import MetricsInterceptor
 from serving.model_server.readable_requests import ReadableRequestsInterceptor
 from serving.model_server.request_pool import RequestPool
 from serving.model_server.rest.app import RestApi, http_app
 from serving.model_server.rest.http_server import HttpServer
-from serving.model_server.served_model import ServedModel
-from serving.model_server.services import ModelService, PredictionService
+from serving.model_server.versions.model_registry import ServedModels
+from serving.model_server.versions.served_model import ServedModel
 
 _CONTROL_THREADS = 8
 _LAST_BYTES_S = 1.0

@@ -22,8 +22,8 @@ from tensorflow_serving.apis.prediction_service_pb2_grpc import PredictionServic
 from feature_spec.loading import parse_spec
 from feature_spec.names import RANK, RANKING_SCORE, SERVING_DEFAULT
 from feature_spec.spec import FeatureSpec
-from serving.model_server.served_model import ServedModel
 from serving.model_server.server import LocalModelServer
+from serving.model_server.versions.served_model import ServedModel
 from serving.push_check.latency import Latency, measured_latency
 from serving.push_check.logged_requests import Example, examples_request, rank_request, shown_to
 from serving.push_check.score_difference import ScoreDifference, largest_difference

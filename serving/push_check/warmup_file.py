@@ -12,7 +12,7 @@ from tensorflow_serving.apis.prediction_log_pb2 import PredictionLog, PredictLog
 
 from feature_spec.names import TOP_K
 from feature_spec.spec import FeatureSpec
-from serving.model_server.warm_up import WARM_UP_FILE
+from serving.model_server.methods.warm_up import WARM_UP_FILE
 from serving.push_check.logged_requests import Example, examples_request, rank_request
 
 # Signatures that read examples are not asked by users in a hurry: a few rows make their graph ready.

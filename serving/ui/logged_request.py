@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from serving.ranking_request import RankingRequest
+from serving.client.ranking_request import RankingRequest
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,13 +12,13 @@ from feature_spec import names
 from feature_spec.formula_terms import weights_in_force
 from feature_spec.loading import SpecError, load_spec
 from feature_spec.spec import FeatureSpec
-from serving.client import RankingClient
+from serving.client.ranked_list import RankedList
+from serving.client.ranking_client import RankingClient
+from serving.client.ranking_request import Candidate, RankingRequest
 from serving.errors import RankingError
-from serving.explanation import explain
-from serving.model_server.served_model import ServedModel
-from serving.model_server.version import VersionState
-from serving.ranked_list import RankedList
-from serving.ranking_request import Candidate, RankingRequest
+from serving.model_server.versions.served_model import ServedModel
+from serving.model_server.versions.version import VersionState
+from serving.rank.explanation import explain
 from serving.ui.logged_request import LoggedRequest
 from serving.ui.request_sources import logged_requests
 from serving.ui.task_meaning import task_meaning

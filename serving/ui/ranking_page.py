@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from serving.model_server.rest.http_server import HttpServer
-from serving.model_server.served_model import ServedModel
 from serving.model_server.server import LocalModelServer, PortError
-from serving.model_server.version_policy import VersionPolicy
+from serving.model_server.versions.served_model import ServedModel
+from serving.model_server.versions.version_policy import VersionPolicy
 from serving.ui.app import page_app
 from serving.ui.page_model import PageModel
 

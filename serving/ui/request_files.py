@@ -13,7 +13,7 @@ from tensorflow_serving.apis.prediction_log_pb2 import PredictionLog
 
 from feature_spec.names import RANK, RANK_TOP_K
 from feature_spec.spec import FeatureSpec
-from serving.request_file import RequestFileError, read_request_file
+from serving.rank.request_file import RequestFileError, read_request_file
 from serving.ui.logged_request import LoggedRequest
 from serving.ui.typed_request import typed_request
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from feature_spec.spec import FeatureSpec
 from serving.errors import RankingError
-from serving.model_server.warm_up import WARM_UP_FILE
+from serving.model_server.methods.warm_up import WARM_UP_FILE
 from serving.ui.logged_examples import evaluation_files, requests_of_examples
 from serving.ui.logged_request import LoggedRequest
 from serving.ui.request_files import requests_of_file

@@ -13,7 +13,7 @@ from tensorflow_serving.apis.predict_pb2 import PredictRequest
 
 from feature_spec.field import BaseField, MultiCategoricalField, NumericField, SequenceField
 from feature_spec.spec import FeatureSpec
-from serving.ranking_request import Candidate, FieldValue, RankingRequest
+from serving.client.ranking_request import Candidate, FieldValue, RankingRequest
 
 
 def typed_request(spec: FeatureSpec, request: PredictRequest, ids: Sequence[str | None] | None = None) -> RankingRequest:

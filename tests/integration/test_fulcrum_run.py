@@ -391,10 +391,10 @@ def test_a_ranking_request_over_grpc_scores_as_the_stored_example_does(
     project: Project, story: Story, evaluation_examples: list[Any], scores: dict[str, Any], tmp_path: Path
 ) -> None:
     from feature_spec.loading import load_spec
-    from serving.client import RankingClient
-    from serving.model_server.served_model import ServedModel
+    from serving.client.ranking_client import RankingClient
+    from serving.client.ranking_request import Candidate, RankingRequest
     from serving.model_server.server import LocalModelServer
-    from serving.ranking_request import Candidate, RankingRequest
+    from serving.model_server.versions.served_model import ServedModel
 
     spec = load_spec("short_video")
     # Other tests push further versions into the root.

@@ -62,10 +62,10 @@ def write_training(root: Path, execution: int = 3) -> None:
 
 def write_log(folder: Path, regions: list[str | None], *, spec: FeatureSpec = SPEC, signature: str = "rank") -> None:
     """A request a region, each for ten candidates with the tags and prices of training, as the client logs them."""
-    from serving import messages
-    from serving.ranking_request import Candidate, RankingRequest
-    from serving.request_log import RequestLog
-    from serving.request_tensors import request_tensors
+    from serving import tf_serving_api as messages
+    from serving.client.ranking_request import Candidate, RankingRequest
+    from serving.client.request_log import RequestLog
+    from serving.client.request_tensors import request_tensors
 
     with RequestLog(folder, sampling_rate=1.0) as log:
         for region in regions:

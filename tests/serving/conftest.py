@@ -32,7 +32,7 @@ from feature_spec.loading import parse_spec
 from feature_spec.spec import FeatureSpec
 
 if TYPE_CHECKING:
-    from serving.model_server.lookup import ServedModels
+    from serving.model_server.versions.model_registry import ServedModels
 
 settings.register_profile("thorough", max_examples=20_000)  # for `pytest --hypothesis-profile=thorough`
 
@@ -222,8 +222,8 @@ def push(root: Path, toy_exports: Callable[[int], Path]) -> Callable[..., Path]:
 @pytest.fixture
 def serve(root: Path) -> Iterator[Callable]:
     """Starts a local model server on a port of its own; arguments go to `ServedModel`."""
-    from serving.model_server.served_model import ServedModel
     from serving.model_server.server import LocalModelServer
+    from serving.model_server.versions.served_model import ServedModel
 
     started = []
 
@@ -241,7 +241,7 @@ def serve(root: Path) -> Iterator[Callable]:
 @pytest.fixture
 def models() -> Iterator[ServedModels]:
     """Served models, none at first; closed at the end."""
-    from serving.model_server.lookup import ServedModels
+    from serving.model_server.versions.model_registry import ServedModels
 
     served = ServedModels()
     yield served
@@ -349,7 +349,7 @@ def scripted() -> Iterator[Callable[..., ScriptedRanker]]:
     """Starts servers that answer by a script."""
     import grpc
 
-    from serving import messages
+    from serving import tf_serving_api as messages
 
     servers = []
 
@@ -403,8 +403,8 @@ def scripted() -> Iterator[Callable[..., ScriptedRanker]]:
 @pytest.fixture(scope="session")
 def answer_by_quality() -> Callable:
     """Makes the PredictResponse of a version: click = like = quality, ranking score = quality + 100 · version."""
-    from serving import messages
-    from serving.tensor_values import float_tensor, floats
+    from serving import tf_serving_api as messages
+    from serving.client.tensor_values import float_tensor, floats
 
     def answer(request: object, version: int = 1) -> object:
         quality = floats(request.inputs["quality"])
@@ -420,8 +420,8 @@ def answer_by_quality() -> Callable:
 @pytest.fixture(params=["blocking", "asyncio"])
 def rank_once(request: pytest.FixtureRequest) -> Callable:
     """Ranks one request with a client of its own: as target, spec, request and settings say; with either kind of client."""
-    from serving.async_client import AsyncRankingClient
-    from serving.client import RankingClient
+    from serving.client.async_client import AsyncRankingClient
+    from serving.client.ranking_client import RankingClient
 
     def blocking(target: str, spec: FeatureSpec, ranking_request: object, **settings: object) -> object:
         with RankingClient(target, spec, **settings) as client:

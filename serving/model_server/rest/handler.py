@@ -12,19 +12,19 @@ from tensorflow_serving.apis.get_model_status_pb2 import GetModelStatusRequest
 from tensorflow_serving.apis.predict_pb2 import PredictRequest
 from tensorflow_serving.apis.regression_pb2 import RegressionRequest
 
-from serving.model_server.classify import classify
-from serving.model_server.lookup import ServedModels
+from serving.model_server.methods.classify import classify
+from serving.model_server.methods.model_metadata import SIGNATURE_DEF, model_metadata
+from serving.model_server.methods.model_spec import signature_name
+from serving.model_server.methods.model_status import model_status
+from serving.model_server.methods.predict import predict_on
+from serving.model_server.methods.regress import regress
 from serving.model_server.metrics import ServerMetrics
-from serving.model_server.model_metadata import SIGNATURE_DEF, model_metadata
-from serving.model_server.model_spec import signature_name
-from serving.model_server.model_status import model_status
-from serving.model_server.predict import predict_on
-from serving.model_server.regress import regress
 from serving.model_server.rest.example_body import classification_answer, read_input, regression_answer
 from serving.model_server.rest.json_text import read_object, write
 from serving.model_server.rest.predict_body import answer, read_inputs, read_signature_name
 from serving.model_server.rest.rest_call import RestCall
 from serving.model_server.status_error import invalid_argument
+from serving.model_server.versions.model_registry import ServedModels
 
 
 def answer_call(models: ServedModels, metrics: ServerMetrics, call: RestCall, body: bytes, time_remaining_s: float) -> bytes:

@@ -19,9 +19,9 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.core.framework.tensor_pb2 import TensorProto
 
+from serving.model_server.methods.tensor_proto import FIELD_OF_DTYPE, dtype_name
 from serving.model_server.rest.json_text import json_error, shown
 from serving.model_server.status_error import StatusError, invalid_argument
-from serving.model_server.tensor_proto import FIELD_OF_DTYPE, dtype_name
 
 _BASE64_KEY = "b64"
 _BYTES_SUFFIX = "_bytes"

@@ -28,7 +28,7 @@ def configured(deploy, root, tmp_path):
 def test_labels_follow_the_steps_and_no_step_takes_a_version_by_surprise(configured, push, stubs, eventually):
     from tensorflow_serving.apis.predict_pb2 import PredictRequest
 
-    from serving.model_server.config_file import ConfigFile
+    from serving.model_server.config.config_file import ConfigFile
     from serving.model_server.server import LocalModelServer
 
     push(1)

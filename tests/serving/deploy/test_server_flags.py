@@ -126,7 +126,7 @@ def test_the_config_map_holds_the_files_of_the_image(manifests, deploy, flags):
 def test_metrics_are_on_and_where_prometheus_looks(manifests, deploy):
     from google.protobuf import text_format
 
-    from serving.model_server.server_config import MonitoringConfig
+    from serving.model_server.config.server_config import MonitoringConfig
 
     text = (deploy / "config" / "monitoring.config").read_text()
     monitoring = text_format.Parse(text, MonitoringConfig()).prometheus_config

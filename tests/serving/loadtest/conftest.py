@@ -44,8 +44,8 @@ def load_spec() -> FeatureSpec:
 @pytest.fixture(scope="session")
 def scores(load_spec: FeatureSpec) -> Callable[[bytes], bytes]:
     """The answer to an encoded request: 0.5 for every candidate and task, from version 7."""
-    from serving import messages
-    from serving.tensor_values import float_tensor, shape_of
+    from serving import tf_serving_api as messages
+    from serving.client.tensor_values import float_tensor, shape_of
 
     def answer(encoded: bytes) -> bytes:
         request = messages.PredictRequest.FromString(encoded)

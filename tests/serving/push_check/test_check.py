@@ -198,8 +198,8 @@ def test_a_version_that_refuses_its_warm_up_requests_is_refused_with_what_it_sai
 def test_a_version_that_cannot_be_loaded_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import grpc
 
-    from serving.model_server.saved_model import SavedModel
     from serving.model_server.status_error import StatusError
+    from serving.model_server.versions.saved_model import SavedModel
 
     def broken(self: Any, folder: Path) -> None:
         raise StatusError(grpc.StatusCode.DATA_LOSS, "the file is cut")

@@ -7,15 +7,15 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import Select
 
-from serving.client import RankingClient
-from serving.request_file import read_request_file
+from serving.client.ranking_client import RankingClient
+from serving.rank.request_file import read_request_file
 
 pytestmark = [pytest.mark.slow, pytest.mark.tensorflow]
 
 
 @pytest.fixture
 def server(push, push_with_like_weight, serve):
-    from serving.model_server.version_policy import VersionPolicy
+    from serving.model_server.versions.version_policy import VersionPolicy
 
     push(1)
     push_with_like_weight(2, -1.0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from serving.request_file import RequestFileError
+from serving.rank.request_file import RequestFileError
 
 pytestmark = pytest.mark.tensorflow
 
@@ -116,9 +116,9 @@ def test_request_files_go_first(toy_spec, root, ingested, request_files):
 
 
 def test_a_clients_request_log_comes_back_as_it_was_asked(toy_spec, root, tmp_path, scripted, answer_by_quality, request_files):
-    from serving.client import RankingClient
-    from serving.request_file import read_request_file
-    from serving.request_log import RequestLog
+    from serving.client.ranking_client import RankingClient
+    from serving.client.request_log import RequestLog
+    from serving.rank.request_file import read_request_file
 
     target = scripted(lambda number, request, context: answer_by_quality(request)).target
     asked = read_request_file(request_files[0]).request(toy_spec, {"click": 3.0})
@@ -167,9 +167,9 @@ def test_a_file_that_holds_no_requests_is_named(toy_spec, root, tmp_path, conten
 
 
 def test_a_request_log_of_another_spec_is_named(toy_spec, root, tmp_path):
-    from serving import messages
-    from serving.record_file import RecordFile
-    from serving.tensor_values import text_tensor
+    from serving import tf_serving_api as messages
+    from serving.client.tensor_values import text_tensor
+    from serving.client.tfrecord_writer import RecordFile
 
     log = messages.PredictionLog()
     request = log.predict_log.request

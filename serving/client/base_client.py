@@ -1,0 +1,192 @@
+"""What the blocking and the asyncio client have in common: all of it but sending and waiting."""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import Any
+
+import grpc
+
+from feature_spec.formula_terms import weights_in_force
+from feature_spec.names import RANK, SPEC_FINGERPRINT, weight_name
+from feature_spec.spec import FeatureSpec
+from serving import tf_serving_api as messages
+from serving.client.predicted_scores import ranked_list
+from serving.client.ranked_list import RankedList
+from serving.client.ranking_request import RankingRequest
+from serving.client.request_log import RequestLog
+from serving.client.request_splitting import part_inputs, part_sizes
+from serving.client.request_tensors import request_tensors
+from serving.client.served_model_info import ServedModelInfo
+from serving.client.tensor_values import floats
+from serving.client.tls import Tls
+from serving.client.transport.attempts import Call, CallCounts, CallPolicy
+from serving.client.transport.channel_pool import ChannelPool
+from serving.client.transport.channel_rotation import ChannelRotation
+from serving.client.transport.deadline import Deadline, positive_ms
+from serving.client.transport.hedging import HedgingPolicy
+from serving.client.transport.protocol import Steps
+from serving.client.transport.retries import RetryPolicy
+from serving.client.version_pinning import answers_of_one_version
+from serving.errors import RankingError, RequestRefusedError, ServerError, SpecMismatchError, UnusableModelError, server_error
+
+_FINGERPRINT = re.compile(r"\b[0-9a-f]{16}\b")
+
+
+class RankingCore:
+    """Base of the clients. It connects at the first call.
+
+    Args:
+        target: ``host:port`` of the server's gRPC port, or another name that gRPC resolves, such as ``dns:///ranker:8500``.
+        spec: the feature spec that the model was trained with.
+        model_name: the model's name on the server. Defaults to the spec's.
+        label: of the version to ask, such as ``canary``, where the server's configuration gives labels. Defaults to the newest.
+        version: number of the version to ask, in place of a label.
+        timeout_ms: milliseconds after which a call is given up, with all its parts and retries, unless the call says otherwise.
+        channels: connections to the server, used in turn.
+        tls: encryption. Defaults to none.
+        retries: when a failed attempt is made again.
+        hedging: when a slow attempt gets a second one beside it, on another channel. Defaults to never.
+        max_candidates: candidates that one message carries at most. A request with more is sent in parts, side by side, which
+            one version answers and which are merged. Defaults to no limit.
+        request_log: where a sample of the requests and their answers goes. The caller closes it, after its clients.
+
+    Raises:
+        ValueError: a setting that is none.
+        TlsError: a file of the TLS settings cannot be used.
+    """
+
+    def __init__(
+        self,
+        target: str,
+        spec: FeatureSpec,
+        *,
+        model_name: str | None = None,
+        label: str | None = None,
+        version: int | None = None,
+        timeout_ms: float = 1000.0,
+        channels: int = 2,
+        tls: Tls | None = None,
+        retries: RetryPolicy | None = None,
+        hedging: HedgingPolicy | None = None,
+        max_candidates: int | None = None,
+        request_log: RequestLog | None = None,
+    ) -> None:
+        least_channels = 1 if hedging is None else 2
+        if channels < least_channels:
+            reason = " with hedging, which needs another channel" if hedging else ""
+            raise ValueError(f"channels must be at least {least_channels}{reason}; received {channels!r}")
+        if max_candidates is not None and max_candidates < 1:
+            raise ValueError(f"max_candidates must be at least 1; received {max_candidates!r}")
+        if label is not None and version is not None:
+            raise ValueError(f"give a label or a version, not both; received {label!r} and {version!r}")
+        self.target = target
+        self.spec = spec
+        self.model_name = model_name or spec.name
+        self._model_spec: dict[str, Any] = {"name": self.model_name}
+        if label:
+            self._model_spec["version_label"] = label
+        if version is not None:
+            self._model_spec["version"] = {"value": version}
+        self._timeout_ms = positive_ms("timeout_ms", timeout_ms)
+        self._channel_count = channels
+        self._credentials = tls.credentials() if tls else None
+        self._channel_options = tls.channel_options if tls else []
+        self._policy = CallPolicy(ChannelRotation(channels), retries or RetryPolicy(), hedging)
+        self._max_candidates = max_candidates
+        self._request_log = request_log
+        self._process = os.getpid()
+        self._connect()
+
+    @property
+    def counts(self) -> CallCounts:
+        """Calls, retries and hedges so far."""
+        return self._policy.counts
+
+    def _connect(self) -> None:
+        """Makes the transport."""
+        raise NotImplementedError
+
+    def _channel_pool(self, library: Any) -> ChannelPool:
+        """Channels of ``grpc`` or ``grpc.aio``."""
+        return ChannelPool(
+            library, self.target, count=self._channel_count, credentials=self._credentials, options=self._channel_options
+        )
+
+    def _rank_steps(self, request: RankingRequest, timeout_ms: float | None) -> Steps[RankedList]:
+        call = self._call(timeout_ms)
+        inputs = request_tensors(self.spec, request)
+        sizes = part_sizes(len(request.candidates), self._max_candidates)
+        payloads = [self._payload(part) for part in part_inputs(inputs, self.spec.fields_of("item"), sizes)]
+        try:
+            responses = yield from answers_of_one_version(call, payloads, target=self.target, model=self.model_name)
+        except RequestRefusedError as error:
+            mismatch = yield from self._mismatch_behind(error, call)
+            if mismatch is not None:
+                raise mismatch from error
+            raise
+        ranked = ranked_list(self.spec, request, responses, sizes)
+        if self._request_log is not None:
+            self._request_log.offer(request.id, payloads, responses)
+        return ranked
+
+    def _check_steps(self, timeout_ms: float | None) -> Steps[ServedModelInfo]:
+        return self._served_model(self._call(timeout_ms))
+
+    def _call(self, timeout_ms: float | None) -> Call:
+        if os.getpid() != self._process:
+            raise RuntimeError(
+                f"this client was made in process {self._process} and does not work in its fork {os.getpid()}, because gRPC's "
+                "threads and connections do not survive a fork; make a client in each process, after the fork"
+            )
+        deadline = Deadline(self._timeout_ms if timeout_ms is None else timeout_ms)
+
+        def error_of(error: grpc.RpcError, attempts: int) -> ServerError:
+            return server_error(
+                error, target=self.target, model=self.model_name, timeout_ms=deadline.timeout_ms, attempts=attempts
+            )
+
+        return Call(self._policy, deadline, error_of)
+
+    def _payload(self, inputs: Any) -> bytes:
+        message = messages.PredictRequest(model_spec={**self._model_spec, "signature_name": RANK})
+        for name, tensor in inputs.items():
+            message.inputs[name].CopyFrom(tensor)
+        return message.SerializeToString()
+
+    def _served_model(self, call: Call) -> Steps[ServedModelInfo]:
+        request = messages.GetModelMetadataRequest(metadata_field=["signature_def"], model_spec=self._model_spec)
+        (response,) = yield from call.answers(messages.GET_MODEL_METADATA, [request.SerializeToString()])
+        signatures = messages.SignatureDefMap()
+        response.metadata["signature_def"].Unpack(signatures)
+        version = response.model_spec.version.value
+        defaults = signatures.signature_def[RANK].defaults
+        if SPEC_FINGERPRINT not in defaults:
+            raise UnusableModelError(
+                f"{self.target}: model {self.model_name} version {version} has no signature {RANK!r} with a default for "
+                f"{SPEC_FINGERPRINT!r}; was it exported by Fulcrum?"
+            )
+        fingerprint = defaults[SPEC_FINGERPRINT].string_val[0].decode()
+        if fingerprint != self.spec.fingerprint:
+            raise self._mismatch(fingerprint)
+        own = weights_in_force(self.spec.ranking_formula, self.spec.tasks)
+        served = {name: floats(defaults[weight_name(name)])[0] for name in own if weight_name(name) in defaults}
+        return ServedModelInfo(name=self.model_name, version=version, weights=served)
+
+    def _mismatch_behind(self, error: RequestRefusedError, call: Call) -> Steps[SpecMismatchError | None]:
+        """A refused request may be one for another spec: the graph names both fingerprints, or an input does not exist."""
+        own = self.spec.fingerprint
+        others = [found for found in _FINGERPRINT.findall(error.text) if found != own]
+        if own in error.text and others:
+            return self._mismatch(others[0])
+        try:
+            yield from self._served_model(call)
+        except SpecMismatchError as mismatch:
+            return mismatch
+        except RankingError:
+            pass  # the first error says more
+        return None
+
+    def _mismatch(self, model_fingerprint: str) -> SpecMismatchError:
+        return SpecMismatchError(self.spec.fingerprint, model_fingerprint, target=self.target, model=self.model_name)

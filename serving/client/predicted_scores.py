@@ -1,0 +1,73 @@
+"""The model's answer, checked and put in order."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from feature_spec.names import RANKING_SCORE
+from feature_spec.spec import FeatureSpec
+from serving.client.ranked_list import RankedCandidate, RankedList
+from serving.client.ranking_request import RankingRequest
+from serving.client.tensor_values import floats, shape_of
+from serving.errors import UnusableModelError
+from serving.tf_serving_api import DT_FLOAT
+
+
+def ranked_list(spec: FeatureSpec, request: RankingRequest, responses: Sequence[Any], sizes: Sequence[int]) -> RankedList:
+    """The candidates of a request in the order of the scores that the PredictResponses of its parts give them.
+
+    Args:
+        spec: names the tasks.
+        request: of which every part is one run of candidates.
+        responses: of the parts, in their order, from one version of one model.
+        sizes: number of candidates of each part.
+
+    Raises:
+        UnusableModelError: an output is missing, is not a number a candidate, or is NaN.
+    """
+    scores = {task: _column(responses, task, sizes) for task in spec.tasks}
+    ranking_scores = _column(responses, RANKING_SCORE, sizes)
+    # sorted() keeps equals in their order.
+    order = sorted(range(len(ranking_scores)), key=lambda position: -ranking_scores[position])
+    return RankedList(
+        candidates=tuple(
+            RankedCandidate(
+                candidate=request.candidates[position],
+                position=position,
+                rank=rank,
+                scores={task: column[position] for task, column in scores.items()},
+                ranking_score=ranking_scores[position],
+            )
+            for rank, position in enumerate(order, start=1)
+        ),
+        model_name=responses[0].model_spec.name,
+        model_version=responses[0].model_spec.version.value,
+    )
+
+
+def _column(responses: Sequence[Any], name: str, sizes: Sequence[int]) -> list[float]:
+    """An output of one number a candidate, over all parts, (C,)."""
+    column: list[float] = []
+    for response, size in zip(responses, sizes, strict=True):
+        column += _part_of_column(response, name, size, first=len(column))
+    return column
+
+
+def _part_of_column(response: Any, name: str, count: int, *, first: int) -> list[float]:
+    model = f"model {response.model_spec.name} version {response.model_spec.version.value}"
+    if name not in response.outputs:
+        raise UnusableModelError(f"{model} gave no {name!r}; received {', '.join(sorted(response.outputs)) or 'nothing'}")
+    tensor = response.outputs[name]
+    if tensor.dtype != DT_FLOAT or shape_of(tensor) != [count]:
+        received = f"dtype {tensor.dtype} and shape {shape_of(tensor)}"
+        raise UnusableModelError(f"{model} gave {name!r} with {received}; valid: {DT_FLOAT} and {[count]}")
+    try:
+        values = floats(tensor)
+    except ValueError as error:
+        raise UnusableModelError(f"{model} gave {name!r} as {error}") from error
+    for position, value in enumerate(values, start=first):
+        if math.isnan(value):
+            raise UnusableModelError(f"{model} gave {name!r} = nan for candidates[{position}]")
+    return values

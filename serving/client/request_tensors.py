@@ -1,0 +1,93 @@
+"""A ranking request as the inputs of the `rank` signature, checked against the feature spec on the way.
+
+User and context fields become tensors (1,) or (1, T), item fields (C,) or (C, T): C candidates, and T the length of the field's
+longest list in the request, at least 1. Everything is checked before anything is sent, and all mistakes are reported at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from feature_spec.field import BaseField, CategoricalField, NumericField
+from feature_spec.formula_terms import weights_in_force
+from feature_spec.names import SPEC_FINGERPRINT, weight_name
+from feature_spec.spec import FeatureSpec
+from feature_spec.strict_model import closest_names
+from serving.client.ranking_request import FieldValue, RankingRequest
+from serving.client.request_values import FLOAT32_MAX, MISSING_TEXT, value_reader
+from serving.client.tensor_values import float_tensor, text_tensor
+from serving.errors import InvalidRequestError
+
+
+def request_tensors(spec: FeatureSpec, request: RankingRequest) -> dict[str, Any]:
+    """The inputs of the `rank` signature by name.
+
+    Every field of the spec is among them, missing or not; weights only where the request gives them.
+
+    Raises:
+        InvalidRequestError: lists every mistake of the request.
+    """
+    problems: list[str] = []
+    inputs: dict[str, Any] = {SPEC_FINGERPRINT: text_tensor([spec.fingerprint.encode()], [])}
+    for side, fields in (("user", request.user), ("context", request.context)):
+        inputs |= _side_tensors(spec, side, {side: fields}, problems)
+    if request.candidates:
+        candidates = {f"candidates[{i}]": candidate.fields for i, candidate in enumerate(request.candidates)}
+        inputs |= _side_tensors(spec, "item", candidates, problems)
+    else:
+        problems.append("candidates: at least one is needed; received none")
+    inputs |= _weight_tensors(spec, request.weights, problems)
+    if problems:
+        raise InvalidRequestError(problems)
+    return inputs
+
+
+def _side_tensors(
+    spec: FeatureSpec, side: str, rows: Mapping[str, Mapping[str, FieldValue]], problems: list[str]
+) -> dict[str, Any]:
+    """A tensor for each field of a side; `rows` by their place in the request, in the order of the batch."""
+    fields = spec.fields_of(side)
+    for place, row in rows.items():
+        problems += [f"{place}.{name}: {_unknown_field(spec, side, str(name))}" for name in row if name not in fields]
+    tensors = {}
+    for name, field in fields.items():
+        read = value_reader(spec, field)
+        values = []
+        for place, row in rows.items():
+            try:
+                values.append(read(row.get(name)))
+            except ValueError as error:
+                problems.append(f"{place}.{name}: {error}")
+        if len(values) == len(rows):
+            tensors[name] = _tensor(field, values)
+    return tensors
+
+
+def _tensor(field: BaseField, values: list[Any]) -> Any:
+    if isinstance(field, NumericField):
+        return float_tensor(values, [len(values)])
+    if isinstance(field, CategoricalField):
+        return text_tensor(values, [len(values)])
+    length = max(1, *map(len, values))
+    padded = (text for texts in values for text in texts + [MISSING_TEXT] * (length - len(texts)))
+    return text_tensor(padded, [len(values), length])
+
+
+def _weight_tensors(spec: FeatureSpec, weights: Mapping[str, float], problems: list[str]) -> dict[str, Any]:
+    known = weights_in_force(spec.ranking_formula, spec.tasks)
+    tensors = {}
+    for name, weight in weights.items():
+        if name not in known:
+            problems.append(f"weights.{name}: the ranking formula has no such factor: {closest_names(str(name), known)}")
+        elif isinstance(weight, bool) or not isinstance(weight, int | float) or not abs(weight) <= FLOAT32_MAX:
+            problems.append(f"weights.{name}: a finite number is needed; received {weight!r}")
+        else:
+            tensors[weight_name(name)] = float_tensor([weight], [])
+    return tensors
+
+
+def _unknown_field(spec: FeatureSpec, side: str, name: str) -> str:
+    if name in spec.fields:
+        return f"is a field of the {spec.fields[name].side}, not of the {side}"
+    return f"no such {side} field: {closest_names(name, spec.fields_of(side))}"

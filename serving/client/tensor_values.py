@@ -1,0 +1,58 @@
+"""Python values to TensorProtos and back."""
+
+from __future__ import annotations
+
+import math
+import struct
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from serving.tf_serving_api import DT_FLOAT, DT_STRING, TensorProto
+
+
+def float_tensor(values: Sequence[float], shape: Sequence[int]) -> Any:
+    """A float32 tensor, its values packed as bytes."""
+    return _shaped(TensorProto(dtype=DT_FLOAT, tensor_content=struct.pack(f"<{len(values)}f", *values)), shape)
+
+
+def text_tensor(values: Iterable[bytes], shape: Sequence[int]) -> Any:
+    """A string tensor of UTF-8 texts."""
+    return _shaped(TensorProto(dtype=DT_STRING, string_val=values), shape)
+
+
+def shape_of(tensor: Any) -> list[int]:
+    """The size of each dimension."""
+    return [dim.size for dim in tensor.tensor_shape.dim]
+
+
+def rows(tensor: Any, start: int, stop: int) -> Any:
+    """Rows `start` to `stop` of a tensor that `float_tensor` or `text_tensor` made, (C, …)."""
+    _, *inner = shape_of(tensor)
+    size = math.prod(inner)
+    if tensor.dtype == DT_FLOAT:
+        part = TensorProto(dtype=DT_FLOAT, tensor_content=tensor.tensor_content[4 * start * size : 4 * stop * size])
+    else:
+        part = TensorProto(dtype=DT_STRING, string_val=tensor.string_val[start * size : stop * size])
+    return _shaped(part, [stop - start, *inner])
+
+
+def floats(tensor: Any) -> list[float]:
+    """The values of a float32 tensor: packed bytes, or a repeated field whose last value stands for those left out.
+
+    Raises:
+        ValueError: there are more or fewer bytes than the shape asks for.
+    """
+    count = math.prod(shape_of(tensor))
+    if tensor.tensor_content:
+        try:
+            return list(struct.unpack(f"<{count}f", tensor.tensor_content))
+        except struct.error as error:
+            raise ValueError(f"{len(tensor.tensor_content)} bytes for {count} numbers of 4 bytes") from error
+    values = list(tensor.float_val[:count]) or [0.0]
+    return values + [values[-1]] * (count - len(values))
+
+
+def _shaped(proto: Any, shape: Sequence[int]) -> Any:
+    for size in shape:
+        proto.tensor_shape.dim.add(size=size)
+    return proto

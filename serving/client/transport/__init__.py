@@ -1,0 +1,1 @@
+"""How a call reaches a server: channels, deadlines, retries and hedging, for threads and for asyncio."""

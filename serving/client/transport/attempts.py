@@ -1,0 +1,173 @@
+"""One call: its messages sent, retried and hedged until all are answered or one has failed for good.
+
+Everything shares the call's deadline. No I/O happens here: see `call_steps`.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import grpc
+
+from serving.client.transport.channel_rotation import ChannelRotation
+from serving.client.transport.deadline import Deadline
+from serving.client.transport.hedging import HedgingPolicy
+from serving.client.transport.protocol import Outcome, Send, Step, Steps
+from serving.client.transport.retries import RetryPolicy, is_retryable
+from serving.client.transport.retry_budget import ExtraCallBudget
+from serving.errors import ServerError
+
+
+@dataclass(frozen=True, kw_only=True)
+class CallCounts:
+    """What a client has done so far.
+
+    Attributes:
+        calls: of `rank` and `check`.
+        retries: messages sent again after a failure.
+        hedges: messages sent again beside a slow attempt.
+    """
+
+    calls: int
+    retries: int
+    hedges: int
+
+
+class CallPolicy:
+    """What all calls of a client have in common. May be used by many threads.
+
+    Args:
+        rotation: gives each attempt its channel.
+        retries: when to try again.
+        hedging: when to send a second attempt beside the first; None for never.
+    """
+
+    def __init__(self, rotation: ChannelRotation, retries: RetryPolicy, hedging: HedgingPolicy | None) -> None:
+        self.rotation = rotation
+        self.retries = retries
+        self.hedging = hedging
+        self.retry_budget = ExtraCallBudget(retries.maximum_share)
+        self.hedging_budget = ExtraCallBudget(hedging.maximum_share if hedging else 0.0)
+
+    @property
+    def counts(self) -> CallCounts:
+        """What all calls together have done so far."""
+        budget = self.retry_budget
+        return CallCounts(calls=budget.calls, retries=budget.taken, hedges=self.hedging_budget.taken)
+
+
+class Call:
+    """One call of a client, within one deadline.
+
+    Args:
+        policy: the client's.
+        deadline: of everything that the call sends.
+        error_of: makes the client's error of gRPC's and the number of attempts made.
+    """
+
+    def __init__(self, policy: CallPolicy, deadline: Deadline, error_of: Callable[[grpc.RpcError, int], ServerError]) -> None:
+        self._policy = policy
+        self._deadline = deadline
+        self._error_of = error_of
+        self._numbers = itertools.count()
+        self._unwanted: list[int] = []
+        policy.retry_budget.earn()
+        policy.hedging_budget.earn()
+
+    def answers(self, method: str, payloads: Sequence[bytes]) -> Steps[list[Any]]:
+        """Sends messages side by side; gives their responses in the same order.
+
+        Raises:
+            ServerError: one of them has failed for good; the others are cancelled.
+        """
+        messages = [_Message(payload=payload) for payload in payloads]
+        senders: dict[int, _Message] = {}
+        try:
+            while open_messages := [message for message in messages if message.response is None]:
+                sends = []
+                for message in open_messages:
+                    send = self._due(message, method)
+                    if send is not None:
+                        senders[send.number] = message
+                        sends.append(send)
+                due_s = min(message.due_s for message in open_messages)
+                wait_s = None if math.isinf(due_s) else max(due_s - time.monotonic(), 0.0)
+                cancels, self._unwanted = self._unwanted, []
+                for outcome in (yield Step(sends=sends, cancels=cancels, wait_s=wait_s)):
+                    if outcome.number in senders:
+                        self._take(senders.pop(outcome.number), outcome)
+                self._unwanted += [number for number, message in senders.items() if message.response is not None]
+                senders = {number: message for number, message in senders.items() if message.response is None}
+        except BaseException:
+            self._unwanted += senders
+            raise
+        return [message.response for message in messages]
+
+    def _due(self, message: _Message, method: str) -> Send | None:
+        """The attempt that is due, if one is."""
+        now_s = time.monotonic()
+        if message.due_s > now_s:
+            return None
+        hedging = self._policy.hedging
+        message.due_s = math.inf
+        if message.in_flight:
+            if not self._policy.hedging_budget.take():
+                return None
+        elif hedging is not None and not message.attempts:
+            message.due_s = now_s + hedging.delay_ms / 1000.0
+        message.attempts += 1
+        message.in_flight += 1
+        message.channel = self._policy.rotation.next(avoid=message.channel)
+        return Send(
+            number=next(self._numbers),
+            method=method,
+            payload=message.payload,
+            channel=message.channel,
+            timeout_s=self._deadline.remaining_s,
+        )
+
+    def _take(self, message: _Message, outcome: Outcome) -> None:
+        message.in_flight -= 1
+        if outcome.error is None:
+            message.response = outcome.response if message.response is None else message.response
+            return
+        if message.response is not None:
+            return
+        if is_retryable(outcome.error):
+            if message.in_flight:
+                return  # the other of two attempts may yet answer
+            wait_s = self._policy.retries.backoff_s(message.retries + 1)
+            retries_left = self._policy.retries.attempts - 1 - message.retries
+            if retries_left > 0 and wait_s < self._deadline.remaining_s and self._policy.retry_budget.take():
+                message.retries += 1
+                message.due_s = time.monotonic() + wait_s
+                return
+        raise self._error_of(outcome.error, message.attempts) from outcome.error
+
+
+@dataclass(kw_only=True)
+class _Message:
+    """A message on its way.
+
+    Attributes:
+        payload: it, serialized.
+        due_s: when the next attempt is to be sent, on the clock of `time.monotonic`; infinite for not before something happens.
+        attempts: sent so far.
+        retries: those of them that followed a failure.
+        in_flight: attempts that may yet be answered.
+        channel: the last attempt's.
+        response: what came back.
+    """
+
+    payload: bytes
+    due_s: float = field(default_factory=time.monotonic)
+    attempts: int = 0
+    retries: int = 0
+    in_flight: int = 0
+    channel: int | None = None
+    response: Any = None

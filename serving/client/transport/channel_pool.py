@@ -1,0 +1,67 @@
+"""The channels of a client.
+
+One channel is one HTTP/2 connection, on which messages queue up behind each other: a few work better than one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import grpc
+
+from serving import tf_serving_api as messages
+
+_OPTIONS = [
+    ("grpc.max_receive_message_length", -1),
+    ("grpc.max_send_message_length", -1),
+    # Without this, gRPC lets channels with the same target and options share one connection.
+    ("grpc.use_local_subchannel_pool", 1),
+    # A name that stands for several servers is spread over all of them.
+    ("grpc.lb_policy_name", "round_robin"),
+    # gRPC waits a second before it connects again: longer than a ranking call may take.
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.max_reconnect_backoff_ms", 2000),
+]
+_RESPONSES = {
+    messages.PREDICT: messages.PredictResponse,
+    messages.GET_MODEL_METADATA: messages.GetModelMetadataResponse,
+}
+
+
+class ChannelPool:
+    """Channels of one kind, connected at the first call.
+
+    Args:
+        library: ``grpc`` or ``grpc.aio``, whose channels are meant.
+        target: ``host:port``, or another name that gRPC resolves.
+        count: how many.
+        credentials: of TLS; None for no encryption.
+        options: of the channels, beside those that all have.
+
+    Attributes:
+        channels: them.
+    """
+
+    def __init__(
+        self,
+        library: Any,
+        target: str,
+        *,
+        count: int,
+        credentials: grpc.ChannelCredentials | None,
+        options: Sequence[tuple[str, str]],
+    ) -> None:
+        merged = [*_OPTIONS, *options]
+        if credentials is None:
+            self.channels = [library.insecure_channel(target, options=merged) for _ in range(count)]
+        else:
+            self.channels = [library.secure_channel(target, credentials, options=merged) for _ in range(count)]
+        self._methods = [
+            {path: channel.unary_unary(path, response_deserializer=kind.FromString) for path, kind in _RESPONSES.items()}
+            for channel in self.channels
+        ]
+
+    def method(self, channel: int, path: str) -> Any:
+        """A method on a channel: takes a serialized request, gives a message."""
+        return self._methods[channel][path]

@@ -1,0 +1,1 @@
+"""What an operator configures: models, version labels, monitoring and TLS, in TensorFlow Serving's formats."""

@@ -1,0 +1,1 @@
+"""One file a method of TensorFlow Serving's API, and what the methods share."""

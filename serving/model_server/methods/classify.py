@@ -1,0 +1,115 @@
+"""Classify: tf.Examples to labels, scores, or both, by a signature with the outputs `classes` and `scores`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+from tensorflow.core.framework.types_pb2 import DT_FLOAT, DT_STRING, DataType
+from tensorflow.core.protobuf.meta_graph_pb2 import SignatureDef, TensorInfo
+from tensorflow_serving.apis.classification_pb2 import ClassificationRequest, ClassificationResponse, ClassificationResult
+
+from serving.model_server.methods.example_signature import (
+    debug_text,
+    run_on_examples,
+    serialized_examples,
+    shape_text,
+    signature_for_examples,
+)
+from serving.model_server.methods.model_spec import answering_spec, require_model_spec, signature_name
+from serving.model_server.status_error import invalid_argument
+from serving.model_server.versions.saved_model import SavedModel
+from serving.model_server.versions.version import VersionInUse
+
+if TYPE_CHECKING:
+    from serving.model_server.versions.model_registry import ServedModels
+
+METHOD = "tensorflow/serving/classify"
+_DTYPES = {"classes": DT_STRING, "scores": DT_FLOAT}
+
+
+def classify(models: ServedModels, request: ClassificationRequest, time_remaining_s: float | None) -> ClassificationResponse:
+    """Answers a request.
+
+    Args:
+        models: what is served.
+        request: names the model, and holds the examples.
+        time_remaining_s: until the caller gives up; None if never.
+
+    Raises:
+        StatusError: with TensorFlow Serving's code and text.
+    """
+    require_model_spec(request)
+    with models.use(request.model_spec) as version:
+        return classify_on(version, request, time_remaining_s, max_candidates=models.max_candidates)
+
+
+def classify_on(
+    version: VersionInUse, request: ClassificationRequest, time_remaining_s: float | None, *, max_candidates: int | None = None
+) -> ClassificationResponse:
+    """As `classify`, on a version that is held already."""
+    signature = classification_signature(version.model, signature_name(request.model_spec))
+    examples = serialized_examples(request.input, max_candidates)
+    outputs = [info.name for info in classification_outputs(signature).values()]
+    tensors = run_on_examples(version.model, signature.inputs["inputs"], examples, outputs, time_remaining_s)
+    return ClassificationResponse(
+        result=classification_result(signature, tensors, len(examples)),
+        model_spec=answering_spec(request.model_spec, version.number),
+    )
+
+
+def classification_signature(model: SavedModel, name: str) -> SignatureDef:
+    """The signature of that name.
+
+    Raises:
+        StatusError: it is not one that classifies examples.
+    """
+    signature = signature_for_examples(model, name)
+    if len(signature.outputs) not in (1, 2):
+        raise invalid_argument(f"Expected one or two output Tensors, found {len(signature.outputs)}")
+    if "inputs" not in signature.inputs:
+        raise invalid_argument(f"No classification inputs found in SignatureDef: {debug_text(signature)}")
+    if not classification_outputs(signature):
+        raise invalid_argument(
+            'Expected classification signature outputs to contain at least one of "classes" or "scores". '
+            f"Signature was: {debug_text(signature)}"
+        )
+    return signature
+
+
+def classification_outputs(signature: SignatureDef) -> dict[str, TensorInfo]:
+    """Where `classes` and `scores` come out, as far as the signature gives them."""
+    return {alias: signature.outputs[alias] for alias in _DTYPES if alias in signature.outputs}
+
+
+def classification_result(signature: SignatureDef, tensors: Mapping[str, np.ndarray], examples: int) -> ClassificationResult:
+    """What the tensors, by name, say about each example.
+
+    Raises:
+        StatusError: they are not of shape (examples, classes), or of the wrong dtype.
+    """
+    columns = {}
+    for alias, info in classification_outputs(signature).items():
+        array = tensors[info.name]
+        if np.ndim(array) != 2:
+            raise invalid_argument(f"Expected Tensor shape: [batch_size num_classes] but got {shape_text(array)}")
+        if info.dtype != _DTYPES[alias]:
+            expected, received = DataType.Name(_DTYPES[alias]), DataType.Name(info.dtype)
+            raise invalid_argument(f"Expected {alias} Tensor of type {expected}. Got: {received}")
+        if len(array) != examples:
+            raise invalid_argument(f"Expected {alias} output batch size of {examples}. Got: {len(array)}")
+        columns[alias] = array.tolist()
+    widths = [tensors[info.name].shape[1] for info in classification_outputs(signature).values()]
+    if len(set(widths)) > 1:
+        raise invalid_argument(f"Tensors class and score should match in dim_size(1). Got {widths[0]} vs. {widths[1]}")
+    result = ClassificationResult()
+    for row in range(examples):
+        classes = result.classifications.add().classes
+        for column in range(widths[0]):
+            entry = classes.add()
+            if "classes" in columns:
+                entry.label = columns["classes"][row][column].decode(errors="replace")
+            if "scores" in columns:
+                entry.score = columns["scores"][row][column]
+    return result

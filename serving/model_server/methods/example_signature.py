@@ -1,0 +1,95 @@
+"""What Classify, Regress and MultiInference share: one input of serialised tf.Examples, checked and run.
+
+The checks and texts are TensorFlow Serving's. Like it, and unlike Predict, these calls look at the shape of a signature and not
+at its method name, so that the signatures of TensorFlow 2, whose method is always Predict, can be called.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from google.protobuf import text_format
+from tensorflow.core.framework.tensor_pb2 import TensorProto
+from tensorflow.core.framework.types_pb2 import DT_STRING
+from tensorflow.core.protobuf.meta_graph_pb2 import SignatureDef, TensorInfo
+from tensorflow_serving.apis.input_pb2 import Input
+
+from serving.model_server.methods.candidates import check_candidates
+from serving.model_server.methods.deadline import time_limit_s
+from serving.model_server.methods.tensor_proto import dtype_name
+from serving.model_server.status_error import invalid_argument
+from serving.model_server.versions.saved_model import SavedModel
+
+
+def signature_for_examples(model: SavedModel, name: str) -> SignatureDef:
+    """The signature of that name, which has one input.
+
+    Raises:
+        StatusError: there is none of that name, it has another number of inputs, or it is not for dense tensors.
+    """
+    if name not in model.signatures:
+        raise invalid_argument(f"No signature was found with the name: {name}")
+    signature = model.signatures[name]
+    if len(signature.inputs) != 1:
+        raise invalid_argument("Expected one input Tensor.")
+    if not model.runnable(name):
+        raise invalid_argument(f"Signature {name} takes or gives tensors that are not dense.")
+    return signature
+
+
+def debug_text(signature: SignatureDef) -> str:
+    """The signature as C++ prints it, with the mark that keeps people from parsing it."""
+    return "goo.gle/debugonly  \n" + text_format.MessageToString(signature)
+
+
+def serialized_examples(examples: Input, max_candidates: int | None) -> list[bytes]:
+    """The examples of a request; where they share a context, its features unless the example has its own.
+
+    Raises:
+        StatusError: there are none, or more than `max_candidates`.
+    """
+    kind = examples.WhichOneof("kind")
+    if kind == "example_list":
+        serialized = [example.SerializeToString() for example in examples.example_list.examples]
+    elif kind == "example_list_with_context":
+        # Protos written one after the other merge: of two features of one name the later, the example's, stays.
+        context = examples.example_list_with_context.context.SerializeToString()
+        serialized = [context + example.SerializeToString() for example in examples.example_list_with_context.examples]
+    else:
+        serialized = []
+    if not serialized:
+        raise invalid_argument("Input is empty.")
+    check_candidates(len(serialized), max_candidates, "input")
+    return serialized
+
+
+def run_on_examples(
+    model: SavedModel, examples_end: TensorInfo, serialized: list[bytes], outputs: Sequence[str], time_remaining_s: float | None
+) -> dict[str, np.ndarray]:
+    """Runs a model on examples.
+
+    Args:
+        model: what to run.
+        examples_end: the input that takes them.
+        serialized: the examples.
+        outputs: names in the graph of the tensors to give.
+        time_remaining_s: until the caller gives up; None if never.
+
+    Returns:
+        The tensors by name.
+
+    Raises:
+        StatusError: the input does not take texts, the graph refused them, or the time was over.
+    """
+    if examples_end.dtype != DT_STRING:
+        raise invalid_argument(f"Expects arg[0] to be {dtype_name(examples_end.dtype)} but string is provided")
+    proto = TensorProto(dtype=DT_STRING, string_val=serialized)
+    proto.tensor_shape.dim.add(size=len(serialized))
+    arrays = model.run_tensors({examples_end.name: proto}, outputs, time_limit_s(time_remaining_s))
+    return dict(zip(outputs, arrays, strict=True))
+
+
+def shape_text(array: np.ndarray) -> str:
+    """A shape as the runtime prints it."""
+    return "[" + ",".join(map(str, np.shape(array))) + "]"

@@ -1,0 +1,96 @@
+"""Regress: tf.Examples to one number each, by a signature with the output `outputs`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+from tensorflow.core.framework.types_pb2 import DT_FLOAT
+from tensorflow.core.protobuf.meta_graph_pb2 import SignatureDef
+from tensorflow_serving.apis.regression_pb2 import RegressionRequest, RegressionResponse, RegressionResult
+
+from serving.model_server.methods.example_signature import (
+    debug_text,
+    run_on_examples,
+    serialized_examples,
+    shape_text,
+    signature_for_examples,
+)
+from serving.model_server.methods.model_spec import answering_spec, require_model_spec, signature_name
+from serving.model_server.status_error import invalid_argument
+from serving.model_server.versions.saved_model import SavedModel
+from serving.model_server.versions.version import VersionInUse
+
+if TYPE_CHECKING:
+    from serving.model_server.versions.model_registry import ServedModels
+
+METHOD = "tensorflow/serving/regress"
+OUTPUT = "outputs"
+
+
+def regress(models: ServedModels, request: RegressionRequest, time_remaining_s: float | None) -> RegressionResponse:
+    """Answers a request.
+
+    Args:
+        models: what is served.
+        request: names the model, and holds the examples.
+        time_remaining_s: until the caller gives up; None if never.
+
+    Raises:
+        StatusError: with TensorFlow Serving's code and text.
+    """
+    require_model_spec(request)
+    with models.use(request.model_spec) as version:
+        return regress_on(version, request, time_remaining_s, max_candidates=models.max_candidates)
+
+
+def regress_on(
+    version: VersionInUse, request: RegressionRequest, time_remaining_s: float | None, *, max_candidates: int | None = None
+) -> RegressionResponse:
+    """As `regress`, on a version that is held already."""
+    signature = regression_signature(version.model, signature_name(request.model_spec))
+    examples = serialized_examples(request.input, max_candidates)
+    outputs = [signature.outputs[OUTPUT].name]
+    tensors = run_on_examples(version.model, signature.inputs["inputs"], examples, outputs, time_remaining_s)
+    return RegressionResponse(
+        result=regression_result(signature, tensors, len(examples)),
+        model_spec=answering_spec(request.model_spec, version.number),
+    )
+
+
+def regression_signature(model: SavedModel, name: str) -> SignatureDef:
+    """The signature of that name.
+
+    Raises:
+        StatusError: it is not one that gives a number for each example.
+    """
+    signature = signature_for_examples(model, name)
+    if len(signature.outputs) != 1:
+        raise invalid_argument("Expected one output Tensor.")
+    if "inputs" not in signature.inputs:
+        raise invalid_argument(f"No regression inputs found in SignatureDef: {debug_text(signature)}")
+    if OUTPUT not in signature.outputs:
+        raise invalid_argument(f"No regression outputs found in SignatureDef: {debug_text(signature)}")
+    return signature
+
+
+def regression_result(signature: SignatureDef, tensors: Mapping[str, np.ndarray], examples: int) -> RegressionResult:
+    """What the tensors, by name, say about each example.
+
+    Raises:
+        StatusError: there is not one float for each example.
+    """
+    array = tensors[signature.outputs[OUTPUT].name]
+    if not (np.ndim(array) == 1 or (np.ndim(array) == 2 and array.shape[1] == 1)):
+        raise invalid_argument(
+            f"Expected output Tensor shape to be either [batch_size] or [batch_size, 1] but got {shape_text(array)}"
+        )
+    if len(array) != examples:
+        raise invalid_argument(f"Input batch size did not match output batch size: {examples} vs. {len(array)}")
+    if signature.outputs[OUTPUT].dtype != DT_FLOAT:
+        raise invalid_argument("Expected output Tensor of DT_FLOAT.")
+    result = RegressionResult()
+    for value in array.ravel().tolist():
+        result.regressions.add(value=value)
+    return result

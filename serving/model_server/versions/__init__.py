@@ -1,0 +1,1 @@
+"""Models on disk and in memory: which versions there are, which are loaded, and how one takes over from another."""

@@ -1,0 +1,1 @@
+"""What `fulcrum rank` reads and prints: request files, reports and explanations."""

@@ -1,0 +1,64 @@
+"""docs/client.md: its programs run, and its tables name every setting with its default."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from pathlib import Path
+
+import pytest
+
+from feature_spec.loading import load_spec
+from serving import tf_serving_api as messages
+from serving.client.async_client import AsyncRankingClient
+from serving.client.ranking_client import RankingClient
+from serving.client.request_log import RequestLog
+from serving.client.tensor_values import float_tensor, shape_of
+from serving.client.tls import Tls
+from serving.client.transport.hedging import HedgingPolicy
+from serving.client.transport.retries import RetryPolicy
+
+PAGE = (Path(__file__).parents[3] / "docs" / "client.md").read_text(encoding="utf-8")
+PROGRAMS = re.findall(r"```python\n(.*?)```", PAGE, flags=re.DOTALL)
+
+
+@pytest.mark.parametrize("program", PROGRAMS, ids=["blocking", "asyncio"])
+def test_a_program_of_the_page_ranks(scripted, tmp_path, monkeypatch, capsys, program):
+    spec = load_spec("short_video")
+
+    def script(number, request, context):
+        (count,) = shape_of(request.inputs["video_id"])
+        response = messages.PredictResponse()
+        response.model_spec.version.value = 3
+        for name in (*spec.tasks, "ranking_score"):
+            response.outputs[name].CopyFrom(float_tensor([0.5] * count, [count]))
+        return response
+
+    def metadata(request, context):
+        answer, signatures = messages.GetModelMetadataResponse(), messages.SignatureDefMap()
+        signatures.signature_def["rank"].defaults["spec_fingerprint"].string_val.append(spec.fingerprint.encode())
+        answer.metadata["signature_def"].Pack(signatures)
+        return answer
+
+    ranker = scripted(script, metadata=metadata)
+    monkeypatch.chdir(tmp_path)
+    assert "127.0.0.1:8500" in program
+    exec(compile(program.replace("127.0.0.1:8500", ranker.target), "client.md", "exec"), {"__name__": "__main__"})
+    printed = capsys.readouterr().out
+    assert "0.5" in printed
+    assert "no ranking" not in printed
+
+
+@pytest.mark.parametrize("kind", [RankingClient, AsyncRankingClient, RetryPolicy, HedgingPolicy, Tls, RequestLog])
+def test_every_setting_stands_on_the_page_with_its_default(kind):
+    (table,) = (
+        table for table in re.findall(r"(?:^\|.*\n)+", PAGE, flags=re.MULTILINE) if f"`{kind.__name__}`" in table.split("\n")[0]
+    )
+    for name, parameter in inspect.signature(kind).parameters.items():
+        row = next((line for line in table.splitlines() if f"`{name}`" in line.split("|")[1]), None)
+        assert row is not None, f"{kind.__name__}.{name} is not in its table"
+        stated = row.split("|")[2].strip()
+        if isinstance(parameter.default, int | float):
+            assert float(stated) == parameter.default, f"{name}: the page says {stated}"
+        else:
+            assert (stated == "") == (parameter.default is parameter.empty), f"{name}: the page says {stated!r}"

@@ -1,0 +1,320 @@
+"""The ranking client against a real server of the toy model, and against answers that no good server gives."""
+
+from __future__ import annotations
+
+import math
+from concurrent import futures
+from contextlib import contextmanager
+
+import grpc
+import pytest
+
+from serving import tf_serving_api as messages
+from serving.client.ranking_client import RankingClient
+from serving.client.ranking_request import Candidate, RankingRequest
+from serving.errors import (
+    DeadlineExceededError,
+    InvalidRequestError,
+    ModelNotFoundError,
+    OverloadedError,
+    RankingError,
+    RequestRefusedError,
+    ServerError,
+    ServerUnavailableError,
+    SpecMismatchError,
+    UnusableModelError,
+)
+
+
+def request(*candidates, **parts):
+    return RankingRequest(candidates=[Candidate(fields=fields) for fields in candidates], **parts)
+
+
+@contextmanager
+def answering(predict, metadata=None):
+    """A server whose Predict and GetModelMetadata are the given functions of request and context; gives its address."""
+    handlers = {
+        "Predict": (predict, messages.PredictRequest, messages.PredictResponse),
+        "GetModelMetadata": (metadata, messages.GetModelMetadataRequest, messages.GetModelMetadataResponse),
+    }
+    methods = {
+        name: grpc.unary_unary_rpc_method_handler(answer, received.FromString, sent.SerializeToString)
+        for name, (answer, received, sent) in handlers.items()
+        if answer
+    }
+    server = grpc.server(futures.ThreadPoolExecutor(2))
+    server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler("tensorflow.serving.PredictionService", methods)])
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    yield f"127.0.0.1:{port}"
+    server.stop(None).wait()
+
+
+def response(**columns):
+    """A PredictResponse of version 7 with float columns."""
+    answer = messages.PredictResponse()
+    answer.model_spec.name, answer.model_spec.version.value = "toy", 7
+    for name, values in columns.items():
+        answer.outputs[name].dtype = messages.DT_FLOAT
+        answer.outputs[name].tensor_shape.dim.add(size=len(values))
+        answer.outputs[name].float_val.extend(values)
+    return answer
+
+
+THREE = request({"video_id": "a"}, {"video_id": "b"}, {"video_id": "c"})
+
+
+def ranked_with(toy_spec, answer, received=THREE):
+    with answering(lambda *_: answer) as target, RankingClient(target, toy_spec) as client:
+        return client.rank(received)
+
+
+def failing_with(toy_spec, code, text, metadata=None):
+    """The error that the client makes of a status."""
+
+    def refuse(_, context):
+        context.abort(code, text)
+
+    with (
+        answering(refuse, metadata) as target,
+        RankingClient(target, toy_spec) as client,
+        pytest.raises(RankingError) as failure,
+    ):
+        client.rank(THREE)
+    return failure.value
+
+
+def test_candidates_are_ranked_by_ranking_score_and_equals_keep_their_order(toy_spec):
+    ranked = ranked_with(toy_spec, response(click=[0.1, 0.2, 0.3], like=[0.4, 0.5, 0.6], ranking_score=[1.0, 2.0, 1.0]))
+    assert [(one.rank, one.position, one.candidate.fields["video_id"], one.ranking_score) for one in ranked] == [
+        (1, 1, "b", 2.0), (2, 0, "a", 1.0), (3, 2, "c", 1.0),
+    ]  # fmt: skip
+    assert ranked.candidates[0].scores == pytest.approx({"click": 0.2, "like": 0.5})
+    assert (len(ranked), ranked.model_name, ranked.model_version) == (3, "toy", 7)
+
+
+def test_scores_may_come_as_packed_bytes(toy_spec):
+    answer = response(click=[0.5], like=[0.5])
+    answer.outputs["ranking_score"].dtype = messages.DT_FLOAT
+    answer.outputs["ranking_score"].tensor_shape.dim.add(size=1)
+    answer.outputs["ranking_score"].tensor_content = b"\x00\x00\x80\x3f"
+    assert ranked_with(toy_spec, answer, request({})).candidates[0].ranking_score == 1.0
+
+
+@pytest.mark.parametrize(
+    ("columns", "text"),
+    [
+        ({"click": [1, 1, 1], "like": [1, 1, 1]}, "gave no 'ranking_score'; received click, like"),
+        ({"click": [1, 1, 1], "ranking_score": [1, 1, 1]}, "gave no 'like'"),
+        ({"click": [1, 1], "like": [1, 1, 1], "ranking_score": [1, 1, 1]}, "gave 'click' with dtype 1 and shape \\[2\\]"),
+        (
+            {"click": [1, 1, math.nan], "like": [1, 1, 1], "ranking_score": [1, 1, 1]},
+            "gave 'click' = nan for candidates\\[2\\]",
+        ),
+    ],
+)
+def test_an_answer_that_is_not_a_score_a_task_and_candidate_is_refused(toy_spec, columns, text):
+    with pytest.raises(UnusableModelError, match=f"model toy version 7 {text}"):
+        ranked_with(toy_spec, response(**columns))
+
+
+def test_an_answer_with_too_few_bytes_is_refused(toy_spec):
+    answer = response(click=[1, 1, 1], like=[1, 1, 1], ranking_score=[1, 1, 1])
+    answer.outputs["like"].tensor_content = b"1234"
+    with pytest.raises(UnusableModelError, match="gave 'like' as 4 bytes for 3 numbers"):
+        ranked_with(toy_spec, answer)
+
+
+@pytest.mark.parametrize(
+    ("code", "kind", "also"),
+    [
+        ("DEADLINE_EXCEEDED", DeadlineExceededError, TimeoutError),
+        ("UNAVAILABLE", ServerUnavailableError, ConnectionError),
+        ("RESOURCE_EXHAUSTED", OverloadedError, ServerError),
+        ("NOT_FOUND", ModelNotFoundError, ServerError),
+        ("INVALID_ARGUMENT", RequestRefusedError, ServerError),
+        ("FAILED_PRECONDITION", RequestRefusedError, ServerError),
+        ("INTERNAL", ServerError, RankingError),
+    ],
+)
+def test_statuses_become_errors_of_their_own_with_the_servers_text(toy_spec, code, kind, also):
+    error = failing_with(toy_spec, grpc.StatusCode[code], "because")
+    assert type(error) is kind
+    assert isinstance(error, also)
+    assert (error.code.name, error.text) == (code, "because")
+    assert all(part in str(error) for part in ("127.0.0.1:", "model toy", ": because. "))
+    assert isinstance(error.__cause__, grpc.RpcError)
+
+
+def test_a_server_that_is_not_there_is_unavailable(toy_spec, free_port):
+    with (
+        RankingClient(f"127.0.0.1:{free_port}", toy_spec) as client,
+        pytest.raises(ServerUnavailableError, match=f":{free_port}: "),
+    ):
+        client.rank(THREE)
+
+
+def test_a_call_is_given_up_after_its_time(toy_spec):
+    import threading
+
+    release = threading.Event()
+
+    def hang(*_):
+        release.wait(20.0)
+        return response()
+
+    with answering(hang) as target, RankingClient(target, toy_spec, timeout_ms=100.0) as client:
+        with pytest.raises(DeadlineExceededError, match="no answer within 100 ms"):
+            client.rank(THREE)
+        with pytest.raises(DeadlineExceededError, match="no answer within 50 ms"):
+            client.rank(THREE, timeout_ms=50.0)
+        release.set()
+
+
+@pytest.mark.parametrize("timeout_ms", [0.0, -1.0, math.inf, math.nan])
+def test_a_time_limit_that_is_none_is_refused(toy_spec, timeout_ms):
+    with pytest.raises(ValueError, match="timeout_ms must be a finite number above 0"):
+        RankingClient("127.0.0.1:1", toy_spec, timeout_ms=timeout_ms)
+
+
+def test_a_wrong_request_is_refused_before_anything_is_sent(toy_spec, free_port):
+    with RankingClient(f"127.0.0.1:{free_port}", toy_spec) as client, pytest.raises(InvalidRequestError):
+        client.rank(request({"nope": 1}))
+
+
+def test_a_graph_that_names_two_fingerprints_has_met_another_spec(toy_spec):
+    text = f"assertion failed: [spec fingerprint mismatch: request] [{toy_spec.fingerprint}] [model] [0123456789abcdef]"
+    error = failing_with(toy_spec, grpc.StatusCode.INVALID_ARGUMENT, text)
+    assert isinstance(error, SpecMismatchError)
+    assert (error.client_fingerprint, error.model_fingerprint) == (toy_spec.fingerprint, "0123456789abcdef")
+    assert toy_spec.fingerprint in str(error)
+    assert "0123456789abcdef" in str(error)
+
+
+def test_a_request_refused_for_its_inputs_is_traced_to_another_spec(toy_spec):
+    """A model with other fields refuses the inputs before its graph can compare fingerprints."""
+
+    def metadata(*_):
+        answer = messages.GetModelMetadataResponse()
+        signatures = messages.SignatureDefMap()
+        signatures.signature_def["rank"].defaults["spec_fingerprint"].string_val.append(b"fedcba9876543210")
+        answer.metadata["signature_def"].Pack(signatures)
+        return answer
+
+    error = failing_with(toy_spec, grpc.StatusCode.INVALID_ARGUMENT, "input size does not match signature", metadata)
+    assert isinstance(error, SpecMismatchError)
+    assert error.model_fingerprint == "fedcba9876543210"
+
+
+pytest_tensorflow = pytest.mark.tensorflow
+
+
+@pytest.fixture
+def target(serve, push):
+    push(1)
+    return serve().target
+
+
+@pytest_tensorflow
+def test_a_served_model_ranks_as_worked_by_hand(target, toy_spec):
+    with RankingClient(target, toy_spec, timeout_ms=10_000.0) as client:
+        ranked = client.rank(
+            request(
+                {"video_id": "plain", "quality": 0.5, "tags": ["news"]},
+                {"video_id": "music", "quality": 0.4, "tags": ["pop", "music"], "duration_s": 10 * (math.e - 1)},
+                {"video_id": "nothing known"},
+                user={"user_id": "fan"},
+            )
+        )
+    # click^1 · like^0.5 · log1p(duration_s / 10)^2, without the last where the duration is missing:
+    # plain 0.5 · 0.25^0.5 = 0.25, music 0.4 · 1 · log(e)^2 = 0.4, nothing known 0.5 · 0.25^0.5 = 0.25
+    assert [one.candidate.fields["video_id"] for one in ranked] == ["music", "plain", "nothing known"]
+    assert [one.ranking_score for one in ranked] == pytest.approx([0.4, 0.25, 0.25], rel=1e-5)
+    assert ranked.candidates[0].scores == pytest.approx({"click": 0.4, "like": 1.0})
+    assert ranked.model_version == 1
+
+
+@pytest_tensorflow
+def test_a_weight_of_the_request_replaces_the_models(target, toy_spec):
+    received = request({"quality": 0.5}, {"quality": 0.9, "tags": ["music"]}, user={"user_id": "fan"}, weights={"like": -1.0})
+    with RankingClient(target, toy_spec, timeout_ms=10_000.0) as client:
+        ranked = client.rank(received)
+    # 0.5 · 0.25^-1 = 2, 0.9 · 1^-1 = 0.9
+    assert [one.ranking_score for one in ranked] == pytest.approx([2.0, 0.9], rel=1e-5)
+
+
+@pytest_tensorflow
+def test_another_spec_is_refused_by_the_graph_itself(target, other_spec, toy_spec):
+    with RankingClient(target, other_spec, timeout_ms=10_000.0) as client, pytest.raises(SpecMismatchError) as mismatch:
+        client.rank(THREE)
+    assert (mismatch.value.client_fingerprint, mismatch.value.model_fingerprint) == (
+        other_spec.fingerprint,
+        toy_spec.fingerprint,
+    )
+    assert isinstance(mismatch.value.__cause__, RequestRefusedError)
+
+
+@pytest_tensorflow
+def test_check_names_the_version_and_the_weights_in_force(target, toy_spec):
+    with RankingClient(target, toy_spec) as client:
+        served = client.check()
+    assert (served.name, served.version, served.weights) == ("toy", 1, {"click": 1.0, "like": 0.5, "duration": 2.0})
+
+
+@pytest_tensorflow
+def test_a_version_asked_by_its_number_answers_though_a_newer_one_is_served(serve, push, toy_spec):
+    from serving.model_server.versions.version_policy import VersionPolicy
+
+    push(1), push(2)
+    target = serve(policy=VersionPolicy.ALL).target
+    for version in (1, 2):
+        with RankingClient(target, toy_spec, version=version, timeout_ms=10_000.0) as client:
+            assert (client.rank(THREE).model_version, client.check().version) == (version, version)
+    with (
+        RankingClient(target, toy_spec, version=3, timeout_ms=10_000.0) as client,
+        pytest.raises(ModelNotFoundError, match="Specific\\(toy, 3\\)"),
+    ):
+        client.rank(THREE)
+
+
+def test_a_label_and_a_version_contradict_each_other(toy_spec):
+    with pytest.raises(ValueError, match="give a label or a version, not both; received 'canary' and 3"):
+        RankingClient("127.0.0.1:1", toy_spec, label="canary", version=3)
+
+
+@pytest_tensorflow
+def test_check_refuses_another_spec(target, other_spec, toy_spec):
+    with RankingClient(target, other_spec) as client, pytest.raises(SpecMismatchError, match=toy_spec.fingerprint):
+        client.check()
+
+
+@pytest_tensorflow
+def test_a_model_that_is_not_served_is_named(target, toy_spec):
+    with (
+        RankingClient(target, toy_spec, model_name="nope") as client,
+        pytest.raises(ModelNotFoundError, match="Latest\\(nope\\)"),
+    ):
+        client.rank(THREE)
+
+
+def test_check_refuses_a_model_that_fulcrum_did_not_export(toy_spec):
+    def metadata(*_):
+        answer = messages.GetModelMetadataResponse()
+        answer.metadata["signature_def"].Pack(messages.SignatureDefMap())
+        return answer
+
+    with (
+        answering(None, metadata) as target,
+        RankingClient(target, toy_spec) as client,
+        pytest.raises(UnusableModelError, match="no signature 'rank'"),
+    ):
+        client.check()
+
+
+def test_every_error_of_the_tree_is_a_ranking_error():
+    import serving.errors
+
+    errors = [kind for kind in vars(serving.errors).values() if isinstance(kind, type) and kind.__module__ == "serving.errors"]
+    assert len(errors) == 11
+    assert all(issubclass(kind, RankingError) for kind in errors)
+    assert all(f"{kind.__name__}" in serving.errors.__doc__ for kind in errors)

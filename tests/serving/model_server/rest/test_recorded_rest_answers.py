@@ -1,0 +1,85 @@
+"""REST requests that TensorFlow Serving was sent, replayed over HTTP: its codes, texts and JSON are this server's too."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+_SHARED = Path(os.environ.get("FULCRUM_SHARED", Path(__file__).parents[5] / "shared"))
+_RECORDED = _SHARED / "reference" / "tf_serving_recorded.json"
+_MODELS = _SHARED / "reference" / "tf_serving_models.py"
+_HTTP_STATUS = {"OK": 200, "INVALID_ARGUMENT": 400, "NOT_FOUND": 404}
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.tensorflow,
+    pytest.mark.skipif(not (_RECORDED.exists() and _MODELS.exists()), reason=f"no recorded answers in {_RECORDED.parent}"),
+]
+
+
+def recorded():
+    """All cases but one: `regress` of the first group is of a server told to check the method names of signatures."""
+    groups = json.loads(_RECORDED.read_text()) if _RECORDED.exists() else {"rest": [], "restc": []}
+    newest = [("", case) for case in groups["rest"] if case["case"] != "regress"]
+    first = [("/versions/1", case) for case in groups["restc"]]  # recorded when only version 1 was served
+    return [pytest.param(version, case, id=f"{case['case']}{version}") for version, case in newest + first]
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    from serving.model_server.server import LocalModelServer
+    from serving.model_server.versions.served_model import ServedModel, VersionPolicy
+
+    folder = tmp_path_factory.mktemp("models")
+    subprocess.run([sys.executable, str(_MODELS), str(folder)], check=True, capture_output=True)
+    model = ServedModel(folder / "m", name="m", policy=VersionPolicy.ALL)
+    with LocalModelServer([model], port=0, rest_port=0) as running:
+        yield running
+
+
+@pytest.mark.parametrize(("version", "case"), recorded())
+def test_rest_answers_as_recorded(server, version, case):
+    line, _, body = case["request"].partition("\n")
+    method, path = line.split(" ")
+    connection = http.client.HTTPConnection(server.rest_target, timeout=30)
+    connection.request(method, path.replace("/m:", f"/m{version}:"), body or None)
+    response = connection.getresponse()
+    received = json.loads(response.read())
+    connection.close()
+
+    assert response.status == _HTTP_STATUS[case["code"]]
+    assert response.headers["content-type"] == "application/json"
+    if "{{node" in case["message"]:
+        assert "{{node" in received["error"]  # the text of an operation, whose wording depends on the build of TensorFlow
+    elif case["code"] != "OK":
+        assert received == {"error": case["message"]}
+    else:
+        assert_same(received, json.loads(with_the_models_names(case["response"])))
+
+
+def with_the_models_names(text):
+    """The input of the `clf` and `reg` signatures was called `examples` when most answers were recorded."""
+    return text.replace('"examples": {', '"inputs": {').replace("_examples:0", "_inputs:0")
+
+
+def assert_same(received, expected):
+    """Equal but for the last digits of floats."""
+    assert type(received) is type(expected)
+    if isinstance(expected, dict):
+        assert received.keys() == expected.keys()
+        for key, value in expected.items():
+            assert_same(received[key], value)
+    elif isinstance(expected, list):
+        assert len(received) == len(expected)
+        for one, other in zip(received, expected, strict=True):
+            assert_same(one, other)
+    elif isinstance(expected, float):
+        assert received == pytest.approx(expected, rel=1e-6, nan_ok=True)
+    else:
+        assert received == expected

@@ -1,0 +1,184 @@
+"""What the server refuses to take on, and what it still answers then."""
+
+from __future__ import annotations
+
+import threading
+
+import grpc
+import pytest
+
+pytestmark = pytest.mark.tensorflow
+
+
+@pytest.fixture
+def limited(root, push):
+    """Starts a server of model `toy`, version 1, with limits; gives it with a channel to it."""
+    from serving.model_server.server import LocalModelServer
+    from serving.model_server.versions.served_model import ServedModel
+
+    push(1)
+    started = []
+
+    def start(**limits):
+        server = LocalModelServer([ServedModel(root)], port=0, poll_s=0.05, **limits)
+        server.start()
+        started.append((server, grpc.insecure_channel(server.target)))
+        return started[-1]
+
+    yield start
+    for server, channel in started:
+        channel.close()
+        server.stop()
+
+
+def predict(channel, rows=3, **settings):
+    from tensorflow_serving.apis.predict_pb2 import PredictRequest
+    from tensorflow_serving.apis.prediction_service_pb2_grpc import PredictionServiceStub
+
+    request = PredictRequest(model_spec={"name": "toy"})
+    request.inputs["x"].dtype = 1
+    request.inputs["x"].tensor_shape.dim.add(size=rows)
+    request.inputs["x"].float_val.extend([1.0] * rows)
+    return PredictionServiceStub(channel).Predict(request, timeout=30.0, **settings)
+
+
+def slow(channel, rounds=400_000):
+    """A request that takes some seconds, in the background."""
+    from tensorflow_serving.apis.predict_pb2 import PredictRequest
+    from tensorflow_serving.apis.prediction_service_pb2_grpc import PredictionServiceStub
+
+    request = PredictRequest(model_spec={"name": "toy", "signature_name": "slow"})
+    request.inputs["rounds"].dtype = 3
+    request.inputs["rounds"].int_val.append(rounds)
+    return PredictionServiceStub(channel).Predict.future(request, timeout=60.0)
+
+
+def health(channel, service=""):
+    from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
+    from grpc_health.v1.health_pb2_grpc import HealthStub
+
+    status = HealthStub(channel).Check(HealthCheckRequest(service=service), timeout=10.0).status
+    return HealthCheckResponse.ServingStatus.Name(status)
+
+
+def refused(call, *arguments, **settings):
+    with pytest.raises(grpc.RpcError) as refusal:
+        call(*arguments, **settings)
+    return refusal.value.code().name, refusal.value.details()
+
+
+def test_a_request_of_more_candidates_than_allowed_is_refused(limited):
+    _, channel = limited(max_candidates=3)
+    assert len(predict(channel, rows=3).outputs["product"].float_val) == 3
+    assert refused(predict, channel, rows=4) == (
+        "RESOURCE_EXHAUSTED",
+        "input x has 4 candidates, and this server's --max-candidates is 3: send the request in parts.",
+    )
+
+
+def test_more_examples_than_candidates_allowed_are_refused():
+    from tensorflow_serving.apis.input_pb2 import Input
+
+    from serving.model_server.methods.example_signature import serialized_examples
+    from serving.model_server.status_error import StatusError
+
+    examples = Input()
+    for _ in range(3):
+        examples.example_list.examples.add()
+    assert len(serialized_examples(examples, 3)) == 3
+    with pytest.raises(StatusError, match="input has 3 candidates"):
+        serialized_examples(examples, 2)
+
+
+def test_a_message_larger_than_allowed_is_refused_with_both_sizes(limited):
+    _, channel = limited(max_message_bytes=10_000)
+    predict(channel, rows=1_000)
+    code, text = refused(predict, channel, rows=5_000)
+    assert code == "RESOURCE_EXHAUSTED"
+    assert "Received message larger than max (200" in text  # 4 bytes a row, and the names
+    assert "vs. 10000)" in text
+
+
+def test_more_requests_than_allowed_are_refused_and_the_rest_is_answered(limited, eventually):
+    server, channel = limited(threads=1, max_requests=2)
+    predict(channel)
+    answers = [slow(channel), slow(channel)]
+    eventually(server._pool.refusal, "two requests are taken on")
+    code, text = refused(predict, channel)
+    assert code == "RESOURCE_EXHAUSTED"
+    assert text.startswith("This server has 2 requests to answer, as many as its --max-concurrent-requests allows")
+    assert [list(answer.result().outputs["rounds"].int_val) for answer in answers] == [[400_000]] * 2
+    eventually(lambda: not server._pool.refusal(), "the answered requests are counted no more")
+    predict(channel)
+
+
+def test_a_call_that_is_given_up_while_it_waits_leaves_its_place(limited, eventually):
+    server, channel = limited(threads=1, max_requests=2)
+    running, waiting = slow(channel), slow(channel)
+    eventually(server._pool.refusal, "two requests are taken on")
+    waiting.cancel()
+    running.result()
+    eventually(lambda: server._pool._unanswered == 0, "both places are free")
+
+
+def test_status_and_health_are_told_while_all_threads_run_models(limited, eventually):
+    from tensorflow_serving.apis.get_model_status_pb2 import GetModelStatusRequest
+    from tensorflow_serving.apis.model_service_pb2_grpc import ModelServiceStub
+
+    server, channel = limited(threads=1, max_requests=1)
+    answer = slow(channel)
+    eventually(server._pool.refusal, "the thread is busy")
+    assert health(channel) == "SERVING"
+    status = ModelServiceStub(channel).GetModelStatus(GetModelStatusRequest(model_spec={"name": "toy"}), timeout=5.0)
+    assert status.model_version_status[0].version == 1
+    assert not answer.done()
+    answer.result()
+
+
+@pytest.mark.parametrize("service", ["", "ModelService", "PredictionService"])
+def test_health_follows_the_models_under_tensorflow_servings_names(limited, root, eventually, service):
+    import shutil
+
+    _, channel = limited()
+    assert health(channel, service) == "SERVING"
+    shutil.rmtree(root / "serving_model" / "1")
+    eventually(lambda: health(channel, service) == "NOT_SERVING", "nothing is left to serve")
+
+
+def test_health_of_another_service_is_not_found(limited):
+    _, channel = limited()
+    assert refused(health, channel, "Other")[0] == "NOT_FOUND"
+
+
+def test_a_draining_server_says_so_and_answers_what_it_has(limited, eventually):
+    server, channel = limited()
+    predict(channel)
+    answer = slow(channel)
+    eventually(lambda: server.models.named("toy")._versions[1].requests_in_flight, "the request is taken on")
+    stopping = threading.Thread(target=server.stop)
+    stopping.start()
+    eventually(server._pool.refusal, "the server drains")
+    assert health(channel) == "NOT_SERVING"
+    assert refused(predict, channel) == ("UNAVAILABLE", "This server is shutting down.")
+    assert list(answer.result().outputs["rounds"].int_val) == [400_000]
+    stopping.join()
+
+
+def test_draining_ends_when_its_time_is_over(limited, eventually):
+    import time
+
+    server, channel = limited()
+    answer = slow(channel, rounds=20_000_000)
+    eventually(lambda: server.models.named("toy")._versions[1].requests_in_flight, "the request is taken on")
+    start_s = time.monotonic()
+    server.stop(drain_s=0.2)
+    assert time.monotonic() - start_s < 10.0
+    assert refused(answer.result)[0] in ("UNAVAILABLE", "CANCELLED")
+
+
+def test_reflection_lists_the_services(limited):
+    from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
+
+    _, channel = limited()
+    services = ProtoReflectionDescriptorDatabase(channel).get_services()
+    assert {"tensorflow.serving.PredictionService", "tensorflow.serving.ModelService", "grpc.health.v1.Health"} <= set(services)
