@@ -79,8 +79,8 @@ def commands(logs: Path, rows: int) -> dict[str, list[str]]:
 
 def simulated(rows: int) -> Path:
     """Logs of one simulation: exposures as JSON lines and as CSV, and event logs. Made once."""
-    from pipeline.simulator.settings import SimulationSettings
     from pipeline.simulator.simulate import simulate_logs
+    from pipeline.simulator.simulation_config import SimulationSettings
 
     folder = FOLDER / f"logs_{rows}"
     if (folder / "complete").exists():

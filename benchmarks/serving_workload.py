@@ -94,8 +94,8 @@ def export_models(folder: Path, candidate_counts: list[int], *, xla: bool) -> No
     from feature_spec import names
     from feature_spec.loading import parse_spec
     from feature_spec.packing import vocabulary_file
-    from pipeline.preprocessing import preprocessing_fn
-    from pipeline.schema import schema_from_spec
+    from pipeline.transform.preprocessing import preprocessing_fn
+    from pipeline.validate.schema import schema_from_spec
     from trainer.export import export
     from trainer.network import Network
     from trainer.network_layout import network_layout

@@ -21,7 +21,7 @@ ARTIFACTS, CHECKPOINTS, SERVING_MODEL = "artifacts", "checkpoints", "serving_mod
 
 # In the folder of an exported model: the spec that it was trained with.
 EXPORTED_SPEC = "assets.extra/feature_spec.yaml"
-# In that of one trained by span: the days that it was trained on and judged by, as JSON of `pipeline.span_window.SpanWindow`.
+# In that of one trained by span: the days that it was trained on and judged by, as JSON of `pipeline.spans.span_window.SpanWindow`.
 EXPORTED_SPAN = "assets.extra/span.json"
 
 # Signatures of the exported model, and what they give beside a score a task. `inspect` is that of models with gates only.

@@ -12,5 +12,5 @@ def __getattr__(name: str) -> Any:
     """The artifact types by their names in ML Metadata, such as ``pipeline.Insight``, by which pods of Kubeflow import them."""
     if name in ("DriftReport", "Insight", "Report"):
         # Not at once: TFX takes its time to load.
-        return getattr(importlib.import_module("pipeline.artifact_types"), name)
+        return getattr(importlib.import_module("pipeline.workspace.artifact_types"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -16,24 +16,24 @@ from tfx.types import BaseChannel
 from feature_spec import names
 from feature_spec.spec import FeatureSpec
 from feature_spec.tuner import Tuner as TunerSection
-from pipeline.anomaly_gate import AnomalyGate
-from pipeline.baseline import baseline_resolver
-from pipeline.cluster_root import ClusterRoot
-from pipeline.drift_check import DriftCheck, DriftGate
-from pipeline.earlier_spans import span_baseline_resolver, span_statistics_resolver
-from pipeline.evaluator import Evaluator
-from pipeline.last_pushed_model import LastPushedModel
-from pipeline.model_insight import ModelInsight
-from pipeline.mtl_gain import MtlGain
-from pipeline.previous_statistics import previous_statistics_resolver
-from pipeline.push_check import PushCheck
-from pipeline.pusher import RenamingPusher
+from pipeline.evaluate.evaluator import Evaluator
+from pipeline.evaluate.mtl_gain import MtlGain
+from pipeline.push.push_check import PushCheck
+from pipeline.push.pusher import RenamingPusher
 from pipeline.report.component import RunReport
-from pipeline.root import Root
-from pipeline.schema import schema_from_spec
-from pipeline.span_nodes import SpanNodes
-from pipeline.spec_parts import evaluation_part, gain_part, serving_part, training_part, transform_part
-from pipeline.spec_schema import SpecSchema
+from pipeline.report.model_insight import ModelInsight
+from pipeline.resolvers.baseline import baseline_resolver
+from pipeline.resolvers.earlier_spans import span_baseline_resolver, span_statistics_resolver
+from pipeline.resolvers.last_pushed_model import LastPushedModel
+from pipeline.resolvers.previous_statistics import previous_statistics_resolver
+from pipeline.spans.span_nodes import SpanNodes
+from pipeline.step_specs import evaluation_part, gain_part, serving_part, training_part, transform_part
+from pipeline.validate.anomaly_gate import AnomalyGate
+from pipeline.validate.drift_check import DriftCheck, DriftGate
+from pipeline.validate.schema import schema_from_spec
+from pipeline.validate.spec_schema import SpecSchema
+from pipeline.workspace.cluster_root import ClusterRoot
+from pipeline.workspace.root import Root
 
 
 def ranking_pipeline(
@@ -78,7 +78,7 @@ def ranking_pipeline(
     transform = Transform(
         examples=span.training_examples if span else examples,
         schema=schema.outputs["schema"],
-        preprocessing_fn="pipeline.preprocessing.preprocessing_fn",
+        preprocessing_fn="pipeline.transform.preprocessing.preprocessing_fn",
         custom_config={"spec": transform_part(spec)},
         splits_config=transform_pb2.SplitsConfig(analyze=[names.TRAIN], transform=[names.TRAIN, names.VALIDATION]),
         disable_statistics=True,

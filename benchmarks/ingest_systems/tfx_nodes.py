@@ -26,8 +26,8 @@ def components(system: str, logs: Path, root: Path) -> list[Any]:
     from feature_spec.loading import load_spec
     from feature_spec.source import Source
     from pipeline.ingest.component import LogsExampleGen
-    from pipeline.schema import schema_from_spec
-    from pipeline.spec_parts import transform_part
+    from pipeline.validate.schema import schema_from_spec
+    from pipeline.step_specs import transform_part
 
     if system == "csv_example_gen":
         return [CsvExampleGen(input_base=str(logs / "csv"))]
@@ -52,7 +52,7 @@ def components(system: str, logs: Path, root: Path) -> list[Any]:
     transform = Transform(
         examples=examples.outputs["examples"],
         schema=schema.outputs["schema"],
-        preprocessing_fn="pipeline.preprocessing.preprocessing_fn",
+        preprocessing_fn="pipeline.transform.preprocessing.preprocessing_fn",
         custom_config={"spec": transform_part(spec)},
         disable_statistics=True,
         disable_analyzer_cache=True,
@@ -66,8 +66,8 @@ def main(system: str, logs: Path, rows: int, root: Path) -> None:
     from tfx.orchestration import metadata
     from tfx.orchestration.pipeline import Pipeline
 
-    from pipeline.beam_options import beam_arguments
-    from pipeline.runner import run_pipeline
+    from pipeline.commands.beam_options import beam_arguments
+    from pipeline.runner.local_runner import run_pipeline
 
     runs = run_pipeline(
         Pipeline(

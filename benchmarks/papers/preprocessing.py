@@ -96,12 +96,12 @@ def _run_components(spec: FeatureSpec, logs: Path, folder: Path) -> dict[str, Pa
     from tfx.orchestration.pipeline import Pipeline
     from tfx.proto import transform_pb2
 
-    from pipeline.beam_options import beam_arguments
+    from pipeline.commands.beam_options import beam_arguments
     from pipeline.ingest.component import LogsExampleGen
-    from pipeline.quiet import quiet
-    from pipeline.runner import run_pipeline
-    from pipeline.schema import schema_from_spec
-    from pipeline.spec_parts import transform_part
+    from pipeline.runner.capture_output import quiet
+    from pipeline.runner.local_runner import run_pipeline
+    from pipeline.step_specs import transform_part
+    from pipeline.validate.schema import schema_from_spec
 
     raw = (folder / "raw").resolve()
     raw.mkdir(parents=True, exist_ok=True)
@@ -113,7 +113,7 @@ def _run_components(spec: FeatureSpec, logs: Path, folder: Path) -> dict[str, Pa
         transform = Transform(
             examples=example_gen.outputs["examples"],
             schema=schema.outputs["schema"],
-            preprocessing_fn="pipeline.preprocessing.preprocessing_fn",
+            preprocessing_fn="pipeline.transform.preprocessing.preprocessing_fn",
             custom_config={"spec": transform_part(spec)},
             splits_config=transform_pb2.SplitsConfig(analyze=[names.TRAIN], transform=list(names.SPLITS)),
             disable_statistics=True,

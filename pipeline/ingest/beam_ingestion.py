@@ -15,20 +15,12 @@ from collections.abc import Iterable, Iterator, Mapping
 import apache_beam as beam
 from apache_beam.io.filesystems import FileSystems
 
-from pipeline.ingest.event_logs import JoinEventLogs
-from pipeline.ingest.exposure_file import label_file
-from pipeline.ingest.files import InputFiles, LogFile
-from pipeline.ingest.garbage_collection import spare_imported_objects
-from pipeline.ingest.labelled_rows import RowLabeller
-from pipeline.ingest.log_reading import ReadLog
-from pipeline.ingest.pack_store import StorePacks
-from pipeline.ingest.packing import Packer, packed
-from pipeline.ingest.received import Received
-from pipeline.ingest.rejected_files import WriteRejected, rejected_batch
-from pipeline.ingest.rejects import REJECTED_FOLDER
-from pipeline.ingest.settings import IngestSettings
-from pipeline.ingest.settling import shard_numbers
-from pipeline.ingest.shard_writing import (
+from pipeline.ingest.accounting.counters import Tally, add_tallies
+from pipeline.ingest.accounting.rejected_files import WriteRejected, rejected_batch
+from pipeline.ingest.accounting.rejects import REJECTED_FOLDER
+from pipeline.ingest.accounting.summary import SUMMARY_FILE, IngestSummary
+from pipeline.ingest.events.event_logs import JoinEventLogs
+from pipeline.ingest.examples.shard_writing import (
     REJECTED,
     ROWS,
     TALLY,
@@ -38,10 +30,18 @@ from pipeline.ingest.shard_writing import (
     shard_count,
     tagged_rows,
 )
-from pipeline.ingest.side_table import read_side_table
-from pipeline.ingest.source_names import source_names
-from pipeline.ingest.summary import SUMMARY_FILE, IngestSummary
-from pipeline.ingest.tally import Tally, add_tallies
+from pipeline.ingest.examples.split_assignment import shard_numbers
+from pipeline.ingest.garbage_collection import spare_imported_objects
+from pipeline.ingest.labelling.exposure_file import label_file
+from pipeline.ingest.labelling.labelled_rows import RowLabeller
+from pipeline.ingest.labelling.side_table import read_side_table
+from pipeline.ingest.settings.ingest_config import IngestSettings
+from pipeline.ingest.shuffle.arrow_ipc import Packer, packed
+from pipeline.ingest.shuffle.spill import StorePacks
+from pipeline.ingest.sources.files import InputFiles, LogFile
+from pipeline.ingest.sources.log_reading import ReadLog
+from pipeline.ingest.sources.record_chunk import Received
+from pipeline.ingest.sources.source_names import source_names
 
 
 class IngestLogs(beam.PTransform):

@@ -12,7 +12,7 @@ from tfx.proto import example_gen_pb2
 from feature_spec.spec import FeatureSpec
 from pipeline.ingest.driver import LogsDriver
 from pipeline.ingest.executor import LogsExecutor, pack_settings
-from pipeline.ingest.settings import IngestSettings
+from pipeline.ingest.settings.ingest_config import IngestSettings
 
 
 class LogsExampleGen(component.FileBasedExampleGen):

@@ -17,12 +17,12 @@ from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import proto_utils
 
+from pipeline.ingest.accounting.rejects import REJECTED_FOLDER, kept_rejects
+from pipeline.ingest.accounting.summary import SUMMARY_FILE, IngestSummary
 from pipeline.ingest.beam_ingestion import IngestLogs
+from pipeline.ingest.examples.shard_writing import UNFINISHED_FOLDER
 from pipeline.ingest.log_check import check_logs
-from pipeline.ingest.rejects import REJECTED_FOLDER, kept_rejects
-from pipeline.ingest.settings import IngestSettings
-from pipeline.ingest.shard_writing import UNFINISHED_FOLDER
-from pipeline.ingest.summary import SUMMARY_FILE, IngestSummary
+from pipeline.ingest.settings.ingest_config import IngestSettings
 
 _log = logging.getLogger(__name__)
 

@@ -10,13 +10,13 @@ import pyarrow.parquet as pq
 
 from feature_spec.logs import Source
 from feature_spec.strict_model import closest_names
-from pipeline.ingest.avro import avro_columns
-from pipeline.ingest.decompression import content_chunks
-from pipeline.ingest.files import InputFiles, LogFile, find_input_files
-from pipeline.ingest.lines import numbered_lines
-from pipeline.ingest.records import read_header, read_records
-from pipeline.ingest.rejection import UnusableLineError
-from pipeline.ingest.settings import IngestSettings
+from pipeline.ingest.accounting.rejection import UnusableLineError
+from pipeline.ingest.formats.avro import avro_columns
+from pipeline.ingest.formats.decompression import content_chunks
+from pipeline.ingest.formats.lines import numbered_lines
+from pipeline.ingest.settings.ingest_config import IngestSettings
+from pipeline.ingest.sources.files import InputFiles, LogFile, find_input_files
+from pipeline.ingest.sources.records import read_header, read_records
 
 # JSON lines leave columns out, so that a rare one may turn up late. Usually the first lines have all of them.
 _LINES_AT_MOST = 1_000_000

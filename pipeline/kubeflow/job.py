@@ -11,9 +11,9 @@ import yaml
 from tfx.orchestration.kubeflow.v2 import kubeflow_v2_dag_runner
 
 from feature_spec.spec import FeatureSpec
-from pipeline.cluster_root import ClusterRoot
 from pipeline.ingest.component import LogsExampleGen
 from pipeline.pipeline import ranking_pipeline
+from pipeline.workspace.cluster_root import ClusterRoot
 
 
 def kubeflow_job(

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from pipeline.evaluation_result import Estimate, TaskVerdict
-from pipeline.report.bubbles import bubbles
-from pipeline.report.figure import COLOURS, GREY, figure, reach
-from pipeline.report.measurement_table import estimate_cell, estimate_text, whole_split
-from pipeline.report.metric_meanings import meaning_of, turned
-from pipeline.report.run_data import RunData
-from pipeline.report.section import Cell, Choice, Note, Picture, Pictures, Section, Table
+from pipeline.evaluate.evaluation_result import Estimate, TaskVerdict
+from pipeline.report.data.run_data import RunData
+from pipeline.report.elements.bubbles import bubbles
+from pipeline.report.elements.figure import COLOURS, GREY, figure, reach
+from pipeline.report.elements.measurement_table import estimate_cell, estimate_text, whole_split
+from pipeline.report.elements.metric_meanings import meaning_of, turned
+from pipeline.report.elements.section import Cell, Choice, Note, Picture, Pictures, Section, Table
 from pipeline.report.sections.tasks import gains_by_task
 
 _BUBBLE_PX = 24.0

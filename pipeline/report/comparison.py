@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from pipeline.report.compared_tasks import compared_gains, compared_metrics, compared_slices
-from pipeline.report.page import page
-from pipeline.report.run_data import RunData
-from pipeline.report.section import Cell, Note, Section, Tab, Table
+from pipeline.report.data.run_data import RunData
+from pipeline.report.elements.page import page
+from pipeline.report.elements.section import Cell, Note, Section, Tab, Table
 from pipeline.report.sections.calibration import calibration_section
 from pipeline.report.sections.formula import changed_text
 from pipeline.report.sections.ingestion import rejected_share

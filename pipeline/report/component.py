@@ -10,10 +10,10 @@ from tfx.types import component_spec, standard_artifacts
 from tfx.utils.typing_utils import ArtifactMultiDict
 from typing_extensions import override
 
-from pipeline.artifact_files import write_bytes
-from pipeline.artifact_types import DriftReport, Insight, Report
-from pipeline.report import gathering
+from pipeline.report.data import load_run as gathering
 from pipeline.report.run_report import run_report
+from pipeline.workspace.artifact_files import write_bytes
+from pipeline.workspace.artifact_types import DriftReport, Insight, Report
 
 REPORT_FILE = "report.html"
 

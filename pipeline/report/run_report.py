@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from pipeline.report.page import page
-from pipeline.report.run_data import RunData
-from pipeline.report.section import Tab
+from pipeline.report.data.run_data import RunData
+from pipeline.report.elements.page import page
+from pipeline.report.elements.section import Tab
 from pipeline.report.sections.anomalies import anomalies_section
 from pipeline.report.sections.calibration import calibration_section
 from pipeline.report.sections.drift import drift_section

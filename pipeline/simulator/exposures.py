@@ -8,7 +8,7 @@ import numpy as np
 
 from pipeline.simulator.feedback import Context, click_affinity
 from pipeline.simulator.population import Users, Videos
-from pipeline.simulator.settings import EXPOSURES_OF_REQUEST
+from pipeline.simulator.simulation_config import EXPOSURES_OF_REQUEST
 
 NETWORKS = np.array(["wifi", "4g", "5g", "3g"])
 _WEIGHT_OF_HOUR = np.array([3, 2, 1, 1, 1, 2, 3, 4, 5, 5, 5, 6, 7, 6, 5, 5, 5, 6, 7, 9, 10, 10, 8, 5], dtype=float)

@@ -6,7 +6,7 @@ import dataclasses
 
 import numpy as np
 
-from pipeline.simulator.settings import SimulationSettings
+from pipeline.simulator.simulation_config import SimulationSettings
 
 FACTORS = 8
 AGE_GROUPS = np.array(["0-17", "18-23", "24-30", "31-40", "41-50", "51+"])

@@ -23,7 +23,7 @@ from pipeline.simulator.exposures import NETWORKS, Exposures, draw_exposures
 from pipeline.simulator.feedback import VALID_VIEW_S, Feedback, draw_feedback, propensities, true_scores
 from pipeline.simulator.population import Users, Videos, draw_users, draw_videos
 from pipeline.simulator.recent_videos import no_recent_videos, recent_videos
-from pipeline.simulator.settings import SimulationSettings
+from pipeline.simulator.simulation_config import SimulationSettings
 from pipeline.simulator.writing import json_lines, write_bytes, write_lines
 
 Columns = dict[str, list[Any]]

@@ -19,7 +19,7 @@ import pytest
 from tests.integration.ended_run import EndedRun, run_command, states_of
 
 if TYPE_CHECKING:
-    from pipeline.report.run_data import RunData
+    from pipeline.report.data.run_data import RunData
 
 pytestmark = [pytest.mark.slow, pytest.mark.tensorflow]
 
@@ -51,8 +51,8 @@ class Project:
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    from pipeline.simulator.settings import SimulationSettings
     from pipeline.simulator.simulate import simulate_logs
+    from pipeline.simulator.simulation_config import SimulationSettings
 
     folder = tmp_path_factory.mktemp("project")
     simulate_logs(SimulationSettings(days=3, rows_per_day=1500, seed=5, malformed_share=0.05), folder / "logs")
@@ -246,13 +246,13 @@ def test_a_failed_node_is_named_with_its_cause_in_one_line(story: Story) -> None
 
 def reported(project: Project, number: int) -> RunData:
     """The run as `fulcrum report --run` shows it."""
-    from pipeline.report.named_runs import named_run
+    from pipeline.report.run_lookup import named_run
 
     return named_run(str(project.root), number)
 
 
 def test_a_run_leaves_a_report_of_itself(story: Story, project: Project) -> None:
-    from pipeline.report.page import run_of_page
+    from pipeline.report.elements.page import run_of_page
 
     pages = sorted(
         (project.root / "artifacts" / "RunReport" / "report").glob("*/report.html"), key=lambda path: int(path.parent.name)

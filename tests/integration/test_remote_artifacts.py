@@ -80,7 +80,7 @@ class Story:
 def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
     import tensorflow as tf
 
-    from tests.pipeline import ram_file_system  # which makes ram:// known to Beam
+    from tests.pipeline.workspace import ram_file_system  # which makes ram:// known to Beam
 
     folder = tmp_path_factory.mktemp("remote")
     (folder / "spec.yaml").write_text(SPEC, encoding="utf-8")
@@ -133,7 +133,7 @@ def test_the_root_keeps_to_the_place_and_reuses_what_is_there(story: Story) -> N
 
 
 def test_the_report_is_made_of_what_is_there(story: Story) -> None:
-    from pipeline.report.named_runs import named_run
+    from pipeline.report.run_lookup import named_run
 
     remote, local = (named_run(str(story.folder / name), 1) for name in ("root", "local"))
     assert remote.outcome == local.outcome == "pushed"
@@ -151,7 +151,7 @@ def test_rejected_lines_are_browsed_where_they_are(story: Story) -> None:
 
 
 def test_the_newest_evaluation_split_and_statistics_are_found_there(story: Story) -> None:
-    from pipeline.skew import training_statistics
+    from pipeline.validate.skew import training_statistics
     from serving.ui.logged_examples import evaluation_files
     from trainer.exported_model import evaluation_examples
 

@@ -64,8 +64,8 @@ def exported(tmp_path_factory):
     from tfx_bsl.tfxio import tf_example_record
 
     from feature_spec.loading import parse_spec
-    from pipeline.preprocessing import preprocessing_fn
-    from pipeline.schema import schema_from_spec
+    from pipeline.transform.preprocessing import preprocessing_fn
+    from pipeline.validate.schema import schema_from_spec
     from trainer.export import export
     from trainer.network import Network
     from trainer.network_layout import network_layout

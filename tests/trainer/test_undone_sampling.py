@@ -53,10 +53,10 @@ def test_the_exported_model_restores_the_calibration_that_sampling_took() -> Non
     import tensorflow as tf
 
     from feature_spec.spec import FeatureSpec
-    from pipeline.ingest.labelled_rows import RowLabeller
-    from pipeline.ingest.rows import RecordRows
-    from pipeline.ingest.sampling import sampled
-    from pipeline.ingest.settings import IngestSettings
+    from pipeline.ingest.examples.sampling import sampled
+    from pipeline.ingest.labelling.labelled_rows import RowLabeller
+    from pipeline.ingest.settings.ingest_config import IngestSettings
+    from pipeline.ingest.sources.rows import RecordRows
     from trainer.export import ExportedRanker
 
     spec = FeatureSpec.model_validate(SPEC)

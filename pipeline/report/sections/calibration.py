@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from pipeline.evaluation_result import Measurement
-from pipeline.report.figure import COLOURS, GREY, figure
-from pipeline.report.run_data import RunData
-from pipeline.report.section import Note, Picture, Pictures, Section
+from pipeline.evaluate.evaluation_result import Measurement
+from pipeline.report.data.run_data import RunData
+from pipeline.report.elements.figure import COLOURS, GREY, figure
+from pipeline.report.elements.section import Note, Picture, Pictures, Section
 
 _LARGEST_PX = 18.0
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from pipeline.drift import DriftResult
-from pipeline.report.figure import BLUE, RED, figure, rows_height_px
-from pipeline.report.run_data import RunData
-from pipeline.report.section import Cell, Note, Picture, Section, Table
+from pipeline.report.data.run_data import RunData
+from pipeline.report.elements.figure import BLUE, RED, figure, rows_height_px
+from pipeline.report.elements.section import Cell, Note, Picture, Section, Table
+from pipeline.validate.drift import DriftResult
 
 
 def drift_section(run: RunData) -> Section:

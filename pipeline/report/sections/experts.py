@@ -5,9 +5,9 @@ from __future__ import annotations
 import itertools
 from typing import Any
 
-from pipeline.report.figure import BLUE, GREY, ORANGE, figure, rows_height_px
-from pipeline.report.run_data import RunData
-from pipeline.report.section import Cell, Note, Picture, Section, Table
+from pipeline.report.data.run_data import RunData
+from pipeline.report.elements.figure import BLUE, GREY, ORANGE, figure, rows_height_px
+from pipeline.report.elements.section import Cell, Note, Picture, Section, Table
 
 _OF_KIND = {"own": BLUE, "shared": ORANGE, "another task's": GREY}
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import itertools
 from typing import Any
 
-from pipeline.report.run_data import RunData
-from pipeline.report.section import Cell, Note, Section, Table
+from pipeline.report.data.run_data import RunData
+from pipeline.report.elements.section import Cell, Note, Section, Table
 
 
 def fields_and_cells_section(run: RunData) -> Section | None:

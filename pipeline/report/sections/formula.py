@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from feature_spec.spec_tables import formula_text
-from pipeline.report.figure import BLUE, GREY, ORANGE, figure, rows_height_px
-from pipeline.report.measurement_table import measurement_table
-from pipeline.report.run_data import RunData
-from pipeline.report.section import Cell, Note, Picture, Section, Table
+from pipeline.report.data.run_data import RunData
+from pipeline.report.elements.figure import BLUE, GREY, ORANGE, figure, rows_height_px
+from pipeline.report.elements.measurement_table import measurement_table
+from pipeline.report.elements.section import Cell, Note, Picture, Section, Table
 
 _COLOURS = {0.0: ORANGE, 0.5: GREY, 1.5: BLUE}
 _LISTS = {"request": "a request", "user_day": "a user and day", "user": "a user"}

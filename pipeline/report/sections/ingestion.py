@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from pipeline.report.figure import BLUE, GREY, ORANGE, RED, figure, rows_height_px
-from pipeline.report.run_data import RunData
-from pipeline.report.section import Cell, Note, Picture, Section, Table
+from pipeline.report.data.run_data import RunData
+from pipeline.report.elements.figure import BLUE, GREY, ORANGE, RED, figure, rows_height_px
+from pipeline.report.elements.section import Cell, Note, Picture, Section, Table
 
 
 def ingestion_section(run: RunData) -> Section:

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from pipeline.estimate_text import number_text
-from pipeline.evaluation_result import Estimate
-from pipeline.report.bubbles import bubble_sizes, bubbles
-from pipeline.report.figure import BLUE, GREY
-from pipeline.report.metric_meanings import gain_cell, meaning_of, turned
-from pipeline.report.run_data import RunData
-from pipeline.report.section import Cell, Note, Section, Table
+from pipeline.evaluate.evaluation_result import Estimate
+from pipeline.evaluate.formatting import number_text
+from pipeline.evaluate.task_gains import TaskGain
+from pipeline.report.data.run_data import RunData
+from pipeline.report.elements.bubbles import bubble_sizes, bubbles
+from pipeline.report.elements.figure import BLUE, GREY
+from pipeline.report.elements.metric_meanings import gain_cell, meaning_of, turned
+from pipeline.report.elements.section import Cell, Note, Section, Table
 from pipeline.report.sections.tasks import NOT_ALONE
-from pipeline.task_gains import TaskGain
 
 _WHOLE = "all examples"
 

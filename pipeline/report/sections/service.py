@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from pipeline.report.run_data import RunData
-from pipeline.report.section import Cell, Note, Section, Table
+from pipeline.report.data.run_data import RunData
+from pipeline.report.elements.section import Cell, Note, Section, Table
 
 
 def service_section(run: RunData) -> Section:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from pipeline.evaluation_result import Estimate, Measurement
-from pipeline.report.figure import BLUE, GREY, axis_range, figure, reach, rows_height_px
-from pipeline.report.measurement_table import estimate_cell, whole_split
-from pipeline.report.metric_meanings import change_cell, meaning_of
-from pipeline.report.run_data import RunData
-from pipeline.report.section import Cell, Choice, Note, Picture, Section, Table
+from pipeline.evaluate.evaluation_result import Estimate, Measurement
+from pipeline.report.data.run_data import RunData
+from pipeline.report.elements.figure import BLUE, GREY, axis_range, figure, reach, rows_height_px
+from pipeline.report.elements.measurement_table import estimate_cell, whole_split
+from pipeline.report.elements.metric_meanings import change_cell, meaning_of
+from pipeline.report.elements.section import Cell, Choice, Note, Picture, Section, Table
 
 
 def slices_section(run: RunData) -> Section:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from pipeline.report.findings import findings
-from pipeline.report.run_data import RunData
-from pipeline.report.section import Cell, Facts, Findings, Note, Section
+from pipeline.report.data.run_data import RunData
+from pipeline.report.elements.section import Cell, Facts, Findings, Note, Section
+from pipeline.report.sections.alerts import findings
 from pipeline.report.sections.ingestion import rejected_share
 from pipeline.report.sections.tasks import verdict_table
 

@@ -6,14 +6,14 @@ import itertools
 from collections.abc import Sequence
 from typing import Any
 
-from pipeline.estimate_text import change_text, number_text
-from pipeline.evaluation_result import Estimate, TaskVerdict
-from pipeline.report.figure import BLUE, ORANGE, RED, axis_range, figure, reach, rows_height_px
-from pipeline.report.measurement_table import estimate_cell, measurement_table, whole_split
-from pipeline.report.metric_meanings import change_cell, gain_cell, meaning_of, turned
-from pipeline.report.run_data import RunData
-from pipeline.report.section import Cell, Choice, Note, Picture, Section, Table
-from pipeline.task_gains import TaskGain
+from pipeline.evaluate.evaluation_result import Estimate, TaskVerdict
+from pipeline.evaluate.formatting import change_text, number_text
+from pipeline.evaluate.task_gains import TaskGain
+from pipeline.report.data.run_data import RunData
+from pipeline.report.elements.figure import BLUE, ORANGE, RED, axis_range, figure, reach, rows_height_px
+from pipeline.report.elements.measurement_table import estimate_cell, measurement_table, whole_split
+from pipeline.report.elements.metric_meanings import change_cell, gain_cell, meaning_of, turned
+from pipeline.report.elements.section import Cell, Choice, Note, Picture, Section, Table
 
 NOT_ALONE = "MTL gain is not measured: run with --with-single-task, which also trains each task alone."
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from pipeline.report.figure import BLUE, COLOURS, GREY, figure
-from pipeline.report.metric_meanings import meaning_of
-from pipeline.report.run_data import RunData
-from pipeline.report.section import Note, Picture, Pictures, Section
+from pipeline.report.data.run_data import RunData
+from pipeline.report.elements.figure import BLUE, COLOURS, GREY, figure
+from pipeline.report.elements.metric_meanings import meaning_of
+from pipeline.report.elements.section import Note, Picture, Pictures, Section
 
 _VALIDATION = "validation_"
 # Up to so many epochs, each has its tick.

@@ -12,10 +12,10 @@ import pytest
 import yaml
 
 from feature_spec.loading import parse_spec
-from pipeline.ingest.labelled_rows import RowLabeller
-from pipeline.ingest.rejection import RejectedLine
-from pipeline.ingest.rows import RecordRows
-from pipeline.ingest.settings import IngestSettings
+from pipeline.ingest.accounting.rejection import RejectedLine
+from pipeline.ingest.labelling.labelled_rows import RowLabeller
+from pipeline.ingest.settings.ingest_config import IngestSettings
+from pipeline.ingest.sources.rows import RecordRows
 
 SPEC = """
 name: tiny

@@ -8,9 +8,9 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from feature_spec.names import SPLITS
+from pipeline.ingest.accounting.summary import IngestSummary
 from pipeline.ingest.log_check import check_logs
-from pipeline.ingest.settings import IngestSettings
-from pipeline.ingest.summary import IngestSummary
+from pipeline.ingest.settings.ingest_config import IngestSettings
 
 
 class Ingested:

@@ -16,9 +16,9 @@ from tfx.orchestration import metadata
 from tfx.orchestration.pipeline import Pipeline
 
 from feature_spec.loading import load_spec
-from pipeline.beam_options import beam_arguments
+from pipeline.commands.beam_options import beam_arguments
 from pipeline.ingest.component import LogsExampleGen
-from pipeline.runner import run_pipeline
+from pipeline.runner.local_runner import run_pipeline
 
 
 def ingest(spec: str, logs: str, root: str) -> None:

@@ -16,11 +16,11 @@ import pytest
 
 from feature_spec.loading import load_spec
 from feature_spec.names import SPLITS
-from pipeline.ingest import packing
-from pipeline.ingest.settings import IngestSettings
+from pipeline.ingest.settings.ingest_config import IngestSettings
+from pipeline.ingest.shuffle import arrow_ipc as packing
 from pipeline.simulator.malformed import HUGE_LINE_BYTES, KINDS, spoilt_line
-from pipeline.simulator.settings import SimulationSettings
 from pipeline.simulator.simulate import simulate_logs
+from pipeline.simulator.simulation_config import SimulationSettings
 from tests.pipeline.ingest.ingested import Ingested
 
 pytestmark = [pytest.mark.slow, pytest.mark.tensorflow]
@@ -257,7 +257,7 @@ def test_a_side_table_that_is_partly_unusable_is_reported_apart(tiny, logs: Path
 
 def test_shards_grow_with_the_size_of_the_log() -> None:
     from pipeline.ingest.beam_ingestion import shard_count
-    from pipeline.ingest.files import LogFile
+    from pipeline.ingest.sources.files import LogFile
 
     assert shard_count([LogFile("a.gz", "a.gz", 1000)]) == 4
     assert shard_count([LogFile("a.gz", "a.gz", 400_000_000)]) == 100

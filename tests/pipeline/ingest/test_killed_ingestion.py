@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.simulator.settings import SimulationSettings
 from pipeline.simulator.simulate import simulate_logs
+from pipeline.simulator.simulation_config import SimulationSettings
 
 pytestmark = [pytest.mark.slow, pytest.mark.tensorflow]
 

@@ -180,7 +180,7 @@ def test_a_day_of_a_table_is_ingested_once_and_another_day_anew(
             ]
         )
 
-    monkeypatch.setattr("pipeline.ingest.bigquery.read_from_bigquery", rows)
+    monkeypatch.setattr("pipeline.ingest.sources.bigquery.read_from_bigquery", rows)
     table = {"bigquery": {"table": "acme.logs.shown_{day:%Y%m%d}", "method": "DIRECT_READ"}}
     spec = _spec(logs__exposures=table, logs__tables={}, fields__region={"side": "user", "kind": "categorical"})
     for day in (2, 2, 3):

@@ -11,12 +11,12 @@ import pytest
 
 from feature_spec.loading import load_spec
 from feature_spec.names import SPLITS
-from pipeline.beam_options import beam_arguments
+from pipeline.commands.beam_options import beam_arguments
+from pipeline.ingest.accounting.summary import IngestSummary
 from pipeline.ingest.log_check import check_logs
-from pipeline.ingest.settings import IngestSettings
-from pipeline.ingest.summary import IngestSummary
-from pipeline.simulator.settings import SimulationSettings
+from pipeline.ingest.settings.ingest_config import IngestSettings
 from pipeline.simulator.simulate import simulate_logs
+from pipeline.simulator.simulation_config import SimulationSettings
 
 pytestmark = [pytest.mark.slow, pytest.mark.tensorflow]
 

@@ -11,13 +11,13 @@ import pyarrow.compute as pc
 import pytest
 
 from feature_spec.loading import load_spec
-from pipeline.ingest.event_days import EventDays
-from pipeline.ingest.exposure_file import label_file
-from pipeline.ingest.labelled_rows import RowLabeller
+from pipeline.ingest.examples.split_assignment import Settling
+from pipeline.ingest.labelling.exposure_file import label_file
+from pipeline.ingest.labelling.labelled_rows import RowLabeller
+from pipeline.ingest.labelling.side_table import read_side_table
 from pipeline.ingest.log_check import check_logs
-from pipeline.ingest.settings import IngestSettings
-from pipeline.ingest.settling import Settling
-from pipeline.ingest.side_table import read_side_table
+from pipeline.ingest.settings.event_days import EventDays
+from pipeline.ingest.settings.ingest_config import IngestSettings
 
 pytestmark = pytest.mark.slow
 

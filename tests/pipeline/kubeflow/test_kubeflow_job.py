@@ -11,9 +11,9 @@ import pytest
 import yaml
 
 from feature_spec.loading import load_spec, parse_spec
-from pipeline.beam_options import beam_arguments
-from pipeline.cluster_root import ClusterRoot
-from pipeline.spec_overrides import checked_trainer_settings
+from pipeline.commands.beam_options import beam_arguments
+from pipeline.commands.spec_overrides import checked_trainer_settings
+from pipeline.workspace.cluster_root import ClusterRoot
 
 pytestmark = [pytest.mark.slow, pytest.mark.tensorflow]
 
@@ -75,7 +75,7 @@ def test_the_job_of_every_ready_spec_fits_the_schema_and_has_all_components(name
     json_format.ParseDict(job, schema.PipelineJob())
     pipeline = json_format.ParseDict(job["pipelineSpec"], schema.PipelineSpec())
     json_format.ParseDict(job["pipelineSpec"]["deploymentSpec"], schema.PipelineDeploymentConfig())
-    assert set(pipeline.root.dag.tasks) == EVERY_RUN
+    assert set(pipeline.workspace.root.dag.tasks) == EVERY_RUN
     assert pipeline.pipeline_info.name == name.replace("_", "-")
 
 

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from feature_spec.loading import parse_spec
-from pipeline.beam_options import beam_arguments
-from pipeline.cluster_root import ClusterRoot
-from pipeline.spec_overrides import checked_trainer_settings
+from pipeline.commands.beam_options import beam_arguments
+from pipeline.commands.spec_overrides import checked_trainer_settings
+from pipeline.workspace.cluster_root import ClusterRoot
 
 pytestmark = [pytest.mark.slow, pytest.mark.tensorflow]
 
@@ -70,7 +70,7 @@ def test_ingestion_gives_the_examples_of_the_logs(pods: Any) -> None:
 
 
 def test_statistics_and_anomalies_follow_from_them(pods: Any) -> None:
-    from pipeline.anomalies import read_anomalies
+    from pipeline.validate.anomalies import read_anomalies
 
     assert Path(pods.artifacts["StatisticsGen", "statistics"]["uri"], "Split-train", "FeatureStats.pb").exists()
     assert not read_anomalies(Path(pods.artifacts["ExampleValidator", "anomalies"]["uri"]))
@@ -79,7 +79,7 @@ def test_statistics_and_anomalies_follow_from_them(pods: Any) -> None:
 def test_the_schema_is_that_of_the_spec(pods: Any) -> None:
     from tfx.utils import io_utils
 
-    from pipeline.schema import schema_from_spec
+    from pipeline.validate.schema import schema_from_spec
 
     written = io_utils.SchemaReader().read(f"{pods.artifacts['SpecSchema', 'schema']['uri']}/schema.pbtxt")
     assert written == schema_from_spec(parse_spec(SPEC))

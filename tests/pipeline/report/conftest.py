@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 
 from feature_spec.ranking_formula import RankingFormula
-from pipeline.anomalies import Anomaly
-from pipeline.distribution_shift import FieldShift
-from pipeline.drift import DriftResult
-from pipeline.evaluation_result import CalibrationBucket, Estimate, EvaluationResult, Measurement, TaskVerdict
-from pipeline.report.run_data import RunData
-from pipeline.task_gains import MtlGains, TaskGain
+from pipeline.evaluate.evaluation_result import CalibrationBucket, Estimate, EvaluationResult, Measurement, TaskVerdict
+from pipeline.evaluate.task_gains import MtlGains, TaskGain
+from pipeline.report.data.run_data import RunData
+from pipeline.validate.anomalies import Anomaly
+from pipeline.validate.distribution_shift import FieldShift
+from pipeline.validate.drift import DriftResult
 
 
 @pytest.fixture
@@ -183,7 +183,7 @@ def run() -> RunData:
 @pytest.fixture
 def bare_run() -> RunData:
     """What there is of a run that failed at once."""
-    from pipeline.report.run_data import Failure
+    from pipeline.report.data.run_data import Failure
 
     failure = Failure(component="LogsExampleGen", cause="ValueError: the files of the log have no lines")
     return RunData(name="runs/second", spec="toy", began="2026-01-08T08:30:15", failure=failure)

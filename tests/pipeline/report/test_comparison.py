@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.evaluation_result import Estimate
+from pipeline.evaluate.evaluation_result import Estimate
 from pipeline.report.comparison import comparison
-from pipeline.report.page import NoReportError, run_of_page
-from pipeline.report.run_data import RunData
+from pipeline.report.data.run_data import RunData
+from pipeline.report.elements.page import NoReportError, run_of_page
 
 pytestmark = pytest.mark.usefixtures("without_plotly")
 

@@ -14,7 +14,7 @@ from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import Select, WebDriverWait
 
 from pipeline.report.comparison import comparison
-from pipeline.report.run_data import RunData
+from pipeline.report.data.run_data import RunData
 from pipeline.report.run_report import run_report
 
 pytestmark = pytest.mark.slow

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.anomalies import Anomaly
-from pipeline.report.page import NoReportError, run_of_page
-from pipeline.report.run_data import RunData
+from pipeline.report.data.run_data import RunData
+from pipeline.report.elements.page import NoReportError, run_of_page
 from pipeline.report.run_report import run_report
+from pipeline.validate.anomalies import Anomaly
 
 pytestmark = pytest.mark.usefixtures("without_plotly")
 

@@ -11,8 +11,8 @@ import pytest
 
 from feature_spec.loading import load_spec
 from pipeline.simulator.best_metrics import METRICS
-from pipeline.simulator.settings import SimulationSettings
 from pipeline.simulator.simulate import simulate_logs
+from pipeline.simulator.simulation_config import SimulationSettings
 
 SMALL = SimulationSettings(days=3, rows_per_day=500, seed=7)
 

@@ -7,8 +7,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from feature_spec.loading import load_spec
-from pipeline.simulator.settings import SimulationSettings
 from pipeline.simulator.simulate import simulate_logs
+from pipeline.simulator.simulation_config import SimulationSettings
 from trainer.formula_search.formula_search import SearchSettings, search_formula
 from trainer.formula_search.groups import competing_groups
 from trainer.formula_search.log_factors import log_factors

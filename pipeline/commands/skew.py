@@ -1,0 +1,74 @@
+"""`fulcrum skew`: are served requests like the examples that the model was trained on?"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+_BEYOND = 1
+# As for wrong usage, so that a monitor tells what was found from what could not be looked for.
+_NOT_COMPARED = 2
+
+
+def skew(
+    spec: Annotated[str, typer.Option(help="Feature spec with skew.thresholds: a YAML file, or a ready one.")],
+    root: Annotated[
+        Path, typer.Option(help="Pipeline root, whose newest training statistics are taken.", exists=True, file_okay=False)
+    ],
+    requests: Annotated[
+        list[str],
+        typer.Option(metavar="FILE", help="Request log, as the client writes it: a file, or a quoted glob. May be repeated."),
+    ],
+    json_file: Annotated[Path | None, typer.Option("--json", help="File for all numbers as JSON.", dir_okay=False)] = None,
+) -> None:
+    """Compare served requests with the examples that the model was trained on, field by field.
+
+    A field whose distribution is further from that of the train split than the spec's section skew allows has changed since, or
+    is computed otherwise in serving than in the logs; either way the model sees what it was not trained on.
+
+    Exit code: 0 within all thresholds; 1 beyond one; 2 wrong usage, or nothing to compare.
+
+    Example: fulcrum skew --spec my.yaml --root runs/mine --requests 'request_log/*.tfrecord'
+    """
+    from rich.console import Console
+    from rich.text import Text
+
+    from feature_spec.loading import load_spec
+    from pipeline.commands.beam_options import beam_arguments
+    from pipeline.run.local_run import console_of
+    from pipeline.runner.capture_output import quiet
+    from pipeline.validate.distribution_shift import shifts_table
+    from pipeline.validate.skew import skew as compare
+
+    try:
+        files = _matching(requests)
+        feature_spec = load_spec(spec)
+        # What libraries print is of no use here, and the root may belong to a run under way.
+        with tempfile.TemporaryDirectory() as folder, quiet(Path(folder) / "log"):
+            found = compare(feature_spec, root, files, beam_arguments([]))
+    except ValueError as error:
+        Console(stderr=True).print(Text.assemble(("Error:", "red"), f" {error}"), soft_wrap=True)
+        raise typer.Exit(_NOT_COMPARED) from error
+    console = console_of(sys.stdout)
+    console.print(shifts_table("Served requests against the train split", found.fields))
+    left_out = "".join(f"; {count:,} left out: {reason}" for reason, count in found.left_out.items())
+    console.print(f"{found.requests:,} ranking requests{left_out}", soft_wrap=True)
+    if json_file is not None:
+        json_file.write_text(json.dumps(dataclasses.asdict(found), indent=2), encoding="utf-8")
+    raise typer.Exit(_BEYOND if found.is_beyond else 0)
+
+
+def _matching(patterns: list[str]) -> list[str]:
+    import glob
+
+    files = {pattern: sorted(glob.glob(pattern)) for pattern in patterns}
+    for pattern, matches in files.items():
+        if not matches:
+            raise ValueError(f"no file matches --requests {pattern}")
+    return list(dict.fromkeys(file for matches in files.values() for file in matches))

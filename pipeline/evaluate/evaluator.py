@@ -1,0 +1,190 @@
+"""The component that evaluates the candidate beside the blessed model with TFMA, and blesses or refuses it.
+
+TFX's own Evaluator cannot hold the interval of a difference against a tolerance, knows no features made for slices, and fails
+on a baseline that lacks a task or cannot read today's examples.
+"""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import apache_beam as beam
+import tensorflow as tf
+import tensorflow_model_analysis as tfma
+from google.protobuf import json_format
+from tfx import types
+from tfx.components.evaluator import constants
+from tfx.components.util import tfxio_utils
+from tfx.dsl.components.base import base_beam_component, base_beam_executor, executor_spec
+from tfx.dsl.io import fileio
+from tfx.types import artifact_utils, component_spec, standard_artifacts
+from tfx.utils import io_utils, path_utils
+from tfx.utils.typing_utils import ArtifactMultiDict
+from typing_extensions import override
+
+from feature_spec import names
+from feature_spec.loading import parse_spec
+from feature_spec.spec import FeatureSpec
+from pipeline.evaluate.evaluation_result import EvaluationResult, write_evaluation
+from pipeline.evaluate.extractors import extractors
+from pipeline.evaluate.metrics.eval_config import BASELINE, CANDIDATE, evaluation_config
+from pipeline.evaluate.seesaw_gate import task_verdicts
+from pipeline.evaluate.tfma_results import measurements
+from pipeline.runner.node_errors import cause_of
+from pipeline.workspace.artifact_files import matching_files
+
+_TRIED_EXAMPLES = 16
+
+
+def outputs_of(model_folder: str, examples: list[bytes]) -> set[str]:
+    """The outputs that a SavedModel's `serving_default` gives for these examples.
+
+    Raises:
+        tf.errors.OpError, ValueError: the model cannot be loaded or cannot read the examples.
+    """
+    signature = tf.saved_model.load(model_folder).signatures[names.SERVING_DEFAULT]
+    return set(signature(examples=tf.constant(examples)))
+
+
+class _Executor(base_beam_executor.BaseBeamExecutor):
+    @override
+    def Do(self, input_dict: ArtifactMultiDict, output_dict: ArtifactMultiDict, exec_properties: dict[str, Any]) -> None:
+        spec = parse_spec(exec_properties["spec"])
+        model = artifact_utils.get_single_instance(input_dict["model"])
+        examples = artifact_utils.get_single_instance(input_dict["examples"])
+        folders = {CANDIDATE: path_utils.serving_model_path(model.uri)}
+        compared: set[str] | None = None
+        note = ""
+        for baseline in input_dict.get("baseline_model", []):
+            folders[BASELINE] = path_utils.serving_model_path(baseline.uri)
+            # `LastPushedModel` gives an empty artifact where nothing has been pushed.
+            if fileio.exists(folders[BASELINE]):
+                compared, note = _compared(spec, folders[BASELINE], _first_examples(examples))
+        if compared is None:
+            folders.pop(BASELINE, None)
+        evaluation = artifact_utils.get_single_instance(output_dict["evaluation"])
+        with self._make_beam_pipeline() as pipeline:
+            config = evaluation_config(spec, compared)
+            evaluate(pipeline, spec=spec, examples=examples, folders=folders, config=config, out=evaluation.uri)
+        result = _result(spec, evaluation.uri, note)
+        write_evaluation(result, evaluation.uri)
+        _bless(artifact_utils.get_single_instance(output_dict["blessing"]), model, result)
+
+
+def _compared(spec: FeatureSpec, folder: str, examples: list[bytes]) -> tuple[set[str] | None, str]:
+    """The outputs to compare with the baseline's, None if it cannot be compared at all, and what is left out, or ""."""
+    try:
+        given = outputs_of(folder, examples)
+    except (tf.errors.OpError, ValueError, KeyError, OSError) as error:
+        return None, f"not compared: the blessed model cannot score these examples ({cause_of(error)})"
+    missing = sorted(set(spec.tasks) - given)
+    return given, f"not compared: the blessed model does not have {', '.join(missing)}" if missing else ""
+
+
+def _first_examples(examples: types.Artifact) -> list[bytes]:
+    files = matching_files(artifact_utils.get_split_uri([examples], names.EVALUATION), "*")
+    records = tf.data.TFRecordDataset(files, compression_type="GZIP")
+    return list(itertools.islice(records.as_numpy_iterator(), _TRIED_EXAMPLES))
+
+
+def evaluate(
+    pipeline: beam.Pipeline,
+    *,
+    spec: FeatureSpec,
+    examples: types.Artifact,
+    folders: dict[str, str],
+    config: dict[str, Any],
+    out: str,
+) -> None:
+    """Adds TFMA's evaluation of one or two models on the evaluation split to a pipeline.
+
+    Args:
+        pipeline: of Beam.
+        spec: fields and tasks.
+        examples: an Examples artifact.
+        folders: of the SavedModels, the candidate's first, by their names in `config`.
+        config: what `evaluation_config` gives.
+        out: folder of the metrics.
+    """
+    eval_config = tfma.utils.update_eval_config_with_defaults(
+        json_format.ParseDict(config, tfma.EvalConfig()), has_baseline=BASELINE in folders, rubber_stamp=True
+    )
+    models = [
+        # TFMA takes a single model's name away.
+        tfma.default_eval_shared_model(eval_saved_model_path=folder, model_name=model.name, eval_config=eval_config)
+        for model, folder in zip(eval_config.model_specs, folders.values(), strict=True)
+    ]
+    shared = models[0] if len(models) == 1 else models
+    tfxio = tfxio_utils.get_tfxio_factory_from_artifact(
+        examples=[examples], telemetry_descriptors=["Evaluator"], raw_record_column_name=tfma.constants.ARROW_INPUT_COLUMN
+    )(io_utils.all_files_pattern(artifact_utils.get_split_uri([examples], names.EVALUATION)))
+    _ = (
+        pipeline
+        | "Read" >> tfxio.BeamSource()
+        | "Evaluate"
+        >> tfma.ExtractEvaluateAndWriteResults(
+            eval_shared_model=shared,
+            eval_config=eval_config,
+            extractors=extractors(spec, eval_config, shared),
+            output_path=out,
+        )
+    )
+
+
+def _result(spec: FeatureSpec, folder: str, note: str) -> EvaluationResult:
+    measured = measurements(spec, tfma.load_metrics(folder), tfma.load_plots(folder))
+    return EvaluationResult(
+        tasks=task_verdicts(spec, measured), ranking=measured.get(names.RANKING_SCORE, []), baseline_note=note
+    )
+
+
+def _bless(blessing: types.Artifact, model: types.Artifact, result: EvaluationResult) -> None:
+    """As TFX's Evaluator does, for its readers."""
+    blessed = not any(verdict.refusals for verdict in result.tasks)
+    blessing.set_string_custom_property(constants.ARTIFACT_PROPERTY_CURRENT_MODEL_URI_KEY, model.uri)
+    blessing.set_int_custom_property(constants.ARTIFACT_PROPERTY_CURRENT_MODEL_ID_KEY, model.id)
+    blessing.set_int_custom_property(constants.ARTIFACT_PROPERTY_BLESSED_KEY, int(blessed))
+    name = constants.BLESSED_FILE_NAME if blessed else constants.NOT_BLESSED_FILE_NAME
+    io_utils.write_string_file(f"{blessing.uri}/{name}", "")
+
+
+class _Spec(component_spec.ComponentSpec):
+    PARAMETERS = {"spec": component_spec.ExecutionParameter(type=str)}
+    INPUTS = {
+        "examples": component_spec.ChannelParameter(type=standard_artifacts.Examples),
+        "model": component_spec.ChannelParameter(type=standard_artifacts.Model),
+        "baseline_model": component_spec.ChannelParameter(type=standard_artifacts.Model, optional=True),
+    }
+    OUTPUTS = {
+        "evaluation": component_spec.ChannelParameter(type=standard_artifacts.ModelEvaluation),
+        "blessing": component_spec.ChannelParameter(type=standard_artifacts.ModelBlessing),
+    }
+
+
+class Evaluator(base_beam_component.BaseBeamComponent):
+    """Evaluates the candidate beside the baseline and blesses or refuses it.
+
+    Args:
+        examples: those of the evaluation split judge the model.
+        model: the candidate.
+        baseline_model: the blessed model, or nothing, or an empty artifact.
+        spec: text of the feature spec.
+    """
+
+    SPEC_CLASS = _Spec
+    EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(_Executor)
+
+    def __init__(
+        self, *, examples: types.BaseChannel, model: types.BaseChannel, baseline_model: types.BaseChannel, spec: str
+    ) -> None:
+        super().__init__(
+            spec=_Spec(
+                examples=examples,
+                model=model,
+                baseline_model=baseline_model,
+                spec=spec,
+                evaluation=types.Channel(type=standard_artifacts.ModelEvaluation),
+                blessing=types.Channel(type=standard_artifacts.ModelBlessing),
+            )
+        )

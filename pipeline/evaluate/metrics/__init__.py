@@ -1,0 +1,1 @@
+"""The metrics of tasks and rankings as TFMA metrics, with jackknife intervals."""

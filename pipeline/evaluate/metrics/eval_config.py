@@ -1,0 +1,82 @@
+"""What TFMA measures: each task's metrics on its own sample space, the order of the ranking score, slices, intervals."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection
+from typing import Any
+
+from feature_spec import names
+from feature_spec.evaluation import Ndcg
+from feature_spec.spec import FeatureSpec
+from feature_spec.task import Task
+
+CANDIDATE, BASELINE = "candidate", "baseline"
+
+# The weighted count of a task's valid rows: the sum of δ_k over the evaluation split.
+EXAMPLE_COUNT = "example_count"
+CALIBRATION_PLOT = "calibration_plot"
+METRICS_OF_KIND: dict[str, tuple[str, ...]] = {
+    "binary": ("auc", "log_loss", "relative_cross_entropy", "calibration"),
+    "regression": ("mse", "mae", "order_auc"),
+}
+# The derived feature that says which part of the jackknife an example belongs to.
+PART = "part of the jackknife"
+_QUERY_KEYS: dict[str, str] = {"user": names.USER_KEY, "request": names.REQUEST_KEY}
+
+
+def evaluation_config(spec: FeatureSpec, compared: Collection[str] | None = None) -> dict[str, Any]:
+    """The JSON form of a `tfma.EvalConfig`.
+
+    Nothing has a threshold here, because TFMA knows no tolerance beyond noise; the seesaw gate reads the intervals.
+
+    Args:
+        spec: whose tasks are judged.
+        compared: outputs that a baseline gives too; None where there is no baseline.
+    """
+    outputs = list(spec.tasks) + [names.RANKING_SCORE] * (spec.evaluation.ndcg is not None)
+    models = [_model_spec(CANDIDATE, outputs)]
+    if compared is not None:
+        models.append(_model_spec(BASELINE, [output for output in outputs if output in compared]) | {"is_baseline": True})
+    metrics_specs = [metrics for name, task in spec.tasks.items() for metrics in _task_metrics(spec, name, task)]
+    if spec.evaluation.ndcg is not None:
+        metrics_specs.append(_ndcg_metrics(spec.evaluation.ndcg))
+    if compared is not None:
+        for metrics in metrics_specs:
+            if not set(metrics["output_names"]) <= set(compared):
+                metrics["model_names"] = [CANDIDATE]
+    return {
+        "model_specs": models,
+        "slicing_specs": [{}, *({"feature_keys": [part.field]} for part in spec.evaluation.slices)],
+        "metrics_specs": metrics_specs,
+    }
+
+
+def _model_spec(name: str, outputs: Collection[str]) -> dict[str, Any]:
+    return {
+        "name": name,
+        "signature_name": names.SERVING_DEFAULT,
+        "prediction_keys": {output: output for output in outputs},
+    }
+
+
+def _task_metrics(spec: FeatureSpec, name: str, task: Task) -> list[dict[str, Any]]:
+    specs: list[dict[str, Any]] = [
+        {"output_names": [name], "metrics": [_metric("TaskMetrics", "pipeline.evaluate.metrics.task_metrics", kind=task.kind)]}
+    ]
+    if task.kind == "binary" and spec.keys.user is not None:
+        gauc = _metric("GroupedAUC", "pipeline.evaluate.metrics.grouped_metrics")
+        specs.append({"output_names": [name], "query_key": names.USER_KEY, "metrics": [gauc]})
+    return specs
+
+
+def _ndcg_metrics(ndcg: Ndcg) -> dict[str, Any]:
+    return {
+        "output_names": [names.RANKING_SCORE],
+        "query_key": _QUERY_KEYS[ndcg.by],
+        "metrics": [_metric("GroupedNDCG", "pipeline.evaluate.metrics.grouped_metrics", k=ndcg.k)],
+    }
+
+
+def _metric(class_name: str, module: str, **settings: Any) -> dict[str, Any]:
+    return {"class_name": class_name, "module": module, "config": json.dumps(settings)}

@@ -1,0 +1,73 @@
+"""The component that compares the model of all tasks with networks of one task each, and reports the MTL gain."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import tensorflow_model_analysis as tfma
+from tfx import types
+from tfx.dsl.components.base import base_beam_component, base_beam_executor, executor_spec
+from tfx.types import artifact_utils, component_spec, standard_artifacts
+from tfx.utils import path_utils
+from tfx.utils.typing_utils import ArtifactMultiDict
+from typing_extensions import override
+
+from feature_spec.loading import parse_spec
+from pipeline.evaluate.evaluator import evaluate
+from pipeline.evaluate.metrics.eval_config import BASELINE, CANDIDATE, evaluation_config
+from pipeline.evaluate.task_gains import mtl_gains, write_gains
+from pipeline.evaluate.tfma_results import measurements
+
+
+class _Executor(base_beam_executor.BaseBeamExecutor):
+    @override
+    def Do(self, input_dict: ArtifactMultiDict, output_dict: ArtifactMultiDict, exec_properties: dict[str, Any]) -> None:
+        spec = parse_spec(exec_properties["spec"])
+        examples = artifact_utils.get_single_instance(input_dict["examples"])
+        # The networks of one task stand in the place of the blessed model, so that metrics and intervals are the Evaluator's.
+        folders = {
+            name: path_utils.serving_model_path(artifact_utils.get_single_uri(input_dict[key]))
+            for name, key in ((CANDIDATE, "model"), (BASELINE, "single_tasks"))
+        }
+        gain = artifact_utils.get_single_uri(output_dict["gain"])
+        with self._make_beam_pipeline() as pipeline:
+            config = evaluation_config(spec, compared=set(spec.tasks))
+            evaluate(pipeline, spec=spec, examples=examples, folders=folders, config=config, out=gain)
+        write_gains(mtl_gains(spec, measurements(spec, tfma.load_metrics(gain), tfma.load_plots(gain))), gain)
+
+
+class _Spec(component_spec.ComponentSpec):
+    PARAMETERS = {"spec": component_spec.ExecutionParameter(type=str)}
+    INPUTS = {
+        "examples": component_spec.ChannelParameter(type=standard_artifacts.Examples),
+        "model": component_spec.ChannelParameter(type=standard_artifacts.Model),
+        "single_tasks": component_spec.ChannelParameter(type=standard_artifacts.Model),
+    }
+    OUTPUTS = {"gain": component_spec.ChannelParameter(type=standard_artifacts.ModelEvaluation)}
+
+
+class MtlGain(base_beam_component.BaseBeamComponent):
+    """Measures both on the same examples, as the Evaluator would.
+
+    Args:
+        examples: those of the evaluation split count.
+        model: of all tasks.
+        single_tasks: one SavedModel with the networks of one task each.
+        spec: text of the feature spec.
+    """
+
+    SPEC_CLASS = _Spec
+    EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(_Executor)
+
+    def __init__(
+        self, *, examples: types.BaseChannel, model: types.BaseChannel, single_tasks: types.BaseChannel, spec: str
+    ) -> None:
+        super().__init__(
+            spec=_Spec(
+                examples=examples,
+                model=model,
+                single_tasks=single_tasks,
+                spec=spec,
+                gain=types.Channel(type=standard_artifacts.ModelEvaluation),
+            )
+        )

@@ -1,0 +1,82 @@
+"""The seesaw gate: no task may fall below its floor, or below the blessed model by more than its tolerance beyond noise."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from feature_spec.spec import FeatureSpec
+from feature_spec.task import Task
+from pipeline.evaluate.evaluation_result import Measurement, TaskVerdict
+
+
+def task_verdicts(spec: FeatureSpec, measured: Mapping[str, Sequence[Measurement]]) -> list[TaskVerdict]:
+    """The verdict of each task, in the spec's order.
+
+    Args:
+        spec: with the terms of blessing.
+        measured: by task, the whole split first.
+    """
+    return [_verdict(spec, name, task, measured.get(name, ())) for name, task in spec.tasks.items()]
+
+
+def _verdict(spec: FeatureSpec, name: str, task: Task, measured: Sequence[Measurement]) -> TaskVerdict:
+    # TFMA says nothing at all where the split holds no example.
+    whole = next(
+        (part for part in measured if not part.field),
+        Measurement(field="", value="", example_count=0, metrics={}, baseline={}, changes={}),
+    )
+    fields = {part.field for part in spec.evaluation.slices if part.protected}
+    protected = [part for part in measured if part.field in fields]
+    refusals = [*_below_floor(task, whole), *(refusal for part in (whole, *protected) for refusal in _fallen(task, part))]
+    return TaskVerdict(
+        task=name,
+        example_count=whole.example_count,
+        metric=task.metric,
+        threshold=task.threshold,
+        tolerance=task.tolerance,
+        metrics={metric: estimate.value for metric, estimate in whole.metrics.items()},
+        baseline_metrics={metric: estimate.value for metric, estimate in whole.baseline.items()},
+        change=whole.changes.get(task.metric),
+        slices=list(measured),
+        protected=[part.name for part in protected],
+        refusals=refusals,
+    )
+
+
+def _below_floor(task: Task, whole: Measurement) -> Iterable[str]:
+    """What speaks against the candidate whatever the blessed model is like."""
+    estimate = whole.metrics.get(task.metric)
+    if not whole.example_count:
+        yield "no evaluation example lies in its sample space"
+    elif estimate is None or estimate.value is None:
+        yield f"{task.metric} cannot be computed: all its labels are alike, or its scores are not numbers"
+    elif estimate.value < task.threshold if task.higher_is_better else estimate.value > task.threshold:
+        side = "below" if task.higher_is_better else "above"
+        yield f"{task.metric} {estimate.value:.4f} is {side} the threshold {task.threshold:g}"
+
+
+def _fallen(task: Task, part: Measurement) -> Iterable[str]:
+    """A loss against the blessed model on the whole split or a slice, of which even the interval's kindest end is too much."""
+    blessed, candidate = part.baseline.get(task.metric), part.metrics.get(task.metric)
+    if blessed is None or blessed.value is None:
+        return
+    where = f" on {part.name}" if part.name else ""
+    if candidate is None or candidate.value is None:
+        yield f"{task.metric}{where} cannot be computed, though the blessed model's {blessed.value:.4f} can"
+        return
+    change = part.changes.get(task.metric)
+    sign = -1.0 if task.higher_is_better else 1.0
+    loss = sign * (candidate.value - blessed.value)
+    if change is not None and change.lower is not None and change.upper is not None:
+        ends = sorted((sign * change.lower, sign * change.upper))
+        least_loss, interval = ends[0], f"95 % interval {ends[0]:.4f} to {ends[1]:.4f}"
+    elif part.field:
+        # On a slice too small for an interval any loss may be noise.
+        return
+    else:
+        least_loss, interval = loss, "no interval"
+    if least_loss > task.tolerance:
+        yield (
+            f"{task.metric}{where} {candidate.value:.4f} is worse than the blessed model's {blessed.value:.4f} "
+            f"by {loss:.4f} ({interval}), more than the tolerance {task.tolerance:g}"
+        )

@@ -1,0 +1,1 @@
+"""What became of every line: counters, rejected lines and the summary."""

@@ -1,0 +1,1 @@
+"""Event logs: impressions and actions joined into labelled rows."""

@@ -1,0 +1,65 @@
+"""Negative down-sampling of labelled rows, drawn by key."""
+
+from __future__ import annotations
+
+import hashlib
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from feature_spec import names
+from feature_spec.names import EVALUATION
+from pipeline.ingest.labelling.labelled_rows import LABEL
+from pipeline.ingest.settings.ingest_config import IngestSettings
+
+_KEYS = (names.REQUEST_KEY, names.USER_KEY, names.ITEM_KEY)
+
+
+def sampled(rows: pa.Table, split: str, settings: IngestSettings) -> pa.Table:
+    """Takes down-sampled negatives out of their tasks' sample spaces, and rows that are left in none out of the split.
+
+    All tasks share one draw a row. So with one rate for all tasks an example is dropped if it is drawn and no binary task is
+    positive; and a task's negatives are kept at its rate whatever its other labels are, which is what the export undoes.
+
+    Args:
+        rows: labelled rows of one split (see `labelled_rows`).
+        split: its name. The evaluation is never sampled.
+        settings: the spec's rules.
+    """
+    if settings.sampling is None or split == EVALUATION:
+        return rows
+    rates = recorded_rates(split, settings)
+    draws = _draws(rows)
+    # Rows that all binary tasks drop are chosen by their labels. Those that the draw leaves are an even share for a regression.
+    unsampled_rate = settings.sampling.negative_rate or 1.0
+    before = after = np.zeros(rows.num_rows, bool)
+    for name in settings.tasks:
+        labels = rows.column(LABEL + name).to_numpy()
+        inside = ~np.isnan(labels)
+        stays = (labels > 0) | (draws < rates[name]) if name in rates else draws < unsampled_rate
+        kept = inside & stays
+        before, after = before | inside, after | kept
+        rows = rows.set_column(rows.column_names.index(LABEL + name), LABEL + name, pa.array(labels, mask=~kept))
+    # A row that was in no sample space to begin with is none of the sampling's business.
+    return rows.filter(pa.array(after | ~before))
+
+
+def recorded_rates(split: str, settings: IngestSettings) -> dict[str, float]:
+    """The rate at which each sampled task's negatives were kept in a split; 1 in the evaluation."""
+    if settings.sampling is None:
+        return {}
+    rates = settings.sampling.rates({name: task.kind for name, task in settings.tasks.items()})
+    return dict.fromkeys(rates, 1.0) if split == EVALUATION else rates
+
+
+def _draws(rows: pa.Table) -> np.ndarray:
+    """Numbers in [0, 1) by request, user and item, as far as the spec declares them; without any, by the whole record."""
+    keys = [rows.column(name) for name in _KEYS if name in rows.column_names]
+    if not keys:
+        keys = [pa.array([draw.tobytes() for draw in rows.column("draw").to_numpy()], pa.binary())]
+    # Lengths keep keys apart whose texts run together.
+    lengths = [pc.cast(pc.cast(pc.binary_length(key), pa.string()), pa.binary()) for key in keys]
+    joined = pc.binary_join_element_wise(*keys, *lengths, b"\n")
+    digests = b"".join(hashlib.blake2b(key, digest_size=8, person=b"sampling").digest() for key in joined.to_pylist())
+    return (np.frombuffer(digests, ">u8") >> np.uint64(11)) / 2.0**53

@@ -1,0 +1,181 @@
+"""The parts of a feature spec that ingestion depends on. What is not in here may change without ingesting again."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Mapping
+from typing import Annotated, Literal
+
+import pydantic
+
+from feature_spec.event_logs import FoldedColumn
+from feature_spec.field import MultiCategoricalField, NumericField, SequenceField
+from feature_spec.label_rule import LabelRule, RatioRule, SampleSpace
+from feature_spec.logs import ACTIONS, Actions, Keys, Logs, Source, Split
+from feature_spec.names import SPLITS, TRAIN, VALIDATION
+from feature_spec.sampling import Sampling
+from feature_spec.spec import FeatureSpec
+from feature_spec.strict_model import StrictModel
+from pipeline.ingest.settings.lookaround_days import NeighbouringDay, neighbouring_days
+
+
+class IngestedField(StrictModel):
+    """How a field is read.
+
+    Attributes:
+        kind: as in the feature spec.
+        column: where its values are.
+        table: the side table that has the column; None for the exposure log.
+        separator: splits a text into the values of a list; None for fields of one value.
+        minimum, maximum: bounds of a number.
+    """
+
+    kind: Literal["categorical", "multi_categorical", "sequence", "numeric"]
+    column: str
+    table: str | None = None
+    separator: str | None = None
+    minimum: float | None = None
+    maximum: float | None = None
+
+
+class IngestedTask(StrictModel):
+    """How a task's label and mask follow from the columns of an exposure; as in the feature spec."""
+
+    kind: Literal["binary", "regression"]
+    label: LabelRule
+    sample_space: SampleSpace | None = None
+
+    @property
+    def columns(self) -> dict[str, str]:
+        """Each column that is read, by the place in the task that names it."""
+        if isinstance(self.label, RatioRule):
+            named = {"label.numerator": self.label.numerator, "label.denominator": self.label.denominator}
+        else:
+            named = {"label.column": self.label.column}
+        if self.sample_space is not None:
+            named["sample_space.event"] = self.sample_space.event
+        return named
+
+
+class IngestSettings(StrictModel):
+    """What ingestion does; travels to the executor as JSON and is part of the cache key.
+
+    Attributes:
+        keys, split: as in the feature spec.
+        logs: as in the feature spec, with patterns in the place of days.
+        fields, tasks: by name.
+        day: the only day to ingest, of which nothing is set aside to judge the model; None for all of the logs.
+        neighbouring_days: the days whose events may belong to impressions of `day`, or whose impressions to its actions.
+        actions_of_all_days: whether the actions of one day cannot be read alone, so that their times have to.
+    """
+
+    keys: Keys
+    logs: Logs
+    split: Split
+    fields: dict[str, IngestedField]
+    tasks: dict[str, IngestedTask]
+    sampling: Sampling | None = None
+    # JSON has no dates.
+    day: Annotated[datetime.date | None, pydantic.Field(strict=False)] = None
+    neighbouring_days: list[NeighbouringDay] = []
+    actions_of_all_days: bool = False
+
+    @classmethod
+    def from_spec(cls, spec: FeatureSpec, day: datetime.date | None = None) -> IngestSettings:
+        """Takes from a feature spec what ingestion of a day, or of all days, depends on, and nothing else."""
+        fields = {}
+        for name, field in spec.fields.items():
+            bounds = (field.minimum, field.maximum) if isinstance(field, NumericField) else (None, None)
+            fields[name] = IngestedField(
+                kind=field.kind,
+                column=field.column or name,
+                table=field.table,
+                separator=field.separator if isinstance(field, MultiCategoricalField | SequenceField) else None,
+                minimum=bounds[0],
+                maximum=bounds[1],
+            )
+        tasks = {
+            name: IngestedTask(kind=task.kind, label=task.label, sample_space=task.sample_space)
+            for name, task in spec.tasks.items()
+        }
+        return cls(
+            keys=spec.keys,
+            logs=spec.logs.of_day(day, spec.keys.event_time.timezone if spec.keys.event_time is not None else "UTC"),
+            split=spec.split,
+            fields=fields,
+            tasks=tasks,
+            sampling=spec.sampling,
+            day=day,
+            neighbouring_days=neighbouring_days(spec.logs, spec.keys, day) if day is not None else [],
+            actions_of_all_days=day is not None and spec.logs.actions is not None and not spec.logs.actions.has_day,
+        )
+
+    def to_json(self) -> str:
+        """JSON from which `model_validate_json` restores the settings. Writing out a default changes nothing."""
+        return self.model_dump_json(exclude_defaults=True)
+
+    @property
+    def splits(self) -> tuple[str, ...]:
+        """The splits that are written."""
+        return SPLITS if self.day is None else (TRAIN, VALIDATION)
+
+    @property
+    def sources(self) -> dict[str | None, Source]:
+        """The exposure log, or that of impressions, under None; then that of actions, and the side tables by name."""
+        sources: dict[str | None, Source] = {None: self.logs.shown}
+        if self.logs.actions is not None:
+            sources[ACTIONS] = self.logs.actions
+        return sources | dict(self.logs.tables)
+
+    def place_of(self, source: str | None) -> str:
+        """The path in the feature spec of a source."""
+        if source is None:
+            return "logs.exposures" if self.logs.exposures is not None else "logs.impressions"
+        return f"logs.tables.{source}" if source in self.logs.tables else f"logs.{source}"
+
+    @property
+    def join_columns(self) -> list[str]:
+        """The columns by which actions are joined to impressions; empty without event logs."""
+        if self.logs.actions is None:
+            return []
+        first = self.keys.request if self.logs.actions.join_by == "request" else self.keys.user
+        return [column for column in (first, self.keys.item) if column is not None]
+
+    def fields_of(self, table: str | None) -> dict[str, IngestedField]:
+        """The fields that lie in a side table, or in the exposure log (None)."""
+        return {name: field for name, field in self.fields.items() if field.table == table}
+
+    def columns_of(self, table: str | None) -> dict[str, str]:
+        """Each column that is read from a source, with the path in the feature spec that first names it."""
+        named: list[tuple[str, str]] = []
+        folded: Mapping[str, FoldedColumn] = {}
+        if table is None:
+            keys = {"request": self.keys.request, "user": self.keys.user, "item": self.keys.item}
+            named += [(column, f"keys.{key}") for key, column in keys.items() if column is not None]
+            if self.keys.event_time is not None:
+                named.append((self.keys.event_time.column, "keys.event_time.column"))
+            named += [(side.exposure_key or side.key, f"logs.tables.{name}") for name, side in self.logs.tables.items()]
+            if self.logs.impressions is not None and self.logs.impressions.event_id is not None:
+                named.append((self.logs.impressions.event_id, "logs.impressions.event_id"))
+            folded = self.logs.actions.folds if self.logs.actions is not None else {}
+            for name, task in self.tasks.items():
+                read = task.columns.items()
+                named += [(column, f"tasks.{name}.{place}") for place, column in read if column not in folded]
+        elif table == ACTIONS and self.logs.actions is not None:
+            return _columns_of_actions(self.logs.actions, self.join_columns)
+        else:
+            named.append((self.logs.tables[table].key, f"logs.tables.{table}.key"))
+        fields = self.fields_of(table).items()
+        named += [(field.column, f"fields.{name}") for name, field in fields if table is not None or field.column not in folded]
+        return dict(reversed(named))
+
+
+def _columns_of_actions(actions: Actions, join_columns: list[str]) -> dict[str, str]:
+    named = dict.fromkeys(join_columns, "logs.actions.join_by")
+    named |= {actions.kind: "logs.actions.kind", actions.event_time.column: "logs.actions.event_time.column"}
+    if actions.event_id is not None:
+        named[actions.event_id] = "logs.actions.event_id"
+    for name, column in actions.folds.items():
+        if column.value is not None:
+            named.setdefault(column.value, f"logs.actions.folds.{name}.value")
+    return named

@@ -1,0 +1,1 @@
+"""How rows travel through a shuffle of Beam."""

@@ -1,0 +1,145 @@
+"""The files of a log and its side tables. Folders with a scheme, such as ``gs://``, are read through Beam."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import difflib
+import fnmatch
+import glob
+import os
+from collections.abc import Iterable
+from typing import BinaryIO
+
+from feature_spec.logs import ACTIONS
+from feature_spec.strict_model import closest_names
+from pipeline.ingest.settings.ingest_config import IngestSettings
+
+_NAMES_SHOWN = 10
+
+
+@dataclasses.dataclass(frozen=True, order=True)
+class LogFile:
+    """A file of a source.
+
+    Attributes:
+        path: where it is.
+        name: the path relative to the logs folder.
+        size_bytes: its size as stored.
+        day: the day that it is a file of; None where all days are ingested.
+    """
+
+    path: str
+    name: str
+    size_bytes: int
+    day: datetime.date | None = None
+
+    def open(self) -> BinaryIO:
+        """Opens the stored bytes.
+
+        Raises:
+            OSError: the file cannot be opened.
+        """
+        if not _is_remote(self.path):
+            return open(self.path, "rb")
+        from apache_beam.io.filesystem import CompressionTypes
+        from apache_beam.io.filesystems import FileSystems
+
+        return FileSystems.open(self.path, compression_type=CompressionTypes.UNCOMPRESSED)
+
+
+@dataclasses.dataclass(frozen=True)
+class InputFiles:
+    """The files of each source, sorted by name.
+
+    Attributes:
+        sources: files by side table; those of the exposure log under None. A source that a connector reads has none.
+        evaluation: names of the exposure files that judge the model, by `split.evaluation_files`.
+        neighbours: files of event logs that are of the days around the one that is ingested.
+    """
+
+    sources: dict[str | None, list[LogFile]]
+    evaluation: frozenset[str]
+    neighbours: dict[str | None, list[LogFile]] = dataclasses.field(default_factory=dict)
+
+    def with_neighbours(self, source: str | None) -> list[LogFile]:
+        """The files of a source, and of the days around, in the order of the days."""
+        return sorted(
+            [*self.sources[source], *self.neighbours.get(source, [])], key=lambda file: (file.day or datetime.date.min, file)
+        )
+
+
+def find_input_files(settings: IngestSettings, folder: str) -> InputFiles:
+    """Matches the patterns of the spec below `folder`.
+
+    Raises:
+        ValueError: a pattern matches no file, or a file belongs to two sources. Names pattern, folder and the closest files.
+    """
+    if not _is_remote(folder) and not os.path.isdir(folder):
+        raise ValueError(f"no such folder: {folder}")
+    sources: dict[str | None, list[LogFile]] = {}
+    owners: dict[str, str] = {}
+    for table, source in settings.sources.items():
+        place = f"{settings.place_of(table)}.path"
+        found = {
+            dataclasses.replace(file, day=settings.day)
+            for pattern in source.path for file in _match_some(folder, pattern, place)
+        }  # fmt: skip
+        for file in found:
+            if owners.setdefault(file.name, place) != place:
+                both = f"{owners[file.name]} and by {place}"
+                raise ValueError(f"{file.name} in {folder} is matched by {both}; a file belongs to one source")
+        sources[table] = sorted(found)
+
+    evaluation: set[str] = set()
+    names = [file.name for file in sources[None]]
+    for pattern in (settings.split.evaluation_files or []) if settings.day is None else []:
+        matched = fnmatch.filter(names, pattern)
+        if not matched:
+            hint = closest_names(pattern, names)
+            raise ValueError(f"split.evaluation_files: {pattern!r} matches no exposure file in {folder}: {hint}")
+        evaluation.update(matched)
+    return InputFiles(sources=sources, evaluation=frozenset(evaluation), neighbours=_neighbours(settings, folder))
+
+
+def any_file(folder: str, patterns: Iterable[str]) -> bool:
+    """Whether one of the patterns matches a file below `folder`."""
+    return any(_match(folder, pattern) for pattern in patterns)
+
+
+def _neighbours(settings: IngestSettings, folder: str) -> dict[str | None, list[LogFile]]:
+    """What there is of the days around: the logs may begin, or end, with the day."""
+    files: dict[str | None, list[LogFile]] = {None: [], ACTIONS: []}
+    for neighbour in settings.neighbouring_days:
+        for log, patterns in ((None, neighbour.impressions), (ACTIONS, neighbour.actions)):
+            found = {file for pattern in patterns for file in _match(folder, pattern)}
+            files[log] += [dataclasses.replace(file, day=neighbour.day) for file in found]
+    return files
+
+
+def _match_some(folder: str, pattern: str, place: str) -> list[LogFile]:
+    files = _match(folder, pattern)
+    if not files:
+        there = [file.name for depth in ("*", "*/*") for file in _match(folder, depth)]
+        # All names of a large folder would bury the message.
+        close = difflib.get_close_matches(pattern, there, n=_NAMES_SHOWN, cutoff=0.3) or there[:_NAMES_SHOWN]
+        hint = closest_names(pattern, close) if close else "the folder has no files"
+        raise ValueError(f"{place}: {pattern!r} matches no file in {folder}: {hint}")
+    return files
+
+
+def _match(folder: str, pattern: str) -> list[LogFile]:
+    """Files below `folder`. `*` does not cross folders."""
+    if _is_remote(folder):
+        from apache_beam.io.filesystems import FileSystems
+
+        (result,) = FileSystems.match([FileSystems.join(folder, pattern)])
+        base = folder.rstrip("/") + "/"
+        return [LogFile(found.path, found.path.removeprefix(base), found.size_in_bytes) for found in result.metadata_list]
+    paths = glob.glob(pattern, root_dir=folder)
+    files = [(os.path.join(folder, path), path) for path in paths if os.path.isfile(os.path.join(folder, path))]
+    return [LogFile(path, name, os.path.getsize(path)) for path, name in files]
+
+
+def _is_remote(path: str) -> bool:
+    return "://" in path

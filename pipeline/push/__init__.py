@@ -1,0 +1,1 @@
+"""Step 6: the version is served on trial and published."""

@@ -1,0 +1,103 @@
+"""The check before a push, in the place of TFX's InfraValidator, which needs Docker or Kubernetes."""
+
+from __future__ import annotations
+
+import importlib
+import json
+from typing import Any
+
+from tfx import types
+from tfx.components.util import model_utils
+from tfx.dsl.components.base import base_component, base_executor, executor_spec
+from tfx.dsl.io import fileio
+from tfx.types import artifact_utils, component_spec, standard_artifacts
+from tfx.utils import path_utils
+from tfx.utils.typing_utils import ArtifactMultiDict
+from typing_extensions import override
+
+from feature_spec import names
+from pipeline.workspace.artifact_files import is_file, matching_files, read_bytes, write_bytes
+from pipeline.workspace.local_copies import filled_folder, local_copy
+
+_REPORT = "push_check.json"
+
+
+def push_check_report(blessing: types.Artifact) -> dict[str, Any] | None:
+    """What the check found, as `serving.push_check.check` says it; None where the model had been refused before."""
+    path = f"{blessing.uri}/{_REPORT}"
+    return json.loads(read_bytes(path)) if is_file(path) else None
+
+
+def forget_refusals(artifacts: str) -> None:
+    """Removes the outputs of checks that refused, so that no run takes them over: the machine may have been busy."""
+    for report in matching_files(artifacts, f"{PushCheck.__name__}/infra_blessing/*/{_REPORT}"):
+        if json.loads(read_bytes(report))["refusals"]:
+            fileio.rmtree(report.removesuffix(f"/{_REPORT}"))
+
+
+class _Executor(base_executor.BaseExecutor):
+    @override
+    def Do(self, input_dict: ArtifactMultiDict, output_dict: ArtifactMultiDict, exec_properties: dict[str, Any]) -> None:
+        blessing = artifact_utils.get_single_instance(output_dict["infra_blessing"])
+        model = artifact_utils.get_single_instance(input_dict["model"])
+        if not model_utils.is_model_blessed(artifact_utils.get_single_instance(input_dict["model_blessing"])):
+            blessing.set_int_custom_property("blessed", 0)
+            return
+        module, _, function = exec_properties["check"].rpartition(".")
+        split = artifact_utils.get_split_uri(input_dict["examples"], names.EVALUATION)
+        with (
+            local_copy(path_utils.serving_model_path(model.uri)) as model_folder,
+            filled_folder(path_utils.stamped_model_path(blessing.uri)) as version_folder,
+        ):
+            report = getattr(importlib.import_module(module), function)(
+                model=model_folder,
+                example_files=matching_files(split, "*"),
+                spec=exec_properties["spec"],
+                version=version_folder,
+            )
+        write_bytes(f"{blessing.uri}/{_REPORT}", json.dumps(report, indent=1).encode())
+        # What TFX's Pusher asks of an InfraBlessing whose model it is to push.
+        blessing.set_int_custom_property("blessed", int(not report["refusals"]))
+        blessing.set_int_custom_property("has_model", 1)
+
+
+class _Spec(component_spec.ComponentSpec):
+    PARAMETERS = {
+        "spec": component_spec.ExecutionParameter(type=str),
+        "check": component_spec.ExecutionParameter(type=str),
+    }
+    INPUTS = {
+        "model": component_spec.ChannelParameter(type=standard_artifacts.Model),
+        "model_blessing": component_spec.ChannelParameter(type=standard_artifacts.ModelBlessing),
+        "examples": component_spec.ChannelParameter(type=standard_artifacts.Examples),
+    }
+    OUTPUTS = {"infra_blessing": component_spec.ChannelParameter(type=standard_artifacts.InfraBlessing)}
+
+
+class PushCheck(base_component.BaseComponent):
+    """Lets a function make, of a blessed model, the version to push, and check it in service.
+
+    Args:
+        model: the trainer's export.
+        model_blessing: of the Evaluator; a model that it refused is not checked.
+        examples: those of the evaluation split become requests.
+        spec: text of the feature spec.
+        check: import path of the function; see `serving.push_check.check.check_before_push`.
+    """
+
+    SPEC_CLASS = _Spec
+    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(_Executor)
+
+    def __init__(
+        self, *, model: types.BaseChannel, model_blessing: types.BaseChannel, examples: types.BaseChannel, spec: str, check: str
+    ) -> None:
+        super().__init__(
+            spec=_Spec(
+                model=model,
+                model_blessing=model_blessing,
+                examples=examples,
+                spec=spec,
+                check=check,
+                infra_blessing=types.Channel(type=standard_artifacts.InfraBlessing),
+            )
+        )

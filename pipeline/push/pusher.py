@@ -1,0 +1,44 @@
+"""A Pusher that publishes by rename."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from tfx.components.pusher import component, executor
+from tfx.dsl.components.base import executor_spec
+from tfx.proto import pusher_pb2
+from tfx.types import artifact_utils, standard_component_specs
+from tfx.utils import proto_utils
+from tfx.utils.typing_utils import ArtifactMultiDict
+from typing_extensions import override
+
+from pipeline.push.atomic_publish import publish
+from pipeline.workspace.local_copies import local_copy
+
+
+class _Executor(executor.Executor):
+    @override
+    def Do(self, input_dict: ArtifactMultiDict, output_dict: ArtifactMultiDict, exec_properties: dict[str, Any]) -> None:
+        pushed_model = artifact_utils.get_single_instance(output_dict[standard_component_specs.PUSHED_MODEL_KEY])
+        if not self.CheckBlessing(input_dict):
+            self._MarkNotPushed(pushed_model)
+            return
+        destination = pusher_pb2.PushDestination()
+        proto_utils.json_to_proto(exec_properties[standard_component_specs.PUSH_DESTINATION_KEY], destination)
+        folder = Path(destination.filesystem.base_directory)
+        with local_copy(self.GetModelPath(input_dict)) as model:
+            version = publish(Path(model), folder)
+        if version is None:
+            self._MarkNotPushed(pushed_model)
+            return
+        self._MarkPushed(pushed_model, pushed_destination=str(folder / str(version)), pushed_version=str(version))
+
+
+class RenamingPusher(component.Pusher):
+    """TFX's Pusher for one folder, with `publish` in place of a copy into the final folder.
+
+    The model is the one that comes with `infra_blessing`, which has its warm-up requests.
+    """
+
+    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(_Executor)

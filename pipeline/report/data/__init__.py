@@ -1,0 +1,1 @@
+"""What a report says, as data, and where it is read from."""

@@ -1,0 +1,105 @@
+"""From the folders that a run's components wrote to the data of its report."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from feature_spec.loading import parse_spec
+from feature_spec.spec import FeatureSpec
+from feature_spec.spec_tables import label_text, sample_space_text
+from pipeline.evaluate.evaluation_result import read_evaluation
+from pipeline.evaluate.task_gains import read_gains
+from pipeline.ingest.accounting.summary import SUMMARY_FILE
+from pipeline.report.data.run_data import Failure, RunData
+from pipeline.report.data.training_curves import training_curves
+from pipeline.validate.anomalies import read_anomalies
+from pipeline.validate.drift import read_drift
+from pipeline.workspace.artifact_files import is_file, read_bytes
+
+INSIGHT_FILE = "insight.json"
+PUSH_CHECK_FILE = "push_check.json"
+# Of a Model artifact, whose export has a copy of the spec and names for what can be looked into.
+_EXPORT_EXTRA = "Format-Serving/assets.extra/"
+
+# What is read, by component and output.
+EXAMPLES = ("LogsExampleGen", "examples")
+# Of a run by span.
+WINDOW_EXAMPLES = ("WindowExampleGen", "examples")
+ANOMALIES = ("ExampleValidator", "anomalies")
+MODEL = ("Trainer", "model")
+MODEL_RUN = ("Trainer", "model_run")
+INSIGHT = ("ModelInsight", "insight")
+EVALUATION = ("Evaluator", "evaluation")
+PUSH_CHECK = ("PushCheck", "infra_blessing")
+GAIN = ("MtlGain", "gain")
+DRIFT = ("DriftCheck", "drift")
+
+Outputs = Mapping[tuple[str, str], str]
+
+
+def gathered_run(
+    outputs: Outputs,
+    *,
+    name: str,
+    spec_name: str,
+    began: str = "",
+    version: int | None = None,
+    failure: Failure | None = None,
+) -> RunData:
+    """Reads what is there.
+
+    Args:
+        outputs: folders or URIs of artifacts by component and output, as far as the run got.
+        name: as of `RunData`.
+        spec_name: as of `RunData`.
+        began: as of `RunData`.
+        version: as of `RunData`.
+        failure: as of `RunData`.
+    """
+    spec = _spec_of(outputs)
+    evaluation, anomalies, curves = outputs.get(EVALUATION), outputs.get(ANOMALIES), outputs.get(MODEL_RUN)
+    return RunData(
+        name=name,
+        spec=spec_name,
+        fingerprint=spec.fingerprint if spec is not None else "",
+        began=began,
+        failure=failure,
+        version=version,
+        model=(_json(outputs, MODEL, _EXPORT_EXTRA + "inspection.json") or {}).get("model", ""),
+        task_meanings=_task_meanings(spec) if spec is not None else {},
+        formula=spec.ranking_formula if spec is not None else None,
+        ingestion=_json(outputs, EXAMPLES if EXAMPLES in outputs else WINDOW_EXAMPLES, SUMMARY_FILE),
+        anomalies=read_anomalies(anomalies) if anomalies is not None else None,
+        drift=read_drift(outputs[DRIFT]) if DRIFT in outputs else None,
+        curves=training_curves(curves) if curves is not None else None,
+        # An older Fulcrum left TFMA's files only.
+        evaluation=read_evaluation(evaluation) if evaluation and is_file(f"{evaluation}/evaluation.json") else None,
+        gains=read_gains(outputs[GAIN]) if GAIN in outputs else None,
+        push_check=_json(outputs, PUSH_CHECK, PUSH_CHECK_FILE),
+        insight=_json(outputs, INSIGHT, INSIGHT_FILE),
+    )
+
+
+def _spec_of(outputs: Outputs) -> FeatureSpec | None:
+    """The spec that the model carries."""
+    text = _content(outputs, MODEL, _EXPORT_EXTRA + "feature_spec.yaml")
+    return parse_spec(text.decode()) if text is not None else None
+
+
+def _task_meanings(spec: FeatureSpec) -> dict[str, str]:
+    return {
+        name: f"{task.kind}: {label_text(task.label)}, of {sample_space_text(task.sample_space)}"
+        for name, task in spec.tasks.items()
+    }
+
+
+def _json(outputs: Outputs, key: tuple[str, str], file: str) -> Any:
+    content = _content(outputs, key, file)
+    return json.loads(content) if content is not None else None
+
+
+def _content(outputs: Outputs, key: tuple[str, str], file: str) -> bytes | None:
+    path = f"{outputs[key]}/{file}" if key in outputs else ""
+    return read_bytes(path) if path and is_file(path) else None

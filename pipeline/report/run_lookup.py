@@ -1,0 +1,64 @@
+"""Runs as people name them on the command line: a pipeline root, one of its runs, or a report."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+
+from pipeline.report.data.load_run import gathered_run
+from pipeline.report.data.mlmd_runs import NoSuchRunError, recorded_run
+from pipeline.report.data.run_data import RunData
+from pipeline.report.elements.page import run_of_page
+from pipeline.workspace.root import Root
+
+# In the folder of a Report artifact.
+_REPORT = "report.html"
+
+
+def named_run(name: str, number: int | None = None) -> RunData:
+    """The run of a root.
+
+    Args:
+        name: the root's folder.
+        number: counted from 1; the last run where it is None.
+
+    Raises:
+        NoSuchRunError: there is none.
+    """
+    run = recorded_run(Path(name), number)
+    return gathered_run(
+        run.outputs, name=name, spec_name=run.spec, began=run.began, version=run.version, failure=run.failure
+    )  # fmt: skip
+
+
+def named_runs(names: Sequence[str]) -> list[RunData]:
+    """At least two runs, each with a name of its own.
+
+    Args:
+        names: of each: ``ROOT``, ``ROOT@NUMBER``, or the file of a report, or a folder that holds a report.html and is no root.
+
+    Raises:
+        NoSuchRunError: a root has no such run, there is nothing of that name, or there is only one.
+        pipeline.report.elements.page.NoReportError: a file is not the report of one run.
+    """
+    if len(names) < 2:
+        raise NoSuchRunError(f"a comparison needs at least two runs, received {len(names)}")
+    runs = [dataclasses.replace(_read(name), name=name) for name in names]
+    repeated = {name for name in names if list(names).count(name) > 1}
+    if repeated:
+        raise NoSuchRunError(f"the same run is named more than once: {', '.join(sorted(repeated))}")
+    return runs
+
+
+def _read(name: str) -> RunData:
+    path = Path(name)
+    if path.is_file():
+        return run_of_page(path)
+    if path.is_dir():
+        is_report = (path / _REPORT).is_file() and not Root(path).metadata.exists()
+        return run_of_page(path / _REPORT) if is_report else named_run(name)
+    root, at, number = name.rpartition("@")
+    if at and number.isdecimal() and Path(root).is_dir():
+        return named_run(root, int(number))
+    raise NoSuchRunError(f"{name} is neither a pipeline root, nor ROOT@NUMBER for one of its runs, nor the file of a report")

@@ -1,0 +1,1 @@
+"""What a run takes over from earlier runs: the model to compare with, statistics, days."""

@@ -1,0 +1,165 @@
+"""`fulcrum run` without its flags: one run of the pipeline on this machine, from the lock to the summary."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+
+from feature_spec.spec import FeatureSpec
+from pipeline.evaluate.evaluation_result import read_evaluation
+from pipeline.evaluate.task_gains import read_gains
+from pipeline.push.atomic_publish import versions
+from pipeline.run.run_summary import ComponentRun, NodeFailure, RunStatus, RunSummary
+from pipeline.run.tuning_result import read_tuning
+from pipeline.runner.capture_output import quiet
+from pipeline.runner.node_errors import NodeFailedError
+from pipeline.runner.progress import RunProgress
+from pipeline.spans.span_window import SpanWindow
+from pipeline.validate.drift import read_drift
+from pipeline.workspace.root import Root
+from pipeline.workspace.run_lock import locked
+
+if TYPE_CHECKING:
+    from pipeline.runner.local_runner import NodeRun
+
+# Widens the tables where there is no terminal whose width could be asked for.
+_WIDTH_OF_FILES = 140
+
+
+def console_of(file: Any) -> Console:
+    """A console on a stream."""
+    return Console(file=file, width=None if file.isatty() else _WIDTH_OF_FILES, highlight=False)
+
+
+def run_locally(
+    spec: FeatureSpec,
+    *,
+    trainer_settings: str,
+    logs: str,
+    root: Root,
+    artifacts: str | None = None,
+    beam_arguments: Sequence[str],
+    with_single_task: bool = False,
+    tune: bool = False,
+    window: SpanWindow | None = None,
+) -> RunSummary:
+    """Runs the pipeline, reusing what earlier runs on the root have done.
+
+    Args:
+        spec: valid as a whole.
+        trainer_settings: JSON of the trainer's settings.
+        logs: the folder or URI that the spec's log paths are relative to.
+        root: where all is kept.
+        artifacts: folder or URI for the artifacts; None for where the root has them.
+        beam_arguments: Beam pipeline options.
+        with_single_task: whether each task is also trained alone, and the MTL gain measured.
+        tune: whether settings are searched for first, as the spec's section `tuner` says.
+        window: the days of a run by span; None to use all logs and split them as the spec says.
+
+    Raises:
+        pipeline.workspace.run_lock.RootInUseError: another run is using the root.
+        pipeline.workspace.root.RootError: the root was made for another spec, or keeps its artifacts elsewhere.
+    """
+    began = time.monotonic()
+    log = root.logs / f"run-{datetime.datetime.now():%Y%m%dT%H%M%S}.log"
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(locked(root.lock))
+        root.claim(spec.name, artifacts)
+        progress = stack.enter_context(RunProgress(console_of(stack.enter_context(quiet(log)))))
+        progress.started("loading TFX")
+        # TFX takes its time, and logs a lot, as soon as it is imported.
+        from pipeline.ingest.component import LogsExampleGen
+        from pipeline.pipeline import ranking_pipeline
+        from pipeline.push.push_check import forget_refusals
+        from pipeline.runner.local_runner import run_pipeline
+        from pipeline.spans.span_nodes import span_nodes
+
+        span = span_nodes(spec, logs, window) if window is not None else None
+        ingestion = span.days if span else [LogsExampleGen(spec, logs)]
+        pipeline = ranking_pipeline(
+            spec,
+            example_gen=span.example_gen if span else ingestion[0],
+            span=span,
+            trainer_settings=trainer_settings,
+            root=root,
+            beam_arguments=beam_arguments,
+            with_single_task=with_single_task,
+            tuner=spec.tuner if tune else None,
+        )
+        forget_refusals(root.artifacts)
+        versions_before = versions(root.serving_model)
+        runs: dict[str, NodeRun] = {}
+
+        def ended(run: NodeRun) -> None:
+            runs[run.node] = run
+            progress.ended(run)
+
+        failure = None
+        try:
+            # The pusher looks whether the newest version is this model, which an earlier run cannot know.
+            always_run = ["Pusher"]
+            if spec.logs.are_read_anew(by_day=span is not None):
+                always_run += [node.id for node in ingestion]
+            run_pipeline(pipeline, always_run=always_run, on_start=progress.started, on_end=ended)
+        except NodeFailedError as error:
+            failure = NodeFailure(node=error.node, cause=error.cause, details=error.details)
+        return _summary(spec, runs, window, versions_before=versions_before, began=began, failure=failure, log=log)
+
+
+def _summary(
+    spec: FeatureSpec,
+    runs: Mapping[str, NodeRun],
+    window: SpanWindow | None,
+    *,
+    versions_before: Sequence[int],
+    began: float,
+    failure: NodeFailure | None,
+    log: Path,
+) -> RunSummary:
+    from pipeline.ingest.executor import read_summary
+    from pipeline.push.push_check import push_check_report
+
+    def output(node: str, name: str) -> Any:
+        return runs[node].outputs[name][0] if node in runs else None
+
+    examples, evaluation = output(f"{'Window' if window else 'Logs'}ExampleGen", "examples"), output("Evaluator", "evaluation")
+    evaluated = read_evaluation(evaluation.uri) if evaluation is not None else None
+    drift = output("DriftCheck", "drift")
+    tuning, gain = output("Tuner", "tuner_results"), output("MtlGain", "gain")
+    checked, pushed = output("PushCheck", "infra_blessing"), output("Pusher", "pushed_model")
+    version = None
+    if pushed is not None and pushed.get_int_custom_property("pushed"):
+        version = int(pushed.get_string_custom_property("pushed_version"))
+    report = push_check_report(checked) if checked is not None else None
+    tasks = evaluated.tasks if evaluated is not None else []
+    is_refused = any(verdict.refusals for verdict in tasks) or bool(report and report["refusals"])
+    status: RunStatus = "pushed" if version is not None else "refused" if is_refused else "superseded"
+    return RunSummary(
+        status="failed" if failure else status,
+        spec=spec.name,
+        fingerprint=spec.fingerprint,
+        ingestion=read_summary(examples.uri).model_dump(mode="json") if examples is not None else None,
+        drift=read_drift(drift.uri) if drift is not None else None,
+        tuning=read_tuning(tuning.uri, spec.tuner) if tuning is not None and spec.tuner is not None else None,
+        tasks=tasks,
+        ranking=evaluated.ranking if evaluated is not None else [],
+        baseline_note=evaluated.baseline_note if evaluated is not None else "",
+        mtl_gain=read_gains(gain.uri) if gain is not None else None,
+        push_check=report,
+        version=version,
+        newly_pushed=version is not None and version not in versions_before,
+        components=[
+            ComponentRun(node=run.node, state=run.state, elapsed_s=run.elapsed_s, peak_memory_bytes=run.peak_memory_bytes)
+            for run in runs.values()
+        ],
+        elapsed_s=time.monotonic() - began,
+        log=str(log),
+        failure=failure,
+        span=window,
+    )

@@ -1,0 +1,203 @@
+"""What a run came to, for people and for programs."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from pipeline.evaluate.evaluation_result import Measurement, TaskVerdict
+from pipeline.evaluate.formatting import change_text, number_text
+from pipeline.evaluate.gains_table import gains_table, gains_text
+from pipeline.evaluate.task_gains import MtlGains
+from pipeline.run.tuning_result import TuningResult, tuning_text
+from pipeline.runner.progress import memory_text
+from pipeline.spans.span_window import SpanWindow
+from pipeline.validate.distribution_shift import shifts_table
+from pipeline.validate.drift import DriftResult
+
+RunStatus = Literal["pushed", "superseded", "refused", "failed"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class NodeFailure:
+    """Attributes: as of `pipeline.runner.node_errors.NodeFailedError`."""
+
+    node: str
+    cause: str
+    details: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ComponentRun:
+    """One component of the run: `state` is `done` or `cached`, and `elapsed_s` wall time."""
+
+    node: str
+    state: str
+    elapsed_s: float
+    peak_memory_bytes: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunSummary:
+    """The result of `fulcrum run`.
+
+    Attributes:
+        status: `pushed`: the model is blessed and a version, the newest unless one of a later day is; `superseded`: it is
+            blessed, but not pushed because the newest version is of a later day; `refused`: it is not blessed, or failed the
+            check before the push; `failed`: a node failed.
+        spec: name of the spec.
+        fingerprint: of the spec.
+        ingestion: what became of every line of the log, as ingestion counts it; None if it did not get so far.
+        drift: of the examples since the last run that pushed a model; None without thresholds, or if it did not get so far.
+        tuning: what a search for better settings found; None unless asked for, or if it did not get so far.
+        tasks: the verdict of each task; empty if it did not get so far.
+        ranking: NDCG of the ranking score by slice, the whole split first; empty where the spec asks for none.
+        baseline_note: what could not be compared with the blessed model, and why; or "".
+        mtl_gain: what each task gains from the others; None unless asked for, or if it did not get so far.
+        push_check: what the check before the push found; None if the model did not get so far.
+        version: the version in the serving folder that is this model; None unless pushed.
+        newly_pushed: whether this run published the version, which otherwise was there before.
+        components: nodes that ended well, in order.
+        elapsed_s: wall time of the whole command.
+        log: file with everything that libraries printed.
+        failure: of the node that failed; None unless failed.
+        span: the days of a run by span; None of other runs.
+    """
+
+    status: RunStatus
+    spec: str
+    fingerprint: str
+    ingestion: dict[str, Any] | None
+    drift: DriftResult | None
+    tuning: TuningResult | None
+    tasks: list[TaskVerdict]
+    ranking: list[Measurement]
+    baseline_note: str
+    mtl_gain: MtlGains | None
+    push_check: dict[str, Any] | None
+    version: int | None
+    newly_pushed: bool
+    components: list[ComponentRun]
+    elapsed_s: float
+    log: str
+    failure: NodeFailure | None = field(default=None)
+    span: SpanWindow | None = field(default=None)
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return asdict(self) | {"span": self.span.model_dump(mode="json") if self.span is not None else None}
+
+
+def print_summary(summary: RunSummary, console: Console) -> None:
+    """Tables, and the outcome in words."""
+    console.print(_components_table(summary))
+    if summary.span is not None:
+        console.print(Text(summary.span.text.capitalize()), soft_wrap=True)
+    if summary.ingestion is not None:
+        console.print(_rows_text(summary.ingestion), soft_wrap=True)
+    if summary.drift is not None:
+        console.print(_drift_text(summary.drift))
+    if summary.tuning is not None:
+        console.print(Text(tuning_text(summary.tuning)), soft_wrap=True)
+    if summary.tasks:
+        console.print(_tasks_table(summary))
+    if summary.ranking:
+        console.print(_ranking_text(summary.ranking[0]), soft_wrap=True)
+    if summary.baseline_note:
+        console.print(Text(summary.baseline_note), soft_wrap=True)
+    if summary.mtl_gain is not None:
+        console.print(gains_table(summary.mtl_gain))
+        console.print(gains_text(summary.mtl_gain), soft_wrap=True)
+    if summary.push_check is not None and summary.push_check["latency_ms"]:
+        console.print(_push_check_text(summary.push_check), soft_wrap=True)
+    console.print(outcome_text(summary), soft_wrap=True)
+
+
+def _components_table(summary: RunSummary) -> Table:
+    table = Table("component", "state", title="Components")
+    table.add_column("time", justify="right")
+    table.add_column("peak memory", justify="right")
+    for run in summary.components:
+        table.add_row(run.node, run.state, f"{run.elapsed_s:.1f} s", memory_text(run.peak_memory_bytes))
+    peak = max((run.peak_memory_bytes for run in summary.components), default=0)
+    table.add_section()
+    table.add_row("whole run", "", f"{summary.elapsed_s:.1f} s", memory_text(peak))
+    return table
+
+
+def _rows_text(ingestion: dict[str, Any]) -> Text:
+    rejected: dict[str, int] = ingestion["rejected"]
+    splits = ", ".join(f"{split} {count:,}" for split, count in ingestion["examples"].items())
+    reasons = ", ".join(f"{reason} {count:,}" for reason, count in sorted(rejected.items(), key=lambda item: -item[1]))
+    examples, lost = sum(ingestion["examples"].values()), sum(rejected.values())
+    text = f"{ingestion['lines']:,} lines = {examples:,} examples ({splits}) + {lost:,} rejected"
+    lines = [f"{text} ({reasons})" if reasons else text]
+    if unreadable := ingestion["unreadable_files"]:
+        # What lies behind the damage cannot be counted, so no share tells of it.
+        lines.append(f"could not be read to their end: {', '.join(unreadable)}")
+    return Text("\n".join(lines))
+
+
+def _tasks_table(summary: RunSummary) -> Table:
+    table = Table("task", title="Evaluation, each task on its own sample space")
+    for column in ("examples", "metric", "blessed model", "change (95 % interval)", "threshold", "tolerance"):
+        table.add_column(column, justify="right")
+    table.add_column("verdict")
+    for verdict in summary.tasks:
+        table.add_row(
+            verdict.task, f"{verdict.example_count:,}", f"{verdict.metric} {number_text(verdict.value)}",
+            number_text(verdict.baseline_value), change_text(verdict.change),
+            f"{verdict.threshold:g}", f"{verdict.tolerance:g}",
+            "refused" if verdict.refusals else "passed",
+        )  # fmt: skip
+        for part in verdict.slices:
+            if part.name in verdict.protected:
+                value, blessed = (values.get(verdict.metric) for values in (part.metrics, part.baseline))
+                table.add_row(
+                    f"  {part.name}", f"{part.example_count:,}", number_text(value.value if value else None),
+                    number_text(blessed.value if blessed else None), change_text(part.changes.get(verdict.metric)),
+                )  # fmt: skip
+    return table
+
+
+def _ranking_text(measured: Measurement) -> Text:
+    parts = []
+    for metric, estimate in measured.metrics.items():
+        blessed = measured.baseline.get(metric)
+        change = change_text(measured.changes.get(metric))
+        beside = f", blessed model {number_text(blessed.value)}, change {change}" if blessed else ""
+        parts.append(f"Ranking score: {metric} {number_text(estimate.value)}{beside}")
+    return Text("\n".join(parts))
+
+
+def _drift_text(drift: DriftResult) -> Table | Text:
+    if not drift.is_compared:
+        return Text("Drift: no earlier run on other examples has pushed a model, so there is nothing to compare with")
+    return shifts_table("Drift of the train split since the last run that pushed a model", drift.fields)
+
+
+def _push_check_text(check: dict[str, Any]) -> Text:
+    latencies = [f"{entry['candidates']:,}: {entry['p50']:.1f} / {entry['p99']:.1f} ms" for entry in check["latency_ms"]]
+    return Text(
+        f"Served over gRPC: scores differ from the trainer's by {check['largest_difference']:.1g} at most; "
+        f"p50 / p99 by candidates: {', '.join(latencies)} (budget {check['latency_budget_ms']:g} ms)"
+    )
+
+
+def outcome_text(summary: RunSummary) -> Text:
+    """Pushed, refused and why, or what failed."""
+    if summary.failure is not None:
+        lines = [f"Failed: {summary.failure.node}: {summary.failure.cause}", summary.failure.details, f"Log: {summary.log}"]
+        return Text("\n".join(line for line in lines if line), style="red")
+    if summary.status == "refused":
+        reasons = [f"  {verdict.task}: {refusal}" for verdict in summary.tasks for refusal in verdict.refusals]
+        reasons += [f"  {refusal}" for refusal in (summary.push_check or {}).get("refusals", [])]
+        return Text("\n".join(["Refused, so nothing was pushed:", *reasons]), style="yellow")
+    if summary.status == "superseded":
+        return Text("Blessed, but not pushed: the newest version is of a later day", style="green")
+    how = "pushed as" if summary.newly_pushed else "already pushed as"
+    return Text(f"Blessed and {how} version {summary.version}", style="green")

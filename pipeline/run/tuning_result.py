@@ -1,0 +1,67 @@
+"""What a search for better settings found."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from feature_spec.tuner import Tuner
+from pipeline.workspace.artifact_files import read_bytes
+
+# Written by TFX's Tuner: a list of trials, the best one first.
+_FILE = "tuner_results.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trial:
+    """Settings that were tried: values by path, and the objective that training with them reached on the validation split."""
+
+    values: dict[str, Any]
+    objective: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class TuningResult:
+    """A search.
+
+    Attributes:
+        objective: the spec's objective, by name.
+        own: the first trial: the spec's own settings, as far as the search space holds them.
+        best: the best one, which the Trainer takes.
+        trials: all that ended with a number, the best one first.
+    """
+
+    objective: str
+    own: Trial | None
+    best: Trial
+    trials: list[Trial]
+
+
+def read_tuning(folder: str, tuner: Tuner) -> TuningResult:
+    """What the Tuner wrote.
+
+    Args:
+        folder: of its artifact `tuner_results`.
+        tuner: the spec's.
+    """
+    rows = json.loads(read_bytes(f"{folder}/{_FILE}"))
+    trials = {
+        int(row["trial_id"]): Trial(values={path: _value(row[path]) for path in tuner.search}, objective=row["score"])
+        for row in rows
+    }
+    found = list(trials.values())
+    return TuningResult(objective=tuner.objective, own=trials.get(0), best=found[0], trials=found)
+
+
+def tuning_text(result: TuningResult) -> str:
+    """The outcome in words, with the settings as `--set` takes them."""
+    settings = " ".join(f"{path}={json.dumps(value)}" for path, value in result.best.values.items())
+    own = f" (the spec's own settings: {result.own.objective:.5f})" if result.own else ""
+    count = len(result.trials)
+    return f"Tuned for {result.objective} in {count} trial{'s' * (count > 1)}: {result.best.objective:.5f}{own} with {settings}"
+
+
+def _value(received: Any) -> Any:
+    # The Tuner holds as JSON what is no number.
+    return json.loads(received) if isinstance(received, str) else received

@@ -1,0 +1,1 @@
+"""Runs a TFX pipeline on this machine, node by node, and shows how it goes."""

@@ -1,0 +1,79 @@
+"""The nodes that a run by span has beside those of every run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from tfx import types
+from tfx.dsl.components.base.base_component import BaseComponent
+from tfx.dsl.components.common.resolver import Resolver
+from tfx.types import channel_utils
+
+from feature_spec.spec import FeatureSpec
+from pipeline.ingest.component import LogsExampleGen
+from pipeline.resolvers.earlier_spans import SPAN_PROPERTY, analyzer_cache_resolver, base_model_resolver
+from pipeline.spans.span_number import span_number
+from pipeline.spans.span_window import SpanWindow
+from pipeline.spans.window_component import WindowExampleGen
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpanNodes:
+    """Nodes of one span.
+
+    Attributes:
+        window: its days.
+        days: ingestion, a node a day, ascending; the last day judges.
+        example_gen: gives the examples of all days the splits of `feature_spec.names`.
+        analyzer_cache: finds what Transform has learnt about the days before.
+        base_model: finds the model that training begins with.
+    """
+
+    window: SpanWindow
+    days: list[BaseComponent]
+    example_gen: BaseComponent
+    analyzer_cache: Resolver
+    base_model: Resolver
+
+    @property
+    def number(self) -> int:
+        """Of the day that judges, as TFX numbers spans."""
+        return span_number(self.window.evaluation_day)
+
+    @property
+    def training_examples(self) -> types.BaseChannel:
+        """The examples to train on, an artifact a day: what is known of a day stays valid when others join it."""
+        return _examples_of(self.days[:-1])
+
+    @property
+    def components(self) -> list[Any]:
+        """All nodes but `example_gen`."""
+        return [*self.days, self.analyzer_cache, self.base_model]
+
+    def mark(self, channel: Any) -> None:
+        """Lets later spans know of which one the artifacts of an output are."""
+        channel.additional_custom_properties[SPAN_PROPERTY] = self.number
+
+
+def span_nodes(spec: FeatureSpec, logs: str, window: SpanWindow) -> SpanNodes:
+    """The nodes of a span; `logs` is the folder that the spec's log paths are relative to."""
+    days: list[BaseComponent] = []
+    for day in [*window.training_days, window.evaluation_day]:
+        node = LogsExampleGen(spec, logs, day).with_id(f"LogsExampleGen-{day}")
+        node.outputs["examples"].additional_properties["span"] = span_number(day)
+        days.append(node)
+    example_gen = WindowExampleGen(training_days=_examples_of(days[:-1]), evaluation_day=days[-1].outputs["examples"])
+    number = span_number(window.evaluation_day)
+    example_gen.outputs["examples"].additional_properties["span"] = number
+    return SpanNodes(
+        window=window,
+        days=days,
+        example_gen=example_gen,
+        analyzer_cache=analyzer_cache_resolver(number),
+        base_model=base_model_resolver(number),
+    )
+
+
+def _examples_of(days: list[BaseComponent]) -> types.BaseChannel:
+    return channel_utils.union([day.outputs["examples"] for day in days])

@@ -1,0 +1,85 @@
+"""`WindowExampleGen`: examples of single days as those of one run, in which they train or judge."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import PurePath
+from typing import Any
+
+from tfx import types
+from tfx.components.util import examples_utils
+from tfx.dsl.components.base import base_component, base_executor, executor_spec
+from tfx.dsl.io import fileio
+from tfx.types import artifact_utils, component_spec, standard_artifacts
+from tfx.utils.typing_utils import ArtifactMultiDict
+from typing_extensions import override
+
+from feature_spec.names import EVALUATION, SPLITS, TRAIN, VALIDATION
+from pipeline.ingest.accounting.summary import SUMMARY_FILE
+from pipeline.ingest.executor import read_summary, record_totals
+from pipeline.spans.span_number import day_of_span
+from pipeline.spans.window_summary import window_summary
+
+
+class _Executor(base_executor.BaseExecutor):
+    @override
+    def Do(self, input_dict: ArtifactMultiDict, output_dict: ArtifactMultiDict, exec_properties: dict[str, Any]) -> None:
+        training = sorted(input_dict["training_days"], key=lambda day: day.span)
+        judging = artifact_utils.get_single_instance(input_dict["evaluation_day"])
+        window = artifact_utils.get_single_instance(output_dict["examples"])
+        window.split_names = artifact_utils.encode_split_names(list(SPLITS))
+        examples_utils.set_payload_format(window, examples_utils.get_payload_format(judging))
+        examples_utils.set_file_format(window, examples_utils.get_file_format(judging))
+        for split in (TRAIN, VALIDATION):
+            _link_files(training, split, window, split)
+            _link_files([judging], split, window, EVALUATION)
+        summaries = [read_summary(day.uri) for day in training]
+        summary = window_summary(summaries, read_summary(judging.uri), day_of_span(judging.span))
+        with fileio.open(f"{window.uri}/{SUMMARY_FILE}", "w") as file:
+            file.write(summary.model_dump_json(indent=2))
+        record_totals(window, summary)
+
+
+def _link_files(days: Iterable[types.Artifact], split: str, window: types.Artifact, into: str) -> None:
+    folder = artifact_utils.get_split_uri([window], into)
+    fileio.makedirs(folder)
+    for day in days:
+        for file in fileio.glob(f"{artifact_utils.get_split_uri([day], split)}/*"):
+            target = f"{folder}/{day.span}-{split}-{PurePath(file).name}"
+            try:
+                os.link(file, target)
+            except OSError:  # another file system, or one without links
+                fileio.copy(file, target)
+
+
+class _Spec(component_spec.ComponentSpec):
+    PARAMETERS: dict[str, component_spec.ExecutionParameter] = {}
+    INPUTS = {
+        "training_days": component_spec.ChannelParameter(type=standard_artifacts.Examples),
+        "evaluation_day": component_spec.ChannelParameter(type=standard_artifacts.Examples),
+    }
+    OUTPUTS = {"examples": component_spec.ChannelParameter(type=standard_artifacts.Examples)}
+
+
+class WindowExampleGen(base_component.BaseComponent):
+    """Gives the examples of several days the splits of `feature_spec.names.SPLITS`, without a copy where files can be linked.
+
+    A day is ingested once, and judges one model before it trains others.
+
+    Args:
+        training_days: examples of the days to train on, each with the splits train and validation.
+        evaluation_day: those of the day of which both splits judge the model.
+    """
+
+    SPEC_CLASS = _Spec
+    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(_Executor)
+
+    def __init__(self, *, training_days: types.BaseChannel, evaluation_day: types.BaseChannel) -> None:
+        super().__init__(
+            spec=_Spec(
+                training_days=training_days,
+                evaluation_day=evaluation_day,
+                examples=types.Channel(type=standard_artifacts.Examples),
+            )
+        )

@@ -1,0 +1,1 @@
+"""Step 3: raw fields become the ids and numbers that a model reads."""

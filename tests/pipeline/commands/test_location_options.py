@@ -1,0 +1,87 @@
+"""`--logs` and `--artifacts` take folders of this machine and URIs of file systems that are known, and nothing else."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import typer
+from typer.testing import CliRunner, Result
+
+from pipeline.commands import add_to
+from pipeline.commands import location_options as place_options
+from pipeline.commands.location_options import ArtifactsPlace, LogsPlace
+
+REPOSITORY = Path(__file__).parents[3]
+
+
+def given(*arguments: str) -> Result:
+    """What a command receives."""
+    app = typer.Typer()
+
+    @app.command()
+    def command(logs: LogsPlace = "", artifacts: ArtifactsPlace = None) -> None:
+        print(logs, artifacts)
+
+    return CliRunner().invoke(app, [*arguments])
+
+
+@pytest.fixture(autouse=True)
+def _known(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("COLUMNS", "1000")
+    monkeypatch.setattr(place_options, "known_schemes", lambda: ({"gs", "hdfs"}, {"gs", "ram"}))
+    (tmp_path / "logs").mkdir()
+    monkeypatch.chdir(tmp_path)
+
+
+def test_folders_become_absolute_and_that_of_artifacts_need_not_be_there(tmp_path: Path) -> None:
+    assert given("--logs", "logs", "--artifacts", "new").output.split() == [str(tmp_path / "logs"), str(tmp_path / "new")]
+
+
+def test_uris_are_taken_as_they_are_without_a_slash_at_their_end() -> None:
+    assert given("--logs", "gs://a/logs/", "--artifacts", "gs://a/run").output.split() == ["gs://a/logs", "gs://a/run"]
+
+
+def test_without_the_option_the_root_decides() -> None:
+    assert given("--logs", "logs").output.split()[1] == "None"
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "message"),
+    [
+        ("--artifacts", "hdfs://a/b", "hdfs:// is no file system here for TensorFlow; Beam and TensorFlow both know gs://"),
+        ("--artifacts", "ram://a/b", "ram:// is no file system here for Beam; "),
+        ("--logs", "nowhere://a/b", "nowhere:// is no file system here for Beam and TensorFlow; "),
+        ("--artifacts", "gs:/a/b", "write gs://a/b"),
+        ("--logs", "gs:/a/b", "write gs://a/b"),
+        ("--logs", "not_there", "there is no folder not_there"),
+    ],
+)
+def test_what_is_not_known_is_wrong_usage_that_names_option_value_and_what_is_known(
+    option: str, value: str, message: str
+) -> None:
+    result = given(option, value)
+    assert result.exit_code == 2
+    assert f"Invalid value for '{option}'" in result.output
+    assert value in result.output
+    assert message in result.output
+
+
+@pytest.mark.parametrize("command", ["run", "backfill"])
+def test_a_run_ends_before_it_writes_anything(command: str, tmp_path: Path) -> None:
+    app = typer.Typer()
+    add_to(app)
+    days = ["--from", "2022-05-03", "--to", "2022-05-04"] if command == "backfill" else []
+    arguments = ["--spec", "short_video", "--logs", "logs", "--root", "root", "--artifacts", "nowhere://a", *days]
+    assert CliRunner().invoke(app, [command, *arguments]).exit_code == 2
+    assert [path.name for path in tmp_path.iterdir()] == ["logs"]
+
+
+@pytest.mark.slow
+@pytest.mark.tensorflow
+def test_cloud_storage_is_known_to_both_and_asking_prints_nothing() -> None:
+    program = "from pipeline.commands.location_options import known_schemes; beam, tf = known_schemes(); print('gs' in beam & tf, 'hdfs' in tf)"
+    done = subprocess.run([sys.executable, "-c", program], cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("True False\n", "")

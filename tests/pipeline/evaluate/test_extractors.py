@@ -1,0 +1,99 @@
+"""Features that are made for slices, for NDCG and for the jackknife."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from feature_spec.loading import parse_spec
+from feature_spec.logs import Keys
+
+pytestmark = pytest.mark.tensorflow
+
+SPEC = parse_spec("""
+name: tiny
+keys: {user: u}
+logs: {exposures: {path: a, format: jsonl}}
+split: {evaluation_files: [a]}
+fields: {tab: {side: context, kind: categorical}, age: {side: item, kind: numeric}, idle: {side: item, kind: categorical}}
+tasks:
+  click: {kind: binary, label: {rule: event, column: a}, metric: auc, threshold: 0.6, tolerance: 0.01}
+  share: {kind: binary, label: {rule: event, column: b}, metric: auc, threshold: 0.6, tolerance: 0.01}
+ranking_formula: {weights: {click: 1}}
+evaluation:
+  ndcg: {relevance: {click: 1, share: 5}}
+  slices: [{field: tab}, {field: age, boundaries: [1, 7.5]}, {field: idle}]
+""")
+
+
+@pytest.fixture
+def batch() -> pa.RecordBatch:
+    return pa.RecordBatch.from_pydict(
+        {
+            "user_key": [[b"u"], [b"v"], [b"w"]],
+            "tab": [[b"1"], [b""], None],
+            "age": [[0.5], [1.0], [float("nan")]],
+            "label_of_click": [[1.0], [0.0], [1.0]],
+            "mask_of_click": [[1.0], [1.0], [1.0]],
+            "label_of_share": [[1.0], [1.0], [1.0]],
+            "mask_of_share": [[0.0], [1.0], [1.0]],
+        }
+    )
+
+
+def test_a_slice_is_named_by_value_or_range_and_may_be_missing(batch: pa.RecordBatch) -> None:
+    from pipeline.evaluate.extractors import derived_features
+
+    features = derived_features(batch, SPEC)
+    assert features["tab"].tolist() == [b"1", b"missing", b"missing"]
+    assert features["age"].tolist() == [b"below 1", b"1 to 7.5", b"missing"]
+    assert features["idle"].tolist() == [b"missing"] * 3
+
+
+def test_the_gain_is_the_weighted_sum_of_labels_inside_their_sample_spaces(batch: pa.RecordBatch) -> None:
+    from pipeline.evaluate.extractors import derived_features
+
+    # And each list counts alike.
+    assert derived_features(batch, SPEC)["ranking_score"].tolist() == [[1.0, 1.0], [5.0, 1.0], [6.0, 1.0]]
+
+
+def test_a_task_has_labels_and_its_masks_as_weights(batch: pa.RecordBatch) -> None:
+    from pipeline.evaluate.extractors import derived_features
+
+    assert derived_features(batch, SPEC)["share"].tolist() == [[1.0, 0.0], [1.0, 1.0], [1.0, 1.0]]
+
+
+def test_scores_of_the_candidate_then_of_the_baseline_stand_beside_them() -> None:
+    from pipeline.evaluate.extractors import joined_scores
+
+    features = {"tab": np.array([b"1"]), "click": np.array([[1.0, 1.0]]), "share": np.array([[0.0, 1.0]])}
+    candidate = {"click": np.array([[0.7]]), "share": np.array([[0.2]])}
+    predictions = {"candidate": candidate, "baseline": {"click": np.array([[0.6]])}}
+    compared = joined_scores(features, predictions, ["click", "share"])
+    assert [compared[name].tolist() for name in ("click", "share")] == [[[1.0, 1.0, 0.7, 0.6]], [[0.0, 1.0, 0.2]]]
+    assert joined_scores(features, candidate, ["click"])["click"].tolist() == [[1.0, 1.0, 0.7]]
+
+
+def test_examples_of_one_user_belong_to_one_part_of_the_jackknife(batch: pa.RecordBatch) -> None:
+    from pipeline.evaluate.extractors import derived_features
+    from pipeline.evaluate.metrics.jackknife import part_of
+
+    assert derived_features(batch, SPEC)["part of the jackknife"].tolist() == [part_of(user) for user in (b"u", b"v", b"w")]
+
+
+def test_where_nobody_is_named_each_example_has_a_part_by_itself(batch: pa.RecordBatch) -> None:
+    from pipeline.evaluate.extractors import derived_features
+    from pipeline.evaluate.metrics.jackknife import part_of
+
+    nameless = SPEC.model_copy(update={"keys": Keys()})
+    raw = batch.append_column("__raw_record__", pa.array([[b"a"], [b"b"], [b"a"]]))
+    assert derived_features(raw, nameless)["part of the jackknife"].tolist() == [part_of(b"a"), part_of(b"b"), part_of(b"a")]
+
+
+def test_only_keys_that_the_spec_names_are_read(batch: pa.RecordBatch) -> None:
+    from pipeline.evaluate.extractors import derived_features
+
+    features = derived_features(batch, SPEC)
+    assert features["user_key"].tolist() == [b"u", b"v", b"w"]
+    assert "request_key" not in features

@@ -1,0 +1,115 @@
+"""Duplicates, stray days and splits are decided once all records are known."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from feature_spec.names import EVALUATION, TRAIN, VALIDATION
+from pipeline.ingest.accounting.rejection import Reason, RejectedLine
+from pipeline.ingest.examples.split_assignment import Settled, Settling, shard_numbers
+from pipeline.ingest.settings.event_days import EventDays, SpanDay
+
+FILES = ["a", "b"]
+FIRST_DAY = 719_163  # 1970-01-01
+
+
+def _rows(tiny, count: int, days: int = 2) -> pa.Table:
+    """Row i has line i, day i modulo `days` and file i modulo 2."""
+    table, _ = tiny.labelled([tiny.row(number, number % days) for number in range(count)], first=0)
+    return _with(table, file=np.arange(count, dtype=np.int32) % 2)
+
+
+def _with(table: pa.Table, **columns: Any) -> pa.Table:
+    for name, values in columns.items():
+        index = table.column_names.index(name)
+        table = table.set_column(index, name, pa.array(values, table.schema.field(index).type))
+    return table
+
+
+def _settled(tiny, rows: pa.Table, days: int = 2, **changes: Any) -> Settled:
+    settings = tiny.settings(**changes)
+    by_files = settings.split.evaluation_files is not None
+    event_days = None if by_files else EventDays.of({FIRST_DAY + day: 1000 for day in range(days)}, evaluation=1)
+    return Settling(settings, FILES, frozenset({"b"} if by_files else ()), event_days).settle(rows)
+
+
+def _split_of(settled: Settled) -> dict[int, str]:
+    return {line: split for split, rows in settled.splits.items() for line in rows.column("line").to_pylist()}
+
+
+def test_the_last_day_is_the_evaluation_and_a_share_of_the_rest_the_validation(tiny) -> None:
+    splits = _split_of(_settled(tiny, _rows(tiny, 2000)))
+    assert {line % 2 for line, split in splits.items() if split == EVALUATION} == {1}
+    # A fifth of the 1,000 others; the standard deviation is √(1000 · .2 · .8) = 13.
+    assert 140 < list(splits.values()).count(VALIDATION) < 260
+    assert list(splits.values()).count(EVALUATION) == 1000
+
+
+def test_the_validation_may_be_taken_from_the_evaluation(tiny) -> None:
+    split = {"evaluation_days": 1, "validation_share": 0.5, "validation_of": "evaluation"}
+    splits = _split_of(_settled(tiny, _rows(tiny, 2000), split=split))
+    assert {line % 2 for line, split in splits.items() if split == TRAIN} == {0}
+    assert 420 < list(splits.values()).count(VALIDATION) < 580
+
+
+def test_files_may_tell_the_splits_apart(tiny) -> None:
+    splits = _split_of(_settled(tiny, _rows(tiny, 100), split={"evaluation_files": ["b"]}))
+    assert {line % 2 for line, split in splits.items() if split == EVALUATION} == {1}
+
+
+def test_a_record_stays_in_its_split_whatever_else_is_in_the_log(tiny) -> None:
+    rows = _rows(tiny, 500)
+    some, every = _split_of(_settled(tiny, rows.slice(0, 100))), _split_of(_settled(tiny, rows))
+    assert some.items() <= every.items()
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_first_of_equal_records_stays_in_any_order_of_arrival(tiny, seed: int) -> None:
+    places = [(0, 9), (0, 30), (1, 2), (1, 3)]
+    random.Random(seed).shuffle(places)
+    copies = _with(tiny.labelled([tiny.row(1)] * 4)[0], file=[file for file, _ in places], line=[line for _, line in places])
+    rejected = _settled(tiny, copies).rejected
+    assert [(entry.source, entry.offset) for entry in rejected] == [("a", 30), ("b", 2), ("b", 3)]
+    assert {(entry.reason, entry.detail, entry.raw) for entry in rejected} == {
+        (Reason.DUPLICATE, "equal in every column to a, line 9", b"raw")
+    }
+
+
+def test_equal_records_all_stay_where_the_spec_says_so(tiny) -> None:
+    assert len(_split_of(_settled(tiny, tiny.labelled([tiny.row(1)] * 2)[0], logs__deduplicate=False))) == 2
+
+
+def test_the_order_is_the_same_for_any_order_of_arrival(tiny) -> None:
+    rows = _rows(tiny, 100)
+    assert _settled(tiny, rows) == _settled(tiny, rows.take(list(range(99, -1, -1))))
+
+
+def test_a_record_later_than_the_last_day_is_rejected(tiny) -> None:
+    settled = _settled(tiny, tiny.labelled([tiny.row(1, day=47_482)], first=8)[0])
+    assert settled.splits == {}
+    [entry] = settled.rejected
+    assert entry == RejectedLine(
+        "a", 8, Reason.STRAY_EVENT_TIME, "on 2100-01-01, later than the last day of the log, 1970-01-02", b"raw"
+    )
+
+
+def test_equal_records_share_a_shard_and_others_spread(tiny) -> None:
+    rows = _rows(tiny, 1000)
+    shards = shard_numbers(rows, 4).tolist()
+    # 250 each, with a standard deviation of √(1000 · ¼ · ¾) = 14.
+    assert all(180 < shards.count(shard) < 320 for shard in range(4))
+    assert shards == shard_numbers(_rows(tiny, 1000), 4).tolist()
+
+
+def test_a_record_of_another_day_than_the_spans_is_rejected_and_the_others_train(tiny) -> None:
+    settled = Settling(tiny.settings(), FILES, frozenset(), SpanDay(FIRST_DAY)).settle(_rows(tiny, 200, days=2))
+    assert set(settled.splits) == {TRAIN, VALIDATION}
+    assert {line % 2 for line in _split_of(settled)} == {0}
+    assert {entry.reason for entry in settled.rejected} == {Reason.STRAY_EVENT_TIME}
+    assert {entry.detail for entry in settled.rejected} == {"on 1970-01-02, in the logs of 1970-01-01"}
+    assert len(settled.rejected) == 100

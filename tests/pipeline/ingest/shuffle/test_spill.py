@@ -1,0 +1,39 @@
+"""Packed rows wait in files where the runner would hold them in memory, and travel as they are elsewhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import apache_beam as beam
+import pyarrow as pa
+import pytest
+from apache_beam.options.pipeline_options import PipelineOptions
+from apache_beam.testing.test_pipeline import TestPipeline
+from apache_beam.testing.util import assert_that, equal_to
+
+from pipeline.ingest.shuffle.arrow_ipc import StoredPack, packed, unpacked
+from pipeline.ingest.shuffle.spill import StorePacks
+
+pytestmark = pytest.mark.tensorflow
+
+PACKS = [(shard, packed(pa.table({"line": [shard, 10 * number]}))) for shard in range(2) for number in range(1, 4)]
+
+
+def _lines(packs: tuple[int, list[StoredPack]]) -> tuple[int, list[int]]:
+    shard, stored = packs
+    assert all(isinstance(pack, StoredPack) for pack in stored)
+    return shard, sorted(unpacked(stored).column("line").to_pylist())
+
+
+def test_packs_wait_in_files_while_they_are_grouped_in_memory(tmp_path: Path) -> None:
+    with TestPipeline() as pipeline:
+        grouped = pipeline | beam.Create(PACKS) | StorePacks(str(tmp_path / "waiting")) | beam.GroupByKey() | beam.Map(_lines)
+        assert_that(grouped, equal_to([(0, [0, 0, 0, 10, 20, 30]), (1, [1, 1, 1, 10, 20, 30])]))
+    written = [path.stat().st_size for path in (tmp_path / "waiting").iterdir()]
+    assert sum(written) == sum(len(pack) for _, pack in PACKS)
+
+
+def test_packs_travel_as_they_are_by_other_runners(tmp_path: Path) -> None:
+    pipeline = beam.Pipeline(runner="FlinkRunner", options=PipelineOptions(runner="FlinkRunner"))
+    packs = pipeline | beam.Create(PACKS)
+    assert packs | StorePacks(str(tmp_path)) is packs

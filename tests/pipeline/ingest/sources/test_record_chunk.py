@@ -1,0 +1,101 @@
+"""What a connector hands over is read as the lines of files are."""
+
+from __future__ import annotations
+
+import datetime
+import decimal
+import json
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from feature_spec.logs import Source
+from pipeline.ingest.sources.files import LogFile
+from pipeline.ingest.sources.record_chunk import Received, batches_of
+
+KAFKA = {"bootstrap_servers": "k:9092", "topics": ["shown"], "max_num_records": 1}
+JSON = Source.model_validate({"kafka": KAFKA, "format": "jsonl"})
+CSV = Source.model_validate({"kafka": KAFKA, "format": "csv", "columns": ["a", "b"]})
+ROWS = Source.model_validate({"bigquery": {"table": "acme.d.shown"}})
+
+
+def _read(received: Received, source: Source) -> tuple[dict[int, Any], dict[int, tuple[bytes, str]]]:
+    """Records, and line and reason of what is none, by offset."""
+    records: dict[int, Any] = {}
+    unusable = {}
+    for batch in batches_of(received, source, max_line_bytes=100):
+        records |= dict(zip(batch.numbers, batch.rows.records(), strict=True))
+        unusable |= {number: (raw, str(problem.reason)) for number, raw, problem in batch.unusable}
+    return records, unusable
+
+
+_LINES = st.lists(
+    st.one_of(
+        st.dictionaries(st.sampled_from("ab"), st.integers() | st.text(max_size=3), max_size=2).map(json.dumps).map(str.encode),
+        st.binary(max_size=120).filter(lambda line: not set(line) & set(b"\r\n")),
+        st.just(b'"a",1'),
+    ),
+    min_size=1,
+    max_size=20,
+)
+
+
+@pytest.mark.parametrize("source", [JSON, CSV])
+@given(lines=_LINES)
+def test_a_record_of_kafka_is_what_the_line_of_a_file_is(source: Source, lines: list[bytes]) -> None:
+    # What a byte order mark at the start of a file is, it is not at the start of each record.
+    lines = [b" " + line for line in lines]
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "log"
+        path.write_bytes(b"".join(line + b"\n" for line in lines))
+        file = LogFile(str(path), "log", path.stat().st_size)
+        by_file = _read(file, source.model_copy(update={"kafka": None, "path": ["log"]}))  # type: ignore[arg-type]
+    offsets = list(range(1, len(lines) + 1))
+    assert _read(Received("kafka:shown/0", offsets, lines), source) == by_file
+
+
+def test_each_record_keeps_the_offset_that_kafka_gave_it() -> None:
+    received = Received("kafka:shown/0", [7, 900, 12], [b'{"a": 1}', b"no json", b'{"a": 2}\n'])
+    assert _read(received, JSON) == ({7: {"a": 1}, 12: {"a": 2}}, {900: (b"no json", "malformed")})
+
+
+def test_many_records_are_read_in_batches_that_keep_their_offsets() -> None:
+    offsets = list(range(10, 5010, 2))
+    received = Received("kafka:shown/0", offsets, [json.dumps({"a": offset}).encode() for offset in offsets])
+    records, _ = _read(received, JSON)
+    assert records == {offset: {"a": offset} for offset in offsets}
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [(None, "empty_line"), (b"", "empty_line"), (b"x" * 101, "line_too_long"), (b"1,2\n3,4", "malformed")],
+)
+def test_a_value_that_is_not_one_line_is_rejected(value: bytes | None, reason: str) -> None:
+    records, unusable = _read(Received("kafka:shown/0", [5], [value]), CSV)
+    assert records == {}
+    assert unusable[5][1] == reason
+
+
+def test_values_of_bigquery_are_as_json_would_have_them() -> None:
+    shown_at = datetime.datetime(2022, 5, 1, 12, tzinfo=datetime.UTC)
+    rows = [
+        {"a": shown_at, "b": decimal.Decimal("1.5"), "c": ["x", "y"], "d": None, "e": {"f": datetime.date(2022, 5, 1)}},
+        {"a": b"\xff"},
+    ]
+    received = Received("bigquery:acme.d.shown", [0, 0], rows)
+    (batch,) = batches_of(received, ROWS, max_line_bytes=100)
+    assert batch.rows.records() == [
+        {"a": "2022-05-01T12:00:00+00:00", "b": 1.5, "c": ["x", "y"], "d": None, "e": {"f": "2022-05-01"}}
+    ]
+    assert json.loads(batch.raws[0]) == batch.rows.records()[0]
+    ((offset, _, problem),) = batch.unusable
+    assert (offset, str(problem.reason)) == (0, "wrong_encoding")
+
+
+def test_a_table_without_rows_is_a_batch_without_rows() -> None:
+    (batch,) = batches_of(Received("bigquery:acme.d.users", [], []), ROWS, max_line_bytes=100)
+    assert (batch.numbers, len(batch.rows), batch.unusable) == ([], 0, [])

@@ -1,0 +1,32 @@
+"""Peak memory is that of the block, children included."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+
+import numpy as np
+
+from pipeline.runner.memory_sampler import PeakMemory
+
+_MB = 1_000_000
+
+
+def test_memory_that_is_freed_before_the_end_counts() -> None:
+    with PeakMemory() as before:
+        pass
+    with PeakMemory() as memory:
+        block = np.ones(200 * _MB, np.uint8)
+        time.sleep(0.5)
+        del block
+    assert memory.peak_bytes - before.peak_bytes > 150 * _MB
+
+
+def test_the_memory_of_children_counts() -> None:
+    with PeakMemory() as before:
+        pass
+    hold = f"import time; block = b'x' * {200 * _MB}; time.sleep(1)"
+    with PeakMemory() as memory:
+        subprocess.run([sys.executable, "-c", hold], check=True)
+    assert memory.peak_bytes - before.peak_bytes > 150 * _MB

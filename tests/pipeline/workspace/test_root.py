@@ -1,0 +1,64 @@
+"""The folder that a pipeline keeps everything in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import pipeline.workspace.root
+from pipeline.workspace.root import ArtifactsPlaceError, Root, RootOfAnotherSpecError
+
+
+def test_a_root_stays_that_of_the_spec_that_claimed_it_first(tmp_path: Path) -> None:
+    root = Root(tmp_path)
+    root.claim("short_video")
+    root.claim("short_video")
+    with pytest.raises(RootOfAnotherSpecError, match="holds the models of spec 'short_video'"):
+        root.claim("kuairand")
+
+
+def test_artifacts_lie_below_the_root_unless_they_are_put_elsewhere(tmp_path: Path) -> None:
+    root = Root(tmp_path)
+    assert root.artifacts == str(tmp_path / "artifacts")
+    root.claim("short_video", str(tmp_path / "elsewhere"))
+    assert Root(tmp_path).artifacts == str(tmp_path / "elsewhere")
+
+
+def test_a_root_keeps_to_the_place_of_its_artifacts(tmp_path: Path) -> None:
+    root = Root(tmp_path)
+    root.claim("short_video", str(tmp_path / "elsewhere"))
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "artifact").touch()
+    root.claim("short_video", str(tmp_path / "elsewhere"))
+    root.claim("short_video")
+    with pytest.raises(ArtifactsPlaceError, match=f"has its artifacts in {tmp_path}/elsewhere"):
+        root.claim("short_video", str(tmp_path / "another"))
+    assert root.artifacts == str(tmp_path / "elsewhere")
+
+
+def test_a_root_that_has_artifacts_of_its_own_keeps_them(tmp_path: Path) -> None:
+    root = Root(tmp_path)
+    root.claim("short_video")
+    with pytest.raises(ArtifactsPlaceError, match=f"has its artifacts in {tmp_path}/artifacts"):
+        root.claim("short_video", str(tmp_path / "elsewhere"))
+
+
+def test_two_roots_cannot_have_one_place(tmp_path: Path) -> None:
+    (tmp_path / "a" / "Trainer").mkdir(parents=True)
+    (tmp_path / "a" / "Trainer" / "model").touch()
+    with pytest.raises(
+        ArtifactsPlaceError, match="there are files already, such as .*/a/Trainer/model; give each root its own"
+    ):
+        Root(tmp_path).claim("short_video", str(tmp_path / "a"))
+    Root(tmp_path).claim("short_video")  # Nothing was kept of it.
+    assert Root(tmp_path).artifacts == str(tmp_path / "artifacts")
+
+
+def test_a_place_that_cannot_be_reached_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def unreachable(folder: str, pattern: str) -> list[str]:
+        raise OSError("no route to host")
+
+    monkeypatch.setattr(pipeline.workspace.root, "matching_files", unreachable)
+    with pytest.raises(ArtifactsPlaceError, match="--artifacts gs://bucket/run cannot be reached: no route to host"):
+        Root(tmp_path).claim("short_video", "gs://bucket/run")
