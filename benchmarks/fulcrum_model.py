@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING, Any
 from benchmarks import ple_workload as ple
 
 if TYPE_CHECKING:
-    from trainer.multi_task_ranker import MultiTaskRanker
+    from trainer.fit.multi_task_ranker import MultiTaskRanker
 
 
 def ranker(batch_size: int, values: int, units: int, model_name: str) -> MultiTaskRanker:
     """A model of the registry, of about the width of the workload's PLE, compiled for training."""
     from feature_spec.task import Task
+    from trainer.fit.multi_task_ranker import MultiTaskRanker
     from trainer.layers.field_embedding import SlotLayout
-    from trainer.multi_task_ranker import MultiTaskRanker
-    from trainer.network import Network
-    from trainer.network_layout import NetworkLayout
-    from trainer.settings import parse_settings
+    from trainer.network.network import Network
+    from trainer.network.network_layout import NetworkLayout
+    from trainer.settings.train_config import parse_settings
 
     settings = parse_settings(
         {"name": model_name, "tower_units": [ple.TOWER_UNITS], **same_width(units)[model_name]}, {"batch_size": batch_size}

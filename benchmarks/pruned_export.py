@@ -27,8 +27,8 @@ from rich.table import Table
 from benchmarks.worker import machine
 
 if TYPE_CHECKING:
-    from trainer.network import Network
-    from trainer.network_layout import FieldRows, NetworkLayout
+    from trainer.network.network import Network
+    from trainer.network.network_layout import FieldRows, NetworkLayout
 
 FIELDS = {"request": 20, "candidate": 10}
 VALUES, WIDTH, TASKS = 1000, 16, 5
@@ -65,7 +65,7 @@ def main(
 def layout() -> NetworkLayout:
     """Of the workload; row 0 of the table is that of a missing value."""
     from trainer.layers.field_embedding import SlotLayout
-    from trainer.network_layout import NetworkLayout
+    from trainer.network.network_layout import NetworkLayout
 
     return NetworkLayout(
         table_rows={WIDTH: 1 + VALUES * sum(FIELDS.values())},
@@ -82,7 +82,7 @@ def field_rows() -> list[FieldRows]:
     """Each field has rows of its own."""
     import numpy as np
 
-    from trainer.network_layout import FieldRows
+    from trainer.network.network_layout import FieldRows
 
     return [
         FieldRows(np.arange(1 + field * VALUES, 1 + (field + 1) * VALUES), is_list=False)
@@ -108,8 +108,8 @@ def network(open_share: float, firing_share: float) -> Network:
     import numpy as np
     import tensorflow as tf
 
-    from trainer.network import Network
-    from trainer.settings import parse_settings
+    from trainer.network.network import Network
+    from trainer.settings.train_config import parse_settings
 
     tf.keras.utils.set_random_seed(0)
     random = np.random.default_rng(0)
@@ -129,7 +129,7 @@ def measured(name: str, whole: Network, candidates: list[int], repetitions: int)
     import numpy as np
     import tensorflow as tf
 
-    from trainer.pruned_network import pruned_network
+    from trainer.export.pruned_network import pruned_network
 
     found = pruned_network(whole, field_rows())
     if found is None:

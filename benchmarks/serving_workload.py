@@ -96,12 +96,12 @@ def export_models(folder: Path, candidate_counts: list[int], *, xla: bool) -> No
     from feature_spec.packing import vocabulary_file
     from pipeline.transform.preprocessing import preprocessing_fn
     from pipeline.validate.schema import schema_from_spec
-    from trainer.export import export
-    from trainer.network import Network
-    from trainer.network_layout import network_layout
-    from trainer.ranking_score import ranking_score
-    from trainer.raw_inputs import parsed_fields, parsed_labels
-    from trainer.settings import parse_settings
+    from trainer.export.ranking_score import ranking_score
+    from trainer.export.request_signature import parsed_fields, parsed_labels
+    from trainer.export.saved_model import export
+    from trainer.network.network import Network
+    from trainer.network.network_layout import network_layout
+    from trainer.settings.train_config import parse_settings
 
     text = spec_text(candidate_counts)
     spec = parse_spec(text)

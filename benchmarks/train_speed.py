@@ -22,7 +22,7 @@ from rich.table import Table
 from benchmarks.environments import python_of
 from benchmarks.ple_workload import EXPERT_UNITS, VALUES
 from benchmarks.worker import machine, measure
-from trainer.model_settings import MODELS
+from trainer.settings.model_config import MODELS
 
 PEERS = ("deepctr", "torch_rechub")
 MANY_VALUES = 50

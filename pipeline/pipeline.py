@@ -48,7 +48,7 @@ def ranking_pipeline(
     span: SpanNodes | None = None,
     run_fn: str = "trainer.run.run_fn",
     single_tasks_run_fn: str = "trainer.run.single_tasks_run_fn",
-    tuner_fn: str = "trainer.tuning.tuner_fn",
+    tuner_fn: str = "trainer.tune.tuner.tuner_fn",
     push_check: str = "serving.push_check.check.check_before_push",
     model_insight: str = "trainer.model_insight.model_insight",
 ) -> Pipeline:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from trainer.formula_search.weight_effects import weight_effects
-from trainer.inspected_model import inspect_model
+from trainer.inspect.collect import inspect_model
 
 
 def model_insight(*, model: str, example_files: Sequence[str]) -> dict[str, Any]:
@@ -18,11 +18,11 @@ def model_insight(*, model: str, example_files: Sequence[str]) -> dict[str, Any]
         example_files: gzipped TFRecords of ingested examples, which the trainer did not train on.
 
     Returns:
-        `inspection`, as of `trainer.inspection.Inspection`, and `weight_effects`, as of
+        `inspection`, as of `trainer.inspect.inspection.Inspection`, and `weight_effects`, as of
         `trainer.formula_search.weight_effects.WeightEffects`; both ready for JSON.
 
     Raises:
-        trainer.exported_model.ExportedModelError: the model cannot be inspected, or the examples cannot be read.
+        trainer.inspect.exported_model.ExportedModelError: the model cannot be inspected, or the examples cannot be read.
     """
     folder, files = Path(model), list(example_files)
     return {

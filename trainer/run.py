@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from trainer.cluster import ClusterError, parse_cluster
-from trainer.fresh_process import in_fresh_process
-from trainer.search_space import decoded, with_values
-from trainer.settings import load_settings
-from trainer.single_tasks import train_single_tasks
-from trainer.training import train
-from trainer.training_job import TrainingJob
+from trainer.distribute.cluster import ClusterError, parse_cluster
+from trainer.distribute.spawned_call import in_fresh_process
+from trainer.fit.single_tasks import train_single_tasks
+from trainer.fit.training import train
+from trainer.inputs.training_job import TrainingJob
+from trainer.settings.search_space import decoded, with_values
+from trainer.settings.train_config import load_settings
 
 
 def run_fn(fn_args: Any) -> None:
@@ -21,12 +21,12 @@ def run_fn(fn_args: Any) -> None:
     `fulcrum train-worker` runs the others.
 
     Args:
-        fn_args: TFX's. Its `custom_config` holds `spec`, the spec's text; `settings`, JSON of `trainer.settings.Settings`; and
+        fn_args: TFX's. Its `custom_config` holds `spec`, the spec's text; `settings`, JSON of `trainer.settings.train_config.Settings`; and
             `checkpoint_folder`, which outlives a killed run; in a run by span also `span`, JSON of its days.
 
     Raises:
-        trainer.cluster.ClusterError: TF_CONFIG is missing or wrong, or makes another worker the chief.
-        trainer.lost_worker.WorkerLostError: another worker has ended.
+        trainer.distribute.cluster.ClusterError: TF_CONFIG is missing or wrong, or makes another worker the chief.
+        trainer.distribute.worker_failure.WorkerLostError: another worker has ended.
     """
     job = _job(fn_args)
     if load_settings(job.settings).trainer.strategy != "multi_worker":
@@ -47,7 +47,7 @@ def run_fn(fn_args: Any) -> None:
 
 
 def single_tasks_run_fn(fn_args: Any) -> None:
-    """Trains each task alone and exports the networks as one SavedModel; see `trainer.single_tasks`.
+    """Trains each task alone and exports the networks as one SavedModel; see `trainer.fit.single_tasks`.
 
     Args:
         fn_args: as of `run_fn`.

@@ -11,7 +11,7 @@ _PREFETCHED_BATCHES = 4
 
 
 def batches(examples: Examples, batch_size: int, shuffle_seed: int | None = None) -> tf.data.Dataset:
-    """Batches as `trainer.dataset.transformed_batches` gives them, without parsing.
+    """Batches as `trainer.inputs.dataset.transformed_batches` gives them, without parsing.
 
     Args:
         examples: transformed examples.

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from feature_spec.strict_model import closest_names
-from trainer.model_settings import MODELS
-from trainer.settings import Settings, parse_settings
+from trainer.settings.model_config import MODELS
+from trainer.settings.train_config import Settings, parse_settings
 
 SINGLE_TASK = "single_task"
 BOOSTING = "boosting"

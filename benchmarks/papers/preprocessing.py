@@ -76,7 +76,7 @@ def ingestion_counts(folder: Path) -> dict[str, object]:
 
 def load_workload(folder: Path) -> Workload:
     """What `preprocess` left in the folder."""
-    from trainer.network_layout import network_layout
+    from trainer.network.network_layout import network_layout
 
     facts = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
     spec = parse_spec(facts["spec"])

@@ -36,7 +36,7 @@ def synthetic_examples(correlation: float, rows: int, seed: int) -> dict[str, np
 
 def synthetic_workload(correlation: float, rows: int, seed: int) -> Workload:
     """The examples as 512 numbers of a candidate, and two regression tasks."""
-    from trainer.network_layout import NetworkLayout
+    from trainer.network.network_layout import NetworkLayout
 
     data = synthetic_examples(correlation, rows, seed)
     task = Task.model_validate({

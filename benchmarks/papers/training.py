@@ -14,10 +14,10 @@ from benchmarks.papers.batches import batches
 from benchmarks.papers.metrics import Scores
 from benchmarks.papers.workload import Examples, Workload
 from feature_spec.names import EVALUATION, TRAIN, VALIDATION
-from trainer.early_stopping import EarlyStopping
-from trainer.multi_task_ranker import MultiTaskRanker
-from trainer.network import Network
-from trainer.settings import Settings
+from trainer.fit.early_stopping import EarlyStopping
+from trainer.fit.multi_task_ranker import MultiTaskRanker
+from trainer.network.network import Network
+from trainer.settings.train_config import Settings
 
 _SCORED_ROWS = 8192
 

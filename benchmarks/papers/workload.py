@@ -13,7 +13,7 @@ from feature_spec import names
 from feature_spec.task import Task
 
 if TYPE_CHECKING:
-    from trainer.network_layout import NetworkLayout
+    from trainer.network.network_layout import NetworkLayout
 
 # Transformed examples by feature: ids and numbers of each side, labels and masks (rows, K).
 Examples: TypeAlias = "dict[str, npt.NDArray[np.generic]]"

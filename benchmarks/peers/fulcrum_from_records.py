@@ -18,7 +18,7 @@ def main(batch_size: int, steps: int, units: int, values: int) -> None:
 
     import tensorflow as tf  # isort: skip  after the trainer chose the Keras dialect
 
-    from trainer.dataset import transformed_batches
+    from trainer.inputs.dataset import transformed_batches
 
     with tempfile.TemporaryDirectory() as folder:
         data = features(batch_size * steps, values)

@@ -9,7 +9,7 @@ from benchmarks.fulcrum_model import features, ranker
 
 
 def main(batch_size: int, steps: int, units: int, values: int, model_name: str) -> None:
-    """Trains through Keras' `fit`, as `trainer.fitting` does."""
+    """Trains through Keras' `fit`, as `trainer.fit.fitting` does."""
     model = ranker(batch_size, values, units, model_name)
 
     import tensorflow as tf  # isort: skip  after the trainer chose the Keras dialect
@@ -17,7 +17,7 @@ def main(batch_size: int, steps: int, units: int, values: int, model_name: str) 
     # Cut into batches beforehand, as DeepCTR's and torch-rechub's are cut out of arrays.
     data = {name: value.reshape([steps, batch_size, -1]) for name, value in features(batch_size * steps, values).items()}
     options = tf.data.Options()
-    options.autotune.enabled = False  # as in `trainer.dataset`
+    options.autotune.enabled = False  # as in `trainer.inputs.dataset`
     dataset = tf.data.Dataset.from_tensor_slices(data).with_options(options)
 
     def train() -> int:

@@ -13,8 +13,8 @@ from feature_spec.loading import SpecError, load_spec, parse_spec
 from feature_spec.spec import FeatureSpec
 
 # Named by string: the pipeline does not import the trainer.
-_SETTINGS_MODULE = "trainer.settings"
-_SEARCH_MODULE = "trainer.search_space"
+_SETTINGS_MODULE = "trainer.settings.train_config"
+_SEARCH_MODULE = "trainer.settings.search_space"
 
 
 def load_overridden_spec(path: str, overrides: Sequence[str], model: str | None = None) -> FeatureSpec:

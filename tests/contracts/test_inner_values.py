@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 tf = pytest.importorskip("tensorflow")
-from trainer.model_settings import MODELS  # noqa: E402
 from trainer.models.registry import ARCHITECTURES  # noqa: E402
+from trainer.settings.model_config import MODELS  # noqa: E402
 
 pytestmark = pytest.mark.tensorflow
 

@@ -10,8 +10,8 @@ import pytest
 
 tf = pytest.importorskip("tensorflow")
 from trainer.layers.flat_input import FlatInput  # noqa: E402
-from trainer.model_settings import MODELS  # noqa: E402
 from trainer.models.registry import ARCHITECTURES  # noqa: E402
+from trainer.settings.model_config import MODELS  # noqa: E402
 
 pytestmark = pytest.mark.tensorflow
 

@@ -153,7 +153,7 @@ def test_rejected_lines_are_browsed_where_they_are(story: Story) -> None:
 def test_the_newest_evaluation_split_and_statistics_are_found_there(story: Story) -> None:
     from pipeline.validate.skew import training_statistics
     from serving.ui.logged_examples import evaluation_files
-    from trainer.exported_model import evaluation_examples
+    from trainer.inspect.exported_model import evaluation_examples
 
     root = story.folder / "root"
     assert evaluation_examples(root) == evaluation_files(root) != []

@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from trainer.settings import parse_settings
+from trainer.settings.train_config import parse_settings
 
 
 @pytest.fixture(scope="session")
 def layout():
     from trainer.layers.field_embedding import SlotLayout
-    from trainer.network_layout import NetworkLayout
+    from trainer.network.network_layout import NetworkLayout
 
     return NetworkLayout(
         table_rows={4: 30, 2: 10},

@@ -8,7 +8,7 @@ import pytest
 
 pytest.importorskip("tensorflow")
 import trainer.run
-from trainer.settings import load_settings, parse_settings
+from trainer.settings.train_config import load_settings, parse_settings
 
 pytestmark = pytest.mark.tensorflow
 

@@ -12,9 +12,9 @@ import numpy.typing as npt
 
 from feature_spec import names
 from feature_spec.spec import FeatureSpec
-from trainer.exported_model import ExportedModelError, reading
 from trainer.formula_search.log_factors import Floats, log_factors
 from trainer.formula_search.objective import Objective
+from trainer.inspect.exported_model import ExportedModelError, reading
 
 _BATCH_SIZE = 4096
 _NO_TIME = -1

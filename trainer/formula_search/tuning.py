@@ -7,11 +7,11 @@ from pathlib import Path
 
 from feature_spec import names
 from feature_spec.loading import load_spec
-from trainer.exported_model import example_files, model_folder
 from trainer.formula_search.formula_search import SearchSettings, search_formula
 from trainer.formula_search.found_formula import FoundFormula
 from trainer.formula_search.logged_exposures import scored_exposures
 from trainer.formula_search.objective import parse_objective
+from trainer.inspect.exported_model import example_files, model_folder
 
 
 def tune(
@@ -34,7 +34,7 @@ def tune(
         tried: called after each trial.
 
     Raises:
-        trainer.exported_model.ExportedModelError: no model, or no readable examples.
+        trainer.inspect.exported_model.ExportedModelError: no model, or no readable examples.
         FormulaSearchError: the objectives do not fit the model, or the exposures cannot tell formulas apart.
         feature_spec.loading.SpecError: the model's spec is not one.
     """

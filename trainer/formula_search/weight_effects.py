@@ -71,7 +71,7 @@ def weight_effects(model: Path, files: Sequence[str]) -> WeightEffects:
         files: gzipped TFRecords of ingested examples.
 
     Raises:
-        trainer.exported_model.ExportedModelError: the files are not what `fulcrum run` ingests, or hold no example.
+        trainer.inspect.exported_model.ExportedModelError: the files are not what `fulcrum run` ingests, or hold no example.
     """
     spec = load_spec(model / "assets.extra" / "feature_spec.yaml")
     exposures = scored_exposures(model, files, spec, objectives=())

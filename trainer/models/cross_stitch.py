@@ -11,9 +11,9 @@ from trainer.layers.cross_stitch_unit import CrossStitchUnit
 from trainer.layers.experts import Experts
 from trainer.layers.flat_input import FlatInput
 from trainer.layers.grouped_dense import GroupedDense
-from trainer.model_settings import CrossStitchSettings
 from trainer.models.inner_values import Coefficients
 from trainer.models.sharing_architecture import SharingArchitecture
+from trainer.settings.model_config import CrossStitchSettings
 
 
 @tf.keras.utils.register_keras_serializable("fulcrum")

@@ -11,9 +11,9 @@ from trainer.layers.experts import Experts
 from trainer.layers.flat_input import FlatInput
 from trainer.layers.gates import Gates, mixture
 from trainer.layers.grouped_dense import GroupedDense
-from trainer.model_settings import MLMMoESettings
 from trainer.models.inner_values import GateWeights, numbered
 from trainer.models.sharing_architecture import SharingArchitecture
+from trainer.settings.model_config import MLMMoESettings
 
 
 @tf.keras.utils.register_keras_serializable("fulcrum")

@@ -10,9 +10,9 @@ import tensorflow as tf
 from trainer.layers.experts import Experts
 from trainer.layers.flat_input import FlatInput
 from trainer.layers.gates import Gates, mixture
-from trainer.model_settings import MMoESettings
 from trainer.models.inner_values import GateWeights, numbered
 from trainer.models.sharing_architecture import SharingArchitecture
+from trainer.settings.model_config import MMoESettings
 
 
 @tf.keras.utils.register_keras_serializable("fulcrum")

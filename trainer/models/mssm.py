@@ -8,17 +8,17 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from trainer.field_values import InputFields
 from trainer.layers.cssm import CSSM
 from trainer.layers.experts import Experts
 from trainer.layers.flat_input import FlatInput
 from trainer.layers.fscm import FSCM, INITIAL_EMBEDDING
 from trainer.layers.hard_concrete_gate import HardConcreteGate
 from trainer.layers.snr_connection import SNRConnection
-from trainer.model_settings import MSSMSettings
 from trainer.models.inner_values import Block, own
-from trainer.models.pruned_sharing import Pruning, pruned_experts, pruned_fscm
 from trainer.models.sharing_architecture import SharingArchitecture
+from trainer.pruning.pruned_sharing import Pruning, pruned_experts, pruned_fscm
+from trainer.pruning.value_bounds import InputFields
+from trainer.settings.model_config import MSSMSettings
 
 
 @tf.keras.utils.register_keras_serializable("fulcrum")

@@ -9,9 +9,9 @@ import tensorflow as tf
 
 from trainer.layers.cgc import CGC
 from trainer.layers.flat_input import FlatInput
-from trainer.model_settings import CGCSettings, PLESettings
 from trainer.models.inner_values import GateWeights, numbered, own
 from trainer.models.sharing_architecture import SharingArchitecture
+from trainer.settings.model_config import CGCSettings, PLESettings
 
 
 @tf.keras.utils.register_keras_serializable("fulcrum")

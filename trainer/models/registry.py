@@ -15,7 +15,7 @@ from trainer.models.single_task import SingleTask
 from trainer.models.sluice import Sluice
 from trainer.models.snr import SNRAver, SNRTrans
 
-# The settings of each are in `trainer.model_settings.MODELS`.
+# The settings of each are in `trainer.settings.model_config.MODELS`.
 ARCHITECTURES: dict[str, type[SharingArchitecture]] = {
     "single_task": SingleTask,
     "shared_bottom": SharedBottom,

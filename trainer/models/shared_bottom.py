@@ -9,8 +9,8 @@ import tensorflow as tf
 
 from trainer.layers.experts import Experts
 from trainer.layers.flat_input import FlatInput
-from trainer.model_settings import SharedBottomSettings
 from trainer.models.sharing_architecture import SharingArchitecture
+from trainer.settings.model_config import SharedBottomSettings
 
 
 @tf.keras.utils.register_keras_serializable("fulcrum")

@@ -8,11 +8,11 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import tensorflow as tf
 
-from trainer.field_values import InputFields
 from trainer.layers.flat_input import FlatInput
-from trainer.model_settings import ModelSettings
 from trainer.models.inner_values import Block, Coefficients, GateWeights
-from trainer.models.pruned_sharing import Pruning
+from trainer.pruning.pruned_sharing import Pruning
+from trainer.pruning.value_bounds import InputFields
+from trainer.settings.model_config import ModelSettings
 
 # Names of the variables in `coefficients`: gates of SNR and MSSM, mixtures of cross-stitch and sluice.
 COEFFICIENTS = ("log_alpha", "alpha", "beta")

@@ -11,9 +11,9 @@ from trainer.layers.experts import Experts
 from trainer.layers.flat_input import FlatInput
 from trainer.layers.grouped_dense import GroupedDense
 from trainer.layers.sluice_unit import SUBSPACES, SluiceUnit, subspace_overlap
-from trainer.model_settings import SluiceSettings
 from trainer.models.inner_values import Coefficients, numbered
 from trainer.models.sharing_architecture import SharingArchitecture
+from trainer.settings.model_config import SluiceSettings
 
 
 @tf.keras.utils.register_keras_serializable("fulcrum")

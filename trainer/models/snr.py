@@ -7,15 +7,15 @@ from typing import Any, ClassVar
 
 import tensorflow as tf
 
-from trainer.field_values import InputFields
 from trainer.layers.experts import Experts
 from trainer.layers.flat_input import FlatInput
 from trainer.layers.grouped_dense import GroupedDense
 from trainer.layers.snr_connection import SNRConnection
-from trainer.model_settings import SNRAverSettings, SNRTransSettings
 from trainer.models.inner_values import Block, numbered
-from trainer.models.pruned_sharing import Pruning, pruned_experts
 from trainer.models.sharing_architecture import SharingArchitecture
+from trainer.pruning.pruned_sharing import Pruning, pruned_experts
+from trainer.pruning.value_bounds import InputFields
+from trainer.settings.model_config import SNRAverSettings, SNRTransSettings
 
 
 class SNR(SharingArchitecture):

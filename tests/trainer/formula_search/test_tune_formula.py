@@ -15,12 +15,12 @@ from feature_spec.formula_file import load_formula  # noqa: E402
 from feature_spec.formula_terms import weights_in_force  # noqa: E402
 from feature_spec.loading import parse_spec  # noqa: E402
 from trainer import commands  # noqa: E402
-from trainer.export import export  # noqa: E402
+from trainer.export.saved_model import export  # noqa: E402
 from trainer.formula_search.logged_exposures import scored_exposures  # noqa: E402
 from trainer.formula_search.objective import Objective  # noqa: E402
-from trainer.network import Network  # noqa: E402
-from trainer.network_layout import network_layout  # noqa: E402
-from trainer.settings import parse_settings  # noqa: E402
+from trainer.network.network import Network  # noqa: E402
+from trainer.network.network_layout import network_layout  # noqa: E402
+from trainer.settings.train_config import parse_settings  # noqa: E402
 
 pytestmark = [pytest.mark.tensorflow, pytest.mark.slow]
 

@@ -1,0 +1,58 @@
+"""`fulcrum models` and `fulcrum train-worker`; `fulcrum inspect` has tests of its own."""
+
+from __future__ import annotations
+
+import json
+
+import typer
+from typer.testing import CliRunner
+
+from trainer import commands
+from trainer.settings.model_config import MODELS
+
+app = typer.Typer()
+commands.add_to(app)
+app.callback()(lambda: None)
+
+
+def test_all_models_are_listed_with_their_settings():
+    result = CliRunner().invoke(app, ["models"], env={"COLUMNS": "250"})
+    for name in MODELS:
+        assert name in result.output
+    assert "field_sparsity=True" in result.output
+
+
+def test_a_models_settings_are_explained():
+    result = CliRunner().invoke(app, ["models", "ple"])
+    assert "levels: L, levels of extraction." in result.output
+    assert "tower_units: hidden units of each task's tower." in result.output
+
+
+def test_an_unknown_model_is_named_with_the_closest():
+    result = CliRunner().invoke(app, ["models", "mmo"])
+    assert result.exit_code == 1
+    assert "no such model 'mmo': did you mean 'mmoe'" in result.output
+
+
+def train_worker(root, tf_config):
+    return CliRunner().invoke(app, ["train-worker", "--root", str(root), "--wait-s", "0"], env={"TF_CONFIG": tf_config})
+
+
+def test_a_worker_without_a_cluster_says_what_it_needs(tmp_path):
+    result = train_worker(tmp_path, None)
+    assert result.exit_code == 1
+    assert "needs TF_CONFIG in the environment of every worker (received nothing)" in result.output
+
+
+def test_the_chief_is_told_to_run_the_pipeline(tmp_path):
+    chief = {"cluster": {"worker": ["a:1", "b:1"]}, "task": {"type": "worker", "index": 0}}
+    result = train_worker(tmp_path, json.dumps(chief))
+    assert result.exit_code == 1
+    assert "TF_CONFIG makes this the chief (worker 0), which is `fulcrum run`" in result.output
+
+
+def test_a_worker_with_nothing_to_train_says_so(tmp_path):
+    other = {"cluster": {"worker": ["a:1", "b:1"]}, "task": {"type": "worker", "index": 1}}
+    result = train_worker(tmp_path, json.dumps(other))
+    assert result.exit_code == 1
+    assert "no training was under way within 0 s" in result.output

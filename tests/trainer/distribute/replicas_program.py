@@ -1,0 +1,61 @@
+"""Trains on two logical CPUs, which must be set up before TensorFlow starts: `test_replicas` runs it in a process of its own.
+
+Reads a pickle of {"layout", "tasks", "features", "runs": {name: [Settings, …]}, "folder"} and writes one of the results by name.
+Several settings of a name are runs over one folder of checkpoints, so that each goes on after the one before.
+"""
+
+from __future__ import annotations
+
+import pickle
+import sys
+from pathlib import Path
+
+import tensorflow as tf
+
+from trainer.fit import fitting
+from trainer.fit.early_stopping import EarlyStopping
+
+ROWS_A_BATCH = 64
+
+
+class WatchedStopping(EarlyStopping):
+    """Keeps what the last run logged."""
+
+    last: EarlyStopping
+
+    def __init__(self, *arguments):
+        super().__init__(*arguments)
+        WatchedStopping.last = self
+
+
+def main(job_file: str, result_file: str) -> None:
+    cpu = tf.config.list_physical_devices("CPU")[0]
+    tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+    fitting.EarlyStopping = WatchedStopping
+    job = pickle.loads(Path(job_file).read_bytes())
+    dataset = tf.data.Dataset.from_tensor_slices(job["features"]).batch(ROWS_A_BATCH)
+    results = {}
+    for name, runs in job["runs"].items():
+        folder = Path(job["folder"]) / name
+        for settings in runs:
+            network = fitting.fit(job["layout"], job["tasks"], settings, dataset, dataset, checkpoint_folder=folder / "state")
+        model = WatchedStopping.last.model
+        module = tf.Module()
+        module.network = network
+        batch = {name: tf.constant(values) for name, values in job["features"].items()}
+        module.logits = tf.function(network.call)
+        logits = module.logits(batch)
+        tf.saved_model.save(module, str(folder / "saved"))
+        results[name] = {
+            "replicas": model.distribute_strategy.num_replicas_in_sync,
+            "weights": network.get_weights(),
+            "logits": {task: values.numpy() for task, values in logits.items()},
+            "saved": str(folder / "saved"),
+            "balancing": [variable.numpy() for variable in model.balancing.variables],
+            "history": WatchedStopping.last.history,
+        }
+    Path(result_file).write_bytes(pickle.dumps(results))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2])

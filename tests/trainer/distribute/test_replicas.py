@@ -1,0 +1,99 @@
+"""Two replicas that share each batch end where one replica over the whole batch does."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytestmark = [pytest.mark.tensorflow, pytest.mark.slow]
+
+# PLE as it is; Sluice has a penalty, which must count once.
+MODELS = ("ple", "sluice")
+WAYS_TO_BALANCE = ("uncertainty", "dwa", "gradnorm", "pcgrad")
+
+
+@pytest.fixture(scope="module")
+def results(layout, tasks, unevenly_masked, tmp_path_factory):
+    from trainer.settings.train_config import parse_settings
+
+    folder = tmp_path_factory.mktemp("replicas")
+    runs = {}
+    for model in MODELS:
+        penalty = {"orthogonality": 1.0} if model == "sluice" else {}
+        for strategy in ("none", "mirrored"):
+            trainer = {"batch_size": 64, "patience": 9, "strategy": strategy, "loss_weight_clock": "step"}
+            runs[f"{model}-{strategy}"] = [
+                parse_settings({"name": model, "tower_units": [8], **penalty}, {**trainer, "epochs": 3})
+            ]
+    for way in WAYS_TO_BALANCE:
+        for strategy in ("none", "mirrored"):
+            trainer = {"batch_size": 64, "epochs": 3, "patience": 9, "strategy": strategy, "balancing": way}
+            runs[f"{way}-{strategy}"] = [parse_settings({"name": "cgc", "tower_units": [8]}, trainer)]
+    # Two replicas of PLE stop after one epoch and go on.
+    last = runs["ple-mirrored"][0]
+    runs["ple-mirrored"].insert(0, last.model_copy(update={"trainer": last.trainer.model_copy(update={"epochs": 1})}))
+    job, result = folder / "job.pickle", folder / "result.pickle"
+    given = {"layout": layout, "tasks": tasks, "features": unevenly_masked, "runs": runs}
+    job.write_bytes(pickle.dumps({**given, "folder": str(folder)}))
+    program = Path(__file__).with_name("replicas_program.py")
+    root = Path(__file__).parents[3]
+    done = subprocess.run(
+        [sys.executable, str(program), str(job), str(result)],
+        env={**os.environ, "PYTHONPATH": str(root), "CUDA_VISIBLE_DEVICES": ""},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    return pickle.loads(result.read_bytes())
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_two_replicas_take_the_steps_of_one_and_go_on_after_a_stop(results, model):
+    one, two = results[f"{model}-none"], results[f"{model}-mirrored"]
+    assert (one["replicas"], two["replicas"]) == (1, 2)
+    for expected, received in zip(one["weights"], two["weights"], strict=True):
+        np.testing.assert_allclose(received, expected, atol=2e-5)
+
+
+@pytest.mark.parametrize("way", WAYS_TO_BALANCE)
+def test_two_replicas_balance_tasks_as_one(results, way):
+    one, two = results[f"{way}-none"], results[f"{way}-mirrored"]
+    for expected, received in zip(one["weights"], two["weights"], strict=True):
+        np.testing.assert_allclose(received, expected, atol=5e-5)
+    for expected, received in zip(one["balancing"], two["balancing"], strict=True):
+        np.testing.assert_allclose(received, expected, rtol=1e-3)
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_two_replicas_report_the_losses_and_metrics_of_one(results, model):
+    one, two = results[f"{model}-none"]["history"], results[f"{model}-mirrored"]["history"]
+    # The history of a run that went on begins there.
+    assert len(two) == (2 if model == "ple" else 3)
+    for expected, received in zip(one[-len(two) :], two, strict=True):
+        assert received == pytest.approx(expected, rel=1e-3)
+        assert expected["loss_click"] > 0
+        assert expected["loss_ratio"] > 0
+
+
+def test_a_penalty_is_reported_as_it_is(results):
+    history = results["sluice-mirrored"]["history"]
+    assert history[0]["loss"] == pytest.approx(sum(value for name, value in history[0].items() if name.startswith("loss_")))
+    assert history[0]["loss_orthogonality"] > 0
+
+
+def test_what_two_replicas_trained_is_saved_for_one(results):
+    import tensorflow as tf
+
+    trained = results["ple-mirrored"]
+    saved = tf.saved_model.load(trained["saved"])
+    features = pickle.loads((Path(trained["saved"]).parents[1] / "job.pickle").read_bytes())["features"]
+    logits = saved.logits({name: tf.constant(values) for name, values in features.items()})
+    for task, expected in trained["logits"].items():
+        np.testing.assert_allclose(logits[task], expected, atol=1e-5)

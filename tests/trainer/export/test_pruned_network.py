@@ -1,0 +1,214 @@
+"""The pruned network: scores of the whole one, by fewer multiplications."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+tf = pytest.importorskip("tensorflow")
+from trainer.export.pruned_network import pruned_network  # noqa: E402
+from trainer.inspect.inspection import Multiplications  # noqa: E402
+from trainer.layers.field_embedding import flat_order  # noqa: E402
+from trainer.network.network import Network  # noqa: E402
+from trainer.network.network_layout import FieldRows  # noqa: E402
+from trainer.pruning.value_bounds import InputFields  # noqa: E402
+from trainer.settings.model_config import MODELS  # noqa: E402
+from trainer.settings.train_config import parse_settings  # noqa: E402
+
+pytestmark = pytest.mark.tensorflow
+
+GATED = {
+    "mssm": {"name": "mssm", "units": 6},
+    "mssm without field sparsity": {"name": "mssm", "units": 6, "field_sparsity": False},
+    "mssm without cell sparsity": {"name": "mssm", "units": 6, "cell_sparsity": False},
+    "mssm without both": {"name": "mssm", "units": 6, "field_sparsity": False, "cell_sparsity": False},
+    "snr_trans": {"name": "snr_trans", "units": 6, "subnetworks": 3},
+    "snr_trans of 3 levels": {"name": "snr_trans", "units": 6, "subnetworks": 3, "levels": 3},
+    "snr_aver of 2 levels": {"name": "snr_aver", "units": 6, "subnetworks": 3, "levels": 2},
+}
+EVERY_GATED_MODEL = pytest.mark.parametrize("settings", GATED.values(), ids=GATED)
+
+
+def every_row(layout):
+    """As field rows, all rows of the table that a field reads."""
+    result = []
+    for side in ("request", "candidate"):
+        slots = flat_order(layout.slots[side])
+        result += [FieldRows(np.arange(layout.table_rows[slot.width]), slot.length > 1) for slot in slots]
+        result += [FieldRows(None, is_list=False)] * layout.numbers[side]
+    return result
+
+
+def trained(layout, features, settings, tasks=2, open_share=0.3, seed=0):
+    """A network with random weights and gates, of which `open_share` are open."""
+    tf.keras.utils.set_random_seed(seed)
+    random = np.random.default_rng(seed)
+    layout = dataclasses.replace(layout, tasks={f"task_{number}": "binary" for number in range(tasks)})
+    network = Network(layout, parse_settings({"tower_units": [5], **settings}, {}), name="network")
+    network(features)
+    for variable in network.weights:
+        if "log_alpha" in variable.name:
+            # σ(0.5) and σ(−20) stretch to .65 and to exactly 0.
+            variable.assign(np.where(random.random(variable.shape) < open_share, 0.5, -20.0))
+        else:
+            variable.assign(0.5 * random.normal(size=variable.shape))
+    return network
+
+
+def assert_scores_alike(whole, pruned, features, **how):
+    for name, expected in whole(features, **how).items():
+        logits = pruned(features, **how)[name]
+        assert logits.shape == expected.shape
+        np.testing.assert_allclose(logits, expected, rtol=1e-5, atol=2e-5)
+
+
+@pytest.fixture(scope="module")
+def batch(features):
+    return {name: tf.constant(values) for name, values in features.items()}
+
+
+@EVERY_GATED_MODEL
+@pytest.mark.parametrize(("open_share", "tasks"), [(0.0, 2), (0.1, 2), (0.5, 1), (0.5, 5), (1.0, 2)])
+def test_scores_are_those_of_the_whole_network(settings, open_share, tasks, layout, batch):
+    whole = trained(layout, batch, settings, tasks, open_share, seed=tasks)
+    pruned, multiplications = pruned_network(whole, every_row(layout))
+    assert_scores_alike(whole, pruned, batch)
+    assert multiplications.remaining.candidate <= multiplications.all_open.candidate
+    assert (multiplications.remaining == multiplications.all_open) == (open_share == 1.0)
+
+
+@EVERY_GATED_MODEL
+def test_candidates_of_one_request_score_as_rows_do(settings, layout, batch):
+    whole = trained(layout, batch, settings)
+    pruned, _ = pruned_network(whole, every_row(layout))
+    request = {name: values[:1] for name, values in batch.items() if name.startswith("request")}
+    assert_scores_alike(whole, pruned, {**batch, **request}, one_request=True)
+
+
+@pytest.mark.parametrize("closed", ["own", "shared"])
+def test_a_sub_network_that_nothing_reads_is_not_computed(closed, layout, batch):
+    whole = trained(layout, batch, GATED["mssm"], open_share=1.0)
+    place = ["own", "shared"].index(closed)
+    gate = whole.sharing.connection.task_gate.log_alpha
+    gate.assign(np.where(np.arange(2)[:, np.newaxis] == place, -20.0, gate.numpy()))
+    pruned, _ = pruned_network(whole, every_row(layout))
+    # There are an own one of each of two tasks and a shared one.
+    assert len(pruned.sharing.first.kernels) == {"own": 1, "shared": 2}[closed]
+    assert_scores_alike(whole, pruned, batch)
+
+
+def test_a_field_that_all_its_values_mask_is_not_looked_up(layout, batch):
+    whole = trained(layout, batch, GATED["mssm"], open_share=1.0)
+    table = whole.embeddings[0].tables["4"]
+    table.assign(np.abs(table))
+    query = whole.sharing.subnetworks.query.numpy()
+    # Fields: request of widths 2 and 4, number; candidate of width 4 and a list of width 4, number. No row of positive numbers
+    # scores above 0 with a negative query, nor does a mean of them.
+    query[:, 2:6] = query[:, 11:15] = -1.0
+    # One of three sub-networks does not mask the list.
+    query[1, 11:15] = 1.0
+    whole.sharing.subnetworks.query.assign(query)
+    pruned, _ = pruned_network(whole, every_row(layout))
+    assert pruned.sharing.fields == [0, 2, 3, 4, 5]
+    assert [len(pruned.layout.slots[side]) for side in ("request", "candidate")] == [1, 2]
+    assert [len(fields) for fields in pruned.sharing.first.open_fields] == [4, 5, 4]
+    assert_scores_alike(whole, pruned, batch)
+
+
+def test_one_value_that_is_read_keeps_its_field(layout, batch):
+    whole = trained(layout, batch, GATED["mssm"], open_share=1.0)
+    table, query = whole.embeddings[0].tables["4"], whole.sharing.subnetworks.query.numpy()
+    rows = np.abs(table)
+    rows[7] = [-1e-3, 0.0, 0.0, 0.0]
+    table.assign(rows)
+    query[:, 2:6] = -1.0
+    whole.sharing.subnetworks.query.assign(query)
+    rows = every_row(layout)
+    assert 1 in pruned_network(whole, rows).network.sharing.fields
+    # If row 7 is another field's, nothing reads this one.
+    rows[1] = FieldRows(np.delete(np.arange(30), 7), is_list=False)
+    assert 1 not in pruned_network(whole, rows).network.sharing.fields
+
+
+@pytest.mark.parametrize("name", ["mssm", "mssm without field sparsity", "snr_trans"])
+def test_units_that_never_fire_are_not_computed(name, layout, batch):
+    whole = trained(layout, batch, GATED[name], open_share=1.0)
+    first = getattr(whole.sharing, "first", None) or whole.sharing.subnetworks
+    kernel, bias = (first.kernels[0], first.biases[0]) if hasattr(first, "kernels") else (first.kernel, first.bias)
+    # Numbers can be anything, so only a unit that does not read them can be known to stay at 0.
+    flat = kernel.numpy().reshape(-1, 16, 6) if name == "mssm" else kernel.numpy().reshape(16, -1, 6).swapaxes(0, 1)
+    flat[0, [6, 15], :2] = 0.0
+    kernel.assign((flat if name == "mssm" else flat.swapaxes(0, 1)).reshape(kernel.shape))
+    low = np.ones(bias.shape)
+    low[0, :2] = -50.0
+    bias.assign(low)
+    pruned, _ = pruned_network(whole, every_row(layout))
+    left = pruned.sharing.first
+    sizes = [kernel.shape[1] for kernel in left.kernels] if name == "mssm" else left.sizes
+    # Two units of the first sub-network can only be below 0.
+    assert sizes == [4, 6, 6]
+    assert_scores_alike(whole, pruned, batch)
+
+
+def test_the_multiplications_of_a_tiny_network(layout, batch):
+    layout = dataclasses.replace(
+        layout,
+        slots={side: layout.slots[side][:1] for side in ("request", "candidate")},
+        numbers={"request": 0, "candidate": 0},
+        tasks={"click": "binary"},
+    )
+    settings = parse_settings({"name": "mssm", "units": 2, "tower_units": [3]}, {})
+    whole = Network(layout, settings, name="network")
+    whole(batch)
+    # Cells of the own block: open, closed; the shared block is closed.
+    whole.sharing.connection.task_gate.log_alpha.assign([[[20.0, -20.0], [-20.0, -20.0]]])
+    # The request's field, columns 0–3, is masked, the candidate's is not, and both units can fire.
+    table = whole.embeddings[0].tables["4"]
+    table.assign(np.abs(table))
+    whole.sharing.subnetworks.query.assign([[-1.0] * 4 + [1.0] * 4] * 2)
+    whole.sharing.subnetworks.bias.assign(np.ones((2, 2)))
+    pruned, multiplications = pruned_network(whole, every_row(layout))
+    # Two sub-networks multiply each column by a query, by its mask, and by two units: 2 · (1 + 1 + 2) = 8; 4 columns a side: 32.
+    # Behind them two blocks of 2 × 2, 8, and a tower of 2 · 3 + 3 · 1 = 9.
+    assert multiplications.all_open == Multiplications(request=32, candidate=32 + 8 + 9)
+    # One sub-network over the candidate's 4 columns: 4 · (1 + 1 + 2) = 16; one cell, 2; a tower of 1 · 3 + 3 · 1 = 6.
+    assert multiplications.remaining == Multiplications(request=0, candidate=16 + 2 + 6)
+    assert [kernel.shape for kernel in pruned.sharing.first.kernels] == [(4, 2)]
+    assert_scores_alike(whole, pruned, batch)
+
+
+def test_products_of_the_graph_are_as_small_as_what_is_open(layout, batch):
+    whole = trained(layout, batch, GATED["mssm"], open_share=0.2)
+    pruned, _ = pruned_network(whole, every_row(layout))
+
+    kernels = [kernel for connection in pruned.sharing.connections for kernel in connection.kernels]
+    open_cells = int(np.count_nonzero(whole.sharing.connection.task_gate.values()))
+    # A cell is a column of a block.
+    assert sum(kernel.shape[1] for kernel in kernels) == open_cells < 2 * 2 * 6
+    fired = sum(kernel.shape[1] for kernel in pruned.sharing.first.kernels)
+    # Both sides' products of the first level are one; towers have 5 hidden units and a logit each.
+    graph = tf.function(pruned).get_concrete_function(batch).graph
+    products = [operation.outputs[0].shape[-1] for operation in graph.get_operations() if operation.type == "MatMul"]
+    assert sum(products) == fired + open_cells + 2 * (5 + 1)
+
+
+@pytest.mark.parametrize("name", [name for name in MODELS if name not in {"mssm", "snr_aver", "snr_trans"}])
+def test_a_model_without_gates_is_served_as_it_is(name, layout):
+    whole = Network(layout, parse_settings({"name": name}, {}))
+    assert whole.sharing.pruned(InputFields((), (), 0)) is None
+
+
+@pytest.mark.parametrize("name", ["ple", "mssm"])
+def test_a_network_of_numbers_only_trains_and_is_served(name, layout, tasks, features, tmp_path):
+    from trainer.fit.fitting import fit
+
+    numbers_only = dataclasses.replace(layout, table_rows={}, slots={"request": (), "candidate": ()})
+    numbers = {key: value for key, value in features.items() if not key.endswith("_ids")}
+    batches = tf.data.Dataset.from_tensor_slices(numbers).batch(64)
+    settings = parse_settings({"name": name}, {"epochs": 1, "batch_size": 64})
+    network = fit(numbers_only, tasks, settings, batches, batches, checkpoint_folder=tmp_path)
+    served = pruned_network(network, every_row(numbers_only))
+    if served is not None:
+        assert_scores_alike(network, served.network, numbers)

@@ -1,0 +1,332 @@
+"""The export: three signatures that agree with each other and with the network, in a fresh process."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+pytestmark = [pytest.mark.slow, pytest.mark.tensorflow]
+
+SPEC = """
+name: tiny
+logs: {exposures: {path: x, format: jsonl}}
+split: {evaluation_files: [x]}
+fields:
+  color: {side: user, kind: categorical, width: 4}
+  recent: {side: user, kind: sequence, shares: item, max_length: 2}
+  age: {side: user, kind: numeric}
+  hour: {side: context, kind: categorical, width: 4}
+  item: {side: item, kind: categorical, width: 4}
+  tags: {side: item, kind: multi_categorical, width: 2, max_length: 3}
+  size_s: {side: item, kind: numeric, transform: quantiles, buckets: 4, width: 2}
+  price: {side: item, kind: numeric, transform: log1p_z_score, minimum: 0}
+tasks:
+  click: {kind: binary, label: {rule: event, column: c}, metric: auc, threshold: 0.5, tolerance: 0.1}
+  ratio: {kind: regression, label: {rule: column, column: r}, metric: mse, threshold: 0.5, tolerance: 0.1}
+ranking_formula:
+  weights: {click: 1.0, ratio: 0.5}
+  duration: {field: size_s, scale: 10, weight: 0.3}
+"""
+USER = {"color": "red", "recent": ["a", "b"], "age": 30.0, "hour": "7"}
+ITEMS = [
+    {"item": "a", "tags": ["x"], "size_s": 12.0, "price": 1.0},
+    {"item": "never seen", "tags": ["x", "unseen"], "size_s": 1e9, "price": 0.0},
+    {"item": "b", "tags": [], "size_s": None, "price": None},
+    {"item": None, "tags": ["y", "x", "y", "z"], "size_s": 0.0, "price": 9.0},
+]
+UNKNOWN_USER = {"color": "ultraviolet", "recent": [], "age": None, "hour": None}
+
+
+def example(fields):
+    import tensorflow as tf
+
+    features = {}
+    for name, value in fields.items():
+        if isinstance(value, float):
+            features[name] = tf.train.Feature(float_list=tf.train.FloatList(value=[value]))
+        elif value:
+            texts = [value] if isinstance(value, str) else value
+            features[name] = tf.train.Feature(bytes_list=tf.train.BytesList(value=[text.encode() for text in texts]))
+    return tf.train.Example(features=tf.train.Features(feature=features)).SerializeToString()
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory):
+    """Folder of the SavedModel, and the network's own scores of the transformed examples."""
+    import apache_beam as beam
+    import tensorflow as tf
+    import tensorflow_transform as tft
+    import tensorflow_transform.beam as tft_beam
+    from tfx_bsl.tfxio import tf_example_record
+
+    from feature_spec.loading import parse_spec
+    from pipeline.transform.preprocessing import preprocessing_fn
+    from pipeline.validate.schema import schema_from_spec
+    from trainer.export.saved_model import export
+    from trainer.network.network import Network
+    from trainer.network.network_layout import network_layout
+    from trainer.settings.train_config import parse_settings
+
+    folder = tmp_path_factory.mktemp("export")
+    spec = parse_spec(SPEC)
+    random = np.random.default_rng(0)
+    labels = {"label_of_click": 1.0, "mask_of_click": 1.0, "label_of_ratio": 0.25, "mask_of_ratio": 0.0}
+    rows = [
+        {
+            "color": random.choice(["red", "blue"]).item(),
+            "recent": ["a"],
+            "age": float(random.integers(10, 60)),
+            "hour": str(random.integers(0, 24)),
+            "item": random.choice(["a", "b", "c"]).item(),
+            "tags": ["x", "y"][: random.integers(0, 3)],
+            "size_s": float(random.integers(0, 100)),
+            "price": float(random.random()),
+            **labels,
+        }
+        for _ in range(50)
+    ]
+    tfxio = tf_example_record.TFExampleBeamRecord(physical_format="inmem", schema=schema_from_spec(spec))
+    options = beam.options.pipeline_options.PipelineOptions(["--direct_running_mode=in_memory"])
+    with beam.Pipeline(options=options) as pipeline, tft_beam.Context(temp_dir=str(folder / "temp")):
+        batches = pipeline | beam.Create([example(row) for row in rows]) | tfxio.BeamSource()
+        transform_fn = (batches, tfxio.TensorAdapterConfig()) | tft_beam.AnalyzeDataset(
+            lambda inputs: preprocessing_fn(inputs, {"spec": SPEC})
+        )
+        _ = transform_fn | tft_beam.WriteTransformFn(str(folder / "transform"))
+
+    output = tft.TFTransformOutput(str(folder / "transform"))
+    sizes = {f"vocabulary_{width}": output.vocabulary_size_by_name(f"vocabulary_{width}") for width in (2, 4)}
+    tf.keras.utils.set_random_seed(0)
+    network = Network(network_layout(spec, sizes), parse_settings({"tower_units": [4], "dropout_rate": 0.5}, {}))
+    layer = output.transform_features_layer()
+    inputs = tf.io.parse_example(
+        [example({**USER, **item, **labels}) for item in ITEMS],
+        {
+            **dict.fromkeys(["color", "hour", "item"], tf.io.FixedLenFeature([], tf.string, "")),
+            **dict.fromkeys(["age", "size_s", "price"], tf.io.FixedLenFeature([], tf.float32, float("nan"))),
+            **dict.fromkeys(["recent", "tags"], tf.io.VarLenFeature(tf.string)),
+            **dict.fromkeys(labels, tf.io.FixedLenFeature([], tf.float32)),
+        },
+    )
+    # Start far from 0, so that scores differ between rows.
+    network(layer(inputs))
+    for table in network.embedding_tables:
+        table.assign(tf.random.normal(table.shape))
+    features = layer(inputs)
+    scores = {task: score.numpy().tolist() for task, score in network.scores(network(features)).items()}
+    export(spec, SPEC, network, layer, folder / "model")
+    export(spec, SPEC, network, layer, folder / "half", half_precision=True)
+    export(spec, SPEC, network, layer, folder / "xla", xla=True)
+    return folder / "model", scores, network
+
+
+IN_A_FRESH_PROCESS = """
+import json, sys
+import numpy as np
+import tensorflow as tf
+folder, calls = sys.argv[1], json.load(sys.stdin)
+model = tf.saved_model.load(folder)
+answers = []
+for signature, inputs in calls:
+    tensors = {}
+    for name, (dtype, value) in inputs.items():
+        if dtype == "hex":
+            value, dtype = [bytes.fromhex(v) for v in value], "string"
+        if dtype == "float32":
+            value = np.array(value, "float32")
+        tensors[name] = tf.constant(value, dtype)
+    try:
+        answer = model.signatures[signature](**tensors)
+        answers.append({name: tensor.numpy().tolist() for name, tensor in answer.items()})
+    except tf.errors.OpError as error:
+        answers.append({"error": type(error).__name__, "message": str(error)})
+print(json.dumps(answers))
+"""
+
+
+def call(folder, calls):
+    done = subprocess.run(
+        [sys.executable, "-c", IN_A_FRESH_PROCESS, str(folder)],
+        input=json.dumps(calls),
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**__import__("os").environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
+    )
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def defaults(folder, signature):
+    from tensorflow.core.protobuf import saved_model_pb2
+    from tensorflow.python.framework import tensor_util
+
+    saved = saved_model_pb2.SavedModel.FromString((folder / "saved_model.pb").read_bytes())
+    proto = saved.meta_graphs[0].signature_def[signature].defaults
+    return {name: tensor_util.MakeNdarray(value).item() for name, value in proto.items()}
+
+
+def default_inputs(folder):
+    return {
+        name: ["hex", [value.hex()]] if isinstance(value, bytes) else ["float32", value]
+        for name, value in defaults(folder, "rank").items()
+    }
+
+
+def rank_inputs(folder, user, items, **changes):
+    def number(value):
+        return float("nan") if value is None else value
+
+    width = max([1, *(len(item["tags"]) for item in items)])
+    inputs = {
+        "color": ["string", [user["color"] or ""]],
+        "recent": ["string", [user["recent"] or [""]]],
+        "age": ["float32", [number(user["age"])]],
+        "hour": ["string", [user["hour"] or ""]],
+        "item": ["string", [item["item"] or "" for item in items]],
+        "tags": ["string", [item["tags"] + [""] * (width - len(item["tags"])) for item in items]],
+        "size_s": ["float32", [number(item["size_s"]) for item in items]],
+        "price": ["float32", [number(item["price"]) for item in items]],
+        **{name: value for name, value in default_inputs(folder).items() if name != "spec_fingerprint"},
+        "spec_fingerprint": ["string", defaults(folder, "rank")["spec_fingerprint"].decode()],
+    }
+    return inputs | changes
+
+
+def serialised(user, items):
+    return {"examples": ["hex", [example({**user, **item}).hex() for item in items]]}
+
+
+@pytest.fixture(scope="module")
+def answers(exported):
+    folder, _, _ = exported
+    calls = {
+        "examples": ("serving_default", serialised(USER, ITEMS)),
+        "rank": ("rank", rank_inputs(folder, USER, ITEMS)),
+        "unknown user, examples": ("serving_default", serialised(UNKNOWN_USER, ITEMS)),
+        "unknown user, rank": ("rank", rank_inputs(folder, UNKNOWN_USER, ITEMS)),
+        "one example": ("serving_default", serialised(USER, ITEMS[2:3])),
+        "one candidate": ("rank", rank_inputs(folder, USER, ITEMS[2:3])),
+        "weights": ("rank", rank_inputs(folder, USER, ITEMS, weight_of_click=["float32", 2.0])),
+        "other spec": ("rank", rank_inputs(folder, USER, ITEMS, spec_fingerprint=["string", "another"])),
+        "features": ("transform_features", serialised(USER, ITEMS)),
+        "top 2": ("rank_top_k", rank_inputs(folder, USER, ITEMS, top_k=["int32", 2])),
+        "top 9": ("rank_top_k", rank_inputs(folder, USER, ITEMS, top_k=["int32", 9])),
+        "top of equals": ("rank_top_k", rank_inputs(folder, USER, [ITEMS[0]] * 3, top_k=["int32", 2])),
+        "top 0": ("rank_top_k", rank_inputs(folder, USER, ITEMS, top_k=["int32", 0])),
+    }
+    return dict(zip(calls, call(folder, list(calls.values())), strict=True))
+
+
+def test_all_signatures_score_as_the_network_does_offline(exported, answers):
+    _, offline, _ = exported
+    for task, scores in offline.items():
+        assert len(set(scores)) == len(ITEMS)
+        np.testing.assert_allclose(answers["examples"][task], scores, rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(answers["rank"][task], scores, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("examples", "rank"),
+    [("examples", "rank"), ("unknown user, examples", "unknown user, rank"), ("one example", "one candidate")],
+)
+def test_examples_and_ranking_requests_score_alike(answers, examples, rank):
+    assert answers[rank].keys() == answers[examples].keys() == {"click", "ratio", "ranking_score"}
+    for name, values in answers[rank].items():
+        np.testing.assert_allclose(values, answers[examples][name], rtol=1e-5, atol=1e-6)
+
+
+def test_a_weight_in_the_request_replaces_the_specs(answers):
+    clicks = np.array(answers["rank"]["click"])
+    # The weight of click goes from 1 to 2, so each ranking score is multiplied by the click score once more.
+    np.testing.assert_allclose(
+        answers["weights"]["ranking_score"], np.array(answers["rank"]["ranking_score"]) * clicks, rtol=1e-4
+    )
+
+
+def test_defaults_of_the_signature_are_the_specs_formula_and_fingerprint(exported):
+    from feature_spec.loading import parse_spec
+
+    assert defaults(exported[0], "rank") == {
+        "weight_of_click": 1.0,
+        "weight_of_ratio": 0.5,
+        "weight_of_duration": pytest.approx(0.3),
+        "spec_fingerprint": parse_spec(SPEC).fingerprint.encode(),
+    }
+
+
+def test_a_request_made_for_another_spec_is_refused(answers):
+    assert answers["other spec"]["error"] == "InvalidArgumentError"
+    assert "spec fingerprint mismatch" in answers["other spec"]["message"]
+    assert "another" in answers["other spec"]["message"]
+
+
+@pytest.mark.parametrize(("call", "given"), [("top 2", 2), ("top 9", len(ITEMS))])
+def test_the_best_candidates_come_first_with_what_rank_gives_for_them(answers, call, given):
+    best = np.argsort(answers["rank"]["ranking_score"])[::-1][:given].tolist()
+    assert answers[call]["candidate_position"] == best
+    assert answers[call].keys() == answers["rank"].keys() | {"candidate_position"}
+    for name, values in answers["rank"].items():
+        np.testing.assert_allclose(answers[call][name], np.array(values)[best], rtol=1e-6)
+
+
+def test_equals_among_the_best_stay_in_the_order_of_the_request(answers):
+    assert answers["top of equals"]["candidate_position"] == [0, 1]
+
+
+def test_the_best_none_are_refused(answers):
+    assert answers["top 0"]["error"] == "InvalidArgumentError"
+    assert "top_k must be at least 1" in answers["top 0"]["message"]
+
+
+def test_transformed_features_carry_labels_of_examples_and_zeros_without(answers):
+    features = answers["features"]
+    assert np.shape(features["candidate_ids"]) == (4, 1 + 3 + 1)
+    assert np.shape(features["labels"]) == np.shape(features["masks"]) == (4, 2)
+    assert not np.any(features["masks"])
+
+
+def test_the_export_carries_its_spec_and_no_optimiser(exported):
+    import tensorflow as tf
+
+    from feature_spec.loading import load_spec, parse_spec
+
+    folder, _, _ = exported
+    assert load_spec(folder / "assets.extra" / "feature_spec.yaml") == parse_spec(SPEC)
+    # The network's weights and nothing beside them: no slots of an optimiser, no step or clock of the training.
+    _, _, network = exported
+    values = [name for name, _ in tf.train.list_variables(str(folder / "variables" / "variables")) if "VARIABLE_VALUE" in name]
+    assert len(values) == len(network.weights)
+
+
+def test_an_export_in_half_precision_scores_nearly_the_same_for_examples_and_requests(exported):
+    folder, offline, _ = exported
+    half = folder.with_name("half")
+    examples, rank = call(half, [("serving_default", serialised(USER, ITEMS)), ("rank", rank_inputs(half, USER, ITEMS))])
+    for task, scores in offline.items():
+        assert examples[task] != scores
+        np.testing.assert_allclose(examples[task], scores, atol=0.03)
+        np.testing.assert_allclose(rank[task], scores, atol=0.03)
+
+
+def test_nothing_random_is_left_of_the_training(exported):
+    from tensorflow.core.protobuf import saved_model_pb2
+
+    graph = saved_model_pb2.SavedModel.FromString((exported[0] / "saved_model.pb").read_bytes()).meta_graphs[0].graph_def
+    operations = {node.op for function in graph.library.function for node in function.node_def} | {n.op for n in graph.node}
+    assert "MatMul" in operations
+    assert not [operation for operation in operations if "Random" in operation or "Dropout" in operation]
+
+
+def test_xla_scores_requests_of_any_size_as_the_network_does(exported):
+    folder = exported[0]
+    # The spec has programs for 1, 100 and 500 candidates.
+    calls = [("rank", rank_inputs(folder, USER, items)) for items in (ITEMS, ITEMS[:1], ITEMS * 2)]
+    calls.append(("rank_top_k", rank_inputs(folder, USER, ITEMS, top_k=["int32", 2])))
+    for ours, theirs in zip(call(folder.with_name("xla"), calls), call(folder, calls), strict=True):
+        assert ours.keys() == theirs.keys()
+        for name, values in theirs.items():
+            np.testing.assert_allclose(ours[name], values, rtol=1e-5, atol=1e-6)

@@ -1,0 +1,114 @@
+"""Training with each way to balance tasks."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+tf = pytest.importorskip("tensorflow")
+from trainer.fit.early_stopping import EarlyStopping  # noqa: E402
+from trainer.fit.fitting import fit  # noqa: E402
+from trainer.fit.multi_task_ranker import MultiTaskRanker  # noqa: E402
+from trainer.network.network import Network  # noqa: E402
+
+pytestmark = [pytest.mark.tensorflow, pytest.mark.slow]
+
+WAYS = ("uncertainty", "dwa", "gradnorm", "pcgrad")
+
+
+def batches(features):
+    return tf.data.Dataset.from_tensor_slices(dict(features)).batch(64)
+
+
+def with_a_batch_without_a_row(features):
+    masks = features["masks"].copy()
+    masks[64:128, 1] = 0.0
+    return {**features, "masks": masks}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_both_tasks_are_learnt_although_a_batch_has_no_row_of_one(way, layout, tasks, features, settings, tmp_path):
+    chosen = settings(epochs=60, patience=60, balancing=way, learning_rate=0.01, embedding_learning_rate=0.5)
+    dataset = batches(with_a_batch_without_a_row(features))
+    network = fit(layout, tasks, chosen, dataset, dataset, checkpoint_folder=tmp_path)
+    logits = network({key: tf.constant(value) for key, value in features.items()})
+    assert np.mean((logits["click"].numpy() > 0) == (features["labels"][:, 0] > 0)) > 0.98
+    errors = logits["ratio"].numpy() - features["labels"][:, 1]
+    assert np.mean(errors[features["masks"][:, 1] > 0] ** 2) < 0.1 * np.var(features["labels"][:, 1])
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_killed_run_goes_on_to_the_same_weights(way, layout, tasks, features, settings, tmp_path, monkeypatch):
+    dataset = batches(with_a_batch_without_a_row(features))
+    chosen = settings(epochs=5, patience=9, balancing=way)
+    saved, models = EarlyStopping.on_epoch_end, []
+
+    class KilledError(Exception):
+        pass
+
+    def die_after_three_epochs(self, epoch, logs=None):
+        saved(self, epoch, logs)
+        if epoch == 2:
+            raise KilledError
+
+    def watch(self, epoch, logs=None):
+        saved(self, epoch, logs)
+        models.append((epoch, self.model))
+
+    with monkeypatch.context() as patch, pytest.raises(KilledError):
+        patch.setattr(EarlyStopping, "on_epoch_end", die_after_three_epochs)
+        fit(layout, tasks, chosen, dataset, dataset, checkpoint_folder=tmp_path / "a")
+    monkeypatch.setattr(EarlyStopping, "on_epoch_end", watch)
+    resumed = fit(layout, tasks, chosen, dataset, dataset, checkpoint_folder=tmp_path / "a")
+    assert [epoch for epoch, _ in models] == [3, 4]
+    undisturbed = fit(layout, tasks, chosen, dataset, dataset, checkpoint_folder=tmp_path / "b")
+    for one, other in zip(undisturbed.get_weights(), resumed.get_weights(), strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-5)
+    states = [[variable.numpy() for variable in models[last][1].balancing.variables] for last in (1, -1)]
+    assert states[0]
+    for one, other in zip(*states, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-4)
+
+
+def one_step(layout, tasks, features, settings, name="ple", **trainer):
+    """A network's weights by name and the terms, after one step from always the same weights."""
+    tf.keras.utils.set_random_seed(0)
+    chosen = settings(name, **trainer)
+    network = Network(layout, chosen, name="network")
+    batch = {key: tf.constant(values[:64]) for key, values in features.items()}
+    network(batch)
+    model = MultiTaskRanker(network, tasks, chosen.trainer)
+    model.compile_for_training()
+    tf.keras.utils.set_random_seed(0)
+    terms = tf.function(model.train_step)(batch)
+    return network.get_weights(), {name: float(term) for name, term in terms.items()}
+
+
+@pytest.mark.parametrize("name", ["single_task", "sluice"])
+@pytest.mark.parametrize("way", ["gradnorm", "pcgrad"])
+def test_the_tasks_gradients_sum_to_that_of_the_joint_loss(name, way, layout, tasks, features, settings, monkeypatch):
+    # With all factors 1, as GradNorm's in its first step are and PCGrad's without conflicts.
+    from trainer.loss.balancing.pcgrad import PCGrad
+
+    monkeypatch.setattr(PCGrad, "projections", lambda self, products: tf.eye(2))
+    expected, expected_terms = one_step(layout, tasks, features, settings, name)
+    received, terms = one_step(layout, tasks, features, settings, name, balancing=way)
+    assert terms == pytest.approx(expected_terms, rel=1e-4)
+    for one, other in zip(expected, received, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-4)
+
+
+def test_the_validation_is_not_balanced(layout, tasks, features, settings):
+    dataset = batches(features)
+    results = []
+    for way, state in (("none", None), ("uncertainty", "log_variances")):
+        tf.keras.utils.set_random_seed(0)
+        chosen = settings(balancing=way)
+        network = Network(layout, chosen, name="network")
+        network(next(iter(dataset)))
+        model = MultiTaskRanker(network, tasks, chosen.trainer)
+        model.compile_for_training()
+        if state:
+            getattr(model.balancing, state).assign([2.0, -2.0])
+        results.append(model.evaluate(dataset, return_dict=True, verbose=0) | model.validation_metrics())
+    assert results[0] == pytest.approx(results[1])

@@ -1,0 +1,32 @@
+"""A training as a file that workers wait for."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from trainer.inputs.training_job import NoJobError, TrainingJob, awaited_job
+
+
+def job(folder, **changes):
+    paths = {"transform_graph": "graph", "checkpoints": str(folder), "model": "model", "curves": "curves"}
+    return TrainingJob(**{"spec": "s", "settings": "{}", "train_files": ["t"], "validation_files": ["v"], **paths, **changes})
+
+
+def test_a_worker_gets_the_job_that_the_chief_publishes_while_it_waits(tmp_path):
+    chief = threading.Timer(0.2, job(tmp_path).publish)
+    chief.start()
+    assert awaited_job(tmp_path, wait_s=30) == job(tmp_path)
+
+
+def test_a_worker_does_not_wait_for_ever(tmp_path):
+    with pytest.raises(NoJobError, match=r"within 0 s: .*job.json does not exist"):
+        awaited_job(tmp_path, wait_s=0)
+
+
+def test_only_the_same_training_goes_on_from_the_same_checkpoints(tmp_path):
+    same = job(tmp_path, model="elsewhere", curves="elsewhere")
+    assert same.own_checkpoints == job(tmp_path).own_checkpoints
+    for change in ({"spec": "other"}, {"settings": "other"}, {"train_files": ["u"]}, {"transform_graph": "other"}):
+        assert job(tmp_path, **change).key != job(tmp_path).key

@@ -1,0 +1,119 @@
+"""An inspection as tables and as pictures."""
+
+from __future__ import annotations
+
+import io
+import re
+from xml.etree import ElementTree
+
+import pytest
+from rich.console import Console
+
+from trainer.inspect import inspection_pictures
+from trainer.inspect.inspection import ExpertWeight, FieldMask, Gate, GatedBlock, Inspection, Mixture, SubnetworkFields
+from trainer.inspect.inspection_pictures import as_html
+from trainer.inspect.inspection_report import print_inspection
+
+EMPTY = Inspection(model="some_model", folder="/m/<1>", examples=0, gates=[], field_masks=[], blocks=[], mixtures=[])
+
+
+def gate(name):
+    return Gate(
+        gate=name,
+        experts=[
+            ExpertWeight(expert="own 1 of click", mean=0.25, standard_deviation=0.125),
+            ExpertWeight(expert="shared 1", mean=0.75, standard_deviation=0.0625),
+        ],
+    )
+
+
+FULL = Inspection(
+    model="some_model",
+    folder="/m/1",
+    examples=1234,
+    # More than fill a row of pictures.
+    gates=[gate(f"level_{level}/task_click") for level in range(1, 5)],
+    field_masks=[
+        SubnetworkFields(subnetwork="own of click", fields=[FieldMask(field="age", mean=0.375, zero_share=0.5)]),
+        SubnetworkFields(subnetwork="shared", fields=[FieldMask(field="age", mean=0.0, zero_share=1.0)]),
+    ],
+    blocks=[
+        GatedBlock(connection="cssm", source="own of click", target="click", gates=64, closed_share=0.625, mean=0.3125),
+        GatedBlock(connection="cssm", source="shared", target="ratio", gates=64, closed_share=0.0, mean=1.0),
+    ],
+    mixtures=[
+        Mixture(name="unit_1/alpha", sources=["a", "b"], targets=["a"], values=[[0.875, -0.125]], standard_deviations=None),
+        Mixture(name="unit_2/alpha", sources=["a"], targets=["a"], values=[[0.0]], standard_deviations=[[0.5]]),
+    ],
+)
+
+
+def printed(inspection):
+    console = Console(file=io.StringIO(), width=120)
+    print_inspection(inspection, console)
+    # One space between columns makes expectations readable.
+    return re.sub(r" +", " ", console.file.getvalue())
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Gate weights over 1,234 examples",
+        "level_1/task_click own 1 of click 0.2500 0.1250",
+        "shared 1 0.7500 0.0625",
+        "age 0.375 (50%) 0.000 (100%)",
+        "cssm own of click click 64 62.5% 0.3125",
+        "a 0.8750 -0.1250",
+        "a 0.0000 ± 0.5000",
+    ],
+)
+def test_tables_hold_each_number_beside_its_name(line):
+    assert line in printed(FULL)
+
+
+def test_a_model_with_nothing_to_show_says_so_in_either_form():
+    assert "some_model has nothing to show: no gates" in printed(EMPTY)
+    assert "nothing to show" in as_html(EMPTY)
+    assert "<svg" not in as_html(EMPTY)
+
+
+def drawings(page):
+    return [ElementTree.fromstring(text) for text in re.findall(r"<svg.*?</svg>", page, re.DOTALL)]
+
+
+def texts(drawing):
+    return ["".join(element.itertext()).strip() for element in drawing.iter("{http://www.w3.org/2000/svg}text")]
+
+
+def test_the_page_has_a_drawing_of_each_kind_with_its_names():
+    gates, masks, zeros, blocks, alpha, other_alpha = map(texts, drawings(as_html(FULL)))
+    assert {"level_1/task_click", "level_4/task_click", "own 1 of click", "shared 1"} <= set(gates)
+    assert {"own of click", "shared", "age", "0.38"} <= set(masks)
+    assert {"own of click", "shared", "age", "0.50", "1.00"} <= set(zeros)
+    assert {"own of click", "shared", "click", "ratio", "0.62"} <= set(blocks)
+    assert {"a", "b", "0.88", "-0.12"} <= {text.replace("−", "-") for text in alpha}
+    assert "a" in other_alpha
+
+
+def test_the_highest_bar_fits_with_its_deviation_whichever_gate_it_belongs_to():
+    low = Gate(gate="low", experts=[ExpertWeight(expert="shared 1", mean=0.1, standard_deviation=0.0)])
+    high = Gate(gate="high", experts=[ExpertWeight(expert="shared 1", mean=0.8, standard_deviation=0.1)])
+    for axis in inspection_pictures._gates([low, high, low]).axes:
+        assert 0.9 < axis.get_ylim()[1] < 1.0
+
+
+def test_a_block_that_does_not_exist_stays_blank():
+    # Two of the four pairs of source and target have a block.
+    (blocks,) = [one for one in map(texts, drawings(as_html(FULL))) if "ratio" in one]
+    assert sorted(text for text in blocks if text in {"0.62", "0.00", "nan"}) == ["0.00", "0.62"]
+
+
+def test_the_page_loads_nothing_and_is_the_same_each_time():
+    page = as_html(FULL)
+    assert not re.search(r'(src|href)="(?!#|data:)', page)
+    assert "<script" not in page
+    assert as_html(FULL) == page
+
+
+def test_names_are_escaped():
+    assert "/m/&lt;1&gt;" in as_html(EMPTY)

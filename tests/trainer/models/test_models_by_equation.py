@@ -1,0 +1,262 @@
+"""Every other model against a second implementation, written in NumPy from the equations of its paper."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+tf = pytest.importorskip("tensorflow")
+from trainer.models.registry import ARCHITECTURES  # noqa: E402
+from trainer.settings.model_config import MODELS  # noqa: E402
+
+pytestmark = pytest.mark.tensorflow
+
+K, U, FIELD_WIDTHS = 3, 4, (2, 2, 3, 1)
+INPUT = sum(FIELD_WIDTHS)
+
+
+def made(name, **settings):
+    tf.keras.utils.set_random_seed(1)
+    model = ARCHITECTURES[name](K, MODELS[name](**settings), FIELD_WIDTHS)
+    x = np.random.default_rng(0).normal(size=(6, INPUT)).astype("f4")
+    outputs = [output.numpy() for output in model([tf.constant(x)] * model.embeddings)]
+    return model, x, outputs
+
+
+def relu(z):
+    return np.maximum(z, 0)
+
+
+def softmax(z):
+    e = np.exp(z - z.max(axis=1, keepdims=True))
+    return e / e.sum(axis=1, keepdims=True)
+
+
+def sigmoid(z):
+    return 1 / (1 + np.exp(-z))
+
+
+def experts(layer, x):
+    """Each expert's first layer, its matrix cut out of the common kernel."""
+    kernel, bias, units = layer.kernels[0].numpy(), layer.biases[0].numpy(), layer.units[0]
+    return [relu(x @ kernel[:, e * units : (e + 1) * units] + bias[e]) for e in range(layer.experts)]
+
+
+def gate(layer, x, number):
+    begin = sum(layer.sizes[:number])
+    return softmax(x @ layer.kernel.numpy()[:, begin : begin + layer.sizes[number]])
+
+
+def opened(hard_concrete):
+    """ẑ = min(1, max(0, σ(log α)(ζ − γ) + γ)) with γ = −0.1 and ζ = 1.1."""
+    return np.clip(sigmoid(hard_concrete.log_alpha.numpy()) * 1.2 - 0.1, 0, 1)
+
+
+def test_single_task_is_one_network_a_task():
+    model, x, outputs = made("single_task", bottom_units=[U])
+    np.testing.assert_allclose(outputs, [experts(bottom, x)[0] for bottom in model.bottoms], atol=1e-5)
+
+
+def test_shared_bottom_gives_all_tasks_one_representation():
+    model, x, outputs = made("shared_bottom", bottom_units=[U])
+    np.testing.assert_allclose(outputs, [experts(model.bottom, x)[0]] * K, atol=1e-5)
+
+
+@pytest.mark.parametrize("combine", ["concat", "sum", "average"])
+def test_asymmetric_shows_a_task_the_bottoms_before_it(combine):
+    model, x, outputs = made("asymmetric", bottom_units=[U], combine=combine)
+    bottoms = experts(model.bottoms, x)
+    join = {"concat": lambda seen: np.concatenate(seen, axis=1), "sum": sum, "average": lambda seen: sum(seen) / len(seen)}
+    for task, output in enumerate(outputs):
+        np.testing.assert_allclose(output, join[combine](bottoms[: task + 1]), atol=1e-5)
+
+
+def test_customized_joins_the_shared_and_the_own_bottom():
+    model, x, outputs = made("customized", bottom_units=[U])
+    bottoms = experts(model.bottoms, x)
+    for task, output in enumerate(outputs):
+        np.testing.assert_allclose(output, np.concatenate([bottoms[K], bottoms[task]], axis=1), atol=1e-5)
+
+
+def test_mmoe_mixes_shared_experts_by_a_gate_a_task():
+    model, x, outputs = made("mmoe", experts=5, expert_units=[U])
+    for task, output in enumerate(outputs):
+        weights = gate(model.gates, x, task)
+        expected = sum(weights[:, [e]] * expert for e, expert in enumerate(experts(model.experts, x)))
+        np.testing.assert_allclose(output, expected, atol=1e-5)
+
+
+def test_ml_mmoe_feeds_each_upper_expert_its_own_mixture_with_gates_on_the_raw_input():
+    model, x, outputs = made("ml_mmoe", levels=2, experts=2, expert_units=[U])
+    lower = experts(model.first, x)
+    layer = model.rest[0][0]
+    upper = []
+    for number in range(2):
+        weights = gate(model.gates, x, number)
+        mixed = sum(weights[:, [e]] * expert for e, expert in enumerate(lower))
+        upper.append(relu(mixed @ layer.kernel.numpy()[number] + layer.bias.numpy()[number]))
+    for task, output in enumerate(outputs):
+        weights = gate(model.gates, x, 2 + task)
+        np.testing.assert_allclose(output, sum(weights[:, [e]] * expert for e, expert in enumerate(upper)), atol=1e-5)
+
+
+@pytest.mark.parametrize("per_channel", [False, True])
+def test_cross_stitch_mixes_the_tasks_after_each_layer(per_channel):
+    model, x, outputs = made("cross_stitch", units=[U, 2], per_channel=per_channel)
+    layers = experts(model.first, x)
+    for level, unit in enumerate(model.units):
+        if level:
+            dense = model.rest[level - 1]
+            layers = [relu(layers[k] @ dense.kernel.numpy()[k] + dense.bias.numpy()[k]) for k in range(K)]
+        alpha = unit.alpha.numpy()
+        layers = [sum(alpha[i, j] * layers[j] for j in range(K)) for i in range(K)]
+    np.testing.assert_allclose(outputs, layers, atol=1e-5)
+
+
+def test_a_cross_stitch_unit_starts_near_the_identity():
+    model, _, _ = made("cross_stitch", units=[U])
+    # .9 on the diagonal, .1 spread over the two others.
+    np.testing.assert_allclose(model.units[0].alpha, np.full((K, K), 0.05) + 0.85 * np.eye(K), rtol=1e-6)
+
+
+def sluice_subspaces(model, x):
+    layers, kept = experts(model.first, x), []
+    for level, unit in enumerate(model.units):
+        if level:
+            dense = model.rest[level - 1]
+            layers = [relu(layers[k] @ dense.kernel.numpy()[k] + dense.bias.numpy()[k]) for k in range(K)]
+        halves = [half for layer in layers for half in np.split(layer, 2, axis=1)]
+        alpha = unit.alpha.numpy()
+        mixed = [sum(alpha[i, j] * halves[j] for j in range(2 * K)) for i in range(2 * K)]
+        layers = [np.concatenate(mixed[2 * k : 2 * k + 2], axis=1) for k in range(K)]
+        kept.append(layers)
+    return kept
+
+
+def test_sluice_mixes_subspaces_between_tasks_and_layers_within_a_task():
+    model, x, _ = made("sluice", layers=2, units=U)
+    model.beta.assign(np.array([[0.9, 0.1], [0.3, 0.7], [0.0, 1.0]]))
+    outputs = model([tf.constant(x)])
+    kept, beta = sluice_subspaces(model, x), model.beta.numpy()
+    for task in range(K):
+        expected = sum(beta[task, level] * kept[level][task] for level in range(2))
+        np.testing.assert_allclose(outputs[task], expected, atol=1e-5)
+
+
+def test_sluice_penalises_the_overlap_of_a_layers_subspaces():
+    model, _, _ = made("sluice", layers=2, units=U, orthogonality=0.5)
+    kernels = [model.first.kernels[0].numpy()[:, k * U : (k + 1) * U] for k in range(K)] + list(model.rest[0].kernel.numpy())
+    expected = 0.5 * sum(np.sum((kernel[:, :2].T @ kernel[:, 2:]) ** 2) for kernel in kernels)
+    assert float(model.penalties()["orthogonality"]) == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize(("kind", "own"), [("balanced", 1 / 6), ("imbalanced", 0.95)])
+def test_a_sluice_unit_starts_balanced_or_near_the_identity(kind, own):
+    alpha = made("sluice", units=U, initial_mixture=kind)[0].units[0].alpha.numpy()
+    assert np.diag(alpha) == pytest.approx([own] * 6)
+    assert alpha.sum(axis=1) == pytest.approx(np.ones(6))
+
+
+@pytest.mark.parametrize("name", ["snr_trans", "snr_aver"])
+def test_snr_routes_sub_networks_through_gates(name):
+    model, x, _ = made(name, levels=2, subnetworks=2, units=U)
+    connection, to_tasks = model.connections[0], model.to_tasks
+    # A closed gate, an open one and some between.
+    connection.gate.log_alpha.assign([[-9.0, 9.0], [0.5, -0.5]])
+    to_tasks.gate.log_alpha.assign([[0.1, 9.0], [-9.0, 0.3], [1.0, -1.0]])
+
+    def connected(layer, u):
+        z = opened(layer.gate)
+        turned = [
+            [s @ layer.kernel.numpy()[i, j] if name == "snr_trans" else s for j, s in enumerate(u)] for i in range(len(z))
+        ]
+        return [sum(z[i, j] * turned[i][j] for j in range(len(u))) for i in range(len(z))]
+
+    u = connected(connection, experts(model.first, x))
+    dense = model.rest[0]
+    u = [relu(v @ dense.kernel.numpy()[j] + dense.bias.numpy()[j]) for j, v in enumerate(u)]
+    np.testing.assert_allclose(model([tf.constant(x)]), connected(to_tasks, u), atol=1e-5)
+
+
+def test_snr_trans_with_all_gates_open_is_a_dense_layer():
+    model, x, _ = made("snr_trans", subnetworks=2, units=U)
+    model.to_tasks.gate.log_alpha.assign(np.full((K, 2), 99.0))
+    joined = np.concatenate(experts(model.first, x), axis=1)
+    kernel = model.to_tasks.kernel.numpy()
+    for task, output in enumerate(model([tf.constant(x)])):
+        np.testing.assert_allclose(output, joined @ np.concatenate(list(kernel[task])), atol=1e-5)
+
+
+def fields_of(x):
+    return np.split(x, np.cumsum(FIELD_WIDTHS)[:-1], axis=1)
+
+
+def fscm(layer, x):
+    """w_ij = relu(tanh(g_ij · e_i)); u_j = relu(W_j concat_i(w_ij e_i) + b_j); and the masks."""
+    subnetworks, masks = [], []
+    for j in range(K + 1):
+        queries = fields_of(layer.query.numpy()[[j]])
+        w = [relu(np.tanh(e @ g[0])) for e, g in zip(fields_of(x), queries, strict=True)]
+        masked = np.concatenate([w_i[:, None] * e for w_i, e in zip(w, fields_of(x), strict=True)], axis=1)
+        subnetworks.append(relu(masked @ layer.kernel.numpy()[j] + layer.bias.numpy()[j]))
+        masks.append(np.stack(w, axis=1))
+    return subnetworks, np.stack(masks, axis=1)
+
+
+def test_mssm_masks_fields_and_gates_cells():
+    model, x, _ = made("mssm", units=U)
+    gates = np.random.default_rng(2).normal(size=(K, 2, U)) * 3
+    model.connection.task_gate.log_alpha.assign(gates)
+    u, masks = fscm(model.subnetworks, x)
+    np.testing.assert_allclose(model.subnetworks.masks(tf.constant(x)), masks, atol=1e-5)
+    assert (masks == 0).any()
+    assert (masks > 0).any()
+    m, kernel = opened(model.connection.task_gate), model.connection.task_kernel.numpy()
+    for task, output in enumerate(model([tf.constant(x)])):
+        expected = u[task] @ (kernel[task, 0] * m[task, 0]) + u[K] @ (kernel[task, 1] * m[task, 1])
+        np.testing.assert_allclose(output, expected, atol=1e-5)
+
+
+def test_a_shared_row_of_the_cell_level_reads_all_sub_networks():
+    from trainer.layers.cssm import CSSM
+
+    tf.keras.utils.set_random_seed(3)
+    layer = CSSM(K, U, shared_row=True)
+    u = np.random.default_rng(0).normal(size=(5, K + 1, 2)).astype("f4")
+    v = layer(tf.constant(u)).numpy()
+    m, kernel = opened(layer.shared_gate), layer.shared_kernel.numpy()
+    assert v.shape == (5, K + 1, U)
+    np.testing.assert_allclose(v[:, K], sum(u[:, j] @ (kernel[j] * m[j]) for j in range(K + 1)), atol=1e-5)
+
+
+def test_mssm_basic_is_snr_trans():
+    basic, x, _ = made("mssm", units=U, field_sparsity=False, cell_sparsity=False)
+    snr, _, _ = made("snr_trans", subnetworks=K + 1, units=U)
+    snr.set_weights(basic.get_weights())
+    np.testing.assert_array_equal(basic([tf.constant(x)]), snr([tf.constant(x)]))
+
+
+def test_without_field_sparsity_and_with_one_gate_a_block_mssm_is_snr_trans_without_the_blocks_between_tasks():
+    from trainer.layers.cssm import CSSM
+    from trainer.layers.snr_connection import SNRConnection
+
+    tf.keras.utils.set_random_seed(4)
+    cssm, snr = CSSM(K, U, cell_gates=False), SNRConnection(K, U)
+    u = np.random.default_rng(0).normal(size=(5, K + 1, 2)).astype("f4")
+    cssm(tf.constant(u)), snr(tf.constant(u))
+    kernel, gates = np.zeros((K, K + 1, 2, U), "f4"), np.zeros((K, K + 1), "f4")
+    for task in range(K):
+        kernel[task, task], kernel[task, K] = cssm.task_kernel.numpy()[task]
+        gates[task, task], gates[task, K] = cssm.task_gate.log_alpha.numpy()[task, :, 0]
+    snr.kernel.assign(kernel)
+    snr.gate.log_alpha.assign(gates)
+    np.testing.assert_allclose(cssm(tf.constant(u)), snr(tf.constant(u)), atol=1e-5)
+
+
+def test_mssm_penalises_squared_weights_and_open_gates():
+    model, _, _ = made("mssm", units=U, l2=0.5, l0=0.25)
+    squares = sum(np.sum(np.square(kernel)) for kernel in (model.subnetworks.kernel, model.connection.task_kernel))
+    likely_open = sigmoid(model.connection.task_gate.log_alpha.numpy() - 2 / 3 * np.log(0.1 / 1.1)).sum()
+    penalties = model.penalties()
+    assert float(penalties["l2"]) == pytest.approx(0.5 * squares, rel=1e-5)
+    assert float(penalties["l0"]) == pytest.approx(0.25 * likely_open, rel=1e-5)

@@ -1,0 +1,55 @@
+"""Which settings a search may try."""
+
+from __future__ import annotations
+
+import pytest
+
+from feature_spec.tuner import Tuner
+from trainer.settings.search_space import check_search, decoded, encoded, value_at, with_values
+from trainer.settings.train_config import parse_settings
+
+SETTINGS = parse_settings({"name": "ple", "expert_units": [32]}, {"epochs": 7})
+
+
+def checked(path, **dimension):
+    check_search(Tuner.model_validate({"search": {path: dimension}}), SETTINGS)
+
+
+def test_other_values_take_the_place_of_the_settings_and_the_rest_stays():
+    changed = with_values(SETTINGS, {"model.expert_units": [8, 8], "trainer.learning_rate": 0.5})
+    assert changed.model.expert_units == [8, 8]
+    assert changed.trainer.learning_rate == 0.5
+    assert (changed.name, changed.trainer.epochs) == ("ple", 7)
+    assert value_at(changed, "model.expert_units") == [8, 8]
+
+
+def test_settings_of_model_and_run_can_be_searched():
+    checked("model.dropout_rate", minimum=0.0, maximum=0.5)
+    checked("trainer.learning_rate", minimum=0.0001, maximum=0.01, scale="log")
+    checked("model.task_experts", minimum=1, maximum=4)
+    checked("trainer.balancing", values=["none", "dwa"])
+
+
+@pytest.mark.parametrize(
+    ("path", "dimension", "message"),
+    [
+        ("model.dropout", {"values": [0.1]}, "did you mean 'dropout_rate'"),
+        ("model.dropout_rate", {"minimum": 0.5, "maximum": 1.5}, r"less than 1 \(received 1.5\)"),
+        ("trainer.epochs", {"minimum": 1.0, "maximum": 3.0}, "valid integer"),
+        ("trainer.balancing", {"values": ["none", "luck"]}, r"received 'luck'"),
+        ("tasks.vtr.loss_weight", {"values": [1.0]}, "give a setting of the model or the trainer"),
+        ("learning_rate", {"values": [0.1]}, "give a setting of the model or the trainer"),
+        ("model.name", {"values": ["mmoe"]}, "tuner.search.model.name: cannot be searched"),
+        ("trainer.strategy", {"values": ["none"]}, "cannot be searched"),
+        ("trainer.seed", {"values": [1, 2]}, "cannot be searched"),
+    ],
+)
+def test_what_is_no_setting_or_no_value_of_it_is_refused(path, dimension, message):
+    with pytest.raises(ValueError, match=message):
+        checked(path, **dimension)
+
+
+@pytest.mark.parametrize("values", [[1, 2], [0.1, 0.2], [1, 0.5], [[32], [64, 32]], ["none", "dwa"], [True, False]])
+def test_values_survive_the_way_through_keras_tuner(values):
+    assert [decoded({"path": value})["path"] for value in encoded(values)] == values
+    assert len({type(value) for value in encoded(values)}) == 1  # KerasTuner takes values of one type only.

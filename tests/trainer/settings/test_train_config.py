@@ -1,0 +1,51 @@
+"""Settings: defaults, and errors that name the place."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from trainer.settings.model_config import MODELS
+from trainer.settings.train_config import load_settings, parse_settings
+
+
+def test_no_settings_give_ple_with_its_defaults():
+    settings = parse_settings({}, {})
+    assert settings.name == "ple"
+    assert settings.model == MODELS["ple"]()
+
+
+@pytest.mark.parametrize("name", list(MODELS))
+def test_settings_survive_json(name):
+    settings = parse_settings({"name": name, "tower_units": [8]}, {"epochs": 3})
+    assert load_settings(settings.model_dump_json()) == settings
+
+
+@pytest.mark.parametrize(
+    ("model", "trainer", "message"),
+    [
+        ({"name": "plee"}, {}, "model.name: no such model 'plee': did you mean 'ple'?"),
+        ({"level": 2}, {}, "model: unknown key 'level': did you mean 'levels'?"),
+        ({}, {"epoch": 3}, "trainer: unknown key 'epoch': did you mean 'epochs'?"),
+        ({}, {"epochs": 0}, "trainer.epochs: Input should be greater than 0 (received 0)"),
+        ({}, {"epochs": "3"}, "trainer.epochs: Input should be a valid integer (received '3')"),
+        ({"dropout_rate": 1.0}, {}, "model.dropout_rate: Input should be less than 1 (received 1.0)"),
+    ],
+)
+def test_a_wrong_setting_is_named_with_what_is_valid(model, trainer, message):
+    with pytest.raises(ValueError, match=r".") as error:
+        parse_settings(model, trainer)
+    assert message in str(error.value)
+
+
+def test_all_mistakes_are_told_at_once():
+    with pytest.raises(ValueError, match=r"model\.levels.*; trainer\.epochs"):
+        parse_settings({"levels": 0}, {"epochs": 0})
+
+
+def test_settings_need_no_tensorflow():
+    import subprocess
+
+    code = "import sys, trainer.settings.train_config; sys.exit('tensorflow' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

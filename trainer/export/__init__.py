@@ -1,0 +1,1 @@
+"""The SavedModel: signatures, the ranking score, and faster forms of the network."""

@@ -1,0 +1,50 @@
+"""A ranking request's logits by XLA, whose programs have a fixed number of candidates."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import tensorflow as tf
+
+from feature_spec.packing import IDS, NUMBERS
+from trainer.network.network import AssembledNetwork
+
+_OF_CANDIDATES = (IDS["candidate"], NUMBERS["candidate"])
+
+
+def padded_count(candidates: tf.Tensor, counts: Sequence[int]) -> tf.Tensor:
+    """The least of `counts` that holds so many candidates; beyond the largest, the next multiple of it. A scalar each."""
+    sizes = tf.constant(sorted(counts))
+    largest = sizes[-1]
+    beyond = -(-candidates // largest) * largest
+    sizes_and_beyond = tf.concat([sizes, [beyond]], axis=0)
+    return sizes_and_beyond[tf.searchsorted(sizes, candidates[tf.newaxis])[0]]
+
+
+class CompiledLogits(tf.Module):
+    """The logits of one request's candidates, from tables to towers in one program for each padded number of candidates.
+
+    Args:
+        network: what computes them.
+        counts: numbers of candidates that there are programs for.
+    """
+
+    def __init__(self, network: AssembledNetwork, counts: Sequence[int]) -> None:
+        super().__init__(name="compiled_logits")
+        self._counts = tuple(counts)
+        self._logits = tf.function(lambda features: network(features, one_request=True), jit_compile=True, autograph=False)
+
+    def __call__(self, features: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        """As the network's own call with `one_request`.
+
+        Args:
+            features: transformed features of one request, (1, ·), and of its candidates, (C, ·).
+
+        Returns:
+            By task, (C,).
+        """
+        of_candidates = [features[name] for name in _OF_CANDIDATES if name in features]
+        count = tf.shape(of_candidates[0])[0]
+        more = padded_count(count, self._counts) - count
+        padded = {name: tf.pad(features[name], [[0, more], [0, 0]]) for name in _OF_CANDIDATES if name in features}
+        return {task: logits[:count] for task, logits in self._logits({**features, **padded}).items()}

@@ -1,0 +1,1 @@
+"""Fitting: the training loop, its optimisers, early stopping and checkpoints."""

@@ -1,0 +1,156 @@
+"""Early stopping over several tasks, and checkpoints from which a killed run goes on."""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import tensorflow as tf
+
+from feature_spec.task import HIGHER_IS_BETTER, Metric, Task
+from trainer.distribute.replicas import of_first_replica
+from trainer.distribute.strategies import is_chief
+from trainer.fit.multi_task_ranker import MultiTaskRanker
+
+logger = logging.getLogger("fulcrum.trainer")
+
+
+def error_of(metric: Metric, value: float) -> float:
+    """A metric as an error, so that lower is better for all: 1 − AUC, log loss or MSE as they are."""
+    return 1.0 - value if HIGHER_IS_BETTER[metric] else value
+
+
+def relative_error(tasks: Mapping[str, Task], first: Mapping[str, float], now: Mapping[str, float]) -> float:
+    """The mean over tasks of the error now over that after the first epoch, so that no task's scale counts more."""
+    ratios = [error_of(task.metric, now[name]) / max(error_of(task.metric, first[name]), 1e-9) for name, task in tasks.items()]
+    return sum(ratios) / len(ratios)
+
+
+class CheckpointsNotSharedError(RuntimeError):
+    """The workers of a cluster do not see the same checkpoints."""
+
+
+class EarlyStopping(tf.keras.callbacks.Callback):
+    """Validates after each epoch, keeps the best weights, stops without progress and survives a kill.
+
+    After each epoch a checkpoint holds the weights, the optimisers' slots, the loss weights' clock, the state of the
+    balancing and of the stopping itself; a new run over the same folder begins after the last finished epoch.
+
+    Of several workers each has this callback. The chief's validation decides for all, so that none goes on without the others,
+    and what counts is the chief's checkpoint; every worker takes part in saving it, and the others write theirs for nothing.
+
+    Args:
+        tasks: tasks by name; each one's metric tells its own direction.
+        validation: batches that are not trained on.
+        patience: epochs without a lower relative error before training stops.
+        folder: where the checkpoints lie.
+    """
+
+    def __init__(self, tasks: Mapping[str, Task], validation: tf.data.Dataset, patience: int, folder: Path) -> None:
+        super().__init__()
+        self.tasks, self.validation, self.patience, self.folder = tasks, validation, patience, folder
+        self.finished_epochs = tf.Variable(0, dtype=tf.int64, trainable=False)
+        self.best_epoch = tf.Variable(0, dtype=tf.int64, trainable=False)
+        self.best_error = tf.Variable(float("inf"), dtype=tf.float32, trainable=False)
+        self.first_metrics = tf.Variable(tf.zeros(len(tasks)), dtype=tf.float32, trainable=False)
+        # Where the checkpoints go that do not count.
+        self._nowhere = tempfile.TemporaryDirectory(prefix="fulcrum-checkpoints-")
+        self.history: list[dict[str, float]] = []
+
+    @property
+    def is_over(self) -> bool:
+        """Whether patience has run out, which a resumed run finds out before its first epoch."""
+        return int(self.finished_epochs) - int(self.best_epoch) >= self.patience and int(self.finished_epochs) > 0
+
+    def set_model(self, model: MultiTaskRanker) -> None:
+        """Ties the checkpoints to a compiled model."""
+        super().set_model(model)
+        self._strategy = model.distribute_strategy
+        self._is_chief = is_chief(self._strategy)
+        saved = self.folder if self._is_chief else Path(self._nowhere.name)
+        state: dict[str, Any] = {
+            "finished_epochs": self.finished_epochs,
+            "best_epoch": self.best_epoch,
+            "best_error": self.best_error,
+            "first_metrics": self.first_metrics,
+            "clock": model.clock,
+        }
+        self._latest = tf.train.CheckpointManager(
+            tf.train.Checkpoint(network=model.network, optimizer=model.optimizer, balancing=model.balancing, **state),
+            str(saved / "latest"),
+            max_to_keep=1,
+        )
+        self._best = tf.train.CheckpointManager(tf.train.Checkpoint(network=model.network), str(saved / "best"), max_to_keep=1)
+
+    def resume(self) -> int:
+        """Restores the last checkpoint, if any; returns the number of finished epochs.
+
+        Raises:
+            CheckpointsNotSharedError: another worker has none, or another one.
+        """
+        # Optimiser slots come to be in the first step, and take their values then.
+        self._restore(self._latest.checkpoint, "latest")
+        finished = int(self.finished_epochs)
+        of_chief = int(of_first_replica(self._strategy, tf.constant(finished)))
+        if of_chief != finished:
+            raise CheckpointsNotSharedError(
+                f"{self.folder} has a checkpoint of epoch {finished} for this worker and of epoch {of_chief} for the chief: "
+                "it has to be one folder that all workers share"
+            )
+        if finished and self._is_chief:
+            logger.info("resumes after epoch %d", finished)
+        return finished
+
+    def _restore(self, checkpoint: tf.train.Checkpoint, kind: str) -> Any:
+        latest = tf.train.latest_checkpoint(str(self.folder / kind))
+        return checkpoint.restore(latest) if latest else None
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        """Sets t of PLE Eq 10."""
+        del logs
+        if self.model.settings.loss_weight_clock == "epoch":
+            self.model.clock.assign(epoch)
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Validates, saves, and stops once patience has run out."""
+        self.model.balancing.end_epoch()
+        validation_loss = self.model.evaluate(self.validation, verbose=0, return_dict=True)["loss"]
+        metrics = self.model.validation_metrics()
+        if epoch == 0:
+            self.first_metrics.assign(list(metrics.values()))
+        first = dict(zip(self.tasks, self.first_metrics.numpy().tolist(), strict=True))
+        # Another worker's may differ in its last digit, and one that stopped alone would leave the others waiting.
+        error = float(of_first_replica(self._strategy, tf.constant(relative_error(self.tasks, first, metrics))))
+        self.finished_epochs.assign(epoch + 1)
+        better = error < float(self.best_error)
+        if better:
+            self.best_error.assign(error)
+            self.best_epoch.assign(epoch + 1)
+            self._best.save(epoch + 1)
+        self._latest.save(epoch + 1)
+        if self._is_chief:
+            shown = ", ".join(f"{name} {task.metric} {metrics[name]:.4f}" for name, task in self.tasks.items())
+            logger.info(
+                "epoch %d: loss %.4f; validation: %s%s", epoch + 1, (logs or {}).get("loss", 0.0), shown, " (best)" * better
+            )
+        if logs is not None:
+            logs["validation_loss"] = validation_loss
+            logs.update({f"validation_{name}": value for name, value in metrics.items()})
+            logs.update({f"closed_share_{name}": share for name, share in self.model.network.sharing.closed_shares().items()})
+            self.history.append(dict(logs))
+        if self.is_over:
+            self.model.stop_training = True
+
+    def restore_best(self) -> int:
+        """Puts the best epoch's weights back into the model; returns its number."""
+        # Not before the chief has written it, and the chief may remove it only once all have read it.
+        self._wait_for_all()
+        self._restore(self._best.checkpoint, "best").expect_partial()
+        self._wait_for_all()
+        return int(self.best_epoch)
+
+    def _wait_for_all(self) -> None:
+        of_first_replica(self._strategy, tf.constant(0))

@@ -1,0 +1,94 @@
+"""Trains on transformed examples and exports the model, alone or as one of several workers."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import logging
+import shutil
+from collections.abc import Callable
+
+import tensorflow as tf
+
+from feature_spec import names
+from trainer.distribute.cluster import Cluster
+from trainer.distribute.replicas import of_first_replica
+from trainer.distribute.strategies import is_chief, strategy_of
+from trainer.distribute.worker_failure import lost_worker_named
+from trainer.export.saved_model import export
+from trainer.fit.fitting import fit
+from trainer.inputs.training_inputs import TrainingInputs, training_inputs
+from trainer.inputs.training_job import TrainingJob
+from trainer.network.network import Network
+from trainer.settings.train_config import Settings, load_settings
+from trainer.warm_start.embedding_remap import TableRows
+from trainer.warm_start.warm_start import begin_with
+from trainer.warm_start.weight_store import NoWeightsError, read_weights, save_weights
+
+logger = logging.getLogger("fulcrum.trainer")
+
+
+class OtherJobError(RuntimeError):
+    """The workers of a cluster would train different things."""
+
+
+def train(job: TrainingJob, cluster: Cluster | None = None) -> None:
+    """Trains, exports the SavedModel and removes the job's checkpoints; other workers than the chief only help to train.
+
+    Args:
+        job: what to train.
+        cluster: the workers, where the settings' strategy is `multi_worker`. Nothing of TensorFlow may have run in the process
+            before.
+
+    Raises:
+        trainer.distribute.worker_failure.WorkerLostError: another worker has ended.
+        OtherJobError: the chief trains something else.
+    """
+    settings = load_settings(job.settings)
+    with lost_worker_named() if cluster else contextlib.nullcontext():
+        strategy = strategy_of(settings.trainer, cluster)
+        if int(of_first_replica(strategy, tf.constant(int(job.key, 16)))) != int(job.key, 16):
+            raise OtherJobError(f"the chief trains something else than job {job.key}: start this worker again")
+        _train(job, strategy)
+
+
+def _train(job: TrainingJob, strategy: tf.distribute.Strategy) -> None:
+    inputs, settings = training_inputs(job), load_settings(job.settings)
+    network = fit(
+        inputs.layout,
+        inputs.spec.tasks,
+        settings,
+        *inputs.batches(settings.trainer),
+        strategy=strategy,
+        begin=_beginning(job, inputs, settings),
+        checkpoint_folder=job.own_checkpoints,
+        tensorboard_folder=job.curves,
+    )
+    if is_chief(strategy):
+        export(
+            inputs.spec,
+            job.spec,
+            network,
+            inputs.transform.transform_features_layer(),
+            job.model,
+            vocabularies=inputs.vocabularies,
+            half_precision=settings.trainer.export_dtype == "bfloat16",
+            xla=settings.trainer.export_xla,
+        )
+        if job.span is not None:
+            tf.io.write_file(f"{job.model}/{names.EXPORTED_SPAN}", job.span)
+            save_weights(network, inputs.vocabularies, job.model)
+        # What was trained is exported; a later run with the same inputs begins anew.
+        shutil.rmtree(job.own_checkpoints)
+
+
+def _beginning(job: TrainingJob, inputs: TrainingInputs, settings: Settings) -> Callable[[Network], None] | None:
+    """What gives a network the weights of the job's base model; None if it is to begin afresh."""
+    if job.base_model is None or not settings.trainer.warm_start:
+        return None
+    try:
+        weights = read_weights(job.base_model)
+    except NoWeightsError as error:
+        logger.info("no warm start: %s", error)
+        return None
+    return functools.partial(begin_with, weights, rows=TableRows(inputs.spec, inputs.vocabularies))

@@ -1,0 +1,101 @@
+"""Looks into an exported model: finds it, finds examples, and computes what it shows of its inside."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pydantic
+
+from feature_spec import names
+from trainer.inspect.exported_model import ExportedModelError, example_files, model_folder, reading
+from trainer.inspect.inspection import (
+    INSPECTION_FILE,
+    ExpertWeight,
+    FieldMask,
+    Gate,
+    Inspection,
+    InspectionGuide,
+    SubnetworkFields,
+    field_mask_output,
+    gate_output,
+)
+from trainer.inspect.streaming_moments import RowStatistics
+
+_BATCH_SIZE = 4096
+
+
+def inspect_model(folder: Path, examples: Sequence[str] = ()) -> Inspection:
+    """What a model shows of its inside.
+
+    Args:
+        folder: see `model_folder`.
+        examples: files or globs of gzipped TFRecords of ingested examples. Where none are given, the newest evaluation split of
+            `folder`, if that is a pipeline root. They are read only where something depends on examples.
+
+    Raises:
+        ExportedModelError: no model, a model exported before it could be inspected, or no readable examples.
+    """
+    model = model_folder(folder)
+    guide = _guide(model)
+    statistics: dict[str, RowStatistics] = {}
+    if guide.needs_examples:
+        statistics = _statistics(model, example_files(folder, examples, "what this model shows depends on examples"))
+    return Inspection(
+        model=guide.model,
+        folder=str(model),
+        examples=max((one.rows for one in statistics.values()), default=0),
+        gates=[_gate(gate, experts, statistics[gate_output(gate)]) for gate, experts in guide.gates.items()],
+        field_masks=[
+            _subnetwork(subnetwork, guide.fields, statistics[field_mask_output(subnetwork)]) for subnetwork in guide.subnetworks
+        ],
+        blocks=guide.blocks,
+        mixtures=guide.mixtures,
+        multiplications=guide.multiplications,
+    )
+
+
+def _guide(model: Path) -> InspectionGuide:
+    path = model / INSPECTION_FILE
+    try:
+        return InspectionGuide.model_validate_json(path.read_bytes())
+    except FileNotFoundError as error:
+        raise ExportedModelError(
+            f"{model} has no {INSPECTION_FILE}: it was exported before models could be inspected"
+        ) from error
+    except pydantic.ValidationError as error:
+        raise ExportedModelError(f"{path} is not what this version of fulcrum writes: {error}") from error
+
+
+def _statistics(model: Path, files: list[str]) -> dict[str, RowStatistics]:
+    """Statistics of each output of the signature over all examples."""
+    # Models of which nothing depends on examples do without TensorFlow.
+    import tensorflow as tf
+
+    # The signature is of no use without the object that owns its lookup tables.
+    loaded = tf.saved_model.load(str(model))
+    signature = loaded.signatures[names.INSPECT]
+    statistics: dict[str, RowStatistics] = {}
+    with reading(files):
+        for batch in tf.data.TFRecordDataset(files, compression_type="GZIP").batch(_BATCH_SIZE):
+            for name, values in signature(examples=batch).items():
+                statistics.setdefault(name, RowStatistics(values.shape[1])).add(values.numpy())
+    if not statistics:
+        raise ExportedModelError(f"there is no example in {', '.join(files)}")
+    return statistics
+
+
+def _gate(gate: str, experts: Sequence[str], statistics: RowStatistics) -> Gate:
+    weights = zip(experts, statistics.mean.tolist(), statistics.standard_deviation.tolist(), strict=True)
+    return Gate(
+        gate=gate,
+        experts=[ExpertWeight(expert=expert, mean=mean, standard_deviation=deviation) for expert, mean, deviation in weights],
+    )
+
+
+def _subnetwork(subnetwork: str, fields: Sequence[str], statistics: RowStatistics) -> SubnetworkFields:
+    masks = zip(fields, statistics.mean.tolist(), statistics.zero_share.tolist(), strict=True)
+    return SubnetworkFields(
+        subnetwork=subnetwork,
+        fields=[FieldMask(field=field, mean=mean, zero_share=zero_share) for field, mean, zero_share in masks],
+    )

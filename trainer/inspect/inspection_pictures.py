@@ -1,0 +1,123 @@
+"""An inspection as pictures in one HTML file that needs nothing else: drawings are SVG within it."""
+
+from __future__ import annotations
+
+import html
+import io
+import itertools
+from collections.abc import Sequence
+
+import matplotlib
+import numpy as np
+import numpy.typing as npt
+from matplotlib.figure import Figure
+
+from trainer.inspect.inspection import Gate, GatedBlock, Inspection, Mixture, SubnetworkFields
+
+_PAGE = """<!DOCTYPE html>
+<html lang="en">
+<head><meta charset="utf-8"><title>{title}</title>
+<style>body {{ font-family: sans-serif; margin: 2em }} svg {{ max-width: 100%; height: auto }}</style></head>
+<body>
+<h1>{title}</h1>
+<p>{folder}</p>
+{sections}
+</body>
+</html>
+"""
+_GATES_A_ROW = 3
+# Up to so many cells, a heat map's numbers are written into it.
+_MOST_NUMBERS = 400
+
+
+def as_html(inspection: Inspection) -> str:
+    """The page: a picture for each kind of thing that the model shows."""
+    over = f"over {inspection.examples:,} examples"
+    sections: list[tuple[str, Figure]] = []
+    if inspection.gates:
+        sections.append((f"Gate weights {over}: mean and standard deviation", _gates(inspection.gates)))
+    if inspection.field_masks:
+        sections.append((f"Field masks: mean {over}", _field_masks(inspection.field_masks, "mean")))
+        sections.append(
+            (f"Field masks: share of rows in which they are 0, {over}", _field_masks(inspection.field_masks, "zero_share"))
+        )
+    for connection, blocks in itertools.groupby(inspection.blocks, key=lambda block: block.connection):
+        sections.append((f"Share of closed gates: {connection}", _blocks(list(blocks))))
+    sections += [(f"Coefficients: {mixture.name}", _mixture(mixture)) for mixture in inspection.mixtures]
+    shown = "\n".join(f"<h2>{html.escape(title)}</h2>\n{_svg(figure)}" for title, figure in sections)
+    return _PAGE.format(
+        title=f"Inside {html.escape(inspection.model)}",
+        folder=html.escape(inspection.folder),
+        sections=shown or "<p>This model has nothing to show: no gates, no field masks, no learnt mixtures.</p>",
+    )
+
+
+def _svg(figure: Figure) -> str:
+    text = io.StringIO()
+    # Letters stay letters, so that the page can be searched; and the same inspection gives the same file.
+    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "fulcrum"}):
+        figure.savefig(text, format="svg", metadata={"Date": None})
+    # What stands before is for SVG files on their own.
+    return text.getvalue()[text.getvalue().index("<svg") :]
+
+
+def _gates(gates: list[Gate]) -> Figure:
+    """Bars as in PLE, Fig 8."""
+    highest = max(weight.mean + weight.standard_deviation for gate in gates for weight in gate.experts)
+    rows = -(-len(gates) // _GATES_A_ROW)
+    columns = min(len(gates), _GATES_A_ROW)
+    figure = Figure(figsize=(4.5 * columns, 3.5 * rows), layout="constrained")
+    axes = figure.subplots(rows, columns, squeeze=False, sharey=True).ravel()
+    for axis, gate in zip(axes, gates, strict=False):
+        experts = [weight.expert for weight in gate.experts]
+        means = [weight.mean for weight in gate.experts]
+        deviations = [weight.standard_deviation for weight in gate.experts]
+        colors = ["C1" if expert.startswith("shared") else "C0" for expert in experts]
+        axis.bar(range(len(experts)), means, yerr=deviations, capsize=3, color=colors)
+        axis.set_xticks(range(len(experts)), experts, rotation=45, ha="right")
+        axis.set_title(gate.gate)
+        axis.set_ylim(0.0, 1.05 * highest)
+    for axis in axes[len(gates) :]:
+        axis.set_visible(False)
+    return figure
+
+
+def _field_masks(subnetworks: list[SubnetworkFields], statistic: str) -> Figure:
+    values = np.array([[getattr(mask, statistic) for mask in one.fields] for one in subnetworks])
+    fields = [mask.field for mask in subnetworks[0].fields]
+    return _heat_map(values, [one.subnetwork for one in subnetworks], fields)
+
+
+def _blocks(blocks: list[GatedBlock]) -> Figure:
+    """Targets × sources; blocks that do not exist stay grey."""
+    # Tasks' own sub-networks stand on the diagonal, so the shared one comes last.
+    sources = sorted(dict.fromkeys(block.source for block in blocks), key=lambda source: source == "shared")
+    targets = list(dict.fromkeys(block.target for block in blocks))
+    values = np.full((len(targets), len(sources)), np.nan)
+    for block in blocks:
+        values[targets.index(block.target), sources.index(block.source)] = block.closed_share
+    return _heat_map(values, targets, sources)
+
+
+def _mixture(mixture: Mixture) -> Figure:
+    return _heat_map(np.array(mixture.values), mixture.targets, mixture.sources, signed=True)
+
+
+def _heat_map(values: npt.NDArray[np.float64], rows: Sequence[str], columns: Sequence[str], *, signed: bool = False) -> Figure:
+    """Shares, in [0, 1], or signed values; where there is NaN, the map stays grey."""
+    highest = float(np.abs(values).max()) or 1.0 if signed else 1.0
+    figure = Figure(figsize=(3.0 + 0.6 * len(columns), 1.8 + 0.5 * len(rows)), layout="constrained")
+    axis = figure.subplots()
+    axis.set_facecolor("lightgrey")
+    image = axis.imshow(
+        values, cmap="RdBu" if signed else "Blues", vmin=-highest if signed else 0.0, vmax=highest, aspect="auto"
+    )
+    axis.set_xticks(range(len(columns)), columns, rotation=45, ha="right")
+    axis.set_yticks(range(len(rows)), rows)
+    if values.size <= _MOST_NUMBERS:
+        for (row, column), value in np.ndenumerate(values):
+            if not np.isnan(value):
+                color = "white" if abs(value) > 0.6 * highest else "black"
+                axis.text(column, row, f"{value:.2f}", ha="center", va="center", color=color)
+    figure.colorbar(image)
+    return figure

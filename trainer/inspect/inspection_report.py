@@ -1,0 +1,79 @@
+"""An inspection as tables."""
+
+from __future__ import annotations
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from trainer.inspect.inspection import Gate, GatedBlock, Inspection, Mixture, SubnetworkFields
+
+
+def print_inspection(inspection: Inspection, console: Console) -> None:
+    """Prints what a model shows, or that it has nothing to show."""
+    console.print(f"{inspection.model}, {inspection.folder}", soft_wrap=True, highlight=False)
+    if inspection.is_empty:
+        console.print(f"{inspection.model} has nothing to show: no gates, no field masks, no learnt mixtures.")
+    if inspection.gates:
+        console.print(_gates(inspection.gates, inspection.examples))
+    if inspection.field_masks:
+        console.print(_field_masks(inspection.field_masks, inspection.examples))
+    if inspection.blocks:
+        console.print(_blocks(inspection.blocks))
+    if inspection.multiplications:
+        console.print(f"Multiplications that the export left: {inspection.multiplications}", soft_wrap=True, highlight=False)
+    for mixture in inspection.mixtures:
+        console.print(_mixture(mixture))
+
+
+def _table(title: str, texts: list[str], numbers: list[str]) -> Table:
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    for heading in texts:
+        table.add_column(heading, no_wrap=True)
+    for heading in numbers:
+        table.add_column(heading, justify="right")
+    return table
+
+
+def _gates(gates: list[Gate], examples: int) -> Table:
+    table = _table(f"Gate weights over {examples:,} examples", ["gate", "expert"], ["mean", "standard deviation"])
+    for gate in gates:
+        for position, weight in enumerate(gate.experts):
+            table.add_row(
+                gate.gate if position == 0 else "",
+                weight.expert,
+                f"{weight.mean:.4f}",
+                f"{weight.standard_deviation:.4f}",
+                end_section=position == len(gate.experts) - 1,
+            )
+    return table
+
+
+def _field_masks(subnetworks: list[SubnetworkFields], examples: int) -> Table:
+    names = [one.subnetwork for one in subnetworks]
+    table = _table(f"Mean field mask over {examples:,} examples (share of rows in which it is 0)", ["field"], names)
+    for masks in zip(*(one.fields for one in subnetworks), strict=True):
+        table.add_row(masks[0].field, *(f"{mask.mean:.3f} ({mask.zero_share:.0%})" for mask in masks))
+    return table
+
+
+def _blocks(blocks: list[GatedBlock]) -> Table:
+    numbers = ["gates", "closed", "mean gate"]
+    table = _table("Gates of connections", ["connection", "from", "to"], numbers)
+    for block in blocks:
+        table.add_row(
+            block.connection, block.source, block.target, str(block.gates), f"{block.closed_share:.1%}", f"{block.mean:.4f}"
+        )
+    return table
+
+
+def _mixture(mixture: Mixture) -> Table:
+    a_unit = mixture.standard_deviations is not None
+    title = f"{mixture.name}{', mean ± standard deviation over units' if a_unit else ''}: a row is a mixture of the columns"
+    table = _table(title, [""], mixture.sources)
+    for position, (target, values) in enumerate(zip(mixture.targets, mixture.values, strict=True)):
+        shown = [f"{value:.4f}" for value in values]
+        if mixture.standard_deviations is not None:
+            shown = [f"{value} ± {d:.4f}" for value, d in zip(shown, mixture.standard_deviations[position], strict=True)]
+        table.add_row(target, *shown)
+    return table

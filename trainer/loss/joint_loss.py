@@ -1,0 +1,121 @@
+"""The joint loss of PLE, each task on its own sample space."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import tensorflow as tf
+import tensorflow_recommenders as tfrs
+
+from feature_spec.task import Task
+from trainer.distribute.replicas import sum_over_replicas
+
+
+class TaskLoss(tf.keras.layers.Layer):
+    """L_k of PLE Eq 9: the mean loss over the rows of a batch that lie in task k's sample space, and 0 if none does.
+
+    Where several replicas share a batch, each gives its own rows' part of L_k, and the sum over replicas is L_k.
+
+    Args:
+        task: its kind chooses cross-entropy (binary) or the squared error (regression).
+    """
+
+    def __init__(self, task: Task, **kwargs: object) -> None:
+        super().__init__(**kwargs)
+        reduction = tf.keras.losses.Reduction.SUM
+        binary = task.kind == "binary"
+        self.ranking = tfrs.tasks.Ranking(
+            loss=tf.keras.losses.BinaryCrossentropy(from_logits=True, reduction=reduction)
+            if binary
+            else tf.keras.losses.MeanSquaredError(reduction=reduction),
+            metrics=[_metric(task)],
+        )
+
+    def call(
+        self, labels: tf.Tensor, logits: tf.Tensor, masks: tf.Tensor, size: tf.Tensor, compute_metrics: bool = True
+    ) -> tf.Tensor:
+        """Labels, logits and masks δ, each (B,), and the size Σδ of the sample space in the whole batch → a scalar."""
+        # The losses of Keras average over the last axis, so each row needs one of its own.
+        labels, logits = labels[:, tf.newaxis], logits[:, tf.newaxis]
+        total = self.ranking(labels, logits, sample_weight=masks, compute_metrics=compute_metrics)
+        # Keras would divide by the batch size, where Eq 9 divides by the size of the sample space.
+        return total / tf.maximum(size, 1.0)
+
+    @property
+    def metric(self) -> tf.keras.metrics.Metric:
+        """The task's own metric, accumulated since it was last reset."""
+        return self.ranking._ranking_metrics[0]  # noqa: SLF001
+
+
+def _metric(task: Task) -> tf.keras.metrics.Metric:
+    if task.metric == "auc":
+        # As many thresholds as TFMA, so that early stopping and blessing see the same figure.
+        return tf.keras.metrics.AUC(num_thresholds=10_000, from_logits=True, name="auc")
+    if task.metric == "log_loss":
+        return tf.keras.metrics.BinaryCrossentropy(from_logits=True, name="log_loss")
+    return tf.keras.metrics.MeanSquaredError(name="mse")
+
+
+def sample_space_sizes(masks: tf.Tensor) -> tf.Tensor:
+    """Σδ of each task over the batch, that of all replicas together: masks (B, K) → (K,)."""
+    return sum_over_replicas(tf.reduce_sum(masks, axis=0))
+
+
+class JointLoss(tf.keras.layers.Layer):
+    """Σ_k ω_k^(t) L_k with ω_k^(t) = ω_k,0 · γ_k^t (PLE, Eq 8–10).
+
+    Args:
+        tasks: tasks by name, in the order of the columns of labels and masks.
+    """
+
+    def __init__(self, tasks: Mapping[str, Task], **kwargs: object) -> None:
+        super().__init__(**kwargs)
+        self.task_names = list(tasks)
+        self.losses_of = {name: TaskLoss(task, name=name) for name, task in tasks.items()}
+        self.initial_weights = {name: task.loss_weight for name, task in tasks.items()}
+        self.update_ratios = {name: task.loss_weight_update_ratio for name, task in tasks.items()}
+
+    def call(
+        self,
+        labels: tf.Tensor,
+        logits: Mapping[str, tf.Tensor],
+        masks: tf.Tensor,
+        sizes: tf.Tensor,
+        *,
+        clock: tf.Tensor,
+        compute_metrics: bool = True,
+    ) -> dict[str, tf.Tensor]:
+        """The weighted loss of each task; the joint loss is their sum.
+
+        Args:
+            labels: (B, K).
+            logits: by task, (B,).
+            masks: δ, (B, K).
+            sizes: `sample_space_sizes` of the masks, (K,). XLA cannot sum over replicas, so it is done before.
+            clock: t of Eq 10, a scalar.
+            compute_metrics: whether the tasks' metrics are updated too.
+        """
+        losses = self.task_losses(labels, logits, masks, sizes, compute_metrics=compute_metrics)
+        return {name: weight * losses[name] for name, weight in self.weights(clock).items()}
+
+    def task_losses(
+        self,
+        labels: tf.Tensor,
+        logits: Mapping[str, tf.Tensor],
+        masks: tf.Tensor,
+        sizes: tf.Tensor,
+        *,
+        compute_metrics: bool = True,
+    ) -> dict[str, tf.Tensor]:
+        """L_k of each task, unweighted; arguments as for `call`."""
+        return {
+            name: self.losses_of[name](
+                labels[:, position], logits[name], masks[:, position], sizes[position], compute_metrics=compute_metrics
+            )
+            for position, name in enumerate(self.task_names)
+        }
+
+    def weights(self, clock: tf.Tensor) -> dict[str, tf.Tensor]:
+        """ω_k^(t) of each task, scalars."""
+        t = tf.cast(clock, tf.float32)
+        return {name: self.initial_weights[name] * tf.pow(self.update_ratios[name], t) for name in self.task_names}

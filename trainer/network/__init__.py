@@ -1,0 +1,1 @@
+"""The network: transformed features to logits and scores."""

@@ -1,0 +1,141 @@
+"""The network: transformed features to logits and scores. What is trained, exported and served."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypeAlias
+
+import tensorflow as tf
+
+from feature_spec.packing import IDS, NUMBERS, PackSide
+from trainer.layers.field_embedding import FieldEmbedding, flattened
+from trainer.layers.flat_input import FlatInput
+from trainer.layers.tower import Tower
+from trainer.models.registry import ARCHITECTURES
+from trainer.models.sharing_architecture import SharingArchitecture
+from trainer.network.network_layout import NetworkLayout
+from trainer.pruning.pruned_sharing import PrunedSharing
+from trainer.settings.train_config import Settings
+
+# The rows that are read of each set of tables, by side and width.
+Lookups: TypeAlias = "list[dict[PackSide, list[tf.Tensor]]]"
+
+
+class AssembledNetwork(tf.keras.layers.Layer):
+    """Parts that score together.
+
+    Args:
+        layout: places of the fields.
+        embeddings: sets of tables.
+        sharing: from the flattened field embeddings to a representation a task.
+        towers: from these to the logits, in the order of the tasks.
+    """
+
+    def __init__(
+        self,
+        layout: NetworkLayout,
+        embeddings: list[FieldEmbedding],
+        sharing: SharingArchitecture | PrunedSharing,
+        towers: list[Tower],
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.layout = layout
+        self.sharing = sharing
+        self.embeddings = embeddings
+        self.towers = towers
+
+    def call(
+        self, features: Mapping[str, tf.Tensor], training: bool | None = None, one_request: bool = False
+    ) -> dict[str, tf.Tensor]:
+        """Logits a task.
+
+        Args:
+            features: transformed features: ids (B, S) and numbers (B, N) of the request and the candidate side.
+            training: whether dropout is on.
+            one_request: whether the request's features are those of one request, (1, ·), for C candidates, (C, ·). What they
+                alone decide is then computed once.
+
+        Returns:
+            By task, (B,).
+        """
+        return self.logits(self.embed(features, one_request), training=training)
+
+    def embed(self, features: Mapping[str, tf.Tensor], one_request: bool = False) -> list[tf.Tensor | FlatInput]:
+        """Transformed features → the flattened field embeddings x, (B, I), once for each set of tables."""
+        return self.flat_inputs(self.look_up(features), features, one_request)
+
+    def look_up(self, features: Mapping[str, tf.Tensor]) -> Lookups:
+        """All that transformed features need of the tables."""
+        return [
+            {side: embedding(features[IDS[side]], slots=slots) if slots else [] for side, slots in self.layout.slots.items()}
+            for embedding in self.embeddings
+        ]
+
+    def flat_inputs(
+        self, lookups: Lookups, features: Mapping[str, tf.Tensor], one_request: bool = False
+    ) -> list[tf.Tensor | FlatInput]:
+        """What was looked up → as `embed`."""
+        return [self._flat_input(lookup, features, one_request) for lookup in lookups]
+
+    def logits(self, inputs: list[tf.Tensor | FlatInput], training: bool | None = None) -> dict[str, tf.Tensor]:
+        """The dense part: flattened field embeddings → logits by task, (B,)."""
+        representations = self.sharing(inputs, training=training)
+        return {
+            task: tower(representation, training=training)
+            for task, tower, representation in zip(self.layout.tasks, self.towers, representations, strict=True)
+        }
+
+    def scores(self, logits: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        """Heads: a probability for a binary task, the logit itself for a regression."""
+        return {
+            task: tf.sigmoid(logits[task]) if kind == "binary" else logits[task] for task, kind in self.layout.tasks.items()
+        }
+
+    def _flat_input(
+        self, lookup: Mapping[PackSide, list[tf.Tensor]], features: Mapping[str, tf.Tensor], one_request: bool
+    ) -> tf.Tensor | FlatInput:
+        candidate = self._side(lookup, features, "candidate")
+        if not self._has_fields("request"):
+            return candidate
+        request = self._side(lookup, features, "request")
+        return (
+            FlatInput(tf.ensure_shape(request, [1, None]), candidate)
+            if one_request
+            else tf.concat([request, candidate], axis=1)
+        )
+
+    def _has_fields(self, side: PackSide) -> bool:
+        return bool(self.layout.slots[side] or self.layout.numbers[side])
+
+    def _side(self, lookup: Mapping[PackSide, list[tf.Tensor]], features: Mapping[str, tf.Tensor], side: PackSide) -> tf.Tensor:
+        slots = self.layout.slots[side]
+        ids = features[IDS[side]] if slots else None
+        numbers = features[NUMBERS[side]] if self.layout.numbers[side] else None
+        return flattened(lookup[side], ids, numbers, slots)
+
+
+class Network(AssembledNetwork):
+    """Field embeddings, a sharing architecture, and a tower and head a task.
+
+    Args:
+        layout: sizes of the tables and places of the fields.
+        settings: the model and its settings.
+    """
+
+    sharing: SharingArchitecture
+
+    def __init__(self, layout: NetworkLayout, settings: Settings, **kwargs: Any) -> None:
+        sharing = ARCHITECTURES[settings.name](len(layout.tasks), settings.model, layout.field_widths, name="sharing")
+        embeddings = [
+            FieldEmbedding(layout.table_rows, sharing.initial_embedding, name=f"embedding_{number}")
+            for number in range(sharing.embeddings)
+        ]
+        towers = [Tower(settings.model.tower_units, settings.model.dropout_rate, name=f"tower_{task}") for task in layout.tasks]
+        super().__init__(layout, embeddings, sharing, towers, **kwargs)
+        self.model_name = settings.name
+
+    @property
+    def embedding_tables(self) -> list[tf.Variable]:
+        """The variables that are updated row by row."""
+        return [table for embedding in self.embeddings for table in embedding.trainable_variables]

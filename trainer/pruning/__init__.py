@@ -1,0 +1,1 @@
+"""Networks without what their gates closed and what no input reaches."""

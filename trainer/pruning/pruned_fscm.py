@@ -1,0 +1,123 @@
+"""What an FSCM computes once it is trained."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+
+from trainer.layers.flat_input import FlatInput
+from trainer.layers.fscm import FSCM
+from trainer.layers.initial_weights import constant_weight
+from trainer.pruning.value_bounds import InputFields, units_that_fire
+
+
+class OpenSubnetwork(NamedTuple):
+    """What is left of a sub-network.
+
+    Attributes:
+        fields: those that some input opens, by position.
+        units: those that some input lets fire, by position.
+    """
+
+    fields: tuple[int, ...]
+    units: npt.NDArray[np.intp]
+
+
+def open_subnetwork(fscm: FSCM, number: int, inputs: InputFields) -> OpenSubnetwork:
+    """What some input opens in a sub-network of an FSCM."""
+    query, kernel = fscm.query.numpy()[number], fscm.kernel.numpy()[number]
+    columns, values = inputs.columns, inputs.values
+    fields = tuple(field for field, value in enumerate(values) if not value.masked_by(query[columns[field]]))
+    most = [values[field].most(kernel[columns[field]], query[columns[field]]) for field in fields]
+    return OpenSubnetwork(fields, units_that_fire(fscm.bias.numpy()[number], most, len(query)))
+
+
+class OpenFSCM(tf.keras.layers.Layer):
+    """u_j = relu(W_j E_j + b_j) over the fields that are open to j, and those of its units that can be above 0.
+
+    Args:
+        fscm: trained.
+        subnetworks: what is left of which sub-networks, by their number.
+        inputs: the fields of the flattened input that `fscm` reads.
+        fields: of these, by position, those that are left.
+    """
+
+    def __init__(
+        self, fscm: FSCM, subnetworks: dict[int, OpenSubnetwork], inputs: InputFields, fields: Sequence[int], **kwargs: Any
+    ) -> None:
+        super().__init__(trainable=False, **kwargs)
+        columns = inputs.columns
+        self.field_widths = [inputs.widths[field] for field in fields]
+        # By position among `fields`.
+        self.open_fields = [[list(fields).index(field) for field in one.fields] for one in subnetworks.values()]
+        query, kernel, bias = (weight.numpy() for weight in (fscm.query, fscm.kernel, fscm.bias))
+        read = _joined(columns, fields)
+        self.query = constant_weight(self, "query", query[list(subnetworks)][:, read])
+        self.kernels, self.biases = [], []
+        for number, one in subnetworks.items():
+            self.kernels.append(
+                constant_weight(self, f"kernel_{number}", kernel[number][_joined(columns, one.fields)][:, one.units])
+            )
+            self.biases.append(constant_weight(self, f"bias_{number}", bias[number, one.units]))
+        self.built = True
+
+    def call(self, x: tf.Tensor | FlatInput) -> list[tf.Tensor]:
+        """(B, I) → each (B, units of a sub-network)."""
+        if not isinstance(x, FlatInput):
+            sums = self._products(x, 0, len(self.field_widths))
+        else:
+            widths = list(itertools.accumulate(self.field_widths, initial=0))
+            request_fields = widths.index(int(x.request.shape[-1]))
+            request = self._products(x.request, 0, request_fields)
+            candidate = self._products(x.candidate, request_fields, len(self.field_widths))
+            sums = [one + other for one, other in zip(request, candidate, strict=True)]
+        return [tf.nn.relu(total + bias) for total, bias in zip(sums, self.biases, strict=True)]
+
+    def _products(self, x: tf.Tensor, first: int, last: int) -> list[tf.Tensor]:
+        """Σ_i W_ji w_ij e_i over fields first … last−1: (B, their width) → each (B, units)."""
+        masked: list[list[tf.Tensor]] = [[] for _ in self.kernels]
+        begin, column = sum(self.field_widths[:first]), 0
+        field = first
+        for width, group in itertools.groupby(self.field_widths[first:last]):
+            count = len(list(group))
+            size = count * width
+            embeddings = tf.reshape(x[:, column : column + size], [-1, count, width])
+            query = tf.reshape(self.query[:, begin + column : begin + column + size], [-1, count, width])
+            masks = tf.unstack(tf.nn.relu(tf.tanh(tf.einsum("bfd,jfd->jbf", embeddings, query))), num=len(self.kernels))
+            for parts, mask, open_fields in zip(masked, masks, self.open_fields, strict=True):
+                of_group = [position - field for position in open_fields if field <= position < field + count]
+                if of_group:
+                    product = _taken(mask, of_group, count)[:, :, tf.newaxis] * _taken(embeddings, of_group, count)
+                    parts.append(tf.reshape(product, [-1, len(of_group) * width]))
+            column += size
+            field += count
+        sums = []
+        for parts, kernel, open_fields in zip(masked, self.kernels, self.open_fields, strict=True):
+            e = tf.concat(parts, axis=1) if parts else x[:, :0]
+            row = self._width(open_fields, 0, first)
+            sums.append(tf.matmul(e, kernel[row : row + self._width(open_fields, first, last)]))
+        return sums
+
+    def _width(self, open_fields: Sequence[int], first: int, last: int) -> int:
+        return sum(self.field_widths[field] for field in open_fields if first <= field < last)
+
+    def multiplications(self, first: int, last: int) -> int:
+        """Those of a row with fields first … last−1: masks of all, their products with what they let through, matrices."""
+        total = len(self.kernels) * sum(self.field_widths[first:last])
+        for kernel, open_fields in zip(self.kernels, self.open_fields, strict=True):
+            total += self._width(open_fields, first, last) * (1 + int(kernel.shape[1]))
+        return total
+
+
+def _joined(columns: Sequence[slice], fields: Sequence[int]) -> list[int]:
+    return [column for field in fields for column in range(columns[field].start, columns[field].stop)]
+
+
+def _taken(x: tf.Tensor, positions: list[int], count: int) -> tf.Tensor:
+    """Those `positions` of the `count` of axis 1."""
+    return x if len(positions) == count else tf.gather(x, tf.constant(positions, tf.int32), axis=1)

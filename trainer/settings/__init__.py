@@ -1,0 +1,1 @@
+"""Settings of models, training and search. Importing them does not load TensorFlow."""
