@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 def ranker(batch_size: int, values: int, units: int, model_name: str) -> MultiTaskRanker:
     """A model of the registry, of about the width of the workload's PLE, compiled for training."""
-    from feature_spec.task import Task
+    from feature_spec.tasks.task import Task
     from trainer.fit.multi_task_ranker import MultiTaskRanker
     from trainer.layers.field_embedding import SlotLayout
     from trainer.network.network import Network

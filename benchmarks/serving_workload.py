@@ -92,8 +92,8 @@ def export_models(folder: Path, candidate_counts: list[int], *, xla: bool) -> No
     from tfx_bsl.tfxio import tf_example_record
 
     from feature_spec import names
+    from feature_spec.feature_layout import vocabulary_file
     from feature_spec.loading import parse_spec
-    from feature_spec.packing import vocabulary_file
     from pipeline.transform.preprocessing import preprocessing_fn
     from pipeline.validate.schema import schema_from_spec
     from trainer.export.ranking_score import ranking_score

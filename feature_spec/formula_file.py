@@ -6,9 +6,9 @@ from pathlib import Path
 
 import yaml
 
-from feature_spec.formula_terms import DURATION, weights_in_force
+from feature_spec.formula.formula_terms import DURATION, weights_in_force
+from feature_spec.formula.ranking_formula import RankingFormula
 from feature_spec.loading import SpecError, validated_yaml
-from feature_spec.ranking_formula import RankingFormula
 from feature_spec.spec import FeatureSpec
 from feature_spec.strict_model import StrictModel, closest_names
 

@@ -6,11 +6,11 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from feature_spec.field import CategoricalField, Field, MultiCategoricalField, NumericField, SequenceField
-from feature_spec.label_rule import AtLeastRule, ColumnRule, EventRule, LabelRule, SampleSpace
-from feature_spec.ranking_formula import RankingFormula
+from feature_spec.fields.field import CategoricalField, Field, MultiCategoricalField, NumericField, SequenceField
+from feature_spec.formula.ranking_formula import RankingFormula
 from feature_spec.spec import FeatureSpec
-from feature_spec.task import Task
+from feature_spec.tasks.label_rule import AtLeastRule, ColumnRule, EventRule, LabelRule, SampleSpace
+from feature_spec.tasks.task import Task
 
 
 def print_spec(spec: FeatureSpec, console: Console) -> None:

@@ -14,8 +14,8 @@ from tfx.proto import pusher_pb2, trainer_pb2, transform_pb2
 from tfx.types import BaseChannel
 
 from feature_spec import names
+from feature_spec.sections.tuner import Tuner as TunerSection
 from feature_spec.spec import FeatureSpec
-from feature_spec.tuner import Tuner as TunerSection
 from pipeline.evaluate.evaluator import Evaluator
 from pipeline.evaluate.mtl_gain import MtlGain
 from pipeline.push.push_check import PushCheck

@@ -18,7 +18,9 @@ def test_imports_go_in_the_declared_directions_only():
     assert done.returncode == 0, done.stdout
 
 
-@pytest.mark.parametrize("module", ["feature_spec.loading", "feature_spec.packing", "feature_spec.spec_tables", "fulcrum"])
+@pytest.mark.parametrize(
+    "module", ["feature_spec.loading", "feature_spec.feature_layout", "feature_spec.spec_tables", "fulcrum"]
+)
 def test_what_must_answer_at_once_does_not_load_tensorflow(module):
     code = f"import sys, {module}; sys.exit('tensorflow' in sys.modules or 'tfx' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, check=False).returncode == 0

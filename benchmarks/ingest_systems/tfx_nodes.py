@@ -24,7 +24,7 @@ def components(system: str, logs: Path, root: Path) -> list[Any]:
     from google.protobuf import text_format
 
     from feature_spec.loading import load_spec
-    from feature_spec.source import Source
+    from feature_spec.logs.source import Source
     from pipeline.ingest.component import LogsExampleGen
     from pipeline.validate.schema import schema_from_spec
     from pipeline.step_specs import transform_part

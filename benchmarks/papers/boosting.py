@@ -12,7 +12,7 @@ import numpy.typing as npt
 from benchmarks.papers.preprocessing import DESCRIPTION, ingested_examples
 from benchmarks.papers.workload import Examples
 from feature_spec import names
-from feature_spec.field import NumericField
+from feature_spec.fields.field import NumericField
 from feature_spec.spec import FeatureSpec
 
 # What HistGradientBoosting takes as categories at most.

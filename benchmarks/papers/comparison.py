@@ -6,7 +6,7 @@ import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from feature_spec.task import HIGHER_IS_BETTER, Task
+from feature_spec.tasks.task import HIGHER_IS_BETTER, Task
 
 # Metrics by seed, then by task.
 BySeed = Mapping[int, Mapping[str, float]]

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from benchmarks.papers.workload import Examples
 from feature_spec import names
-from feature_spec.task import Task
+from feature_spec.tasks.task import Task
 
 Scores = Mapping[str, npt.NDArray[np.floating]]
 

@@ -10,8 +10,8 @@ import numpy as np
 
 from benchmarks.papers.workload import Examples, Workload
 from feature_spec import names
+from feature_spec.feature_layout import Packing, vocabulary_file
 from feature_spec.loading import parse_spec
-from feature_spec.packing import Packing, vocabulary_file
 from feature_spec.spec import FeatureSpec
 
 # Ids are rows of tables, which have fewer than 2 billion.

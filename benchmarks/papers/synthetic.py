@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from benchmarks.papers.workload import Examples, Workload
 from feature_spec import names
-from feature_spec.task import Task
+from feature_spec.tasks.task import Task
 
 CORRELATIONS = (0.2, 0.4, 0.5, 0.75, 1.0)
 DIMENSIONS, SINES, NOISE_VARIANCE = 512, 10, 0.01

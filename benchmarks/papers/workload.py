@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from feature_spec import names
-from feature_spec.task import Task
+from feature_spec.tasks.task import Task
 
 if TYPE_CHECKING:
     from trainer.network.network_layout import NetworkLayout

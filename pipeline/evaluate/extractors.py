@@ -16,7 +16,7 @@ from tensorflow_model_analysis import constants
 from tensorflow_model_analysis.extractors import Extractor, PredictionsExtractor, SliceKeyExtractor, UnbatchExtractor
 
 from feature_spec import names
-from feature_spec.evaluation import MISSING
+from feature_spec.sections.evaluation import MISSING
 from feature_spec.spec import FeatureSpec
 from pipeline.evaluate.metrics.eval_config import BASELINE, CANDIDATE, PART
 from pipeline.evaluate.metrics.jackknife import part_of

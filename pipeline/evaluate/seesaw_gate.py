@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from feature_spec.spec import FeatureSpec
-from feature_spec.task import Task
+from feature_spec.tasks.task import Task
 from pipeline.evaluate.evaluation_result import Measurement, TaskVerdict
 
 

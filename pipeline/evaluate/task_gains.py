@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pydantic import TypeAdapter
 
 from feature_spec.spec import FeatureSpec
-from feature_spec.task import Task
+from feature_spec.tasks.task import Task
 from pipeline.evaluate.evaluation_result import Estimate, Measurement
 from pipeline.workspace.artifact_files import read_bytes, write_bytes
 

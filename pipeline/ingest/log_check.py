@@ -8,7 +8,7 @@ from itertools import islice
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from feature_spec.logs import Source
+from feature_spec.logs.logs import Source
 from feature_spec.strict_model import closest_names
 from pipeline.ingest.accounting.rejection import UnusableLineError
 from pipeline.ingest.formats.avro import avro_columns

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 
-from feature_spec.day_pattern import has_day
+from feature_spec.logs.day_pattern import has_day
 from feature_spec.spec import FeatureSpec
 from feature_spec.strict_model import StrictModel
 from pipeline.ingest.sources.files import any_file

@@ -1,7 +1,7 @@
 """`preprocessing_fn`: raw fields to the packed ids and numbers that a model reads; frozen in the transform graph.
 
 Every value of a field with a vocabulary becomes the token `<field>⟨separator⟩<value>`, so that one analysis and one lookup
-serve all fields of an embedding width. `feature_spec.packing` says which row a token, a bucket or a missing value has.
+serve all fields of an embedding width. `feature_spec.feature_layout` says which row a token, a bucket or a missing value has.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ import tensorflow as tf
 import tensorflow_transform as tft
 
 from feature_spec import names
-from feature_spec.field import CategoricalField, NumericField
+from feature_spec.feature_layout import IDS, NUMBERS, SIDES, TOKEN_SEPARATOR, Packing, PackSide, Slot, vocabulary_file
+from feature_spec.fields.field import CategoricalField, NumericField
 from feature_spec.loading import parse_spec
-from feature_spec.packing import IDS, NUMBERS, SIDES, TOKEN_SEPARATOR, Packing, PackSide, Slot, vocabulary_file
 from feature_spec.spec import FeatureSpec
 
 # A count of exactly min_count must reach 1.0 although the sum of min_count times 1/min_count may fall just below it.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from rich.table import Table
 
-from feature_spec.distribution import DistributionThreshold, Measure
+from feature_spec.sections.distribution import DistributionThreshold, Measure
 
 if TYPE_CHECKING:
     from tensorflow_metadata.proto.v0 import statistics_pb2

@@ -18,7 +18,7 @@ from tfx.utils.typing_utils import ArtifactMultiDict
 from typing_extensions import override
 
 from feature_spec import names
-from feature_spec.distribution import DistributionThreshold
+from feature_spec.sections.distribution import DistributionThreshold
 from pipeline.validate.distribution_shift import field_shifts
 from pipeline.validate.drift import DriftFoundError, DriftResult, read_drift, write_drift
 from pipeline.workspace.artifact_types import DriftReport

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from feature_spec import names
-from feature_spec.field import MultiCategoricalField, NumericField, SequenceField
+from feature_spec.fields.field import MultiCategoricalField, NumericField, SequenceField
 from feature_spec.spec import FeatureSpec
 
 if TYPE_CHECKING:

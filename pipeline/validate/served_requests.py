@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from feature_spec import names
-from feature_spec.field import NumericField
+from feature_spec.fields.field import NumericField
 from feature_spec.spec import FeatureSpec
 
 if TYPE_CHECKING:

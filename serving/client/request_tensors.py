@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from feature_spec.field import BaseField, CategoricalField, NumericField
-from feature_spec.formula_terms import weights_in_force
+from feature_spec.fields.field import BaseField, CategoricalField, NumericField
+from feature_spec.formula.formula_terms import weights_in_force
 from feature_spec.names import SPEC_FINGERPRINT, weight_name
 from feature_spec.spec import FeatureSpec
 from feature_spec.strict_model import closest_names

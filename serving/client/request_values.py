@@ -6,9 +6,9 @@ from collections.abc import Callable, Collection
 from functools import partial
 from typing import Any
 
-from feature_spec.field import BaseField, MultiCategoricalField, NumericField, SequenceField
+from feature_spec.fields.field import BaseField, MultiCategoricalField, NumericField, SequenceField
+from feature_spec.fields.values import category_text, finite_number, is_missing, list_elements
 from feature_spec.spec import FeatureSpec
-from feature_spec.values import category_text, finite_number, is_missing, list_elements
 
 MISSING_TEXT, MISSING_NUMBER = b"", float("nan")
 FLOAT32_MAX = 3.4028234663852886e38

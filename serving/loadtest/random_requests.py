@@ -11,7 +11,7 @@ import random
 from collections.abc import Iterator
 from itertools import cycle, islice
 
-from feature_spec.field import BaseField, EmbeddedField, MultiCategoricalField, NumericField, SequenceField
+from feature_spec.fields.field import BaseField, EmbeddedField, MultiCategoricalField, NumericField, SequenceField
 from feature_spec.spec import FeatureSpec
 from serving.client.ranking_request import Candidate, FieldValue, RankingRequest
 

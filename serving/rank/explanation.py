@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from feature_spec.formula_terms import FormulaTerm, formula_terms, ranking_score
+from feature_spec.formula.formula_terms import FormulaTerm, formula_terms, ranking_score
 from feature_spec.spec import FeatureSpec
 from serving.client.ranked_list import RankedCandidate
 from serving.client.request_values import value_reader

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from feature_spec.spec_tables import label_text, sample_space_text
-from feature_spec.task import Task
+from feature_spec.tasks.task import Task
 
 
 def task_meaning(task: Task) -> str:

@@ -11,7 +11,7 @@ import tensorflow as tf
 from tensorflow.core.framework.tensor_pb2 import TensorProto
 from tensorflow_serving.apis.predict_pb2 import PredictRequest
 
-from feature_spec.field import BaseField, MultiCategoricalField, NumericField, SequenceField
+from feature_spec.fields.field import BaseField, MultiCategoricalField, NumericField, SequenceField
 from feature_spec.spec import FeatureSpec
 from serving.client.ranking_request import Candidate, FieldValue, RankingRequest
 

@@ -26,7 +26,7 @@ def layout():
 
 @pytest.fixture(scope="session")
 def tasks():
-    from feature_spec.task import Task
+    from feature_spec.tasks.task import Task
 
     shared = {"threshold": 0.5, "tolerance": 0.1}
     return {

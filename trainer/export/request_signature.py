@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import tensorflow as tf
 
 from feature_spec import names
-from feature_spec.field import BaseField, MultiCategoricalField, NumericField, SequenceField
+from feature_spec.fields.field import BaseField, MultiCategoricalField, NumericField, SequenceField
 from feature_spec.spec import FeatureSpec
 
 

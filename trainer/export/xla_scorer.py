@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import tensorflow as tf
 
-from feature_spec.packing import IDS, NUMBERS
+from feature_spec.feature_layout import IDS, NUMBERS
 from trainer.network.network import AssembledNetwork
 
 _OF_CANDIDATES = (IDS["candidate"], NUMBERS["candidate"])

@@ -10,7 +10,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from feature_spec.task import HIGHER_IS_BETTER, Metric, Task
+from feature_spec.tasks.task import HIGHER_IS_BETTER, Metric, Task
 from trainer.distribute.replicas import of_first_replica
 from trainer.distribute.strategies import is_chief
 from trainer.fit.multi_task_ranker import MultiTaskRanker

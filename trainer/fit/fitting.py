@@ -9,7 +9,7 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from feature_spec.task import Task
+from feature_spec.tasks.task import Task
 from trainer.distribute.strategies import is_chief, strategy_of
 from trainer.fit.early_stopping import EarlyStopping
 from trainer.fit.multi_task_ranker import MultiTaskRanker

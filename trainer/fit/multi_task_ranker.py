@@ -9,7 +9,7 @@ import tensorflow as tf
 import tensorflow_recommenders as tfrs
 
 from feature_spec import names
-from feature_spec.task import Task
+from feature_spec.tasks.task import Task
 from trainer.distribute.replicas import sum_over_replicas
 from trainer.fit.table_adagrad import TableAdagrad
 from trainer.loss.balancing.gradient_balancing import GradientBalancing

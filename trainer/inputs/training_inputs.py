@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import tensorflow as tf
 import tensorflow_transform as tft
 
+from feature_spec.feature_layout import Packing, vocabulary_file
 from feature_spec.loading import parse_spec
-from feature_spec.packing import Packing, vocabulary_file
 from feature_spec.spec import FeatureSpec
 from trainer.inputs.dataset import transformed_batches
 from trainer.inputs.training_job import TrainingJob

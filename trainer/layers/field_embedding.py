@@ -37,7 +37,7 @@ def flat_order(slots: Sequence[SlotLayout]) -> list[SlotLayout]:
 class FieldEmbedding(tf.keras.layers.Layer):
     """Embeds one side's packed ids.
 
-    All fields of one width live in one table; ids are rows of it (`feature_spec.packing`).
+    All fields of one width live in one table; ids are rows of it (`feature_spec.feature_layout`).
 
     Args:
         table_rows: rows of each table by width D.

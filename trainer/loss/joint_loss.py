@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import tensorflow as tf
 import tensorflow_recommenders as tfrs
 
-from feature_spec.task import Task
+from feature_spec.tasks.task import Task
 from trainer.distribute.replicas import sum_over_replicas
 
 

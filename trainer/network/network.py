@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 
 import tensorflow as tf
 
-from feature_spec.packing import IDS, NUMBERS, PackSide
+from feature_spec.feature_layout import IDS, NUMBERS, PackSide
 from trainer.layers.field_embedding import FieldEmbedding, flattened
 from trainer.layers.flat_input import FlatInput
 from trainer.layers.tower import Tower

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from feature_spec.packing import SIDES, TOKEN_SEPARATOR, Packing, PackSide, Slot, vocabulary_file
+from feature_spec.feature_layout import SIDES, TOKEN_SEPARATOR, Packing, PackSide, Slot, vocabulary_file
 from feature_spec.spec import FeatureSpec
 from trainer.layers.field_embedding import SlotLayout, flat_order
 

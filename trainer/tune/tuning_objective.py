@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from feature_spec.task import Task
+from feature_spec.tasks.task import Task
 from trainer.fit.early_stopping import error_of
 
 

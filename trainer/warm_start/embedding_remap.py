@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from feature_spec.packing import SIDES, Packing, Slot, vocabulary_file
+from feature_spec.feature_layout import SIDES, Packing, Slot, vocabulary_file
 from feature_spec.spec import FeatureSpec
 
 Indices = npt.NDArray[np.int64]

@@ -7,9 +7,9 @@ from collections.abc import Collection
 from typing import Any
 
 from feature_spec import names
-from feature_spec.evaluation import Ndcg
+from feature_spec.sections.evaluation import Ndcg
 from feature_spec.spec import FeatureSpec
-from feature_spec.task import Task
+from feature_spec.tasks.task import Task
 
 CANDIDATE, BASELINE = "candidate", "baseline"
 

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from feature_spec.event_logs import Actions, FoldedColumn
+from feature_spec.logs.event_logs import Actions, FoldedColumn
 from feature_spec.names import EVENT_TIME
 from pipeline.ingest.accounting.rejection import Reason, RejectedLine
 from pipeline.ingest.events.event_deduplication import rejected_event

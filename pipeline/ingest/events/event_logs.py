@@ -15,7 +15,7 @@ import apache_beam as beam
 import numpy as np
 import pyarrow as pa
 
-from feature_spec.logs import ACTIONS
+from feature_spec.logs.logs import ACTIONS
 from pipeline.ingest.accounting import counters as counted
 from pipeline.ingest.accounting.counters import Tally, add_tallies, count_step, unreadable_files
 from pipeline.ingest.accounting.rejected_files import rejected_batch

@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from feature_spec.logs import EventTime
-from feature_spec.values import finite_number
+from feature_spec.fields.values import finite_number
+from feature_spec.logs.logs import EventTime
 from pipeline.ingest.accounting.rejection import Reason, UnusableLineError
 from pipeline.ingest.labelling.column_readers import ValueReader
 from pipeline.ingest.sources.rows import Problems

@@ -1,4 +1,4 @@
-"""Labels and sample spaces of a task from the columns of exposures. `feature_spec.label_rule` says what each rule means."""
+"""Labels and sample spaces of a task from the columns of exposures. `feature_spec.tasks.label_rule` says what each rule means."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection
 
 import numpy as np
 
-from feature_spec.label_rule import AtLeastRule, ColumnRule, EventRule, RatioRule
+from feature_spec.tasks.label_rule import AtLeastRule, ColumnRule, EventRule, RatioRule
 from pipeline.ingest.labelling.column_readers import EventReader, NumberReader
 from pipeline.ingest.settings.ingest_config import IngestedTask
 from pipeline.ingest.sources.rows import Columns, Problems

@@ -9,7 +9,7 @@ import math
 from collections.abc import Callable, Collection
 from typing import Any
 
-from feature_spec.values import category_text, finite_number, is_missing, list_elements
+from feature_spec.fields.values import category_text, finite_number, is_missing, list_elements
 from pipeline.ingest.accounting.rejection import Reason, UnusableLineError
 
 LARGEST_FLOAT32 = 3.4028234e38

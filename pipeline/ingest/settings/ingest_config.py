@@ -8,14 +8,14 @@ from typing import Annotated, Literal
 
 import pydantic
 
-from feature_spec.event_logs import FoldedColumn
-from feature_spec.field import MultiCategoricalField, NumericField, SequenceField
-from feature_spec.label_rule import LabelRule, RatioRule, SampleSpace
-from feature_spec.logs import ACTIONS, Actions, Keys, Logs, Source, Split
+from feature_spec.fields.field import MultiCategoricalField, NumericField, SequenceField
+from feature_spec.logs.event_logs import FoldedColumn
+from feature_spec.logs.logs import ACTIONS, Actions, Keys, Logs, Source, Split
 from feature_spec.names import SPLITS, TRAIN, VALIDATION
-from feature_spec.sampling import Sampling
 from feature_spec.spec import FeatureSpec
 from feature_spec.strict_model import StrictModel
+from feature_spec.tasks.label_rule import LabelRule, RatioRule, SampleSpace
+from feature_spec.tasks.sampling import Sampling
 from pipeline.ingest.settings.lookaround_days import NeighbouringDay, neighbouring_days
 
 

@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo
 
 import pydantic
 
-from feature_spec.day_pattern import has_day, of_day
-from feature_spec.logs import Keys, Logs
+from feature_spec.logs.day_pattern import has_day, of_day
+from feature_spec.logs.logs import Keys, Logs
 from feature_spec.strict_model import StrictModel
 
 _MICROSECOND = datetime.timedelta(microseconds=1)

@@ -9,7 +9,7 @@ from apache_beam.io.gcp.bigquery import ReadFromBigQuery
 from apache_beam.io.gcp.internal.clients.bigquery import DatasetReference
 from apache_beam.options.pipeline_options import GoogleCloudOptions, PipelineOptions
 
-from feature_spec.bigquery import BigQueryRows
+from feature_spec.logs.bigquery import BigQueryRows
 
 
 def read_from_bigquery(rows: BigQueryRows) -> beam.PTransform:

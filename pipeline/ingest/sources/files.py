@@ -11,7 +11,7 @@ import os
 from collections.abc import Iterable
 from typing import BinaryIO
 
-from feature_spec.logs import ACTIONS
+from feature_spec.logs.logs import ACTIONS
 from feature_spec.strict_model import closest_names
 from pipeline.ingest.settings.ingest_config import IngestSettings
 

@@ -11,7 +11,7 @@ from apache_beam.io.kafka import ReadFromKafka
 from apache_beam.portability.api import external_transforms_pb2, schema_pb2
 from apache_beam.typehints.schemas import named_tuple_from_schema
 
-from feature_spec.kafka import KafkaTopics
+from feature_spec.logs.kafka import KafkaTopics
 
 
 def read_from_kafka(topics: KafkaTopics) -> beam.PTransform:

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Iterator
 from typing import Any
 
-from feature_spec.logs import Source
+from feature_spec.logs.logs import Source
 from pipeline.ingest.accounting import counters as counted
 from pipeline.ingest.accounting.counters import Tally
 from pipeline.ingest.accounting.rejection import RAW_LIMIT_BYTES, Reason, UnusableLineError

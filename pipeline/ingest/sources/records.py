@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from operator import itemgetter
 from typing import NamedTuple, TypeVar
 
-from feature_spec.logs import Source
+from feature_spec.logs.logs import Source
 from pipeline.ingest.accounting.rejection import Reason, UnusableLineError
 from pipeline.ingest.formats.avro import avro_rows
 from pipeline.ingest.formats.decompression import UnreadableError, content_chunks

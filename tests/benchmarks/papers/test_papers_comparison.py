@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from benchmarks.papers.comparison import best_setting, compare
-from feature_spec.task import Task
+from feature_spec.tasks.task import Task
 
 BOUNDS = {"threshold": 0.0, "tolerance": 0.0}
 AUC = Task.model_validate({"kind": "binary", "label": {"rule": "event", "column": "c"}, "metric": "auc", **BOUNDS})

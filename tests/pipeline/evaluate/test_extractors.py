@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from feature_spec.loading import parse_spec
-from feature_spec.logs import Keys
+from feature_spec.logs.logs import Keys
 
 pytestmark = pytest.mark.tensorflow
 

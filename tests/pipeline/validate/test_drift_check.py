@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from feature_spec.distribution import DistributionThreshold
+from feature_spec.sections.distribution import DistributionThreshold
 from pipeline.validate.drift import DriftFoundError, DriftResult, read_drift
 
 pytestmark = [pytest.mark.slow, pytest.mark.tensorflow]

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 tf = pytest.importorskip("tensorflow")
-from feature_spec.task import Task  # noqa: E402
+from feature_spec.tasks.task import Task  # noqa: E402
 from trainer.loss.joint_loss import JointLoss, sample_space_sizes  # noqa: E402
 
 pytestmark = pytest.mark.tensorflow

@@ -10,7 +10,7 @@ from typing import Any
 import fastavro
 import pytest
 
-from feature_spec.logs import Source
+from feature_spec.logs.logs import Source
 from pipeline.ingest.accounting.rejection import Reason, UnusableLineError
 from pipeline.ingest.formats.avro import avro_columns
 from pipeline.ingest.sources.files import LogFile

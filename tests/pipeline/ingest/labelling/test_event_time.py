@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from feature_spec.logs import EventTime
+from feature_spec.logs.logs import EventTime
 from pipeline.ingest.accounting.rejection import Reason, UnusableLineError
 from pipeline.ingest.labelling.event_time import EventTimeReader, event_time_reader
 

@@ -12,7 +12,7 @@ import fastavro
 import pyarrow as pa
 import pytest
 
-from feature_spec.bigquery import BigQueryRows
+from feature_spec.logs.bigquery import BigQueryRows
 
 pytestmark = pytest.mark.slow
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from feature_spec.kafka import KafkaTopics
+from feature_spec.logs.kafka import KafkaTopics
 
 pytestmark = pytest.mark.slow
 

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from feature_spec.logs import Source
+from feature_spec.logs.logs import Source
 from pipeline.ingest.sources.files import LogFile
 from pipeline.ingest.sources.record_chunk import Received, batches_of
 

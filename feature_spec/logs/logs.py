@@ -8,11 +8,11 @@ from typing import Annotated, Any, Literal, Self
 import pydantic
 from pydantic import PositiveInt, model_validator
 
-from feature_spec.event_logs import Actions, Impressions
-from feature_spec.event_time import EventTime
-from feature_spec.field import Share
-from feature_spec.rejection_reason import RejectionReason
-from feature_spec.source import Source
+from feature_spec.fields.field import Share
+from feature_spec.logs.event_logs import Actions, Impressions
+from feature_spec.logs.event_time import EventTime
+from feature_spec.logs.rejection_reason import RejectionReason
+from feature_spec.logs.source import Source
 from feature_spec.strict_model import StrictModel
 
 __all__ = ["ACTIONS", "Actions", "EventTime", "Impressions", "Keys", "Logs", "SideTable", "Source", "Split"]

@@ -6,8 +6,8 @@ import math
 
 import pytest
 
-from feature_spec.formula_terms import formula_terms, ranking_score, transformed_duration, weights_in_force
-from feature_spec.ranking_formula import DurationFactor, RankingFormula
+from feature_spec.formula.formula_terms import formula_terms, ranking_score, transformed_duration, weights_in_force
+from feature_spec.formula.ranking_formula import DurationFactor, RankingFormula
 
 FORMULA = RankingFormula(
     weights={"click": 1.0, "like": 0.5}, duration=DurationFactor(field="length_s", transform="none", scale=10.0, weight=2.0)

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import yaml
 
-from feature_spec.bigquery import BigQueryRows
-from feature_spec.kafka import KafkaTopics
-from feature_spec.logs import Logs
+from feature_spec.logs.bigquery import BigQueryRows
+from feature_spec.logs.kafka import KafkaTopics
+from feature_spec.logs.logs import Logs
 
-TEXT = (Path(__file__).parents[2] / "docs" / "sources.md").read_text(encoding="utf-8")
+TEXT = (Path(__file__).parents[3] / "docs" / "sources.md").read_text(encoding="utf-8")
 
 
 def test_the_examples_of_sources_are_valid_logs() -> None:

@@ -7,8 +7,8 @@ from typing import Annotated, Literal, Self
 import pydantic
 from pydantic import FiniteFloat, NonNegativeFloat, PositiveFloat, model_validator
 
-from feature_spec.label_rule import AtLeastRule, EventRule, LabelRule, SampleSpace
 from feature_spec.strict_model import StrictModel
+from feature_spec.tasks.label_rule import AtLeastRule, EventRule, LabelRule, SampleSpace
 
 Metric = Literal["auc", "log_loss", "mse"]
 HIGHER_IS_BETTER: dict[Metric, bool] = {"auc": True, "log_loss": False, "mse": False}

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from feature_spec.feature_layout import Packing
 from feature_spec.loading import parse_spec
-from feature_spec.packing import Packing
 
 SPEC = """
 name: tiny

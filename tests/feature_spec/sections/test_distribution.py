@@ -8,8 +8,8 @@ from typing import Any
 import pydantic
 import pytest
 
-from feature_spec.distribution import DistributionThreshold, Drift
 from feature_spec.loading import SpecError, load_spec, parse_spec
+from feature_spec.sections.distribution import DistributionThreshold, Drift
 
 
 @pytest.mark.parametrize("received", [{}, {"l_infinity": 0.1, "jensen_shannon": 0.1}])

@@ -9,7 +9,7 @@ from typing import Annotated, Literal, Self
 import pydantic
 from pydantic import PositiveInt, field_validator, model_validator
 
-from feature_spec.day_pattern import check_day_pattern, of_day
+from feature_spec.logs.day_pattern import check_day_pattern, of_day
 from feature_spec.strict_model import StrictModel
 
 # Other braces of a query are SQL's own, such as those of a regular expression.

@@ -8,9 +8,9 @@ from typing import Annotated, Literal, Self
 import pydantic
 from pydantic import field_validator, model_validator
 
-from feature_spec.bigquery import BigQueryRows
-from feature_spec.day_pattern import check_day_pattern, has_day, of_day
-from feature_spec.kafka import KafkaTopics
+from feature_spec.logs.bigquery import BigQueryRows
+from feature_spec.logs.day_pattern import check_day_pattern, has_day, of_day
+from feature_spec.logs.kafka import KafkaTopics
 from feature_spec.strict_model import StrictModel
 
 LogFormat = Literal["jsonl", "csv", "parquet", "avro", "tfrecord"]
@@ -22,7 +22,7 @@ class Source(StrictModel):
     Attributes:
         path: glob patterns relative to the logs folder, such as ``day=*/*.jsonl.gz``. Files may be plain, .gz or .bz2.
             A run by span looks for one day's files: it needs the day's place, such as ``day={day}/*.jsonl.gz``
-            (`feature_spec.day_pattern`).
+            (`feature_spec.logs.day_pattern`).
         format: of files `jsonl`, `csv`, `parquet`, `avro`, or `tfrecord` of tf.Examples; of Kafka's records `jsonl` or `csv`.
         columns: column names of CSV files without a header line. Left out where each file starts with a header.
         delimiter: separates the values of a CSV line. White space around a value is dropped.

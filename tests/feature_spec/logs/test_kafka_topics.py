@@ -6,8 +6,8 @@ import datetime
 
 import pytest
 
-from feature_spec.kafka import KafkaTopics
 from feature_spec.loading import SpecError, parse_spec
+from feature_spec.logs.kafka import KafkaTopics
 
 DAY = datetime.date(2022, 5, 1)
 

@@ -7,8 +7,8 @@ from typing import Annotated, Literal, Self
 import pydantic
 from pydantic import PositiveFloat, model_validator
 
-from feature_spec.event_time import EventTime
-from feature_spec.source import Source
+from feature_spec.logs.event_time import EventTime
+from feature_spec.logs.source import Source
 from feature_spec.strict_model import StrictModel
 
 

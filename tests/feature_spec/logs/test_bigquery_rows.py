@@ -6,8 +6,8 @@ import datetime
 
 import pytest
 
-from feature_spec.bigquery import BigQueryRows
 from feature_spec.loading import SpecError, parse_spec
+from feature_spec.logs.bigquery import BigQueryRows
 
 DAY = datetime.date(2022, 5, 1)
 

@@ -6,8 +6,8 @@ import datetime
 
 import pytest
 
-from feature_spec.day_pattern import check_day_pattern, has_day, of_day
 from feature_spec.loading import SpecError, load_spec, parse_spec
+from feature_spec.logs.day_pattern import check_day_pattern, has_day, of_day
 
 DAY = datetime.date(2022, 5, 1)
 

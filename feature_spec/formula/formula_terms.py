@@ -14,7 +14,7 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from feature_spec.ranking_formula import DurationFactor, RankingFormula
+from feature_spec.formula.ranking_formula import DurationFactor, RankingFormula
 
 SCORE_FLOOR = 1e-6
 DURATION = "duration"

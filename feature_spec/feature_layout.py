@@ -16,7 +16,15 @@ from functools import cached_property
 from typing import Literal
 
 from feature_spec import names
-from feature_spec.field import CategoricalField, Field, MultiCategoricalField, NumericField, SequenceField, Side, Vocabulary
+from feature_spec.fields.field import (
+    CategoricalField,
+    Field,
+    MultiCategoricalField,
+    NumericField,
+    SequenceField,
+    Side,
+    Vocabulary,
+)
 from feature_spec.spec import FeatureSpec
 
 TOKEN_SEPARATOR = "\x1f"  # noqa: S105 no secret

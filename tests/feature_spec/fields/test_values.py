@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from feature_spec.values import category_text, finite_number, is_missing, list_elements
+from feature_spec.fields.values import category_text, finite_number, is_missing, list_elements
 
 
 @pytest.mark.parametrize(("value", "text"), [("a", "a"), (7, "7"), (7.0, "7"), (True, "true"), (False, "false"), ("", "")])

@@ -1,0 +1,1 @@
+"""Fields: what a ranker reads about a user, a candidate and the context of a request."""

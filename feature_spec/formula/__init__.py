@@ -1,0 +1,1 @@
+"""The ranking formula: how scores become one ranking score."""

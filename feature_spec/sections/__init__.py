@@ -1,0 +1,1 @@
+"""The smaller sections of a spec: evaluation, distribution, spans, tuner and serving."""

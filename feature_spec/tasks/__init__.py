@@ -1,0 +1,1 @@
+"""Tasks: what a ranker predicts, by which label, on which sample space."""
