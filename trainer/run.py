@@ -21,7 +21,8 @@ def run_fn(fn_args: Any) -> None:
     `fulcrum train-worker` runs the others.
 
     Args:
-        fn_args: TFX's. Its `custom_config` holds `spec`, the spec's text; `settings`, JSON of `trainer.settings.train_config.Settings`; and
+        fn_args: TFX's. Its `custom_config` holds `spec`, the spec's text; `settings`, JSON of
+            `trainer.settings.train_config.Settings`; and
             `checkpoint_folder`, which outlives a killed run; in a run by span also `span`, JSON of its days.
 
     Raises:

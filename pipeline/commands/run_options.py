@@ -67,6 +67,6 @@ def checked_options(
 
     feature_spec = load_overridden_spec(spec, overrides or [], model)
     checked = CheckedOptions(feature_spec, checked_trainer_settings(feature_spec), beam_arguments(beam or []))
-    if tune and feature_spec.sections.tuner is None:
+    if tune and feature_spec.tuner is None:
         raise ValueError(f"--tune: {spec} has no section 'tuner'; see docs/feature_spec.md")
     return checked

@@ -52,7 +52,7 @@ def check_before_push(*, model: str, example_files: Sequence[str], spec: str, ve
         ValueError: there are no examples, or a signature for which no request can be made.
     """
     feature_spec = parse_spec(spec)
-    examples = _examples(example_files, max(feature_spec.sections.serving.candidate_counts))
+    examples = _examples(example_files, max(feature_spec.serving.candidate_counts))
     shutil.copytree(model, version)
     trainers_model = tf.saved_model.load(model)
     warmup_requests = write_warmup_file(feature_spec, trainers_model.signatures, examples, Path(version))
@@ -74,7 +74,7 @@ def check_before_push(*, model: str, example_files: Sequence[str], spec: str, ve
                 latencies = _latencies(feature_spec, predict, examples)
             except grpc.RpcError as error:
                 refusals.append(f"a request made of logged examples failed: {error.code().name}: {error.details()}")
-    limits = feature_spec.sections.serving
+    limits = feature_spec.serving
     worst = max(differences, key=lambda difference: difference.size, default=None)
     if worst is not None and not worst.size <= limits.score_tolerance:
         refusals.append(worst.refusal(limits.score_tolerance))

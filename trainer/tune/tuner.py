@@ -35,7 +35,8 @@ def tuner_fn(fn_args: Any) -> TunerFnResult:
     """A search that goes on from the trials that an earlier, killed run has finished.
 
     Args:
-        fn_args: TFX's. Its `custom_config` holds `spec`, the spec's text; `settings`, JSON of `trainer.settings.train_config.Settings`;
+        fn_args: TFX's. Its `custom_config` holds `spec`, the spec's text; `settings`, JSON of
+            `trainer.settings.train_config.Settings`;
             `tuner`, JSON of `feature_spec.sections.tuner.Tuner`; and `tuning_folder`, which keeps the trials of all searches.
     """
     config = fn_args.custom_config
