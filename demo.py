@@ -42,10 +42,15 @@ def main() -> None:
     logs, root = FOLDER / "logs", FOLDER / "root"
     fulcrum("simulate", "--out", logs, "--days", 8, "--rows-per-day", 12_500, "--seed", 1)
     fulcrum("run", "--spec", "short_video", "--logs", logs, "--root", root)
-    with model_server(root) as target, RankingClient(target, load_spec("short_video"), timeout_ms=TIMEOUT_MS) as client:
+    with (
+        model_server(root) as target,
+        RankingClient(target, load_spec("short_video"), timeout_ms=TIMEOUT_MS) as client,
+    ):
         for request in requests(logs):
             show(request, client)
-    console.print(f"\n[bold]Done in {time.monotonic() - began:.0f} s.[/bold] Everything is in {FOLDER}/; next, try:")
+    console.print(
+        f"\n[bold]Done in {time.monotonic() - began:.0f} s.[/bold] Everything is in {FOLDER}/; next, try:"
+    )
     console.print(f"  {FULCRUM.parent / 'fulcrum'} serve --root {root} --ui")
     console.print(f"  {FULCRUM.parent / 'tensorboard'} --logdir {root}")
 
@@ -70,7 +75,9 @@ def model_server(root: Path) -> Iterator[str]:
                     serving_process(
                         ["--root", str(root)],
                         log,
-                        lambda elapsed_s: status.update(f"Starting the model server … {elapsed_s:.0f} s (log: {log})"),
+                        lambda elapsed_s: status.update(
+                            f"Starting the model server … {elapsed_s:.0f} s (log: {log})"
+                        ),
                     )
                 )
             except ServerProcessError as error:
@@ -85,7 +92,9 @@ def requests(logs: Path) -> list[RankingRequest]:
     users = draw.sample(rows(logs / "users.jsonl.gz"), USERS)
     videos = {video["video_id"]: video for video in rows(logs / "videos.jsonl.gz")}
     exposures = rows(sorted(logs.glob("day=*/*.jsonl.gz"))[-1])
-    durations = {row["video_id"]: row["duration_s"] for row in exposures if row.get("duration_s") is not None}
+    durations = {
+        row["video_id"]: row["duration_s"] for row in exposures if row.get("duration_s") is not None
+    }
     context: dict[str, FieldValue] = {"scenario": "auto_play", "hour": 21, "network": "wifi"}
     return [
         RankingRequest(
@@ -110,7 +119,11 @@ def show(request: RankingRequest, client: RankingClient) -> None:
     """Ranks one request twice, with the model's own formula and with one weight changed in the request."""
     ranked = client.rank(request)
     changed = client.rank(dataclasses.replace(request, weights={CHANGED_TASK: CHANGED_WEIGHT}))
-    console.print(side_by_side(f"User {request.user['user_id']}, model version {ranked.model_version}", ranked, changed))
+    console.print(
+        side_by_side(
+            f"User {request.user['user_id']}, model version {ranked.model_version}", ranked, changed
+        )
+    )
 
 
 def side_by_side(title: str, ranked: RankedList, changed: RankedList) -> Table:

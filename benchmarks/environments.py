@@ -24,6 +24,8 @@ def python_of(system: str) -> Path:
     if not installed.exists() or installed.read_text(encoding="utf-8") != requirements:
         sys.stdout.write(f"Installing {system} into {folder} …\n")
         subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True)
-        subprocess.run([python, "-m", "pip", "install", "--quiet", *REQUIREMENTS[system]], check=True)
+        subprocess.run(
+            [python, "-m", "pip", "install", "--quiet", *REQUIREMENTS[system]], check=True
+        )
         installed.write_text(requirements, encoding="utf-8")
     return python

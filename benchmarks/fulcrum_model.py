@@ -20,13 +20,23 @@ def ranker(batch_size: int, values: int, units: int, model_name: str) -> MultiTa
     from trainer.settings.train_config import parse_settings
 
     settings = parse_settings(
-        {"name": model_name, "tower_units": [ple.TOWER_UNITS], **same_width(units)[model_name]}, {"batch_size": batch_size}
+        {"name": model_name, "tower_units": [ple.TOWER_UNITS], **same_width(units)[model_name]},
+        {"batch_size": batch_size},
     )
-    task = {"kind": "binary", "label": {"rule": "event", "column": "x"}, "metric": "auc", "threshold": 0.5, "tolerance": 0.1}
+    task = {
+        "kind": "binary",
+        "label": {"rule": "event", "column": "x"},
+        "metric": "auc",
+        "threshold": 0.5,
+        "tolerance": 0.1,
+    }
     tasks = {f"task_{number}": Task.model_validate(task) for number in range(ple.TASKS)}
     layout = NetworkLayout(
         table_rows={ple.WIDTH: ple.FIELDS * values},
-        slots={"request": (), "candidate": tuple(SlotLayout(field, 1, ple.WIDTH, -1) for field in range(ple.FIELDS))},
+        slots={
+            "request": (),
+            "candidate": tuple(SlotLayout(field, 1, ple.WIDTH, -1) for field in range(ple.FIELDS)),
+        },
         numbers={"request": 0, "candidate": ple.NUMBERS},
         tasks=dict.fromkeys(tasks, "binary"),
     )

@@ -3,8 +3,8 @@
     python -m benchmarks.ingest                 # a table for each size; about 45 minutes on 2 cores
     python -m benchmarks.ingest --json FILE --rows 100000
 
-All are given the same simulated exposures: as JSON lines, as CSV, and as event logs. Each system runs in a process of its own,
-DuckDB in a throw-away environment from the package registry.
+All are given the same simulated exposures: as JSON lines, as CSV, and as event logs. Each system
+runs in a process of its own, DuckDB in a throw-away environment from the package registry.
 """
 
 from __future__ import annotations
@@ -38,10 +38,18 @@ console = Console(highlight=False)
 
 def main(
     *,
-    json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures here too.")] = None,
-    rows: Annotated[list[int] | None, typer.Option(help="Repeatable.", show_default=str(SIZES))] = None,
-    system: Annotated[list[str] | None, typer.Option(help="Only these systems. Repeatable.")] = None,
-    repetitions: Annotated[int, typer.Option(help="Turns of each system; the median counts.", min=1)] = 1,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", help="Write the figures here too.")
+    ] = None,
+    rows: Annotated[
+        list[int] | None, typer.Option(help="Repeatable.", show_default=str(SIZES))
+    ] = None,
+    system: Annotated[
+        list[str] | None, typer.Option(help="Only these systems. Repeatable.")
+    ] = None,
+    repetitions: Annotated[
+        int, typer.Option(help="Turns of each system; the median counts.", min=1)
+    ] = 1,
 ) -> None:
     """Measure rows a second and peak memory of ingestion, and print them beside those of its peers."""
     report = []
@@ -55,14 +63,26 @@ def main(
         report.append({"rows": size, "systems": figures})
         console.print(table(size, figures))
     if json_file:
-        json_file.write_text(json.dumps({"machine": machine(), "repetitions": repetitions, "sizes": report}, indent=2))
+        json_file.write_text(
+            json.dumps(
+                {"machine": machine(), "repetitions": repetitions, "sizes": report}, indent=2
+            )
+        )
 
 
 def commands(logs: Path, rows: int) -> dict[str, list[str]]:
     """The command of each system; `{out}` stands for a new folder."""
 
     def of_tfx(system: str) -> list[str]:
-        return [sys.executable, "-m", "benchmarks.ingest_systems.tfx_nodes", system, str(logs), str(rows), "{out}/root"]
+        return [
+            sys.executable,
+            "-m",
+            "benchmarks.ingest_systems.tfx_nodes",
+            system,
+            str(logs),
+            str(rows),
+            "{out}/root",
+        ]
 
     here = [sys.executable, "-m"]
     return {
@@ -71,8 +91,19 @@ def commands(logs: Path, rows: int) -> dict[str, list[str]]:
         "Fulcrum, event logs": of_tfx("events"),
         "CsvExampleGen": of_tfx("csv_example_gen"),
         "pandas": [*here, "benchmarks.ingest_systems.pandas_pass", str(logs), "{out}"],
-        "DuckDB": [str(python_of("duckdb")), "-m", "benchmarks.ingest_systems.duckdb_pass", str(logs), "{out}"],
-        "Beam, a line an element": [*here, "benchmarks.ingest_systems.empty_beam", str(logs), str(rows)],
+        "DuckDB": [
+            str(python_of("duckdb")),
+            "-m",
+            "benchmarks.ingest_systems.duckdb_pass",
+            str(logs),
+            "{out}",
+        ],
+        "Beam, a line an element": [
+            *here,
+            "benchmarks.ingest_systems.empty_beam",
+            str(logs),
+            str(rows),
+        ],
         "statistics and Transform": of_tfx("transform"),
     }
 
@@ -87,7 +118,9 @@ def simulated(rows: int) -> Path:
         return folder
     console.print(f"[dim]simulating {rows:,} rows[/dim]")
     for name, event_logs in (("exposures", False), ("events", True)):
-        settings = SimulationSettings(days=DAYS, rows_per_day=rows // DAYS, seed=1, event_logs=event_logs)
+        settings = SimulationSettings(
+            days=DAYS, rows_per_day=rows // DAYS, seed=1, event_logs=event_logs
+        )
         simulate_logs(settings, folder / name)
     (folder / "csv").mkdir(exist_ok=True)
     _write_csv(sorted((folder / "exposures").glob("day=*/*.gz")), folder / "csv" / "exposures.csv")
@@ -97,7 +130,14 @@ def simulated(rows: int) -> Path:
 
 def _write_csv(days: list[Path], path: Path) -> None:
     # A record may lack what is missing in it, and early ones have no history.
-    names = list(dict.fromkeys(name for day in days for record in itertools.islice(_records(day), 1000) for name in record))
+    names = list(
+        dict.fromkeys(
+            name
+            for day in days
+            for record in itertools.islice(_records(day), 1000)
+            for name in record
+        )
+    )
     with path.open("w", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(names)
@@ -116,7 +156,10 @@ def medians(name: str, command: list[str], repetitions: int) -> Figures:
     """The median of each figure, by what the system names; a system that is one piece of work goes by its own name."""
     turns = [measured_once(command) for _ in range(repetitions)]
     figures = {
-        part: {figure: statistics.median(turn[part][figure] for turn in turns) for figure in turns[0][part]}
+        part: {
+            figure: statistics.median(turn[part][figure] for turn in turns)
+            for figure in turns[0][part]
+        }
         for part in turns[0]
     }
     if len(figures) == 1:
@@ -127,7 +170,9 @@ def medians(name: str, command: list[str], repetitions: int) -> Figures:
 def measured_once(command: list[str]) -> Figures:
     """What a system measures with a new folder of its own."""
     with tempfile.TemporaryDirectory(dir=FOLDER) as out:
-        return measure([argument.replace("{out}", out) for argument in command], TF_USE_LEGACY_KERAS="1")
+        return measure(
+            [argument.replace("{out}", out) for argument in command], TF_USE_LEGACY_KERAS="1"
+        )
 
 
 def table(rows: int, figures: Figures) -> Table:
@@ -140,7 +185,13 @@ def table(rows: int, figures: Figures) -> Table:
     for name, one in figures.items():
         rate = one["rows"] / one["elapsed_s"]
         times = f"{rate / (peer['rows'] / peer['elapsed_s']):.1f}" if peer else ""
-        result.add_row(name, f"{rate:,.0f}", times, f"{one['elapsed_s']:.1f} s", f"{one['peak_memory_bytes'] / 1e9:.1f} GB")
+        result.add_row(
+            name,
+            f"{rate:,.0f}",
+            times,
+            f"{one['elapsed_s']:.1f} s",
+            f"{one['peak_memory_bytes'] / 1e9:.1f} GB",
+        )
     return result
 
 

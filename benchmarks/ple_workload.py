@@ -21,7 +21,8 @@ class Measured:
     Attributes:
         rows_per_s: trained on.
         peak_memory_bytes: resident, of the whole process.
-        input_wait_rate: share of the time in which a step waited for its batch, where that is measured.
+        input_wait_rate: share of the time in which a step waited for its batch, where that is
+            measured.
     """
 
     rows_per_s: float

@@ -3,11 +3,13 @@
     python -m benchmarks.pruned_export              # a table; about a minute on 2 cores
     python -m benchmarks.pruned_export --json FILE
 
-All networks have 30 fields of 1,000 values and width 16, 10 of them the candidate's, 5 tasks, sub-networks of 64 units, and
-random weights. Nothing is trained here; gates are closed at random. In the last network two thirds of the sub-networks' units
-never fire, too, which is how training left the MSSM of KuaiRand-Pure (`docs/models.md`): L2 shrank their matrices to nothing.
-In the first one all gates are open and nothing is left out: what that gains, it gains by the order of the operations alone.
-Whole and pruned networks take turns, and medians are reported, because machines are noisy.
+All networks have 30 fields of 1,000 values and width 16, 10 of them the candidate's, 5 tasks,
+sub-networks of 64 units, and random weights. Nothing is trained here; gates are closed at random.
+In the last network two thirds of the sub-networks' units never fire, too, which is how training
+left the MSSM of KuaiRand-Pure (`docs/models.md`): L2 shrank their matrices to nothing. In the first
+one all gates are open and nothing is left out: what that gains, it gains by the order of the
+operations alone. Whole and pruned networks take turns, and medians are reported, because machines
+are noisy.
 """
 
 from __future__ import annotations
@@ -39,9 +41,15 @@ console = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
 
 def main(
     *,
-    json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures here too.")] = None,
-    repetitions: Annotated[int, typer.Option(help="Calls of each network; the median counts.", min=1)] = 60,
-    candidates: Annotated[list[int] | None, typer.Option(help="Candidates of a request. Repeatable.")] = None,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", help="Write the figures here too.")
+    ] = None,
+    repetitions: Annotated[
+        int, typer.Option(help="Calls of each network; the median counts.", min=1)
+    ] = 60,
+    candidates: Annotated[
+        list[int] | None, typer.Option(help="Candidates of a request. Repeatable.")
+    ] = None,
 ) -> None:
     """Measure how much faster the pruned MSSM scores candidates than the whole one."""
     os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
@@ -59,7 +67,11 @@ def main(
     ]
     console.print(table(figures))
     if json_file:
-        json_file.write_text(json.dumps({"machine": machine(), "repetitions": repetitions, "figures": figures}, indent=2))
+        json_file.write_text(
+            json.dumps(
+                {"machine": machine(), "repetitions": repetitions, "figures": figures}, indent=2
+            )
+        )
 
 
 def layout() -> NetworkLayout:
@@ -124,7 +136,9 @@ def network(open_share: float, firing_share: float) -> Network:
     return result
 
 
-def measured(name: str, whole: Network, candidates: list[int], repetitions: int) -> list[dict[str, Any]]:
+def measured(
+    name: str, whole: Network, candidates: list[int], repetitions: int
+) -> list[dict[str, Any]]:
     """Times of both networks for requests of each number of candidates."""
     import numpy as np
     import tensorflow as tf
@@ -178,7 +192,9 @@ def table(figures: list[dict[str, Any]]) -> Table:
     ):
         result.add_column(heading, justify="left" if heading == "network" else "right")
     for figure in figures:
-        whole, left = (figure["multiplications"][key]["candidate"] for key in ("all_open", "remaining"))
+        whole, left = (
+            figure["multiplications"][key]["candidate"] for key in ("all_open", "remaining")
+        )
         result.add_row(
             figure["network"], f"{figure['closed_share']:.0%}", f"{left / whole:.0%}", f"{figure['candidates']:,}",
             f"{figure['whole_ms']:.2f} ms", f"{figure['pruned_ms']:.2f} ms",

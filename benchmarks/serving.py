@@ -1,8 +1,10 @@
 """How fast a ranking request is answered: in process, over gRPC, and beside slower ways to ask the same.
 
-    python -m benchmarks.serving --json FILE      # about 3 minutes on 2 cores, plus the peer's installation
+    python -m benchmarks.serving --json FILE      # about 3 minutes on 2 cores, plus the peer's
+    installation
 
-The systems take turns within one run, so that a busy machine slows all of them: read the ratios, not the milliseconds.
+The systems take turns within one run, so that a busy machine slows all of them: read the ratios,
+not the milliseconds.
 """
 
 from __future__ import annotations
@@ -44,14 +46,27 @@ console = Console(highlight=False)
 
 def main(
     *,
-    json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures here too.")] = None,
-    candidates: Annotated[list[int] | None, typer.Option(help="Candidates of a request. Repeatable.", min=1)] = None,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", help="Write the figures here too.")
+    ] = None,
+    candidates: Annotated[
+        list[int] | None, typer.Option(help="Candidates of a request. Repeatable.", min=1)
+    ] = None,
     rounds: Annotated[int, typer.Option(help="Turns of each system.", min=1)] = 10,
     calls: Annotated[int, typer.Option(help="Requests a turn.", min=1)] = 20,
-    seconds: Annotated[float, typer.Option(help="Seconds of each measurement under load.", min=0.1)] = 10.0,
+    seconds: Annotated[
+        float, typer.Option(help="Seconds of each measurement under load.", min=0.1)
+    ] = 10.0,
     peer: Annotated[bool, typer.Option(help="Whether DeepCTR takes part.")] = True,
-    xla: Annotated[bool, typer.Option(help="Whether the model is exported with trainer.export_xla.")] = True,
-    soak: Annotated[int, typer.Option(help="Requests after which the server's memory is looked at; 0 for none.", min=0)] = 0,
+    xla: Annotated[
+        bool, typer.Option(help="Whether the model is exported with trainer.export_xla.")
+    ] = True,
+    soak: Annotated[
+        int,
+        typer.Option(
+            help="Requests after which the server's memory is looked at; 0 for none.", min=0
+        ),
+    ] = 0,
 ) -> None:
     """Measure how fast a PLE over 30 user and 20 item fields ranks, and print it beside slower ways."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -80,7 +95,9 @@ def main(
                 EXAMPLES: over_grpc.caller(over_grpc.examples_request(count)),
                 NAIVE: in_process.naive_ranker(count),
             }
-            systems |= {name: functools.partial(times_ms, count) for name, times_ms in peers.items()}
+            systems |= {
+                name: functools.partial(times_ms, count) for name, times_ms in peers.items()
+            }
             figures["latency_ms"][str(count)] = by_system = latencies(systems, rounds, calls)
             console.print(latency_table(count, by_system))
         if TARGETS_AT in counts:
@@ -95,7 +112,9 @@ def main(
         json_file.write_text(json.dumps(figures, indent=2))
 
 
-def latencies(systems: dict[str, Callable[[int], list[float]]], rounds: int, calls: int) -> dict[str, dict[str, float]]:
+def latencies(
+    systems: dict[str, Callable[[int], list[float]]], rounds: int, calls: int
+) -> dict[str, dict[str, float]]:
     """p50 and p99 of each system in ms; the systems take turns."""
     times: dict[str, list[float]] = {name: [] for name in systems}
     for call in systems.values():
@@ -145,11 +164,18 @@ def served(folder: Path) -> Iterator[tuple[str, subprocess.Popen[str]]]:
 
 
 @contextlib.contextmanager
-def deepctr(python: Path, folder: Path, categories: str) -> Iterator[Callable[[int, int], list[float]]]:
+def deepctr(
+    python: Path, folder: Path, categories: str
+) -> Iterator[Callable[[int, int], list[float]]]:
     """DeepCTR's worker; gives a function of candidates and calls that returns each call's time in ms."""
     command = [str(python), "-m", "benchmarks.peers.deepctr_serving", str(folder), categories]
     process = subprocess.Popen(
-        command, cwd=REPOSITORY, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        command,
+        cwd=REPOSITORY,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
     )
     stdin, stdout = process.stdin, process.stdout
     if stdin is None or stdout is None:
@@ -184,7 +210,10 @@ class InProcess:
         """Times of the `rank` signature."""
         import tensorflow as tf
 
-        inputs = {name: tf.constant(tf.make_ndarray(proto)) for name, proto in self._requests.rank(count).inputs.items()}
+        inputs = {
+            name: tf.constant(tf.make_ndarray(proto))
+            for name, proto in self._requests.rank(count).inputs.items()
+        }
         return _function_caller(self._model.signatures["rank"], inputs)
 
     def naive_ranker(self, count: int) -> Callable[[int], list[float]]:
@@ -193,9 +222,14 @@ class InProcess:
 
         from benchmarks.serving_workload import fields
 
-        arrays = {name: tf.make_ndarray(proto) for name, proto in self._requests.rank(count).inputs.items()}
+        arrays = {
+            name: tf.make_ndarray(proto)
+            for name, proto in self._requests.rank(count).inputs.items()
+        }
         inputs = {
-            name: tf.constant(np.repeat(arrays[name], count) if field["side"] == "user" else arrays[name])
+            name: tf.constant(
+                np.repeat(arrays[name], count) if field["side"] == "user" else arrays[name]
+            )
             for name, field in fields().items()
         }
         return _function_caller(self._naive.signatures["serving_default"], inputs)
@@ -236,7 +270,10 @@ class Requests:
 
         from benchmarks.serving_workload import drawn, examples
 
-        return [tf.train.Example.FromString(data) for data in examples(drawn("user", 1, 3), drawn("item", count, 4))]
+        return [
+            tf.train.Example.FromString(data)
+            for data in examples(drawn("user", 1, 3), drawn("item", count, 4))
+        ]
 
 
 class OverGrpc:
@@ -287,7 +324,11 @@ class OverGrpc:
             many = closed_loop_rate(predicts, request, seconds)
             due_s = send_times_s(many / 2.0, seconds, "poisson", seed=1)
             generator = LoadGenerator(
-                [predict.future for predict in predicts], [request], due_s, timeout_s=TIMEOUT_S, drain_s=TIMEOUT_S
+                [predict.future for predict in predicts],
+                [request],
+                due_s,
+                timeout_s=TIMEOUT_S,
+                drain_s=TIMEOUT_S,
             )
             generator.start()
             while not generator.wait(seconds):
@@ -316,16 +357,24 @@ class OverGrpc:
             for share in (0.1, 0.9):
                 closed_loop_rate(predicts, request, float("inf"), int(share * requests))
                 resident.append(process.memory_info().rss)
-        return {"requests": requests, "bytes after a tenth": resident[0], "bytes after all": resident[1]}
+        return {
+            "requests": requests,
+            "bytes after a tenth": resident[0],
+            "bytes after all": resident[1],
+        }
 
 
-def closed_loop_rate(predicts: list[Any], request: bytes, seconds: float, requests: float = float("inf")) -> float:
+def closed_loop_rate(
+    predicts: list[Any], request: bytes, seconds: float, requests: float = float("inf")
+) -> float:
     """Requests a second of as many clients as calls, for so many seconds or so many requests."""
     began_s = time.perf_counter()
     answered = [0] * len(predicts)
 
     def client(number: int) -> None:
-        while time.perf_counter() - began_s < seconds and answered[number] < requests / len(predicts):
+        while time.perf_counter() - began_s < seconds and answered[number] < requests / len(
+            predicts
+        ):
             predicts[number](request, timeout=TIMEOUT_S)
             answered[number] += 1
 

@@ -28,14 +28,24 @@ def fields() -> dict[str, dict[str, Any]]:
     result = {}
     for side, count in FIELDS_OF.items():
         for position in range(count):
-            kind = {"kind": "numeric"} if is_number(position) else {"kind": "categorical", "width": ple.WIDTH}
+            kind = (
+                {"kind": "numeric"}
+                if is_number(position)
+                else {"kind": "categorical", "width": ple.WIDTH}
+            )
             result[f"{side}_{position}"] = {"side": side, **kind}
     return result
 
 
 def spec_text(candidate_counts: list[int]) -> str:
     """The feature spec."""
-    task = {"kind": "binary", "label": {"rule": "event", "column": "x"}, "metric": "auc", "threshold": 0.5, "tolerance": 0.1}
+    task = {
+        "kind": "binary",
+        "label": {"rule": "event", "column": "x"},
+        "metric": "auc",
+        "threshold": 0.5,
+        "tolerance": 0.1,
+    }
     tasks = [f"task_{number}" for number in range(ple.TASKS)]
     return json.dumps({
         "name": MODEL,
@@ -57,7 +67,9 @@ def drawn(side: str, rows: int, seed: int) -> dict[str, np.ndarray]:
             if field["kind"] == "numeric":
                 result[name] = random.normal(size=rows).astype(np.float32)
             else:
-                result[name] = np.array([f"value_{value}" for value in random.integers(0, VALUES, rows)], object)
+                result[name] = np.array(
+                    [f"value_{value}" for value in random.integers(0, VALUES, rows)], object
+                )
     return result
 
 
@@ -106,19 +118,28 @@ def export_models(folder: Path, candidate_counts: list[int], *, xla: bool) -> No
     text = spec_text(candidate_counts)
     spec = parse_spec(text)
     labels = {
-        name(task): np.ones(LEARNT_ROWS, np.float32) for task in spec.tasks for name in (names.label_name, names.mask_name)
+        name(task): np.ones(LEARNT_ROWS, np.float32)
+        for task in spec.tasks
+        for name in (names.label_name, names.mask_name)
     }
     rows = examples(drawn("user", LEARNT_ROWS, 1), drawn("item", LEARNT_ROWS, 2) | labels)
-    tfxio = tf_example_record.TFExampleBeamRecord(physical_format="inmem", schema=schema_from_spec(spec))
+    tfxio = tf_example_record.TFExampleBeamRecord(
+        physical_format="inmem", schema=schema_from_spec(spec)
+    )
     options = beam.options.pipeline_options.PipelineOptions(["--direct_running_mode=in_memory"])
-    with beam.Pipeline(options=options) as pipeline, tft_beam.Context(temp_dir=str(folder / "temp")):
+    with (
+        beam.Pipeline(options=options) as pipeline,
+        tft_beam.Context(temp_dir=str(folder / "temp")),
+    ):
         read = pipeline | beam.Create(rows) | tfxio.BeamSource()
         transform_fn = (read, tfxio.TensorAdapterConfig()) | tft_beam.AnalyzeDataset(
             lambda inputs: preprocessing_fn(inputs, {"spec": text})
         )
         _ = transform_fn | tft_beam.WriteTransformFn(str(folder / "transform"))
     transform = tft.TFTransformOutput(str(folder / "transform"))
-    sizes = {vocabulary_file(ple.WIDTH): transform.vocabulary_size_by_name(vocabulary_file(ple.WIDTH))}
+    sizes = {
+        vocabulary_file(ple.WIDTH): transform.vocabulary_size_by_name(vocabulary_file(ple.WIDTH))
+    }
     settings = parse_settings(
         {
             "name": "ple", "levels": ple.LEVELS, "task_experts": ple.TASK_EXPERTS, "shared_experts": ple.SHARED_EXPERTS,
@@ -139,10 +160,19 @@ def export_models(folder: Path, candidate_counts: list[int], *, xla: bool) -> No
         @tf.function
         def score(self, fields: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
             scores = self.network.scores(self.network(self.transform(fields)))
-            weights = {task: tf.constant(weight) for task, weight in spec.ranking_formula.weights.items()}
-            return scores | {names.RANKING_SCORE: ranking_score(spec.ranking_formula, scores, weights)}
+            weights = {
+                task: tf.constant(weight) for task, weight in spec.ranking_formula.weights.items()
+            }
+            return scores | {
+                names.RANKING_SCORE: ranking_score(spec.ranking_formula, scores, weights)
+            }
 
     naive = Naive()
-    types = {name: tf.float32 if field["kind"] == "numeric" else tf.string for name, field in fields().items()}
+    types = {
+        name: tf.float32 if field["kind"] == "numeric" else tf.string
+        for name, field in fields().items()
+    }
     inputs = {name: tf.TensorSpec([None], dtype, name) for name, dtype in types.items()}
-    tf.saved_model.save(naive, str(folder / "naive"), signatures=naive.score.get_concrete_function(inputs))
+    tf.saved_model.save(
+        naive, str(folder / "naive"), signatures=naive.score.get_concrete_function(inputs)
+    )

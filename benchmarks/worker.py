@@ -27,7 +27,9 @@ def measure(command: list[str], **environment: str) -> dict[str, Any]:
         RuntimeError: it failed; with what it said.
     """
     variables = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", **environment}
-    done = subprocess.run(command, cwd=REPOSITORY, env=variables, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command, cwd=REPOSITORY, env=variables, capture_output=True, text=True, check=False
+    )
     for line in done.stdout.splitlines():
         if line.startswith(_MEASURED):
             return json.loads(line.removeprefix(_MEASURED))

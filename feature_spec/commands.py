@@ -17,7 +17,11 @@ def add_to(app: typer.Typer) -> None:
 @spec_app.command("check")
 def check(
     spec: Annotated[
-        str, typer.Argument(help="A YAML file, or the name of a ready spec: see `fulcrum spec list`.", metavar="FILE")
+        str,
+        typer.Argument(
+            help="A YAML file, or the name of a ready spec: see `fulcrum spec list`.",
+            metavar="FILE",
+        ),
     ],
 ) -> None:
     """Check a feature spec and print its fields, tasks and ranking formula, or every mistake in it.

@@ -1,12 +1,15 @@
 """How the fields are packed into few tensors, so that the trainer parses six features rather than one a field.
 
-All ids of a side stand in one matrix, and an id is at once the row of the embedding table of its width. The rows of a table are
+All ids of a side stand in one matrix, and an id is at once the row of the embedding table of its
+width. The rows of a table are
 
-    [reserved rows of field 1][reserved rows of field 2] … [one row a vocabulary entry, most frequent first]
+    [reserved rows of field 1][reserved rows of field 2] … [one row a vocabulary entry, most
+    frequent first]
 
-where a field's reserved rows are one for a missing value (also the padding of lists), then its OOV buckets, hash buckets or
-quantile buckets. So rows are known before the vocabulary is, and only the table's end depends on the data. A vocabulary entry
-is the field's name, `TOKEN_SEPARATOR` and the value, which lets all fields of one width share one vocabulary and one lookup.
+where a field's reserved rows are one for a missing value (also the padding of lists), then its OOV
+buckets, hash buckets or quantile buckets. So rows are known before the vocabulary is, and only the
+table's end depends on the data. A vocabulary entry is the field's name, `TOKEN_SEPARATOR` and the
+value, which lets all fields of one width share one vocabulary and one lookup.
 """
 
 from __future__ import annotations
@@ -31,7 +34,10 @@ TOKEN_SEPARATOR = "\x1f"  # noqa: S105 no secret
 PackSide = Literal["request", "candidate"]
 SIDES: tuple[PackSide, ...] = ("request", "candidate")
 IDS: dict[PackSide, str] = {"request": names.REQUEST_IDS, "candidate": names.CANDIDATE_IDS}
-NUMBERS: dict[PackSide, str] = {"request": names.REQUEST_NUMBERS, "candidate": names.CANDIDATE_NUMBERS}
+NUMBERS: dict[PackSide, str] = {
+    "request": names.REQUEST_NUMBERS,
+    "candidate": names.CANDIDATE_NUMBERS,
+}
 
 
 def vocabulary_file(width: int) -> str:
@@ -64,7 +70,8 @@ class Slot:
         width: embedding width D of its rows.
         source: the field whose rows it reads: itself, or the one a sequence shares.
         rows: reserved rows of `source`.
-        vocabulary: vocabulary of `source`; None where values are hashed or put into quantile buckets.
+        vocabulary: vocabulary of `source`; None where values are hashed or put into quantile
+            buckets.
     """
 
     name: str
@@ -90,7 +97,10 @@ class Packing:
         for name, field in self.spec.fields.items():
             if isinstance(field, CategoricalField | MultiCategoricalField):
                 vocabulary = field.vocabulary_or_default
-                owned[name] = (field.width, vocabulary.oov_buckets if vocabulary else field.hash_buckets or 0)
+                owned[name] = (
+                    field.width,
+                    vocabulary.oov_buckets if vocabulary else field.hash_buckets or 0,
+                )
             elif isinstance(field, NumericField) and field.transform == "quantiles":
                 owned[name] = (field.width, field.buckets)
         return owned
@@ -115,7 +125,9 @@ class Packing:
 
     def has_vocabulary(self, width: int) -> bool:
         """Whether any field of this width has a vocabulary, and so the table rows after the reserved ones."""
-        return any(slot.vocabulary for side in SIDES for slot in self.slots(side) if slot.width == width)
+        return any(
+            slot.vocabulary for side in SIDES for slot in self.slots(side) if slot.width == width
+        )
 
     def slots(self, side: PackSide) -> list[Slot]:
         """The columns of a side's id matrix (B, Σ length), in order."""
@@ -125,9 +137,15 @@ class Packing:
             source = field.shares if isinstance(field, SequenceField) else name
             if source not in self._embedded:
                 continue
-            length = field.max_length if isinstance(field, SequenceField | MultiCategoricalField) else 1
+            length = (
+                field.max_length if isinstance(field, SequenceField | MultiCategoricalField) else 1
+            )
             owner = self.spec.fields[source]
-            vocabulary = None if isinstance(owner, NumericField | SequenceField) else owner.vocabulary_or_default
+            vocabulary = (
+                None
+                if isinstance(owner, NumericField | SequenceField)
+                else owner.vocabulary_or_default
+            )
             result.append(
                 Slot(
                     name=name, side=field.side, start=start, length=length, width=self._embedded[source][0],
@@ -145,4 +163,8 @@ class Packing:
         ]  # fmt: skip
 
     def _fields(self, side: PackSide) -> dict[str, Field]:
-        return self.spec.fields_of("item") if side == "candidate" else self.spec.fields_of("user", "context")
+        return (
+            self.spec.fields_of("item")
+            if side == "candidate"
+            else self.spec.fields_of("user", "context")
+        )

@@ -32,7 +32,9 @@ def load_formula(path: Path) -> RankingFormula:
 
 def formula_text(formula: RankingFormula, *comments: str) -> str:
     """A formula as YAML, below lines of comment."""
-    content = yaml.safe_dump({"ranking_formula": formula.model_dump(mode="json", exclude_none=True)}, sort_keys=False)
+    content = yaml.safe_dump(
+        {"ranking_formula": formula.model_dump(mode="json", exclude_none=True)}, sort_keys=False
+    )
     return "".join(f"# {comment}\n" for comment in comments) + content
 
 
@@ -45,14 +47,18 @@ def request_weights(formula: RankingFormula, spec: FeatureSpec, source: Path) ->
         source: the file, for errors.
 
     Raises:
-        SpecError: the formula has a task that the spec has not, or transforms the duration otherwise, which no request can.
+        SpecError: the formula has a task that the spec has not, or transforms the duration
+            otherwise, which no request can.
     """
     for task in formula.weights:
         if task not in spec.tasks:
-            raise SpecError(f"{source}: weights.{task}: spec {spec.name} has no such task: {closest_names(task, spec.tasks)}")
+            raise SpecError(
+                f"{source}: weights.{task}: spec {spec.name} has no such task: {closest_names(task, spec.tasks)}"
+            )
     own = spec.ranking_formula.duration
     if formula.duration is not None and (
-        own is None or own.model_copy(update={"weight": formula.duration.weight}) != formula.duration
+        own is None
+        or own.model_copy(update={"weight": formula.duration.weight}) != formula.duration
     ):
         raise SpecError(
             f"{source}: duration: a request can change its weight only: received {formula.duration!r}; spec {spec.name} has "

@@ -52,7 +52,9 @@ def load_spec(path: str | Path) -> FeatureSpec:
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise SpecError(f"{path}: cannot be read: {error}. Ready specs: {', '.join(ready_specs())}") from error
+        raise SpecError(
+            f"{path}: cannot be read: {error}. Ready specs: {', '.join(ready_specs())}"
+        ) from error
     return parse_spec(text, source=str(path))
 
 
@@ -76,12 +78,16 @@ def validated_yaml(model: type[Model], text: str, source: str, kind: str) -> Mod
     except yaml.YAMLError as error:
         raise SpecError(f"{source}: not valid YAML: {error}") from error
     if not isinstance(received, dict):
-        raise SpecError(f"{source}: {kind} is a mapping with {', '.join(model.model_fields)}; received {_shown(received)}")
+        raise SpecError(
+            f"{source}: {kind} is a mapping with {', '.join(model.model_fields)}; received {_shown(received)}"
+        )
     try:
         return model.model_validate(received)
     except pydantic.ValidationError as error:
         lines = [_line(received, detail) for detail in error.errors()]
-        raise SpecError("\n".join([f"{source}: {len(lines)} error{'s' * (len(lines) > 1)}", *lines])) from error
+        raise SpecError(
+            "\n".join([f"{source}: {len(lines)} error{'s' * (len(lines) > 1)}", *lines])
+        ) from error
 
 
 def _line(spec: dict[Any, Any], detail: Any) -> str:
@@ -89,10 +95,13 @@ def _line(spec: dict[Any, Any], detail: Any) -> str:
     path, value = [], spec
     missing = detail["type"] in ("missing", "union_tag_not_found")
     for part in detail["loc"]:
-        if (isinstance(value, dict) and part in value) or (isinstance(value, list) and isinstance(part, int)):
+        if (isinstance(value, dict) and part in value) or (
+            isinstance(value, list) and isinstance(part, int)
+        ):
             value = value[part]
         elif not (detail["type"] == "missing" and part is detail["loc"][-1]):
-            continue  # pydantic puts the kind of a field into the path, which the YAML does not have
+            # pydantic puts the kind of a field into the path, which the YAML does not have
+            continue
         path.append(str(part))
     text = _valid(detail)
     received = "" if missing or detail["type"] == "unknown_key" else f" (received {_shown(value)})"

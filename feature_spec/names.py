@@ -16,16 +16,24 @@ REQUEST_IDS, REQUEST_NUMBERS = "request_ids", "request_numbers"
 CANDIDATE_IDS, CANDIDATE_NUMBERS = "candidate_ids", "candidate_numbers"
 LABELS, MASKS = "labels", "masks"
 
-# Folders of a pipeline root: what each component made; what a training under way keeps; pushed models, a folder a version.
+# Folders of a pipeline root: what each component made; what a training under way keeps; pushed
+# models, a folder a version.
 ARTIFACTS, CHECKPOINTS, SERVING_MODEL = "artifacts", "checkpoints", "serving_model"
 
 # In the folder of an exported model: the spec that it was trained with.
 EXPORTED_SPEC = "assets.extra/feature_spec.yaml"
-# In that of one trained by span: the days that it was trained on and judged by, as JSON of `pipeline.spans.span_window.SpanWindow`.
+# In that of one trained by span: the days that it was trained on and judged by, as JSON of
+# `pipeline.spans.span_window.SpanWindow`.
 EXPORTED_SPAN = "assets.extra/span.json"
 
-# Signatures of the exported model, and what they give beside a score a task. `inspect` is that of models with gates only.
-SERVING_DEFAULT, RANK, TRANSFORM_FEATURES, INSPECT = "serving_default", "rank", "transform_features", "inspect"
+# Signatures of the exported model, and what they give beside a score a task. `inspect` is that of
+# models with gates only.
+SERVING_DEFAULT, RANK, TRANSFORM_FEATURES, INSPECT = (
+    "serving_default",
+    "rank",
+    "transform_features",
+    "inspect",
+)
 RANKING_SCORE = "ranking_score"
 # `rank_top_k` reads how many candidates it is to give, and gives their places in the request.
 RANK_TOP_K, TOP_K, POSITION = "rank_top_k", "top_k", "candidate_position"

@@ -82,7 +82,11 @@ class FeatureSpec(StrictModel):
             raise pydantic.ValidationError.from_exception_data(
                 "FeatureSpec",
                 [
-                    {"type": PydanticCustomError("spec_reference", "{text}", {"text": text}), "loc": path, "input": received}
+                    {
+                        "type": PydanticCustomError("spec_reference", "{text}", {"text": text}),
+                        "loc": path,
+                        "input": received,
+                    }
                     for path, received, text in problems
                 ],
             )
@@ -92,7 +96,8 @@ class FeatureSpec(StrictModel):
     def fingerprint(self) -> str:
         """16 hexadecimal digits over what a client and a model must agree on: every field, and every task's meaning.
 
-        Log paths, training settings, tolerances, slices, serving limits and formula weights may change without a new one.
+        Log paths, training settings, tolerances, slices, serving limits and formula weights may
+        change without a new one.
         """
         contract = {
             "fields": {name: field.model_dump(mode="json") for name, field in self.fields.items()},
@@ -105,7 +110,11 @@ class FeatureSpec(StrictModel):
 
     def negative_rates(self) -> dict[str, float]:
         """The share of its negatives that each sampled task trains on."""
-        return self.sampling.rates({name: task.kind for name, task in self.tasks.items()}) if self.sampling is not None else {}
+        return (
+            self.sampling.rates({name: task.kind for name, task in self.tasks.items()})
+            if self.sampling is not None
+            else {}
+        )
 
     def fields_of(self, *sides: str) -> dict[str, Field]:
         """The fields of the given sides by name, in the spec's order."""
@@ -114,7 +123,11 @@ class FeatureSpec(StrictModel):
     def _naming_problems(self) -> Iterable[tuple[tuple[str | int, ...], Any, str]]:
         for part, names in (("fields", self.fields), ("tasks", self.tasks)):
             for name in names:
-                if not name.isidentifier() or name in RESERVED_NAMES or name.startswith(RESERVED_PREFIXES):
+                if (
+                    not name.isidentifier()
+                    or name in RESERVED_NAMES
+                    or name.startswith(RESERVED_PREFIXES)
+                ):
                     yield (
                         (part, name),
                         name,
@@ -124,9 +137,17 @@ class FeatureSpec(StrictModel):
                         ),
                     )
         if not self.fields_of("item"):
-            yield ("fields",), list(self.fields), "needs at least one field with side 'item', or all candidates are alike"
+            yield (
+                ("fields",),
+                list(self.fields),
+                "needs at least one field with side 'item', or all candidates are alike",
+            )
         for name in self.fields.keys() & self.tasks.keys():
-            yield ("tasks", name), name, "a field has the same name; each name may stand for one thing only"
+            yield (
+                ("tasks", name),
+                name,
+                "a field has the same name; each name may stand for one thing only",
+            )
 
     def _reference_problems(self) -> Iterable[tuple[tuple[str | int, ...], Any, str]]:
         for name, field in self.fields.items():
@@ -137,7 +158,9 @@ class FeatureSpec(StrictModel):
                     f"no such side table: {closest_names(field.table, self.logs.tables)}",
                 )
             if isinstance(field, SequenceField):
-                sharable = [other for other, kind in self.fields.items() if kind.kind == "categorical"]
+                sharable = [
+                    other for other, kind in self.fields.items() if kind.kind == "categorical"
+                ]
                 if field.shares not in sharable:
                     yield (
                         ("fields", name, "shares"),
@@ -147,13 +170,25 @@ class FeatureSpec(StrictModel):
         binary = [name for name, task in self.tasks.items() if task.kind == "binary"]
         for name in (self.sampling.negative_rates or {}) if self.sampling is not None else ():
             if name not in binary:
-                yield ("sampling", "negative_rates", name), name, f"no such binary task: {closest_names(name, binary)}"
+                yield (
+                    ("sampling", "negative_rates", name),
+                    name,
+                    f"no such binary task: {closest_names(name, binary)}",
+                )
         for name in self.ranking_formula.weights:
             if name not in self.tasks:
-                yield ("ranking_formula", "weights", name), name, f"no such task: {closest_names(name, self.tasks)}"
+                yield (
+                    ("ranking_formula", "weights", name),
+                    name,
+                    f"no such task: {closest_names(name, self.tasks)}",
+                )
         duration = self.ranking_formula.duration
         if duration is not None:
-            numeric = [name for name, field in self.fields.items() if isinstance(field, NumericField) and field.side == "item"]
+            numeric = [
+                name
+                for name, field in self.fields.items()
+                if isinstance(field, NumericField) and field.side == "item"
+            ]
             if duration.field not in numeric:
                 yield (
                     ("ranking_formula", "duration", "field"),
@@ -165,7 +200,11 @@ class FeatureSpec(StrictModel):
 
     def _split_problems(self) -> Iterable[tuple[tuple[str, ...], Any, str]]:
         if self.split.evaluation_days and self.keys.event_time is None:
-            yield ("split", "evaluation_days"), self.split.evaluation_days, "needs 'keys.event_time' to tell the days apart"
+            yield (
+                ("split", "evaluation_days"),
+                self.split.evaluation_days,
+                "needs 'keys.event_time' to tell the days apart",
+            )
         if self.split.evaluation_files and self.logs.shown.connector is not None:
             yield (
                 ("split", "evaluation_files"),
@@ -179,11 +218,17 @@ class FeatureSpec(StrictModel):
                 path = (section, "thresholds", name)
                 if name not in self.fields:
                     yield path, name, f"no such field: {closest_names(name, self.fields)}"
-                elif threshold.measure == "l_infinity" and isinstance(self.fields[name], NumericField):
+                elif threshold.measure == "l_infinity" and isinstance(
+                    self.fields[name], NumericField
+                ):
                     yield path, name, "a numeric field has no 'l_infinity'; give 'jensen_shannon'"
         for name in self.tuner.weights if self.tuner else ():
             if name not in self.tasks:
-                yield ("tuner", "weights", name), name, f"no such task: {closest_names(name, self.tasks)}"
+                yield (
+                    ("tuner", "weights", name),
+                    name,
+                    f"no such task: {closest_names(name, self.tasks)}",
+                )
 
     def _evaluation_problems(self) -> Iterable[tuple[tuple[str | int, ...], Any, str]]:
         ndcg = self.evaluation.ndcg
@@ -210,17 +255,31 @@ class FeatureSpec(StrictModel):
                 yield place, part.field, "has slices already; each field may be named once"
             elif part.field not in valid:
                 with_or_without = (
-                    "numeric field (with 'boundaries')" if part.boundaries else "categorical field (no 'boundaries')"
+                    "numeric field (with 'boundaries')"
+                    if part.boundaries
+                    else "categorical field (no 'boundaries')"
                 )
-                yield place, part.field, f"no such {with_or_without}: {closest_names(part.field, valid)}"
+                yield (
+                    place,
+                    part.field,
+                    f"no such {with_or_without}: {closest_names(part.field, valid)}",
+                )
             seen.add(part.field)
 
     def _event_log_problems(self, actions: Actions) -> Iterable[tuple[tuple[str, ...], Any, str]]:
         for key in (actions.join_by, "item", "event_time"):
             if getattr(self.keys, key) is None:
-                yield ("logs", "actions"), actions.join_by, f"needs 'keys.{key}' to join actions to impressions"
+                yield (
+                    ("logs", "actions"),
+                    actions.join_by,
+                    f"needs 'keys.{key}' to join actions to impressions",
+                )
         keys = {self.keys.request, self.keys.user, self.keys.item}
         keys |= {table.exposure_key or table.key for table in self.logs.tables.values()}
         keys |= {self.keys.event_time.column} if self.keys.event_time is not None else set()
         for column in sorted(actions.folds.keys() & keys):
-            yield ("logs", "actions", "folds", column), column, "a key of the impressions cannot come from actions"
+            yield (
+                ("logs", "actions", "folds", column),
+                column,
+                "a key of the impressions cannot come from actions",
+            )

@@ -6,7 +6,13 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from feature_spec.fields.field import CategoricalField, Field, MultiCategoricalField, NumericField, SequenceField
+from feature_spec.fields.field import (
+    CategoricalField,
+    Field,
+    MultiCategoricalField,
+    NumericField,
+    SequenceField,
+)
 from feature_spec.formula.ranking_formula import RankingFormula
 from feature_spec.spec import FeatureSpec
 from feature_spec.tasks.label_rule import AtLeastRule, ColumnRule, EventRule, LabelRule, SampleSpace
@@ -15,23 +21,43 @@ from feature_spec.tasks.task import Task
 
 def print_spec(spec: FeatureSpec, console: Console) -> None:
     """Prints the fields, tasks and ranking formula of a spec."""
-    fields = Table(title=f"{spec.name}: {len(spec.fields)} fields", title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    fields = Table(
+        title=f"{spec.name}: {len(spec.fields)} fields",
+        title_justify="left",
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+    )
     for heading in ("field", "side", "kind", "read from", "becomes"):
         fields.add_column(heading)
     for name, field in spec.fields.items():
         column = field.column or name
-        fields.add_row(name, field.side, field.kind, f"{field.table}.{column}" if field.table else column, _becomes(field))
+        fields.add_row(
+            name,
+            field.side,
+            field.kind,
+            f"{field.table}.{column}" if field.table else column,
+            _becomes(field),
+        )
     console.print(fields)
 
-    tasks = Table(title=f"{len(spec.tasks)} tasks", title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    tasks = Table(
+        title=f"{len(spec.tasks)} tasks", title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False
+    )
     for heading in ("task", "kind", "label", "sample space", "loss weight", "blessed if"):
         tasks.add_column(heading)
     for name, task in spec.tasks.items():
         tasks.add_row(
-            name, task.kind, label_text(task.label), sample_space_text(task.sample_space), _loss_weight(task), _blessing(task)
+            name,
+            task.kind,
+            label_text(task.label),
+            sample_space_text(task.sample_space),
+            _loss_weight(task),
+            _blessing(task),
         )
     console.print(tasks)
-    console.print(f"ranking score = {formula_text(spec.ranking_formula)}", markup=False, highlight=False)
+    console.print(
+        f"ranking score = {formula_text(spec.ranking_formula)}", markup=False, highlight=False
+    )
     for line in [*_evaluation(spec), *_by_span(spec), *_watched(spec), *_search(spec)]:
         console.print(line, markup=False, highlight=False)
     counts = ", ".join(f"{count:,}" for count in spec.serving.candidate_counts)
@@ -45,7 +71,11 @@ def formula_text(formula: RankingFormula) -> str:
     factors = [f"{task}^{weight:g}" for task, weight in formula.weights.items()]
     if formula.duration:
         argument = f"{formula.duration.field} / {formula.duration.scale:g}"
-        call = f"({argument})" if formula.duration.transform == "none" else f"{formula.duration.transform}({argument})"
+        call = (
+            f"({argument})"
+            if formula.duration.transform == "none"
+            else f"{formula.duration.transform}({argument})"
+        )
         factors.append(f"{call}^{formula.duration.weight:g}")
     return " · ".join(factors) or "1"
 
@@ -69,7 +99,10 @@ def _by_span(spec: FeatureSpec) -> list[str]:
 
 def _watched(spec: FeatureSpec) -> list[str]:
     then = "the run stops" if spec.drift.stops_run else "the run goes on"
-    told = {f"drift of examples, beyond which {then}": spec.drift.thresholds, "skew of requests": spec.skew.thresholds}
+    told = {
+        f"drift of examples, beyond which {then}": spec.drift.thresholds,
+        "skew of requests": spec.skew.thresholds,
+    }
     return [
         f"{what}: {', '.join(f'{field} {threshold.measure} {threshold.limit:g}' for field, threshold in thresholds.items())}"
         for what, thresholds in told.items()
@@ -80,20 +113,30 @@ def _watched(spec: FeatureSpec) -> list[str]:
 def _search(spec: FeatureSpec) -> list[str]:
     if spec.tuner is None:
         return []
-    return [f"with --tune: at most {spec.tuner.max_trials} trials of {', '.join(spec.tuner.search)} for {spec.tuner.objective}"]
+    return [
+        f"with --tune: at most {spec.tuner.max_trials} trials of {', '.join(spec.tuner.search)} for {spec.tuner.objective}"
+    ]
 
 
 def _becomes(field: Field) -> str:
     if isinstance(field, SequenceField):
         return f"up to {field.max_length} × {field.shares}"
     if isinstance(field, NumericField):
-        return f"{field.buckets} quantiles × {field.width}" if field.transform == "quantiles" else field.transform
+        return (
+            f"{field.buckets} quantiles × {field.width}"
+            if field.transform == "quantiles"
+            else field.transform
+        )
     vocabulary = field.vocabulary_or_default
     rows = f"{field.hash_buckets} hashed"
     if vocabulary:
         rows = f"count ≥ {vocabulary.min_count}, {vocabulary.oov_buckets} OOV"
     tags = f"up to {field.max_length}: " if isinstance(field, MultiCategoricalField) else ""
-    default = f", missing → {field.default!r}" if isinstance(field, CategoricalField) and field.default is not None else ""
+    default = (
+        f", missing → {field.default!r}"
+        if isinstance(field, CategoricalField) and field.default is not None
+        else ""
+    )
     return f"{tags}{rows} × {field.width}{default}"
 
 

@@ -32,6 +32,9 @@ class StrictModel(BaseModel):
         if isinstance(received, dict):
             unknown = [key for key in received if key not in cls.model_fields]
             if unknown:
-                hints = "; ".join(f"unknown key {key!r}: {closest_names(str(key), cls.model_fields)}" for key in unknown)
+                hints = "; ".join(
+                    f"unknown key {key!r}: {closest_names(str(key), cls.model_fields)}"
+                    for key in unknown
+                )
                 raise PydanticCustomError("unknown_key", "{hints}", {"hints": hints})
         return received

@@ -4,7 +4,8 @@ import importlib
 import os
 from typing import Any
 
-# TFT, TFMA and TensorFlow Recommenders need the Keras 2 dialect, chosen before anything touches `tf.keras`.
+# TFT, TFMA and TensorFlow Recommenders need the Keras 2 dialect, chosen before anything touches
+# `tf.keras`.
 os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
 
 

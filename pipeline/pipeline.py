@@ -27,7 +27,13 @@ from pipeline.resolvers.earlier_spans import span_baseline_resolver, span_statis
 from pipeline.resolvers.last_pushed_model import LastPushedModel
 from pipeline.resolvers.previous_statistics import previous_statistics_resolver
 from pipeline.spans.span_nodes import SpanNodes
-from pipeline.step_specs import evaluation_part, gain_part, serving_part, training_part, transform_part
+from pipeline.step_specs import (
+    evaluation_part,
+    gain_part,
+    serving_part,
+    training_part,
+    transform_part,
+)
 from pipeline.validate.anomaly_gate import AnomalyGate
 from pipeline.validate.drift_check import DriftCheck, DriftGate
 from pipeline.validate.schema import schema_from_spec
@@ -58,10 +64,12 @@ def ranking_pipeline(
         spec: what to learn.
         example_gen: gives `examples` with the three splits of `feature_spec.names`.
         trainer_settings: JSON of the trainer's settings.
-        root: where everything is kept. The metadata of a `Root` tells what earlier runs did; a `ClusterRoot` has none.
+        root: where everything is kept. The metadata of a `Root` tells what earlier runs did; a
+            `ClusterRoot` has none.
         beam_arguments: Beam pipeline options, such as ``--runner=DirectRunner``.
         with_single_task: whether each task is also trained alone, and the MTL gain measured.
-        tuner: the search for settings that the Trainer is to begin with; None to train with `trainer_settings` as they are.
+        tuner: the search for settings that the Trainer is to begin with; None to train with
+            `trainer_settings` as they are.
         span: the nodes of a run by span, whose `example_gen` is to be given; None in other runs.
         run_fn: import path of what the Trainer calls.
         single_tasks_run_fn: import path of what trains each task alone.
@@ -73,14 +81,18 @@ def ranking_pipeline(
     examples = example_gen.outputs["examples"]
     statistics = StatisticsGen(examples=examples)
     schema = SpecSchema(schema_from_spec(spec))
-    validator = ExampleValidator(statistics=statistics.outputs["statistics"], schema=schema.outputs["schema"])
+    validator = ExampleValidator(
+        statistics=statistics.outputs["statistics"], schema=schema.outputs["schema"]
+    )
     gate = AnomalyGate(anomalies=validator.outputs["anomalies"])
     transform = Transform(
         examples=span.training_examples if span else examples,
         schema=schema.outputs["schema"],
         preprocessing_fn="pipeline.transform.preprocessing.preprocessing_fn",
         custom_config={"spec": transform_part(spec)},
-        splits_config=transform_pb2.SplitsConfig(analyze=[names.TRAIN], transform=[names.TRAIN, names.VALIDATION]),
+        splits_config=transform_pb2.SplitsConfig(
+            analyze=[names.TRAIN], transform=[names.TRAIN, names.VALIDATION]
+        ),
         disable_statistics=True,
         disable_analyzer_cache=span is None,
         analyzer_cache=span.analyzer_cache.outputs["analyzer_cache"] if span else None,
@@ -96,7 +108,8 @@ def ranking_pipeline(
     search = tuner and Tuner(
         tuner_fn=tuner_fn,
         **training,
-        custom_config=config | {"tuner": tuner.model_dump_json(exclude_unset=True), "tuning_folder": str(root.tuning)},
+        custom_config=config
+        | {"tuner": tuner.model_dump_json(exclude_unset=True), "tuning_folder": str(root.tuning)},
     )
 
     def trained_by(function: str, base_model: BaseChannel | None = None, **further: str) -> Trainer:
@@ -109,7 +122,9 @@ def ranking_pipeline(
         )
 
     if span:
-        trainer = trained_by(run_fn, span.base_model.outputs["model"], span=span.window.model_dump_json())
+        trainer = trained_by(
+            run_fn, span.base_model.outputs["model"], span=span.window.model_dump_json()
+        )
         baseline = span_baseline_resolver(trainer.outputs["model"], span.number)
         span.mark(trainer.outputs["model"])
         span.mark(transform.outputs["updated_analyzer_cache"])
@@ -164,7 +179,9 @@ def ranking_pipeline(
     }
     if spec.drift.thresholds and not on_cluster:
         current = statistics.outputs["statistics"]
-        previous = span_statistics_resolver(span.number) if span else previous_statistics_resolver(current)
+        previous = (
+            span_statistics_resolver(span.number) if span else previous_statistics_resolver(current)
+        )
         drift = DriftCheck(
             statistics=statistics.outputs["statistics"],
             previous=previous.outputs["statistics"],
@@ -196,7 +213,9 @@ def ranking_pipeline(
         components=components,
         enable_cache=True,
         metadata_connection_config=(
-            metadata.sqlite_metadata_connection_config(str(root.metadata)) if isinstance(root, Root) else None
+            metadata.sqlite_metadata_connection_config(str(root.metadata))
+            if isinstance(root, Root)
+            else None
         ),
         beam_pipeline_args=list(beam_arguments),
     )

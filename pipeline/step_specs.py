@@ -1,7 +1,8 @@
 """The part of a spec that each step depends on, so that a change re-runs only the steps that it concerns.
 
-TFX reuses a step's outputs when its inputs and settings are the same, byte by byte. A step therefore gets the spec with
-everything that it does not read replaced by a stand-in. Each part is a whole valid spec for `feature_spec.loading.parse_spec`.
+TFX reuses a step's outputs when its inputs and settings are the same, byte by byte. A step
+therefore gets the spec with everything that it does not read replaced by a stand-in. Each part is a
+whole valid spec for `feature_spec.loading.parse_spec`.
 """
 
 from __future__ import annotations
@@ -23,7 +24,9 @@ def transform_part(spec: FeatureSpec) -> str:
     part = _as_dict(spec)
     for field in part["fields"].values():
         _drop(field, *_READ_BY_INGESTION)
-    part["tasks"] = {name: {**_ANY_LABEL, "metric": "auc", **_NO_BLESSING} for name in part["tasks"]}
+    part["tasks"] = {
+        name: {**_ANY_LABEL, "metric": "auc", **_NO_BLESSING} for name in part["tasks"]
+    }
     part["logs"] = _any_logs()
     part["ranking_formula"] = {"weights": {}}
     _drop(part, "keys", "sampling", "evaluation", "serving")

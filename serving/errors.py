@@ -1,16 +1,17 @@
 """What can go wrong between a ranking request and its ranked list.
 
-    RankingError
-    ├── InvalidRequestError          the request does not fit the spec; nothing was sent            (a ValueError)
-    ├── SpecMismatchError            the served model was trained with another feature spec
-    ├── UnusableModelError           the served model, or its answer, is not that of a `rank` signature
-    ├── MixedVersionsError           no version of the model answered all parts of the request
-    └── ServerError                  the call failed; has the gRPC code and the server's text
-        ├── DeadlineExceededError    no answer in time                                              (a TimeoutError)
-        ├── ServerUnavailableError   nobody listens there, or the connection broke                  (a ConnectionError)
-        ├── OverloadedError          the server has too much to do, or the message is too large
-        ├── ModelNotFoundError       the server has no such model, or no version of it is loaded
-        └── RequestRefusedError      the server or the model's graph refused the request
+    RankingError ├── InvalidRequestError          the request does not fit the spec; nothing was
+    sent            (a ValueError) ├── SpecMismatchError            the served model was trained
+    with another feature spec ├── UnusableModelError           the served model, or its answer, is
+    not that of a `rank` signature ├── MixedVersionsError           no version of the model answered
+    all parts of the request └── ServerError                  the call failed; has the gRPC code and
+    the server's text
+        ├── DeadlineExceededError    no answer in time
+        (a TimeoutError) ├── ServerUnavailableError   nobody listens there, or the connection broke
+        (a ConnectionError) ├── OverloadedError          the server has too much to do, or the
+        message is too large ├── ModelNotFoundError       the server has no such model, or no
+        version of it is loaded └── RequestRefusedError      the server or the model's graph refused
+        the request
 
 gRPC's errors are mapped in `server_error` and nowhere else, and stay chained as the cause.
 """
@@ -52,7 +53,9 @@ class SpecMismatchError(RankingError):
         model_fingerprint: of the spec that the model was trained with.
     """
 
-    def __init__(self, client_fingerprint: str, model_fingerprint: str, *, target: str, model: str) -> None:
+    def __init__(
+        self, client_fingerprint: str, model_fingerprint: str, *, target: str, model: str
+    ) -> None:
         super().__init__(
             f"{target}: model {model}: the client's feature spec has the fingerprint {client_fingerprint}, the served model "
             f"was trained with {model_fingerprint}; give the client the spec of the model (assets.extra/feature_spec.yaml in "
@@ -73,7 +76,9 @@ class MixedVersionsError(RankingError):
         versions: those that answered.
     """
 
-    def __init__(self, *, versions: Sequence[int], parts: int, rounds: int, target: str, model: str) -> None:
+    def __init__(
+        self, *, versions: Sequence[int], parts: int, rounds: int, target: str, model: str
+    ) -> None:
         super().__init__(
             f"{target}: model {model}: the {parts} parts of the request were answered by the versions "
             f"{', '.join(map(str, versions))}, none of which answered them all in {rounds} rounds. Let the servers behind the "
@@ -150,7 +155,9 @@ _OF_CODE: dict[grpc.StatusCode, tuple[type[ServerError], str, str]] = {
 }
 
 
-def server_error(error: grpc.RpcError, *, target: str, model: str, timeout_ms: float, attempts: int = 1) -> ServerError:
+def server_error(
+    error: grpc.RpcError, *, target: str, model: str, timeout_ms: float, attempts: int = 1
+) -> ServerError:
     """The client's error for one of gRPC's. Raise it ``from`` that one.
 
     Args:
@@ -161,9 +168,15 @@ def server_error(error: grpc.RpcError, *, target: str, model: str, timeout_ms: f
         attempts: how often the message was sent.
     """
     code, text = error.code(), error.details() or "no further text"
-    failed = (ServerError, f"the call to model {{model}} failed with {code.name}", "See the server's log.")
+    failed = (
+        ServerError,
+        f"the call to model {{model}} failed with {code.name}",
+        "See the server's log.",
+    )
     kind, meaning, remedy = _OF_CODE.get(code, failed)
     tried = f" ({attempts} attempts)" if attempts > 1 else ""
     said = text if text.endswith((".", "!", "?")) else f"{text}."
-    message = f"{target}: {meaning.format(model=model, timeout_ms=timeout_ms)}{tried}: {said} {remedy}"
+    message = (
+        f"{target}: {meaning.format(model=model, timeout_ms=timeout_ms)}{tried}: {said} {remedy}"
+    )
     return kind(message, code=code, text=text, attempts=attempts)

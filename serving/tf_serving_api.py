@@ -1,9 +1,10 @@
 """The message types of TensorFlow Serving's API, without TensorFlow.
 
-The classes in `tensorflow_serving.apis` import `tensorflow.core.framework`, and so all of TensorFlow: some ten seconds and half
-a gigabyte for a client that needs a few message types. Here the descriptors are read out of the installed packages' generated
-``*_pb2.py`` files and built in a pool of their own, so that the messages are those of the installed versions to the byte,
-nothing is imported, and a process that imports TensorFlow as well sees no conflict.
+The classes in `tensorflow_serving.apis` import `tensorflow.core.framework`, and so all of
+TensorFlow: some ten seconds and half a gigabyte for a client that needs a few message types. Here
+the descriptors are read out of the installed packages' generated ``*_pb2.py`` files and built in a
+pool of their own, so that the messages are those of the installed versions to the byte, nothing is
+imported, and a process that imports TensorFlow as well sees no conflict.
 """
 
 from __future__ import annotations
@@ -18,7 +19,9 @@ from google.protobuf import any_pb2, descriptor_pb2, descriptor_pool, message_fa
 
 _pool = descriptor_pool.DescriptorPool()
 _XLA = "tensorflow/compiler/"  # the package that has the generated files of xla/
-_BUNDLED = {module.DESCRIPTOR.name: module.DESCRIPTOR.serialized_pb for module in (any_pb2, wrappers_pb2)}
+_BUNDLED = {
+    module.DESCRIPTOR.name: module.DESCRIPTOR.serialized_pb for module in (any_pb2, wrappers_pb2)
+}
 
 
 def _message(file: str, name: str) -> type[Any]:
@@ -44,12 +47,21 @@ def _generated_descriptor(file: str) -> bytes:
         raise ImportError(f"the package {package} is not installed; the client needs it for {file}")
     module = Path(found.submodule_search_locations[0]) / path.replace(".proto", "_pb2.py")
     for node in ast.walk(ast.parse(module.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "AddSerializedFile":
+        if (
+            isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Attribute)
+            and node.func.attr == "AddSerializedFile"
+        ):
             return bytes(ast.literal_eval(node.args[0]))
-    raise ImportError(f"{module} holds no descriptor; the client cannot use this version of {package}")
+    raise ImportError(
+        f"{module} holds no descriptor; the client cannot use this version of {package}"
+    )
 
 
-_PREDICT, _METADATA = "tensorflow_serving/apis/predict.proto", "tensorflow_serving/apis/get_model_metadata.proto"
+_PREDICT, _METADATA = (
+    "tensorflow_serving/apis/predict.proto",
+    "tensorflow_serving/apis/get_model_metadata.proto",
+)
 _LOG = "tensorflow_serving/apis/prediction_log.proto"
 
 PredictRequest = _message(_PREDICT, "tensorflow.serving.PredictRequest")

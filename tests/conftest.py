@@ -22,7 +22,9 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """Leaves modules unread whose tests are all deselected: those that import TensorFlow take seconds to import alone."""
     expression = config.option.markexpr
-    if collection_path.suffix != ".py" or not ("not tensorflow" in expression or expression == "alone"):
+    if collection_path.suffix != ".py" or not (
+        "not tensorflow" in expression or expression == "alone"
+    ):
         return None
     text = collection_path.read_text(encoding="utf-8")
     if expression == "alone":
@@ -33,7 +35,12 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Where files are shared out among processes, those that train and run whole pipelines go first: none of minutes is left for the end."""
     if hasattr(config, "workerinput"):
-        items.sort(key=lambda item: item.path.relative_to(REPOSITORY / "tests").parts[0] not in ("integration", "trainer"))
+        items.sort(
+            key=lambda item: (
+                item.path.relative_to(REPOSITORY / "tests").parts[0]
+                not in ("integration", "trainer")
+            )
+        )
 
 
 @pytest.fixture(scope="session")

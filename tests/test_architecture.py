@@ -13,13 +13,18 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 
 def test_imports_go_in_the_declared_directions_only():
     done = subprocess.run(
-        [Path(sys.executable).with_name("lint-imports")], cwd=REPOSITORY, capture_output=True, text=True, check=False
+        [Path(sys.executable).with_name("lint-imports")],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stdout
 
 
 @pytest.mark.parametrize(
-    "module", ["feature_spec.loading", "feature_spec.feature_layout", "feature_spec.spec_tables", "fulcrum"]
+    "module",
+    ["feature_spec.loading", "feature_spec.feature_layout", "feature_spec.spec_tables", "fulcrum"],
 )
 def test_what_must_answer_at_once_does_not_load_tensorflow(module):
     code = f"import sys, {module}; sys.exit('tensorflow' in sys.modules or 'tfx' in sys.modules)"
@@ -27,12 +32,25 @@ def test_what_must_answer_at_once_does_not_load_tensorflow(module):
 
 
 def test_help_loads_nothing_heavy():
-    heavy = ("tensorflow", "tfx", "apache_beam", "keras", "pyarrow", "numpy", "pandas", "grpc", "pydantic", "matplotlib")
+    heavy = (
+        "tensorflow",
+        "tfx",
+        "apache_beam",
+        "keras",
+        "pyarrow",
+        "numpy",
+        "pandas",
+        "grpc",
+        "pydantic",
+        "matplotlib",
+    )
     code = (
         "import sys, typer, fulcrum\ntry: fulcrum.app(['--help'])\nexcept SystemExit: pass\n"
         f"print('loaded:', [name for name in {heavy!r} if name in sys.modules])"
     )
-    done = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=True
+    )
     assert done.stdout.splitlines()[-1] == "loaded: []"
 
 

@@ -22,7 +22,9 @@ PAGES = {
 def commands_below(group: Any, name: str) -> Iterator[tuple[str, Any]]:
     for word, command in group.commands.items():
         whole = f"{name} {word}"
-        yield from commands_below(command, whole) if hasattr(command, "commands") else [(whole, command)]
+        yield from (
+            commands_below(command, whole) if hasattr(command, "commands") else [(whole, command)]
+        )
 
 
 COMMANDS = dict(commands_below(typer.main.get_command(fulcrum.app), "fulcrum"))
@@ -53,7 +55,9 @@ def documented_lines() -> Iterator[tuple[str, str]]:
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_option_is_explained_on_a_page_about_its_command(name: str) -> None:
-    about = [text for text in PAGES.values() if re.search(rf"{name}(?![\w-])", re.sub(r"\s+", " ", text))]
+    about = [
+        text for text in PAGES.values() if re.search(rf"{name}(?![\w-])", re.sub(r"\s+", " ", text))
+    ]
     assert options_of(name) - {"--help"} <= options_in("\n".join(about))
 
 

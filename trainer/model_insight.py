@@ -22,7 +22,8 @@ def model_insight(*, model: str, example_files: Sequence[str]) -> dict[str, Any]
         `trainer.formula_search.weight_effects.WeightEffects`; both ready for JSON.
 
     Raises:
-        trainer.inspect.exported_model.ExportedModelError: the model cannot be inspected, or the examples cannot be read.
+        trainer.inspect.exported_model.ExportedModelError: the model cannot be inspected, or the
+            examples cannot be read.
     """
     folder, files = Path(model), list(example_files)
     return {

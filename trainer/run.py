@@ -17,16 +17,17 @@ from trainer.settings.train_config import load_settings
 def run_fn(fn_args: Any) -> None:
     """Trains on transformed examples and exports the SavedModel.
 
-    With `trainer.strategy: multi_worker` this is the chief of the cluster that the environment variable TF_CONFIG describes;
-    `fulcrum train-worker` runs the others.
+    With `trainer.strategy: multi_worker` this is the chief of the cluster that the environment
+    variable TF_CONFIG describes; `fulcrum train-worker` runs the others.
 
     Args:
         fn_args: TFX's. Its `custom_config` holds `spec`, the spec's text; `settings`, JSON of
-            `trainer.settings.train_config.Settings`; and
-            `checkpoint_folder`, which outlives a killed run; in a run by span also `span`, JSON of its days.
+            `trainer.settings.train_config.Settings`; and `checkpoint_folder`, which outlives a
+            killed run; in a run by span also `span`, JSON of its days.
 
     Raises:
-        trainer.distribute.cluster.ClusterError: TF_CONFIG is missing or wrong, or makes another worker the chief.
+        trainer.distribute.cluster.ClusterError: TF_CONFIG is missing or wrong, or makes another
+            worker the chief.
         trainer.distribute.worker_failure.WorkerLostError: another worker has ended.
     """
     job = _job(fn_args)
@@ -41,7 +42,8 @@ def run_fn(fn_args: Any) -> None:
         )
     published = job.publish()
     try:
-        # TensorFlow has run in this process, in the steps before the Trainer, so that it can no longer join a cluster.
+        # TensorFlow has run in this process, in the steps before the Trainer, so that it can no
+        # longer join a cluster.
         in_fresh_process(train, job, cluster)
     finally:
         published.unlink()
@@ -61,7 +63,9 @@ def _job(fn_args: Any) -> TrainingJob:
     settings = config["settings"]
     if fn_args.hyperparameters:
         # Of the Tuner's best trial.
-        settings = with_values(load_settings(settings), decoded(fn_args.hyperparameters["values"])).model_dump_json()
+        settings = with_values(
+            load_settings(settings), decoded(fn_args.hyperparameters["values"])
+        ).model_dump_json()
     return TrainingJob(
         spec=config["spec"],
         settings=settings,

@@ -22,7 +22,11 @@ FROM (SELECT DISTINCT * FROM read_csv('{logs}/csv/exposures.csv')) l
 LEFT JOIN read_json('{logs}/exposures/users.jsonl.gz') u ON l.user_id = u.user_id
 LEFT JOIN read_json('{logs}/exposures/videos.jsonl.gz') v ON l.video_id = v.video_id
 """
-SPLITS = {"train": "NOT evaluation AND NOT drawn", "validation": "NOT evaluation AND drawn", "evaluation": "evaluation"}
+SPLITS = {
+    "train": "NOT evaluation AND NOT drawn",
+    "validation": "NOT evaluation AND drawn",
+    "evaluation": "evaluation",
+}
 
 
 def derive(logs: Path, out: Path) -> int:

@@ -13,4 +13,6 @@ def report_work(work: Callable[[], int]) -> None:
     began = time.perf_counter()
     rows = work()
     elapsed_s = time.perf_counter() - began
-    report({"work": {"rows": rows, "elapsed_s": elapsed_s, "peak_memory_bytes": peak_memory_bytes()}})
+    report(
+        {"work": {"rows": rows, "elapsed_s": elapsed_s, "peak_memory_bytes": peak_memory_bytes()}}
+    )

@@ -16,7 +16,9 @@ def derive(logs: Path, out: Path) -> int:
     count = len(rows)
     rows = rows.drop_duplicates()
     for table, key in (("users", "user_id"), ("videos", "video_id")):
-        rows = rows.merge(pd.read_json(logs / "exposures" / f"{table}.jsonl.gz", lines=True), how="left", on=key)
+        rows = rows.merge(
+            pd.read_json(logs / "exposures" / f"{table}.jsonl.gz", lines=True), how="left", on=key
+        )
     rows["label_of_vtr"] = (rows["play_s"] >= 5).astype(float)
     rows["label_of_vcr"] = (rows["play_s"] / rows["duration_s"]).clip(upper=1.0)
     rows["label_of_shr"] = rows["shared"].where(rows["played"] > 0).astype(float)
@@ -25,7 +27,11 @@ def derive(logs: Path, out: Path) -> int:
     day = rows["time_ms"] // 86_400_000
     drawn = pd.util.hash_pandas_object(rows[["request_id", "video_id"]], index=False) % 20 == 0
     evaluation = day == day.max()
-    for split, chosen in (("train", ~evaluation & ~drawn), ("validation", ~evaluation & drawn), ("evaluation", evaluation)):
+    for split, chosen in (
+        ("train", ~evaluation & ~drawn),
+        ("validation", ~evaluation & drawn),
+        ("evaluation", evaluation),
+    ):
         rows[chosen].to_parquet(out / f"{split}.parquet", compression="gzip")
     return count
 

@@ -1,7 +1,7 @@
 """Components of TFX in a pipeline of their own, each timed by its runner. Arguments: system, folder of logs, rows, root.
 
-The systems: `exposures`, `events` and `csv` ingest by Fulcrum, `csv_example_gen` by TFX; `transform` goes on to statistics and
-Transform after `exposures`.
+The systems: `exposures`, `events` and `csv` ingest by Fulcrum, `csv_example_gen` by TFX;
+`transform` goes on to statistics and Transform after `exposures`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,12 @@ from typing import Any
 
 from benchmarks.worker import report
 
-SPECS = {"exposures": "short_video", "transform": "short_video", "events": "short_video_events", "csv": "short_video"}
+SPECS = {
+    "exposures": "short_video",
+    "transform": "short_video",
+    "events": "short_video_events",
+    "csv": "short_video",
+}
 
 
 def components(system: str, logs: Path, root: Path) -> list[Any]:
@@ -34,7 +39,9 @@ def components(system: str, logs: Path, root: Path) -> list[Any]:
     spec = load_spec(SPECS[system])
     if system == "csv":
         source = Source.model_validate({"path": "csv/*.csv", "format": "csv"})
-        fields = spec.fields | {"recent_videos": spec.fields["recent_videos"].model_copy(update={"separator": "|"})}
+        fields = spec.fields | {
+            "recent_videos": spec.fields["recent_videos"].model_copy(update={"separator": "|"})
+        }
         tables = {
             name: table.model_copy(update={"path": [f"exposures/{path}" for path in table.path]})
             for name, table in spec.logs.tables.items()
@@ -74,12 +81,18 @@ def main(system: str, logs: Path, rows: int, root: Path) -> None:
             pipeline_name="benchmark",
             pipeline_root=str(root / "artifacts"),
             components=nodes,
-            metadata_connection_config=metadata.sqlite_metadata_connection_config(str(root / "metadata.sqlite")),
+            metadata_connection_config=metadata.sqlite_metadata_connection_config(
+                str(root / "metadata.sqlite")
+            ),
             beam_pipeline_args=beam_arguments([]),
         )
     )
     figures = {
-        run.node: {"rows": rows, "elapsed_s": run.elapsed_s, "peak_memory_bytes": run.peak_memory_bytes}
+        run.node: {
+            "rows": rows,
+            "elapsed_s": run.elapsed_s,
+            "peak_memory_bytes": run.peak_memory_bytes,
+        }
         for run in runs
         if run.node != "ImportSchemaGen"
     }

@@ -20,38 +20,68 @@ def main(
     *,
     dataset: Annotated[str, typer.Option(help="census, kuairand, ali_ccp, ijcai15 or synthetic.")],
     data: Annotated[
-        Path | None, typer.Option(help="Folder of the data set's official files.", exists=True, file_okay=False)
+        Path | None,
+        typer.Option(help="Folder of the data set's official files.", exists=True, file_okay=False),
     ] = None,
     models: Annotated[
-        str, typer.Option(help="Some with commas between them, or `all`: the registry's and MSSM's ablations.")
+        str,
+        typer.Option(
+            help="Some with commas between them, or `all`: the registry's and MSSM's ablations."
+        ),
     ] = "all",
     tasks: Annotated[
-        str, typer.Option(help="Some of the spec's tasks, with commas between them.", show_default="the data set's own")
+        str,
+        typer.Option(
+            help="Some of the spec's tasks, with commas between them.",
+            show_default="the data set's own",
+        ),
     ] = "",
     seeds: Annotated[int, typer.Option(help="Trainings of each model.", min=1)] = 5,
     rows: Annotated[
-        int, typer.Option(help="Synthetic examples at each correlation; PLE's paper has 1,400,000.", min=1000)
+        int,
+        typer.Option(
+            help="Synthetic examples at each correlation; PLE's paper has 1,400,000.", min=1000
+        ),
     ] = 100_000,
     correlations: Annotated[
         list[float] | None,
-        typer.Option("--correlation", help="Of the synthetic tasks; repeatable.", show_default="PLE's five", min=0.0, max=1.0),
+        typer.Option(
+            "--correlation",
+            help="Of the synthetic tasks; repeatable.",
+            show_default="PLE's five",
+            min=0.0,
+            max=1.0,
+        ),
     ] = None,
-    boosting: Annotated[bool, typer.Option(help="Whether gradient boosting takes part, on logs.")] = True,
+    boosting: Annotated[
+        bool, typer.Option(help="Whether gradient boosting takes part, on logs.")
+    ] = True,
     jobs: Annotated[int, typer.Option(help="Processes that train at a time.", min=1)] = 2,
     work: Annotated[
-        Path, typer.Option(help="Keeps preprocessed data and finished trainings: a second call goes on there.", file_okay=False)
+        Path,
+        typer.Option(
+            help="Keeps preprocessed data and finished trainings: a second call goes on there.",
+            file_okay=False,
+        ),
     ] = FOLDER / "papers",
-    json_file: Annotated[Path | None, typer.Option("--json", help="Write all figures here too.", dir_okay=False)] = None,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", help="Write all figures here too.", dir_okay=False)
+    ] = None,
     picture: Annotated[
-        Path | None, typer.Option(help="Draw the MTL gains on synthetic data here, as SVG or PNG.", dir_okay=False)
+        Path | None,
+        typer.Option(
+            help="Draw the MTL gains on synthetic data here, as SVG or PNG.", dir_okay=False
+        ),
     ] = None,
 ) -> None:
     """Compare the models on one data set, on the same preprocessing and with the same tuning budget.
 
-    Each model tries the same settings with its first seed and keeps the one that is best on the validation part; then it is
-    trained with all seeds. The test part's labels are read once, for the tables.
+    Each model tries the same settings with its first seed and keeps the one that is best on the
+    validation part; then it is trained with all seeds. The test part's labels are read once, for
+    the tables.
 
-    Example: python -m benchmarks.papers --dataset kuairand --data kuairand_pure --models ple,mmoe --seeds 3
+    Example: python -m benchmarks.papers --dataset kuairand --data kuairand_pure --models ple,mmoe
+    --seeds 3
     """
     from benchmarks.papers.contenders import chosen_contenders
     from benchmarks.papers.sources import SOURCES
@@ -64,9 +94,13 @@ def main(
     folder = (work / dataset).resolve()
     try:
         if dataset not in names:
-            raise ValueError(f"--dataset: no such data set {dataset!r}: {closest_names(dataset, names)}")
+            raise ValueError(
+                f"--dataset: no such data set {dataset!r}: {closest_names(dataset, names)}"
+            )
         if picture and dataset != SYNTHETIC:
-            raise ValueError("--picture draws the gains on synthetic data: it needs --dataset synthetic")
+            raise ValueError(
+                "--picture draws the gains on synthetic data: it needs --dataset synthetic"
+            )
         contenders = chosen_contenders(models)
         chosen_tasks = [name.strip() for name in tasks.split(",") if name]
         if dataset == SYNTHETIC:

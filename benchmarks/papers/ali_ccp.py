@@ -1,8 +1,9 @@
 """Ali-CCP (Ma et al., SIGIR 2018): Taobao's impressions with clicks and the purchases after them, in the official layout.
 
-A line of `sample_skeleton_*.csv` is sample id, click, purchase, key of the common features, number of features, features; one
-of `common_features_*.csv` is key, number of features, features. Features are separated by U+0001; each is a field's id, U+0002,
-a value's id, U+0003 and a weight. Neither file has a header. No checksums are published.
+A line of `sample_skeleton_*.csv` is sample id, click, purchase, key of the common features, number
+of features, features; one of `common_features_*.csv` is key, number of features, features. Features
+are separated by U+0001; each is a field's id, U+0002, a value's id, U+0003 and a weight. Neither
+file has a header. No checksums are published.
 """
 
 from __future__ import annotations
@@ -14,9 +15,12 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 PARTS = ("train", "test")
-FILES = tuple(f"{kind}_{part}.csv" for part in PARTS for kind in ("sample_skeleton", "common_features"))
+FILES = tuple(
+    f"{kind}_{part}.csv" for part in PARTS for kind in ("sample_skeleton", "common_features")
+)
 _FEATURE_SEPARATOR, _FIELD_END, _VALUE_END = "\x01", "\x02", "\x03"
-# The data set's page says what an id stands for; those with an underscore are histories: many values, weighed by counts.
+# The data set's page says what an id stands for; those with an underscore are histories: many
+# values, weighed by counts.
 USER_FIELDS = ("101", "121", "122", "124", "125", "126", "127", "128", "129")
 USER_HISTORIES = ("109_14", "110_14", "127_14", "150_14")
 ITEM_FIELDS = ("205", "206", "207", "210", "216", "508", "509", "702", "853")
@@ -50,7 +54,12 @@ def convert(official: Path, folder: Path) -> None:
         with (folder / f"{part}.csv").open("w", newline="", encoding="utf-8") as target:
             writer = csv.writer(target)
             for labels, features in _samples(official / f"sample_skeleton_{part}.csv", common):
-                writer.writerow([*labels, *(_VALUE_SEPARATOR.join(features.get(field, [])) for field in _FIELDS)])
+                writer.writerow(
+                    [
+                        *labels,
+                        *(_VALUE_SEPARATOR.join(features.get(field, [])) for field in _FIELDS),
+                    ]
+                )
 
 
 def columns() -> list[str]:
@@ -66,7 +75,11 @@ def document() -> dict[str, Any]:
     for name, side in sides.items():
         field = {"side": side, "column": name, "width": 8, "vocabulary": {"min_count": 10}}
         if name in _LISTS:
-            field |= {"kind": "multi_categorical", "separator": _VALUE_SEPARATOR, "max_length": _LONGEST_LIST}
+            field |= {
+                "kind": "multi_categorical",
+                "separator": _VALUE_SEPARATOR,
+                "max_length": _LONGEST_LIST,
+            }
         else:
             field["kind"] = "categorical"
         fields[f"field_{name}"] = field
@@ -77,7 +90,11 @@ def document() -> dict[str, Any]:
             "exposures": {"path": ["train.csv", "test.csv"], "format": "csv", "columns": columns()},
             "deduplicate": False,
         },
-        "split": {"evaluation_files": ["test.csv"], "validation_share": 0.1, "validation_of": "evaluation"},
+        "split": {
+            "evaluation_files": ["test.csv"],
+            "validation_share": 0.1,
+            "validation_of": "evaluation",
+        },
         "fields": fields,
         "tasks": {
             "ctr": {"kind": "binary", "label": {"rule": "event", "column": "click"}, **bounds},
@@ -92,10 +109,14 @@ def document() -> dict[str, Any]:
     }
 
 
-def _samples(path: Path, common: Mapping[str, Features]) -> Iterator[tuple[tuple[str, str], Features]]:
+def _samples(
+    path: Path, common: Mapping[str, Features]
+) -> Iterator[tuple[tuple[str, str], Features]]:
     for place, (_, click, purchase, key, _, own) in _rows(path, 6):
         if click not in ("0", "1") or purchase not in ("0", "1"):
-            raise MalformedLineError(f"{place}: click and purchase are 0 or 1, received {click!r} and {purchase!r}")
+            raise MalformedLineError(
+                f"{place}: click and purchase are 0 or 1, received {click!r} and {purchase!r}"
+            )
         if key not in common:
             raise MalformedLineError(f"{place}: there are no common features {key!r}")
         yield (click, purchase), {**common[key], **_features(own, place)}
@@ -106,7 +127,9 @@ def _rows(path: Path, width: int) -> Iterator[tuple[str, list[str]]]:
     with path.open(newline="", encoding="utf-8") as file:
         for number, row in enumerate(csv.reader(file), 1):
             if len(row) != width:
-                raise MalformedLineError(f"{path.name} line {number}: {width} values are expected, received {len(row)}")
+                raise MalformedLineError(
+                    f"{path.name} line {number}: {width} values are expected, received {len(row)}"
+                )
             yield f"{path.name} line {number}", row
 
 
@@ -117,7 +140,11 @@ def _features(text: str, place: str) -> Features:
         field, has_value, rest = feature.partition(_FIELD_END)
         value, has_weight, _ = rest.partition(_VALUE_END)
         if not has_value or not has_weight:
-            raise MalformedLineError(f"{place}: a feature is field U+0002 value U+0003 weight; received {feature!r}")
-        if field in _FIELDS and len(values := result.setdefault(field, [])) < (_LONGEST_LIST if field in _LISTS else 1):
+            raise MalformedLineError(
+                f"{place}: a feature is field U+0002 value U+0003 weight; received {feature!r}"
+            )
+        if field in _FIELDS and len(values := result.setdefault(field, [])) < (
+            _LONGEST_LIST if field in _LISTS else 1
+        ):
             values.append(value)
     return result

@@ -10,14 +10,16 @@ from feature_spec import names
 _PREFETCHED_BATCHES = 4
 
 
-def batches(examples: Examples, batch_size: int, shuffle_seed: int | None = None) -> tf.data.Dataset:
+def batches(
+    examples: Examples, batch_size: int, shuffle_seed: int | None = None
+) -> tf.data.Dataset:
     """Batches as `trainer.inputs.dataset.transformed_batches` gives them, without parsing.
 
     Args:
         examples: transformed examples.
         batch_size: B.
-        shuffle_seed: draws the order, anew each epoch, and leaves out the last rows that do not fill a batch. None keeps all
-            rows in their order.
+        shuffle_seed: draws the order, anew each epoch, and leaves out the last rows that do not
+            fill a batch. None keeps all rows in their order.
     """
     columns = {name: tf.constant(values) for name, values in examples.items()}
     rows = len(examples[names.LABELS])
@@ -25,7 +27,9 @@ def batches(examples: Examples, batch_size: int, shuffle_seed: int | None = None
     if shuffle_seed is not None:
         order = order.shuffle(rows, seed=shuffle_seed)
     places = order.batch(batch_size, drop_remainder=shuffle_seed is not None)
-    dataset = places.map(lambda rows: {name: tf.gather(values, rows) for name, values in columns.items()})
+    dataset = places.map(
+        lambda rows: {name: tf.gather(values, rows) for name, values in columns.items()}
+    )
     options = tf.data.Options()
     options.autotune.enabled = False
     return dataset.prefetch(_PREFETCHED_BATCHES).with_options(options)

@@ -23,26 +23,36 @@ _FILE, _COLUMNS, _CATEGORICAL = "boosting.npz", "columns", "categorical"
 def prepare_boosting(spec: FeatureSpec, folder: Path, without: Collection[str]) -> None:
     """Keeps columns, labels and masks of all splits in the folder, unless it has those of its examples.
 
-    A number is a number, and so is a category whose values all are numbers. Other categories count by the rank of their
-    frequency in the training rows; those beyond the 254 most frequent are taken for missing. Of a list the first value counts.
+    A number is a number, and so is a category whose values all are numbers. Other categories count
+    by the rank of their frequency in the training rows; those beyond the 254 most frequent are
+    taken for missing. Of a list the first value counts.
 
     Args:
         spec: the fields.
         folder: of `preprocess`.
         without: fields to leave out.
     """
-    if (folder / _FILE).exists() and (folder / _FILE).stat().st_mtime >= (folder / DESCRIPTION).stat().st_mtime:
+    if (folder / _FILE).exists() and (folder / _FILE).stat().st_mtime >= (
+        folder / DESCRIPTION
+    ).stat().st_mtime:
         return
     fields = [name for name in spec.fields if name not in without]
     labels = [names.label_name(task) for task in spec.tasks]
     masks = [names.mask_name(task) for task in spec.tasks]
     values = {split: _read(folder, split, [*fields, *labels, *masks]) for split in names.SPLITS}
     arrays: dict[str, npt.NDArray[Any]] = {}
-    encoders = {name: _encoder(values[names.TRAIN][name], isinstance(spec.fields[name], NumericField)) for name in fields}
+    encoders = {
+        name: _encoder(values[names.TRAIN][name], isinstance(spec.fields[name], NumericField))
+        for name in fields
+    }
     for split, of_split in values.items():
-        arrays[f"{split}_{_COLUMNS}"] = np.stack([encoders[name][0](of_split[name]) for name in fields], axis=1)
+        arrays[f"{split}_{_COLUMNS}"] = np.stack(
+            [encoders[name][0](of_split[name]) for name in fields], axis=1
+        )
         for kind, of_kind in ((names.LABELS, labels), (names.MASKS, masks)):
-            arrays[f"{split}_{kind}"] = np.stack([np.array(of_split[name], np.float32) for name in of_kind], axis=1)
+            arrays[f"{split}_{kind}"] = np.stack(
+                [np.array(of_split[name], np.float32) for name in of_kind], axis=1
+            )
     arrays[_CATEGORICAL] = np.array([encoders[name][1] for name in fields])
     np.savez(folder / _FILE, **arrays)
 
@@ -50,10 +60,14 @@ def prepare_boosting(spec: FeatureSpec, folder: Path, without: Collection[str]) 
 def boosting_examples(folder: Path, split: str, tasks: Sequence[int]) -> Examples:
     """Labels and masks of these tasks' columns (rows, K), in the order of the rows of `boost`."""
     with np.load(folder / _FILE) as arrays:
-        return {kind: arrays[f"{split}_{kind}"][:, list(tasks)] for kind in (names.LABELS, names.MASKS)}
+        return {
+            kind: arrays[f"{split}_{kind}"][:, list(tasks)] for kind in (names.LABELS, names.MASKS)
+        }
 
 
-def boost(folder: Path, column: int, kind: str, setting: Mapping[str, Any], seed: int) -> dict[str, npt.NDArray[np.float64]]:
+def boost(
+    folder: Path, column: int, kind: str, setting: Mapping[str, Any], seed: int
+) -> dict[str, npt.NDArray[np.float64]]:
     """One task's model, which stops early on a tenth of its training rows.
 
     Args:
@@ -70,7 +84,10 @@ def boost(folder: Path, column: int, kind: str, setting: Mapping[str, Any], seed
 
     with np.load(folder / _FILE) as arrays:
         columns = {split: arrays[f"{split}_{_COLUMNS}"] for split in names.SPLITS}
-        labels, mask = arrays[f"{names.TRAIN}_{names.LABELS}"][:, column], arrays[f"{names.TRAIN}_{names.MASKS}"][:, column] > 0
+        labels, mask = (
+            arrays[f"{names.TRAIN}_{names.LABELS}"][:, column],
+            arrays[f"{names.TRAIN}_{names.MASKS}"][:, column] > 0,
+        )
         categorical = arrays[_CATEGORICAL]
     model = (HistGradientBoostingClassifier if kind == "binary" else HistGradientBoostingRegressor)(
         categorical_features=categorical, early_stopping=True, random_state=seed, **setting
@@ -85,7 +102,9 @@ def _read(folder: Path, split: str, features: Collection[str]) -> dict[str, list
     import tensorflow as tf
 
     result: dict[str, list[Any]] = {name: [] for name in features}
-    records = tf.data.TFRecordDataset([str(file) for file in ingested_examples(folder, split)], compression_type="GZIP")
+    records = tf.data.TFRecordDataset(
+        [str(file) for file in ingested_examples(folder, split)], compression_type="GZIP"
+    )
     for record in records.as_numpy_iterator():
         example = tf.train.Example.FromString(record).features.feature
         for name, values in result.items():
@@ -120,7 +139,10 @@ def _encoder(train: list[Any], is_number: bool) -> tuple[Any, bool]:
     if is_number or not np.isnan(numbers(present)).any():
         return numbers, False
     kinds, counts = np.unique(np.array(present), return_counts=True)
-    ranks = {kind: rank for rank, kind in enumerate(kinds[np.argsort(-counts, kind="stable")][:_MOST_CATEGORIES])}
+    ranks = {
+        kind: rank
+        for rank, kind in enumerate(kinds[np.argsort(-counts, kind="stable")][:_MOST_CATEGORIES])
+    }
 
     def categories(values: list[Any]) -> npt.NDArray[np.float32]:
         return np.array([ranks.get(first(value), np.nan) for value in values], np.float32)

@@ -19,10 +19,11 @@ class TaskResult:
     Attributes:
         mean: over seeds, of the task's own metric.
         deviation: sample standard deviation over seeds; 0 for one seed.
-        gain: MTL gain over the single-task model's mean (PLE, Eq 11): positive where this model is better.
+        gain: MTL gain over the single-task model's mean (PLE, Eq 11): positive where this model is
+            better.
         baseline: the best baseline, by its mean.
-        p_value: of a two-sided t-test, paired by seed, against it. None with fewer than two seeds, for a baseline itself, and
-            where all differences are equal.
+        p_value: of a two-sided t-test, paired by seed, against it. None with fewer than two seeds,
+            for a baseline itself, and where all differences are equal.
     """
 
     mean: float
@@ -33,7 +34,11 @@ class TaskResult:
 
 
 def compare(
-    task_name: str, task: Task, results: Mapping[str, BySeed], single_task: str, proposed: Sequence[str]
+    task_name: str,
+    task: Task,
+    results: Mapping[str, BySeed],
+    single_task: str,
+    proposed: Sequence[str],
 ) -> dict[str, TaskResult]:
     """Results by model.
 
@@ -44,7 +49,10 @@ def compare(
         single_task: the model that gains are measured against.
         proposed: models that are no baselines: they are tested against the best of the others.
     """
-    values = {model: [metrics[task_name] for _, metrics in sorted(by_seed.items())] for model, by_seed in results.items()}
+    values = {
+        model: [metrics[task_name] for _, metrics in sorted(by_seed.items())]
+        for model, by_seed in results.items()
+    }
     means = {model: statistics.fmean(of_model) for model, of_model in values.items()}
     sign = 1.0 if task.higher_is_better else -1.0
     baselines = [model for model in values if model not in proposed]
@@ -79,7 +87,8 @@ def best_setting(tasks: Mapping[str, Task], validation: Mapping[str, Mapping[str
 
     def mean_relative_error(setting: str) -> float:
         return statistics.fmean(
-            _error(task, validation[setting][name]) / max(_error(task, first[name]), 1e-9) for name, task in tasks.items()
+            _error(task, validation[setting][name]) / max(_error(task, first[name]), 1e-9)
+            for name, task in tasks.items()
         )
 
     return min(validation, key=mean_relative_error)

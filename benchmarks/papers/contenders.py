@@ -26,7 +26,9 @@ class Contender:
     model: str
     own: Mapping[str, Any]
 
-    def settings(self, base: Mapping[str, Any], setting: Mapping[str, Mapping[str, Any]], seed: int) -> Settings:
+    def settings(
+        self, base: Mapping[str, Any], setting: Mapping[str, Mapping[str, Any]], seed: int
+    ) -> Settings:
         """Complete settings.
 
         Args:
@@ -54,7 +56,8 @@ _SIZES: dict[str, dict[str, Any]] = {
     "snr_trans": {"subnetworks": 6, "units": 32},
     "mssm": {"units": 32},
 }
-# MSSM, section 4.4: without FSCM, without CSSM, without both, which is SNR-Trans over K + 1 sub-networks.
+# MSSM, section 4.4: without FSCM, without CSSM, without both, which is SNR-Trans over K + 1
+# sub-networks.
 ABLATIONS = {
     "mssm_a": {"field_sparsity": False},
     "mssm_b": {"cell_sparsity": False},

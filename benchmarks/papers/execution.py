@@ -54,8 +54,9 @@ def execute(jobs: Iterable[Job], processes: int, on_end: Callable[[Run, Finished
     """
     waiting = [left for job in jobs if (left := _unfinished(job)).runs]
     threads = max((os.cpu_count() or 1) // processes, 1)
-    # Each job leaves something behind in TensorFlow, so a pool is closed after some. With `max_tasks_per_child` it would
-    # replace its processes one by one, but that of Python 3.11 then comes to a standstill.
+    # Each job leaves something behind in TensorFlow, so a pool is closed after some. With
+    # `max_tasks_per_child` it would replace its processes one by one, but that of Python 3.11 then
+    # comes to a standstill.
     size = processes * _JOBS_A_PROCESS
     for first in range(0, len(waiting), size):
         with ProcessPoolExecutor(
@@ -100,13 +101,17 @@ def _trained(job: Job) -> list[Finished]:
         return workload_of(job.folder, first.variant, job.rows, seed).of_tasks(job.tasks)
 
     settings = CONTENDERS[first.contender].settings(job.trainer, job.setting, first.seed)
-    trained = train(settings, task_groups(first.contender, job.tasks), [run.seed for run in job.runs], workload)
+    trained = train(
+        settings, task_groups(first.contender, job.tasks), [run.seed for run in job.runs], workload
+    )
     result = []
     began = time.monotonic()
     for run, (seed, scores, parameters) in zip(job.runs, trained, strict=True):
         own = workload(seed)
         metrics = task_metrics(own.tasks, own.splits[names.VALIDATION], scores[names.VALIDATION])
-        result.append(Finished(validation=metrics, parameters=parameters, elapsed_s=time.monotonic() - began))
+        result.append(
+            Finished(validation=metrics, parameters=parameters, elapsed_s=time.monotonic() - began)
+        )
         RunStore(job.store).keep(run, result[-1], scores[names.EVALUATION])
         began = time.monotonic()
     return result
@@ -128,9 +133,18 @@ def _boosted(job: Job) -> list[Finished]:
             task: boost(job.folder, column, tasks[task].kind, job.setting, run.seed)
             for task, column in zip(tasks, columns, strict=True)
         }
-        scores = {split: {task: of[split] for task, of in by_task.items()} for split in (names.VALIDATION, names.EVALUATION)}
-        metrics = task_metrics(tasks, boosting_examples(job.folder, names.VALIDATION, columns), scores[names.VALIDATION])
-        result.append(Finished(validation=metrics, parameters=0, elapsed_s=time.monotonic() - began))
+        scores = {
+            split: {task: of[split] for task, of in by_task.items()}
+            for split in (names.VALIDATION, names.EVALUATION)
+        }
+        metrics = task_metrics(
+            tasks,
+            boosting_examples(job.folder, names.VALIDATION, columns),
+            scores[names.VALIDATION],
+        )
+        result.append(
+            Finished(validation=metrics, parameters=0, elapsed_s=time.monotonic() - began)
+        )
         RunStore(job.store).keep(run, result[-1], scores[names.EVALUATION])
     return result
 

@@ -21,10 +21,15 @@ def draw_gains(report: Mapping[str, Any], path: Path) -> None:
         figure = Figure(figsize=(7.0, 3.2), layout="constrained")
         axes = figure.subplots()
         for number, (model, by_correlation) in enumerate(gains.items()):
-            places = [place + (number - (len(gains) - 1) / 2) * width for place in range(len(correlations))]
+            places = [
+                place + (number - (len(gains) - 1) / 2) * width
+                for place in range(len(correlations))
+            ]
             axes.bar(places, list(by_correlation.values()), width, label=model)
         axes.axhline(0.0, color="black", linewidth=0.8)
-        axes.set_xticks(range(len(correlations)), [str(correlation) for correlation in correlations])
+        axes.set_xticks(
+            range(len(correlations)), [str(correlation) for correlation in correlations]
+        )
         axes.set_xlabel("correlation p of the tasks' weights")
         axes.set_ylabel("MTL gain (MSE)")
         axes.legend()

@@ -1,11 +1,12 @@
 """IJCAI-15 (repeat buyers of Tmall): half a year of what users did with items, in the official layout `data_format1`.
 
-`user_log_format1.csv` has a line an action: user_id, item_id, cat_id, seller_id, brand_id, time_stamp (mmdd) and
-action_type (0 click, 1 add to cart, 2 purchase, 3 favourite); `user_info_format1.csv` has user_id, age_range and gender.
-Both have a header. No checksums are published.
+`user_log_format1.csv` has a line an action: user_id, item_id, cat_id, seller_id, brand_id,
+time_stamp (mmdd) and action_type (0 click, 1 add to cart, 2 purchase, 3 favourite);
+`user_info_format1.csv` has user_id, age_range and gender. Both have a header. No checksums are
+published.
 
-MSSM's paper predicts favourites and purchases and does not say how it makes samples of actions. Here a sample is a user, an
-item and a day on which the user did anything with the item.
+MSSM's paper predicts favourites and purchases and does not say how it makes samples of actions.
+Here a sample is a user, an item and a day on which the user did anything with the item.
 """
 
 from __future__ import annotations
@@ -38,13 +39,23 @@ def convert(official: Path, folder: Path) -> None:
     wanted = [*_KEYS, "action_type"]
     header = list(pd.read_csv(official / LOG, nrows=0).columns)
     if header != wanted:
-        raise LayoutError(f"{LOG}: the columns {', '.join(wanted)} are expected, received {', '.join(header)}")
+        raise LayoutError(
+            f"{LOG}: the columns {', '.join(wanted)} are expected, received {', '.join(header)}"
+        )
     # Brands may be missing; 0 stands for that.
-    actions = pd.read_csv(official / LOG, dtype={name: "float32" if name == "brand_id" else "int32" for name in wanted})
+    actions = pd.read_csv(
+        official / LOG,
+        dtype={name: "float32" if name == "brand_id" else "int32" for name in wanted},
+    )
     actions["brand_id"] = actions["brand_id"].fillna(0).astype("int32")
     actions["favourite"] = actions["action_type"] == _FAVOURITE
     actions["purchase"] = actions["action_type"] == _PURCHASE
-    samples = actions.groupby(_KEYS, sort=False)[["favourite", "purchase"]].max().astype("int8").reset_index()
+    samples = (
+        actions.groupby(_KEYS, sort=False)[["favourite", "purchase"]]
+        .max()
+        .astype("int8")
+        .reset_index()
+    )
     samples["day"] = samples.pop("time_stamp") + _YEAR * 10_000
     samples.to_csv(folder / "samples.csv", index=False)
     shutil.copyfile(official / USERS, folder / USERS)
@@ -57,7 +68,11 @@ def document() -> dict[str, Any]:
     bounds = {"metric": "auc", "threshold": 0.0, "tolerance": 1.0}
     return {
         "name": "ijcai15",
-        "keys": {"user": "user_id", "item": "item_id", "event_time": {"column": "day", "unit": "yyyymmdd"}},
+        "keys": {
+            "user": "user_id",
+            "item": "item_id",
+            "event_time": {"column": "day", "unit": "yyyymmdd"},
+        },
         "logs": {
             "exposures": {"path": ["samples.csv"], "format": "csv"},
             "tables": {"users": {"path": [USERS], "format": "csv", "key": "user_id"}},
@@ -73,7 +88,8 @@ def document() -> dict[str, Any]:
             "brand_id": {"side": "item", **from_log},
         },
         "tasks": {
-            name: {"kind": "binary", "label": {"rule": "event", "column": name}, **bounds} for name in ("favourite", "purchase")
+            name: {"kind": "binary", "label": {"rule": "event", "column": name}, **bounds}
+            for name in ("favourite", "purchase")
         },
         "ranking_formula": {"weights": {"favourite": 1.0, "purchase": 1.0}},
     }

@@ -29,15 +29,30 @@ def convert(official: Path, folder: Path) -> None:
         writer = csv.writer(target)
         writer.writerow([*header, "watch_ratio"])
         for row in rows:
-            writer.writerow([*row, float(row[played]) / float(row[duration]) if float(row[duration]) > 0 else ""])
+            writer.writerow(
+                [
+                    *row,
+                    float(row[played]) / float(row[duration]) if float(row[duration]) > 0 else "",
+                ]
+            )
 
 
 def document(ready: dict[str, Any]) -> dict[str, Any]:
     """The ready spec with the five binary tasks that gradient boosting was judged on, and the ratio as PLE's VCR."""
     bounds = {"threshold": 0.0, "tolerance": 1.0}
-    events = {"click": "is_click", "long_view": "long_view", "like": "is_like", "profile_enter": "is_profile_enter"}
+    events = {
+        "click": "is_click",
+        "long_view": "long_view",
+        "like": "is_like",
+        "profile_enter": "is_profile_enter",
+    }
     tasks: dict[str, dict[str, Any]] = {
-        name: {"kind": "binary", "label": {"rule": "event", "column": column}, "metric": "auc", **bounds}
+        name: {
+            "kind": "binary",
+            "label": {"rule": "event", "column": column},
+            "metric": "auc",
+            **bounds,
+        }
         for name, column in events.items()
     }
     for sparse in ("like", "profile_enter"):
@@ -51,14 +66,19 @@ def document(ready: dict[str, Any]) -> dict[str, Any]:
     }
     tasks["watch_ratio_clipped"] = ready["tasks"]["watch_ratio"]
     fields = {
-        name: {**field, "width": _WIDTH} if field["kind"] != "numeric" or field.get("transform") == "quantiles" else field
+        name: {**field, "width": _WIDTH}
+        if field["kind"] != "numeric" or field.get("transform") == "quantiles"
+        else field
         for name, field in ready["fields"].items()
     }
     order = ("click", "long_view", "completion", "like", "profile_enter", "watch_ratio_clipped")
     return {
         "name": ready["name"],
         "keys": ready["keys"],
-        "logs": {**ready["logs"], "exposures": {"path": ["log_standard_with_ratio.csv"], "format": "csv"}},
+        "logs": {
+            **ready["logs"],
+            "exposures": {"path": ["log_standard_with_ratio.csv"], "format": "csv"},
+        },
         "split": {**ready["split"], "validation_share": 0.1},
         "fields": fields,
         "tasks": {name: tasks[name] for name in order},

@@ -14,7 +14,9 @@ from feature_spec.tasks.task import Task
 Scores = Mapping[str, npt.NDArray[np.floating]]
 
 
-def task_metrics(tasks: Mapping[str, Task], examples: Examples, scores: Scores) -> dict[str, dict[str, float]]:
+def task_metrics(
+    tasks: Mapping[str, Task], examples: Examples, scores: Scores
+) -> dict[str, dict[str, float]]:
     """By task, `auc` and `log_loss` (binary) or `mse` (regression).
 
     Args:
@@ -27,15 +29,23 @@ def task_metrics(tasks: Mapping[str, Task], examples: Examples, scores: Scores) 
     result = {}
     for column, (name, task) in enumerate(tasks.items()):
         inside = examples[names.MASKS][:, column] > 0
-        labels, own = examples[names.LABELS][inside, column], np.asarray(scores[name], np.float64)[inside]
+        labels, own = (
+            examples[names.LABELS][inside, column],
+            np.asarray(scores[name], np.float64)[inside],
+        )
         if task.kind == "binary":
             clipped = np.clip(own, 1e-7, 1 - 1e-7)
-            result[name] = {"auc": float(roc_auc_score(labels, own)), "log_loss": float(log_loss(labels, clipped))}
+            result[name] = {
+                "auc": float(roc_auc_score(labels, own)),
+                "log_loss": float(log_loss(labels, clipped)),
+            }
         else:
             result[name] = {"mse": float(np.mean(np.square(labels - own)))}
     return result
 
 
-def own_metric(tasks: Mapping[str, Task], metrics: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
+def own_metric(
+    tasks: Mapping[str, Task], metrics: Mapping[str, Mapping[str, float]]
+) -> dict[str, float]:
     """Of each task, the metric that its spec names."""
     return {name: metrics[name][task.metric] for name, task in tasks.items()}

@@ -28,7 +28,9 @@ def preprocess(spec: FeatureSpec, logs: Path, folder: Path) -> None:
         folder: keeps the pipeline's artifacts, `raw/` and the examples, `<split>.npz`.
     """
     description = folder / DESCRIPTION
-    if description.exists() and json.loads(description.read_text(encoding="utf-8"))["learnt"] == what_is_learnt(spec):
+    if description.exists() and json.loads(description.read_text(encoding="utf-8"))[
+        "learnt"
+    ] == what_is_learnt(spec):
         return
     import tensorflow as tf
     import tensorflow_transform as tft
@@ -37,20 +39,31 @@ def preprocess(spec: FeatureSpec, logs: Path, folder: Path) -> None:
     transform = tft.TFTransformOutput(str(artifacts["transform_graph"]))
     features = transform.transformed_feature_spec()
     for split in names.SPLITS:
-        files = tf.data.Dataset.list_files(str(artifacts["transformed_examples"] / f"Split-{split}" / "*"), shuffle=False)
+        files = tf.data.Dataset.list_files(
+            str(artifacts["transformed_examples"] / f"Split-{split}" / "*"), shuffle=False
+        )
         records = tf.data.TFRecordDataset(files, compression_type="GZIP").batch(8192)
         parts = [tf.io.parse_example(batch, features) for batch in records]
-        columns = {name: np.concatenate([part[name].numpy() for part in parts]) for name in features}
+        columns = {
+            name: np.concatenate([part[name].numpy() for part in parts]) for name in features
+        }
         np.savez(
-            folder / f"{split}.npz", **{name: values.astype(_DTYPES[values.dtype.name]) for name, values in columns.items()}
+            folder / f"{split}.npz",
+            **{name: values.astype(_DTYPES[values.dtype.name]) for name, values in columns.items()},
         )
     packing = Packing(spec)
-    files_of_vocabularies = [vocabulary_file(width) for width in packing.widths if packing.has_vocabulary(width)]
+    files_of_vocabularies = [
+        vocabulary_file(width) for width in packing.widths if packing.has_vocabulary(width)
+    ]
     facts = {
         "learnt": what_is_learnt(spec),
         "spec": spec.model_dump_json(exclude_unset=True),
-        "vocabulary_sizes": {file: transform.vocabulary_size_by_name(file) for file in files_of_vocabularies},
-        "ingestion": json.loads((artifacts["examples"] / "ingest_summary.json").read_text(encoding="utf-8")),
+        "vocabulary_sizes": {
+            file: transform.vocabulary_size_by_name(file) for file in files_of_vocabularies
+        },
+        "ingestion": json.loads(
+            (artifacts["examples"] / "ingest_summary.json").read_text(encoding="utf-8")
+        ),
         "examples": str(artifacts["examples"].relative_to(folder)),
     }
     description.write_text(json.dumps(facts), encoding="utf-8")
@@ -59,7 +72,11 @@ def preprocess(spec: FeatureSpec, logs: Path, folder: Path) -> None:
 def what_is_learnt(spec: FeatureSpec) -> dict[str, Any]:
     """The parts of the spec that a comparison depends on. Others, such as those for blessing, change nothing of it."""
     document = spec.model_dump(mode="json", exclude_unset=True)
-    return {part: document[part] for part in ("keys", "logs", "split", "fields", "tasks") if part in document}
+    return {
+        part: document[part]
+        for part in ("keys", "logs", "split", "fields", "tasks")
+        if part in document
+    }
 
 
 def ingested_examples(folder: Path, split: str) -> list[Path]:
@@ -70,7 +87,9 @@ def ingested_examples(folder: Path, split: str) -> list[Path]:
 
 def ingestion_counts(folder: Path) -> dict[str, object]:
     """Lines read, rejected by reason and examples by split."""
-    facts: dict[str, object] = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))["ingestion"]
+    facts: dict[str, object] = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))[
+        "ingestion"
+    ]
     return facts
 
 
@@ -84,7 +103,9 @@ def load_workload(folder: Path) -> Workload:
     for split in names.SPLITS:
         with np.load(folder / f"{split}.npz") as arrays:
             splits[split] = {name: arrays[name] for name in arrays.files}
-    return Workload(tasks=spec.tasks, layout=network_layout(spec, facts["vocabulary_sizes"]), splits=splits)
+    return Workload(
+        tasks=spec.tasks, layout=network_layout(spec, facts["vocabulary_sizes"]), splits=splits
+    )
 
 
 def _run_components(spec: FeatureSpec, logs: Path, folder: Path) -> dict[str, Path]:
@@ -115,7 +136,9 @@ def _run_components(spec: FeatureSpec, logs: Path, folder: Path) -> dict[str, Pa
             schema=schema.outputs["schema"],
             preprocessing_fn="pipeline.transform.preprocessing.preprocessing_fn",
             custom_config={"spec": transform_part(spec)},
-            splits_config=transform_pb2.SplitsConfig(analyze=[names.TRAIN], transform=list(names.SPLITS)),
+            splits_config=transform_pb2.SplitsConfig(
+                analyze=[names.TRAIN], transform=list(names.SPLITS)
+            ),
             disable_statistics=True,
             disable_analyzer_cache=True,
         )
@@ -125,9 +148,16 @@ def _run_components(spec: FeatureSpec, logs: Path, folder: Path) -> dict[str, Pa
                 pipeline_root=str(raw),
                 components=[example_gen, schema, transform],
                 enable_cache=True,
-                metadata_connection_config=metadata.sqlite_metadata_connection_config(str(raw / "metadata.sqlite")),
+                metadata_connection_config=metadata.sqlite_metadata_connection_config(
+                    str(raw / "metadata.sqlite")
+                ),
                 beam_pipeline_args=beam_arguments([]),
             )
         )
-    outputs = {name: artifacts[0].uri for run in runs for name, artifacts in run.outputs.items() if artifacts}
+    outputs = {
+        name: artifacts[0].uri
+        for run in runs
+        for name, artifacts in run.outputs.items()
+        if artifacts
+    }
     return {name: Path(uri) for name, uri in outputs.items()}

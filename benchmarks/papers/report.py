@@ -20,7 +20,11 @@ PROPOSED = ("cgc", "ple", "mssm", *ABLATIONS)
 
 
 def variant_report(
-    store: RunStore, workloads: Mapping[int, Workload], folder: Path | None, chosen: Mapping[str, str], variant: str
+    store: RunStore,
+    workloads: Mapping[int, Workload],
+    folder: Path | None,
+    chosen: Mapping[str, str],
+    variant: str,
 ) -> dict[str, Any]:
     """All results on one variant of the data.
 
@@ -32,7 +36,8 @@ def variant_report(
         variant: of the data.
 
     Returns:
-        `models`: by contender, its setting, size, time, and by task mean, deviation, gain, p-value, baseline and all values.
+        `models`: by contender, its setting, size, time, and by task mean, deviation, gain, p-value,
+            baseline and all values.
     """
     tasks = next(iter(workloads.values())).tasks
     facts: dict[str, dict[str, Any]] = {}
@@ -47,7 +52,9 @@ def variant_report(
                 examples = boosting_examples(folder, EVALUATION, list(workload.tasks))
             metrics = task_metrics(tasks, examples, store.test_scores(run))
             by_model[contender][seed] = own_metric(tasks, metrics)
-            log_losses.append([of_task["log_loss"] for of_task in metrics.values() if "log_loss" in of_task])
+            log_losses.append(
+                [of_task["log_loss"] for of_task in metrics.values() if "log_loss" in of_task]
+            )
             finished = store.finished(run)
             if finished is not None:
                 times.append(finished.elapsed_s)

@@ -63,7 +63,9 @@ class RunStore:
         """Keeps a run's facts and its scores of the test part, which meet the labels when the tables are made."""
         scores, facts = self._path(run, "npz"), self._path(run, "json")
         scores.parent.mkdir(parents=True, exist_ok=True)
-        np.savez_compressed(scores, **{task: np.asarray(values, np.float32) for task, values in test_scores.items()})
+        np.savez_compressed(
+            scores, **{task: np.asarray(values, np.float32) for task, values in test_scores.items()}
+        )
         # Renamed last: a run is finished once its facts are there.
         unfinished = facts.with_suffix(".unfinished")
         unfinished.write_text(json.dumps(asdict(finished)), encoding="utf-8")

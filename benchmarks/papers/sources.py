@@ -24,8 +24,8 @@ class Source:
         name: of the data set.
         files: names of the official files, which a user downloads.
         spec: what is learnt from what.
-        convert: writes the logs that the spec reads into a folder, from the folder of the official files. None where these
-            are such logs as they are.
+        convert: writes the logs that the spec reads into a folder, from the folder of the official
+            files. None where these are such logs as they are.
         default_tasks: those of the table; all of the spec's where empty.
         trainer: settings of every run.
         identifiers: fields that gradient boosting does not read.
@@ -47,7 +47,9 @@ class Source:
         """
         missing = [name for name in self.files if not (official / name).exists()]
         if missing:
-            raise FileNotFoundError(f"--data {official} lacks {', '.join(missing)}; it needs {', '.join(self.files)}")
+            raise FileNotFoundError(
+                f"--data {official} lacks {', '.join(missing)}; it needs {', '.join(self.files)}"
+            )
         if self.convert is None:
             return official
         converted = folder / "logs"
@@ -78,7 +80,8 @@ def _kuairand() -> FeatureSpec:
     return parse_spec(json.dumps(kuairand.document(ready)), "kuairand")
 
 
-# Tables learn faster than by default, and batches are larger, so that a training takes half of the time.
+# Tables learn faster than by default, and batches are larger, so that a training takes half of the
+# time.
 _TRAINER = {"epochs": 12, "patience": 1, "batch_size": 1024, "embedding_learning_rate": 0.1}
 _ALL = (
     Source(

@@ -24,7 +24,8 @@ from benchmarks.papers.tuning import BOOSTING_SETTINGS, SETTINGS
 from feature_spec.strict_model import closest_names
 
 _TUNING_SEED = 1
-# An ablation is the model without a part, not a model of its own: it takes over what was chosen for the whole.
+# An ablation is the model without a part, not a model of its own: it takes over what was chosen for
+# the whole.
 _TUNED_AS = dict.fromkeys(ABLATIONS, "mssm")
 
 
@@ -53,7 +54,9 @@ class Study:
     facts: Mapping[str, Any]
 
     @classmethod
-    def of_logs(cls, source: Source, official: Path, folder: Path, tasks: Sequence[str], boosting: bool) -> Study:
+    def of_logs(
+        cls, source: Source, official: Path, folder: Path, tasks: Sequence[str], boosting: bool
+    ) -> Study:
         """Preprocesses the logs, unless that is done, and compares on some of the spec's tasks.
 
         Raises:
@@ -65,7 +68,9 @@ class Study:
         spec = source.spec()
         for task in tasks:
             if task not in spec.tasks:
-                raise ValueError(f"--tasks: no such task {task!r}: {closest_names(task, spec.tasks)}")
+                raise ValueError(
+                    f"--tasks: no such task {task!r}: {closest_names(task, spec.tasks)}"
+                )
         chosen = tasks or source.default_tasks or list(spec.tasks)
         logs = source.logs(official, folder)
         # TFX and all that it loads stay out of this process.
@@ -81,7 +86,9 @@ class Study:
         subprocess.run(command, check=True)
         own = tuple(task for task in spec.tasks if task in chosen)
         return cls(
-            store=_store(folder, {"learnt": what_is_learnt(spec), "trainer": source.trainer, "tasks": own}),
+            store=_store(
+                folder, {"learnt": what_is_learnt(spec), "trainer": source.trainer, "tasks": own}
+            ),
             variants=("",),
             folder=folder,
             rows=0,
@@ -98,7 +105,9 @@ class Study:
 
         return cls(
             store=_store(folder, {"rows": rows, "trainer": TRAINER}),
-            variants=[str(value) for value in sorted(correlations, key=lambda value: abs(value - 0.5))],
+            variants=[
+                str(value) for value in sorted(correlations, key=lambda value: abs(value - 0.5))
+            ],
             folder=None,
             rows=rows,
             tasks=("y1", "y2"),
@@ -107,14 +116,22 @@ class Study:
             facts={"rows": rows},
         )
 
-    def report(self, contenders: Sequence[str], seeds: Sequence[int], jobs: int, console: Console) -> dict[str, Any]:
+    def report(
+        self, contenders: Sequence[str], seeds: Sequence[int], jobs: int, console: Console
+    ) -> dict[str, Any]:
         """Tunes, trains what is left to train, and judges."""
         # Gains need it.
-        contenders = list(dict.fromkeys([SINGLE_TASK, *_with_tuned(contenders), *([BOOSTING] if self.boosting else [])]))
+        contenders = list(
+            dict.fromkeys(
+                [SINGLE_TASK, *_with_tuned(contenders), *([BOOSTING] if self.boosting else [])]
+            )
+        )
         choices = {name: BOOSTING_SETTINGS if name == BOOSTING else SETTINGS for name in contenders}
 
         def ended(run: Run, finished: Finished) -> None:
-            metrics = {task: next(iter(of_task.values())) for task, of_task in finished.validation.items()}
+            metrics = {
+                task: next(iter(of_task.values())) for task, of_task in finished.validation.items()
+            }
             shown = ", ".join(f"{task} {value:.4f}" for task, value in metrics.items())
             name = f"{run.variant} {run.contender}, {run.setting}, seed {run.seed}".strip()
             console.print(f"[dim]{name}: validation {shown}; {finished.elapsed_s:.0f} s[/dim]")
@@ -128,7 +145,11 @@ class Study:
         execute(tuning, jobs, ended)
         chosen = {name: self._best(_TUNED_AS.get(name, name), choices[name]) for name in contenders}
         execute(
-            [self._job(variant, name, chosen[name], choices[name], seeds) for variant in self.variants for name in contenders],
+            [
+                self._job(variant, name, chosen[name], choices[name], seeds)
+                for variant in self.variants
+                for name in contenders
+            ],
             jobs,
             ended,
         )
@@ -137,23 +158,48 @@ class Study:
     def _judged(self, chosen: Mapping[str, str], seeds: Sequence[int]) -> dict[str, Any]:
         result = {}
         for variant in self.variants:
-            workloads = {seed: workload_of(self.folder, variant, self.rows, seed).of_tasks(self.tasks) for seed in seeds}
+            workloads = {
+                seed: workload_of(self.folder, variant, self.rows, seed).of_tasks(self.tasks)
+                for seed in seeds
+            }
             parts = part_sizes(workloads[seeds[0]])
-            result[variant] = {"parts": parts, **variant_report(self.store, workloads, self.folder, chosen, variant)}
+            result[variant] = {
+                "parts": parts,
+                **variant_report(self.store, workloads, self.folder, chosen, variant),
+            }
         return result
 
     def _best(self, contender: str, choices: Mapping[str, Any]) -> str:
         runs = {
-            setting: Run(variant=self.variants[0], contender=contender, setting=setting, seed=_TUNING_SEED)
+            setting: Run(
+                variant=self.variants[0], contender=contender, setting=setting, seed=_TUNING_SEED
+            )
             for setting in choices
         }
         validation = {setting: self.store.finished(run) for setting, run in runs.items()}
-        tasks = workload_of(self.folder, self.variants[0], self.rows, _TUNING_SEED).of_tasks(self.tasks).tasks
-        return best_setting(tasks, {name: own_metric(tasks, done.validation) for name, done in validation.items() if done})
+        tasks = (
+            workload_of(self.folder, self.variants[0], self.rows, _TUNING_SEED)
+            .of_tasks(self.tasks)
+            .tasks
+        )
+        return best_setting(
+            tasks,
+            {name: own_metric(tasks, done.validation) for name, done in validation.items() if done},
+        )
 
-    def _job(self, variant: str, contender: str, setting: str, choices: Mapping[str, Any], seeds: Sequence[int]) -> Job:
+    def _job(
+        self,
+        variant: str,
+        contender: str,
+        setting: str,
+        choices: Mapping[str, Any],
+        seeds: Sequence[int],
+    ) -> Job:
         return Job(
-            runs=tuple(Run(variant=variant, contender=contender, setting=setting, seed=seed) for seed in seeds),
+            runs=tuple(
+                Run(variant=variant, contender=contender, setting=setting, seed=seed)
+                for seed in seeds
+            ),
             store=self.store.folder,
             folder=self.folder,
             tasks=self.tasks,
@@ -165,11 +211,18 @@ class Study:
 
 def _with_tuned(contenders: Sequence[str]) -> list[str]:
     """The contenders, and before an ablation the model whose settings it takes over."""
-    return [name for contender in contenders for name in (_TUNED_AS.get(contender, contender), contender)]
+    return [
+        name
+        for contender in contenders
+        for name in (_TUNED_AS.get(contender, contender), contender)
+    ]
 
 
 def _store(folder: Path, comparison: Mapping[str, Any]) -> RunStore:
     """The store of what is compared: another spec, other tasks or settings have another one."""
     own = {name: contender.own for name, contender in CONTENDERS.items()}
-    what = json.dumps({**comparison, "settings": SETTINGS, "boosting": BOOSTING_SETTINGS, "own": own}, sort_keys=True)
+    what = json.dumps(
+        {**comparison, "settings": SETTINGS, "boosting": BOOSTING_SETTINGS, "own": own},
+        sort_keys=True,
+    )
     return RunStore(folder / "runs" / hashlib.sha256(what.encode()).hexdigest()[:12])

@@ -15,7 +15,9 @@ TRAINER = {"epochs": 20, "patience": 1, "batch_size": 1024}
 _PARTS = {names.TRAIN: 0.8, names.VALIDATION: 0.05, names.EVALUATION: 0.15}
 
 
-def synthetic_examples(correlation: float, rows: int, seed: int) -> dict[str, npt.NDArray[np.float32]]:
+def synthetic_examples(
+    correlation: float, rows: int, seed: int
+) -> dict[str, npt.NDArray[np.float32]]:
     """Draws x ~ N(0, I) and y_t = w_t·x + Σ_i sin(α_i w_t·x + β_i) + ε with cos(w_1, w_2) = `correlation` (PLE, section 5.2).
 
     α and β are drawn once for both tasks.
@@ -25,7 +27,9 @@ def synthetic_examples(correlation: float, rows: int, seed: int) -> dict[str, np
     """
     random = np.random.default_rng(seed)
     first, other = np.linalg.qr(random.standard_normal((DIMENSIONS, 2)))[0].T
-    weights = np.stack([first, correlation * first + np.sqrt(1.0 - correlation**2) * other], axis=1).astype(np.float32)
+    weights = np.stack(
+        [first, correlation * first + np.sqrt(1.0 - correlation**2) * other], axis=1
+    ).astype(np.float32)
     alpha, beta = random.standard_normal((2, SINES))
     x = random.standard_normal((rows, DIMENSIONS), dtype=np.float32)
     projected = x @ weights

@@ -22,7 +22,9 @@ def tables(report: Mapping[str, Any]) -> Iterator[Table]:
         yield gains_table(report)
     for variant, of_variant in sorted(report["variants"].items()):
         name = f"{report['dataset']}, p = {variant}" if synthetic else report["dataset"]
-        yield results_table(f"{name}: mean ± standard deviation over {report['seeds']} seeds", of_variant["models"])
+        yield results_table(
+            f"{name}: mean ± standard deviation over {report['seeds']} seeds", of_variant["models"]
+        )
         if report["seeds"] > 1:
             yield significance_table(of_variant["models"])
 
@@ -61,21 +63,33 @@ def results_table(title: str, models: Mapping[str, Any]) -> Table:
             cells.append("–" if name == SINGLE_TASK else f"{result['gain']:+.4f}")
         if has_log_loss:
             cells.append(f"{facts['log_loss']:.4f}")
-        table.add_row(f"`{name}`", *cells, facts["setting"], f"{facts['parameters']:,}" if facts["parameters"] else "–")
+        table.add_row(
+            f"`{name}`",
+            *cells,
+            facts["setting"],
+            f"{facts['parameters']:,}" if facts["parameters"] else "–",
+        )
     return table
 
 
 def significance_table(models: Mapping[str, Any]) -> Table:
     """p-values of paired t-tests of the proposed models against the best baseline of each task."""
     first = next(iter(models.values()))
-    table = Table(title="Against the best baseline, p of a paired t-test", title_justify="left", box=box.MARKDOWN)
+    table = Table(
+        title="Against the best baseline, p of a paired t-test",
+        title_justify="left",
+        box=box.MARKDOWN,
+    )
     table.add_column("model", no_wrap=True)
     for task, result in first["tasks"].items():
         table.add_column(f"{task}: {result['baseline']}", justify="right", no_wrap=True)
     for name, facts in models.items():
         results = facts["tasks"]
         if any(result["p_value"] is not None for result in results.values()):
-            table.add_row(f"`{name}`", *(_difference(result, models, task) for task, result in results.items()))
+            table.add_row(
+                f"`{name}`",
+                *(_difference(result, models, task) for task, result in results.items()),
+            )
     return table
 
 

@@ -25,8 +25,9 @@ _SCORED_ROWS = 8192
 class Trainee:
     """A network that is trained again and again: XLA takes longer to compile it than some trainings take.
 
-    Each training begins with the weights, optimisers and order of the examples that its seed draws, as the first one of a
-    process does; only dropout and the noise of hard-concrete gates go on from where the last training left them.
+    Each training begins with the weights, optimisers and order of the examples that its seed draws,
+    as the first one of a process does; only dropout and the noise of hard-concrete gates go on from
+    where the last training left them.
 
     Args:
         workload: the tasks, and examples of the shapes that it will be trained on.
@@ -36,11 +37,15 @@ class Trainee:
     def __init__(self, workload: Workload, settings: Settings) -> None:
         self._settings = settings
         self._tasks, self._layout = workload.tasks, workload.layout
-        self._two_rows = {name: tf.constant(values[:2]) for name, values in workload.splits[TRAIN].items()}
+        self._two_rows = {
+            name: tf.constant(values[:2]) for name, values in workload.splits[TRAIN].items()
+        }
         self.network = self._new_network(settings.trainer.seed)
         self._model = MultiTaskRanker(self.network, self._tasks, settings.trainer)
         self._model.compile_for_training()
-        self._score = tf.function(lambda features: self.network.scores(self.network(features)), reduce_retracing=True)
+        self._score = tf.function(
+            lambda features: self.network.scores(self.network(features)), reduce_retracing=True
+        )
 
     def train(self, workload: Workload, seed: int) -> dict[str, Scores]:
         """Trains with the joint loss, optimisers and early stopping of `fulcrum run`.
@@ -54,7 +59,10 @@ class Trainee:
         run = self._settings.trainer
         with tempfile.TemporaryDirectory(prefix="fulcrum-papers-") as checkpoints:
             stopping = EarlyStopping(
-                self._tasks, batches(workload.splits[VALIDATION], _SCORED_ROWS), run.patience, Path(checkpoints)
+                self._tasks,
+                batches(workload.splits[VALIDATION], _SCORED_ROWS),
+                run.patience,
+                Path(checkpoints),
             )
             stopping.set_model(self._model)
             examples = batches(workload.splits[TRAIN], run.batch_size, shuffle_seed=seed)
@@ -74,15 +82,25 @@ class Trainee:
         for optimizer in composite.optimizers:
             start = optimizer.get_config().get("initial_accumulator_value", 0.0)
             for slot in optimizer.weights:
-                slot.assign(tf.fill(slot.shape, tf.cast(0 if slot is optimizer.iterations else start, slot.dtype)))
+                slot.assign(
+                    tf.fill(
+                        slot.shape,
+                        tf.cast(0 if slot is optimizer.iterations else start, slot.dtype),
+                    )
+                )
 
     def _scores(self, examples: Examples) -> Scores:
         parts = [self._score(batch) for batch in batches(examples, _SCORED_ROWS)]
-        return {task: np.concatenate([part[task].numpy() for part in parts]) for task in self._tasks}
+        return {
+            task: np.concatenate([part[task].numpy() for part in parts]) for task in self._tasks
+        }
 
 
 def train(
-    settings: Settings, groups: Sequence[Sequence[str]], seeds: Iterable[int], workload_of: Callable[[int], Workload]
+    settings: Settings,
+    groups: Sequence[Sequence[str]],
+    seeds: Iterable[int],
+    workload_of: Callable[[int], Workload],
 ) -> Iterator[tuple[int, dict[str, dict[str, Any]], int]]:
     """Trains with each seed in turn.
 

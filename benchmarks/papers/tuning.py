@@ -11,6 +11,11 @@ SETTINGS: dict[str, dict[str, dict[str, Any]]] = {
 }
 # Arguments of scikit-learn's HistGradientBoosting, as many.
 BOOSTING_SETTINGS: dict[str, dict[str, Any]] = {
-    "slow": {"max_iter": 1000, "learning_rate": 0.05, "max_leaf_nodes": 15, "l2_regularization": 1.0},
+    "slow": {
+        "max_iter": 1000,
+        "learning_rate": 0.05,
+        "max_leaf_nodes": 15,
+        "l2_regularization": 1.0,
+    },
     "fast": {"max_iter": 500, "learning_rate": 0.1},
 }

@@ -41,7 +41,10 @@ class Workload:
             tasks={task: self.tasks[task] for task in kept},
             layout=replace(self.layout, tasks={task: self.layout.tasks[task] for task in kept}),
             splits={
-                split: {**examples, **{name: examples[name][:, columns] for name in (names.LABELS, names.MASKS)}}
+                split: {
+                    **examples,
+                    **{name: examples[name][:, columns] for name in (names.LABELS, names.MASKS)},
+                }
                 for split, examples in self.splits.items()
             },
         )

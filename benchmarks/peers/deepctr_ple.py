@@ -29,7 +29,9 @@ def main(batch_size: int, steps: int, units: int, values: int) -> None:
     )
     model.compile("adam", ["binary_crossentropy"] * ple.TASKS)
     data = ple.rows(batch_size * steps, values)
-    inputs = {f"category_{field}": data["ids"][:, field].astype("int32") for field in range(ple.FIELDS)}
+    inputs = {
+        f"category_{field}": data["ids"][:, field].astype("int32") for field in range(ple.FIELDS)
+    }
     inputs |= {f"number_{field}": data["numbers"][:, field] for field in range(ple.NUMBERS)}
     labels = [data["labels"][:, task] for task in range(ple.TASKS)]
 

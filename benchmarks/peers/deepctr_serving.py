@@ -1,8 +1,8 @@
 """DeepCTR's part of the serving benchmark: its PLE, exported and called in process.
 
-Arguments: a folder for the export, and ``texts`` or ``ids``: whether categories come as the texts that requests hold, which
-DeepCTR hashes in the graph, or as ids that somebody else has looked up. Reads lines ``<candidates> <calls>`` and answers each
-with the calls' times in ms as JSON.
+Arguments: a folder for the export, and ``texts`` or ``ids``: whether categories come as the texts
+that requests hold, which DeepCTR hashes in the graph, or as ids that somebody else has looked up.
+Reads lines ``<candidates> <calls>`` and answers each with the calls' times in ms as JSON.
 """
 
 from __future__ import annotations
@@ -26,10 +26,17 @@ def main(folder: str, categories: str) -> None:
     from deepctr.feature_column import DenseFeat, SparseFeat
     from deepctr.models import PLE
 
-    names = [(f"{side}_{position}", is_number(position)) for side, count in FIELDS_OF.items() for position in range(count)]
+    names = [
+        (f"{side}_{position}", is_number(position))
+        for side, count in FIELDS_OF.items()
+        for position in range(count)
+    ]
     as_text = {"use_hash": True, "dtype": "string"} if categories == "texts" else {}
     model = PLE(
-        [DenseFeat(name, 1) if number else SparseFeat(name, VALUES, ple.WIDTH, **as_text) for name, number in names],
+        [
+            DenseFeat(name, 1) if number else SparseFeat(name, VALUES, ple.WIDTH, **as_text)
+            for name, number in names
+        ],
         shared_expert_num=ple.SHARED_EXPERTS,
         specific_expert_num=ple.TASK_EXPERTS,
         num_levels=ple.LEVELS,
@@ -46,7 +53,9 @@ def main(folder: str, categories: str) -> None:
         candidates, calls = map(int, line.split())
         # Every row holds the user's fields too: the model knows no other form of a request.
         inputs = {
-            name: _column(random, candidates, number, signature.structured_input_signature[1][name].dtype)
+            name: _column(
+                random, candidates, number, signature.structured_input_signature[1][name].dtype
+            )
             for name, number in names
         }
         times_ms = []
@@ -64,7 +73,11 @@ def _column(random: Any, rows: int, number: bool, dtype: Any) -> Any:
     if number:
         return tf.constant(random.random((rows, 1)), dtype)
     ids = random.integers(0, VALUES, (rows, 1))
-    return tf.constant([[f"value_{value}"] for [value] in ids]) if dtype == tf.string else tf.constant(ids, dtype)
+    return (
+        tf.constant([[f"value_{value}"] for [value] in ids])
+        if dtype == tf.string
+        else tf.constant(ids, dtype)
+    )
 
 
 if __name__ == "__main__":

@@ -24,7 +24,9 @@ def main(batch_size: int, steps: int, units: int, values: int) -> None:
         data = features(batch_size * steps, values)
         write(Path(folder) / "examples.gz", data)
         parsing = {
-            name: tf.io.FixedLenFeature([value.shape[1]], tf.int64 if value.dtype.kind == "i" else tf.float32)
+            name: tf.io.FixedLenFeature(
+                [value.shape[1]], tf.int64 if value.dtype.kind == "i" else tf.float32
+            )
             for name, value in data.items()
         }
         batches = transformed_batches([f"{folder}/*.gz"], parsing, batch_size, shuffle_seed=0)
@@ -51,7 +53,9 @@ def main(batch_size: int, steps: int, units: int, values: int) -> None:
         count = train()
         elapsed_s = time.perf_counter() - began
     ple.Measured(
-        rows_per_s=count / elapsed_s, peak_memory_bytes=peak_memory_bytes(), input_wait_rate=waited_s / elapsed_s
+        rows_per_s=count / elapsed_s,
+        peak_memory_bytes=peak_memory_bytes(),
+        input_wait_rate=waited_s / elapsed_s,
     ).report()
 
 
@@ -64,7 +68,9 @@ def write(file: Path, data: dict) -> None:
             example = tf.train.Example()
             for name, value in data.items():
                 feature = example.features.feature[name]
-                (feature.int64_list if value.dtype.kind == "i" else feature.float_list).value.extend(value[row].tolist())
+                (
+                    feature.int64_list if value.dtype.kind == "i" else feature.float_list
+                ).value.extend(value[row].tolist())
             writer.write(example.SerializeToString())
 
 

@@ -15,7 +15,10 @@ def main(batch_size: int, steps: int, units: int, values: int, model_name: str) 
     import tensorflow as tf  # isort: skip  after the trainer chose the Keras dialect
 
     # Cut into batches beforehand, as DeepCTR's and torch-rechub's are cut out of arrays.
-    data = {name: value.reshape([steps, batch_size, -1]) for name, value in features(batch_size * steps, values).items()}
+    data = {
+        name: value.reshape([steps, batch_size, -1])
+        for name, value in features(batch_size * steps, values).items()
+    }
     options = tf.data.Options()
     options.autotune.enabled = False  # as in `trainer.inputs.dataset`
     dataset = tf.data.Dataset.from_tensor_slices(data).with_options(options)

@@ -23,7 +23,11 @@ def main(batch_size: int, steps: int, units: int) -> None:
         (units, ple.TOWER_UNITS, ple.TASKS),
     ]
     operands = [
-        (tf.random.normal([batch_size, rows]), tf.random.normal([rows, columns]), tf.random.normal([batch_size, columns]))
+        (
+            tf.random.normal([batch_size, rows]),
+            tf.random.normal([rows, columns]),
+            tf.random.normal([batch_size, columns]),
+        )
         for rows, columns, count in products
         for _ in range(count)
     ]
@@ -32,7 +36,11 @@ def main(batch_size: int, steps: int, units: int) -> None:
     def step() -> tf.Tensor:
         total = tf.constant(0.0)
         for x, kernel, gradient in operands:
-            results = [x @ kernel, tf.matmul(gradient, kernel, transpose_b=True), tf.matmul(x, gradient, transpose_a=True)]
+            results = [
+                x @ kernel,
+                tf.matmul(gradient, kernel, transpose_b=True),
+                tf.matmul(x, gradient, transpose_a=True),
+            ]
             total += tf.add_n([tf.reduce_max(result) for result in results])
         return total
 
@@ -41,7 +49,10 @@ def main(batch_size: int, steps: int, units: int) -> None:
     for _ in range(steps):
         result = step()
     float(result)
-    ple.Measured(rows_per_s=batch_size * steps / (time.perf_counter() - began), peak_memory_bytes=peak_memory_bytes()).report()
+    ple.Measured(
+        rows_per_s=batch_size * steps / (time.perf_counter() - began),
+        peak_memory_bytes=peak_memory_bytes(),
+    ).report()
 
 
 if __name__ == "__main__":

@@ -13,7 +13,10 @@ def main(batch_size: int, steps: int, units: int, values: int) -> None:
     from torch_rechub.basic.features import DenseFeature, SparseFeature
     from torch_rechub.models.multi_task import PLE
 
-    features = [SparseFeature(f"category_{field}", values, embed_dim=ple.WIDTH) for field in range(ple.FIELDS)]
+    features = [
+        SparseFeature(f"category_{field}", values, embed_dim=ple.WIDTH)
+        for field in range(ple.FIELDS)
+    ]
     features += [DenseFeature(f"number_{field}") for field in range(ple.NUMBERS)]
     model = PLE(
         features,
@@ -26,8 +29,12 @@ def main(batch_size: int, steps: int, units: int, values: int) -> None:
     )
     optimizer, loss_of = torch.optim.Adam(model.parameters(), 1e-3), torch.nn.BCELoss()
     data = ple.rows(batch_size * steps, values)
-    inputs = {f"category_{field}": torch.tensor(data["ids"][:, field]) for field in range(ple.FIELDS)}
-    inputs |= {f"number_{field}": torch.tensor(data["numbers"][:, field]) for field in range(ple.NUMBERS)}
+    inputs = {
+        f"category_{field}": torch.tensor(data["ids"][:, field]) for field in range(ple.FIELDS)
+    }
+    inputs |= {
+        f"number_{field}": torch.tensor(data["numbers"][:, field]) for field in range(ple.NUMBERS)
+    }
     labels = torch.tensor(data["labels"])
 
     def train() -> int:

@@ -2,7 +2,8 @@
 
     python docs/examples/stubs.py 127.0.0.1:8500 short_video docs/examples/short_video.json
 
-The file is a body of the REST API. Here, unlike there, inputs that have a default may be left out of it.
+The file is a body of the REST API. Here, unlike there, inputs that have a default may be left out
+of it.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ with open(file, encoding="utf-8") as text:
 with grpc.insecure_channel(target) as channel:
     service = PredictionServiceStub(channel)
     metadata = service.GetModelMetadata(
-        GetModelMetadataRequest(model_spec={"name": model}, metadata_field=["signature_def"]), timeout=5.0
+        GetModelMetadataRequest(model_spec={"name": model}, metadata_field=["signature_def"]),
+        timeout=5.0,
     )
     signatures = SignatureDefMap()
     metadata.metadata["signature_def"].Unpack(signatures)
@@ -34,4 +36,11 @@ with grpc.insecure_channel(target) as channel:
         request.inputs[name].CopyFrom(tf.make_tensor_proto(value, declared[name].dtype))
     response = service.Predict(request, timeout=5.0)
 
-print(json.dumps({name: tf.make_ndarray(tensor).tolist() for name, tensor in sorted(response.outputs.items())}))
+print(
+    json.dumps(
+        {
+            name: tf.make_ndarray(tensor).tolist()
+            for name, tensor in sorted(response.outputs.items())
+        }
+    )
+)

@@ -24,10 +24,12 @@ class BaseField(StrictModel):
     """What every kind of field has.
 
     Attributes:
-        side: whose property it is. `user` and `context` fields are sent once a ranking request, `item` fields once a candidate.
+        side: whose property it is. `user` and `context` fields are sent once a ranking request,
+            `item` fields once a candidate.
         column: the column of the log or side table. Defaults to the field's name.
         table: the side table that holds the column. Defaults to the exposure log itself.
-        min_presence: the smallest share of examples that must carry a value; fewer is an anomaly that stops the pipeline.
+        min_presence: the smallest share of examples that must carry a value; fewer is an anomaly
+            that stops the pipeline.
     """
 
     side: Side
@@ -40,8 +42,10 @@ class EmbeddedField(BaseField):
     """A field whose values are looked up in an embedding table.
 
     Attributes:
-        vocabulary: one row a frequent value. The default, with its defaults, where neither this nor `hash_buckets` is given.
-        hash_buckets: rows that all values are hashed to, for values too many to list. Excludes `vocabulary`.
+        vocabulary: one row a frequent value. The default, with its defaults, where neither this nor
+            `hash_buckets` is given.
+        hash_buckets: rows that all values are hashed to, for values too many to list. Excludes
+            `vocabulary`.
         width: embedding width D. Fields of one width share one table.
     """
 
@@ -100,12 +104,14 @@ class NumericField(BaseField):
     """A number.
 
     Attributes:
-        transform: `z_score`; `log1p_z_score`, for skewed numbers of at least 0; or `quantiles`, an embedding row a bucket.
+        transform: `z_score`; `log1p_z_score`, for skewed numbers of at least 0; or `quantiles`, an
+            embedding row a bucket.
         buckets: number of quantile buckets. Only with `quantiles`.
         width: embedding width of a quantile bucket. Only with `quantiles`.
         minimum: the smallest valid number; a record below it is rejected.
         maximum: the largest valid number; a record above it is rejected.
-        default: stands in for a missing number. Without one it is the mean (z-scores) or a row of its own (`quantiles`).
+        default: stands in for a missing number. Without one it is the mean (z-scores) or a row of
+            its own (`quantiles`).
     """
 
     kind: Literal["numeric"]
@@ -127,7 +133,9 @@ class NumericField(BaseField):
         if self.minimum is not None and self.maximum is not None and self.minimum > self.maximum:
             raise ValueError(f"'minimum' {self.minimum} is above 'maximum' {self.maximum}")
         if self.transform == "log1p_z_score" and (self.minimum is None or self.minimum < 0):
-            raise ValueError(f"transform 'log1p_z_score' needs a 'minimum' of at least 0, received {self.minimum}")
+            raise ValueError(
+                f"transform 'log1p_z_score' needs a 'minimum' of at least 0, received {self.minimum}"
+            )
         return self
 
 

@@ -2,10 +2,12 @@
 
 In log space, where the exported model computes it too,
 
-    log ranking score = Σ_k w_k · log max(score_k, ε) + w_d · log max(f(duration / scale), ε),   ε = SCORE_FLOOR
+    log ranking score = Σ_k w_k · log max(score_k, ε) + w_d · log max(f(duration / scale), ε),   ε =
+    SCORE_FLOOR
 
-so that a score of 0 lowers a candidate without wiping out its other tasks, a weight of 0 leaves a task out, and a missing
-duration adds nothing. Pure Python in double precision: for explanations and tests, not for serving.
+so that a score of 0 lowers a candidate without wiping out its other tasks, a weight of 0 leaves a
+task out, and a missing duration adds nothing. Pure Python in double precision: for explanations and
+tests, not for serving.
 """
 
 from __future__ import annotations
@@ -28,7 +30,8 @@ class FormulaTerm:
         name: the task, or ``duration``.
         value: the task's score, or f(duration / scale); None where the duration is missing.
         weight: its exponent.
-        log_factor: weight · log max(value, SCORE_FLOOR), its share of the log ranking score; 0 where the value is missing.
+        log_factor: weight · log max(value, SCORE_FLOOR), its share of the log ranking score; 0
+            where the value is missing.
     """
 
     name: str
@@ -48,7 +51,11 @@ def transformed_duration(factor: DurationFactor, duration: float) -> float:
     if factor.transform == "log1p":
         return math.log1p(scaled) if scaled > -1.0 else 0.0
     if factor.transform == "sigmoid":
-        return 1.0 / (1.0 + math.exp(-scaled)) if scaled >= 0.0 else math.exp(scaled) / (1.0 + math.exp(scaled))
+        return (
+            1.0 / (1.0 + math.exp(-scaled))
+            if scaled >= 0.0
+            else math.exp(scaled) / (1.0 + math.exp(scaled))
+        )
     return scaled
 
 
@@ -79,7 +86,11 @@ def formula_terms(
     weights = weights_in_force(formula, scores, overrides)
     terms = [_term(task, score, weights[task]) for task, score in scores.items()]
     if formula.duration is not None:
-        value = None if duration is None or math.isnan(duration) else transformed_duration(formula.duration, duration)
+        value = (
+            None
+            if duration is None or math.isnan(duration)
+            else transformed_duration(formula.duration, duration)
+        )
         terms.append(_term(DURATION, value, weights[DURATION]))
     return terms
 

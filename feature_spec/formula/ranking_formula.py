@@ -29,7 +29,8 @@ class RankingFormula(StrictModel):
     """ranking score = Π_k score_k ^ weights[k] · f(duration).
 
     Attributes:
-        weights: exponent of each task's score; a task that is not named has 0. A request may override each one.
+        weights: exponent of each task's score; a task that is not named has 0. A request may
+            override each one.
         duration: the duration's factor, if any.
     """
 

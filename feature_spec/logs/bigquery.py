@@ -24,16 +24,20 @@ class BigQueryRows(StrictModel):
     """The rows of a table or of a query, read by Beam's ReadFromBigQuery.
 
     Attributes:
-        table: `project.dataset.table`. A run by span needs the day's place in it, as in ``exposures_{day:%Y%m%d}``, or
-            ``exposures${day:%Y%m%d}`` for a partition.
-        query: SQL instead of a table; with the day's place, as in ``WHERE DATE(shown_at) = '{day}'``, for a run by span.
-        method: `EXPORT` has BigQuery write Avro files to Cloud Storage, which Beam reads; `DIRECT_READ` reads streams of its
-            Storage Read API.
-        gcs_location: folder of Cloud Storage for the files of `EXPORT`; by default Beam's `temp_location`.
+        table: `project.dataset.table`. A run by span needs the day's place in it, as in
+            ``exposures_{day:%Y%m%d}``, or ``exposures${day:%Y%m%d}`` for a partition.
+        query: SQL instead of a table; with the day's place, as in ``WHERE DATE(shown_at) =
+            '{day}'``, for a run by span.
+        method: `EXPORT` has BigQuery write Avro files to Cloud Storage, which Beam reads;
+            `DIRECT_READ` reads streams of its Storage Read API.
+        gcs_location: folder of Cloud Storage for the files of `EXPORT`; by default Beam's
+            `temp_location`.
         project: pays for the query or export; by default Beam's `project`, then that of the table.
         use_standard_sql: whether the query is GoogleSQL rather than legacy SQL.
-        temp_dataset: `project.dataset`, which exists, for the query's result; by default Beam makes one and removes it.
-        shards: how many shards the examples are written in: a table does not tell its size beforehand, as files do.
+        temp_dataset: `project.dataset`, which exists, for the query's result; by default Beam makes
+            one and removes it.
+        shards: how many shards the examples are written in: a table does not tell its size
+            beforehand, as files do.
     """
 
     table: str | None = None
@@ -64,12 +68,18 @@ class BigQueryRows(StrictModel):
     @model_validator(mode="after")
     def _settings_have_an_effect(self) -> Self:
         if (self.table is None) == (self.query is None):
-            raise ValueError(f"needs either 'table' or 'query', received {'none' if self.table is None else 'both'}")
+            raise ValueError(
+                f"needs either 'table' or 'query', received {'none' if self.table is None else 'both'}"
+            )
         idle = sorted({"use_standard_sql", "temp_dataset"} & self.model_fields_set)
         if self.table is not None and idle:
-            raise ValueError(f"{' and '.join(map(repr, idle))} only has an effect with 'query', received a table")
+            raise ValueError(
+                f"{' and '.join(map(repr, idle))} only has an effect with 'query', received a table"
+            )
         if self.method != "EXPORT" and self.gcs_location is not None:
-            raise ValueError(f"'gcs_location' only has an effect with method 'EXPORT', received {self.method!r}")
+            raise ValueError(
+                f"'gcs_location' only has an effect with method 'EXPORT', received {self.method!r}"
+            )
         return self
 
     @property

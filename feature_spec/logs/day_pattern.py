@@ -1,6 +1,7 @@
 """Glob patterns with a place for the day, such as ``day={day}/*.jsonl.gz`` or ``{day:%Y/%m/%d}/*.parquet``.
 
-A day is written as in ``2022-05-01``, or in the format behind the colon, which is that of `datetime.date.strftime`.
+A day is written as in ``2022-05-01``, or in the format behind the colon, which is that of
+`datetime.date.strftime`.
 """
 
 from __future__ import annotations
@@ -11,7 +12,9 @@ import string
 
 _PLACE = "day"
 # Formats that tell these apart tell all days apart.
-_DIFFERENT_DAYS = [datetime.date(*day) for day in ((2001, 1, 1), (2001, 1, 2), (2001, 2, 1), (2002, 1, 1))]
+_DIFFERENT_DAYS = [
+    datetime.date(*day) for day in ((2001, 1, 1), (2001, 1, 2), (2001, 2, 1), (2002, 1, 1))
+]
 
 
 def has_day(pattern: str) -> bool:
@@ -38,12 +41,18 @@ def check_day_pattern(pattern: str) -> None:
     try:
         places = [part[1:] for part in string.Formatter().parse(pattern) if part[1] is not None]
     except ValueError as error:
-        raise ValueError(f"{pattern!r}: {error}; braces stand around a day only, as in 'day={{day}}'") from error
+        raise ValueError(
+            f"{pattern!r}: {error}; braces stand around a day only, as in 'day={{day}}'"
+        ) from error
     for place, form, conversion in places:
         if place != _PLACE or conversion is not None:
-            raise ValueError(f"{pattern!r}: the only thing in braces is 'day', as in '{{day}}' or '{{day:%Y%m%d}}'")
+            raise ValueError(
+                f"{pattern!r}: the only thing in braces is 'day', as in '{{day}}' or '{{day:%Y%m%d}}'"
+            )
         if len({format(day, form or "") for day in _DIFFERENT_DAYS}) < len(_DIFFERENT_DAYS):
-            raise ValueError(f"{pattern!r}: {form!r} does not tell all days apart; such as '%Y-%m-%d' does")
+            raise ValueError(
+                f"{pattern!r}: {form!r} does not tell all days apart; such as '%Y-%m-%d' does"
+            )
 
 
 def _any_day(form: str) -> str:

@@ -17,8 +17,9 @@ class FoldedColumn(StrictModel):
 
     Attributes:
         action: the kind of action.
-        fold: what several actions come to: `any`, 1 if there is one, else 0; `count`, how many there are; `sum` of their
-            values, 0 without any; `maximum` of their values, missing without any.
+        fold: what several actions come to: `any`, 1 if there is one, else 0; `count`, how many
+            there are; `sum` of their values, 0 without any; `maximum` of their values, missing
+            without any.
         value: the column of the actions with the values; for `sum` and `maximum`.
     """
 
@@ -39,7 +40,8 @@ class Impressions(Source):
     """The log of what was shown: one line an impression, with the columns of `keys`.
 
     Attributes:
-        event_id: the column that identifies an impression. Several with one id are one. By default, equal lines are.
+        event_id: the column that identifies an impression. Several with one id are one. By default,
+            equal lines are.
     """
 
     event_id: str | None = None
@@ -49,12 +51,15 @@ class Actions(Source):
     """The log of what users did: one line an action, with the columns of `keys` by which it is joined.
 
     Attributes:
-        event_id: the column that identifies an action. Several with one id are one. By default, equal lines are.
+        event_id: the column that identifies an action. Several with one id are one. By default,
+            equal lines are.
         kind: the column with the action's kind, such as `click`.
         event_time: when it happened.
-        join_by: an action belongs to the latest impression before it of its item: in its `request`, or to its `user`.
+        join_by: an action belongs to the latest impression before it of its item: in its `request`,
+            or to its `user`.
         window_s: how long after its impression an action counts.
-        folds: what impressions get from their actions, by column; it takes the place of their own column of that name.
+        folds: what impressions get from their actions, by column; it takes the place of their own
+            column of that name.
     """
 
     event_id: str | None = None

@@ -14,7 +14,8 @@ class EventTime(StrictModel):
     """When an exposure happened.
 
     Attributes:
-        column: the column that holds it: a number since the Unix epoch, or text when `unit` is a date unit.
+        column: the column that holds it: a number since the Unix epoch, or text when `unit` is a
+            date unit.
         unit: `s`, `ms` or `us` since the Unix epoch; `iso8601` text; or `yyyymmdd`, a day.
         timezone: IANA name of the zone in which days begin, and of times that do not name one.
     """
@@ -29,5 +30,7 @@ class EventTime(StrictModel):
         try:
             ZoneInfo(name)
         except (KeyError, ValueError, OSError) as error:
-            raise ValueError(f"no such time zone: {name!r}; give an IANA name such as 'Asia/Shanghai'") from error
+            raise ValueError(
+                f"no such time zone: {name!r}; give an IANA name such as 'Asia/Shanghai'"
+            ) from error
         return name

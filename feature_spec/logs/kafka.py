@@ -20,21 +20,23 @@ _OWN_OPTIONS = {"bootstrap.servers": "bootstrap_servers", "group.id": "group"}
 class KafkaTopics(StrictModel):
     """A batch of the records of some topics, read by Beam's ReadFromKafka.
 
-    What time a record has is Kafka's own timestamp of it, not the log's event time. Beam makes offsets of times, each partition
-    for itself: from the first record at or after the start up to the first at or after the stop, both of which must be there.
+    What time a record has is Kafka's own timestamp of it, not the log's event time. Beam makes
+    offsets of times, each partition for itself: from the first record at or after the start up to
+    the first at or after the stop, both of which must be there.
 
     Attributes:
         bootstrap_servers: such as ``kafka-1:9092,kafka-2:9092``.
         topics: one topic or several.
-        start_time: records from this time on; by default from the offset that the group has committed, or else from the first
-            record that Kafka still has.
+        start_time: records from this time on; by default from the offset that the group has
+            committed, or else from the first record that Kafka still has.
         stop_time: records before this time.
         by_day: in a run by span, which it is for, the records of the day.
         max_num_records: as many records and no more; for a trial.
         max_read_time_s: what arrives within this time; for a trial.
         group: the consumer group, where access or quotas depend on it. No offset is committed.
         consumer_config: more settings of Kafka's client, such as `security.protocol`.
-        shards: how many shards the examples are written in: a topic does not tell its size beforehand, as files do.
+        shards: how many shards the examples are written in: a topic does not tell its size
+            beforehand, as files do.
     """
 
     bootstrap_servers: Annotated[str, pydantic.Field(pattern=r"^[^\s,]+:\d+(,[^\s,]+:\d+)*$")]
@@ -57,7 +59,9 @@ class KafkaTopics(StrictModel):
     @classmethod
     def _settings_have_one_place(cls, settings: dict[str, str]) -> dict[str, str]:
         for name in sorted(settings.keys() & _OWN_OPTIONS.keys()):
-            raise ValueError(f"{name!r} is given as {_OWN_OPTIONS[name]!r} beside 'consumer_config'")
+            raise ValueError(
+                f"{name!r} is given as {_OWN_OPTIONS[name]!r} beside 'consumer_config'"
+            )
         return settings
 
     @model_validator(mode="after")
@@ -65,14 +69,26 @@ class KafkaTopics(StrictModel):
         limits = {"max_num_records", "max_read_time_s"} & self.model_fields_set
         times = {"start_time", "stop_time"} & self.model_fields_set
         if self.by_day and limits | times:
-            raise ValueError(f"'by_day' says all, received it with {' and '.join(map(repr, sorted(limits | times)))}")
+            raise ValueError(
+                f"'by_day' says all, received it with {' and '.join(map(repr, sorted(limits | times)))}"
+            )
         if not self.by_day and self.stop_time is None and not limits:
-            raise ValueError("a topic has no end: needs 'by_day', 'stop_time', 'max_num_records' or 'max_read_time_s'")
+            raise ValueError(
+                "a topic has no end: needs 'by_day', 'stop_time', 'max_num_records' or 'max_read_time_s'"
+            )
         if self.stop_time is not None and limits:
             # Beam's connector leaves the stop time aside once it counts records or time.
-            raise ValueError(f"'stop_time' does not go with {' and '.join(map(repr, sorted(limits)))}")
-        if self.start_time is not None and self.stop_time is not None and self.start_time >= self.stop_time:
-            raise ValueError(f"'stop_time' {self.stop_time} is not after 'start_time' {self.start_time}")
+            raise ValueError(
+                f"'stop_time' does not go with {' and '.join(map(repr, sorted(limits)))}"
+            )
+        if (
+            self.start_time is not None
+            and self.stop_time is not None
+            and self.start_time >= self.stop_time
+        ):
+            raise ValueError(
+                f"'stop_time' {self.stop_time} is not after 'start_time' {self.start_time}"
+            )
         return self
 
     def of_day(self, day: datetime.date | None, timezone: str) -> Self:
@@ -88,9 +104,14 @@ class KafkaTopics(StrictModel):
                 f"kafka: {', '.join(self.topics)} is read by day: run it by span, or give 'stop_time' instead of 'by_day'"
             )
         start, stop = (
-            datetime.datetime.combine(day + datetime.timedelta(days=days), datetime.time(), ZoneInfo(timezone))
+            datetime.datetime.combine(
+                day + datetime.timedelta(days=days), datetime.time(), ZoneInfo(timezone)
+            )
             for days in (0, 1)
         )
         # In UTC, a time in JSON is a point in time.
-        times = {"start_time": start.astimezone(datetime.UTC), "stop_time": stop.astimezone(datetime.UTC)}
+        times = {
+            "start_time": start.astimezone(datetime.UTC),
+            "stop_time": stop.astimezone(datetime.UTC),
+        }
         return self.model_copy(update={"by_day": False, **times})

@@ -15,7 +15,17 @@ from feature_spec.logs.rejection_reason import RejectionReason
 from feature_spec.logs.source import Source
 from feature_spec.strict_model import StrictModel
 
-__all__ = ["ACTIONS", "Actions", "EventTime", "Impressions", "Keys", "Logs", "SideTable", "Source", "Split"]
+__all__ = [
+    "ACTIONS",
+    "Actions",
+    "EventTime",
+    "Impressions",
+    "Keys",
+    "Logs",
+    "SideTable",
+    "Source",
+    "Split",
+]
 
 # The name of the log of actions among the sources, which no side table may have.
 ACTIONS = "actions"
@@ -25,7 +35,8 @@ class SideTable(Source):
     """A table joined to the exposures by key, such as users or items.
 
     Attributes:
-        key: the column of this table that identifies a row. Of several rows with one key the first by path and line is used.
+        key: the column of this table that identifies a row. Of several rows with one key the first
+            by path and line is used.
         exposure_key: the column of the exposure log that refers to it. Defaults to `key`.
     """
 
@@ -35,7 +46,9 @@ class SideTable(Source):
     @model_validator(mode="after")
     def _rows_have_keys(self) -> Self:
         if self.kafka is not None:
-            raise ValueError("a side table is one row a key, which a topic is not; give 'path' or 'bigquery'")
+            raise ValueError(
+                "a side table is one row a key, which a topic is not; give 'path' or 'bigquery'"
+            )
         return self
 
 
@@ -48,10 +61,13 @@ class Logs(StrictModel):
         actions: and what users did.
         tables: side tables by name.
         missing_values: texts that stand for a missing value.
-        deduplicate: whether a line equal to an earlier one in every column is rejected as a duplicate.
+        deduplicate: whether a line equal to an earlier one in every column is rejected as a
+            duplicate.
         max_line_bytes: a longer line is rejected unread.
-        max_rejected_share: the largest share of the log's lines that may be rejected before the run stops.
-        max_rejected_share_of: a limit of its own for a reason, which then does not count towards the common one.
+        max_rejected_share: the largest share of the log's lines that may be rejected before the run
+            stops.
+        max_rejected_share_of: a limit of its own for a reason, which then does not count towards
+            the common one.
     """
 
     exposures: Source | None = None
@@ -62,11 +78,17 @@ class Logs(StrictModel):
     deduplicate: bool = True
     max_line_bytes: PositiveInt = 1_000_000
     max_rejected_share: Share = 0.1
-    max_rejected_share_of: dict[Annotated[RejectionReason, pydantic.Field(strict=False)], Share] = {}
+    max_rejected_share_of: dict[
+        Annotated[RejectionReason, pydantic.Field(strict=False)], Share
+    ] = {}
 
     @model_validator(mode="after")
     def _table_or_events(self) -> Self:
-        given = [name for name in ("exposures", "impressions", "actions") if getattr(self, name) is not None]
+        given = [
+            name
+            for name in ("exposures", "impressions", "actions")
+            if getattr(self, name) is not None
+        ]
         if given not in (["exposures"], ["impressions", "actions"]):
             raise ValueError(
                 f"needs either 'exposures', or 'impressions' and 'actions'; received {' and '.join(given) or 'none'}"
@@ -87,7 +109,8 @@ class Logs(StrictModel):
                 changes[name] = part.of_day(day, timezone)
             elif isinstance(part, dict):
                 changes[name] = {
-                    key: value.of_day(day, timezone) if isinstance(value, Source) else value for key, value in part.items()
+                    key: value.of_day(day, timezone) if isinstance(value, Source) else value
+                    for key, value in part.items()
                 }
         return self.model_copy(update=changes)
 
@@ -95,10 +118,17 @@ class Logs(StrictModel):
         """Whether nothing tells if the logs have changed, as sizes and times of files do: they come from a table or a topic.
 
         Args:
-            by_day: whether they are read day by day. What has a place for the day is as that day left it.
+            by_day: whether they are read day by day. What has a place for the day is as that day
+                left it.
         """
-        sources = [self.shown, *([self.actions] if self.actions is not None else []), *self.tables.values()]
-        return any(source.connector is not None and not (by_day and source.has_day) for source in sources)
+        sources = [
+            self.shown,
+            *([self.actions] if self.actions is not None else []),
+            *self.tables.values(),
+        ]
+        return any(
+            source.connector is not None and not (by_day and source.has_day) for source in sources
+        )
 
     @property
     def shown(self) -> Source:
@@ -128,9 +158,12 @@ class Split(StrictModel):
     """Which exposures train the model, which stop the training, and which judge it. No exposure is in two splits.
 
     Attributes:
-        evaluation_days: the last days of the log judge the model (as in PLE, section 4.1). Excludes `evaluation_files`.
-        evaluation_files: glob patterns of the files that judge the model, for logs without an event time.
-        validation_share: share of the exposures of `validation_of` set aside for early stopping, drawn by a hash of each.
+        evaluation_days: the last days of the log judge the model (as in PLE, section 4.1). Excludes
+            `evaluation_files`.
+        evaluation_files: glob patterns of the files that judge the model, for logs without an event
+            time.
+        validation_share: share of the exposures of `validation_of` set aside for early stopping,
+            drawn by a hash of each.
         validation_of: the part that share is taken from.
     """
 

@@ -20,11 +20,13 @@ class Source(StrictModel):
     """The records of one table: files below the folder given to ``fulcrum run --logs``, rows of BigQuery, or Kafka's records.
 
     Attributes:
-        path: glob patterns relative to the logs folder, such as ``day=*/*.jsonl.gz``. Files may be plain, .gz or .bz2.
-            A run by span looks for one day's files: it needs the day's place, such as ``day={day}/*.jsonl.gz``
-            (`feature_spec.logs.day_pattern`).
-        format: of files `jsonl`, `csv`, `parquet`, `avro`, or `tfrecord` of tf.Examples; of Kafka's records `jsonl` or `csv`.
-        columns: column names of CSV files without a header line. Left out where each file starts with a header.
+        path: glob patterns relative to the logs folder, such as ``day=*/*.jsonl.gz``. Files may be
+            plain, .gz or .bz2. A run by span looks for one day's files: it needs the day's place,
+            such as ``day={day}/*.jsonl.gz`` (`feature_spec.logs.day_pattern`).
+        format: of files `jsonl`, `csv`, `parquet`, `avro`, or `tfrecord` of tf.Examples; of Kafka's
+            records `jsonl` or `csv`.
+        columns: column names of CSV files without a header line. Left out where each file starts
+            with a header.
         delimiter: separates the values of a CSV line. White space around a value is dropped.
         bigquery: rows of BigQuery in the place of files.
         kafka: records of Kafka in the place of files, one line each.
@@ -57,11 +59,15 @@ class Source(StrictModel):
                 f"needs one of 'path', 'bigquery' and 'kafka', received {' and '.join(map(repr, places)) or 'none'}"
             )
         if self.bigquery is not None and self.format is not None:
-            raise ValueError(f"'format' has no effect with 'bigquery', whose rows have columns, received {self.format!r}")
+            raise ValueError(
+                f"'format' has no effect with 'bigquery', whose rows have columns, received {self.format!r}"
+            )
         if self.bigquery is None and self.format is None:
             raise ValueError(f"{places[0]!r} needs a 'format'")
         if self.kafka is not None and self.format not in ("jsonl", "csv"):
-            raise ValueError(f"format of 'kafka' must be one of 'jsonl', 'csv', received {self.format!r}")
+            raise ValueError(
+                f"format of 'kafka' must be one of 'jsonl', 'csv', received {self.format!r}"
+            )
         if self.kafka is not None and self.format == "csv" and self.columns is None:
             raise ValueError("format 'csv' of 'kafka' needs 'columns': a topic has no header")
         return self
@@ -70,7 +76,9 @@ class Source(StrictModel):
     def _settings_have_an_effect(self) -> Self:
         idle = sorted({"columns", "delimiter"} & self.model_fields_set)
         if self.format != "csv" and idle:
-            raise ValueError(f"{' and '.join(map(repr, idle))} only has an effect with format 'csv', received {self.format!r}")
+            raise ValueError(
+                f"{' and '.join(map(repr, idle))} only has an effect with format 'csv', received {self.format!r}"
+            )
         return self
 
     @property

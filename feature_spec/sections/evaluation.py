@@ -22,7 +22,8 @@ class Ndcg(StrictModel):
     Attributes:
         k: places of a ranked list that count.
         by: whose examples are ranked against each other: those of one `request` or of one `user`.
-        relevance: weight by task; an example's gain is the weighted sum of its labels, outside a task's sample space 0.
+        relevance: weight by task; an example's gain is the weighted sum of its labels, outside a
+            task's sample space 0.
     """
 
     k: PositiveInt = 10
@@ -35,8 +36,10 @@ class Slice(StrictModel):
 
     Attributes:
         field: a categorical field with few values, or a numeric one with `boundaries`.
-        boundaries: where one slice of a numeric field ends and the next begins, which holds the boundary; ascending.
-        protected: whether each of these slices may refuse a model, as the whole split does, by a loss against the blessed one.
+        boundaries: where one slice of a numeric field ends and the next begins, which holds the
+            boundary; ascending.
+        protected: whether each of these slices may refuse a model, as the whole split does, by a
+            loss against the blessed one.
     """
 
     field: str

@@ -11,8 +11,8 @@ class Spans(StrictModel):
     """How `fulcrum run --span` and `fulcrum backfill` put days together.
 
     Attributes:
-        window_days: the days of logs that a model is trained on, right before the day that judges it; fewer where the logs
-            begin later.
+        window_days: the days of logs that a model is trained on, right before the day that judges
+            it; fewer where the logs begin later.
     """
 
     window_days: PositiveInt = 7

@@ -17,7 +17,8 @@ class SearchDimension(StrictModel):
         values: the list; any YAML values, such as ``[[32], [64, 32]]``.
         minimum: the range's lower end; whole numbers where both ends are.
         maximum: its upper end, which belongs to it.
-        scale: how a range is covered: `linear`, or `log` where factors count rather than differences.
+        scale: how a range is covered: `linear`, or `log` where factors count rather than
+            differences.
     """
 
     values: list[Any] | None = pydantic.Field(default=None, min_length=1)
@@ -36,7 +37,9 @@ class SearchDimension(StrictModel):
         elif self.minimum >= self.maximum:
             raise ValueError(f"'minimum' {self.minimum} is not below 'maximum' {self.maximum}")
         elif self.scale == "log" and self.minimum <= 0:
-            raise ValueError(f"a range with 'scale: log' must begin above 0, received {self.minimum}")
+            raise ValueError(
+                f"a range with 'scale: log' must begin above 0, received {self.minimum}"
+            )
         return self
 
     @property
@@ -50,8 +53,9 @@ class Tuner(StrictModel):
 
     Attributes:
         search: what may change, by path, such as ``trainer.learning_rate``.
-        objective: `smallest_mtl_gain`, that of the task that gains least over a network trained on it alone, so that no task is
-            bought with another; or `weighted_sum` of the tasks' metrics.
+        objective: `smallest_mtl_gain`, that of the task that gains least over a network trained on
+            it alone, so that no task is bought with another; or `weighted_sum` of the tasks'
+            metrics.
         weights: by task, of `weighted_sum`; a task that is not named has weight 0.
         max_trials: settings to try at most, the spec's own among them.
         algorithm: `bayesian` (a Gaussian process over the trials so far) or `random`.
@@ -70,5 +74,7 @@ class Tuner(StrictModel):
         if self.objective == "weighted_sum" and not any(self.weights.values()):
             raise ValueError("objective 'weighted_sum' needs 'weights' above 0")
         if self.objective != "weighted_sum" and self.weights:
-            raise ValueError(f"'weights' only works with objective 'weighted_sum', received {self.objective!r}")
+            raise ValueError(
+                f"'weights' only works with objective 'weighted_sum', received {self.objective!r}"
+            )
         return self

@@ -14,8 +14,8 @@ class EventRule(StrictModel):
     """1 where an event happened, else 0.
 
     Attributes:
-        column: the event's column: a flag (0/1, true/false) or a count. The event happened where it is above 0, and did not
-            where it is missing.
+        column: the event's column: a flag (0/1, true/false) or a count. The event happened where it
+            is above 0, and did not where it is missing.
         equals: where given, the event happened if the column holds one of these texts.
     """
 
@@ -52,7 +52,9 @@ class ColumnRule(StrictModel):
     column: str
 
 
-LabelRule = Annotated[EventRule | AtLeastRule | RatioRule | ColumnRule, pydantic.Field(discriminator="rule")]
+LabelRule = Annotated[
+    EventRule | AtLeastRule | RatioRule | ColumnRule, pydantic.Field(discriminator="rule")
+]
 
 
 class SampleSpace(StrictModel):

@@ -16,12 +16,14 @@ Rate = Annotated[float, pydantic.Field(gt=0.0, le=1.0)]
 class Sampling(StrictModel):
     """Negative down-sampling of the training and validation examples; the exported model's scores undo it.
 
-    A negative of a task, an example with label 0, stays in the task's sample space with the task's rate. An example that no
-    task keeps is not written.
+    A negative of a task, an example with label 0, stays in the task's sample space with the task's
+    rate. An example that no task keeps is not written.
 
     Attributes:
-        negative_rate: one rate for all binary tasks. A regression task then keeps an equal share of all its examples.
-        negative_rates: rates by binary task; a task that is not named keeps all its examples. Excludes `negative_rate`.
+        negative_rate: one rate for all binary tasks. A regression task then keeps an equal share of
+            all its examples.
+        negative_rates: rates by binary task; a task that is not named keeps all its examples.
+            Excludes `negative_rate`.
     """
 
     negative_rate: Rate | None = None

@@ -12,7 +12,10 @@ from feature_spec.tasks.label_rule import AtLeastRule, EventRule, LabelRule, Sam
 
 Metric = Literal["auc", "log_loss", "mse"]
 HIGHER_IS_BETTER: dict[Metric, bool] = {"auc": True, "log_loss": False, "mse": False}
-_METRICS_OF_KIND: dict[str, tuple[Metric, ...]] = {"binary": ("auc", "log_loss"), "regression": ("mse",)}
+_METRICS_OF_KIND: dict[str, tuple[Metric, ...]] = {
+    "binary": ("auc", "log_loss"),
+    "regression": ("mse",),
+}
 
 
 class Task(StrictModel):
@@ -26,7 +29,8 @@ class Task(StrictModel):
         loss_weight_update_ratio: γ of PLE Eq 10: ω^(t) = ω_0 · γ^t.
         metric: what blessing and early stopping look at: `auc`, `log_loss` or `mse`.
         threshold: the worst value of the metric that may be pushed, on the evaluation split.
-        tolerance: the largest loss of the metric against the latest blessed model that may be pushed, beyond noise.
+        tolerance: the largest loss of the metric against the latest blessed model that may be
+            pushed, beyond noise.
     """
 
     kind: Literal["binary", "regression"]
@@ -42,12 +46,18 @@ class Task(StrictModel):
     @model_validator(mode="after")
     def _kind_fits(self) -> Self:
         if self.kind == "regression" and isinstance(self.label, EventRule | AtLeastRule):
-            raise ValueError(f"a regression task needs a label rule 'ratio' or 'column', received {self.label.rule!r}")
+            raise ValueError(
+                f"a regression task needs a label rule 'ratio' or 'column', received {self.label.rule!r}"
+            )
         if self.kind == "binary" and self.label.rule == "ratio":
-            raise ValueError("a binary task needs a label rule 'event', 'at_least' or 'column', received 'ratio'")
+            raise ValueError(
+                "a binary task needs a label rule 'event', 'at_least' or 'column', received 'ratio'"
+            )
         valid = _METRICS_OF_KIND[self.kind]
         if self.metric not in valid:
-            raise ValueError(f"metric of a {self.kind} task must be one of {', '.join(valid)}, received {self.metric!r}")
+            raise ValueError(
+                f"metric of a {self.kind} task must be one of {', '.join(valid)}, received {self.metric!r}"
+            )
         return self
 
     @property

@@ -44,7 +44,9 @@ def add_to(app: typer.Typer) -> None:
 def run(  # noqa: PLR0917
     spec: SpecOption,
     logs: LogsPlace,
-    root: Annotated[Path, typer.Option(help="Folder for everything that is kept between runs.", file_okay=False)],
+    root: Annotated[
+        Path, typer.Option(help="Folder for everything that is kept between runs.", file_okay=False)
+    ],
     model: ModelOption = None,
     set_: SetOption = None,
     tune: TuneOption = False,
@@ -59,19 +61,24 @@ def run(  # noqa: PLR0917
     artifacts: ArtifactsPlace = None,
     beam: BeamOption = None,
     json_file: Annotated[
-        Path | None, typer.Option("--json", help="File for the summary as JSON; see docs/pipeline.md.", dir_okay=False)
+        Path | None,
+        typer.Option(
+            "--json", help="File for the summary as JSON; see docs/pipeline.md.", dir_okay=False
+        ),
     ] = None,
 ) -> None:
     """Turn logs into a blessed model in ROOT/serving_model/<version>.
 
-    Ingests and validates the logs, trains, judges every task on its own sample space against its threshold and against the
-    latest blessed model, and serves the model on trial. Publishes it if no task refuses it and it answers rightly and in time.
-    The same command goes on after an interruption; after a change it repeats only the steps that the change concerns.
+    Ingests and validates the logs, trains, judges every task on its own sample space against its
+    threshold and against the latest blessed model, and serves the model on trial. Publishes it if
+    no task refuses it and it answers rightly and in time. The same command goes on after an
+    interruption; after a change it repeats only the steps that the change concerns.
 
-    Exit code: 0 blessed, and pushed unless a version of a later day is there; 1 failed; 2 wrong usage; 3 refused;
-    130 interrupted.
+    Exit code: 0 blessed, and pushed unless a version of a later day is there; 1 failed; 2 wrong
+    usage; 3 refused; 130 interrupted.
 
-    Example: fulcrum run --spec short_video --logs logs --root root --model ple --set trainer.epochs=3
+    Example: fulcrum run --spec short_video --logs logs --root root --model ple --set
+    trainer.epochs=3
     """
     from pipeline.run.local_run import console_of, run_locally
     from pipeline.run.run_summary import print_summary
@@ -83,7 +90,11 @@ def run(  # noqa: PLR0917
         if span is None:
             checked.spec.logs.of_day(None)  # refuses a table that is one day's
         window = span_window(checked.spec, logs, span.date()) if span is not None else None
-        if window is not None and with_single_task and json.loads(checked.trainer_settings)["trainer"]["warm_start"]:
+        if (
+            window is not None
+            and with_single_task
+            and json.loads(checked.trainer_settings)["trainer"]["warm_start"]
+        ):
             raise ValueError(
                 "--with-single-task compares networks that begin alike, and with --span the model of all tasks begins with the "
                 "weights of an earlier day: add --set trainer.warm_start=false"

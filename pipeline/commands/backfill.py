@@ -13,7 +13,13 @@ from rich.console import Console
 
 from pipeline.commands.exit_codes import EXIT_CODES, ended_early, failed
 from pipeline.commands.location_options import ArtifactsPlace, LogsPlace
-from pipeline.commands.run_options import BeamOption, ModelOption, SetOption, SpecOption, checked_options
+from pipeline.commands.run_options import (
+    BeamOption,
+    ModelOption,
+    SetOption,
+    SpecOption,
+    checked_options,
+)
 
 if TYPE_CHECKING:
     from pipeline.run.run_summary import RunSummary
@@ -25,26 +31,37 @@ _DAY = ["%Y-%m-%d"]
 def backfill(  # noqa: PLR0917
     spec: SpecOption,
     logs: LogsPlace,
-    root: Annotated[Path, typer.Option(help="Folder for everything that is kept between runs.", file_okay=False)],
-    first: Annotated[datetime.datetime, typer.Option("--from", formats=_DAY, help="First day that judges a model.")],
-    last: Annotated[datetime.datetime, typer.Option("--to", formats=_DAY, help="Last day that judges a model.")],
+    root: Annotated[
+        Path, typer.Option(help="Folder for everything that is kept between runs.", file_okay=False)
+    ],
+    first: Annotated[
+        datetime.datetime,
+        typer.Option("--from", formats=_DAY, help="First day that judges a model."),
+    ],
+    last: Annotated[
+        datetime.datetime, typer.Option("--to", formats=_DAY, help="Last day that judges a model.")
+    ],
     model: ModelOption = None,
     set_: SetOption = None,
     artifacts: ArtifactsPlace = None,
     beam: BeamOption = None,
     json_file: Annotated[
-        Path | None, typer.Option("--json", help="File for the summaries of all days as JSON.", dir_okay=False)
+        Path | None,
+        typer.Option("--json", help="File for the summaries of all days as JSON.", dir_okay=False),
     ] = None,
 ) -> None:
     """Run a series of days, one after the other, as `fulcrum run --span` would on each day.
 
-    Each day's model is trained on the days before it (the spec's spans.window_days), begins with the weights of the last
-    blessed model, is judged on the day itself, and pushed unless a task refuses it. At the end the metrics of all days stand in
-    a table and in ROOT/backfill.html. The same command goes on after an interruption, and a second time it does nothing anew.
+    Each day's model is trained on the days before it (the spec's spans.window_days), begins with
+    the weights of the last blessed model, is judged on the day itself, and pushed unless a task
+    refuses it. At the end the metrics of all days stand in a table and in ROOT/backfill.html. The
+    same command goes on after an interruption, and a second time it does nothing anew.
 
-    Exit code: 0 each day's model is blessed; 1 failed; 2 wrong usage; 3 some were refused; 130 interrupted.
+    Exit code: 0 each day's model is blessed; 1 failed; 2 wrong usage; 3 some were refused; 130
+    interrupted.
 
-    Example: fulcrum backfill --spec short_video --logs logs --root root --from 2022-05-03 --to 2022-05-07
+    Example: fulcrum backfill --spec short_video --logs logs --root root --from 2022-05-03 --to
+    2022-05-07
     """
     from pipeline.run.backfill import backfill_windows, run_days
     from pipeline.run.local_run import console_of
@@ -58,7 +75,11 @@ def backfill(  # noqa: PLR0917
         raise failed(error) from error
 
     def announce(number: int, window: SpanWindow) -> None:
-        console.print(f"{window.evaluation_day} ({number} of {len(windows)}): {window.text}", style="bold", soft_wrap=True)
+        console.print(
+            f"{window.evaluation_day} ({number} of {len(windows)}): {window.text}",
+            style="bold",
+            soft_wrap=True,
+        )
 
     with ended_early():
         days = run_days(
@@ -73,8 +94,14 @@ def backfill(  # noqa: PLR0917
         )
     _report(days, root, console)
     if json_file is not None:
-        json_file.write_text(json.dumps({"days": [day.as_dict() for day in days]}, indent=2), encoding="utf-8")
-    raise typer.Exit(max(EXIT_CODES[day.status] for day in days) if days[-1].status != "failed" else EXIT_CODES["failed"])
+        json_file.write_text(
+            json.dumps({"days": [day.as_dict() for day in days]}, indent=2), encoding="utf-8"
+        )
+    raise typer.Exit(
+        max(EXIT_CODES[day.status] for day in days)
+        if days[-1].status != "failed"
+        else EXIT_CODES["failed"]
+    )
 
 
 def _report(days: list[RunSummary], root: Path, console: Console) -> None:

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 # `in_memory`, because a plain DirectRunner first tries to download another runner.
 _DEFAULTS = {"runner": "DirectRunner", "direct_running_mode": "in_memory"}
-# TFX would package itself anew for each component, seconds each, unless it is told what workers run. Those in this process
-# run nothing else, and the name is not read.
+# TFX would package itself anew for each component, seconds each, unless it is told what workers
+# run. Those in this process run nothing else, and the name is not read.
 _NO_PACKAGE = "sdk_container_image=none"
 # Workers that a portable runner starts in this process.
 _LOOPBACK = "environment_type=LOOPBACK"

@@ -25,14 +25,25 @@ _ENDINGS = (".yaml", ".yml", ".json")
 
 def compile_pipeline(  # noqa: PLR0917
     spec: SpecOption,
-    logs: Annotated[str, typer.Option(metavar="URI", help="Folder that the spec's log paths are relative to.")],
-    root: Annotated[str, typer.Option(metavar="URI", help="Folder for artifacts and pushed models.")],
-    image: Annotated[str, typer.Option(help="Image that pods run; pipeline/deploy/Dockerfile makes one.")],
+    logs: Annotated[
+        str, typer.Option(metavar="URI", help="Folder that the spec's log paths are relative to.")
+    ],
+    root: Annotated[
+        str, typer.Option(metavar="URI", help="Folder for artifacts and pushed models.")
+    ],
+    image: Annotated[
+        str, typer.Option(help="Image that pods run; pipeline/deploy/Dockerfile makes one.")
+    ],
     output: Annotated[
         Path,
-        typer.Option(dir_okay=False, help="File to write: .yaml for Kubeflow's clients, .json for the job with its root."),
+        typer.Option(
+            dir_okay=False,
+            help="File to write: .yaml for Kubeflow's clients, .json for the job with its root.",
+        ),
     ],
-    kubeflow: Annotated[bool, typer.Option("--kubeflow", help="For Kubeflow Pipelines 2; so far the only target.")] = False,
+    kubeflow: Annotated[
+        bool, typer.Option("--kubeflow", help="For Kubeflow Pipelines 2; so far the only target.")
+    ] = False,
     model: ModelOption = None,
     set_: SetOption = None,
     tune: TuneOption = False,
@@ -41,12 +52,13 @@ def compile_pipeline(  # noqa: PLR0917
 ) -> None:
     """Write the pipeline of `fulcrum run` as a job for a cluster, which runs each component in a pod of its own.
 
-    The file holds all that the spec says. Nothing is sent anywhere: submit it with Kubeflow's page or client (docs/scale.md).
+    The file holds all that the spec says. Nothing is sent anywhere: submit it with Kubeflow's page
+    or client (docs/scale.md).
 
     Exit code: 0 written; 1 wrong settings; 2 wrong usage.
 
-    Example: fulcrum compile --kubeflow --spec short_video --logs gs://bucket/logs --root gs://bucket/ranking
-    --image registry/fulcrum-pipeline:0.1.0 --output job.yaml
+    Example: fulcrum compile --kubeflow --spec short_video --logs gs://bucket/logs --root
+    gs://bucket/ranking --image registry/fulcrum-pipeline:0.1.0 --output job.yaml
     """
     from feature_spec.artifacts_place import is_uri
     from pipeline.runner.capture_output import quiet
@@ -56,7 +68,9 @@ def compile_pipeline(  # noqa: PLR0917
         if not kubeflow:
             raise ValueError("say for which target: --kubeflow")
         if output.suffix not in _ENDINGS:
-            raise ValueError(f"--output {output}: the name ends with {', '.join(_ENDINGS[:-1])} or {_ENDINGS[-1]}")
+            raise ValueError(
+                f"--output {output}: the name ends with {', '.join(_ENDINGS[:-1])} or {_ENDINGS[-1]}"
+            )
         for option, place in (("--logs", logs), ("--root", root)):
             if not is_uri(place):
                 raise ValueError(
@@ -70,7 +84,9 @@ def compile_pipeline(  # noqa: PLR0917
         try:
             import kfp.pipeline_spec  # noqa: F401
         except ModuleNotFoundError as error:
-            raise failed(ValueError("--kubeflow needs the extra: pip install 'fulcrum-ranker[kubeflow]'")) from error
+            raise failed(
+                ValueError("--kubeflow needs the extra: pip install 'fulcrum-ranker[kubeflow]'")
+            ) from error
         from pipeline.kubeflow.job import kubeflow_job, write_job
 
         job = kubeflow_job(
@@ -86,6 +102,11 @@ def compile_pipeline(  # noqa: PLR0917
         write_job(job, output)
     console = Console(highlight=False)
     tasks = job["pipelineSpec"]["root"]["dag"]["tasks"]
-    console.print(f"Wrote {output}: {len(tasks)} components, each in a pod of {image}.", soft_wrap=True)
+    console.print(
+        f"Wrote {output}: {len(tasks)} components, each in a pod of {image}.", soft_wrap=True
+    )
     if checked.spec.drift.thresholds:
-        console.print("Left out: drift. Kubeflow Pipelines gives a job no statistics of earlier runs.", soft_wrap=True)
+        console.print(
+            "Left out: drift. Kubeflow Pipelines gives a job no statistics of earlier runs.",
+            soft_wrap=True,
+        )

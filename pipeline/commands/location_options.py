@@ -39,11 +39,17 @@ def _artifacts_place(value: str | None) -> str | None:
 def _place(value: str) -> str:
     if not is_uri(value):
         if _SCHEME_AND_ONE_SLASH.match(value):
-            raise typer.BadParameter(f"{value} lacks a slash: write {value.replace(':/', '://', 1)}")
+            raise typer.BadParameter(
+                f"{value} lacks a slash: write {value.replace(':/', '://', 1)}"
+            )
         return str(Path(value).resolve())
     scheme = value.partition("://")[0]
     beam, tensorflow = known_schemes()
-    strange_to = [library for library, known in (("Beam", beam), ("TensorFlow", tensorflow)) if scheme not in known]
+    strange_to = [
+        library
+        for library, known in (("Beam", beam), ("TensorFlow", tensorflow))
+        if scheme not in known
+    ]
     if strange_to:
         known_to_both = ", ".join(f"{one}://" for one in sorted(beam & tensorflow))
         raise typer.BadParameter(
@@ -64,7 +70,9 @@ def known_schemes() -> tuple[set[str], set[str]]:
         from apache_beam.io.filesystem import FileSystem
 
         beam = {system.scheme() for system in FileSystem.get_all_subclasses()}
-        return {scheme for scheme in beam if scheme}, set(tf.io.gfile.get_registered_schemes()) - {""}
+        return {scheme for scheme in beam if scheme}, set(tf.io.gfile.get_registered_schemes()) - {
+            ""
+        }
 
 
 LogsPlace = Annotated[

@@ -15,16 +15,25 @@ if TYPE_CHECKING:
 
 
 def rejects(
-    root: Annotated[Path, typer.Option(help="Folder given to `fulcrum run --root`.", exists=True, file_okay=False)],
-    reason: Annotated[str | None, typer.Option(help="Only lines with this reason, listed one by one.")] = None,
+    root: Annotated[
+        Path,
+        typer.Option(help="Folder given to `fulcrum run --root`.", exists=True, file_okay=False),
+    ],
+    reason: Annotated[
+        str | None, typer.Option(help="Only lines with this reason, listed one by one.")
+    ] = None,
     source: Annotated[
-        str | None, typer.Option(help="Only lines of files whose path matches this glob pattern, listed one by one.")
+        str | None,
+        typer.Option(
+            help="Only lines of files whose path matches this glob pattern, listed one by one."
+        ),
     ] = None,
     limit: Annotated[int, typer.Option(help="How many lines to list.", min=1)] = 20,
 ) -> None:
     """Browse the lines that the latest ingestion could not use, also where they stopped the run.
 
-    Without a filter: how many lines each reason took from each file, with an example. With one: the lines themselves.
+    Without a filter: how many lines each reason took from each file, with an example. With one: the
+    lines themselves.
 
     Example: fulcrum rejects --root root --reason malformed --limit 5
     """
@@ -36,7 +45,9 @@ def rejects(
     from pipeline.ingest.accounting.rejects import latest_rejects
 
     if reason is not None and reason not in list(RejectionReason):
-        raise _failed(f"--reason {reason!r}: no such reason: {closest_names(reason, [str(one) for one in RejectionReason])}")
+        raise _failed(
+            f"--reason {reason!r}: no such reason: {closest_names(reason, [str(one) for one in RejectionReason])}"
+        )
     try:
         folder, lines = latest_rejects(root)
     except OSError as error:
@@ -47,11 +58,18 @@ def rejects(
     if source is not None:
         import fnmatch
 
-        lines = lines.filter(pa.array([fnmatch.fnmatchcase(path, source) for path in lines["source"].to_pylist()], pa.bool_()))
+        lines = lines.filter(
+            pa.array(
+                [fnmatch.fnmatchcase(path, source) for path in lines["source"].to_pylist()],
+                pa.bool_(),
+            )
+        )
     filtered = reason is not None or source is not None
     console.print(_listed(lines, limit) if filtered else _counted(lines))
     console.print(
-        f"{lines.num_rows:,} rejected lines{' match' * filtered}; all of them: {folder}", soft_wrap=True, markup=False
+        f"{lines.num_rows:,} rejected lines{' match' * filtered}; all of them: {folder}",
+        soft_wrap=True,
+        markup=False,
     )
 
 
@@ -64,7 +82,9 @@ def _counted(lines: pa.Table) -> Table:
     table.add_column("lines", justify="right")
     table.add_column("first at", justify="right")
     table.add_column("what is wrong there", overflow="fold")
-    for group in groups.sort_by([("offset_count", "descending"), ("reason", "ascending"), ("source", "ascending")]).to_pylist():
+    for group in groups.sort_by(
+        [("offset_count", "descending"), ("reason", "ascending"), ("source", "ascending")]
+    ).to_pylist():
         cells = (
             group["reason"],
             group["source"],

@@ -10,17 +10,23 @@ import typer
 
 
 def report(
-    root: Annotated[Path, typer.Option(help="Folder of `fulcrum run --root`.", exists=True, file_okay=False)],
-    run: Annotated[int | None, typer.Option(help="Which run, counted from 1.", min=1, show_default="the last")] = None,
+    root: Annotated[
+        Path, typer.Option(help="Folder of `fulcrum run --root`.", exists=True, file_okay=False)
+    ],
+    run: Annotated[
+        int | None, typer.Option(help="Which run, counted from 1.", min=1, show_default="the last")
+    ] = None,
     out: Annotated[
-        Path | None, typer.Option(help="File to write.", dir_okay=False, show_default="report.html in the root")
+        Path | None,
+        typer.Option(help="File to write.", dir_okay=False, show_default="report.html in the root"),
     ] = None,
     open_: Annotated[bool, typer.Option("--open", help="Show it in the browser.")] = False,
 ) -> None:
     """Write the report of a run: one HTML file that needs no network.
 
-    Blessed or refused and why; metrics of each task against the serving model and the task trained alone; slices, calibration,
-    training curves, experts, the ranking formula; and what became of every line of the logs. Of a failed run, what there is.
+    Blessed or refused and why; metrics of each task against the serving model and the task trained
+    alone; slices, calibration, training curves, experts, the ranking formula; and what became of
+    every line of the logs. Of a failed run, what there is.
 
     Example: fulcrum report --root runs/first --open
     """
@@ -39,10 +45,13 @@ def compare(
     runs: Annotated[
         list[str],
         typer.Argument(
-            metavar="RUN RUN…", help="Pipeline roots (ROOT is its last run, ROOT@2 its second), or reports of runs."
+            metavar="RUN RUN…",
+            help="Pipeline roots (ROOT is its last run, ROOT@2 its second), or reports of runs.",
         ),
     ],
-    out: Annotated[Path, typer.Option(help="File to write.", dir_okay=False)] = Path("comparison.html"),
+    out: Annotated[Path, typer.Option(help="File to write.", dir_okay=False)] = Path(
+        "comparison.html"
+    ),
     open_: Annotated[bool, typer.Option("--open", help="Show it in the browser.")] = False,
 ) -> None:
     """Put several runs side by side in one HTML file that needs no network.

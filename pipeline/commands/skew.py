@@ -17,20 +17,33 @@ _NOT_COMPARED = 2
 
 
 def skew(
-    spec: Annotated[str, typer.Option(help="Feature spec with skew.thresholds: a YAML file, or a ready one.")],
+    spec: Annotated[
+        str, typer.Option(help="Feature spec with skew.thresholds: a YAML file, or a ready one.")
+    ],
     root: Annotated[
-        Path, typer.Option(help="Pipeline root, whose newest training statistics are taken.", exists=True, file_okay=False)
+        Path,
+        typer.Option(
+            help="Pipeline root, whose newest training statistics are taken.",
+            exists=True,
+            file_okay=False,
+        ),
     ],
     requests: Annotated[
         list[str],
-        typer.Option(metavar="FILE", help="Request log, as the client writes it: a file, or a quoted glob. May be repeated."),
+        typer.Option(
+            metavar="FILE",
+            help="Request log, as the client writes it: a file, or a quoted glob. May be repeated.",
+        ),
     ],
-    json_file: Annotated[Path | None, typer.Option("--json", help="File for all numbers as JSON.", dir_okay=False)] = None,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", help="File for all numbers as JSON.", dir_okay=False)
+    ] = None,
 ) -> None:
     """Compare served requests with the examples that the model was trained on, field by field.
 
-    A field whose distribution is further from that of the train split than the spec's section skew allows has changed since, or
-    is computed otherwise in serving than in the logs; either way the model sees what it was not trained on.
+    A field whose distribution is further from that of the train split than the spec's section skew
+    allows has changed since, or is computed otherwise in serving than in the logs; either way the
+    model sees what it was not trained on.
 
     Exit code: 0 within all thresholds; 1 beyond one; 2 wrong usage, or nothing to compare.
 
@@ -57,7 +70,9 @@ def skew(
         raise typer.Exit(_NOT_COMPARED) from error
     console = console_of(sys.stdout)
     console.print(shifts_table("Served requests against the train split", found.fields))
-    left_out = "".join(f"; {count:,} left out: {reason}" for reason, count in found.left_out.items())
+    left_out = "".join(
+        f"; {count:,} left out: {reason}" for reason, count in found.left_out.items()
+    )
     console.print(f"{found.requests:,} ranking requests{left_out}", soft_wrap=True)
     if json_file is not None:
         json_file.write_text(json.dumps(dataclasses.asdict(found), indent=2), encoding="utf-8")

@@ -17,13 +17,16 @@ _SETTINGS_MODULE = "trainer.settings.train_config"
 _SEARCH_MODULE = "trainer.settings.search_space"
 
 
-def load_overridden_spec(path: str, overrides: Sequence[str], model: str | None = None) -> FeatureSpec:
+def load_overridden_spec(
+    path: str, overrides: Sequence[str], model: str | None = None
+) -> FeatureSpec:
     """Reads a spec, puts the overrides into it and checks the whole.
 
     Args:
         path: a YAML file or the name of a ready spec.
         overrides: such as ``trainer.epochs=3``: a path inside the spec and a YAML value.
-        model: name of a model. The spec's own `model` settings are dropped if they are those of another one.
+        model: name of a model. The spec's own `model` settings are dropped if they are those of
+            another one.
 
     Raises:
         SpecError: the spec or an override is wrong.
@@ -38,7 +41,10 @@ def load_overridden_spec(path: str, overrides: Sequence[str], model: str | None 
         document["model"] = {**(own if own.get("name", default) == model else {}), "name": model}
     for override in overrides:
         _put(document, override)
-    return parse_spec(json.dumps(document), source=f"{path} with {' '.join(f'--set {override}' for override in overrides)}")
+    return parse_spec(
+        json.dumps(document),
+        source=f"{path} with {' '.join(f'--set {override}' for override in overrides)}",
+    )
 
 
 def checked_trainer_settings(spec: FeatureSpec) -> str:
@@ -48,7 +54,9 @@ def checked_trainer_settings(spec: FeatureSpec) -> str:
         SpecError: the spec's `model`, `trainer` or `tuner` part is wrong.
     """
     try:
-        settings = importlib.import_module(_SETTINGS_MODULE).parse_settings(spec.model, spec.trainer)
+        settings = importlib.import_module(_SETTINGS_MODULE).parse_settings(
+            spec.model, spec.trainer
+        )
         if spec.tuner is not None:
             importlib.import_module(_SEARCH_MODULE).check_search(spec.tuner, settings)
     except ValueError as error:
@@ -70,5 +78,7 @@ def _put(document: dict[str, Any], override: str) -> None:
     for key in keys[:-1]:
         inner = inner.setdefault(key, {})
         if not isinstance(inner, dict):
-            raise SpecError(f"--set {override}: {key!r} holds a value and no keys (received {inner!r})")
+            raise SpecError(
+                f"--set {override}: {key!r} holds a value and no keys (received {inner!r})"
+            )
     inner[keys[-1]] = value

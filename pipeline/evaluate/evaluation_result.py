@@ -76,7 +76,8 @@ class TaskVerdict:
         tolerance: the largest loss against the blessed model that may be pushed, beyond noise.
         metrics: all metrics of the candidate by name; None where one cannot be computed.
         baseline_metrics: the same of the blessed model; empty if there was none to compare with.
-        change: of the metric that blessing looks at, candidate minus blessed model; None if there was none to compare with.
+        change: of the metric that blessing looks at, candidate minus blessed model; None if there
+            was none to compare with.
         slices: the whole split first, then each slice.
         protected: names of the slices that may refuse the model.
         refusals: why the task refuses the model; empty if it does not.
@@ -111,7 +112,8 @@ class EvaluationResult:
 
     Attributes:
         tasks: the verdict of each, in the spec's order.
-        ranking: NDCG of the ranking score, the whole split first; empty where the spec asks for none.
+        ranking: NDCG of the ranking score, the whole split first; empty where the spec asks for
+            none.
         baseline_note: what could not be compared with the blessed model, and why; or "".
     """
 

@@ -1,7 +1,7 @@
 """The component that evaluates the candidate beside the blessed model with TFMA, and blesses or refuses it.
 
-TFX's own Evaluator cannot hold the interval of a difference against a tolerance, knows no features made for slices, and fails
-on a baseline that lacks a task or cannot read today's examples.
+TFX's own Evaluator cannot hold the interval of a difference against a tolerance, knows no features
+made for slices, and fails on a baseline that lacks a task or cannot read today's examples.
 """
 
 from __future__ import annotations
@@ -49,7 +49,12 @@ def outputs_of(model_folder: str, examples: list[bytes]) -> set[str]:
 
 class _Executor(base_beam_executor.BaseBeamExecutor):
     @override
-    def Do(self, input_dict: ArtifactMultiDict, output_dict: ArtifactMultiDict, exec_properties: dict[str, Any]) -> None:
+    def Do(
+        self,
+        input_dict: ArtifactMultiDict,
+        output_dict: ArtifactMultiDict,
+        exec_properties: dict[str, Any],
+    ) -> None:
         spec = parse_spec(exec_properties["spec"])
         model = artifact_utils.get_single_instance(input_dict["model"])
         examples = artifact_utils.get_single_instance(input_dict["examples"])
@@ -66,7 +71,14 @@ class _Executor(base_beam_executor.BaseBeamExecutor):
         evaluation = artifact_utils.get_single_instance(output_dict["evaluation"])
         with self._make_beam_pipeline() as pipeline:
             config = evaluation_config(spec, compared)
-            evaluate(pipeline, spec=spec, examples=examples, folders=folders, config=config, out=evaluation.uri)
+            evaluate(
+                pipeline,
+                spec=spec,
+                examples=examples,
+                folders=folders,
+                config=config,
+                out=evaluation.uri,
+            )
         result = _result(spec, evaluation.uri, note)
         write_evaluation(result, evaluation.uri)
         _bless(artifact_utils.get_single_instance(output_dict["blessing"]), model, result)
@@ -77,9 +89,15 @@ def _compared(spec: FeatureSpec, folder: str, examples: list[bytes]) -> tuple[se
     try:
         given = outputs_of(folder, examples)
     except (tf.errors.OpError, ValueError, KeyError, OSError) as error:
-        return None, f"not compared: the blessed model cannot score these examples ({cause_of(error)})"
+        return (
+            None,
+            f"not compared: the blessed model cannot score these examples ({cause_of(error)})",
+        )
     missing = sorted(set(spec.tasks) - given)
-    return given, f"not compared: the blessed model does not have {', '.join(missing)}" if missing else ""
+    return (
+        given,
+        f"not compared: the blessed model does not have {', '.join(missing)}" if missing else "",
+    )
 
 
 def _first_examples(examples: types.Artifact) -> list[bytes]:
@@ -108,16 +126,22 @@ def evaluate(
         out: folder of the metrics.
     """
     eval_config = tfma.utils.update_eval_config_with_defaults(
-        json_format.ParseDict(config, tfma.EvalConfig()), has_baseline=BASELINE in folders, rubber_stamp=True
+        json_format.ParseDict(config, tfma.EvalConfig()),
+        has_baseline=BASELINE in folders,
+        rubber_stamp=True,
     )
     models = [
         # TFMA takes a single model's name away.
-        tfma.default_eval_shared_model(eval_saved_model_path=folder, model_name=model.name, eval_config=eval_config)
+        tfma.default_eval_shared_model(
+            eval_saved_model_path=folder, model_name=model.name, eval_config=eval_config
+        )
         for model, folder in zip(eval_config.model_specs, folders.values(), strict=True)
     ]
     shared = models[0] if len(models) == 1 else models
     tfxio = tfxio_utils.get_tfxio_factory_from_artifact(
-        examples=[examples], telemetry_descriptors=["Evaluator"], raw_record_column_name=tfma.constants.ARROW_INPUT_COLUMN
+        examples=[examples],
+        telemetry_descriptors=["Evaluator"],
+        raw_record_column_name=tfma.constants.ARROW_INPUT_COLUMN,
     )(io_utils.all_files_pattern(artifact_utils.get_split_uri([examples], names.EVALUATION)))
     _ = (
         pipeline
@@ -135,14 +159,18 @@ def evaluate(
 def _result(spec: FeatureSpec, folder: str, note: str) -> EvaluationResult:
     measured = measurements(spec, tfma.load_metrics(folder), tfma.load_plots(folder))
     return EvaluationResult(
-        tasks=task_verdicts(spec, measured), ranking=measured.get(names.RANKING_SCORE, []), baseline_note=note
+        tasks=task_verdicts(spec, measured),
+        ranking=measured.get(names.RANKING_SCORE, []),
+        baseline_note=note,
     )
 
 
 def _bless(blessing: types.Artifact, model: types.Artifact, result: EvaluationResult) -> None:
     """As TFX's Evaluator does, for its readers."""
     blessed = not any(verdict.refusals for verdict in result.tasks)
-    blessing.set_string_custom_property(constants.ARTIFACT_PROPERTY_CURRENT_MODEL_URI_KEY, model.uri)
+    blessing.set_string_custom_property(
+        constants.ARTIFACT_PROPERTY_CURRENT_MODEL_URI_KEY, model.uri
+    )
     blessing.set_int_custom_property(constants.ARTIFACT_PROPERTY_CURRENT_MODEL_ID_KEY, model.id)
     blessing.set_int_custom_property(constants.ARTIFACT_PROPERTY_BLESSED_KEY, int(blessed))
     name = constants.BLESSED_FILE_NAME if blessed else constants.NOT_BLESSED_FILE_NAME
@@ -154,7 +182,9 @@ class _Spec(component_spec.ComponentSpec):
     INPUTS = {
         "examples": component_spec.ChannelParameter(type=standard_artifacts.Examples),
         "model": component_spec.ChannelParameter(type=standard_artifacts.Model),
-        "baseline_model": component_spec.ChannelParameter(type=standard_artifacts.Model, optional=True),
+        "baseline_model": component_spec.ChannelParameter(
+            type=standard_artifacts.Model, optional=True
+        ),
     }
     OUTPUTS = {
         "evaluation": component_spec.ChannelParameter(type=standard_artifacts.ModelEvaluation),
@@ -176,7 +206,12 @@ class Evaluator(base_beam_component.BaseBeamComponent):
     EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(_Executor)
 
     def __init__(
-        self, *, examples: types.BaseChannel, model: types.BaseChannel, baseline_model: types.BaseChannel, spec: str
+        self,
+        *,
+        examples: types.BaseChannel,
+        model: types.BaseChannel,
+        baseline_model: types.BaseChannel,
+        spec: str,
     ) -> None:
         super().__init__(
             spec=_Spec(

@@ -1,7 +1,7 @@
 """What TFMA's extracts hold of ingested examples: keys and slices, and of each output its label, weight and the models' scores.
 
-TFMA's own extracts have an array for each label, weight and score of each example. Moving these about, above all to group
-examples by user, would take most of the Evaluator's time.
+TFMA's own extracts have an array for each label, weight and score of each example. Moving these
+about, above all to group examples by user, would take most of the Evaluator's time.
 """
 
 from __future__ import annotations
@@ -13,7 +13,12 @@ import apache_beam as beam
 import numpy as np
 import pyarrow as pa
 from tensorflow_model_analysis import constants
-from tensorflow_model_analysis.extractors import Extractor, PredictionsExtractor, SliceKeyExtractor, UnbatchExtractor
+from tensorflow_model_analysis.extractors import (
+    Extractor,
+    PredictionsExtractor,
+    SliceKeyExtractor,
+    UnbatchExtractor,
+)
 
 from feature_spec import names
 from feature_spec.sections.evaluation import MISSING
@@ -36,7 +41,8 @@ def extractors(spec: FeatureSpec, eval_config: Any, eval_shared_models: Any) -> 
 def derived_features(batch: pa.RecordBatch, spec: FeatureSpec) -> dict[str, np.ndarray]:
     """Of B examples: the keys that the spec names, the slice by field, the part in the jackknife, labels and weights by output.
 
-    The ranking score's label is the example's gain in NDCG; outside its sample space a task's weight is 0.
+    The ranking score's label is the example's gain in NDCG; outside its sample space a task's
+    weight is 0.
 
     Args:
         batch: a column of lists a feature, as TFXIO reads examples.
@@ -46,7 +52,9 @@ def derived_features(batch: pa.RecordBatch, spec: FeatureSpec) -> dict[str, np.n
         (B,) each: text, for the part int64; by output float64 (B, 2).
     """
     keys = {names.USER_KEY: spec.keys.user, names.REQUEST_KEY: spec.keys.request}
-    features = {name: _texts(_values(batch, name)) for name, column in keys.items() if column is not None}
+    features = {
+        name: _texts(_values(batch, name)) for name, column in keys.items() if column is not None
+    }
     # Examples that may be alike belong to one part: those of a user or else of a request.
     part_key = next(iter(features), constants.ARROW_INPUT_COLUMN)
     features[PART] = np.array([part_of(key) for key in _values(batch, part_key)])
@@ -65,18 +73,24 @@ def derived_features(batch: pa.RecordBatch, spec: FeatureSpec) -> dict[str, np.n
     return features
 
 
-def joined_scores(features: Mapping[str, np.ndarray], predictions: Mapping[str, Any], outputs: Sequence[str]) -> dict[str, Any]:
+def joined_scores(
+    features: Mapping[str, np.ndarray], predictions: Mapping[str, Any], outputs: Sequence[str]
+) -> dict[str, Any]:
     """The features with the scores of the candidate, then of the baseline, beside each output's label and weight.
 
     Args:
         features: of `derived_features`.
-        predictions: scores by output, or if there is a baseline by model and output; B examples each.
+        predictions: scores by output, or if there is a baseline by model and output; B examples
+            each.
         outputs: which features are to have scores.
     """
     several = isinstance(predictions.get(CANDIDATE), Mapping)
     models = [predictions[name] for name in (CANDIDATE, BASELINE)] if several else [predictions]
     # Of a model with one output TFMA gives the scores alone.
-    models = [model if isinstance(model, Mapping) else dict.fromkeys(outputs[:1], model) for model in models]
+    models = [
+        model if isinstance(model, Mapping) else dict.fromkeys(outputs[:1], model)
+        for model in models
+    ]
     joined = dict(features)
     for output in outputs:
         scores = [np.ravel(model[output]) for model in models if output in model]

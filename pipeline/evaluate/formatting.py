@@ -14,5 +14,9 @@ def change_text(change: Estimate | None) -> str:
     """A difference with its sign and, where there is one, its interval; a dash for None."""
     if change is None or change.value is None:
         return "–"
-    interval = "" if change.lower is None or change.upper is None else f" ({change.lower:+.4f} to {change.upper:+.4f})"
+    interval = (
+        ""
+        if change.lower is None or change.upper is None
+        else f" ({change.lower:+.4f} to {change.upper:+.4f})"
+    )
     return f"{change.value:+.4f}{interval}"

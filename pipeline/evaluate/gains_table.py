@@ -11,13 +11,21 @@ from pipeline.evaluate.task_gains import MtlGains, TaskGain
 
 def gains_table(gains: MtlGains) -> Table:
     """A row a task."""
-    table = Table("task", title="MTL gain (PLE, Eq 11): trained together against the same network trained on the task alone")
+    table = Table(
+        "task",
+        title="MTL gain (PLE, Eq 11): trained together against the same network trained on the task alone",
+    )
     for column in ("metric", "together", "alone", "gain (95 % interval)"):
         table.add_column(column, justify="right")
     table.add_column("verdict")
     for gain in gains.tasks:
         table.add_row(
-            gain.task, gain.metric, number_text(gain.together), number_text(gain.alone), change_text(gain.gain), _verdict(gain)
+            gain.task,
+            gain.metric,
+            number_text(gain.together),
+            number_text(gain.alone),
+            change_text(gain.gain),
+            _verdict(gain),
         )
     return table
 
@@ -28,7 +36,9 @@ def gains_text(gains: MtlGains) -> Text:
     if gains.seesaw:
         strength = "" if gains.seesaw_beyond_noise else " (not both beyond noise)"
         gaining = ", ".join(gains.gaining)
-        return Text(f"Seesaw{strength}: {gaining} gained, {losing} lost (negative transfer)", style="yellow")
+        return Text(
+            f"Seesaw{strength}: {gaining} gained, {losing} lost (negative transfer)", style="yellow"
+        )
     if losing:
         return Text(f"Negative transfer: {losing}", style="yellow")
     return Text("No negative transfer")

@@ -21,10 +21,16 @@ from pipeline.evaluate.tfma_results import measurements
 
 class _Executor(base_beam_executor.BaseBeamExecutor):
     @override
-    def Do(self, input_dict: ArtifactMultiDict, output_dict: ArtifactMultiDict, exec_properties: dict[str, Any]) -> None:
+    def Do(
+        self,
+        input_dict: ArtifactMultiDict,
+        output_dict: ArtifactMultiDict,
+        exec_properties: dict[str, Any],
+    ) -> None:
         spec = parse_spec(exec_properties["spec"])
         examples = artifact_utils.get_single_instance(input_dict["examples"])
-        # The networks of one task stand in the place of the blessed model, so that metrics and intervals are the Evaluator's.
+        # The networks of one task stand in the place of the blessed model, so that metrics and
+        # intervals are the Evaluator's.
         folders = {
             name: path_utils.serving_model_path(artifact_utils.get_single_uri(input_dict[key]))
             for name, key in ((CANDIDATE, "model"), (BASELINE, "single_tasks"))
@@ -32,8 +38,13 @@ class _Executor(base_beam_executor.BaseBeamExecutor):
         gain = artifact_utils.get_single_uri(output_dict["gain"])
         with self._make_beam_pipeline() as pipeline:
             config = evaluation_config(spec, compared=set(spec.tasks))
-            evaluate(pipeline, spec=spec, examples=examples, folders=folders, config=config, out=gain)
-        write_gains(mtl_gains(spec, measurements(spec, tfma.load_metrics(gain), tfma.load_plots(gain))), gain)
+            evaluate(
+                pipeline, spec=spec, examples=examples, folders=folders, config=config, out=gain
+            )
+        write_gains(
+            mtl_gains(spec, measurements(spec, tfma.load_metrics(gain), tfma.load_plots(gain))),
+            gain,
+        )
 
 
 class _Spec(component_spec.ComponentSpec):
@@ -60,7 +71,12 @@ class MtlGain(base_beam_component.BaseBeamComponent):
     EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(_Executor)
 
     def __init__(
-        self, *, examples: types.BaseChannel, model: types.BaseChannel, single_tasks: types.BaseChannel, spec: str
+        self,
+        *,
+        examples: types.BaseChannel,
+        model: types.BaseChannel,
+        single_tasks: types.BaseChannel,
+        spec: str,
     ) -> None:
         super().__init__(
             spec=_Spec(

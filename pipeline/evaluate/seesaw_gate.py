@@ -9,7 +9,9 @@ from feature_spec.tasks.task import Task
 from pipeline.evaluate.evaluation_result import Measurement, TaskVerdict
 
 
-def task_verdicts(spec: FeatureSpec, measured: Mapping[str, Sequence[Measurement]]) -> list[TaskVerdict]:
+def task_verdicts(
+    spec: FeatureSpec, measured: Mapping[str, Sequence[Measurement]]
+) -> list[TaskVerdict]:
     """The verdict of each task, in the spec's order.
 
     Args:
@@ -19,7 +21,9 @@ def task_verdicts(spec: FeatureSpec, measured: Mapping[str, Sequence[Measurement
     return [_verdict(spec, name, task, measured.get(name, ())) for name, task in spec.tasks.items()]
 
 
-def _verdict(spec: FeatureSpec, name: str, task: Task, measured: Sequence[Measurement]) -> TaskVerdict:
+def _verdict(
+    spec: FeatureSpec, name: str, task: Task, measured: Sequence[Measurement]
+) -> TaskVerdict:
     # TFMA says nothing at all where the split holds no example.
     whole = next(
         (part for part in measured if not part.field),
@@ -27,7 +31,10 @@ def _verdict(spec: FeatureSpec, name: str, task: Task, measured: Sequence[Measur
     )
     fields = {part.field for part in spec.evaluation.slices if part.protected}
     protected = [part for part in measured if part.field in fields]
-    refusals = [*_below_floor(task, whole), *(refusal for part in (whole, *protected) for refusal in _fallen(task, part))]
+    refusals = [
+        *_below_floor(task, whole),
+        *(refusal for part in (whole, *protected) for refusal in _fallen(task, part)),
+    ]
     return TaskVerdict(
         task=name,
         example_count=whole.example_count,
@@ -50,7 +57,11 @@ def _below_floor(task: Task, whole: Measurement) -> Iterable[str]:
         yield "no evaluation example lies in its sample space"
     elif estimate is None or estimate.value is None:
         yield f"{task.metric} cannot be computed: all its labels are alike, or its scores are not numbers"
-    elif estimate.value < task.threshold if task.higher_is_better else estimate.value > task.threshold:
+    elif (
+        estimate.value < task.threshold
+        if task.higher_is_better
+        else estimate.value > task.threshold
+    ):
         side = "below" if task.higher_is_better else "above"
         yield f"{task.metric} {estimate.value:.4f} is {side} the threshold {task.threshold:g}"
 

@@ -27,8 +27,9 @@ class TaskGain:
         example_count: rows of the sample space.
         together: the metric of the model of all tasks; None where it cannot be computed.
         alone: that of the network trained on this task alone.
-        gain: Eq 11, above 0 where training together is better whatever the metric's direction; its interval is that of the
-            evaluation examples, not of the seeds. None where one of the two cannot be computed.
+        gain: Eq 11, above 0 where training together is better whatever the metric's direction; its
+            interval is that of the evaluation examples, not of the seeds. None where one of the two
+            cannot be computed.
     """
 
     task: str
@@ -74,9 +75,14 @@ def mtl_gains(spec: FeatureSpec, measured: Mapping[str, Sequence[Measurement]]) 
 
     Args:
         spec: whose tasks' metrics count.
-        measured: by task; the model of all tasks is the candidate, the networks of one task are the baseline.
+        measured: by task; the model of all tasks is the candidate, the networks of one task are the
+            baseline.
     """
-    gains = [_gain(name, task, part) for name, task in spec.tasks.items() for part in measured.get(name, ())]
+    gains = [
+        _gain(name, task, part)
+        for name, task in spec.tasks.items()
+        for part in measured.get(name, ())
+    ]
     tasks = [gain for gain in gains if not gain.field]
     clear = [gain for gain in tasks if not gain.is_noise]
     return MtlGains(
@@ -100,7 +106,10 @@ def read_gains(folder: str) -> MtlGains:
 
 
 def _gain(name: str, task: Task, part: Measurement) -> TaskGain:
-    together, alone = (values.get(task.metric, Estimate(value=None)).value for values in (part.metrics, part.baseline))
+    together, alone = (
+        values.get(task.metric, Estimate(value=None)).value
+        for values in (part.metrics, part.baseline)
+    )
     change = part.changes.get(task.metric)
     return TaskGain(
         task=name,
@@ -119,11 +128,19 @@ def _turned(task: Task, change: Estimate | None, difference: float) -> Estimate:
     lower, upper = (change.lower, change.upper) if change is not None else (None, None)
     if task.higher_is_better:
         return Estimate(value=difference, lower=lower, upper=upper)
-    return Estimate(value=-difference, lower=None if upper is None else -upper, upper=None if lower is None else -lower)
+    return Estimate(
+        value=-difference,
+        lower=None if upper is None else -upper,
+        upper=None if lower is None else -lower,
+    )
 
 
 def _with_sign(gains: Iterable[TaskGain], sign: int) -> list[str]:
-    return [gain.task for gain in gains if gain.gain is not None and (gain.gain.value or 0.0) * sign > 0.0]
+    return [
+        gain.task
+        for gain in gains
+        if gain.gain is not None and (gain.gain.value or 0.0) * sign > 0.0
+    ]
 
 
 def _has_both_signs(gains: Sequence[TaskGain]) -> bool:

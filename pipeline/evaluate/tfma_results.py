@@ -10,11 +10,14 @@ from feature_spec.spec import FeatureSpec
 from pipeline.evaluate.evaluation_result import CalibrationBucket, Estimate, Measurement
 from pipeline.evaluate.metrics.eval_config import BASELINE, EXAMPLE_COUNT
 
-# Metrics that group examples by user or request, all of whose examples count in each slice that holds one of them.
+# Metrics that group examples by user or request, all of whose examples count in each slice that
+# holds one of them.
 _GROUPED = ("gauc", "ndcg")
 
 
-def measurements(spec: FeatureSpec, metrics: Iterable[Any], plots: Iterable[Any]) -> dict[str, list[Measurement]]:
+def measurements(
+    spec: FeatureSpec, metrics: Iterable[Any], plots: Iterable[Any]
+) -> dict[str, list[Measurement]]:
     """By output, the whole split first, then the slices in the spec's order and by value.
 
     Args:
@@ -23,7 +26,9 @@ def measurements(spec: FeatureSpec, metrics: Iterable[Any], plots: Iterable[Any]
         plots: `PlotsForSlice` protos.
     """
     curves = {
-        (_slice_of(of_slice), entry.key.output_name): _curve(entry.value.calibration_histogram_buckets.buckets)
+        (_slice_of(of_slice), entry.key.output_name): _curve(
+            entry.value.calibration_histogram_buckets.buckets
+        )
         for of_slice in plots
         for entry in of_slice.plot_keys_and_values
         if entry.key.model_name != BASELINE
@@ -35,7 +40,9 @@ def measurements(spec: FeatureSpec, metrics: Iterable[Any], plots: Iterable[Any]
             key = entry.key
             if _is_meaningful(spec, key.name, place[0]) and entry.value.HasField("double_value"):
                 kinds = found.setdefault((place, key.output_name), [{}, {}, {}])
-                kinds[2 if key.is_diff else int(key.model_name == BASELINE)][key.name] = _estimate(entry)
+                kinds[2 if key.is_diff else int(key.model_name == BASELINE)][key.name] = _estimate(
+                    entry
+                )
     by_output: dict[str, list[Measurement]] = {}
     for (place, output), kinds in sorted(found.items(), key=lambda item: _rank(spec, item[0][0])):
         count = kinds[0].get(EXAMPLE_COUNT)
@@ -75,7 +82,11 @@ def _is_meaningful(spec: FeatureSpec, metric: str, field: str) -> bool:
     if metric not in _GROUPED or not field:
         return True
     ndcg = spec.evaluation.ndcg
-    sides = ("user", "context") if metric == "ndcg" and ndcg is not None and ndcg.by == "request" else ("user",)
+    sides = (
+        ("user", "context")
+        if metric == "ndcg" and ndcg is not None and ndcg.by == "request"
+        else ("user",)
+    )
     return spec.fields[field].side in sides
 
 
@@ -95,7 +106,8 @@ def _curve(histogram: Iterable[Any]) -> list[CalibrationBucket]:
     return [
         CalibrationBucket(
             example_count=bucket.num_weighted_examples.value,
-            mean_score=bucket.total_weighted_refined_prediction.value / bucket.num_weighted_examples.value,
+            mean_score=bucket.total_weighted_refined_prediction.value
+            / bucket.num_weighted_examples.value,
             mean_label=bucket.total_weighted_label.value / bucket.num_weighted_examples.value,
         )
         for bucket in histogram

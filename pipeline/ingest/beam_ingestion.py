@@ -1,6 +1,7 @@
 """Ingestion as a Beam pipeline: label file by file, shuffle Arrow tables once, then settle, join and write shard by shard.
 
-files ─► LabelFile ─► (shard, rows) ─► GroupByKey ─► WriteShard ─► TFRecord files, one a split and shard
+files ─► LabelFile ─► (shard, rows) ─► GroupByKey ─► WriteShard ─► TFRecord files, one a split and
+shard
               └─► records a day ─► event days ──────────┘ ▲
 side tables ─► ReadSideTable ─► rows by key ──────────────┘
 each step ─► rejected lines ─► rejected/*.parquet
@@ -54,7 +55,13 @@ class IngestLogs(beam.PTransform):
         split_folders: the folder of each split.
     """
 
-    def __init__(self, settings: IngestSettings, files: InputFiles, folder: str, split_folders: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        settings: IngestSettings,
+        files: InputFiles,
+        folder: str,
+        split_folders: Mapping[str, str],
+    ) -> None:
         super().__init__()
         self._settings = settings
         self._files = files
@@ -64,7 +71,9 @@ class IngestLogs(beam.PTransform):
     def expand(self, pipeline: beam.Pipeline) -> beam.pvalue.PDone:
         """Wires the steps."""
         settings, connector = self._settings, self._settings.logs.shown.connector
-        shards = connector.shards if connector is not None else shard_count(self._files.sources[None])
+        shards = (
+            connector.shards if connector is not None else shard_count(self._files.sources[None])
+        )
         unfinished = FileSystems.join(self._folder, UNFINISHED_FOLDER)
         if settings.logs.actions is not None:
             join = JoinEventLogs(settings, self._files, shards, unfinished)
@@ -73,10 +82,15 @@ class IngestLogs(beam.PTransform):
             labelled = (
                 pipeline
                 | "ReadExposures" >> ReadLog(settings, self._files, None)
-                | "LabelFile" >> beam.ParDo(_LabelFile(settings, shards)).with_outputs(ROWS, REJECTED, TALLY)
+                | "LabelFile"
+                >> beam.ParDo(_LabelFile(settings, shards)).with_outputs(ROWS, REJECTED, TALLY)
             )
             tally_of_files = labelled[TALLY] | "TallyFiles" >> beam.CombineGlobally(add_tallies)
-            by_shard = labelled[ROWS] | "StoreRows" >> StorePacks(unfinished) | "ByShard" >> beam.GroupByKey()
+            by_shard = (
+                labelled[ROWS]
+                | "StoreRows" >> StorePacks(unfinished)
+                | "ByShard" >> beam.GroupByKey()
+            )
             others = [(labelled[REJECTED], tally_of_files)]
         tables = _side_tables(pipeline, settings, self._files)
         written = by_shard | "WriteShard" >> beam.ParDo(
@@ -97,23 +111,36 @@ class IngestLogs(beam.PTransform):
         )
 
 
-def _side_tables(pipeline: beam.Pipeline, settings: IngestSettings, files: InputFiles) -> dict[str, beam.PCollection]:
+def _side_tables(
+    pipeline: beam.Pipeline, settings: IngestSettings, files: InputFiles
+) -> dict[str, beam.PCollection]:
     """(name, packed rows), rejected lines and counts of the side tables, those in files by one step."""
     received = [name for name, table in settings.logs.tables.items() if table.connector is not None]
     steps = [
         pipeline
-        | "SideTables" >> beam.Create([name for name in settings.logs.tables if name not in received])
-        | "ReadSideTable" >> beam.ParDo(_ReadSideTable(settings, files), ()).with_outputs(ROWS, REJECTED, TALLY)
+        | "SideTables"
+        >> beam.Create([name for name in settings.logs.tables if name not in received])
+        | "ReadSideTable"
+        >> beam.ParDo(_ReadSideTable(settings, files), ()).with_outputs(ROWS, REJECTED, TALLY)
     ]
     for name in received:
-        records = pipeline | f"Read_{name}" >> ReadLog(settings, files, name) | f"Records_{name}" >> beam.Values()
+        records = (
+            pipeline
+            | f"Read_{name}" >> ReadLog(settings, files, name)
+            | f"Records_{name}" >> beam.Values()
+        )
         steps.append(
             pipeline
             | f"SideTable_{name}" >> beam.Create([name])
             | f"ReadSideTable_{name}"
-            >> beam.ParDo(_ReadSideTable(settings, files), beam.pvalue.AsIter(records)).with_outputs(ROWS, REJECTED, TALLY)
+            >> beam.ParDo(
+                _ReadSideTable(settings, files), beam.pvalue.AsIter(records)
+            ).with_outputs(ROWS, REJECTED, TALLY)
         )
-    return {tag: [step[tag] for step in steps] | f"SideTables_{tag}" >> beam.Flatten() for tag in (ROWS, REJECTED, TALLY)}
+    return {
+        tag: [step[tag] for step in steps] | f"SideTables_{tag}" >> beam.Flatten()
+        for tag in (ROWS, REJECTED, TALLY)
+    }
 
 
 def _write_summary(tally: Tally, settings: IngestSettings, folder: str) -> None:
@@ -132,7 +159,9 @@ class _LabelFile(beam.DoFn):
         self._labeller = RowLabeller(self._settings)
         spare_imported_objects()
 
-    def process(self, element: tuple[int, LogFile | Received]) -> Iterator[beam.pvalue.TaggedOutput]:
+    def process(
+        self, element: tuple[int, LogFile | Received]
+    ) -> Iterator[beam.pvalue.TaggedOutput]:
         number, file = element
         tally: Tally = Counter()
         packer = Packer(lambda rows: shard_numbers(rows, self._shards), self._shards)
@@ -153,13 +182,20 @@ class _ReadSideTable(beam.DoFn):
         self._settings = settings
         self._files = files
 
-    def process(self, name: str, received: Iterable[Received]) -> Iterator[beam.pvalue.TaggedOutput]:
+    def process(
+        self, name: str, received: Iterable[Received]
+    ) -> Iterator[beam.pvalue.TaggedOutput]:
         """Reads a side table: its files, or what was received of it."""
         lines: list[LogFile | Received] = [*self._files.sources[name]]
         if self._settings.logs.tables[name].connector is not None:
-            # Rows of BigQuery come in any order; which row of a key is the first must not depend on it.
+            # Rows of BigQuery come in any order; which row of a key is the first must not depend on
+            # it.
             content = sorted((row for records in received for row in records.contents), key=repr)
-            lines.append(Received(source_names(self._settings, self._files, name)[0], [0] * len(content), content))
+            lines.append(
+                Received(
+                    source_names(self._settings, self._files, name)[0], [0] * len(content), content
+                )
+            )
         rows, rejected, tally = read_side_table(name, lines, self._settings)
         if rejected:
             yield beam.pvalue.TaggedOutput(REJECTED, rejected_batch(rejected))

@@ -18,9 +18,10 @@ from pipeline.ingest.settings.ingest_config import IngestSettings
 class LogsExampleGen(component.FileBasedExampleGen):
     """Ingests the logs that a feature spec describes.
 
-    Its output `examples` has the splits of `feature_spec.names.SPLITS`; beside them lie `ingest_summary.json` and `rejected/`.
-    It is cached while the files of the log and its side tables, and what the spec says about them, stay as they are. A table of
-    BigQuery or a topic of Kafka tells nothing of changes: whoever runs the pipeline must not reuse the examples of one
+    Its output `examples` has the splits of `feature_spec.names.SPLITS`; beside them lie
+    `ingest_summary.json` and `rejected/`. It is cached while the files of the log and its side
+    tables, and what the spec says about them, stay as they are. A table of BigQuery or a topic of
+    Kafka tells nothing of changes: whoever runs the pipeline must not reuse the examples of one
     (`Logs.are_read_anew`).
 
     Args:
@@ -42,14 +43,20 @@ class LogsExampleGen(component.FileBasedExampleGen):
         patterns += [
             (f"{log}-{neighbour.day}-{number}", pattern)
             for neighbour in settings.neighbouring_days
-            for log, of_log in (("impressions", neighbour.impressions), ("actions", neighbour.actions))
+            for log, of_log in (
+                ("impressions", neighbour.impressions),
+                ("actions", neighbour.actions),
+            )
             for number, pattern in enumerate(of_log)
         ]
         super().__init__(
             input_base=logs if "://" in logs else os.path.abspath(logs),
             # Read by the driver alone, which takes the fingerprint of all files that match.
             input_config=example_gen_pb2.Input(
-                splits=[example_gen_pb2.Input.Split(name=name, pattern=pattern) for name, pattern in patterns]
+                splits=[
+                    example_gen_pb2.Input.Split(name=name, pattern=pattern)
+                    for name, pattern in patterns
+                ]
             ),
             output_config=example_gen_pb2.Output(),
             custom_config=pack_settings(settings),

@@ -30,8 +30,9 @@ _log = logging.getLogger(__name__)
 class LogsExecutor(base_beam_executor.BaseBeamExecutor):
     """Ingests logs in Beam.
 
-    It writes its splits itself, in place of `BaseExampleGenExecutor.Do`: so the order of examples is the same in every run,
-    and an element of the shuffle holds thousands of records rather than one.
+    It writes its splits itself, in place of `BaseExampleGenExecutor.Do`: so the order of examples
+    is the same in every run, and an element of the shuffle holds thousands of records rather than
+    one.
     """
 
     def Do(  # noqa: N802 (the name TFX calls)
@@ -44,8 +45,10 @@ class LogsExecutor(base_beam_executor.BaseBeamExecutor):
 
         Args:
             input_dict: empty.
-            output_dict: `examples`, an Examples artifact, which gets the totals of its summary as custom properties.
-            exec_properties: `input_base`, the logs folder; `custom_config`, the settings as packed by `pack_settings`.
+            output_dict: `examples`, an Examples artifact, which gets the totals of its summary as
+                custom properties.
+            exec_properties: `input_base`, the logs folder; `custom_config`, the settings as packed
+                by `pack_settings`.
 
         Raises:
             ValueError: the logs do not fit the spec, or too few of their lines can be used.
@@ -57,7 +60,9 @@ class LogsExecutor(base_beam_executor.BaseBeamExecutor):
 
         (artifact,) = output_dict[standard_component_specs.EXAMPLES_KEY]
         artifact.split_names = artifact_utils.encode_split_names(list(settings.splits))
-        split_folders = {split: artifact_utils.get_split_uri([artifact], split) for split in settings.splits}
+        split_folders = {
+            split: artifact_utils.get_split_uri([artifact], split) for split in settings.splits
+        }
         with self._make_beam_pipeline() as pipeline:
             _ = pipeline | "IngestLogs" >> IngestLogs(settings, files, artifact.uri, split_folders)
         if fileio.exists(f"{artifact.uri}/{UNFINISHED_FOLDER}"):
@@ -67,7 +72,8 @@ class LogsExecutor(base_beam_executor.BaseBeamExecutor):
         try:
             summary.check(settings)
         except ValueError as error:
-            # TFX removes the artifact of a failed run, but nobody can mend a log without its rejected lines.
+            # TFX removes the artifact of a failed run, but nobody can mend a log without its
+            # rejected lines.
             examples = _examples_of_rejected(artifact.uri)
             if not examples:
                 raise
@@ -76,8 +82,15 @@ class LogsExecutor(base_beam_executor.BaseBeamExecutor):
             raise ValueError(f"{error}{examples}\n  all of them: {kept}") from error
         record_totals(artifact, summary)
         examples_utils.set_payload_format(artifact, example_gen_pb2.FORMAT_TF_EXAMPLE)
-        examples_utils.set_file_format(artifact, write_split.to_file_format_str(example_gen_pb2.FORMAT_TFRECORDS_GZIP))
-        _log.info("Ingested %d lines: %s examples, %s rejected.", summary.lines, summary.examples, summary.rejected)
+        examples_utils.set_file_format(
+            artifact, write_split.to_file_format_str(example_gen_pb2.FORMAT_TFRECORDS_GZIP)
+        )
+        _log.info(
+            "Ingested %d lines: %s examples, %s rejected.",
+            summary.lines,
+            summary.examples,
+            summary.rejected,
+        )
 
 
 def read_summary(uri: str) -> IngestSummary:

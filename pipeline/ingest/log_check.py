@@ -18,7 +18,8 @@ from pipeline.ingest.settings.ingest_config import IngestSettings
 from pipeline.ingest.sources.files import InputFiles, LogFile, find_input_files
 from pipeline.ingest.sources.records import read_header, read_records
 
-# JSON lines leave columns out, so that a rare one may turn up late. Usually the first lines have all of them.
+# JSON lines leave columns out, so that a rare one may turn up late. Usually the first lines have
+# all of them.
 _LINES_AT_MOST = 1_000_000
 
 
@@ -33,7 +34,8 @@ def check_logs(settings: IngestSettings, folder: str) -> InputFiles:
         the files of the log and its side tables.
 
     Raises:
-        ValueError: a pattern matches no file, or a column is nowhere. Names the place in the spec and the closest names.
+        ValueError: a pattern matches no file, or a column is nowhere. Names the place in the spec
+            and the closest names.
     """
     files = find_input_files(settings, folder)
     problems = []
@@ -65,7 +67,9 @@ def _columns(source: Source, files: Sequence[LogFile], max_line_bytes: int) -> I
     if source.columns is not None:
         yield source.columns
     elif source.format in ("jsonl", "tfrecord"):  # in which rows tell of their columns
-        records = (record for file in files for _, _, record in read_records(file, source, max_line_bytes))
+        records = (
+            record for file in files for _, _, record in read_records(file, source, max_line_bytes)
+        )
         whole = (list(record) for record in records if not isinstance(record, UnusableLineError))
         yield from islice(whole, _LINES_AT_MOST)
     else:

@@ -48,15 +48,17 @@ def kubeflow_job(
         with_single_task=with_single_task,
         tuner=spec.tuner if tune else None,
     )
-    # Kubeflow compares settings, not files: it would take yesterday's examples for those of the new logs, and what follows
-    # the examples never meets the same ones twice.
+    # Kubeflow compares settings, not files: it would take yesterday's examples for those of the new
+    # logs, and what follows the examples never meets the same ones twice.
     pipeline.enable_cache = False
     config = kubeflow_v2_dag_runner.KubeflowV2DagRunnerConfig(
         default_image=image,
         # The form that Kubeflow's own backend reads; the older one is for other services.
         use_pipeline_spec_2_1=True,
     )
-    job: dict[str, Any] = kubeflow_v2_dag_runner.KubeflowV2DagRunner(config).run(pipeline, write_out=False)
+    job: dict[str, Any] = kubeflow_v2_dag_runner.KubeflowV2DagRunner(config).run(
+        pipeline, write_out=False
+    )
     job["pipelineSpec"]["defaultPipelineRoot"] = root.artifacts
     for executor in job["pipelineSpec"]["deploymentSpec"]["executors"].values():
         container = executor["container"]

@@ -17,7 +17,9 @@ _UNFINISHED = ".unfinished"
 
 def versions(folder: Path) -> list[int]:
     """The versions below `folder`, the newest first."""
-    return sorted((int(path.name) for path in folder.glob("*") if path.name.isdecimal()), reverse=True)
+    return sorted(
+        (int(path.name) for path in folder.glob("*") if path.name.isdecimal()), reverse=True
+    )
 
 
 def newest_version(folder: Path) -> int | None:
@@ -28,11 +30,11 @@ def newest_version(folder: Path) -> int | None:
 def publish(model: Path, folder: Path) -> int | None:
     """Makes `model` the newest version below `folder`, unless it already is, and returns its version.
 
-    A version is the time in seconds, or the number after the newest one if that is not in the past. Nothing else may publish
-    into the folder at the same time.
+    A version is the time in seconds, or the number after the newest one if that is not in the past.
+    Nothing else may publish into the folder at the same time.
 
-    A model of a span does not take the place of one of a later day: where that is the newest version, the answer is the older
-    version that is this model, or None.
+    A model of a span does not take the place of one of a later day: where that is the newest
+    version, the answer is the older version that is this model, or None.
     """
     folder.mkdir(parents=True, exist_ok=True)
     for leftover in folder.glob(f".*{_UNFINISHED}"):
@@ -41,8 +43,15 @@ def publish(model: Path, folder: Path) -> int | None:
     if newest is not None and _equal(model, folder / str(newest)):
         return newest
     day = _evaluation_day(model)
-    if newest is not None and day is not None and (newest_day := _evaluation_day(folder / str(newest))) and newest_day > day:
-        of_day = (version for version in versions(folder) if _evaluation_day(folder / str(version)) == day)
+    if (
+        newest is not None
+        and day is not None
+        and (newest_day := _evaluation_day(folder / str(newest)))
+        and newest_day > day
+    ):
+        of_day = (
+            version for version in versions(folder) if _evaluation_day(folder / str(version)) == day
+        )
         return next((version for version in of_day if _equal(model, folder / str(version))), None)
     version = max(int(time.time()), (newest or 0) + 1)
     copy = folder / f".{version}{_UNFINISHED}"
@@ -56,10 +65,17 @@ def _evaluation_day(model: Path) -> datetime.date | None:
     span = model / EXPORTED_SPAN
     if not span.exists():
         return None
-    return datetime.date.fromisoformat(json.loads(span.read_text(encoding="utf-8"))["evaluation_day"])
+    return datetime.date.fromisoformat(
+        json.loads(span.read_text(encoding="utf-8"))["evaluation_day"]
+    )
 
 
 def _equal(left: Path, right: Path) -> bool:
     """Whether two folders hold the same files, byte by byte."""
-    files = [sorted(path.relative_to(folder) for path in folder.rglob("*") if path.is_file()) for folder in (left, right)]
-    return files[0] == files[1] and all(filecmp.cmp(left / file, right / file, shallow=False) for file in files[0])
+    files = [
+        sorted(path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
+        for folder in (left, right)
+    ]
+    return files[0] == files[1] and all(
+        filecmp.cmp(left / file, right / file, shallow=False) for file in files[0]
+    )

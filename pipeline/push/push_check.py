@@ -37,10 +37,17 @@ def forget_refusals(artifacts: str) -> None:
 
 class _Executor(base_executor.BaseExecutor):
     @override
-    def Do(self, input_dict: ArtifactMultiDict, output_dict: ArtifactMultiDict, exec_properties: dict[str, Any]) -> None:
+    def Do(
+        self,
+        input_dict: ArtifactMultiDict,
+        output_dict: ArtifactMultiDict,
+        exec_properties: dict[str, Any],
+    ) -> None:
         blessing = artifact_utils.get_single_instance(output_dict["infra_blessing"])
         model = artifact_utils.get_single_instance(input_dict["model"])
-        if not model_utils.is_model_blessed(artifact_utils.get_single_instance(input_dict["model_blessing"])):
+        if not model_utils.is_model_blessed(
+            artifact_utils.get_single_instance(input_dict["model_blessing"])
+        ):
             blessing.set_int_custom_property("blessed", 0)
             return
         module, _, function = exec_properties["check"].rpartition(".")
@@ -71,7 +78,9 @@ class _Spec(component_spec.ComponentSpec):
         "model_blessing": component_spec.ChannelParameter(type=standard_artifacts.ModelBlessing),
         "examples": component_spec.ChannelParameter(type=standard_artifacts.Examples),
     }
-    OUTPUTS = {"infra_blessing": component_spec.ChannelParameter(type=standard_artifacts.InfraBlessing)}
+    OUTPUTS = {
+        "infra_blessing": component_spec.ChannelParameter(type=standard_artifacts.InfraBlessing)
+    }
 
 
 class PushCheck(base_component.BaseComponent):
@@ -89,7 +98,13 @@ class PushCheck(base_component.BaseComponent):
     EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(_Executor)
 
     def __init__(
-        self, *, model: types.BaseChannel, model_blessing: types.BaseChannel, examples: types.BaseChannel, spec: str, check: str
+        self,
+        *,
+        model: types.BaseChannel,
+        model_blessing: types.BaseChannel,
+        examples: types.BaseChannel,
+        spec: str,
+        check: str,
     ) -> None:
         super().__init__(
             spec=_Spec(

@@ -19,20 +19,31 @@ from pipeline.workspace.local_copies import local_copy
 
 class _Executor(executor.Executor):
     @override
-    def Do(self, input_dict: ArtifactMultiDict, output_dict: ArtifactMultiDict, exec_properties: dict[str, Any]) -> None:
-        pushed_model = artifact_utils.get_single_instance(output_dict[standard_component_specs.PUSHED_MODEL_KEY])
+    def Do(
+        self,
+        input_dict: ArtifactMultiDict,
+        output_dict: ArtifactMultiDict,
+        exec_properties: dict[str, Any],
+    ) -> None:
+        pushed_model = artifact_utils.get_single_instance(
+            output_dict[standard_component_specs.PUSHED_MODEL_KEY]
+        )
         if not self.CheckBlessing(input_dict):
             self._MarkNotPushed(pushed_model)
             return
         destination = pusher_pb2.PushDestination()
-        proto_utils.json_to_proto(exec_properties[standard_component_specs.PUSH_DESTINATION_KEY], destination)
+        proto_utils.json_to_proto(
+            exec_properties[standard_component_specs.PUSH_DESTINATION_KEY], destination
+        )
         folder = Path(destination.filesystem.base_directory)
         with local_copy(self.GetModelPath(input_dict)) as model:
             version = publish(Path(model), folder)
         if version is None:
             self._MarkNotPushed(pushed_model)
             return
-        self._MarkPushed(pushed_model, pushed_destination=str(folder / str(version)), pushed_version=str(version))
+        self._MarkPushed(
+            pushed_model, pushed_destination=str(folder / str(version)), pushed_version=str(version)
+        )
 
 
 class RenamingPusher(component.Pusher):

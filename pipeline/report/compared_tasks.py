@@ -31,10 +31,19 @@ def compared_metrics(runs: Sequence[RunData]) -> Section:
     blocks: list[Any] = []
     verdicts = _verdicts(runs)
     if verdicts:
-        blocks.append(Pictures(pictures=[_metric_picture(task, of_runs, runs) for task, of_runs in verdicts.items()]))
+        blocks.append(
+            Pictures(
+                pictures=[
+                    _metric_picture(task, of_runs, runs) for task, of_runs in verdicts.items()
+                ]
+            )
+        )
         blocks.append(_metric_table(verdicts, runs))
         blocks.append(
-            Choice(label="All metrics of", options={task: [_all_metrics(task, of, runs)] for task, of in verdicts.items()})
+            Choice(
+                label="All metrics of",
+                options={task: [_all_metrics(task, of, runs)] for task, of in verdicts.items()},
+            )
         )
     else:
         blocks.append(Note("None of the runs was evaluated.", "warn"))
@@ -68,8 +77,15 @@ def _metric_picture(task: str, of_runs: dict[str, TaskVerdict], runs: Sequence[R
         hovertemplate="<b>%{y}</b><br>" + label + " %{x:.4f}<extra></extra>",
     )
     direction = "higher is better" if meaning_of(metric).higher_is_better else "lower is better"
-    described = "; ".join(f"{name} {estimate_text(estimate)}" for name, estimate in zip(names, estimates, strict=True))
-    return Picture(title=f"{task}: {label}, {direction}", describes=described, figure=made, height_px=110 + 30 * len(names))
+    described = "; ".join(
+        f"{name} {estimate_text(estimate)}" for name, estimate in zip(names, estimates, strict=True)
+    )
+    return Picture(
+        title=f"{task}: {label}, {direction}",
+        describes=described,
+        figure=made,
+        height_px=110 + 30 * len(names),
+    )
 
 
 def _metric_table(verdicts: dict[str, dict[str, TaskVerdict]], runs: Sequence[RunData]) -> Table:
@@ -78,11 +94,20 @@ def _metric_table(verdicts: dict[str, dict[str, TaskVerdict]], runs: Sequence[Ru
         metric = next(iter(of_runs.values())).metric
         estimates = {run.name: _estimate(of_runs.get(run.name), metric) for run in runs}
         pick = max if meaning_of(metric).higher_is_better else min
-        best = pick((one.value for one in estimates.values() if one is not None and one.value is not None), default=None)
-        cells = [estimate_cell(one, "good" if one is not None and one.value == best else "") for one in estimates.values()]
+        best = pick(
+            (one.value for one in estimates.values() if one is not None and one.value is not None),
+            default=None,
+        )
+        cells = [
+            estimate_cell(one, "good" if one is not None and one.value == best else "")
+            for one in estimates.values()
+        ]
         rows.append([task, meaning_of(metric).label, *cells])
     return Table(
-        caption="The metric that blesses, by task and run", columns=["Task", "Metric", *_names(runs)], rows=rows, texts=2
+        caption="The metric that blesses, by task and run",
+        columns=["Task", "Metric", *_names(runs)],
+        rows=rows,
+        texts=2,
     )
 
 
@@ -92,7 +117,10 @@ def _all_metrics(task: str, of_runs: dict[str, TaskVerdict], runs: Sequence[RunD
         caption=f"All metrics of {task}",
         columns=["Metric", *_names(runs)],
         rows=[
-            [meaning_of(metric).label, *(estimate_cell(_estimate(of_runs.get(run.name), metric)) for run in runs)]
+            [
+                meaning_of(metric).label,
+                *(estimate_cell(_estimate(of_runs.get(run.name), metric)) for run in runs),
+            ]
             for metric in metrics
         ],
     )
@@ -108,11 +136,16 @@ def compared_gains(runs: Sequence[RunData]) -> Section:
     else:
         against, shown = f"against {runs[0].name}", list(runs[1:])
         gains = [
-            {task: _difference(of_runs.get(run.name), of_runs.get(runs[0].name)) for task, of_runs in verdicts.items()}
+            {
+                task: _difference(of_runs.get(run.name), of_runs.get(runs[0].name))
+                for task, of_runs in verdicts.items()
+            }
             for run in shown
         ]
         blocks.append(
-            Note("Not all of these runs measured MTL gains (--with-single-task), so the first run stands in for them.")
+            Note(
+                "Not all of these runs measured MTL gains (--with-single-task), so the first run stands in for them."
+            )
         )
     tasks = [task for task in verdicts if any(of_run.get(task) for of_run in gains)]
     if len(tasks) > 1:
@@ -149,23 +182,34 @@ def compared_slices(runs: Sequence[RunData]) -> Section:
     for task, of_runs in _verdicts(runs).items():
         metric = next(iter(of_runs.values())).metric
         values = {
-            run: {part.name: part.metrics[metric] for part in verdict.slices if part.field and metric in part.metrics}
+            run: {
+                part.name: part.metrics[metric]
+                for part in verdict.slices
+                if part.field and metric in part.metrics
+            }
             for run, verdict in of_runs.items()
         }
         names = dict.fromkeys(name for of_run in values.values() for name in of_run)
         if names:
             rows: list[list[str | Cell]] = [
-                [name, *(estimate_cell(values.get(run.name, {}).get(name)) for run in runs)] for name in names
+                [name, *(estimate_cell(values.get(run.name, {}).get(name)) for run in runs)]
+                for name in names
             ]
             options[task] = [
-                Table(caption=f"{meaning_of(metric).label} of {task} by slice", columns=["Slice", *_names(runs)], rows=rows)
+                Table(
+                    caption=f"{meaning_of(metric).label} of {task} by slice",
+                    columns=["Slice", *_names(runs)],
+                    rows=rows,
+                )
             ]
     return Section(
         anchor="slices",
         title="Slices",
         lead="Is a run better for everybody, or for some at the cost of others? A row is a part of the evaluation split, a "
         "column a run.",
-        blocks=[Choice(label="Task", options=options)] if options else [Note("None of the runs has slices.")],
+        blocks=[Choice(label="Task", options=options)]
+        if options
+        else [Note("None of the runs has slices.")],
     )
 
 

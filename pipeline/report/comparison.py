@@ -30,7 +30,11 @@ def comparison(runs: Sequence[RunData]) -> str:
         Tab(anchor="tab-data", title="Data", sections=[_ingestion(runs)]),
     ]  # fmt: skip
     return page(
-        title=f"{len(runs)} runs side by side", subtitle=", ".join(run.name for run in runs), outcome="", tabs=tabs, runs=runs
+        title=f"{len(runs)} runs side by side",
+        subtitle=", ".join(run.name for run in runs),
+        outcome="",
+        tabs=tabs,
+        runs=runs,
     )
 
 
@@ -52,7 +56,16 @@ def _summary(runs: Sequence[RunData]) -> Section:
     blocks: list[Any] = [
         Table(
             caption="The runs",
-            columns=["Run", "Outcome", "Spec", "Model", "Began", "Version", "Evaluation examples", "Why not pushed"],
+            columns=[
+                "Run",
+                "Outcome",
+                "Spec",
+                "Model",
+                "Began",
+                "Version",
+                "Evaluation examples",
+                "Why not pushed",
+            ],
             rows=rows,
             texts=8,
         )
@@ -60,7 +73,10 @@ def _summary(runs: Sequence[RunData]) -> Section:
     counts = {tuple(sorted((run.ingestion or {}).get("examples", {}).items())) for run in runs}
     if len(counts) > 1:
         blocks.append(
-            Note("The runs were not judged on the same examples, so differences between them are the data's, too.", "warn")
+            Note(
+                "The runs were not judged on the same examples, so differences between them are the data's, too.",
+                "warn",
+            )
         )
     if len({run.fingerprint for run in runs}) > 1:
         blocks.append(Note("The runs' specs differ in fields or tasks (fingerprint).", "warn"))
@@ -75,19 +91,28 @@ def _summary(runs: Sequence[RunData]) -> Section:
 
 def _weights(runs: Sequence[RunData]) -> Section:
     found = {
-        run.name: {(row["name"], row["factor"]): row for row in run.insight["weight_effects"]["effects"]}
+        run.name: {
+            (row["name"], row["factor"]): row for row in run.insight["weight_effects"]["effects"]
+        }
         for run in runs
         if run.insight is not None
     }
     rows: list[list[str | Cell]] = []
     for name, factor in dict.fromkeys(key for of_run in found.values() for key in of_run):
         effects = [found.get(run.name, {}).get((name, factor)) for run in runs]
-        cells = [Cell(f"{row['changed_share']:.0%}", share=row["changed_share"]) if row else Cell("–") for row in effects]
+        cells = [
+            Cell(f"{row['changed_share']:.0%}", share=row["changed_share"]) if row else Cell("–")
+            for row in effects
+        ]
         rows.append([f"{name} {changed_text(factor)}", *cells])
     blocks: list[Any] = [Note("Not computed for any of these runs.")]
     if rows:
         blocks = [
-            Table(caption="Share of lists whose top 10 change", columns=["Weight", *(run.name for run in runs)], rows=rows)
+            Table(
+                caption="Share of lists whose top 10 change",
+                columns=["Weight", *(run.name for run in runs)],
+                rows=rows,
+            )
         ]
     return Section(
         anchor="formula",
@@ -102,15 +127,26 @@ def _ingestion(runs: Sequence[RunData]) -> Section:
     counted = [run.ingestion or {"lines": 0, "rejected": {}, "examples": {}} for run in runs]
     rows: list[list[str | Cell]] = [["lines", *(f"{counts['lines']:,}" for counts in counted)]]
     for split in dict.fromkeys(split for counts in counted for split in counts["examples"]):
-        rows.append([f"examples, {split}", *(f"{counts['examples'].get(split, 0):,}" for counts in counted)])
+        rows.append(
+            [f"examples, {split}", *(f"{counts['examples'].get(split, 0):,}" for counts in counted)]
+        )
     rows.append(["rejected", *(f"{rejected_share(counts):.2%}" for counts in counted)])
     for reason in dict.fromkeys(reason for counts in counted for reason in counts["rejected"]):
         rows.append(
-            [f"rejected: {reason.replace('_', ' ')}", *(f"{counts['rejected'].get(reason, 0):,}" for counts in counted)]
+            [
+                f"rejected: {reason.replace('_', ' ')}",
+                *(f"{counts['rejected'].get(reason, 0):,}" for counts in counted),
+            ]
         )
     return Section(
         anchor="ingestion",
         title="Ingestion",
         lead="Did the runs read the same logs? A column is a run; lines = examples of all splits + rejected lines.",
-        blocks=[Table(caption="What became of every line", columns=["Count", *(run.name for run in runs)], rows=rows)],
+        blocks=[
+            Table(
+                caption="What became of every line",
+                columns=["Count", *(run.name for run in runs)],
+                rows=rows,
+            )
+        ],
     )

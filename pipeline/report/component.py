@@ -32,10 +32,19 @@ _KEYS = {
 
 class _Executor(base_executor.BaseExecutor):
     @override
-    def Do(self, input_dict: ArtifactMultiDict, output_dict: ArtifactMultiDict, exec_properties: dict[str, Any]) -> None:
+    def Do(
+        self,
+        input_dict: ArtifactMultiDict,
+        output_dict: ArtifactMultiDict,
+        exec_properties: dict[str, Any],
+    ) -> None:
         [pushed], [report] = input_dict["pushed_model"], output_dict["report"]
         run = gathering.gathered_run(
-            {key: artifact.uri for name, key in _KEYS.items() for artifact in input_dict.get(name, [])},
+            {
+                key: artifact.uri
+                for name, key in _KEYS.items()
+                for artifact in input_dict.get(name, [])
+            },
             name=exec_properties["spec_name"],
             spec_name=exec_properties["spec_name"],
             began=self._context.pipeline_run_id or "",
@@ -57,7 +66,9 @@ class _Spec(component_spec.ComponentSpec):
         "evaluation": component_spec.ChannelParameter(type=standard_artifacts.ModelEvaluation),
         "infra_blessing": component_spec.ChannelParameter(type=standard_artifacts.InfraBlessing),
         "pushed_model": component_spec.ChannelParameter(type=standard_artifacts.PushedModel),
-        "gain": component_spec.ChannelParameter(type=standard_artifacts.ModelEvaluation, optional=True),
+        "gain": component_spec.ChannelParameter(
+            type=standard_artifacts.ModelEvaluation, optional=True
+        ),
         "drift": component_spec.ChannelParameter(type=DriftReport, optional=True),
     }
     OUTPUTS = {"report": component_spec.ChannelParameter(type=Report)}
@@ -68,11 +79,14 @@ class RunReport(base_component.BaseComponent):
 
     Args:
         spec_name: name of the spec.
-        inputs: outputs of the other components, by the names of `_Spec.INPUTS`; `gain` and `drift` where they were asked for.
+        inputs: outputs of the other components, by the names of `_Spec.INPUTS`; `gain` and `drift`
+            where they were asked for.
     """
 
     SPEC_CLASS = _Spec
     EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(_Executor)
 
     def __init__(self, *, spec_name: str, **inputs: types.BaseChannel) -> None:
-        super().__init__(spec=_Spec(spec_name=spec_name, report=types.Channel(type=Report), **inputs))
+        super().__init__(
+            spec=_Spec(spec_name=spec_name, report=types.Channel(type=Report), **inputs)
+        )

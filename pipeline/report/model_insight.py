@@ -22,11 +22,20 @@ from pipeline.workspace.local_copies import local_copy
 
 class _Executor(base_executor.BaseExecutor):
     @override
-    def Do(self, input_dict: ArtifactMultiDict, output_dict: ArtifactMultiDict, exec_properties: dict[str, Any]) -> None:
+    def Do(
+        self,
+        input_dict: ArtifactMultiDict,
+        output_dict: ArtifactMultiDict,
+        exec_properties: dict[str, Any],
+    ) -> None:
         module, _, function = exec_properties["look"].rpartition(".")
         split = artifact_utils.get_split_uri(input_dict["examples"], names.EVALUATION)
-        with local_copy(path_utils.serving_model_path(artifact_utils.get_single_uri(input_dict["model"]))) as model:
-            found = getattr(importlib.import_module(module), function)(model=model, example_files=matching_files(split, "*"))
+        with local_copy(
+            path_utils.serving_model_path(artifact_utils.get_single_uri(input_dict["model"]))
+        ) as model:
+            found = getattr(importlib.import_module(module), function)(
+                model=model, example_files=matching_files(split, "*")
+            )
         folder = artifact_utils.get_single_uri(output_dict["insight"])
         write_bytes(f"{folder}/{INSIGHT_FILE}", json.dumps(found, indent=1).encode())
 
@@ -53,4 +62,8 @@ class ModelInsight(base_component.BaseComponent):
     EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(_Executor)
 
     def __init__(self, *, model: types.BaseChannel, examples: types.BaseChannel, look: str) -> None:
-        super().__init__(spec=_Spec(model=model, examples=examples, look=look, insight=types.Channel(type=Insight)))
+        super().__init__(
+            spec=_Spec(
+                model=model, examples=examples, look=look, insight=types.Channel(type=Insight)
+            )
+        )

@@ -36,7 +36,8 @@ def named_runs(names: Sequence[str]) -> list[RunData]:
     """At least two runs, each with a name of its own.
 
     Args:
-        names: of each: ``ROOT``, ``ROOT@NUMBER``, or the file of a report, or a folder that holds a report.html and is no root.
+        names: of each: ``ROOT``, ``ROOT@NUMBER``, or the file of a report, or a folder that holds a
+            report.html and is no root.
 
     Raises:
         NoSuchRunError: a root has no such run, there is nothing of that name, or there is only one.
@@ -61,4 +62,6 @@ def _read(name: str) -> RunData:
     root, at, number = name.rpartition("@")
     if at and number.isdecimal() and Path(root).is_dir():
         return named_run(root, int(number))
-    raise NoSuchRunError(f"{name} is neither a pipeline root, nor ROOT@NUMBER for one of its runs, nor the file of a report")
+    raise NoSuchRunError(
+        f"{name} is neither a pipeline root, nor ROOT@NUMBER for one of its runs, nor the file of a report"
+    )

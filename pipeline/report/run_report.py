@@ -28,15 +28,40 @@ def run_report(run: RunData) -> str:
         Tab(
             anchor="tab-tasks",
             title="Tasks",
-            sections=[tasks_section(run), mtl_gain_section(run), slices_section(run), calibration_section([run])],
+            sections=[
+                tasks_section(run),
+                mtl_gain_section(run),
+                slices_section(run),
+                calibration_section([run]),
+            ],
         ),
         Tab(
             anchor="tab-model",
             title="Model",
-            sections=[training_section([run]), experts_section(run), *([inside] if inside is not None else [])],
+            sections=[
+                training_section([run]),
+                experts_section(run),
+                *([inside] if inside is not None else []),
+            ],
         ),
-        Tab(anchor="tab-ranking", title="Ranking", sections=[formula_section(run), service_section(run)]),
-        Tab(anchor="tab-data", title="Data", sections=[ingestion_section(run), anomalies_section(run), drift_section(run)]),
+        Tab(
+            anchor="tab-ranking",
+            title="Ranking",
+            sections=[formula_section(run), service_section(run)],
+        ),
+        Tab(
+            anchor="tab-data",
+            title="Data",
+            sections=[ingestion_section(run), anomalies_section(run), drift_section(run)],
+        ),
     ]
-    subtitle = " · ".join(part for part in (run.model, f"run of {began_text(run)}" if run.began else "") if part)
-    return page(title=f"Run report: {run.spec}", subtitle=subtitle, outcome=run.outcome, tabs=tabs, runs=[run])
+    subtitle = " · ".join(
+        part for part in (run.model, f"run of {began_text(run)}" if run.began else "") if part
+    )
+    return page(
+        title=f"Run report: {run.spec}",
+        subtitle=subtitle,
+        outcome=run.outcome,
+        tabs=tabs,
+        runs=[run],
+    )

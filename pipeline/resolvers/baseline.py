@@ -14,18 +14,27 @@ from typing_extensions import override
 class LatestOtherBlessedModel(resolver.ResolverStrategy):
     """The model blessed last, other than the candidate itself.
 
-    A run that changes nothing has a candidate that is blessed already. Compared with itself it would be evaluated once more;
-    compared with the same model as in the run that blessed it, every step is reused.
+    A run that changes nothing has a candidate that is blessed already. Compared with itself it
+    would be evaluated once more; compared with the same model as in the run that blessed it, every
+    step is reused.
     """
 
     @override
-    def resolve_artifacts(self, store: ml_metadata.MetadataStore, input_dict: ArtifactMultiDict) -> ArtifactMultiDict:
+    def resolve_artifacts(
+        self, store: ml_metadata.MetadataStore, input_dict: ArtifactMultiDict
+    ) -> ArtifactMultiDict:
         """Of all the models in `model` and blessings in `blessing`, leaves at most one; `candidate` stays as it is."""
         candidates = {model.id for model in input_dict["candidate"]}
         models = {model.id: model for model in input_dict["model"] if model.id not in candidates}
-        for blessing in sorted(input_dict["blessing"], key=lambda artifact: artifact.id, reverse=True):
-            model = models.get(blessing.get_int_custom_property(constants.ARTIFACT_PROPERTY_CURRENT_MODEL_ID_KEY))
-            if model is not None and blessing.get_int_custom_property(constants.ARTIFACT_PROPERTY_BLESSED_KEY):
+        for blessing in sorted(
+            input_dict["blessing"], key=lambda artifact: artifact.id, reverse=True
+        ):
+            model = models.get(
+                blessing.get_int_custom_property(constants.ARTIFACT_PROPERTY_CURRENT_MODEL_ID_KEY)
+            )
+            if model is not None and blessing.get_int_custom_property(
+                constants.ARTIFACT_PROPERTY_BLESSED_KEY
+            ):
                 return {**input_dict, "model": [model], "blessing": [blessing]}
         return {**input_dict, "model": [], "blessing": []}
 

@@ -1,7 +1,7 @@
 """What a run by span takes over from runs of earlier days.
 
-Which run was the latest does not matter, only which day: so a series of days that is run once more finds all as it was, and
-every step is reused.
+Which run was the latest does not matter, only which day: so a series of days that is run once more
+finds all as it was, and every step is reused.
 """
 
 from __future__ import annotations
@@ -23,29 +23,49 @@ class LastBlessedModelOfSpan(resolver.ResolverStrategy):
     """The blessed model of the latest span, other than the candidate itself; of several of one span, the one blessed last.
 
     Args:
-        last_span: models of later spans do not count. Those of runs without a span count as earlier than all.
+        last_span: models of later spans do not count. Those of runs without a span count as earlier
+            than all.
     """
 
     def __init__(self, last_span: int) -> None:
         self._last_span = last_span
 
     @override
-    def resolve_artifacts(self, store: ml_metadata.MetadataStore, input_dict: ArtifactMultiDict) -> ArtifactMultiDict:
+    def resolve_artifacts(
+        self, store: ml_metadata.MetadataStore, input_dict: ArtifactMultiDict
+    ) -> ArtifactMultiDict:
         """Of all the models in `model` and blessings in `blessing`, leaves at most one; a `candidate` stays as it is."""
         candidates = {model.id for model in input_dict.get("candidate", [])}
-        chosen = _last_blessed(input_dict["model"], input_dict["blessing"], candidates, self._last_span)
+        chosen = _last_blessed(
+            input_dict["model"], input_dict["blessing"], candidates, self._last_span
+        )
         model, blessing = chosen or (None, None)
-        return {**input_dict, "model": [model] if model else [], "blessing": [blessing] if blessing else []}
+        return {
+            **input_dict,
+            "model": [model] if model else [],
+            "blessing": [blessing] if blessing else [],
+        }
 
 
 def _last_blessed(
-    models: Sequence[types.Artifact], blessings: Sequence[types.Artifact], candidates: Collection[int], last_span: int
+    models: Sequence[types.Artifact],
+    blessings: Sequence[types.Artifact],
+    candidates: Collection[int],
+    last_span: int,
 ) -> tuple[types.Artifact, types.Artifact] | None:
-    by_id = {model.id: model for model in models if model.id not in candidates and _span(model) <= last_span}
+    by_id = {
+        model.id: model
+        for model in models
+        if model.id not in candidates and _span(model) <= last_span
+    }
     blessed = []
     for blessing in blessings:
-        model = by_id.get(blessing.get_int_custom_property(constants.ARTIFACT_PROPERTY_CURRENT_MODEL_ID_KEY))
-        if model is not None and blessing.get_int_custom_property(constants.ARTIFACT_PROPERTY_BLESSED_KEY):
+        model = by_id.get(
+            blessing.get_int_custom_property(constants.ARTIFACT_PROPERTY_CURRENT_MODEL_ID_KEY)
+        )
+        if model is not None and blessing.get_int_custom_property(
+            constants.ARTIFACT_PROPERTY_BLESSED_KEY
+        ):
             blessed.append((model, blessing))
     return max(blessed, key=lambda pair: (_span(pair[0]), pair[1].id), default=None)
 
@@ -61,13 +81,17 @@ class LatestOfEarlierSpan(resolver.ResolverStrategy):
         self._last_span = last_span
 
     @override
-    def resolve_artifacts(self, store: ml_metadata.MetadataStore, input_dict: ArtifactMultiDict) -> ArtifactMultiDict:
+    def resolve_artifacts(
+        self, store: ml_metadata.MetadataStore, input_dict: ArtifactMultiDict
+    ) -> ArtifactMultiDict:
         """Leaves at most one artifact of each."""
         return {name: self._latest(artifacts) for name, artifacts in input_dict.items()}
 
     def _latest(self, artifacts: Sequence[types.Artifact]) -> list[types.Artifact]:
         earlier = [artifact for artifact in artifacts if 0 < _span(artifact) <= self._last_span]
-        return [max(earlier, key=lambda artifact: (_span(artifact), artifact.id))] if earlier else []
+        return (
+            [max(earlier, key=lambda artifact: (_span(artifact), artifact.id))] if earlier else []
+        )
 
 
 def _span(artifact: types.Artifact) -> int:

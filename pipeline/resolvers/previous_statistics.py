@@ -14,15 +14,26 @@ from typing_extensions import override
 class LastPushedStatistics(resolver.ResolverStrategy):
     """The statistics of the last run that pushed a model, other than the current ones.
 
-    A run on the same examples is compared with what its forerunner was compared with, so that every step is reused.
+    A run on the same examples is compared with what its forerunner was compared with, so that every
+    step is reused.
     """
 
     @override
-    def resolve_artifacts(self, store: ml_metadata.MetadataStore, input_dict: ArtifactMultiDict) -> ArtifactMultiDict:
+    def resolve_artifacts(
+        self, store: ml_metadata.MetadataStore, input_dict: ArtifactMultiDict
+    ) -> ArtifactMultiDict:
         """Of all the statistics in `statistics` leaves at most one; `current` stays as it is."""
         current = {artifact.id for artifact in input_dict["current"]}
-        others = {artifact.id: artifact for artifact in input_dict["statistics"] if artifact.id not in current}
-        pushed = {artifact.id for artifact in input_dict["pushed_model"] if artifact.get_int_custom_property("pushed")}
+        others = {
+            artifact.id: artifact
+            for artifact in input_dict["statistics"]
+            if artifact.id not in current
+        }
+        pushed = {
+            artifact.id
+            for artifact in input_dict["pushed_model"]
+            if artifact.get_int_custom_property("pushed")
+        }
         runs = store.get_contexts_by_type(constants.PIPELINE_RUN_CONTEXT_TYPE_NAME)
         for run in sorted(runs, key=lambda context: context.id, reverse=True):
             of_run = {artifact.id for artifact in store.get_artifacts_by_context(run.id)}

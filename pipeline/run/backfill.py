@@ -12,7 +12,9 @@ from pipeline.spans.span_window import SpanWindow, span_window
 from pipeline.workspace.root import Root
 
 
-def backfill_windows(spec: FeatureSpec, logs: str, first: datetime.date, last: datetime.date) -> list[SpanWindow]:
+def backfill_windows(
+    spec: FeatureSpec, logs: str, first: datetime.date, last: datetime.date
+) -> list[SpanWindow]:
     """The window of each day from `first` to `last`, so that what is missing is known before hours of work.
 
     Raises:
@@ -40,7 +42,8 @@ def run_days(
     Args:
         spec: valid as a whole.
         windows: of the days, ascending.
-        trainer_settings: as of `run_locally`; so are `logs`, `root`, `artifacts` and `beam_arguments`.
+        trainer_settings: as of `run_locally`; so are `logs`, `root`, `artifacts` and
+            `beam_arguments`.
         logs: the folder or URI that the spec's log paths are relative to.
         root: where all is kept.
         artifacts: where artifacts are to be kept.
@@ -52,7 +55,8 @@ def run_days(
 
     Raises:
         pipeline.workspace.run_lock.RootInUseError: another run is using the root.
-        pipeline.workspace.root.RootError: the root was made for another spec, or keeps its artifacts elsewhere.
+        pipeline.workspace.root.RootError: the root was made for another spec, or keeps its
+            artifacts elsewhere.
     """
     summaries: list[RunSummary] = []
     for number, window in enumerate(windows, 1):

@@ -36,7 +36,9 @@ td, th {{ padding: 0.2em 0.8em; text-align: right }}
 """
 _HEIGHT_OF_TASK = 2.2
 # They look at what there is, in no time, and so are never reused.
-_ALWAYS_RUN = frozenset({"AnalyzerCache", "BaseModel", "Baseline", "PreviousStatistics", "Pusher", "RunReport"})
+_ALWAYS_RUN = frozenset(
+    {"AnalyzerCache", "BaseModel", "Baseline", "PreviousStatistics", "Pusher", "RunReport"}
+)
 
 
 def days_table(days: Sequence[RunSummary]) -> Table:
@@ -55,7 +57,9 @@ def days_page(days: Sequence[RunSummary]) -> str:
     header, *rows = _cells(days)
     lines = [_row("th", header), *(_row("td", row) for row in rows)]
     title = f"{days[0].spec} day by day"
-    return _PAGE.format(title=html.escape(title), picture=_svg(_picture(days)), rows="\n".join(lines))
+    return _PAGE.format(
+        title=html.escape(title), picture=_svg(_picture(days)), rows="\n".join(lines)
+    )
 
 
 def reused_text(days: Sequence[RunSummary]) -> str:
@@ -70,7 +74,16 @@ def _states(day: RunSummary) -> list[str]:
 
 def _cells(days: Sequence[RunSummary]) -> list[list[str]]:
     tasks = _tasks(days)
-    cells = [["day", "trained on", "outcome", "version", *(f"{name} {metric}" for name, metric in tasks), "steps reused"]]
+    cells = [
+        [
+            "day",
+            "trained on",
+            "outcome",
+            "version",
+            *(f"{name} {metric}" for name, metric in tasks),
+            "steps reused",
+        ]
+    ]
     for day in days:
         values = {verdict.task: number_text(verdict.value) for verdict in day.tasks}
         cells.append(
@@ -88,7 +101,9 @@ def _cells(days: Sequence[RunSummary]) -> list[list[str]]:
 
 def _tasks(days: Sequence[RunSummary]) -> list[tuple[str, str]]:
     """Name and metric of each task; of a day that failed there may be none."""
-    return list(dict.fromkeys((verdict.task, verdict.metric) for day in days for verdict in day.tasks))
+    return list(
+        dict.fromkeys((verdict.task, verdict.metric) for day in days for verdict in day.tasks)
+    )
 
 
 def _name(day: RunSummary) -> str:
@@ -101,11 +116,17 @@ def _row(tag: str, cells: Sequence[str]) -> str:
 
 def _picture(days: Sequence[RunSummary]) -> Figure:
     tasks = _tasks(days)
-    figure = Figure(figsize=(10.0, 1.0 + _HEIGHT_OF_TASK * max(len(tasks), 1)), layout="constrained")
+    figure = Figure(
+        figsize=(10.0, 1.0 + _HEIGHT_OF_TASK * max(len(tasks), 1)), layout="constrained"
+    )
     if not tasks:
         return figure
-    for (name, metric), axis in zip(tasks, figure.subplots(len(tasks), 1, sharex=True, squeeze=False)[:, 0], strict=True):
-        verdicts = [(_name(day), verdict) for day in days for verdict in day.tasks if verdict.task == name]
+    for (name, metric), axis in zip(
+        tasks, figure.subplots(len(tasks), 1, sharex=True, squeeze=False)[:, 0], strict=True
+    ):
+        verdicts = [
+            (_name(day), verdict) for day in days for verdict in day.tasks if verdict.task == name
+        ]
         _draw(axis, [_name(day) for day in days], verdicts)
         axis.set_title(f"{name}: {metric}", loc="left", fontsize="medium")
     figure.axes[-1].tick_params(axis="x", rotation=45)
@@ -114,15 +135,40 @@ def _picture(days: Sequence[RunSummary]) -> Figure:
 
 def _draw(axis: Axes, names: Sequence[str], verdicts: Sequence[tuple[str, TaskVerdict]]) -> None:
     places = {name: place for place, name in enumerate(names)}
-    shown = [(places[name], verdict, value) for name, verdict in verdicts if (value := verdict.value) is not None]
-    axis.plot([place for place, _, _ in shown], [value for _, _, value in shown], color="C0", linewidth=1.0)
+    shown = [
+        (places[name], verdict, value)
+        for name, verdict in verdicts
+        if (value := verdict.value) is not None
+    ]
+    axis.plot(
+        [place for place, _, _ in shown],
+        [value for _, _, value in shown],
+        color="C0",
+        linewidth=1.0,
+    )
     for place, verdict, value in shown:
         estimate = _estimate(verdict)
         if estimate is not None and estimate.lower is not None and estimate.upper is not None:
             axis.vlines(place, estimate.lower, estimate.upper, color="C0", alpha=0.4, linewidth=4.0)
-        axis.plot(place, value, marker="o", color="C0", markerfacecolor="white" if verdict.refusals else "C0")
-    compared = [(place, verdict.baseline_value) for place, verdict, _ in shown if verdict.baseline_value is not None]
-    axis.plot([place for place, _ in compared], [value for _, value in compared], color="C1", linestyle=":", marker=".")
+        axis.plot(
+            place,
+            value,
+            marker="o",
+            color="C0",
+            markerfacecolor="white" if verdict.refusals else "C0",
+        )
+    compared = [
+        (place, verdict.baseline_value)
+        for place, verdict, _ in shown
+        if verdict.baseline_value is not None
+    ]
+    axis.plot(
+        [place for place, _ in compared],
+        [value for _, value in compared],
+        color="C1",
+        linestyle=":",
+        marker=".",
+    )
     if verdicts:
         axis.axhline(verdicts[-1][1].threshold, color="0.5", linestyle="--", linewidth=0.8)
     axis.set_xticks(list(places.values()), names)

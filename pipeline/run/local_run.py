@@ -64,7 +64,8 @@ def run_locally(
 
     Raises:
         pipeline.workspace.run_lock.RootInUseError: another run is using the root.
-        pipeline.workspace.root.RootError: the root was made for another spec, or keeps its artifacts elsewhere.
+        pipeline.workspace.root.RootError: the root was made for another spec, or keeps its
+            artifacts elsewhere.
     """
     began = time.monotonic()
     log = root.logs / f"run-{datetime.datetime.now():%Y%m%dT%H%M%S}.log"
@@ -102,14 +103,23 @@ def run_locally(
 
         failure = None
         try:
-            # The pusher looks whether the newest version is this model, which an earlier run cannot know.
+            # The pusher looks whether the newest version is this model, which an earlier run cannot
+            # know.
             always_run = ["Pusher"]
             if spec.logs.are_read_anew(by_day=span is not None):
                 always_run += [node.id for node in ingestion]
             run_pipeline(pipeline, always_run=always_run, on_start=progress.started, on_end=ended)
         except NodeFailedError as error:
             failure = NodeFailure(node=error.node, cause=error.cause, details=error.details)
-        return _summary(spec, runs, window, versions_before=versions_before, began=began, failure=failure, log=log)
+        return _summary(
+            spec,
+            runs,
+            window,
+            versions_before=versions_before,
+            began=began,
+            failure=failure,
+            log=log,
+        )
 
 
 def _summary(
@@ -128,7 +138,10 @@ def _summary(
     def output(node: str, name: str) -> Any:
         return runs[node].outputs[name][0] if node in runs else None
 
-    examples, evaluation = output(f"{'Window' if window else 'Logs'}ExampleGen", "examples"), output("Evaluator", "evaluation")
+    examples, evaluation = (
+        output(f"{'Window' if window else 'Logs'}ExampleGen", "examples"),
+        output("Evaluator", "evaluation"),
+    )
     evaluated = read_evaluation(evaluation.uri) if evaluation is not None else None
     drift = output("DriftCheck", "drift")
     tuning, gain = output("Tuner", "tuner_results"), output("MtlGain", "gain")
@@ -139,14 +152,20 @@ def _summary(
     report = push_check_report(checked) if checked is not None else None
     tasks = evaluated.tasks if evaluated is not None else []
     is_refused = any(verdict.refusals for verdict in tasks) or bool(report and report["refusals"])
-    status: RunStatus = "pushed" if version is not None else "refused" if is_refused else "superseded"
+    status: RunStatus = (
+        "pushed" if version is not None else "refused" if is_refused else "superseded"
+    )
     return RunSummary(
         status="failed" if failure else status,
         spec=spec.name,
         fingerprint=spec.fingerprint,
-        ingestion=read_summary(examples.uri).model_dump(mode="json") if examples is not None else None,
+        ingestion=read_summary(examples.uri).model_dump(mode="json")
+        if examples is not None
+        else None,
         drift=read_drift(drift.uri) if drift is not None else None,
-        tuning=read_tuning(tuning.uri, spec.tuner) if tuning is not None and spec.tuner is not None else None,
+        tuning=read_tuning(tuning.uri, spec.tuner)
+        if tuning is not None and spec.tuner is not None
+        else None,
         tasks=tasks,
         ranking=evaluated.ranking if evaluated is not None else [],
         baseline_note=evaluated.baseline_note if evaluated is not None else "",
@@ -155,7 +174,12 @@ def _summary(
         version=version,
         newly_pushed=version is not None and version not in versions_before,
         components=[
-            ComponentRun(node=run.node, state=run.state, elapsed_s=run.elapsed_s, peak_memory_bytes=run.peak_memory_bytes)
+            ComponentRun(
+                node=run.node,
+                state=run.state,
+                elapsed_s=run.elapsed_s,
+                peak_memory_bytes=run.peak_memory_bytes,
+            )
             for run in runs.values()
         ],
         elapsed_s=time.monotonic() - began,

@@ -46,18 +46,24 @@ class RunSummary:
     """The result of `fulcrum run`.
 
     Attributes:
-        status: `pushed`: the model is blessed and a version, the newest unless one of a later day is; `superseded`: it is
-            blessed, but not pushed because the newest version is of a later day; `refused`: it is not blessed, or failed the
-            check before the push; `failed`: a node failed.
+        status: `pushed`: the model is blessed and a version, the newest unless one of a later day
+            is; `superseded`: it is blessed, but not pushed because the newest version is of a later
+            day; `refused`: it is not blessed, or failed the check before the push; `failed`: a node
+            failed.
         spec: name of the spec.
         fingerprint: of the spec.
-        ingestion: what became of every line of the log, as ingestion counts it; None if it did not get so far.
-        drift: of the examples since the last run that pushed a model; None without thresholds, or if it did not get so far.
-        tuning: what a search for better settings found; None unless asked for, or if it did not get so far.
+        ingestion: what became of every line of the log, as ingestion counts it; None if it did not
+            get so far.
+        drift: of the examples since the last run that pushed a model; None without thresholds, or
+            if it did not get so far.
+        tuning: what a search for better settings found; None unless asked for, or if it did not get
+            so far.
         tasks: the verdict of each task; empty if it did not get so far.
-        ranking: NDCG of the ranking score by slice, the whole split first; empty where the spec asks for none.
+        ranking: NDCG of the ranking score by slice, the whole split first; empty where the spec
+            asks for none.
         baseline_note: what could not be compared with the blessed model, and why; or "".
-        mtl_gain: what each task gains from the others; None unless asked for, or if it did not get so far.
+        mtl_gain: what each task gains from the others; None unless asked for, or if it did not get
+            so far.
         push_check: what the check before the push found; None if the model did not get so far.
         version: the version in the serving folder that is this model; None unless pushed.
         newly_pushed: whether this run published the version, which otherwise was there before.
@@ -89,7 +95,9 @@ class RunSummary:
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
-        return asdict(self) | {"span": self.span.model_dump(mode="json") if self.span is not None else None}
+        return asdict(self) | {
+            "span": self.span.model_dump(mode="json") if self.span is not None else None
+        }
 
 
 def print_summary(summary: RunSummary, console: Console) -> None:
@@ -122,7 +130,9 @@ def _components_table(summary: RunSummary) -> Table:
     table.add_column("time", justify="right")
     table.add_column("peak memory", justify="right")
     for run in summary.components:
-        table.add_row(run.node, run.state, f"{run.elapsed_s:.1f} s", memory_text(run.peak_memory_bytes))
+        table.add_row(
+            run.node, run.state, f"{run.elapsed_s:.1f} s", memory_text(run.peak_memory_bytes)
+        )
     peak = max((run.peak_memory_bytes for run in summary.components), default=0)
     table.add_section()
     table.add_row("whole run", "", f"{summary.elapsed_s:.1f} s", memory_text(peak))
@@ -132,7 +142,10 @@ def _components_table(summary: RunSummary) -> Table:
 def _rows_text(ingestion: dict[str, Any]) -> Text:
     rejected: dict[str, int] = ingestion["rejected"]
     splits = ", ".join(f"{split} {count:,}" for split, count in ingestion["examples"].items())
-    reasons = ", ".join(f"{reason} {count:,}" for reason, count in sorted(rejected.items(), key=lambda item: -item[1]))
+    reasons = ", ".join(
+        f"{reason} {count:,}"
+        for reason, count in sorted(rejected.items(), key=lambda item: -item[1])
+    )
     examples, lost = sum(ingestion["examples"].values()), sum(rejected.values())
     text = f"{ingestion['lines']:,} lines = {examples:,} examples ({splits}) + {lost:,} rejected"
     lines = [f"{text} ({reasons})" if reasons else text]
@@ -144,7 +157,14 @@ def _rows_text(ingestion: dict[str, Any]) -> Text:
 
 def _tasks_table(summary: RunSummary) -> Table:
     table = Table("task", title="Evaluation, each task on its own sample space")
-    for column in ("examples", "metric", "blessed model", "change (95 % interval)", "threshold", "tolerance"):
+    for column in (
+        "examples",
+        "metric",
+        "blessed model",
+        "change (95 % interval)",
+        "threshold",
+        "tolerance",
+    ):
         table.add_column(column, justify="right")
     table.add_column("verdict")
     for verdict in summary.tasks:
@@ -156,7 +176,9 @@ def _tasks_table(summary: RunSummary) -> Table:
         )  # fmt: skip
         for part in verdict.slices:
             if part.name in verdict.protected:
-                value, blessed = (values.get(verdict.metric) for values in (part.metrics, part.baseline))
+                value, blessed = (
+                    values.get(verdict.metric) for values in (part.metrics, part.baseline)
+                )
                 table.add_row(
                     f"  {part.name}", f"{part.example_count:,}", number_text(value.value if value else None),
                     number_text(blessed.value if blessed else None), change_text(part.changes.get(verdict.metric)),
@@ -176,12 +198,19 @@ def _ranking_text(measured: Measurement) -> Text:
 
 def _drift_text(drift: DriftResult) -> Table | Text:
     if not drift.is_compared:
-        return Text("Drift: no earlier run on other examples has pushed a model, so there is nothing to compare with")
-    return shifts_table("Drift of the train split since the last run that pushed a model", drift.fields)
+        return Text(
+            "Drift: no earlier run on other examples has pushed a model, so there is nothing to compare with"
+        )
+    return shifts_table(
+        "Drift of the train split since the last run that pushed a model", drift.fields
+    )
 
 
 def _push_check_text(check: dict[str, Any]) -> Text:
-    latencies = [f"{entry['candidates']:,}: {entry['p50']:.1f} / {entry['p99']:.1f} ms" for entry in check["latency_ms"]]
+    latencies = [
+        f"{entry['candidates']:,}: {entry['p50']:.1f} / {entry['p99']:.1f} ms"
+        for entry in check["latency_ms"]
+    ]
     return Text(
         f"Served over gRPC: scores differ from the trainer's by {check['largest_difference']:.1g} at most; "
         f"p50 / p99 by candidates: {', '.join(latencies)} (budget {check['latency_budget_ms']:g} ms)"
@@ -191,10 +220,18 @@ def _push_check_text(check: dict[str, Any]) -> Text:
 def outcome_text(summary: RunSummary) -> Text:
     """Pushed, refused and why, or what failed."""
     if summary.failure is not None:
-        lines = [f"Failed: {summary.failure.node}: {summary.failure.cause}", summary.failure.details, f"Log: {summary.log}"]
+        lines = [
+            f"Failed: {summary.failure.node}: {summary.failure.cause}",
+            summary.failure.details,
+            f"Log: {summary.log}",
+        ]
         return Text("\n".join(line for line in lines if line), style="red")
     if summary.status == "refused":
-        reasons = [f"  {verdict.task}: {refusal}" for verdict in summary.tasks for refusal in verdict.refusals]
+        reasons = [
+            f"  {verdict.task}: {refusal}"
+            for verdict in summary.tasks
+            for refusal in verdict.refusals
+        ]
         reasons += [f"  {refusal}" for refusal in (summary.push_check or {}).get("refusals", [])]
         return Text("\n".join(["Refused, so nothing was pushed:", *reasons]), style="yellow")
     if summary.status == "superseded":

@@ -47,7 +47,9 @@ def read_tuning(folder: str, tuner: Tuner) -> TuningResult:
     """
     rows = json.loads(read_bytes(f"{folder}/{_FILE}"))
     trials = {
-        int(row["trial_id"]): Trial(values={path: _value(row[path]) for path in tuner.search}, objective=row["score"])
+        int(row["trial_id"]): Trial(
+            values={path: _value(row[path]) for path in tuner.search}, objective=row["score"]
+        )
         for row in rows
     }
     found = list(trials.values())

@@ -15,13 +15,17 @@ from typing import IO
 def quiet(log_file: Path) -> Iterator[IO[str]]:
     """Sends standard output and error and all log records to a file, and gives a stream to the terminal.
 
-    Native code writes to the file descriptors whatever `sys.stderr` is, so these are redirected, too.
+    Native code writes to the file descriptors whatever `sys.stderr` is, so these are redirected,
+    too.
     """
     log_file.parent.mkdir(parents=True, exist_ok=True)
     sys.stdout.flush()
     sys.stderr.flush()
     saved = [os.dup(descriptor) for descriptor in (1, 2)]
-    with log_file.open("a", buffering=1, encoding="utf-8") as log, os.fdopen(os.dup(1), "w", encoding="utf-8") as terminal:
+    with (
+        log_file.open("a", buffering=1, encoding="utf-8") as log,
+        os.fdopen(os.dup(1), "w", encoding="utf-8") as terminal,
+    ):
         handler = logging.StreamHandler(log)
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
         root = logging.getLogger()

@@ -1,7 +1,8 @@
 """Runs a TFX pipeline on this machine, one node after the other, with its metadata in SQLite.
 
-TFX's LocalDagRunner ends well although a node failed to resolve its inputs, and tells nothing about time, memory and reused
-steps. This loop launches the same nodes with the same launcher and looks at every execution's state.
+TFX's LocalDagRunner ends well although a node failed to resolve its inputs, and tells nothing about
+time, memory and reused steps. This loop launches the same nodes with the same launcher and looks at
+every execution's state.
 """
 
 from __future__ import annotations
@@ -73,7 +74,9 @@ def run_pipeline(
     """
     compiled = compiler.Compiler().compile(pipeline)
     run_id = datetime.datetime.now().isoformat()
-    runtime_parameter_utils.substitute_runtime_parameter(compiled, {constants.PIPELINE_RUN_ID_PARAMETER_NAME: run_id})
+    runtime_parameter_utils.substitute_runtime_parameter(
+        compiled, {constants.PIPELINE_RUN_ID_PARAMETER_NAME: run_id}
+    )
     deployment = runner_utils.extract_local_deployment_config(compiled)
     connection = deployment.metadata_connection_config.database_connection_config
     with metadata.Metadata(connection) as handle:
@@ -93,7 +96,12 @@ def run_pipeline(
     return runs
 
 
-def _launch(node: pipeline_pb2.PipelineNode, compiled: pipeline_pb2.Pipeline, deployment: Any, connection: Any) -> NodeRun:
+def _launch(
+    node: pipeline_pb2.PipelineNode,
+    compiled: pipeline_pb2.Pipeline,
+    deployment: Any,
+    connection: Any,
+) -> NodeRun:
     name = node.node_info.id
     began = time.monotonic()
     try:
@@ -116,10 +124,14 @@ def _launch(node: pipeline_pb2.PipelineNode, compiled: pipeline_pb2.Pipeline, de
         outputs = execution_lib.get_output_artifacts(handle, launched.execution_id)
     state = execution.last_known_state
     if state not in (metadata_store_pb2.Execution.COMPLETE, metadata_store_pb2.Execution.CACHED):
-        # Such as inputs that cannot be resolved, which TFX writes into the store instead of raising.
+        # Such as inputs that cannot be resolved, which TFX writes into the store instead of
+        # raising.
         result = execution.custom_properties["__execution_result__"].string_value
         state_name = metadata_store_pb2.Execution.State.Name(state)
-        raise NodeFailedError(name, cause_of(RuntimeError(result)) if result else f"its execution ended as {state_name}")
+        raise NodeFailedError(
+            name,
+            cause_of(RuntimeError(result)) if result else f"its execution ended as {state_name}",
+        )
     return NodeRun(
         node=name,
         state="cached" if state == metadata_store_pb2.Execution.CACHED else "done",
@@ -134,7 +146,9 @@ def _keep_cause(connection: Any, run_id: str, error: NodeFailedError) -> None:
     with metadata.Metadata(connection) as handle:
         run = handle.store.get_context_by_type_and_name("pipeline_run", run_id)
         executions = handle.store.get_executions_by_context(run.id) if run is not None else []
-        failed = [one for one in executions if one.last_known_state == metadata_store_pb2.Execution.FAILED]
+        failed = [
+            one for one in executions if one.last_known_state == metadata_store_pb2.Execution.FAILED
+        ]
         for execution in failed:
             execution.custom_properties[FAILURE_CAUSE].string_value = error.cause
         handle.store.put_executions(failed)
@@ -153,11 +167,19 @@ def _hidden_command_line() -> Iterator[None]:
 
 def _close_abandoned(store: Any, artifacts: str) -> None:
     """Marks what a killed run left under way as failed and removes its unfinished outputs, which no later run would find."""
-    abandoned = [execution for execution in store.get_executions() if execution.last_known_state in _UNDER_WAY]
+    abandoned = [
+        execution
+        for execution in store.get_executions()
+        if execution.last_known_state in _UNDER_WAY
+    ]
     names = {kind.id: kind.name for kind in store.get_execution_types()}
     for execution in abandoned:
         execution.last_known_state = metadata_store_pb2.Execution.FAILED
-        logger.warning("execution %d (%s) of an earlier run was never finished", execution.id, names[execution.type_id])
+        logger.warning(
+            "execution %d (%s) of an earlier run was never finished",
+            execution.id,
+            names[execution.type_id],
+        )
         for leftover in fileio.glob(f"{artifacts}/*/*/{execution.id}"):
             fileio.rmtree(leftover)
     if abandoned:

@@ -28,7 +28,8 @@ def cause_of(error: BaseException) -> str:
     """The line that tells a reader what went wrong, without tracebacks and Beam's names of steps."""
     text = _BEAM_STEP.sub("", str(error)).strip()
     if "Traceback (most recent call last)" in text:
-        # Beam hands an error of a worker over as the text of its traceback, whose last unindented line is the error.
+        # Beam hands an error of a worker over as the text of its traceback, whose last unindented
+        # line is the error.
         last = [line for line in text.splitlines() if line and not line[0].isspace()][-1]
         return _shortened(_without_module(last))
     lines = [line.strip() for line in text.splitlines() if line.strip()]

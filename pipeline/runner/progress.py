@@ -45,7 +45,12 @@ class RunProgress(logging.Handler):
         logging.getLogger(_FOLLOWED).addHandler(self)
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         logging.getLogger(_FOLLOWED).removeHandler(self)
         self._progress.stop()
 
@@ -60,7 +65,10 @@ class RunProgress(logging.Handler):
     def ended(self, run: NodeRun) -> None:
         """A node has ended well."""
         memory = memory_text(run.peak_memory_bytes)
-        self._console.print(f"{run.node}: {run.state} in {run.elapsed_s:.1f} s, peak memory {memory}", highlight=False)
+        self._console.print(
+            f"{run.node}: {run.state} in {run.elapsed_s:.1f} s, peak memory {memory}",
+            highlight=False,
+        )
 
     def emit(self, record: logging.LogRecord) -> None:
         """Shows a log record of our own packages."""

@@ -22,17 +22,23 @@ def best_metrics(logs: Path, evaluation_days: int = 1) -> dict[str, dict[str, fl
         evaluation_days: how many of the last days make up the part `evaluation`.
 
     Returns:
-        by part (`evaluation`, `all`), the metric of each task on its own sample space: AUC, for vcr the mean squared error.
-        None where it is undefined, because one class or the whole sample space is empty.
+        by part (`evaluation`, `all`), the metric of each task on its own sample space: AUC, for vcr
+        the mean squared error. None where it is undefined, because one class or the whole sample
+        space is empty.
 
     Raises:
         ValueError: the folder has no truth.
     """
     files = sorted((logs / TRUTH).glob("day=*.parquet"))
     if not files:
-        raise ValueError(f"no {TRUTH}/day=*.parquet in {logs}: give a folder that `fulcrum simulate` wrote")
+        raise ValueError(
+            f"no {TRUTH}/day=*.parquet in {logs}: give a folder that `fulcrum simulate` wrote"
+        )
     parts = {"evaluation": files[-evaluation_days:], "all": files}
-    return {part: _metrics(pa.concat_tables(map(pq.read_table, chosen))) for part, chosen in parts.items()}
+    return {
+        part: _metrics(pa.concat_tables(map(pq.read_table, chosen)))
+        for part, chosen in parts.items()
+    }
 
 
 def area_under_curve(labels: np.ndarray, scores: np.ndarray) -> float | None:
@@ -46,7 +52,10 @@ def area_under_curve(labels: np.ndarray, scores: np.ndarray) -> float | None:
         return None
     _, group, counts = np.unique(scores, return_inverse=True, return_counts=True)
     mean_rank = counts.cumsum() - (counts - 1) / 2
-    return float((mean_rank[group][labels == 1].sum() - positives * (positives + 1) / 2) / (positives * negatives))
+    return float(
+        (mean_rank[group][labels == 1].sum() - positives * (positives + 1) / 2)
+        / (positives * negatives)
+    )
 
 
 def _metrics(truth: pa.Table) -> dict[str, float | None]:

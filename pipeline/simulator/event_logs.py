@@ -13,16 +13,38 @@ from pipeline.simulator.malformed import spoilt_line
 WINDOW_S = 86_400
 # Columns that an impression does not know yet.
 _FEEDBACK = ("clicked", "played", "play_s", "shared", "commented")
-IMPRESSION_FAULTS = ("cut_line", "missing_key", "negative_duration", "wrong_encoding", "empty", "huge_line", "duplicate")
-ACTION_FAULTS = ("cut_line", "missing_key", "wrong_encoding", "empty", "huge_line", "duplicate", "late", "orphan")
+IMPRESSION_FAULTS = (
+    "cut_line",
+    "missing_key",
+    "negative_duration",
+    "wrong_encoding",
+    "empty",
+    "huge_line",
+    "duplicate",
+)
+ACTION_FAULTS = (
+    "cut_line",
+    "missing_key",
+    "wrong_encoding",
+    "empty",
+    "huge_line",
+    "duplicate",
+    "late",
+    "orphan",
+)
 
 Columns = dict[str, list[Any]]
 
 
 def impression_columns(columns: Columns) -> Columns:
     """What was shown, from the columns of exposures, with an id of each event."""
-    ids = [f"{request}-{video}" for request, video in zip(columns["request_id"], columns["video_id"], strict=True)]
-    return {"event_id": ids} | {name: values for name, values in columns.items() if name not in _FEEDBACK}
+    ids = [
+        f"{request}-{video}"
+        for request, video in zip(columns["request_id"], columns["video_id"], strict=True)
+    ]
+    return {"event_id": ids} | {
+        name: values for name, values in columns.items() if name not in _FEEDBACK
+    }
 
 
 def action_columns(columns: Columns) -> Columns:
@@ -41,11 +63,25 @@ def action_columns(columns: Columns) -> Columns:
         ):
             if happened:
                 actions.append(
-                    (at_ms, f"{request}-{video}-{kind}", request, user, video, kind, play_s if kind == "play" else None)
+                    (
+                        at_ms,
+                        f"{request}-{video}-{kind}",
+                        request,
+                        user,
+                        video,
+                        kind,
+                        play_s if kind == "play" else None,
+                    )
                 )
     actions.sort()
     names = ("time_ms", "event_id", "request_id", "user_id", "video_id", "action", "watch_s")
-    return dict(zip(names, map(list, zip(*actions, strict=True)) if actions else ([] for _ in names), strict=True))
+    return dict(
+        zip(
+            names,
+            map(list, zip(*actions, strict=True)) if actions else ([] for _ in names),
+            strict=True,
+        )
+    )
 
 
 def with_faults(
@@ -69,7 +105,10 @@ def with_faults(
     places = np.concatenate([np.arange(len(lines)), rng.random(count) * len(lines)])
     together = [
         *lines,
-        *(_fault(lines[source], kind, number) for number, (source, kind) in enumerate(zip(sources, added, strict=True))),
+        *(
+            _fault(lines[source], kind, number)
+            for number, (source, kind) in enumerate(zip(sources, added, strict=True))
+        ),
     ]
     return [together[position] for position in np.argsort(places, kind="stable").tolist()], added
 

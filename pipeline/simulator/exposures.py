@@ -11,7 +11,9 @@ from pipeline.simulator.population import Users, Videos
 from pipeline.simulator.simulation_config import EXPOSURES_OF_REQUEST
 
 NETWORKS = np.array(["wifi", "4g", "5g", "3g"])
-_WEIGHT_OF_HOUR = np.array([3, 2, 1, 1, 1, 2, 3, 4, 5, 5, 5, 6, 7, 6, 5, 5, 5, 6, 7, 9, 10, 10, 8, 5], dtype=float)
+_WEIGHT_OF_HOUR = np.array(
+    [3, 2, 1, 1, 1, 2, 3, 4, 5, 5, 5, 6, 7, 6, 5, 5, 5, 6, 7, 9, 10, 10, 8, 5], dtype=float
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,14 +44,20 @@ class Exposures:
 def draw_exposures(users: Users, videos: Videos, rows: int, rng: np.random.Generator) -> Exposures:
     """Draws `rows` exposures: active users make more requests; popular and suitable videos are shown more."""
     requests = -(-rows // EXPOSURES_OF_REQUEST)
-    request_user = rng.choice(len(users.activity), size=requests, p=users.activity / users.activity.sum())
+    request_user = rng.choice(
+        len(users.activity), size=requests, p=users.activity / users.activity.sum()
+    )
     hour_of_request = rng.choice(24, size=requests, p=_WEIGHT_OF_HOUR / _WEIGHT_OF_HOUR.sum())
     second_of_request = np.sort(hour_of_request * 3600 + rng.integers(3600, size=requests))
     network_of_request = rng.choice(len(NETWORKS), size=requests, p=[0.6, 0.2, 0.15, 0.05])
     clickable_request = rng.random(requests) < 0.45
 
     request = np.repeat(np.arange(requests), EXPOSURES_OF_REQUEST)[:rows]
-    user, second, network = request_user[request], second_of_request[request], network_of_request[request]
+    user, second, network = (
+        request_user[request],
+        second_of_request[request],
+        network_of_request[request],
+    )
     hour = second // 3600
     return Exposures(
         request=request,
@@ -58,18 +66,26 @@ def draw_exposures(users: Users, videos: Videos, rows: int, rng: np.random.Gener
         second=second,
         hour=hour,
         network=network,
-        context=Context(clickable=clickable_request[request], wifi=network == 0, evening=(hour >= 19) & (hour <= 23)),
+        context=Context(
+            clickable=clickable_request[request],
+            wifi=network == 0,
+            evening=(hour >= 19) & (hour <= 23),
+        ),
         request_user=request_user,
     )
 
 
-def _draw_videos(users: Users, videos: Videos, user: np.ndarray, request: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def _draw_videos(
+    users: Users, videos: Videos, user: np.ndarray, request: np.ndarray, rng: np.random.Generator
+) -> np.ndarray:
     """The more suitable of two popular videos for each exposure, drawn anew where a request already has it."""
     video = np.full(len(user), -1)
     again = np.arange(len(user))
     cumulative = videos.popularity.cumsum()
     while again.size:
-        draws = np.searchsorted(cumulative, rng.random((2, again.size)) * cumulative[-1], side="right")
+        draws = np.searchsorted(
+            cumulative, rng.random((2, again.size)) * cumulative[-1], side="right"
+        )
         affinities = [click_affinity(users, videos, user[again], draw) for draw in draws]
         video[again] = np.where(affinities[0] >= affinities[1], draws[0], draws[1])
         first = np.unique(request * len(videos.popularity) + video, return_index=True)[1]

@@ -11,7 +11,8 @@ from pipeline.simulator.population import Users, Videos
 VALID_VIEW_S = 5.0
 MAX_WATCH_RATIO = 3.0
 
-# One interest may draw clicks and repel viewers (the third and fourth factor), or matter to one kind of feedback only.
+# One interest may draw clicks and repel viewers (the third and fourth factor), or matter to one
+# kind of feedback only.
 _CLICK = np.array([1.0, 1.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0])
 _WATCH = np.array([0.0, 0.0, -0.8, -0.8, 1.0, 1.0, 0.0, 0.0])
 _SHARE = np.array([0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 1.0, 0.0])
@@ -23,7 +24,8 @@ class Context:
     """The circumstances of N exposures.
 
     Attributes:
-        clickable: whether a click starts the play (the scenario `click`), (N,) of bool. Elsewhere videos play by themselves.
+        clickable: whether a click starts the play (the scenario `click`), (N,) of bool. Elsewhere
+            videos play by themselves.
         wifi: whether the network is wifi, (N,) of bool.
         evening: whether the hour is between 19 and 23, (N,) of bool.
     """
@@ -71,7 +73,9 @@ def click_affinity(users: Users, videos: Videos, user: np.ndarray, video: np.nda
     return _affinity(users.factors[user], videos.factors[video], _CLICK)
 
 
-def propensities(users: Users, videos: Videos, user: np.ndarray, video: np.ndarray, context: Context) -> Propensities:
+def propensities(
+    users: Users, videos: Videos, user: np.ndarray, video: np.ndarray, context: Context
+) -> Propensities:
     """The true parameters of exposures of `video` (N,) to `user` (N,), both indices."""
     interests, subjects = users.factors[user], videos.factors[video]
     log_duration = np.log(videos.duration_s[video] / 20.0)
@@ -84,8 +88,18 @@ def propensities(users: Users, videos: Videos, user: np.ndarray, video: np.ndarr
         -0.5 + 0.6 * _affinity(interests, subjects, _WATCH) + 0.4 * videos.substance[video] - 0.4 * videos.clickbait[video]
         - 0.5 * log_duration + 0.15 * context.wifi + 0.15 * context.evening - 0.1 * log_activity
     )  # fmt: skip
-    share = -3.9 + 0.8 * _affinity(interests, subjects, _SHARE) + 0.9 * videos.shareable[video] + 0.7 * users.sociable[user]
-    comment = -3.6 + 0.8 * _affinity(interests, subjects, _COMMENT) + 0.8 * videos.debatable[video] + 0.4 * users.sociable[user]
+    share = (
+        -3.9
+        + 0.8 * _affinity(interests, subjects, _SHARE)
+        + 0.9 * videos.shareable[video]
+        + 0.7 * users.sociable[user]
+    )
+    comment = (
+        -3.6
+        + 0.8 * _affinity(interests, subjects, _COMMENT)
+        + 0.8 * videos.debatable[video]
+        + 0.4 * users.sociable[user]
+    )
     return Propensities(
         click=_sigmoid(click),
         # Someone who clicked wants to see the video; someone it is played to may not.
@@ -95,13 +109,17 @@ def propensities(users: Users, videos: Videos, user: np.ndarray, video: np.ndarr
     )
 
 
-def draw_feedback(true: Propensities, duration_s: np.ndarray, context: Context, rng: np.random.Generator) -> Feedback:
+def draw_feedback(
+    true: Propensities, duration_s: np.ndarray, context: Context, rng: np.random.Generator
+) -> Feedback:
     """Draws feedback. The watch ratio of a play is log-logistic of shape 2, which gives the closed forms below."""
     count = len(duration_s)
     clicked = context.clickable & (rng.random(count) < true.click)
     played = clicked | ~context.clickable
     quantile = rng.random(count)
-    watch_ratio = np.minimum(true.median_watch_ratio * np.sqrt(quantile / (1.0 - quantile)), MAX_WATCH_RATIO)
+    watch_ratio = np.minimum(
+        true.median_watch_ratio * np.sqrt(quantile / (1.0 - quantile)), MAX_WATCH_RATIO
+    )
     return Feedback(
         clicked=clicked.astype(int),
         played=played.astype(int),
@@ -111,10 +129,13 @@ def draw_feedback(true: Propensities, duration_s: np.ndarray, context: Context, 
     )
 
 
-def true_scores(true: Propensities, duration_s: np.ndarray, context: Context) -> dict[str, np.ndarray]:
+def true_scores(
+    true: Propensities, duration_s: np.ndarray, context: Context
+) -> dict[str, np.ndarray]:
     """The expectation of each task's label within its sample space, (N,) by task: the scores that no model can beat.
 
-    With a the median watch ratio, P(ratio > t) = 1 / (1 + (t/a)²) and E[min(ratio, 1)] = a · arctan(1/a).
+    With a the median watch ratio, P(ratio > t) = 1 / (1 + (t/a)²) and E[min(ratio, 1)] = a ·
+    arctan(1/a).
     """
     play = np.where(context.clickable, true.click, 1.0)
     median = true.median_watch_ratio

@@ -22,7 +22,8 @@ def spoil_lines(lines: list[bytes], share: float, rng: np.random.Generator) -> d
 
     Args:
         lines: JSON lines without line ends.
-        share: share of the lines to spoil. The first line stays whole, so that there is always something to duplicate.
+        share: share of the lines to spoil. The first line stays whole, so that there is always
+            something to duplicate.
         rng: chooses the lines.
 
     Returns:
@@ -30,7 +31,11 @@ def spoil_lines(lines: list[bytes], share: float, rng: np.random.Generator) -> d
     """
     count = min(round(share * len(lines)), len(lines) - 1)
     # Without any line to choose from there is nothing to choose, which NumPy refuses.
-    positions = np.sort(rng.choice(np.arange(1, len(lines)), size=count, replace=False)).tolist() if count else []
+    positions = (
+        np.sort(rng.choice(np.arange(1, len(lines)), size=count, replace=False)).tolist()
+        if count
+        else []
+    )
     kinds = [KINDS[number % len(KINDS)] for number in range(count)]
     rng.shuffle(kinds)
     spoilt = dict(zip(positions, kinds, strict=True))

@@ -10,7 +10,9 @@ from pipeline.simulator.simulation_config import SimulationSettings
 
 FACTORS = 8
 AGE_GROUPS = np.array(["0-17", "18-23", "24-30", "31-40", "41-50", "51+"])
-REGIONS = np.array(["north", "north_east", "east", "south_east", "south", "south_west", "west", "north_west"])
+REGIONS = np.array(
+    ["north", "north_east", "east", "south_east", "south", "south_west", "west", "north_west"]
+)
 DEVICES = np.array(["android_low", "android_mid", "android_high", "ios"])
 CATEGORIES = np.array([
     "animals", "beauty", "cars", "comedy", "cooking", "dance", "drama", "education", "family", "fashion",
@@ -78,12 +80,15 @@ def draw_users(settings: SimulationSettings, rng: np.random.Generator) -> Users:
     of_region = rng.normal(size=(len(REGIONS), FACTORS))
     individual = rng.normal(size=(count, FACTORS))
     return Users(
-        factors=np.sqrt(0.4) * of_age_group[age_group] + np.sqrt(0.2) * of_region[region] + np.sqrt(0.4) * individual,
+        factors=np.sqrt(0.4) * of_age_group[age_group]
+        + np.sqrt(0.2) * of_region[region]
+        + np.sqrt(0.4) * individual,
         age_group=age_group,
         region=region,
         device=rng.choice(len(DEVICES), size=count, p=[0.25, 0.35, 0.2, 0.2]),
         activity=np.exp(rng.normal(2.0, 0.8, size=count)).round(2),
-        sociable=np.sqrt(0.5) * rng.normal(size=len(AGE_GROUPS))[age_group] + np.sqrt(0.5) * rng.normal(size=count),
+        sociable=np.sqrt(0.5) * rng.normal(size=len(AGE_GROUPS))[age_group]
+        + np.sqrt(0.5) * rng.normal(size=count),
     )
 
 
@@ -98,7 +103,8 @@ def draw_videos(settings: SimulationSettings, rng: np.random.Generator) -> Video
     tag_effect = np.where(tags >= 0, of_tag[:, tags], 0.0).sum(axis=-1) / np.sqrt(TAGS_OF_VIDEO)
     popularity = np.arange(1, count + 1) ** -0.8
     return Videos(
-        factors=np.sqrt(0.7) * of_category[category] + np.sqrt(0.3) * rng.normal(size=(count, FACTORS)),
+        factors=np.sqrt(0.7) * of_category[category]
+        + np.sqrt(0.3) * rng.normal(size=(count, FACTORS)),
         category=category,
         author=rng.integers(max(count // 5, 1), size=count),
         tags=tags,

@@ -13,7 +13,10 @@ def no_recent_videos(users: int) -> np.ndarray:
 
 
 def recent_videos(
-    state: np.ndarray, request_user: np.ndarray, watched_request: np.ndarray, watched_video: np.ndarray
+    state: np.ndarray,
+    request_user: np.ndarray,
+    watched_request: np.ndarray,
+    watched_video: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Looks up what each of a day's R requests knows of its user's past.
 
@@ -24,10 +27,12 @@ def recent_videos(
         watched_video: (W,) the video.
 
     Returns:
-        (R, RECENT_VIDEOS) the videos watched before each request, newest first, -1 for none, and the state after the day.
+        (R, RECENT_VIDEOS) the videos watched before each request, newest first, -1 for none, and
+        the state after the day.
     """
     users, requests = len(state), len(request_user)
-    # Sorting by user, then request: the entries of a user before request q end where key (user, q) would be inserted.
+    # Sorting by user, then request: the entries of a user before request q end where key (user, q)
+    # would be inserted.
     keys = np.concatenate([
         np.repeat(np.arange(users) * (requests + 1), RECENT_VIDEOS),
         request_user[watched_request] * (requests + 1) + watched_request + 1,

@@ -18,9 +18,21 @@ import pyarrow.parquet as pq
 from feature_spec.names import label_name, mask_name
 from pipeline.simulator import malformed, population
 from pipeline.simulator.best_metrics import TRUTH, best_metrics
-from pipeline.simulator.event_logs import ACTION_FAULTS, IMPRESSION_FAULTS, action_columns, impression_columns, with_faults
+from pipeline.simulator.event_logs import (
+    ACTION_FAULTS,
+    IMPRESSION_FAULTS,
+    action_columns,
+    impression_columns,
+    with_faults,
+)
 from pipeline.simulator.exposures import NETWORKS, Exposures, draw_exposures
-from pipeline.simulator.feedback import VALID_VIEW_S, Feedback, draw_feedback, propensities, true_scores
+from pipeline.simulator.feedback import (
+    VALID_VIEW_S,
+    Feedback,
+    draw_feedback,
+    propensities,
+    true_scores,
+)
 from pipeline.simulator.population import Users, Videos, draw_users, draw_videos
 from pipeline.simulator.recent_videos import no_recent_videos, recent_videos
 from pipeline.simulator.simulation_config import SimulationSettings
@@ -48,7 +60,9 @@ class SimulationSummary:
     best_metrics: dict[str, dict[str, float | None]]
 
 
-def simulate_logs(settings: SimulationSettings, folder: Path, on_day: Callable[[], None] = lambda: None) -> SimulationSummary:
+def simulate_logs(
+    settings: SimulationSettings, folder: Path, on_day: Callable[[], None] = lambda: None
+) -> SimulationSummary:
     """Writes logs, side tables and truth below `folder`. The same settings give the same bytes.
 
     Args:
@@ -74,19 +88,29 @@ def simulate_logs(settings: SimulationSettings, folder: Path, on_day: Callable[[
         duration_s = videos.duration_s[exposures.video]
         feedback = draw_feedback(true, duration_s, exposures.context, rng)
         watched = feedback.play_s >= VALID_VIEW_S
-        recent, state = recent_videos(state, exposures.request_user, exposures.request[watched], exposures.video[watched])
+        recent, state = recent_videos(
+            state, exposures.request_user, exposures.request[watched], exposures.video[watched]
+        )
 
         columns = _log_columns(day, exposures, recent, feedback, duration_s)
         for name, share in _MISSING_SHARE.items():
             columns[name] = _some_missing(columns[name], share, rng)
         usable = np.ones(settings.rows_per_day, dtype=bool)
         if settings.event_logs:
-            spoilt_kinds.update(_write_events(columns, settings, folder, f"day={day}/part-00000.jsonl.gz", rng))
+            spoilt_kinds.update(
+                _write_events(columns, settings, folder, f"day={day}/part-00000.jsonl.gz", rng)
+            )
         else:
             lines = list(json_lines(columns))
             spoilt = malformed.spoil_lines(lines, settings.malformed_share, rng)
             write_lines(folder / f"day={day}" / "part-00000.jsonl.gz", lines)
-            usable[[position for position, kind in spoilt.items() if kind not in malformed.USABLE_KINDS]] = False
+            usable[
+                [
+                    position
+                    for position, kind in spoilt.items()
+                    if kind not in malformed.USABLE_KINDS
+                ]
+            ] = False
             spoilt_kinds.update(spoilt.values())
 
         truth = _truth(columns, true_scores(true, duration_s, exposures.context))
@@ -97,18 +121,30 @@ def simulate_logs(settings: SimulationSettings, folder: Path, on_day: Callable[[
     best = best_metrics(folder)
     write_bytes(folder / TRUTH / "best_metrics.json", json.dumps(best, indent=2).encode())
     return SimulationSummary(
-        rows=settings.days * settings.rows_per_day, usable_rows=usable_rows, malformed=dict(spoilt_kinds), best_metrics=best
+        rows=settings.days * settings.rows_per_day,
+        usable_rows=usable_rows,
+        malformed=dict(spoilt_kinds),
+        best_metrics=best,
     )
 
 
 def _write_events(
-    columns: Columns, settings: SimulationSettings, folder: Path, name: str, rng: np.random.Generator
+    columns: Columns,
+    settings: SimulationSettings,
+    folder: Path,
+    name: str,
+    rng: np.random.Generator,
 ) -> list[str]:
     """Writes a day's impressions and actions; gives the kinds of the spoilt lines, with `action_` before those of actions."""
     impressions, shown = with_faults(
-        list(json_lines(impression_columns(columns))), settings.malformed_share, IMPRESSION_FAULTS, rng
+        list(json_lines(impression_columns(columns))),
+        settings.malformed_share,
+        IMPRESSION_FAULTS,
+        rng,
     )
-    actions, done = with_faults(list(json_lines(action_columns(columns))), settings.malformed_share, ACTION_FAULTS, rng)
+    actions, done = with_faults(
+        list(json_lines(action_columns(columns))), settings.malformed_share, ACTION_FAULTS, rng
+    )
     write_lines(folder / "impressions" / name, impressions)
     write_lines(folder / "actions" / name, actions)
     return [*shown, *(f"action_{kind}" for kind in done)]
@@ -117,7 +153,11 @@ def _write_events(
 def _refuse_strange_files(settings: SimulationSettings, folder: Path) -> None:
     if folder.exists() and not folder.is_dir():
         raise ValueError(f"{folder} is a file; give a new or an empty folder")
-    logs = {"impressions", "actions"} if settings.event_logs else {f"day={day}" for day in settings.dates}
+    logs = (
+        {"impressions", "actions"}
+        if settings.event_logs
+        else {f"day={day}" for day in settings.dates}
+    )
     own = {"users.jsonl.gz", "videos.jsonl.gz", TRUTH, *logs}
     strange = sorted(path.name for path in folder.glob("*") if path.name not in own)
     if strange:
@@ -148,10 +188,16 @@ def _video_columns(videos: Videos, rng: np.random.Generator) -> Columns:
 
 
 def _log_columns(
-    day: datetime.date, exposures: Exposures, recent: np.ndarray, feedback: Feedback, duration_s: np.ndarray
+    day: datetime.date,
+    exposures: Exposures,
+    recent: np.ndarray,
+    feedback: Feedback,
+    duration_s: np.ndarray,
 ) -> Columns:
     midnight_s = int(datetime.datetime.combine(day, datetime.time(), datetime.UTC).timestamp())
-    recent_of_request = [[f"v{video}" for video in videos if video >= 0] or None for videos in recent.tolist()]
+    recent_of_request = [
+        [f"v{video}" for video in videos if video >= 0] or None for videos in recent.tolist()
+    ]
     return {
         "request_id": [f"{day:%Y%m%d}-{request}" for request in exposures.request.tolist()],
         "user_id": [f"u{user}" for user in exposures.user.tolist()],
@@ -190,7 +236,11 @@ def _truth(columns: Columns, scores: dict[str, np.ndarray]) -> pa.Table:
         "cmr": (columns["commented"], played),
         "ctr": (columns["clicked"], clickable),
     }
-    table: dict[str, Any] = {"request_id": columns["request_id"], "video_id": columns["video_id"], **scores}
+    table: dict[str, Any] = {
+        "request_id": columns["request_id"],
+        "video_id": columns["video_id"],
+        **scores,
+    }
     for task, (label, mask) in labels_and_masks.items():
         table[label_name(task)] = np.asarray(label, dtype=np.float32)
         table[mask_name(task)] = np.asarray(mask, dtype=np.float32)

@@ -17,9 +17,11 @@ class SimulationSettings:
         days: days of logs; the last one is meant to judge the model.
         rows_per_day: lines of each day's log.
         seed: any integer from 0.
-        event_logs: whether impressions and actions are written as two streams of events, in place of a table of exposures.
-        malformed_share: share of the lines that are spoilt, in equal parts by each kind of `malformed.KINDS`; of event logs,
-            share of spoilt lines that are added, by the kinds in `event_logs`.
+        event_logs: whether impressions and actions are written as two streams of events, in place
+            of a table of exposures.
+        malformed_share: share of the lines that are spoilt, in equal parts by each kind of
+            `malformed.KINDS`; of event logs, share of spoilt lines that are added, by the kinds in
+            `event_logs`.
 
     Raises:
         ValueError: a setting is out of range.
@@ -34,9 +36,13 @@ class SimulationSettings:
     def __post_init__(self) -> None:
         for name, lowest in (("days", 2), ("rows_per_day", 1), ("seed", 0)):
             if getattr(self, name) < lowest:
-                raise ValueError(f"`{name}` should be at least {lowest}. Received: {getattr(self, name)}")
+                raise ValueError(
+                    f"`{name}` should be at least {lowest}. Received: {getattr(self, name)}"
+                )
         if not 0.0 <= self.malformed_share < 1.0:
-            raise ValueError(f"`malformed_share` should be at least 0 and below 1. Received: {self.malformed_share}")
+            raise ValueError(
+                f"`malformed_share` should be at least 0 and below 1. Received: {self.malformed_share}"
+            )
 
     @property
     def dates(self) -> list[datetime.date]:

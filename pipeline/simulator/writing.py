@@ -18,12 +18,16 @@ def json_lines(columns: dict[str, list[Any]]) -> Iterator[bytes]:
     """One JSON line a row, without line ends. A value of None is missing: its key is left out."""
     names = list(columns)
     for row in zip(*columns.values(), strict=True):
-        yield _ENCODE({name: value for name, value in zip(names, row, strict=True) if value is not None}).encode()
+        yield _ENCODE(
+            {name: value for name, value in zip(names, row, strict=True) if value is not None}
+        ).encode()
 
 
 def write_lines(path: Path, lines: Iterable[bytes]) -> None:
     """Writes gzipped lines. The header holds no time of writing, so equal lines give equal bytes."""
-    write_bytes(path, gzip.compress(b"".join(line + b"\n" for line in lines), _COMPRESSION_LEVEL, mtime=0))
+    write_bytes(
+        path, gzip.compress(b"".join(line + b"\n" for line in lines), _COMPRESSION_LEVEL, mtime=0)
+    )
 
 
 def write_bytes(path: Path, content: bytes) -> None:

@@ -12,7 +12,11 @@ from tfx.types import channel_utils
 
 from feature_spec.spec import FeatureSpec
 from pipeline.ingest.component import LogsExampleGen
-from pipeline.resolvers.earlier_spans import SPAN_PROPERTY, analyzer_cache_resolver, base_model_resolver
+from pipeline.resolvers.earlier_spans import (
+    SPAN_PROPERTY,
+    analyzer_cache_resolver,
+    base_model_resolver,
+)
 from pipeline.spans.span_number import span_number
 from pipeline.spans.span_window import SpanWindow
 from pipeline.spans.window_component import WindowExampleGen
@@ -63,7 +67,9 @@ def span_nodes(spec: FeatureSpec, logs: str, window: SpanWindow) -> SpanNodes:
         node = LogsExampleGen(spec, logs, day).with_id(f"LogsExampleGen-{day}")
         node.outputs["examples"].additional_properties["span"] = span_number(day)
         days.append(node)
-    example_gen = WindowExampleGen(training_days=_examples_of(days[:-1]), evaluation_day=days[-1].outputs["examples"])
+    example_gen = WindowExampleGen(
+        training_days=_examples_of(days[:-1]), evaluation_day=days[-1].outputs["examples"]
+    )
     number = span_number(window.evaluation_day)
     example_gen.outputs["examples"].additional_properties["span"] = number
     return SpanNodes(

@@ -35,8 +35,8 @@ class SpanWindow(StrictModel):
 def span_window(spec: FeatureSpec, logs: str, day: datetime.date) -> SpanWindow:
     """The days with logs of the window that ends before `day`, and `day` itself.
 
-    A window may begin before the logs do, but a day that is missing behind one that is there is an error: a model would be
-    trained without it and nobody would know.
+    A window may begin before the logs do, but a day that is missing behind one that is there is an
+    error: a model would be trained without it and nobody would know.
 
     Args:
         spec: where the logs lie, and how long the window is.
@@ -50,20 +50,34 @@ def span_window(spec: FeatureSpec, logs: str, day: datetime.date) -> SpanWindow:
 
     def has_logs(day: datetime.date) -> bool:
         # A table or topic is asked when it is read: a day without a record fails then.
-        return spec.logs.shown.connector is not None or any_file(logs, spec.logs.shown.of_day(day).path)
+        return spec.logs.shown.connector is not None or any_file(
+            logs, spec.logs.shown.of_day(day).path
+        )
 
     paths = " and ".join(spec.logs.shown.of_day(day).path)
     if not has_logs(day):
-        raise ValueError(f"no logs of {day}, which is to judge the model: {paths} matches no file in {logs}")
-    window = [day - datetime.timedelta(days=before) for before in range(spec.spans.window_days, 0, -1)]
+        raise ValueError(
+            f"no logs of {day}, which is to judge the model: {paths} matches no file in {logs}"
+        )
+    window = [
+        day - datetime.timedelta(days=before) for before in range(spec.spans.window_days, 0, -1)
+    ]
     there = [has_logs(day) for day in window]
     days_text = f"{window[0]} to {window[-1]}, the spans.window_days ({spec.spans.window_days}) before {day}"
     if not any(there):
-        raise ValueError(f"no logs of any day of {days_text}: there is nothing to train on in {logs}")
+        raise ValueError(
+            f"no logs of any day of {days_text}: there is nothing to train on in {logs}"
+        )
     training = window[there.index(True) :]
-    missing = [str(day) for day, is_there in zip(window, there, strict=True) if day in training and not is_there]
+    missing = [
+        str(day)
+        for day, is_there in zip(window, there, strict=True)
+        if day in training and not is_there
+    ]
     if missing:
-        raise ValueError(f"no logs of {', '.join(missing)} in {logs}, within the window {days_text}")
+        raise ValueError(
+            f"no logs of {', '.join(missing)} in {logs}, within the window {days_text}"
+        )
     return SpanWindow(training_days=training, evaluation_day=day)
 
 
@@ -71,8 +85,14 @@ def _check_days_can_be_told_apart(spec: FeatureSpec) -> None:
     place = "logs.exposures" if spec.logs.exposures is not None else "logs.impressions"
     shown = spec.logs.shown
     if shown.connector is not None and not shown.has_day:
-        wanted = "'by_day: true'" if shown.kafka is not None else "a place for the day, such as 'exposures_{day:%Y%m%d}'"
-        raise ValueError(f"{place}: {shown.text} is not told apart by days, which a run by span needs; give {wanted}")
+        wanted = (
+            "'by_day: true'"
+            if shown.kafka is not None
+            else "a place for the day, such as 'exposures_{day:%Y%m%d}'"
+        )
+        raise ValueError(
+            f"{place}: {shown.text} is not told apart by days, which a run by span needs; give {wanted}"
+        )
     for pattern in shown.path:
         if not has_day(pattern):
             raise ValueError(

@@ -24,7 +24,12 @@ from pipeline.spans.window_summary import window_summary
 
 class _Executor(base_executor.BaseExecutor):
     @override
-    def Do(self, input_dict: ArtifactMultiDict, output_dict: ArtifactMultiDict, exec_properties: dict[str, Any]) -> None:
+    def Do(
+        self,
+        input_dict: ArtifactMultiDict,
+        output_dict: ArtifactMultiDict,
+        exec_properties: dict[str, Any],
+    ) -> None:
         training = sorted(input_dict["training_days"], key=lambda day: day.span)
         judging = artifact_utils.get_single_instance(input_dict["evaluation_day"])
         window = artifact_utils.get_single_instance(output_dict["examples"])
@@ -41,7 +46,9 @@ class _Executor(base_executor.BaseExecutor):
         record_totals(window, summary)
 
 
-def _link_files(days: Iterable[types.Artifact], split: str, window: types.Artifact, into: str) -> None:
+def _link_files(
+    days: Iterable[types.Artifact], split: str, window: types.Artifact, into: str
+) -> None:
     folder = artifact_utils.get_split_uri([window], into)
     fileio.makedirs(folder)
     for day in days:
@@ -75,7 +82,9 @@ class WindowExampleGen(base_component.BaseComponent):
     SPEC_CLASS = _Spec
     EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(_Executor)
 
-    def __init__(self, *, training_days: types.BaseChannel, evaluation_day: types.BaseChannel) -> None:
+    def __init__(
+        self, *, training_days: types.BaseChannel, evaluation_day: types.BaseChannel
+    ) -> None:
         super().__init__(
             spec=_Spec(
                 training_days=training_days,

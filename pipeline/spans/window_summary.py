@@ -8,28 +8,44 @@ from collections.abc import Iterable, Sequence
 from typing import TypeVar
 
 from feature_spec.names import EVALUATION, TRAIN, VALIDATION
-from pipeline.ingest.accounting.summary import ActionCounts, IngestSummary, StepCounts, TableCounts, TaskCounts
+from pipeline.ingest.accounting.summary import (
+    ActionCounts,
+    IngestSummary,
+    StepCounts,
+    TableCounts,
+    TaskCounts,
+)
 
 Key = TypeVar("Key")
 
 
-def window_summary(training: Sequence[IngestSummary], judging: IngestSummary, evaluation_day: datetime.date) -> IngestSummary:
+def window_summary(
+    training: Sequence[IngestSummary], judging: IngestSummary, evaluation_day: datetime.date
+) -> IngestSummary:
     """The sum of single days.
 
     Args:
         training: of the days that train.
-        judging: of the day whose train and validation split judge the model. A side table counts as that day read it.
+        judging: of the day whose train and validation split judge the model. A side table counts as
+            that day read it.
         evaluation_day: that day.
     """
     days = [*training, judging]
-    parts = {TRAIN: (training, [TRAIN]), VALIDATION: (training, [VALIDATION]), EVALUATION: ([judging], [TRAIN, VALIDATION])}
+    parts = {
+        TRAIN: (training, [TRAIN]),
+        VALIDATION: (training, [VALIDATION]),
+        EVALUATION: ([judging], [TRAIN, VALIDATION]),
+    }
     return IngestSummary(
         lines=sum(day.lines for day in days),
         lines_of_other_days=sum(day.lines_of_other_days for day in days),
         steps=_steps([day.steps for day in days]),
         actions=_actions([day.actions for day in days if day.actions is not None]),
         rejected=_sum(day.rejected for day in days),
-        examples={into: sum(day.examples[split] for day in of for split in splits) for into, (of, splits) in parts.items()},
+        examples={
+            into: sum(day.examples[split] for day in of for split in splits)
+            for into, (of, splits) in parts.items()
+        },
         tasks={
             task: {
                 into: _task_counts(day.tasks[task][split] for day in of for split in splits)
@@ -71,7 +87,9 @@ def _task_counts(parts: Iterable[TaskCounts]) -> TaskCounts:
     known = [part for part in parts if part.label_mean is not None]
     examples = sum(part.examples for part in known)
     labels = sum(part.examples * (part.label_mean or 0.0) for part in known)
-    return TaskCounts(examples=examples, label_mean=round(labels / examples, 6) if examples else None)
+    return TaskCounts(
+        examples=examples, label_mean=round(labels / examples, 6) if examples else None
+    )
 
 
 def _table_counts(name: str, days: Sequence[IngestSummary]) -> TableCounts:

@@ -1,7 +1,8 @@
 """`preprocessing_fn`: raw fields to the packed ids and numbers that a model reads; frozen in the transform graph.
 
-Every value of a field with a vocabulary becomes the token `<field>⟨separator⟩<value>`, so that one analysis and one lookup
-serve all fields of an embedding width. `feature_spec.feature_layout` says which row a token, a bucket or a missing value has.
+Every value of a field with a vocabulary becomes the token `<field>⟨separator⟩<value>`, so that one
+analysis and one lookup serve all fields of an embedding width. `feature_spec.feature_layout` says
+which row a token, a bucket or a missing value has.
 """
 
 from __future__ import annotations
@@ -13,32 +14,47 @@ import tensorflow as tf
 import tensorflow_transform as tft
 
 from feature_spec import names
-from feature_spec.feature_layout import IDS, NUMBERS, SIDES, TOKEN_SEPARATOR, Packing, PackSide, Slot, vocabulary_file
+from feature_spec.feature_layout import (
+    IDS,
+    NUMBERS,
+    SIDES,
+    TOKEN_SEPARATOR,
+    Packing,
+    PackSide,
+    Slot,
+    vocabulary_file,
+)
 from feature_spec.fields.field import CategoricalField, NumericField
 from feature_spec.loading import parse_spec
 from feature_spec.spec import FeatureSpec
 
-# A count of exactly min_count must reach 1.0 although the sum of min_count times 1/min_count may fall just below it.
+# A count of exactly min_count must reach 1.0 although the sum of min_count times 1/min_count may
+# fall just below it.
 _ROUNDING = 1.0 + 1e-6
 
 
-def preprocessing_fn(inputs: Mapping[str, Any], custom_config: Mapping[str, Any]) -> dict[str, tf.Tensor]:
+def preprocessing_fn(
+    inputs: Mapping[str, Any], custom_config: Mapping[str, Any]
+) -> dict[str, tf.Tensor]:
     """Packs the fields of a batch.
 
     Args:
-        inputs: by field name, text or float (B,), or sparse text (B, T); labels and masks, float (B,).
+        inputs: by field name, text or float (B,), or sparse text (B, T); labels and masks, float
+            (B,).
         custom_config: `spec`, the text of the feature spec.
 
     Returns:
-        Ids (B, Σ length) int64 and numbers (B, N) float32 for the request and the candidate side where the spec has any, and
-        labels and masks (B, K) float32.
+        Ids (B, Σ length) int64 and numbers (B, N) float32 for the request and the candidate side
+        where the spec has any, and labels and masks (B, K) float32.
     """
     spec = parse_spec(custom_config["spec"])
     packing = Packing(spec)
     outputs = {}
     texts = {side: _texts(spec, packing.slots(side), inputs) for side in SIDES}
     vocabularies = {
-        width: _analyze_vocabulary(packing, width, texts) for width in packing.widths if packing.has_vocabulary(width)
+        width: _analyze_vocabulary(packing, width, texts)
+        for width in packing.widths
+        if packing.has_vocabulary(width)
     }
     buckets = _quantile_buckets(spec, inputs)
     scaled = _scaled_numbers(spec, inputs)
@@ -47,7 +63,9 @@ def preprocessing_fn(inputs: Mapping[str, Any], custom_config: Mapping[str, Any]
             outputs[IDS[side]] = _ids(packing, slots, texts[side], buckets, vocabularies)
         if numbers := packing.numbers(side):
             outputs[NUMBERS[side]] = tf.stack([scaled[name] for name in numbers], axis=1)
-    outputs[names.LABELS] = tf.stack([inputs[names.label_name(task)] for task in spec.tasks], axis=1)
+    outputs[names.LABELS] = tf.stack(
+        [inputs[names.label_name(task)] for task in spec.tasks], axis=1
+    )
     outputs[names.MASKS] = tf.stack([inputs[names.mask_name(task)] for task in spec.tasks], axis=1)
     return outputs
 
@@ -60,17 +78,25 @@ def _texts(spec: FeatureSpec, slots: list[Slot], inputs: Mapping[str, Any]) -> d
         if isinstance(field, NumericField):
             continue
         if isinstance(field, CategoricalField):
-            known = tf.where(tf.equal(value, ""), tf.constant(field.default), value) if field.default else value
+            known = (
+                tf.where(tf.equal(value, ""), tf.constant(field.default), value)
+                if field.default
+                else value
+            )
             texts[slot.name] = tf.reshape(known, [-1, 1])
         else:
             dense = tf.sparse.to_dense(value, default_value="")[:, : slot.length]
-            padded = tf.pad(dense, [[0, 0], [0, slot.length - tf.shape(dense)[1]]], constant_values="")
+            padded = tf.pad(
+                dense, [[0, 0], [0, slot.length - tf.shape(dense)[1]]], constant_values=""
+            )
             padded.set_shape([None, slot.length])
             texts[slot.name] = padded
     return texts
 
 
-def _analyze_vocabulary(packing: Packing, width: int, texts: dict[PackSide, dict[str, tf.Tensor]]) -> tf.Tensor:
+def _analyze_vocabulary(
+    packing: Packing, width: int, texts: dict[PackSide, dict[str, tf.Tensor]]
+) -> tf.Tensor:
     """The file of the width's vocabulary. A value weighs 1/min_count of its field, so one threshold of 1 serves all fields."""
     tokens, weights = [], []
     for side, of_side in texts.items():
@@ -80,7 +106,13 @@ def _analyze_vocabulary(packing: Packing, width: int, texts: dict[PackSide, dict
                 text = of_side[slot.name]
                 tokens.append(tf.strings.join([_prefix(slot), text]))
                 weight = _ROUNDING / slot.vocabulary.min_count
-                weights.append(tf.where(tf.equal(text, ""), 0.0, tf.fill(tf.shape(text), tf.constant(weight, tf.float32))))
+                weights.append(
+                    tf.where(
+                        tf.equal(text, ""),
+                        0.0,
+                        tf.fill(tf.shape(text), tf.constant(weight, tf.float32)),
+                    )
+                )
     return tft.vocabulary(
         tf.concat(tokens, axis=1),
         weights=tf.concat(weights, axis=1),
@@ -111,8 +143,12 @@ def _ids(
             columns[slot.name] = buckets[slot.name] + slot.rows.missing
         elif slot.vocabulary is None:
             text = texts[slot.name]
-            hashed = tf.strings.to_hash_bucket_fast(text, slot.rows.buckets) + slot.rows.first_bucket
-            columns[slot.name] = tf.where(tf.equal(text, ""), tf.constant(slot.rows.missing, tf.int64), hashed)
+            hashed = (
+                tf.strings.to_hash_bucket_fast(text, slot.rows.buckets) + slot.rows.first_bucket
+            )
+            columns[slot.name] = tf.where(
+                tf.equal(text, ""), tf.constant(slot.rows.missing, tf.int64), hashed
+            )
     return tf.concat([columns[slot.name] for slot in slots], axis=1)
 
 
@@ -123,15 +159,23 @@ def _vocabulary_rows(
     lengths = [slot.length for slot in slots]
 
     def of_columns(values: list[Any], dtype: tf.DType = tf.int64) -> tf.Tensor:
-        return tf.constant([value for value, length in zip(values, lengths, strict=True) for _ in range(length)], dtype)
+        return tf.constant(
+            [value for value, length in zip(values, lengths, strict=True) for _ in range(length)],
+            dtype,
+        )
 
-    # A ranking request is short of operations rather than of rows: one for all slots takes less time than one a slot.
+    # A ranking request is short of operations rather than of rows: one for all slots takes less
+    # time than one a slot.
     text = tf.concat([texts[slot.name] for slot in slots], axis=1)
-    prefixes = tf.broadcast_to(of_columns([_prefix(slot) for slot in slots], tf.string), tf.shape(text))
+    prefixes = tf.broadcast_to(
+        of_columns([_prefix(slot) for slot in slots], tf.string), tf.shape(text)
+    )
     tokens = tf.strings.join([prefixes, text])
     entry = tft.apply_vocabulary(tokens, vocabulary, default_value=-1)
     # The low bits of one hash would do for every slot, but slots differ in their number of buckets.
-    hashed = tf.strings.to_hash_bucket_fast(tokens, 2**31 - 1) % of_columns([slot.rows.buckets for slot in slots])
+    hashed = tf.strings.to_hash_bucket_fast(tokens, 2**31 - 1) % of_columns(
+        [slot.rows.buckets for slot in slots]
+    )
     unknown = hashed + of_columns([slot.rows.first_bucket for slot in slots])
     rows = tf.where(entry >= 0, entry + first_row, unknown)
     rows = tf.where(tf.equal(text, ""), of_columns([slot.rows.missing for slot in slots]), rows)
@@ -140,7 +184,11 @@ def _vocabulary_rows(
 
 
 def _with_default(field: NumericField, value: tf.Tensor) -> tf.Tensor:
-    return value if field.default is None else tf.where(tf.math.is_nan(value), tf.constant(field.default, tf.float32), value)
+    return (
+        value
+        if field.default is None
+        else tf.where(tf.math.is_nan(value), tf.constant(field.default, tf.float32), value)
+    )
 
 
 def _quantile_buckets(spec: FeatureSpec, inputs: Mapping[str, Any]) -> dict[str, tf.Tensor]:
@@ -159,7 +207,9 @@ def _quantile_buckets(spec: FeatureSpec, inputs: Mapping[str, Any]) -> dict[str,
 def _scaled_numbers(spec: FeatureSpec, inputs: Mapping[str, Any]) -> dict[str, tf.Tensor]:
     """Each z-scored field, (B,), with 0, the mean, where missing. One analysis for all of them."""
     scored = {
-        name: field for name, field in spec.fields.items() if isinstance(field, NumericField) and field.transform != "quantiles"
+        name: field
+        for name, field in spec.fields.items()
+        if isinstance(field, NumericField) and field.transform != "quantiles"
     }
     result: dict[str, tf.Tensor] = {}
     for sides in (("user", "context"), ("item",)):

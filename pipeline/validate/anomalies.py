@@ -35,7 +35,9 @@ class AnomaliesFoundError(ValueError):
     def __init__(self, anomalies: Sequence[Anomaly]) -> None:
         features = sorted({anomaly.feature for anomaly in anomalies})
         count = len(anomalies)
-        super().__init__(f"{count} {'anomaly' if count == 1 else 'anomalies'} in the examples, of {', '.join(features)}")
+        super().__init__(
+            f"{count} {'anomaly' if count == 1 else 'anomalies'} in the examples, of {', '.join(features)}"
+        )
         self.add_note(_table(anomalies))
 
 
@@ -50,7 +52,9 @@ def read_anomalies(folder: str) -> list[Anomaly]:
     files = {split: f"{folder}/Split-{split}/{_FILE}" for split in SPLITS}
     splits = [split for split, file in files.items() if is_file(file)]
     if not splits:
-        raise FileNotFoundError(f"{folder} has no anomalies of any of the splits {', '.join(SPLITS)}")
+        raise FileNotFoundError(
+            f"{folder} has no anomalies of any of the splits {', '.join(SPLITS)}"
+        )
     found: list[Anomaly] = []
     for split in splits:
         found += _of_split(split, Anomalies.FromString(read_bytes(files[split])))
@@ -69,5 +73,8 @@ def _of_split(split: str, anomalies: Any) -> Iterable[Anomaly]:
 def _table(anomalies: Sequence[Anomaly]) -> str:
     rows = [("feature", "split", "severity", "what"), *map(astuple, anomalies)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = ["  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)) for row in rows]
+    lines = [
+        "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True))
+        for row in rows
+    ]
     return "\n".join(line.rstrip() for line in lines)

@@ -15,7 +15,12 @@ from pipeline.validate.anomalies import AnomaliesFoundError, read_anomalies
 
 class _Executor(base_executor.BaseExecutor):
     @override
-    def Do(self, input_dict: ArtifactMultiDict, output_dict: ArtifactMultiDict, exec_properties: dict[str, Any]) -> None:
+    def Do(
+        self,
+        input_dict: ArtifactMultiDict,
+        output_dict: ArtifactMultiDict,
+        exec_properties: dict[str, Any],
+    ) -> None:
         found = read_anomalies(artifact_utils.get_single_uri(input_dict["anomalies"]))
         if found:
             raise AnomaliesFoundError(found)
@@ -23,7 +28,9 @@ class _Executor(base_executor.BaseExecutor):
 
 class _Spec(component_spec.ComponentSpec):
     PARAMETERS: dict[str, component_spec.ExecutionParameter] = {}
-    INPUTS = {"anomalies": component_spec.ChannelParameter(type=standard_artifacts.ExampleAnomalies)}
+    INPUTS = {
+        "anomalies": component_spec.ChannelParameter(type=standard_artifacts.ExampleAnomalies)
+    }
     OUTPUTS: dict[str, component_spec.ChannelParameter] = {}
 
 

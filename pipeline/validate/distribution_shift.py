@@ -51,7 +51,9 @@ def field_shifts(
             else:
                 comparator.jensen_shannon_divergence.threshold = threshold.limit
     compared = tfdv.validate_statistics(now, schema, previous_statistics=before)
-    distances = {info.path.step[0]: info.drift_measurements[0].value for info in compared.drift_skew_info}
+    distances = {
+        info.path.step[0]: info.drift_measurements[0].value for info in compared.drift_skew_info
+    }
     return [_shift(name, threshold, distances.get(name)) for name, threshold in thresholds.items()]
 
 
@@ -63,7 +65,13 @@ def shifts_table(title: str, shifts: list[FieldShift]) -> Table:
     table.add_column("verdict")
     for shift in shifts:
         distance = "–" if shift.distance is None else f"{shift.distance:.4f}"
-        verdict = "no values to compare" if shift.distance is None else "beyond" if shift.is_beyond else "within"
+        verdict = (
+            "no values to compare"
+            if shift.distance is None
+            else "beyond"
+            if shift.is_beyond
+            else "within"
+        )
         table.add_row(shift.field, shift.measure, distance, f"{shift.threshold:g}", verdict)
     return table
 

@@ -35,9 +35,15 @@ class DriftFoundError(ValueError):
 
     def __init__(self, drift: DriftResult) -> None:
         names = ", ".join(shift.field for shift in drift.beyond)
-        super().__init__(f"the examples have drifted since the last run that pushed a model, in {names}")
+        super().__init__(
+            f"the examples have drifted since the last run that pushed a model, in {names}"
+        )
         for shift in drift.beyond:
-            found = "no values to compare" if shift.distance is None else f"{shift.measure} {shift.distance:.4f}"
+            found = (
+                "no values to compare"
+                if shift.distance is None
+                else f"{shift.measure} {shift.distance:.4f}"
+            )
             self.add_note(f"{shift.field}: {found}, threshold {shift.threshold:g}")
 
 

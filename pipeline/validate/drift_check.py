@@ -1,6 +1,7 @@
 """The components that compare statistics with those of an earlier run, and stop the run where they are too far apart.
 
-TFX's DistributionValidator does not run in a synchronous pipeline whose first run has nothing to compare with.
+TFX's DistributionValidator does not run in a synchronous pipeline whose first run has nothing to
+compare with.
 """
 
 from __future__ import annotations
@@ -28,11 +29,18 @@ _THRESHOLDS = TypeAdapter(dict[str, DistributionThreshold])
 
 class _ComparingExecutor(base_executor.BaseExecutor):
     @override
-    def Do(self, input_dict: ArtifactMultiDict, output_dict: ArtifactMultiDict, exec_properties: dict[str, Any]) -> None:
+    def Do(
+        self,
+        input_dict: ArtifactMultiDict,
+        output_dict: ArtifactMultiDict,
+        exec_properties: dict[str, Any],
+    ) -> None:
         drift = DriftResult(is_compared=False, fields=[])
         if previous := input_dict.get("previous"):
             before, now = (
-                stats_artifact_utils.load_statistics(artifact_utils.get_single_instance(artifacts), names.TRAIN).proto()
+                stats_artifact_utils.load_statistics(
+                    artifact_utils.get_single_instance(artifacts), names.TRAIN
+                ).proto()
                 for artifacts in (previous, input_dict["statistics"])
             )
             thresholds = _THRESHOLDS.validate_json(exec_properties["thresholds"])
@@ -44,7 +52,9 @@ class _CheckSpec(component_spec.ComponentSpec):
     PARAMETERS = {"thresholds": component_spec.ExecutionParameter(type=str)}
     INPUTS = {
         "statistics": component_spec.ChannelParameter(type=standard_artifacts.ExampleStatistics),
-        "previous": component_spec.ChannelParameter(type=standard_artifacts.ExampleStatistics, optional=True),
+        "previous": component_spec.ChannelParameter(
+            type=standard_artifacts.ExampleStatistics, optional=True
+        ),
     }
     OUTPUTS = {"drift": component_spec.ChannelParameter(type=DriftReport)}
 
@@ -62,17 +72,31 @@ class DriftCheck(base_component.BaseComponent):
     EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(_ComparingExecutor)
 
     def __init__(
-        self, *, statistics: types.BaseChannel, previous: types.BaseChannel, thresholds: Mapping[str, DistributionThreshold]
+        self,
+        *,
+        statistics: types.BaseChannel,
+        previous: types.BaseChannel,
+        thresholds: Mapping[str, DistributionThreshold],
     ) -> None:
         text = _THRESHOLDS.dump_json(dict(thresholds), exclude_none=True).decode()
         super().__init__(
-            spec=_CheckSpec(statistics=statistics, previous=previous, thresholds=text, drift=types.Channel(type=DriftReport))
+            spec=_CheckSpec(
+                statistics=statistics,
+                previous=previous,
+                thresholds=text,
+                drift=types.Channel(type=DriftReport),
+            )
         )
 
 
 class _GateExecutor(base_executor.BaseExecutor):
     @override
-    def Do(self, input_dict: ArtifactMultiDict, output_dict: ArtifactMultiDict, exec_properties: dict[str, Any]) -> None:
+    def Do(
+        self,
+        input_dict: ArtifactMultiDict,
+        output_dict: ArtifactMultiDict,
+        exec_properties: dict[str, Any],
+    ) -> None:
         drift = read_drift(artifact_utils.get_single_uri(input_dict["drift"]))
         if drift.beyond:
             raise DriftFoundError(drift)

@@ -15,8 +15,9 @@ if TYPE_CHECKING:
 def schema_from_spec(spec: FeatureSpec) -> schema_pb2.Schema:
     """Types, presence, value counts and ranges of every feature that ingestion writes.
 
-    A field of one value is declared as a dense tensor of shape (B,) in which ``""`` and NaN stand for a missing value,
-    so that a ranking request and a stored example reach the transform graph in one form; a list is ragged text of shape (B, T).
+    A field of one value is declared as a dense tensor of shape (B,) in which ``""`` and NaN stand
+    for a missing value, so that a ranking request and a stored example reach the transform graph in
+    one form; a list is ragged text of shape (B, T).
     """
     from tensorflow_metadata.proto.v0 import schema_pb2
 
@@ -57,7 +58,11 @@ def schema_from_spec(spec: FeatureSpec) -> schema_pb2.Schema:
             tensors[feature.name].dense_tensor.column_name = feature.name
             tensors[feature.name].dense_tensor.shape.SetInParent()
 
-    keys = {names.REQUEST_KEY: spec.keys.request, names.USER_KEY: spec.keys.user, names.ITEM_KEY: spec.keys.item}
+    keys = {
+        names.REQUEST_KEY: spec.keys.request,
+        names.USER_KEY: spec.keys.user,
+        names.ITEM_KEY: spec.keys.item,
+    }
     for name, column in keys.items():
         if column is not None:
             _always_present(schema, name, schema_pb2.BYTES)

@@ -43,8 +43,8 @@ class ServedRequests:
     def batches(self) -> Iterator[pa.RecordBatch]:
         """Columns of lists by field, as TFDV reads examples: a value as it was sent, null where it was missing.
 
-        User and context fields have a row a request, and item fields a row a candidate, each with nulls in the others' columns,
-        so that every value counts as often as it was sent.
+        User and context fields have a row a request, and item fields a row a candidate, each with
+        nulls in the others' columns, so that every value counts as often as it was sent.
 
         Raises:
             RequestLogError: a file is no request log, or none of them has a request.
@@ -66,7 +66,9 @@ class ServedRequests:
             yield self._batch(columns)
         if not self.used:
             reasons = "".join(f"; {count:,} {reason}" for reason, count in self.left_out.items())
-            raise RequestLogError(f"no ranking request of spec {self._spec.name!r} in {', '.join(self._files)}{reasons}")
+            raise RequestLogError(
+                f"no ranking request of spec {self._spec.name!r} in {', '.join(self._files)}{reasons}"
+            )
 
     def _requests(self) -> Iterator[PredictRequest]:
         import tensorflow as tf
@@ -83,18 +85,27 @@ class ServedRequests:
                     self.used += 1
                     yield request
             except (tf.errors.OpError, DecodeError) as error:
-                raise RequestLogError(f"{file} is no TFRecord file of PredictionLog: {error}") from error
+                raise RequestLogError(
+                    f"{file} is no TFRecord file of PredictionLog: {error}"
+                ) from error
 
     def _reason_against(self, request: PredictRequest) -> str:
         if request.model_spec.signature_name not in (names.RANK, names.RANK_TOP_K):
             return "of another signature than rank and rank_top_k"
-        if list(request.inputs[names.SPEC_FINGERPRINT].string_val) != [self._spec.fingerprint.encode()]:
+        if list(request.inputs[names.SPEC_FINGERPRINT].string_val) != [
+            self._spec.fingerprint.encode()
+        ]:
             return "for another fingerprint of the spec"
         return ""
 
     def _batch(self, columns: dict[str, list[Any]]) -> pa.RecordBatch:
         arrays = [
-            pa.array(values, pa.large_list(pa.float32() if isinstance(field, NumericField) else pa.large_binary()))
+            pa.array(
+                values,
+                pa.large_list(
+                    pa.float32() if isinstance(field, NumericField) else pa.large_binary()
+                ),
+            )
             for field, values in zip(self._spec.fields.values(), columns.values(), strict=True)
         ]
         return pa.RecordBatch.from_arrays(arrays, names=list(columns))

@@ -47,15 +47,22 @@ def training_statistics(root: Path) -> str:
     Raises:
         SkewError: there are none.
     """
-    artifacts, pattern = artifacts_place(root), f"StatisticsGen/statistics/*/Split-{names.TRAIN}/FeatureStats.pb"
+    artifacts, pattern = (
+        artifacts_place(root),
+        f"StatisticsGen/statistics/*/Split-{names.TRAIN}/FeatureStats.pb",
+    )
     found = {file.split("/")[-3]: file for file in matching_files(artifacts, pattern)}
     executions = [int(execution) for execution in found if execution.isdecimal()]
     if not executions:
-        raise SkewError(f"{root} is no pipeline root with training statistics: there is no {artifacts}/{pattern}")
+        raise SkewError(
+            f"{root} is no pipeline root with training statistics: there is no {artifacts}/{pattern}"
+        )
     return found[str(max(executions))]
 
 
-def skew(spec: FeatureSpec, root: Path, files: Sequence[str], beam_arguments: Sequence[str]) -> SkewResult:
+def skew(
+    spec: FeatureSpec, root: Path, files: Sequence[str], beam_arguments: Sequence[str]
+) -> SkewResult:
     """Compares each field that has a threshold.
 
     Args:

@@ -1,6 +1,7 @@
 """The component that writes the schema that follows from a spec.
 
-TFX's ImportSchemaGen copies a file, which the machine that a pipeline is made on may have and the one that runs it may not.
+TFX's ImportSchemaGen copies a file, which the machine that a pipeline is made on may have and the
+one that runs it may not.
 """
 
 from __future__ import annotations
@@ -22,7 +23,12 @@ if TYPE_CHECKING:
 
 class _Executor(base_executor.BaseExecutor):
     @override
-    def Do(self, input_dict: ArtifactMultiDict, output_dict: ArtifactMultiDict, exec_properties: dict[str, Any]) -> None:
+    def Do(
+        self,
+        input_dict: ArtifactMultiDict,
+        output_dict: ArtifactMultiDict,
+        exec_properties: dict[str, Any],
+    ) -> None:
         folder = artifact_utils.get_single_uri(output_dict["schema"])
         with fileio.open(f"{folder}/{executor.DEFAULT_FILE_NAME}", "w") as file:
             file.write(exec_properties["text"])
@@ -42,4 +48,6 @@ class SpecSchema(base_component.BaseComponent):
 
     def __init__(self, schema: schema_pb2.Schema) -> None:
         text = text_format.MessageToString(schema)
-        super().__init__(spec=_Spec(text=text, schema=types.Channel(type=standard_artifacts.Schema)))
+        super().__init__(
+            spec=_Spec(text=text, schema=types.Channel(type=standard_artifacts.Schema))
+        )

@@ -1,6 +1,7 @@
 """Files of artifacts: on this machine, or at a URI such as ``gs://`` on a file system that Beam knows.
 
-What reads these files does without TFX and TensorFlow, which take their time to load; Beam is loaded for URIs only.
+What reads these files does without TFX and TensorFlow, which take their time to load; Beam is
+loaded for URIs only.
 """
 
 from __future__ import annotations

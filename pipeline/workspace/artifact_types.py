@@ -1,7 +1,7 @@
 """Types of artifacts that TFX does not have.
 
-Kubeflow Pipelines takes names of the form ``package.Type`` only, finds the class by that name (see `pipeline.__getattr__`), and
-refuses declared properties.
+Kubeflow Pipelines takes names of the form ``package.Type`` only, finds the class by that name (see
+`pipeline.__getattr__`), and refuses declared properties.
 """
 
 from __future__ import annotations

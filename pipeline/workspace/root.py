@@ -29,7 +29,8 @@ class Root:
     """Paths below the pipeline root.
 
     Attributes:
-        folder: the root, absolute, so that a run from another working directory reuses the same steps.
+        folder: the root, absolute, so that a run from another working directory reuses the same
+            steps.
     """
 
     folder: Path
@@ -74,12 +75,13 @@ class Root:
 
         Args:
             spec_name: of the spec.
-            artifacts: folder or URI for the artifacts; None for the place where they are, at first a folder of the root.
+            artifacts: folder or URI for the artifacts; None for the place where they are, at first
+                a folder of the root.
 
         Raises:
             RootOfAnotherSpecError: it is another spec's.
-            ArtifactsPlaceError: the root has its artifacts elsewhere; or it is new, and at that place are files already; or the
-                place cannot be reached.
+            ArtifactsPlaceError: the root has its artifacts elsewhere; or it is new, and at that
+                place are files already; or the place cannot be reached.
         """
         owner = self.folder / "spec_name"
         if not owner.exists():

@@ -1,7 +1,8 @@
 """The ranking client for asyncio: what `serving.client.ranking_client` is for threads.
 
     async with AsyncRankingClient("127.0.0.1:8500", load_spec("short_video")) as client:
-        ranked = await client.rank(RankingRequest(user={"user_id": "u1"}, candidates=[Candidate(fields={"video_id": "v1"})]))
+        ranked = await client.rank(RankingRequest(user={"user_id": "u1"},
+        candidates=[Candidate(fields={"video_id": "v1"})]))
 
 A request is built and an answer is read on the event loop: some 2 ms for 500 candidates.
 """
@@ -58,6 +59,9 @@ class AsyncRankingClient(RankingCore):
         return self
 
     async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
     ) -> None:
         await self.close()

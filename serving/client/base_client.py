@@ -29,7 +29,14 @@ from serving.client.transport.hedging import HedgingPolicy
 from serving.client.transport.protocol import Steps
 from serving.client.transport.retries import RetryPolicy
 from serving.client.version_pinning import answers_of_one_version
-from serving.errors import RankingError, RequestRefusedError, ServerError, SpecMismatchError, UnusableModelError, server_error
+from serving.errors import (
+    RankingError,
+    RequestRefusedError,
+    ServerError,
+    SpecMismatchError,
+    UnusableModelError,
+    server_error,
+)
 
 _FINGERPRINT = re.compile(r"\b[0-9a-f]{16}\b")
 
@@ -38,19 +45,25 @@ class RankingCore:
     """Base of the clients. It connects at the first call.
 
     Args:
-        target: ``host:port`` of the server's gRPC port, or another name that gRPC resolves, such as ``dns:///ranker:8500``.
+        target: ``host:port`` of the server's gRPC port, or another name that gRPC resolves, such as
+            ``dns:///ranker:8500``.
         spec: the feature spec that the model was trained with.
         model_name: the model's name on the server. Defaults to the spec's.
-        label: of the version to ask, such as ``canary``, where the server's configuration gives labels. Defaults to the newest.
+        label: of the version to ask, such as ``canary``, where the server's configuration gives
+            labels. Defaults to the newest.
         version: number of the version to ask, in place of a label.
-        timeout_ms: milliseconds after which a call is given up, with all its parts and retries, unless the call says otherwise.
+        timeout_ms: milliseconds after which a call is given up, with all its parts and retries,
+            unless the call says otherwise.
         channels: connections to the server, used in turn.
         tls: encryption. Defaults to none.
         retries: when a failed attempt is made again.
-        hedging: when a slow attempt gets a second one beside it, on another channel. Defaults to never.
-        max_candidates: candidates that one message carries at most. A request with more is sent in parts, side by side, which
-            one version answers and which are merged. Defaults to no limit.
-        request_log: where a sample of the requests and their answers goes. The caller closes it, after its clients.
+        hedging: when a slow attempt gets a second one beside it, on another channel. Defaults to
+            never.
+        max_candidates: candidates that one message carries at most. A request with more is sent in
+            parts, side by side, which one version answers and which are merged. Defaults to no
+            limit.
+        request_log: where a sample of the requests and their answers goes. The caller closes it,
+            after its clients.
 
     Raises:
         ValueError: a setting that is none.
@@ -76,11 +89,15 @@ class RankingCore:
         least_channels = 1 if hedging is None else 2
         if channels < least_channels:
             reason = " with hedging, which needs another channel" if hedging else ""
-            raise ValueError(f"channels must be at least {least_channels}{reason}; received {channels!r}")
+            raise ValueError(
+                f"channels must be at least {least_channels}{reason}; received {channels!r}"
+            )
         if max_candidates is not None and max_candidates < 1:
             raise ValueError(f"max_candidates must be at least 1; received {max_candidates!r}")
         if label is not None and version is not None:
-            raise ValueError(f"give a label or a version, not both; received {label!r} and {version!r}")
+            raise ValueError(
+                f"give a label or a version, not both; received {label!r} and {version!r}"
+            )
         self.target = target
         self.spec = spec
         self.model_name = model_name or spec.name
@@ -111,16 +128,24 @@ class RankingCore:
     def _channel_pool(self, library: Any) -> ChannelPool:
         """Channels of ``grpc`` or ``grpc.aio``."""
         return ChannelPool(
-            library, self.target, count=self._channel_count, credentials=self._credentials, options=self._channel_options
+            library,
+            self.target,
+            count=self._channel_count,
+            credentials=self._credentials,
+            options=self._channel_options,
         )
 
     def _rank_steps(self, request: RankingRequest, timeout_ms: float | None) -> Steps[RankedList]:
         call = self._call(timeout_ms)
         inputs = request_tensors(self.spec, request)
         sizes = part_sizes(len(request.candidates), self._max_candidates)
-        payloads = [self._payload(part) for part in part_inputs(inputs, self.spec.fields_of("item"), sizes)]
+        payloads = [
+            self._payload(part) for part in part_inputs(inputs, self.spec.fields_of("item"), sizes)
+        ]
         try:
-            responses = yield from answers_of_one_version(call, payloads, target=self.target, model=self.model_name)
+            responses = yield from answers_of_one_version(
+                call, payloads, target=self.target, model=self.model_name
+            )
         except RequestRefusedError as error:
             mismatch = yield from self._mismatch_behind(error, call)
             if mismatch is not None:
@@ -144,7 +169,11 @@ class RankingCore:
 
         def error_of(error: grpc.RpcError, attempts: int) -> ServerError:
             return server_error(
-                error, target=self.target, model=self.model_name, timeout_ms=deadline.timeout_ms, attempts=attempts
+                error,
+                target=self.target,
+                model=self.model_name,
+                timeout_ms=deadline.timeout_ms,
+                attempts=attempts,
             )
 
         return Call(self._policy, deadline, error_of)
@@ -156,8 +185,12 @@ class RankingCore:
         return message.SerializeToString()
 
     def _served_model(self, call: Call) -> Steps[ServedModelInfo]:
-        request = messages.GetModelMetadataRequest(metadata_field=["signature_def"], model_spec=self._model_spec)
-        (response,) = yield from call.answers(messages.GET_MODEL_METADATA, [request.SerializeToString()])
+        request = messages.GetModelMetadataRequest(
+            metadata_field=["signature_def"], model_spec=self._model_spec
+        )
+        (response,) = yield from call.answers(
+            messages.GET_MODEL_METADATA, [request.SerializeToString()]
+        )
         signatures = messages.SignatureDefMap()
         response.metadata["signature_def"].Unpack(signatures)
         version = response.model_spec.version.value
@@ -171,10 +204,16 @@ class RankingCore:
         if fingerprint != self.spec.fingerprint:
             raise self._mismatch(fingerprint)
         own = weights_in_force(self.spec.ranking_formula, self.spec.tasks)
-        served = {name: floats(defaults[weight_name(name)])[0] for name in own if weight_name(name) in defaults}
+        served = {
+            name: floats(defaults[weight_name(name)])[0]
+            for name in own
+            if weight_name(name) in defaults
+        }
         return ServedModelInfo(name=self.model_name, version=version, weights=served)
 
-    def _mismatch_behind(self, error: RequestRefusedError, call: Call) -> Steps[SpecMismatchError | None]:
+    def _mismatch_behind(
+        self, error: RequestRefusedError, call: Call
+    ) -> Steps[SpecMismatchError | None]:
         """A refused request may be one for another spec: the graph names both fingerprints, or an input does not exist."""
         own = self.spec.fingerprint
         others = [found for found in _FINGERPRINT.findall(error.text) if found != own]
@@ -189,4 +228,6 @@ class RankingCore:
         return None
 
     def _mismatch(self, model_fingerprint: str) -> SpecMismatchError:
-        return SpecMismatchError(self.spec.fingerprint, model_fingerprint, target=self.target, model=self.model_name)
+        return SpecMismatchError(
+            self.spec.fingerprint, model_fingerprint, target=self.target, model=self.model_name
+        )

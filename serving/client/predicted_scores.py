@@ -15,7 +15,9 @@ from serving.errors import UnusableModelError
 from serving.tf_serving_api import DT_FLOAT
 
 
-def ranked_list(spec: FeatureSpec, request: RankingRequest, responses: Sequence[Any], sizes: Sequence[int]) -> RankedList:
+def ranked_list(
+    spec: FeatureSpec, request: RankingRequest, responses: Sequence[Any], sizes: Sequence[int]
+) -> RankedList:
     """The candidates of a request in the order of the scores that the PredictResponses of its parts give them.
 
     Args:
@@ -58,11 +60,15 @@ def _column(responses: Sequence[Any], name: str, sizes: Sequence[int]) -> list[f
 def _part_of_column(response: Any, name: str, count: int, *, first: int) -> list[float]:
     model = f"model {response.model_spec.name} version {response.model_spec.version.value}"
     if name not in response.outputs:
-        raise UnusableModelError(f"{model} gave no {name!r}; received {', '.join(sorted(response.outputs)) or 'nothing'}")
+        raise UnusableModelError(
+            f"{model} gave no {name!r}; received {', '.join(sorted(response.outputs)) or 'nothing'}"
+        )
     tensor = response.outputs[name]
     if tensor.dtype != DT_FLOAT or shape_of(tensor) != [count]:
         received = f"dtype {tensor.dtype} and shape {shape_of(tensor)}"
-        raise UnusableModelError(f"{model} gave {name!r} with {received}; valid: {DT_FLOAT} and {[count]}")
+        raise UnusableModelError(
+            f"{model} gave {name!r} with {received}; valid: {DT_FLOAT} and {[count]}"
+        )
     try:
         values = floats(tensor)
     except ValueError as error:

@@ -16,7 +16,8 @@ class RankedCandidate:
         candidate: as it stood in the request.
         position: where it stood in the request, from 0.
         rank: its place in the ranked list, from 1.
-        scores: by task, in the spec's order: a probability, or the predicted number of a regression task.
+        scores: by task, in the spec's order: a probability, or the predicted number of a regression
+            task.
         ranking_score: the scores combined by the ranking formula.
     """
 

@@ -1,12 +1,13 @@
 """The ranking client: a typed request in, a ranked list out, over TensorFlow Serving's gRPC API.
 
     with RankingClient("127.0.0.1:8500", load_spec("short_video")) as client:
-        ranked = client.rank(RankingRequest(user={"user_id": "u1"}, candidates=[Candidate(fields={"video_id": "v1"})]))
-        for candidate in ranked:
+        ranked = client.rank(RankingRequest(user={"user_id": "u1"},
+        candidates=[Candidate(fields={"video_id": "v1"})])) for candidate in ranked:
             print(candidate.rank, candidate.ranking_score, candidate.scores)
 
-It talks to the local model server and to TensorFlow Serving alike, and does not import TensorFlow. `serving.errors` draws the
-tree of what it raises; `serving.client.async_client` is the same for asyncio.
+It talks to the local model server and to TensorFlow Serving alike, and does not import TensorFlow.
+`serving.errors` draws the tree of what it raises; `serving.client.async_client` is the same for
+asyncio.
 """
 
 from __future__ import annotations
@@ -58,5 +59,10 @@ class RankingClient(RankingCore):
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
         self.close()

@@ -30,7 +30,8 @@ class RankingRequest:
         candidates: at least one.
         user: the user's fields by name; one that is left out is missing.
         context: the fields of the request's context by name.
-        weights: exponents of the ranking formula by task, or ``duration``, that replace the model's own in this request.
+        weights: exponents of the ranking formula by task, or ``duration``, that replace the model's
+            own in this request.
         id: what the caller calls the request. Not sent to the server; a request log samples by it.
     """
 

@@ -1,8 +1,9 @@
 """A sample of what was asked and answered, in files that TensorFlow and TensorFlow Serving read.
 
-Each record is a PredictionLog: the PredictRequest, the PredictResponse, and the sampling rate. A finished file is called
-``requests-<time>-<log>-<number>.tfrecord`` and serves as ``assets.extra/tf_serving_warmup_requests`` as it is; the one that is
-being written has ``.part`` behind its name. Logging never holds up a ranking call: records wait in a bounded queue for a thread
+Each record is a PredictionLog: the PredictRequest, the PredictResponse, and the sampling rate. A
+finished file is called ``requests-<time>-<log>-<number>.tfrecord`` and serves as
+``assets.extra/tf_serving_warmup_requests`` as it is; the one that is being written has ``.part``
+behind its name. Logging never holds up a ranking call: records wait in a bounded queue for a thread
 that writes them, and what finds the queue full is dropped and counted.
 """
 
@@ -59,11 +60,12 @@ class RequestLog:
     Args:
         folder: where the files go; made if need be.
         sampling_rate: share of the requests that is logged, 0 to 1.
-        seed: of the sampling. A request with an id is in the sample or not by a hash of seed and id, so that several processes
-            decide alike; one without is drawn.
+        seed: of the sampling. A request with an id is in the sample or not by a hash of seed and
+            id, so that several processes decide alike; one without is drawn.
         queue_size: messages that may wait to be written.
         max_file_bytes: a file is finished when it is this large.
-        max_file_records: or has this many records; TensorFlow Serving takes 1000 for warm-up at most.
+        max_file_records: or has this many records; TensorFlow Serving takes 1000 for warm-up at
+            most.
 
     Raises:
         ValueError: a setting that is none.
@@ -82,7 +84,11 @@ class RequestLog:
     ) -> None:
         if not 0.0 <= sampling_rate <= 1.0:
             raise ValueError(f"sampling_rate must be from 0 to 1; received {sampling_rate!r}")
-        limits = {"queue_size": queue_size, "max_file_bytes": max_file_bytes, "max_file_records": max_file_records}
+        limits = {
+            "queue_size": queue_size,
+            "max_file_bytes": max_file_bytes,
+            "max_file_records": max_file_records,
+        }
         for name, value in limits.items():
             if value < 1:
                 raise ValueError(f"{name} must be at least 1; received {value!r}")
@@ -111,7 +117,9 @@ class RequestLog:
         with self._lock:
             return self._counts
 
-    def offer(self, request_id: str | int | None, payloads: Sequence[bytes], responses: Sequence[Any]) -> None:
+    def offer(
+        self, request_id: str | int | None, payloads: Sequence[bytes], responses: Sequence[Any]
+    ) -> None:
         """Logs the messages of one request if it is in the sample. Never waits, never raises.
 
         Args:
@@ -155,7 +163,12 @@ class RequestLog:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
         self.close()
 
     def _in_sample(self, request_id: str | int | None) -> bool:
@@ -189,13 +202,18 @@ class RequestLog:
         try:
             if self._file is None:
                 self._files += 1
-                self._file = RecordFile(self.folder / f"requests-{self._name}-{self._files:05d}.tfrecord.part")
+                self._file = RecordFile(
+                    self.folder / f"requests-{self._name}-{self._files:05d}.tfrecord.part"
+                )
             self._file.write(record.SerializeToString())
         except OSError as error:
             _log.warning("%s: a record cannot be written: %s", self.folder, error)
             self._abandon_file()
             return "failed"
-        if self._file.size_bytes >= self._max_file_bytes or self._file.records >= self._max_file_records:
+        if (
+            self._file.size_bytes >= self._max_file_bytes
+            or self._file.records >= self._max_file_records
+        ):
             self._finish_file()
         return "written"
 

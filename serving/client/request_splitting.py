@@ -22,7 +22,9 @@ def part_sizes(count: int, limit: int | None) -> list[int]:
     return [size + 1] * larger + [size] * (parts - larger)
 
 
-def part_inputs(inputs: Mapping[str, Any], item_fields: Iterable[str], sizes: Sequence[int]) -> Iterator[Mapping[str, Any]]:
+def part_inputs(
+    inputs: Mapping[str, Any], item_fields: Iterable[str], sizes: Sequence[int]
+) -> Iterator[Mapping[str, Any]]:
     """The inputs of each part: its rows of the item fields, and all else as it is."""
     if len(sizes) == 1:
         yield inputs

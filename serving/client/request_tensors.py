@@ -1,7 +1,8 @@
 """A ranking request as the inputs of the `rank` signature, checked against the feature spec on the way.
 
-User and context fields become tensors (1,) or (1, T), item fields (C,) or (C, T): C candidates, and T the length of the field's
-longest list in the request, at least 1. Everything is checked before anything is sent, and all mistakes are reported at once.
+User and context fields become tensors (1,) or (1, T), item fields (C,) or (C, T): C candidates, and
+T the length of the field's longest list in the request, at least 1. Everything is checked before
+anything is sent, and all mistakes are reported at once.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ from serving.errors import InvalidRequestError
 def request_tensors(spec: FeatureSpec, request: RankingRequest) -> dict[str, Any]:
     """The inputs of the `rank` signature by name.
 
-    Every field of the spec is among them, missing or not; weights only where the request gives them.
+    Every field of the spec is among them, missing or not; weights only where the request gives
+    them.
 
     Raises:
         InvalidRequestError: lists every mistake of the request.
@@ -33,7 +35,9 @@ def request_tensors(spec: FeatureSpec, request: RankingRequest) -> dict[str, Any
     for side, fields in (("user", request.user), ("context", request.context)):
         inputs |= _side_tensors(spec, side, {side: fields}, problems)
     if request.candidates:
-        candidates = {f"candidates[{i}]": candidate.fields for i, candidate in enumerate(request.candidates)}
+        candidates = {
+            f"candidates[{i}]": candidate.fields for i, candidate in enumerate(request.candidates)
+        }
         inputs |= _side_tensors(spec, "item", candidates, problems)
     else:
         problems.append("candidates: at least one is needed; received none")
@@ -49,7 +53,11 @@ def _side_tensors(
     """A tensor for each field of a side; `rows` by their place in the request, in the order of the batch."""
     fields = spec.fields_of(side)
     for place, row in rows.items():
-        problems += [f"{place}.{name}: {_unknown_field(spec, side, str(name))}" for name in row if name not in fields]
+        problems += [
+            f"{place}.{name}: {_unknown_field(spec, side, str(name))}"
+            for name in row
+            if name not in fields
+        ]
     tensors = {}
     for name, field in fields.items():
         read = value_reader(spec, field)
@@ -74,13 +82,21 @@ def _tensor(field: BaseField, values: list[Any]) -> Any:
     return text_tensor(padded, [len(values), length])
 
 
-def _weight_tensors(spec: FeatureSpec, weights: Mapping[str, float], problems: list[str]) -> dict[str, Any]:
+def _weight_tensors(
+    spec: FeatureSpec, weights: Mapping[str, float], problems: list[str]
+) -> dict[str, Any]:
     known = weights_in_force(spec.ranking_formula, spec.tasks)
     tensors = {}
     for name, weight in weights.items():
         if name not in known:
-            problems.append(f"weights.{name}: the ranking formula has no such factor: {closest_names(str(name), known)}")
-        elif isinstance(weight, bool) or not isinstance(weight, int | float) or not abs(weight) <= FLOAT32_MAX:
+            problems.append(
+                f"weights.{name}: the ranking formula has no such factor: {closest_names(str(name), known)}"
+            )
+        elif (
+            isinstance(weight, bool)
+            or not isinstance(weight, int | float)
+            or not abs(weight) <= FLOAT32_MAX
+        ):
             problems.append(f"weights.{name}: a finite number is needed; received {weight!r}")
         else:
             tensors[weight_name(name)] = float_tensor([weight], [])

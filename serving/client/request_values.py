@@ -34,7 +34,9 @@ def _text(missing: Collection[str], value: Any) -> bytes:
         raise ValueError(f"valid Unicode text is needed; received {value!r}") from None
 
 
-def _texts(field: MultiCategoricalField | SequenceField, missing: Collection[str], value: Any) -> list[bytes]:
+def _texts(
+    field: MultiCategoricalField | SequenceField, missing: Collection[str], value: Any
+) -> list[bytes]:
     """The texts of a list without the missing ones, at most `max_length`; an empty list for a missing value."""
     if is_missing(value, missing):
         return []

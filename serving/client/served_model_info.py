@@ -13,7 +13,8 @@ class ServedModelInfo:
     Attributes:
         name: the model's name.
         version: the version in service when it was asked for.
-        weights: the exponents of its ranking formula by task, and ``duration`` if the formula has one.
+        weights: the exponents of its ranking formula by task, and ``duration`` if the formula has
+            one.
     """
 
     name: str

@@ -12,7 +12,9 @@ from serving.tf_serving_api import DT_FLOAT, DT_STRING, TensorProto
 
 def float_tensor(values: Sequence[float], shape: Sequence[int]) -> Any:
     """A float32 tensor, its values packed as bytes."""
-    return _shaped(TensorProto(dtype=DT_FLOAT, tensor_content=struct.pack(f"<{len(values)}f", *values)), shape)
+    return _shaped(
+        TensorProto(dtype=DT_FLOAT, tensor_content=struct.pack(f"<{len(values)}f", *values)), shape
+    )
 
 
 def text_tensor(values: Iterable[bytes], shape: Sequence[int]) -> Any:
@@ -30,9 +32,13 @@ def rows(tensor: Any, start: int, stop: int) -> Any:
     _, *inner = shape_of(tensor)
     size = math.prod(inner)
     if tensor.dtype == DT_FLOAT:
-        part = TensorProto(dtype=DT_FLOAT, tensor_content=tensor.tensor_content[4 * start * size : 4 * stop * size])
+        part = TensorProto(
+            dtype=DT_FLOAT, tensor_content=tensor.tensor_content[4 * start * size : 4 * stop * size]
+        )
     else:
-        part = TensorProto(dtype=DT_STRING, string_val=tensor.string_val[start * size : stop * size])
+        part = TensorProto(
+            dtype=DT_STRING, string_val=tensor.string_val[start * size : stop * size]
+        )
     return _shaped(part, [stop - start, *inner])
 
 
@@ -47,7 +53,9 @@ def floats(tensor: Any) -> list[float]:
         try:
             return list(struct.unpack(f"<{count}f", tensor.tensor_content))
         except struct.error as error:
-            raise ValueError(f"{len(tensor.tensor_content)} bytes for {count} numbers of 4 bytes") from error
+            raise ValueError(
+                f"{len(tensor.tensor_content)} bytes for {count} numbers of 4 bytes"
+            ) from error
     values = list(tensor.float_val[:count]) or [0.0]
     return values + [values[-1]] * (count - len(values))
 

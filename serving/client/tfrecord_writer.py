@@ -1,7 +1,7 @@
 """TensorFlow's record files (TFRecord), written without TensorFlow.
 
-A record is its length (uint64), the masked checksum of these 8 bytes, its bytes, and their masked checksum; numbers are
-little-endian, checksums CRC-32C.
+A record is its length (uint64), the masked checksum of these 8 bytes, its bytes, and their masked
+checksum; numbers are little-endian, checksums CRC-32C.
 """
 
 from __future__ import annotations
@@ -54,7 +54,12 @@ class RecordFile:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
         self.close()
 
 

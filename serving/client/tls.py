@@ -19,7 +19,8 @@ class Tls:
     """TLS; mutual TLS if the client has a certificate of its own. All files are PEM.
 
     Attributes:
-        root_certificates: of the authorities that the server's certificate is checked against. Defaults to gRPC's own list.
+        root_certificates: of the authorities that the server's certificate is checked against.
+            Defaults to gRPC's own list.
         client_certificate: the chain that the client shows the server; it comes with `client_key`.
         client_key: the client's private key.
         server_name: the name in the server's certificate, where it is not the one in the target.

@@ -13,11 +13,14 @@ from serving.errors import MixedVersionsError, ModelNotFoundError
 _ROUNDS = 3
 
 
-def answers_of_one_version(call: Call, payloads: Sequence[bytes], *, target: str, model: str) -> Steps[list[Any]]:
+def answers_of_one_version(
+    call: Call, payloads: Sequence[bytes], *, target: str, model: str
+) -> Steps[list[Any]]:
     """Sends the PredictRequests of a call, which all name the same version or none; gives the responses, all from one version.
 
-    If a swap, or servers at different versions, mix them, the parts that a version has not answered are asked of it by number,
-    newest version first. If none of them is there any more, all starts again.
+    If a swap, or servers at different versions, mix them, the parts that a version has not answered
+    are asked of it by number, newest version first. If none of them is there any more, all starts
+    again.
 
     Raises:
         MixedVersionsError: no version could be had for all parts.
@@ -31,7 +34,9 @@ def answers_of_one_version(call: Call, payloads: Sequence[bytes], *, target: str
         for version in sorted({version for answer in answers for version in answer}, reverse=True):
             lacking = [part for part, answer in enumerate(answers) if version not in answer]
             try:
-                pinned = yield from call.answers(messages.PREDICT, [payloads[part] + _pin(version) for part in lacking])
+                pinned = yield from call.answers(
+                    messages.PREDICT, [payloads[part] + _pin(version) for part in lacking]
+                )
             except ModelNotFoundError:
                 continue  # it has been unloaded, or another server has it
             if any(_version(response) != version for response in pinned):
@@ -39,7 +44,9 @@ def answers_of_one_version(call: Call, payloads: Sequence[bytes], *, target: str
             for part, response in zip(lacking, pinned, strict=True):
                 answers[part][version] = response
             return [answer[version] for answer in answers]
-    raise MixedVersionsError(versions=sorted(versions), parts=len(payloads), rounds=_ROUNDS, target=target, model=model)
+    raise MixedVersionsError(
+        versions=sorted(versions), parts=len(payloads), rounds=_ROUNDS, target=target, model=model
+    )
 
 
 def _version(response: Any) -> int:

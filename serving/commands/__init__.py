@@ -18,21 +18,32 @@ if TYPE_CHECKING:
 
 def serve(
     *,
-    root: Annotated[Path | None, typer.Option(help="A pipeline's root, or a folder of versions named by numbers.")] = None,
+    root: Annotated[
+        Path | None,
+        typer.Option(help="A pipeline's root, or a folder of versions named by numbers."),
+    ] = None,
     model_config_file: Annotated[
         Path | None,
-        typer.Option(help="In place of --root: several models, as TensorFlow Serving's ModelServerConfig in text form."),
+        typer.Option(
+            help="In place of --root: several models, as TensorFlow Serving's ModelServerConfig in text form."
+        ),
     ] = None,
     model_config_file_poll_seconds: Annotated[
-        float, typer.Option(help="Seconds between two looks at that file; 0: it is read at the start only.", min=0.0)
+        float,
+        typer.Option(
+            help="Seconds between two looks at that file; 0: it is read at the start only.", min=0.0
+        ),
     ] = 0.0,
     allow_version_labels_for_unavailable_models: Annotated[
         bool,
         typer.Option(
-            "--allow-version-labels-for-unavailable-models", help="Let new labels name versions that are not loaded yet."
+            "--allow-version-labels-for-unavailable-models",
+            help="Let new labels name versions that are not loaded yet.",
         ),
     ] = False,
-    port: Annotated[int, typer.Option(help="Port for gRPC; 0 lets the system choose.", min=0, max=65535)] = 8500,
+    port: Annotated[
+        int, typer.Option(help="Port for gRPC; 0 lets the system choose.", min=0, max=65535)
+    ] = 8500,
     host: Annotated[
         str,
         typer.Option(
@@ -48,51 +59,84 @@ def serve(
     ] = None,
     rest_port: Annotated[
         int | None,
-        typer.Option(help="Port for REST; 0 lets the system choose.", min=0, max=65535, show_default="no REST"),
+        typer.Option(
+            help="Port for REST; 0 lets the system choose.",
+            min=0,
+            max=65535,
+            show_default="no REST",
+        ),
     ] = None,
     rest_host: Annotated[
         str,
-        typer.Option(help="Address to listen on for REST, never encrypted: leave loopback only in a trusted network."),
+        typer.Option(
+            help="Address to listen on for REST, never encrypted: leave loopback only in a trusted network."
+        ),
     ] = "127.0.0.1",
     monitoring_config_file: Annotated[
         Path | None,
-        typer.Option(help="Show Prometheus metrics on the REST port: TensorFlow Serving's MonitoringConfig as text."),
+        typer.Option(
+            help="Show Prometheus metrics on the REST port: TensorFlow Serving's MonitoringConfig as text."
+        ),
     ] = None,
     name: Annotated[
         str | None,
         typer.Option(
-            help="Name of the model of --root in requests.", show_default="that of the spec the model was trained with"
+            help="Name of the model of --root in requests.",
+            show_default="that of the spec the model was trained with",
         ),
     ] = None,
     versions: Annotated[
-        Literal["latest", "all"], typer.Option(help="Versions of --root kept loaded: the newest that loads, or all.")
+        Literal["latest", "all"],
+        typer.Option(help="Versions of --root kept loaded: the newest that loads, or all."),
     ] = "latest",
-    poll_seconds: Annotated[float, typer.Option(help="Seconds between two looks for new versions.", min=0.05)] = 1.0,
+    poll_seconds: Annotated[
+        float, typer.Option(help="Seconds between two looks for new versions.", min=0.05)
+    ] = 1.0,
     drain_seconds: Annotated[
-        float, typer.Option(help="Seconds that requests in flight get to finish at the end.", min=0.0)
+        float,
+        typer.Option(help="Seconds that requests in flight get to finish at the end.", min=0.0),
     ] = 30.0,
     max_candidates: Annotated[
-        int | None, typer.Option(help="Most candidates in a request.", min=1, show_default="any number")
+        int | None,
+        typer.Option(help="Most candidates in a request.", min=1, show_default="any number"),
     ] = None,
-    max_message_mb: Annotated[int, typer.Option(help="Largest request in MiB.", min=1, max=2047)] = 64,
+    max_message_mb: Annotated[
+        int, typer.Option(help="Largest request in MiB.", min=1, max=2047)
+    ] = 64,
     max_concurrent_requests: Annotated[
-        int, typer.Option(help="Most requests being answered or waiting at one time; beyond it, RESOURCE_EXHAUSTED.", min=1)
+        int,
+        typer.Option(
+            help="Most requests being answered or waiting at one time; beyond it, RESOURCE_EXHAUSTED.",
+            min=1,
+        ),
     ] = 256,
     threads: Annotated[
-        int, typer.Option(help="Requests answered at one time; the models have threads of their own.", min=1)
+        int,
+        typer.Option(
+            help="Requests answered at one time; the models have threads of their own.", min=1
+        ),
     ] = 4,
     enable_serialization_as_tensor_content: Annotated[
         bool,
-        typer.Option("--enable-serialization-as-tensor-content", help="Answer numbers as bytes, which is quicker."),
+        typer.Option(
+            "--enable-serialization-as-tensor-content",
+            help="Answer numbers as bytes, which is quicker.",
+        ),
     ] = False,
     ui: Annotated[
         bool,
-        typer.Option("--ui", help="Open a page in the browser: rank logged users' candidates, move the formula's weights."),
+        typer.Option(
+            "--ui",
+            help="Open a page in the browser: rank logged users' candidates, move the formula's weights.",
+        ),
     ] = False,
     ui_port: Annotated[
         int | None,
         typer.Option(
-            help="Port of the page, on loopback only; 0 lets the system choose.", min=0, max=65535, show_default="8502"
+            help="Port of the page, on loopback only; 0 lets the system choose.",
+            min=0,
+            max=65535,
+            show_default="8502",
         ),
     ] = None,
     ui_requests: Annotated[
@@ -104,23 +148,28 @@ def serve(
             show_default="the root's evaluation split, else the version's warm-up file",
         ),
     ] = None,
-    no_browser: Annotated[bool, typer.Option("--no-browser", help="Print the page's address and open nothing.")] = False,
+    no_browser: Annotated[
+        bool, typer.Option("--no-browser", help="Print the page's address and open nothing.")
+    ] = False,
 ) -> None:
     """Serve pushed models over TensorFlow Serving's gRPC and REST APIs, on this machine.
 
-    The newest version below ROOT/serving_model is loaded. A newer one takes over when it appears, without a failed request; one
-    that cannot be loaded never replaces one that works; deleting the newest brings the one before back. For trying out and for
-    tests: in production, TensorFlow Serving loads the same folders.
+    The newest version below ROOT/serving_model is loaded. A newer one takes over when it appears,
+    without a failed request; one that cannot be loaded never replaces one that works; deleting the
+    newest brings the one before back. For trying out and for tests: in production, TensorFlow
+    Serving loads the same folders.
 
     Example: fulcrum serve --root runs/short_video --port 8500 --rest-port 8501
 
     Example: fulcrum serve --root runs/short_video --ui --versions all
 
-    Example: fulcrum serve --model-config-file models.config, with
-    model_config_list { config { name: "toy" base_path: "/runs/toy/serving_model" model_platform: "tensorflow" } }
+    Example: fulcrum serve --model-config-file models.config, with model_config_list { config {
+    name: "toy" base_path: "/runs/toy/serving_model" model_platform: "tensorflow" } }
     """
     _check_what_to_serve(root, model_config_file, monitoring_config_file, rest_port)
-    _check_page_options(ui, ssl_config_file, meant_for_page=ui_port is not None or bool(ui_requests) or no_browser)
+    _check_page_options(
+        ui, ssl_config_file, meant_for_page=ui_port is not None or bool(ui_requests) or no_browser
+    )
     import gc
     import logging
     import os
@@ -144,13 +193,17 @@ def serve(
     from serving.model_server.versions.version_policy import VersionPolicy
     from serving.ui.ranking_page import RankingPage
 
-    gc.freeze()  # what is imported stays; looking through it at each collection would hold up requests
+    # what is imported stays; looking through it at each collection would hold up requests
+    gc.freeze()
     tf.get_logger().setLevel(logging.ERROR)
     logging.basicConfig(stream=sys.stdout, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     logging.getLogger("serving").setLevel(logging.INFO)
 
     stop = threading.Event()
-    previous = {number: signal.signal(number, lambda *_: stop.set()) for number in (signal.SIGINT, signal.SIGTERM)}
+    previous = {
+        number: signal.signal(number, lambda *_: stop.set())
+        for number in (signal.SIGINT, signal.SIGTERM)
+    }
     policy = VersionPolicy.ALL if versions == "all" else VersionPolicy.LATEST
     config_file = None
     if model_config_file is not None:
@@ -170,15 +223,24 @@ def serve(
             rest_host=rest_host, rest_port=rest_port,
             metrics_path=page_path(monitoring_config_file) if monitoring_config_file else None,
         )  # fmt: skip
-        page = RankingPage(server, 8502 if ui_port is None else ui_port, ui_requests or []) if ui else None
+        page = (
+            RankingPage(server, 8502 if ui_port is None else ui_port, ui_requests or [])
+            if ui
+            else None
+        )
         server.start()
     except (PortError, ConfigError, StatusError) as error:
         _fail(str(error))
-    rest = f" (gRPC) and [bold]{server.rest_target}[/bold] (REST)" if server.rest_target else " (gRPC)"
-    console.print(f"Listening on [bold]{server.target}[/bold]{rest}: {escape(_in_service(server.models.all))}")
+    rest = (
+        f" (gRPC) and [bold]{server.rest_target}[/bold] (REST)" if server.rest_target else " (gRPC)"
+    )
+    console.print(
+        f"Listening on [bold]{server.target}[/bold]{rest}: {escape(_in_service(server.models.all))}"
+    )
     if page is not None:
         _start_page(page, console, open_browser=not no_browser)
-    # The system may hand a signal to a thread of TensorFlow or gRPC; Python runs the handler when this thread wakes up.
+    # The system may hand a signal to a thread of TensorFlow or gRPC; Python runs the handler when
+    # this thread wakes up.
     while not stop.wait(timeout=0.2):
         pass
     for number, handler in previous.items():
@@ -192,26 +254,45 @@ def serve(
 
 def rank(
     *,
-    request: Annotated[Path, typer.Option(help="JSON file with user, context, candidates and, if need be, weights and spec.")],
-    target: Annotated[str, typer.Option(help="host:port of the model server's gRPC port.")] = "127.0.0.1:8500",
+    request: Annotated[
+        Path,
+        typer.Option(
+            help="JSON file with user, context, candidates and, if need be, weights and spec."
+        ),
+    ],
+    target: Annotated[
+        str, typer.Option(help="host:port of the model server's gRPC port.")
+    ] = "127.0.0.1:8500",
     spec: Annotated[
         str | None,
         typer.Option(
-            help="Feature spec: a YAML file or a ready one's name.", show_default="the one that the request file names"
+            help="Feature spec: a YAML file or a ready one's name.",
+            show_default="the one that the request file names",
         ),
     ] = None,
-    model: Annotated[str | None, typer.Option(help="Name of the model on the server.", show_default="the spec's")] = None,
+    model: Annotated[
+        str | None, typer.Option(help="Name of the model on the server.", show_default="the spec's")
+    ] = None,
     weight: Annotated[
         list[str] | None,
-        typer.Option(help="An exponent of the ranking formula for this request, as task=value or duration=value. Repeatable."),
+        typer.Option(
+            help="An exponent of the ranking formula for this request, as task=value or duration=value. Repeatable."
+        ),
     ] = None,
     formula: Annotated[
         Path | None,
-        typer.Option(help="YAML file of a ranking formula, as `fulcrum tune-formula` writes it. --weight goes before it."),
+        typer.Option(
+            help="YAML file of a ranking formula, as `fulcrum tune-formula` writes it. --weight goes before it."
+        ),
     ] = None,
-    explain: Annotated[bool, typer.Option("--explain", help="Show what each task contributes to the ranking score.")] = False,
+    explain: Annotated[
+        bool,
+        typer.Option("--explain", help="Show what each task contributes to the ranking score."),
+    ] = False,
     json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
-    timeout_ms: Annotated[float, typer.Option(help="Milliseconds to wait for an answer.", min=1.0)] = 1000.0,
+    timeout_ms: Annotated[
+        float, typer.Option(help="Milliseconds to wait for an answer.", min=1.0)
+    ] = 1000.0,
     max_candidates: Annotated[
         int | None,
         typer.Option(
@@ -221,24 +302,38 @@ def rank(
         ),
     ] = None,
     label: Annotated[
-        str | None, typer.Option(help="Ask the version behind this label, such as canary.", show_default="the newest version")
+        str | None,
+        typer.Option(
+            help="Ask the version behind this label, such as canary.",
+            show_default="the newest version",
+        ),
     ] = None,
     tls: Annotated[
-        bool, typer.Option("--tls", help="Encrypt. Implied by the certificate options, without which gRPC's own list holds.")
+        bool,
+        typer.Option(
+            "--tls",
+            help="Encrypt. Implied by the certificate options, without which gRPC's own list holds.",
+        ),
     ] = False,
     root_certificates: Annotated[
-        Path | None, typer.Option(help="PEM file of the authorities that the server's certificate is checked against.")
+        Path | None,
+        typer.Option(
+            help="PEM file of the authorities that the server's certificate is checked against."
+        ),
     ] = None,
     client_certificate: Annotated[
-        Path | None, typer.Option(help="PEM file of the certificate to show the server, for mutual TLS.")
+        Path | None,
+        typer.Option(help="PEM file of the certificate to show the server, for mutual TLS."),
     ] = None,
-    client_key: Annotated[Path | None, typer.Option(help="PEM file of that certificate's private key.")] = None,
+    client_key: Annotated[
+        Path | None, typer.Option(help="PEM file of that certificate's private key.")
+    ] = None,
 ) -> None:
     """Rank the candidates of a request file with a served model.
 
-    The file holds one user, one context and the candidates:
-    {"spec": "short_video", "user": {"user_id": "u1"}, "context": {"hour": 20},
-    "candidates": [{"video_id": "v1", "duration_s": 12.5}, {"video_id": "v2"}], "weights": {"ctr": 1.0}}
+    The file holds one user, one context and the candidates: {"spec": "short_video", "user":
+    {"user_id": "u1"}, "context": {"hour": 20}, "candidates": [{"video_id": "v1", "duration_s":
+    12.5}, {"video_id": "v2"}], "weights": {"ctr": 1.0}}
 
     Example: fulcrum rank --request request.json --weight ctr=2 --explain
     """
@@ -254,12 +349,18 @@ def rank(
     from serving.rank.request_file import read_request_file
 
     certificates = (root_certificates, client_certificate, client_key)
-    encryption = Tls(root_certificates=root_certificates, client_certificate=client_certificate, client_key=client_key)
+    encryption = Tls(
+        root_certificates=root_certificates,
+        client_certificate=client_certificate,
+        client_key=client_key,
+    )
     try:
         file = read_request_file(request)
         spec_source = spec or file.spec
         if spec_source is None:
-            _fail(f'{request} names no spec: give --spec, or a key "spec". Ready specs: {", ".join(ready_specs())}')
+            _fail(
+                f'{request} names no spec: give --spec, or a key "spec". Ready specs: {", ".join(ready_specs())}'
+            )
         loaded = load_spec(spec_source)
         weights = request_weights(load_formula(formula), loaded, formula) if formula else {}
         ranking_request = file.request(loaded, weights | _weights(weight or []))
@@ -314,19 +415,26 @@ def _weights(texts: list[str]) -> dict[str, float]:
 
 
 def _check_what_to_serve(
-    root: Path | None, model_config_file: Path | None, monitoring_config_file: Path | None, rest_port: int | None
+    root: Path | None,
+    model_config_file: Path | None,
+    monitoring_config_file: Path | None,
+    rest_port: int | None,
 ) -> None:
     if (root is None) == (model_config_file is None):
         _fail("Say what to serve with --root or with --model-config-file, one of them.")
     if monitoring_config_file is not None and rest_port is None:
-        _fail("--monitoring-config-file: metrics are shown on the REST port: give --rest-port too, such as --rest-port 8501")
+        _fail(
+            "--monitoring-config-file: metrics are shown on the REST port: give --rest-port too, such as --rest-port 8501"
+        )
 
 
 def _check_page_options(ui: bool, ssl_config_file: Path | None, *, meant_for_page: bool) -> None:
     if meant_for_page and not ui:
         _fail("--ui-port, --ui-requests and --no-browser are for the page: give --ui too.")
     if ui and ssl_config_file is not None:
-        _fail("--ui: the page asks over gRPC as any client, without certificates: leave out --ui or --ssl-config-file.")
+        _fail(
+            "--ui: the page asks over gRPC as any client, without certificates: leave out --ui or --ssl-config-file."
+        )
 
 
 def _start_page(page: RankingPage, console: Console, *, open_browser: bool) -> None:

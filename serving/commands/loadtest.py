@@ -12,20 +12,35 @@ from rich.markup import escape
 
 def loadtest(
     *,
-    target: Annotated[str, typer.Option(help="host:port of the model server's gRPC port.")] = "127.0.0.1:8500",
+    target: Annotated[
+        str, typer.Option(help="host:port of the model server's gRPC port.")
+    ] = "127.0.0.1:8500",
     spec: Annotated[
         str | None,
-        typer.Option(help="Feature spec: a YAML file or a ready one's name.", show_default="the one that a request file names"),
+        typer.Option(
+            help="Feature spec: a YAML file or a ready one's name.",
+            show_default="the one that a request file names",
+        ),
     ] = None,
-    rate: Annotated[float, typer.Option(help="Requests a second, however long the server takes.")] = 10.0,
+    rate: Annotated[
+        float, typer.Option(help="Requests a second, however long the server takes.")
+    ] = 10.0,
     seconds: Annotated[float, typer.Option(help="How long to send.")] = 10.0,
     users: Annotated[
         int | None,
-        typer.Option(help="Different users, each with a request of its own, sent in turn.", min=1, show_default="100"),
+        typer.Option(
+            help="Different users, each with a request of its own, sent in turn.",
+            min=1,
+            show_default="100",
+        ),
     ] = None,
     candidates: Annotated[
         list[int] | None,
-        typer.Option(help="Candidates a request. Repeatable: the users then take turns.", min=1, show_default="100"),
+        typer.Option(
+            help="Candidates a request. Repeatable: the users then take turns.",
+            min=1,
+            show_default="100",
+        ),
     ] = None,
     request: Annotated[
         list[Path] | None,
@@ -38,41 +53,75 @@ def loadtest(
         Literal["poisson", "constant"],
         typer.Option(help="Times between requests: random, as from many users, or even."),
     ] = "poisson",
-    model: Annotated[str | None, typer.Option(help="Name of the model on the server.", show_default="the spec's")] = None,
+    model: Annotated[
+        str | None, typer.Option(help="Name of the model on the server.", show_default="the spec's")
+    ] = None,
     label: Annotated[
-        str | None, typer.Option(help="Version label, such as canary.", show_default="none: the latest version")
+        str | None,
+        typer.Option(
+            help="Version label, such as canary.", show_default="none: the latest version"
+        ),
     ] = None,
     connections: Annotated[
-        int, typer.Option(help="Connections, used in turn. A load balancer spreads connections, not requests.", min=1)
+        int,
+        typer.Option(
+            help="Connections, used in turn. A load balancer spreads connections, not requests.",
+            min=1,
+        ),
     ] = 1,
     tls: Annotated[
-        bool, typer.Option("--tls", help="Encrypt. Implied by the certificate options, without which gRPC's own list holds.")
+        bool,
+        typer.Option(
+            "--tls",
+            help="Encrypt. Implied by the certificate options, without which gRPC's own list holds.",
+        ),
     ] = False,
     root_certificates: Annotated[
-        Path | None, typer.Option(help="PEM file of the authorities that the server's certificate is checked against.")
+        Path | None,
+        typer.Option(
+            help="PEM file of the authorities that the server's certificate is checked against."
+        ),
     ] = None,
     client_certificate: Annotated[
-        Path | None, typer.Option(help="PEM file of the certificate to show the server, for mutual TLS.")
+        Path | None,
+        typer.Option(help="PEM file of the certificate to show the server, for mutual TLS."),
     ] = None,
-    client_key: Annotated[Path | None, typer.Option(help="PEM file of that certificate's private key.")] = None,
-    timeout_ms: Annotated[float, typer.Option(help="Deadline of each request in milliseconds.", min=1.0)] = 1000.0,
+    client_key: Annotated[
+        Path | None, typer.Option(help="PEM file of that certificate's private key.")
+    ] = None,
+    timeout_ms: Annotated[
+        float, typer.Option(help="Deadline of each request in milliseconds.", min=1.0)
+    ] = 1000.0,
     drain_seconds: Annotated[
-        float, typer.Option(help="Seconds to wait for what is open after the last request was due; then it ends.", min=0.0)
+        float,
+        typer.Option(
+            help="Seconds to wait for what is open after the last request was due; then it ends.",
+            min=0.0,
+        ),
     ] = 5.0,
-    seed: Annotated[int, typer.Option(help="The same seed sends the same requests at the same times.")] = 0,
-    json_file: Annotated[Path | None, typer.Option("--json", help="File for all numbers as JSON.", dir_okay=False)] = None,
+    seed: Annotated[
+        int, typer.Option(help="The same seed sends the same requests at the same times.")
+    ] = 0,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", help="File for all numbers as JSON.", dir_okay=False)
+    ] = None,
     picture: Annotated[
         Path | None,
-        typer.Option(help="File for a picture, .png, .svg or .pdf: latency over time and percentiles.", dir_okay=False),
+        typer.Option(
+            help="File for a picture, .png, .svg or .pdf: latency over time and percentiles.",
+            dir_okay=False,
+        ),
     ] = None,
 ) -> None:
     """Load a model server at a fixed rate and measure the latency that its callers would meet.
 
-    The rate does not fall when the server is slow, and latency counts from the time at which a request was due: a stall is
-    counted for every request that it would have held up. The test is over --seconds and --drain-seconds after it began, at the
-    latest. Exit status 1: the test could not be run, or no request was answered.
+    The rate does not fall when the server is slow, and latency counts from the time at which a
+    request was due: a stall is counted for every request that it would have held up. The test is
+    over --seconds and --drain-seconds after it began, at the latest. Exit status 1: the test could
+    not be run, or no request was answered.
 
-    Example: fulcrum loadtest --spec short_video --candidates 500 --rate 50 --seconds 30 --picture load.png
+    Example: fulcrum loadtest --spec short_video --candidates 500 --rate 50 --seconds 30 --picture
+    load.png
     """
     if request and (users or candidates):
         _fail("--users and --candidates are for made-up requests; a --request file has its own")
@@ -86,7 +135,11 @@ def loadtest(
         from serving.loadtest.summary_table import counts_table, heading, latency_table, warning
 
     certificates = (root_certificates, client_certificate, client_key)
-    encryption = Tls(root_certificates=root_certificates, client_certificate=client_certificate, client_key=client_key)
+    encryption = Tls(
+        root_certificates=root_certificates,
+        client_certificate=client_certificate,
+        client_key=client_key,
+    )
     settings = LoadTestSettings(
         target=target, spec=spec, request_files=request or [], users=users or 100, candidates=candidates or [100],
         rate=rate, seconds=seconds, arrivals=arrivals, model=model, label=label, connections=connections,

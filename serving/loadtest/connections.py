@@ -23,7 +23,9 @@ class NobodyAnswersError(RankingError):
 
 
 @contextmanager
-def open_connections(target: str, count: int, timeout_s: float, tls: Tls | None = None) -> Iterator[list[Any]]:
+def open_connections(
+    target: str, count: int, timeout_s: float, tls: Tls | None = None
+) -> Iterator[list[Any]]:
     """Predict, bytes in and bytes out, on each of `count` connections that are up, encrypted if `tls` says how.
 
     Raises:
@@ -39,12 +41,20 @@ def open_connections(target: str, count: int, timeout_s: float, tls: Tls | None 
             try:
                 grpc.channel_ready_future(channel).result(timeout=timeout_s)
             except grpc.FutureTimeoutError as error:
-                raise NobodyAnswersError(f"{target}: no connection within {timeout_s:g} s; is a model server there?") from error
+                raise NobodyAnswersError(
+                    f"{target}: no connection within {timeout_s:g} s; is a model server there?"
+                ) from error
         yield [channel.unary_unary(messages.PREDICT) for channel in pool.channels]
 
 
 def try_one(
-    predicts: Sequence[Any], *, target: str, spec: FeatureSpec, request: RankingRequest, encoded: bytes, timeout_s: float
+    predicts: Sequence[Any],
+    *,
+    target: str,
+    spec: FeatureSpec,
+    request: RankingRequest,
+    encoded: bytes,
+    timeout_s: float,
 ) -> RankedList:
     """The answer to one request on every connection, so that none is sent by the thousand that the server cannot answer.
 
@@ -56,5 +66,9 @@ def try_one(
             answer = predict(encoded, timeout=timeout_s)
         except grpc.RpcError as error:
             model = messages.PredictRequest.FromString(encoded).model_spec.name
-            raise server_error(error, target=target, model=model, timeout_ms=1000.0 * timeout_s) from error
-    return ranked_list(spec, request, [messages.PredictResponse.FromString(answer)], [len(request.candidates)])
+            raise server_error(
+                error, target=target, model=model, timeout_ms=1000.0 * timeout_s
+            ) from error
+    return ranked_list(
+        spec, request, [messages.PredictResponse.FromString(answer)], [len(request.candidates)]
+    )

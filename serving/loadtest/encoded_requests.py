@@ -12,7 +12,11 @@ from serving.client.request_tensors import request_tensors
 
 
 def encoded_requests(
-    spec: FeatureSpec, requests: Iterable[RankingRequest], *, model_name: str, label: str | None = None
+    spec: FeatureSpec,
+    requests: Iterable[RankingRequest],
+    *,
+    model_name: str,
+    label: str | None = None,
 ) -> list[bytes]:
     """A serialised PredictRequest for the `rank` signature each.
 

@@ -12,7 +12,9 @@ from serving.loadtest.summary import distribution
 _REFRESH_S = 0.25
 
 
-def run_to_the_end(generator: LoadGenerator, seconds: float, console: Console) -> tuple[Measurements, float]:
+def run_to_the_end(
+    generator: LoadGenerator, seconds: float, console: Console
+) -> tuple[Measurements, float]:
     """Runs a load test and shows how far it is. Gives what happened, and for how many seconds requests were due.
 
     An interrupt ends the test early; it is then about the requests that were due until then.

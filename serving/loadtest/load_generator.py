@@ -1,8 +1,9 @@
 """Sends requests when they are due, whatever became of those before: an open loop.
 
-A closed loop, which waits for an answer before it sends again, goes easy on a server just when it is slow, and so never
-measures what the requests that it left out would have met (coordinated omission). Here the schedule is fixed; a request that
-cannot be sent in time is sent late, and its latency counts from the time it was due.
+A closed loop, which waits for an answer before it sends again, goes easy on a server just when it
+is slow, and so never measures what the requests that it left out would have met (coordinated
+omission). Here the schedule is fixed; a request that cannot be sent in time is sent late, and its
+latency counts from the time it was due.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ import numpy.typing as npt
 
 from serving.loadtest.measurements import CODES, OK, OPEN, Measurements
 
-# A method of a channel: called with the request and a timeout in seconds, it gives a future at once.
+# A method of a channel: called with the request and a timeout in seconds, it gives a future at
+# once.
 SendMethod = Callable[..., Any]
 
 _RECENT = 500
@@ -65,7 +67,8 @@ class LoadGenerator:
             requests: what is sent, in turn.
             scheduled_s: when each request is due, from `schedule.send_times_s`.
             timeout_s: the deadline of each request, from the time it is sent.
-            drain_s: after the last request was due, how long to wait for what is still to be sent or answered.
+            drain_s: after the last request was due, how long to wait for what is still to be sent
+                or answered.
         """
         self._sends, self._requests = sends, requests
         self._timeout_s = timeout_s

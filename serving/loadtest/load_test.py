@@ -83,7 +83,9 @@ class LoadTestReport(pydantic.BaseModel, frozen=True):
     summary: Summary
 
 
-def run_load_test(settings: LoadTestSettings, console: Console) -> tuple[LoadTestReport, Measurements]:
+def run_load_test(
+    settings: LoadTestSettings, console: Console
+) -> tuple[LoadTestReport, Measurements]:
     """Runs a load test and shows its progress.
 
     Raises:
@@ -95,10 +97,19 @@ def run_load_test(settings: LoadTestSettings, console: Console) -> tuple[LoadTes
     timeout_s = settings.timeout_ms / 1000.0
     with console.status("Making requests …"):
         spec, requests = _spec_and_requests(settings)
-        encoded = encoded_requests(spec, requests, model_name=settings.model or spec.name, label=settings.label)
-    with open_connections(settings.target, settings.connections, _CONNECTION_TIMEOUT_S, settings.tls) as predicts:
+        encoded = encoded_requests(
+            spec, requests, model_name=settings.model or spec.name, label=settings.label
+        )
+    with open_connections(
+        settings.target, settings.connections, _CONNECTION_TIMEOUT_S, settings.tls
+    ) as predicts:
         answer = try_one(
-            predicts, target=settings.target, spec=spec, request=requests[0], encoded=encoded[0], timeout_s=timeout_s
+            predicts,
+            target=settings.target,
+            spec=spec,
+            request=requests[0],
+            encoded=encoded[0],
+            timeout_s=timeout_s,
         )
         generator = LoadGenerator(
             [predict.future for predict in predicts],
@@ -123,7 +134,9 @@ def _spec_and_requests(settings: LoadTestSettings) -> tuple[FeatureSpec, list[Ra
     files = [read_request_file(path) for path in settings.request_files]
     source = settings.spec or next((file.spec for file in files if file.spec is not None), None)
     if source is None:
-        raise RequestFileError(f"no spec is named: give --spec. Ready specs: {', '.join(ready_specs())}")
+        raise RequestFileError(
+            f"no spec is named: give --spec. Ready specs: {', '.join(ready_specs())}"
+        )
     spec = load_spec(source)
     if files:
         return spec, [file.request(spec) for file in files]

@@ -11,7 +11,10 @@ import numpy.typing as npt
 
 CODES = list(grpc.StatusCode)
 NOT_SENT, OPEN = -2, -1
-OK, DEADLINE_EXCEEDED = CODES.index(grpc.StatusCode.OK), CODES.index(grpc.StatusCode.DEADLINE_EXCEEDED)
+OK, DEADLINE_EXCEEDED = (
+    CODES.index(grpc.StatusCode.OK),
+    CODES.index(grpc.StatusCode.DEADLINE_EXCEEDED),
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,7 +25,8 @@ class Measurements:
         scheduled_s: when it was due.
         sent_s: when it was sent; NaN where it was not.
         done_s: when its answer or its error came; NaN where neither did.
-        outcome: `NOT_SENT`, `OPEN` (neither answer nor error when the test ended), or a position in `CODES`.
+        outcome: `NOT_SENT`, `OPEN` (neither answer nor error when the test ended), or a position in
+            `CODES`.
     """
 
     scheduled_s: npt.NDArray[np.float64]
@@ -51,7 +55,11 @@ class Measurements:
         """How many requests came to which end."""
         values, numbers = np.unique(self.outcome, return_counts=True)
         by_outcome = dict(zip(values.tolist(), numbers.tolist(), strict=True))
-        failed = {CODES[code].name: count for code, count in by_outcome.items() if code not in (NOT_SENT, OPEN, OK)}
+        failed = {
+            CODES[code].name: count
+            for code, count in by_outcome.items()
+            if code not in (NOT_SENT, OPEN, OK)
+        }
         return Counts(
             scheduled=self.outcome.size,
             not_sent=by_outcome.get(NOT_SENT, 0),
@@ -64,8 +72,9 @@ class Measurements:
     def latency_s(self) -> npt.NDArray[np.float64]:
         """From the time a request was due to its answer, whether or not it could be sent in time: (N,).
 
-        Infinite for a request without an answer in time: never sent, still open, or DEADLINE_EXCEEDED. NaN for one that failed
-        otherwise: an error that comes at once says nothing about how long an answer takes.
+        Infinite for a request without an answer in time: never sent, still open, or
+        DEADLINE_EXCEEDED. NaN for one that failed otherwise: an error that comes at once says
+        nothing about how long an answer takes.
         """
         return self._answer_time_s() - self.scheduled_s
 

@@ -25,7 +25,9 @@ def check_format(path: Path) -> None:
         ValueError: the suffix is none of `FORMATS`.
     """
     if path.suffix not in FORMATS:
-        raise ValueError(f"{path}: a file name that ends in {', '.join(FORMATS)} is needed; received {path.suffix or 'none'!r}")
+        raise ValueError(
+            f"{path}: a file name that ends in {', '.join(FORMATS)} is needed; received {path.suffix or 'none'!r}"
+        )
 
 
 def save_picture(path: Path, measurements: Measurements, summary: Summary, title: str) -> None:
@@ -47,18 +49,43 @@ def _draw_over_time(axis: Axes, measurements: Measurements, summary: Summary) ->
     answered = np.flatnonzero(np.isfinite(latency_ms))
     shown = answered[:: -(-answered.size // _MOST_DOTS) or 1]
     axis.scatter(
-        measurements.scheduled_s[shown], latency_ms[shown], s=3, alpha=0.3, color="C0", label="answered", rasterized=True
+        measurements.scheduled_s[shown],
+        latency_ms[shown],
+        s=3,
+        alpha=0.3,
+        color="C0",
+        label="answered",
+        rasterized=True,
     )
     # A window's step reaches to the start of the next; the last one's to the end.
     steps_s = [*(window.start_s for window in summary.windows), float(measurements.scheduled_s[-1])]
     for name, color in (("p50_ms", "C2"), ("p99_ms", "C1")):
-        values = np.array([getattr(window.latency, name) for window in [*summary.windows, summary.windows[-1]]])
-        axis.step(steps_s, np.where(np.isfinite(values), values, np.nan), where="post", color=color, label=name[:3])
+        values = np.array(
+            [getattr(window.latency, name) for window in [*summary.windows, summary.windows[-1]]]
+        )
+        axis.step(
+            steps_s,
+            np.where(np.isfinite(values), values, np.nan),
+            where="post",
+            color=color,
+            label=name[:3],
+        )
     highest_ms = float(latency_ms[answered].max()) if answered.size else 1.0
-    for ends, color, label in ((np.isinf(latency_ms), "C3", "no answer in time"), (np.isnan(latency_ms), "k", "failed")):
+    for ends, color, label in (
+        (np.isinf(latency_ms), "C3", "no answer in time"),
+        (np.isnan(latency_ms), "k", "failed"),
+    ):
         if ends.any():
             places = np.full(int(ends.sum()), 1.05 * highest_ms)
-            axis.scatter(measurements.scheduled_s[ends], places, s=12, marker="x", color=color, label=label, rasterized=True)
+            axis.scatter(
+                measurements.scheduled_s[ends],
+                places,
+                s=12,
+                marker="x",
+                color=color,
+                label=label,
+                rasterized=True,
+            )
     axis.set_xlabel("seconds into the test at which a request was due")
     axis.set_ylabel("latency, ms")
     axis.set_ylim(bottom=0.0)
@@ -67,7 +94,10 @@ def _draw_over_time(axis: Axes, measurements: Measurements, summary: Summary) ->
 
 def _draw_over_percentiles(axis: Axes, measurements: Measurements) -> None:
     """Each step to the right is a tenth of the requests of the step before, so that the slowest are seen as well."""
-    for name, values_s in (("latency", measurements.latency_s), ("service time", measurements.service_time_s)):
+    for name, values_s in (
+        ("latency", measurements.latency_s),
+        ("service time", measurements.service_time_s),
+    ):
         ascending_ms = 1000.0 * np.sort(values_s[~np.isnan(values_s)])
         beyond = 1.0 - np.arange(ascending_ms.size) / max(ascending_ms.size, 1)
         answered = np.isfinite(ascending_ms)

@@ -1,7 +1,8 @@
 """Ranking requests made up from a feature spec: each value is one that the field may have, the same for the same seed.
 
-The spec knows kinds, bounds and lengths, but not the vocabularies, so most texts are out of a trained model's vocabulary.
-Looking them up costs the same; their scores mean nothing. A few values are missing, as in logs.
+The spec knows kinds, bounds and lengths, but not the vocabularies, so most texts are out of a
+trained model's vocabulary. Looking them up costs the same; their scores mean nothing. A few values
+are missing, as in logs.
 """
 
 from __future__ import annotations
@@ -11,7 +12,13 @@ import random
 from collections.abc import Iterator
 from itertools import cycle, islice
 
-from feature_spec.fields.field import BaseField, EmbeddedField, MultiCategoricalField, NumericField, SequenceField
+from feature_spec.fields.field import (
+    BaseField,
+    EmbeddedField,
+    MultiCategoricalField,
+    NumericField,
+    SequenceField,
+)
 from feature_spec.spec import FeatureSpec
 from serving.client.ranking_request import Candidate, FieldValue, RankingRequest
 
@@ -19,13 +26,16 @@ _MISSING_SHARE = 0.03
 _DISTINCT_TEXTS = 10_000
 
 
-def random_requests(spec: FeatureSpec, users: int, candidate_counts: list[int], seed: int) -> Iterator[RankingRequest]:
+def random_requests(
+    spec: FeatureSpec, users: int, candidate_counts: list[int], seed: int
+) -> Iterator[RankingRequest]:
     """A request for each of `users` users.
 
     Args:
         spec: names the fields.
         users: how many requests, each with a user, a context and candidates of its own.
-        candidate_counts: candidates of the first request, the second and so on; from the start again where these end.
+        candidate_counts: candidates of the first request, the second and so on; from the start
+            again where these end.
         seed: of all values.
     """
     for user, count in enumerate(islice(cycle(candidate_counts), users)):
@@ -56,7 +66,11 @@ def _value(spec: FeatureSpec, name: str, field: BaseField, draw: random.Random) 
 
 def _text(name: str, field: BaseField, draw: random.Random) -> str:
     """A few texts are frequent and most are rare, as in logs: each power of ten of their numbers is as likely as another."""
-    distinct = field.hash_buckets if isinstance(field, EmbeddedField) and field.hash_buckets else _DISTINCT_TEXTS
+    distinct = (
+        field.hash_buckets
+        if isinstance(field, EmbeddedField) and field.hash_buckets
+        else _DISTINCT_TEXTS
+    )
     return f"{name}_{int(distinct ** draw.random())}"
 
 

@@ -18,8 +18,8 @@ _MOST_WINDOWS = 200
 class Distribution(pydantic.BaseModel, frozen=True):
     """Percentiles in milliseconds, each a value that occurred (nearest rank).
 
-    Infinite where so many requests were not answered in time that the percentile falls among them, and NaN where there was
-    nothing to measure; JSON has null for both.
+    Infinite where so many requests were not answered in time that the percentile falls among them,
+    and NaN where there was nothing to measure; JSON has null for both.
 
     Attributes:
         measured: values that the percentiles are of.
@@ -90,9 +90,13 @@ class Summary(pydantic.BaseModel, frozen=True):
     @property
     def generator_was_the_limit(self) -> bool:
         """Whether the generator, not the server, shaped the result: it sent too late, or not at all."""
-        pairs = [(getattr(self.latency, name), getattr(self.service_time, name)) for name in ("p50_ms", "p90_ms", "p99_ms")]
+        pairs = [
+            (getattr(self.latency, name), getattr(self.service_time, name))
+            for name in ("p50_ms", "p90_ms", "p99_ms")
+        ]
         lost = [
-            latency_ms - service_time_ms > max(_LOSS_BELOW_NOTICE_MS, _LOSS_SHARE_OF_LATENCY * latency_ms)
+            latency_ms - service_time_ms
+            > max(_LOSS_BELOW_NOTICE_MS, _LOSS_SHARE_OF_LATENCY * latency_ms)
             for latency_ms, service_time_ms in pairs
             if math.isfinite(latency_ms) and math.isfinite(service_time_ms)
         ]

@@ -57,11 +57,16 @@ def warning(summary: Summary) -> str | None:
     """What to know before trusting the numbers; None if there is nothing."""
     if not summary.generator_was_the_limit:
         return None
-    return _GENERATOR_WAS_THE_LIMIT.format(lag=f"{_milliseconds(summary.lag.p99_ms)} ms", not_sent=f"{summary.not_sent:,}")
+    return _GENERATOR_WAS_THE_LIMIT.format(
+        lag=f"{_milliseconds(summary.lag.p99_ms)} ms", not_sent=f"{summary.not_sent:,}"
+    )
 
 
 def _percentiles(values: Distribution) -> list[str]:
-    return [_milliseconds(v) for v in (values.p50_ms, values.p90_ms, values.p99_ms, values.p99_9_ms, values.max_ms)]
+    return [
+        _milliseconds(v)
+        for v in (values.p50_ms, values.p90_ms, values.p99_ms, values.p99_9_ms, values.max_ms)
+    ]
 
 
 def _milliseconds(value: float) -> str:

@@ -20,7 +20,8 @@ CONTENT_TYPE = prometheus_client.CONTENT_TYPE_PLAIN_0_0_4
 
 _REQUEST_COUNT = ":tensorflow:serving:request_count"
 _REQUEST_LATENCY = ":tensorflow:serving:request_latency"
-# From 10 µs, each bound 1.8 times the last, to 24 minutes, in the six digits that TensorFlow Serving prints.
+# From 10 µs, each bound 1.8 times the last, to 24 minutes, in the six digits that TensorFlow
+# Serving prints.
 _LATENCY_BOUNDS_US = [float(f"{10 * 1.8**exponent:.6g}") for exponent in range(33)]
 _CANDIDATE_BOUNDS = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000]
 
@@ -34,13 +35,16 @@ class ServerMetrics:
         """Counts from zero.
 
         Args:
-            models: what is served. Requests for other models are counted under no name, or whoever can send requests could fill
-                the memory with names.
+            models: what is served. Requests for other models are counted under no name, or whoever
+                can send requests could fill the memory with names.
         """
         self._models = models
         self._registry = CollectorRegistry()
         self._requests = Counter(
-            _REQUEST_COUNT, "The total number of requests.", ["model_name", "status"], registry=self._registry
+            _REQUEST_COUNT,
+            "The total number of requests.",
+            ["model_name", "status"],
+            registry=self._registry,
         )
         self._latency_us = Histogram(
             _REQUEST_LATENCY, "Wall time in microseconds of requests that were answered OK.",
@@ -53,7 +57,9 @@ class ServerMetrics:
         self._registry.register(_Versions(models))
         ProcessCollector(registry=self._registry)
 
-    def count(self, model_name: str, api: str, entrypoint: str, code: grpc.StatusCode, latency_s: float) -> None:
+    def count(
+        self, model_name: str, api: str, entrypoint: str, code: grpc.StatusCode, latency_s: float
+    ) -> None:
         """Counts a request that was answered.
 
         Args:
@@ -70,13 +76,18 @@ class ServerMetrics:
 
     def count_candidates(self, request: PredictRequest) -> None:
         """Counts the candidates of a request that was answered OK."""
-        firsts = [proto.tensor_shape.dim[0].size for proto in request.inputs.values() if proto.tensor_shape.dim]
+        firsts = [
+            proto.tensor_shape.dim[0].size
+            for proto in request.inputs.values()
+            if proto.tensor_shape.dim
+        ]
         self._candidates.labels(request.model_spec.name).observe(max(firsts, default=1))
 
     def page(self) -> bytes:
         """All metrics in Prometheus' text format."""
         text = prometheus_client.generate_latest(self._registry)
-        # The library gives every counter the suffix that OpenMetrics asks for. TensorFlow Serving's has none.
+        # The library gives every counter the suffix that OpenMetrics asks for. TensorFlow Serving's
+        # has none.
         return text.replace(f"{_REQUEST_COUNT}_total".encode(), _REQUEST_COUNT.encode())
 
 
@@ -89,7 +100,9 @@ class _Versions(Collector):
     def collect(self) -> Iterable[GaugeMetricFamily]:
         """One sample a version, of value 1."""
         family = GaugeMetricFamily(
-            "fulcrum_model_version_state", "1 for the state that a version is in.", labels=["model_name", "version", "state"]
+            "fulcrum_model_version_state",
+            "1 for the state that a version is in.",
+            labels=["model_name", "version", "state"],
         )
         for model in self._models.all:
             for version in model.statuses():
@@ -108,5 +121,7 @@ def page_path(file: Path) -> str | None:
     """
     prometheus = read_config(file, MonitoringConfig).prometheus_config
     if prometheus.path and not prometheus.path.startswith("/"):
-        raise ConfigError(f"{file}: prometheus_config.path is {prometheus.path!r}; it must begin with /, as {DEFAULT_PATH}")
+        raise ConfigError(
+            f"{file}: prometheus_config.path is {prometheus.path!r}; it must begin with /, as {DEFAULT_PATH}"
+        )
     return (prometheus.path or DEFAULT_PATH) if prometheus.enable else None

@@ -24,16 +24,18 @@ def serving_process(
 ) -> Iterator[tuple[str, subprocess.Popen[str]]]:
     """Runs `fulcrum serve` on a free port while the block runs, and yields its address and the process.
 
-    It waits for as long as the process lives, because machines differ in speed: loading TensorFlow and a model takes 5 s on
-    one and minutes on a busy one.
+    It waits for as long as the process lives, because machines differ in speed: loading TensorFlow
+    and a model takes 5 s on one and minutes on a busy one.
 
     Args:
         options: of `fulcrum serve`, without `--port`.
         log: file that takes the output of the process.
-        waiting: called with the seconds that have passed, several times a second until the server listens.
+        waiting: called with the seconds that have passed, several times a second until the server
+            listens.
 
     Raises:
-        ServerProcessError: the process ended before it listened; the message names the log and quotes its end.
+        ServerProcessError: the process ended before it listened; the message names the log and
+            quotes its end.
     """
     command = [sys.executable, "-m", "fulcrum", "serve", *options, "--port", "0"]
     with log.open("w", encoding="utf-8") as output:
@@ -41,7 +43,8 @@ def serving_process(
     try:
         began_s = time.monotonic()
         while True:
-            ended = process.poll() is not None  # asked before the log is read, which then is complete
+            # asked before the log is read, which then is complete
+            ended = process.poll() is not None
             text = log.read_text(encoding="utf-8")
             if listening := _LISTENING.search(text):
                 break

@@ -14,7 +14,9 @@ class ReadableRequestsInterceptor(grpc.ServerInterceptor):
     """Answers INVALID_ARGUMENT to a message that cannot be parsed."""
 
     def intercept_service(
-        self, continuation: Callable[[grpc.HandlerCallDetails], grpc.RpcMethodHandler | None], details: grpc.HandlerCallDetails
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], grpc.RpcMethodHandler | None],
+        details: grpc.HandlerCallDetails,
     ) -> grpc.RpcMethodHandler | None:
         """Wraps the handler of a method that takes and gives one message."""
         handler = continuation(details)
@@ -30,7 +32,10 @@ class ReadableRequestsInterceptor(grpc.ServerInterceptor):
         @functools.wraps(handler.unary_unary)  # which also keeps the threads that it is meant for
         def answer(request: Any, context: grpc.ServicerContext) -> Any:
             if isinstance(request, DecodeError):
-                context.abort(grpc.StatusCode.INVALID_ARGUMENT, f"The message is no request of {details.method}: {request}")
+                context.abort(
+                    grpc.StatusCode.INVALID_ARGUMENT,
+                    f"The message is no request of {details.method}: {request}",
+                )
             return handler.unary_unary(request, context)
 
         return grpc.unary_unary_rpc_method_handler(answer, parsed, handler.response_serializer)

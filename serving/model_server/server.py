@@ -12,7 +12,9 @@ import grpc
 from grpc_health.v1 import health_pb2
 from grpc_reflection.v1alpha import reflection
 from tensorflow_serving.apis.model_service_pb2_grpc import add_ModelServiceServicer_to_server
-from tensorflow_serving.apis.prediction_service_pb2_grpc import add_PredictionServiceServicer_to_server
+from tensorflow_serving.apis.prediction_service_pb2_grpc import (
+    add_PredictionServiceServicer_to_server,
+)
 
 from serving.model_server.config.config_file import ConfigFile
 from serving.model_server.grpc_api.admission import AdmissionInterceptor
@@ -77,12 +79,14 @@ class LocalModelServer:
 
         Args:
             models: what to serve, beside what `config_file` says.
-            host: address to listen on; loopback by default, because the server neither encrypts nor asks who calls.
+            host: address to listen on; loopback by default, because the server neither encrypts nor
+                asks who calls.
             port: port to listen on; 0 lets the system choose.
             poll_s: seconds between two looks at the models' folders.
             config_file: what to serve, and its labels' rules for reloads.
             as_tensor_content: whether Predict answers numbers as bytes, and not one by one.
-            max_candidates: rows that an input of a request, or examples that a request, may have; None for any.
+            max_candidates: rows that an input of a request, or examples that a request, may have;
+                None for any.
             max_message_bytes: largest request.
             max_requests: requests answered or waiting at one time; more are refused.
             threads: requests answered at one time.
@@ -112,7 +116,9 @@ class LocalModelServer:
             options=_options(max_message_bytes),
         )
         labels_may_wait = config_file is not None and config_file.labels_may_wait
-        add_PredictionServiceServicer_to_server(PredictionService(self.models, as_tensor_content), self._server)
+        add_PredictionServiceServicer_to_server(
+            PredictionService(self.models, as_tensor_content), self._server
+        )
         add_ModelServiceServicer_to_server(ModelService(self.models, labels_may_wait), self._server)
         self._health = ModelHealth(self.models, self._server)
         reflection.enable_server_reflection(_REFLECTED, self._server)
@@ -126,11 +132,17 @@ class LocalModelServer:
             raise PortError(f"cannot listen on {address}; does another server use it?") from error
         self._http = None
         if rest_port is not None:
-            rest = RestApi(self.models, self.metrics, self._pool, max_request_bytes=max_message_bytes)
+            rest = RestApi(
+                self.models, self.metrics, self._pool, max_request_bytes=max_message_bytes
+            )
             try:
-                self._http = HttpServer(http_app(rest, self.metrics, metrics_path), rest_host, rest_port)
+                self._http = HttpServer(
+                    http_app(rest, self.metrics, metrics_path), rest_host, rest_port
+                )
             except OSError as error:
-                raise PortError(f"cannot listen on {_address(rest_host, rest_port)} for REST: {error.strerror}") from error
+                raise PortError(
+                    f"cannot listen on {_address(rest_host, rest_port)} for REST: {error.strerror}"
+                ) from error
         self._rest_host, self.rest_port = rest_host, self._http.port if self._http else None
 
     @property
@@ -181,7 +193,12 @@ class LocalModelServer:
         self.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
         self.stop()
 
     def _poll(self) -> None:

@@ -28,7 +28,11 @@ class StatusError(Exception):
     @property
     def short_text(self) -> str:
         """The text as it is sent: TensorFlow Serving cuts it, because a status travels in an HTTP header."""
-        return self.text if len(self.text) <= _MAX_TEXT_LENGTH else self.text[:_MAX_TEXT_LENGTH] + "...TRUNCATED"
+        return (
+            self.text
+            if len(self.text) <= _MAX_TEXT_LENGTH
+            else self.text[:_MAX_TEXT_LENGTH] + "...TRUNCATED"
+        )
 
 
 def invalid_argument(text: str) -> StatusError:
@@ -39,7 +43,8 @@ def invalid_argument(text: str) -> StatusError:
 def from_tensorflow(error: Exception) -> StatusError:
     """A `tf.errors.OpError` in gRPC's terms, with the runtime's own text.
 
-    A session wraps the runtime's error in one that adds Python stack traces, which say nothing to a client.
+    A session wraps the runtime's error in one that adds Python stack traces, which say nothing to a
+    client.
     """
     inner = error.__context__ if isinstance(error.__context__, type(error)) else error
     code = _CODES.get(getattr(error, "error_code", None), grpc.StatusCode.UNKNOWN)

@@ -1,7 +1,8 @@
 """What the pipeline calls, by import path, before it pushes a version.
 
-The version is served as it will be, by the local model server over gRPC, with requests made of logged examples. Each score must
-be that of the trainer's own export on the same examples, run in this process, and each answer must come in time.
+The version is served as it will be, by the local model server over gRPC, with requests made of
+logged examples. Each score must be that of the trainer's own export on the same examples, run in
+this process, and each answer must come in time.
 """
 
 from __future__ import annotations
@@ -35,7 +36,9 @@ _LONGEST_S = 60.0
 _CHANNEL_OPTIONS = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
 
 
-def check_before_push(*, model: str, example_files: Sequence[str], spec: str, version: str) -> dict[str, Any]:
+def check_before_push(
+    *, model: str, example_files: Sequence[str], spec: str, version: str
+) -> dict[str, Any]:
     """Makes the version that may be pushed, and checks it.
 
     Args:
@@ -45,8 +48,9 @@ def check_before_push(*, model: str, example_files: Sequence[str], spec: str, ve
         version: folder to write: the export with its warm-up requests.
 
     Returns:
-        `refusals`, why the version must not be pushed; `warmup_requests` and `compared_requests`, their numbers;
-        `largest_difference` of a score; `latency_ms`, p50 and p99 by number of candidates; `latency_budget_ms`.
+        `refusals`, why the version must not be pushed; `warmup_requests` and `compared_requests`,
+        their numbers; `largest_difference` of a score; `latency_ms`, p50 and p99 by number of
+        candidates; `latency_budget_ms`.
 
     Raises:
         ValueError: there are no examples, or a signature for which no request can be made.
@@ -55,7 +59,9 @@ def check_before_push(*, model: str, example_files: Sequence[str], spec: str, ve
     examples = _examples(example_files, max(feature_spec.serving.candidate_counts))
     shutil.copytree(model, version)
     trainers_model = tf.saved_model.load(model)
-    warmup_requests = write_warmup_file(feature_spec, trainers_model.signatures, examples, Path(version))
+    warmup_requests = write_warmup_file(
+        feature_spec, trainers_model.signatures, examples, Path(version)
+    )
     differences: list[ScoreDifference] = []
     latencies: list[Latency] = []
     refusals = []
@@ -65,21 +71,28 @@ def check_before_push(*, model: str, example_files: Sequence[str], spec: str, ve
             [broken] = server.models.all[0].statuses()
             refusals.append(f"the version cannot be loaded: {broken.error and broken.error.text}")
         else:
-            channel = stack.enter_context(grpc.insecure_channel(server.target, options=_CHANNEL_OPTIONS))
+            channel = stack.enter_context(
+                grpc.insecure_channel(server.target, options=_CHANNEL_OPTIONS)
+            )
             predict = PredictionServiceStub(channel).Predict
             try:
                 differences = [
-                    _compared(feature_spec, trainers_model, predict, *request) for request in _replayed(feature_spec, examples)
+                    _compared(feature_spec, trainers_model, predict, *request)
+                    for request in _replayed(feature_spec, examples)
                 ]
                 latencies = _latencies(feature_spec, predict, examples)
             except grpc.RpcError as error:
-                refusals.append(f"a request made of logged examples failed: {error.code().name}: {error.details()}")
+                refusals.append(
+                    f"a request made of logged examples failed: {error.code().name}: {error.details()}"
+                )
     limits = feature_spec.serving
     worst = max(differences, key=lambda difference: difference.size, default=None)
     if worst is not None and not worst.size <= limits.score_tolerance:
         refusals.append(worst.refusal(limits.score_tolerance))
     refusals += [
-        latency.refusal(limits.latency_budget_ms) for latency in latencies if latency.p99_ms > limits.latency_budget_ms
+        latency.refusal(limits.latency_budget_ms)
+        for latency in latencies
+        if latency.p99_ms > limits.latency_budget_ms
     ]
     return {
         "refusals": refusals,
@@ -87,7 +100,8 @@ def check_before_push(*, model: str, example_files: Sequence[str], spec: str, ve
         "compared_requests": len(differences),
         "largest_difference": worst.size if worst is not None else None,
         "latency_ms": [
-            {"candidates": latency.candidates, "p50": latency.p50_ms, "p99": latency.p99_ms} for latency in latencies
+            {"candidates": latency.candidates, "p50": latency.p50_ms, "p99": latency.p99_ms}
+            for latency in latencies
         ],
         "latency_budget_ms": limits.latency_budget_ms,
     }
@@ -109,23 +123,38 @@ def _served(version: str, name: str) -> Iterator[LocalModelServer]:
             yield server
 
 
-def _replayed(spec: FeatureSpec, examples: Sequence[Example]) -> Iterator[tuple[PredictRequest, list[Example]]]:
+def _replayed(
+    spec: FeatureSpec, examples: Sequence[Example]
+) -> Iterator[tuple[PredictRequest, list[Example]]]:
     """Requests, and the examples that are to have the same scores."""
     for count in spec.serving.candidate_counts:
         for user in _some(examples, _REPLAYED):
             items = _some(examples, count)
-            yield rank_request(spec, RANK, user, items), [shown_to(spec, user, item) for item in items]
+            yield (
+                rank_request(spec, RANK, user, items),
+                [shown_to(spec, user, item) for item in items],
+            )
     yield examples_request(spec, SERVING_DEFAULT, examples), list(examples)
 
 
 def _compared(
-    spec: FeatureSpec, trainers_model: Any, predict: Any, request: PredictRequest, examples: Sequence[Example]
+    spec: FeatureSpec,
+    trainers_model: Any,
+    predict: Any,
+    request: PredictRequest,
+    examples: Sequence[Example],
 ) -> ScoreDifference:
     served = predict(request, timeout=_LONGEST_S).outputs
-    own = trainers_model.signatures[SERVING_DEFAULT](tf.constant([example.SerializeToString() for example in examples]))
+    own = trainers_model.signatures[SERVING_DEFAULT](
+        tf.constant([example.SerializeToString() for example in examples])
+    )
     what = f"{request.model_spec.signature_name} of {len(examples)} {'row' if len(examples) == 1 else 'rows'}"
     return largest_difference(
-        what, {name: (tf.make_ndarray(served[name]), own[name].numpy()) for name in (*spec.tasks, RANKING_SCORE)}
+        what,
+        {
+            name: (tf.make_ndarray(served[name]), own[name].numpy())
+            for name in (*spec.tasks, RANKING_SCORE)
+        },
     )
 
 
@@ -134,7 +163,10 @@ def _latencies(spec: FeatureSpec, predict: Any, examples: Sequence[Example]) -> 
         measured_latency(
             count,
             lambda request: predict(request, timeout=_LONGEST_S),
-            [rank_request(spec, RANK, user, _some(examples, count)) for user in _some(examples, _TIMED)],
+            [
+                rank_request(spec, RANK, user, _some(examples, count))
+                for user in _some(examples, _TIMED)
+            ],
         )
         for count in spec.serving.candidate_counts
     ]

@@ -32,7 +32,9 @@ class Latency:
         )
 
 
-def measured_latency(candidates: int, call: Callable[[Any], Any], requests: Sequence[Any]) -> Latency:
+def measured_latency(
+    candidates: int, call: Callable[[Any], Any], requests: Sequence[Any]
+) -> Latency:
     """Makes the requests, which have so many candidates each."""
     times_ms = []
     for request in requests:

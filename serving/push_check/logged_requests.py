@@ -16,14 +16,20 @@ from feature_spec.spec import FeatureSpec
 Example: TypeAlias = tf.train.Example
 
 
-def examples_request(spec: FeatureSpec, signature: str, examples: Sequence[Example]) -> PredictRequest:
+def examples_request(
+    spec: FeatureSpec, signature: str, examples: Sequence[Example]
+) -> PredictRequest:
     """A request to a signature that reads serialised tf.Examples (B,)."""
     request = _request(spec, signature)
-    request.inputs["examples"].CopyFrom(tf.make_tensor_proto([example.SerializeToString() for example in examples]))
+    request.inputs["examples"].CopyFrom(
+        tf.make_tensor_proto([example.SerializeToString() for example in examples])
+    )
     return request
 
 
-def rank_request(spec: FeatureSpec, signature: str, user: Example, items: Sequence[Example]) -> PredictRequest:
+def rank_request(
+    spec: FeatureSpec, signature: str, user: Example, items: Sequence[Example]
+) -> PredictRequest:
     """A request to a signature that reads the raw fields of one request: user and context of `user`, one candidate an item."""
     request = _request(spec, signature)
     for name, field in spec.fields.items():
@@ -53,7 +59,9 @@ def _request(spec: FeatureSpec, signature: str) -> PredictRequest:
 def _tensor(field: BaseField, features: Sequence[tf.train.Feature]) -> TensorProto:
     """The raw values of a field, (R,) or, padded with ``""``, (R, T)."""
     if isinstance(field, NumericField):
-        return tf.make_tensor_proto([[*feature.float_list.value, float("nan")][0] for feature in features], tf.float32)
+        return tf.make_tensor_proto(
+            [[*feature.float_list.value, float("nan")][0] for feature in features], tf.float32
+        )
     texts = [list(feature.bytes_list.value) for feature in features]
     if isinstance(field, MultiCategoricalField | SequenceField):
         length = max(1, *map(len, texts))

@@ -18,7 +18,8 @@ class ScoreDifference:
         row: of the request.
         served: the score over gRPC.
         trainers: the score of the trainer's export in process.
-        size: |served − trainer's|, divided by the trainer's where that is above 1; infinite where just one of both is a number.
+        size: |served − trainer's|, divided by the trainer's where that is above 1; infinite where
+            just one of both is a number.
     """
 
     request: str
@@ -36,7 +37,9 @@ class ScoreDifference:
         )
 
 
-def largest_difference(request: str, scores: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> ScoreDifference:
+def largest_difference(
+    request: str, scores: Mapping[str, tuple[np.ndarray, np.ndarray]]
+) -> ScoreDifference:
     """The largest difference between served scores and the trainer's.
 
     Args:

@@ -15,12 +15,15 @@ from feature_spec.spec import FeatureSpec
 from serving.model_server.methods.warm_up import WARM_UP_FILE
 from serving.push_check.logged_requests import Example, examples_request, rank_request
 
-# Signatures that read examples are not asked by users in a hurry: a few rows make their graph ready.
+# Signatures that read examples are not asked by users in a hurry: a few rows make their graph
+# ready.
 _EXAMPLES = 8
 _TOP_K = 10
 
 
-def write_warmup_file(spec: FeatureSpec, signatures: Mapping[str, Any], examples: Sequence[Example], folder: Path) -> int:
+def write_warmup_file(
+    spec: FeatureSpec, signatures: Mapping[str, Any], examples: Sequence[Example], folder: Path
+) -> int:
     """Writes the file into a version's folder and returns the number of its requests.
 
     Uncompressed TFRecord of PredictionLog, the same bytes for the same examples.
@@ -39,20 +42,30 @@ def write_warmup_file(spec: FeatureSpec, signatures: Mapping[str, Any], examples
     requests = list(_requests(spec, signatures, examples))
     with tf.io.TFRecordWriter(str(path)) as writer:
         for request in requests:
-            writer.write(PredictionLog(predict_log=PredictLog(request=request)).SerializeToString(deterministic=True))
+            writer.write(
+                PredictionLog(predict_log=PredictLog(request=request)).SerializeToString(
+                    deterministic=True
+                )
+            )
     return len(requests)
 
 
-def _requests(spec: FeatureSpec, signatures: Mapping[str, Any], examples: Sequence[Example]) -> Iterator[PredictRequest]:
+def _requests(
+    spec: FeatureSpec, signatures: Mapping[str, Any], examples: Sequence[Example]
+) -> Iterator[PredictRequest]:
     for name, signature in sorted(signatures.items()):
         inputs = signature.structured_input_signature[1].keys()
         if inputs == {"examples"}:
             yield examples_request(spec, name, examples[:_EXAMPLES])
         elif inputs >= spec.fields.keys():
             for count in spec.serving.candidate_counts:
-                request = rank_request(spec, name, examples[0], [examples[i % len(examples)] for i in range(count)])
+                request = rank_request(
+                    spec, name, examples[0], [examples[i % len(examples)] for i in range(count)]
+                )
                 if TOP_K in inputs:
                     request.inputs[TOP_K].CopyFrom(tf.make_tensor_proto(min(_TOP_K, count)))
                 yield request
         else:
-            raise ValueError(f"no warm-up request can be made for signature {name!r}, which reads {', '.join(sorted(inputs))}")
+            raise ValueError(
+                f"no warm-up request can be made for signature {name!r}, which reads {', '.join(sorted(inputs))}"
+            )

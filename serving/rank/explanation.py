@@ -11,7 +11,8 @@ from feature_spec.spec import FeatureSpec
 from serving.client.ranked_list import RankedCandidate
 from serving.client.request_values import value_reader
 
-# The model computes in single precision, in which logarithms of small scores and their sum lose a few digits.
+# The model computes in single precision, in which logarithms of small scores and their sum lose a
+# few digits.
 _RELATIVE_TOLERANCE = 1e-3
 
 
@@ -38,18 +39,22 @@ class Explanation:
         return math.isclose(self.product, self.candidate.ranking_score, rel_tol=_RELATIVE_TOLERANCE)
 
 
-def explain(spec: FeatureSpec, candidate: RankedCandidate, weights: Mapping[str, float]) -> Explanation:
+def explain(
+    spec: FeatureSpec, candidate: RankedCandidate, weights: Mapping[str, float]
+) -> Explanation:
     """Takes a ranking score apart by the spec's formula.
 
     Args:
         spec: whose formula the model uses.
         candidate: with its scores.
-        weights: exponents by task or ``duration`` that were in force, where they differ from the spec's: the served model's
-            (`RankingClient.check`), replaced by those of the request.
+        weights: exponents by task or ``duration`` that were in force, where they differ from the
+            spec's: the served model's (`RankingClient.check`), replaced by those of the request.
     """
     duration = spec.ranking_formula.duration
     duration_value = None
     if duration is not None:
-        duration_value = value_reader(spec, spec.fields[duration.field])(candidate.candidate.fields.get(duration.field))
+        duration_value = value_reader(spec, spec.fields[duration.field])(
+            candidate.candidate.fields.get(duration.field)
+        )
     terms = formula_terms(spec.ranking_formula, candidate.scores, duration_value, weights)
     return Explanation(candidate=candidate, terms=terms)

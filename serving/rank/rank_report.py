@@ -13,12 +13,18 @@ from serving.rank.explanation import Explanation
 
 def candidate_label(candidate: RankedCandidate) -> str:
     """What the caller calls a candidate, else where it stood in the request."""
-    return f"candidates[{candidate.position}]" if candidate.candidate.id is None else str(candidate.candidate.id)
+    return (
+        f"candidates[{candidate.position}]"
+        if candidate.candidate.id is None
+        else str(candidate.candidate.id)
+    )
 
 
 def ranking_table(ranked: RankedList) -> Table:
     """One row a candidate, best first: a score a task, and the ranking score."""
-    table = Table(title=f"{ranked.model_name}, version {ranked.model_version}", title_justify="left")
+    table = Table(
+        title=f"{ranked.model_name}, version {ranked.model_version}", title_justify="left"
+    )
     table.add_column("rank", justify="right")
     table.add_column("candidate")
     for task in ranked.candidates[0].scores:
@@ -26,20 +32,31 @@ def ranking_table(ranked: RankedList) -> Table:
     table.add_column("ranking score", justify="right", style="bold")
     for candidate in ranked:
         scores = [_number(score) for score in candidate.scores.values()]
-        table.add_row(str(candidate.rank), candidate_label(candidate), *scores, _number(candidate.ranking_score))
+        table.add_row(
+            str(candidate.rank),
+            candidate_label(candidate),
+            *scores,
+            _number(candidate.ranking_score),
+        )
     return table
 
 
 def explanation_table(explanations: Sequence[Explanation]) -> Table:
     """One row a candidate: each term's factor in the product, and below it its share of the log ranking score."""
-    table = Table(title="ranking score = product of the factors; below, their logarithms, which add up", title_justify="left")
+    table = Table(
+        title="ranking score = product of the factors; below, their logarithms, which add up",
+        title_justify="left",
+    )
     table.add_column("rank", justify="right")
     table.add_column("candidate")
     for term in explanations[0].terms:
         table.add_column(f"{term.name} ^ {term.weight:g}", justify="right")
     table.add_column("product", justify="right", style="bold")
     for explanation in explanations:
-        factors = [f"{_number(term.factor)}\n[dim]{term.log_factor:+.3f}[/dim]" for term in explanation.terms]
+        factors = [
+            f"{_number(term.factor)}\n[dim]{term.log_factor:+.3f}[/dim]"
+            for term in explanation.terms
+        ]
         total = f"{_number(explanation.product)}\n[dim]{sum(term.log_factor for term in explanation.terms):+.3f}[/dim]"
         candidate = explanation.candidate
         table.add_row(str(candidate.rank), candidate_label(candidate), *factors, total)
@@ -60,7 +77,13 @@ def report(ranked: RankedList, explanations: Sequence[Explanation] | None = None
         if explanations is not None:
             explanation = explanations[index]
             row["terms"] = [
-                {"name": t.name, "value": t.value, "weight": t.weight, "factor": t.factor, "log_factor": t.log_factor}
+                {
+                    "name": t.name,
+                    "value": t.value,
+                    "weight": t.weight,
+                    "factor": t.factor,
+                    "log_factor": t.log_factor,
+                }
                 for t in explanation.terms
             ]
             row["product"] = explanation.product

@@ -6,8 +6,9 @@
      "candidates": [{"id": "first", "video_id": "v1", "duration_s": 12.5}, {"video_id": "v2"}],
      "weights": {"ctr": 1.0}}
 
-Only ``candidates`` is needed. A field that is left out, or null, is missing. ``id`` is what the caller calls a candidate; it is
-a field as well where the spec has an item field of that name. ``spec`` is a path relative to the file, or a ready spec's name.
+Only ``candidates`` is needed. A field that is left out, or null, is missing. ``id`` is what the
+caller calls a candidate; it is a field as well where the spec has an item field of that name.
+``spec`` is a path relative to the file, or a ready spec's name.
 """
 
 from __future__ import annotations
@@ -49,7 +50,9 @@ class RequestFile:
         named = self.content.get("spec")
         return named if named is None or named in ready_specs() else str(self.path.parent / named)
 
-    def request(self, spec: FeatureSpec, weights: Mapping[str, float] | None = None) -> RankingRequest:
+    def request(
+        self, spec: FeatureSpec, weights: Mapping[str, float] | None = None
+    ) -> RankingRequest:
         """The request, its formula weights replaced by `weights` where those are given."""
         return RankingRequest(
             user=self.content.get("user", {}),
@@ -67,39 +70,57 @@ def read_request_file(path: Path) -> RequestFile:
     """
     try:
         text = path.read_text(encoding="utf-8")
-        content = json.loads(text, object_pairs_hook=_without_duplicates, parse_constant=_no_constant)
+        content = json.loads(
+            text, object_pairs_hook=_without_duplicates, parse_constant=_no_constant
+        )
     except OSError as error:
         raise RequestFileError(f"{path}: cannot be read: {error.strerror or error}") from error
     except UnicodeDecodeError as error:
         raise RequestFileError(f"{path}: not UTF-8 text: {error}") from error
     except json.JSONDecodeError as error:
-        raise RequestFileError(f"{path}: line {error.lineno}, column {error.colno}: not valid JSON: {error.msg}") from error
+        raise RequestFileError(
+            f"{path}: line {error.lineno}, column {error.colno}: not valid JSON: {error.msg}"
+        ) from error
     except ValueError as error:
         raise RequestFileError(f"{path}: {error}") from error
     problems = _outline_problems(content)
     if problems:
-        raise RequestFileError("\n".join([f"{path}: not a ranking request:", *(f"  {problem}" for problem in problems)]))
+        raise RequestFileError(
+            "\n".join(
+                [f"{path}: not a ranking request:", *(f"  {problem}" for problem in problems)]
+            )
+        )
     return RequestFile(path=path, content=content)
 
 
 def _outline_problems(content: Any) -> list[str]:
     if not isinstance(content, dict):
-        return [f"top level: an object with {', '.join(_KEYS)} is needed; received {_shown(content)}"]
-    problems = [f"{key}: no such key: {closest_names(key, _KEYS)}" for key in content if key not in _KEYS]
+        return [
+            f"top level: an object with {', '.join(_KEYS)} is needed; received {_shown(content)}"
+        ]
+    problems = [
+        f"{key}: no such key: {closest_names(key, _KEYS)}" for key in content if key not in _KEYS
+    ]
     for key in ("user", "context", "weights"):
         if not isinstance(content.get(key, {}), dict):
             problems.append(f"{key}: an object is needed; received {_shown(content[key])}")
     if not isinstance(content.get("spec", ""), str):
-        problems.append(f"spec: a path or the name of a ready spec is needed; received {_shown(content['spec'])}")
+        problems.append(
+            f"spec: a path or the name of a ready spec is needed; received {_shown(content['spec'])}"
+        )
     candidates = content.get("candidates")
     if not isinstance(candidates, list):
         received = _shown(candidates) if "candidates" in content else "none"
         return [*problems, f"candidates: a list of objects is needed; received {received}"]
     for position, fields in enumerate(candidates):
         if not isinstance(fields, dict):
-            problems.append(f"candidates[{position}]: an object is needed; received {_shown(fields)}")
+            problems.append(
+                f"candidates[{position}]: an object is needed; received {_shown(fields)}"
+            )
         elif not isinstance(fields.get("id"), str | int | None):
-            problems.append(f"candidates[{position}].id: a text or an integer is needed; received {_shown(fields['id'])}")
+            problems.append(
+                f"candidates[{position}].id: a text or an integer is needed; received {_shown(fields['id'])}"
+            )
     return problems
 
 
@@ -110,8 +131,14 @@ def _candidate(spec: FeatureSpec, content: Mapping[str, Any]) -> Candidate:
     if "id" not in spec.fields_of("item"):
         fields.pop("id", None)
     if identity is None and spec.keys.item is not None:
-        keys = [name for name, field in spec.fields_of("item").items() if spec.keys.item in (name, field.column)]
-        identity = next((fields[key] for key in keys if isinstance(fields.get(key), str | int)), None)
+        keys = [
+            name
+            for name, field in spec.fields_of("item").items()
+            if spec.keys.item in (name, field.column)
+        ]
+        identity = next(
+            (fields[key] for key in keys if isinstance(fields.get(key), str | int)), None
+        )
     return Candidate(id=identity, fields=fields)
 
 

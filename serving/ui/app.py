@@ -1,8 +1,8 @@
 """The page's HTTP side: its files, and JSON for its script.
 
-It is for the person at this machine. It answers only requests that name loopback as their host, so that no web page can reach
-it under a name of its own; ranks only what is sent as JSON, which a page of another origin may not send; and lets the page
-load nothing from elsewhere.
+It is for the person at this machine. It answers only requests that name loopback as their host, so
+that no web page can reach it under a name of its own; ranks only what is sent as JSON, which a page
+of another origin may not send; and lets the page load nothing from elsewhere.
 """
 
 from __future__ import annotations
@@ -68,12 +68,22 @@ def page_app(models: Callable[[], Sequence[PageModel]]) -> Starlette:
         return _json({"models": [model.description() for model in models()]})
 
     async def ranked(request: Request) -> Response:
-        if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
+        if (
+            request.headers.get("content-type", "").partition(";")[0].strip().lower()
+            != "application/json"
+        ):
             return _json({"error": "content-type: application/json is needed"}, 415)
         try:
             call = RankCall.model_validate_json(await request.body())
         except pydantic.ValidationError as error:
-            return _json({"error": "; ".join(f"{_place(detail)}: {detail['msg']}" for detail in error.errors())}, 400)
+            return _json(
+                {
+                    "error": "; ".join(
+                        f"{_place(detail)}: {detail['msg']}" for detail in error.errors()
+                    )
+                },
+                400,
+            )
         return await run_in_threadpool(_ranked, models(), call)
 
     return Starlette(
@@ -82,7 +92,10 @@ def page_app(models: Callable[[], Sequence[PageModel]]) -> Starlette:
             Route("/api/rank", ranked, methods=["POST"]),
             Mount("/", StaticFiles(directory=_FILES, html=True)),
         ],
-        middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost"]), Middleware(_WithHeaders)],
+        middleware=[
+            Middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost"]),
+            Middleware(_WithHeaders),
+        ],
     )
 
 
@@ -105,7 +118,9 @@ def _ranked(models: Sequence[PageModel], call: RankCall) -> Response:
     model = next((model for model in models if model.name == call.model), None)
     if model is None:
         names = ", ".join(str(model.name) for model in models)
-        return _json({"error": f"model {call.model!r}: no such model; valid: {names or 'none'}"}, 404)
+        return _json(
+            {"error": f"model {call.model!r}: no such model; valid: {names or 'none'}"}, 404
+        )
     lists: list[dict[str, Any]] = []
     for version in call.versions:
         try:

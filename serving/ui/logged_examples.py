@@ -27,7 +27,11 @@ def evaluation_files(root: Path) -> list[str]:
     """
     artifacts, pattern = artifacts_place(root), f"*/examples/*/Split-{EVALUATION}/*.gz"
     try:
-        found = tf.io.gfile.glob(f"{artifacts}/{pattern}") if is_uri(artifacts) else map(str, Path(artifacts).glob(pattern))
+        found = (
+            tf.io.gfile.glob(f"{artifacts}/{pattern}")
+            if is_uri(artifacts)
+            else map(str, Path(artifacts).glob(pattern))
+        )
     except tf.errors.OpError:
         return []
     files = [file for file in sorted(found) if _execution(file).isdecimal()]
@@ -60,15 +64,21 @@ def _execution(file: str) -> str:
     return file.split("/")[-3]
 
 
-def _logged(spec: FeatureSpec, position: int, shown: Sequence[Example], items: dict[bytes, Example]) -> LoggedRequest:
+def _logged(
+    spec: FeatureSpec, position: int, shown: Sequence[Example], items: dict[bytes, Example]
+) -> LoggedRequest:
     own = {_item(spec, example): example for example in shown[:_CANDIDATES]}
     # Taken from another place for each request, so that not all users are offered the same.
     keys = list(items)
     start = position * _CANDIDATES % len(keys)
-    others = [key for key in keys[start:] + keys[:start] if key not in own][: _CANDIDATES - len(own)]
+    others = [key for key in keys[start:] + keys[:start] if key not in own][
+        : _CANDIDATES - len(own)
+    ]
     candidates = [*own.values(), *(items[key] for key in others)]
     request = typed_request(
-        spec, rank_request(spec, RANK, shown[0], candidates), [_key(candidate, ITEM_KEY) for candidate in candidates]
+        spec,
+        rank_request(spec, RANK, shown[0], candidates),
+        [_key(candidate, ITEM_KEY) for candidate in candidates],
     )
     return LoggedRequest(
         label=_key(shown[0], USER_KEY) or f"request {position}",

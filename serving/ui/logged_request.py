@@ -14,8 +14,8 @@ class LoggedRequest:
     Attributes:
         label: what people call it: the user's key where the log has one.
         request: without weights; the page gives them.
-        shown: how many of the candidates, from the first, this user was shown then. The others were shown to other users.
-            0 where the log does not tell users apart.
+        shown: how many of the candidates, from the first, this user was shown then. The others were
+            shown to other users. 0 where the log does not tell users apart.
     """
 
     label: str

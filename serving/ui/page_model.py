@@ -35,7 +35,8 @@ class PageModel:
         Args:
             served: where its versions and their folders are looked up.
             target: gRPC address of the server, which every score comes from.
-            request_files: where requests come from; none for those that the pipeline or the export has left.
+            request_files: where requests come from; none for those that the pipeline or the export
+                has left.
         """
         self._served = served
         self._target = target
@@ -81,7 +82,9 @@ class PageModel:
             ],
         }
 
-    def ranking(self, number: int, version: int | None, weights: Mapping[str, float]) -> dict[str, Any]:
+    def ranking(
+        self, number: int, version: int | None, weights: Mapping[str, float]
+    ) -> dict[str, Any]:
         """A logged request ranked by a version, beside the order that its own weights give.
 
         Args:
@@ -106,7 +109,9 @@ class PageModel:
         ranked = client.rank(request)
         latency_ms = 1000.0 * (time.perf_counter() - began_s)
         in_force = own_weights | dict(request.weights)
-        own = ranked if in_force == own_weights else client.rank(_known_to(client.spec, request, {}))
+        own = (
+            ranked if in_force == own_weights else client.rank(_known_to(client.spec, request, {}))
+        )
         return {
             "version": ranked.model_version,
             "latency_ms": latency_ms,
@@ -132,7 +137,12 @@ class PageModel:
             if version not in self._clients:
                 spec = load_spec(self._folder(version) / names.EXPORTED_SPEC)
                 self._clients[version] = RankingClient(
-                    self._target, spec, model_name=self.name, version=version, timeout_ms=_TIMEOUT_MS, channels=1
+                    self._target,
+                    spec,
+                    model_name=self.name,
+                    version=version,
+                    timeout_ms=_TIMEOUT_MS,
+                    channels=1,
                 )
             return self._clients[version]
 
@@ -141,17 +151,24 @@ class PageModel:
         spec = self._client(version).spec
         with self._lock:
             if self._requests is None or self._requests[0] != version:
-                self._requests = (version, *logged_requests(spec, self._folder(version), self._request_files))
+                self._requests = (
+                    version,
+                    *logged_requests(spec, self._folder(version), self._request_files),
+                )
             return self._requests[1:]
 
     def _folder(self, number: int) -> Path:
         for version in self._served.statuses():
             if version.number == number and version.state == VersionState.AVAILABLE:
                 return version.folder
-        raise RankingError(f"version {number} is not in service; in service: {', '.join(map(str, self.versions())) or 'none'}")
+        raise RankingError(
+            f"version {number} is not in service; in service: {', '.join(map(str, self.versions())) or 'none'}"
+        )
 
 
-def _known_to(spec: FeatureSpec, request: RankingRequest, weights: Mapping[str, float]) -> RankingRequest:
+def _known_to(
+    spec: FeatureSpec, request: RankingRequest, weights: Mapping[str, float]
+) -> RankingRequest:
     """The request without fields that another version was trained with and this one was not."""
 
     def known(side: str, fields: Mapping[str, Any]) -> dict[str, Any]:
@@ -160,7 +177,9 @@ def _known_to(spec: FeatureSpec, request: RankingRequest, weights: Mapping[str, 
     return RankingRequest(
         user=known("user", request.user),
         context=known("context", request.context),
-        candidates=[Candidate(id=one.id, fields=known("item", one.fields)) for one in request.candidates],
+        candidates=[
+            Candidate(id=one.id, fields=known("item", one.fields)) for one in request.candidates
+        ],
         weights=weights,
     )
 

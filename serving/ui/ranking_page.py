@@ -22,7 +22,9 @@ class RankingPage:
         url: where the page is.
     """
 
-    def __init__(self, server: LocalModelServer, port: int, request_files: Sequence[Path] = ()) -> None:
+    def __init__(
+        self, server: LocalModelServer, port: int, request_files: Sequence[Path] = ()
+    ) -> None:
         """Takes the port, but answers nothing yet.
 
         Args:
@@ -42,7 +44,9 @@ class RankingPage:
         try:
             self._http = HttpServer(page_app(self._page_models), _HOST, port)
         except OSError as error:
-            raise PortError(f"cannot listen on {_HOST}:{port} for the page: {error.strerror}") from error
+            raise PortError(
+                f"cannot listen on {_HOST}:{port} for the page: {error.strerror}"
+            ) from error
         self.url = f"http://{_HOST}:{self._http.port}/"
 
     def start(self) -> None:

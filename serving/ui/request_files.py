@@ -25,7 +25,8 @@ def requests_of_file(spec: FeatureSpec, path: Path) -> list[LoggedRequest]:
 
     Args:
         spec: of the model that is to rank them.
-        path: ``*.json``, one request; else a TFRecord of PredictionLog, as a request log or a version's warm-up file is.
+        path: ``*.json``, one request; else a TFRecord of PredictionLog, as a request log or a
+            version's warm-up file is.
 
     Raises:
         RequestFileError: the file cannot be read, or holds no ranking request that fits the spec.
@@ -37,9 +38,13 @@ def requests_of_file(spec: FeatureSpec, path: Path) -> list[LoggedRequest]:
         found = list(itertools.islice(_ranking_requests(path), _MOST))
         requests = [typed_request(spec, request) for request in found]
     except (tf.errors.OpError, DecodeError) as error:
-        raise RequestFileError(f"{path}: neither *.json nor an uncompressed TFRecord of PredictionLog: {error}") from error
+        raise RequestFileError(
+            f"{path}: neither *.json nor an uncompressed TFRecord of PredictionLog: {error}"
+        ) from error
     except ValueError as error:
-        raise RequestFileError(f"{path}: a request for another spec than {spec.name}'s: {error}") from error
+        raise RequestFileError(
+            f"{path}: a request for another spec than {spec.name}'s: {error}"
+        ) from error
     if not requests:
         raise RequestFileError(f"{path}: holds no request to {RANK!r} or {RANK_TOP_K!r}")
     return [

@@ -17,13 +17,16 @@ class NoRequestsError(RankingError):
     """There is nothing to make a ranking request of. The message tells where it was looked for."""
 
 
-def logged_requests(spec: FeatureSpec, version_folder: Path, files: Sequence[Path] = ()) -> tuple[list[LoggedRequest], str]:
+def logged_requests(
+    spec: FeatureSpec, version_folder: Path, files: Sequence[Path] = ()
+) -> tuple[list[LoggedRequest], str]:
     """Ranking requests for a model, and in words where they come from.
 
     Args:
         spec: of the model.
         version_folder: of the model, ``<pipeline's root>/serving_model/<version>`` or elsewhere.
-        files: request files. Without any, the root's evaluation split is read, else the version's warm-up file.
+        files: request files. Without any, the root's evaluation split is read, else the version's
+            warm-up file.
 
     Raises:
         NoRequestsError: none of these is there.
@@ -34,7 +37,9 @@ def logged_requests(spec: FeatureSpec, version_folder: Path, files: Sequence[Pat
         return requests, ", ".join(file.name for file in files)
     examples = evaluation_files(version_folder.parent.parent)
     if examples:
-        return requests_of_examples(spec, examples), "the evaluation split, which the model was not trained on"
+        return requests_of_examples(
+            spec, examples
+        ), "the evaluation split, which the model was not trained on"
     warm_up = version_folder / WARM_UP_FILE
     if warm_up.exists():
         return requests_of_file(spec, warm_up), "the version's warm-up file"

@@ -16,7 +16,9 @@ from feature_spec.spec import FeatureSpec
 from serving.client.ranking_request import Candidate, FieldValue, RankingRequest
 
 
-def typed_request(spec: FeatureSpec, request: PredictRequest, ids: Sequence[str | None] | None = None) -> RankingRequest:
+def typed_request(
+    spec: FeatureSpec, request: PredictRequest, ids: Sequence[str | None] | None = None
+) -> RankingRequest:
     """The request's user, context and candidates, without its weights.
 
     Args:
@@ -25,25 +27,34 @@ def typed_request(spec: FeatureSpec, request: PredictRequest, ids: Sequence[str 
         ids: what each candidate is called.
 
     Raises:
-        ValueError: a field does not have the shape or the dtype that the spec asks for, or there is no item field.
+        ValueError: a field does not have the shape or the dtype that the spec asks for, or there is
+            no item field.
     """
     columns = {
-        name: _column(name, field, request.inputs[name]) for name, field in spec.fields.items() if name in request.inputs
+        name: _column(name, field, request.inputs[name])
+        for name, field in spec.fields.items()
+        if name in request.inputs
     }
     counts = {len(columns[name]) for name in spec.fields_of("item") if name in columns}
     if len(counts) != 1:
-        raise ValueError(f"item fields of one length are needed; received {', '.join(map(str, sorted(counts))) or 'none'}")
+        raise ValueError(
+            f"item fields of one length are needed; received {', '.join(map(str, sorted(counts))) or 'none'}"
+        )
     rows = range(counts.pop())
     if ids is None:
         ids = [None] * len(rows)
     return RankingRequest(
         user=_row(spec, columns, "user", 0),
         context=_row(spec, columns, "context", 0),
-        candidates=[Candidate(id=ids[row], fields=_row(spec, columns, "item", row)) for row in rows],
+        candidates=[
+            Candidate(id=ids[row], fields=_row(spec, columns, "item", row)) for row in rows
+        ],
     )
 
 
-def _row(spec: FeatureSpec, columns: dict[str, list[FieldValue]], side: str, row: int) -> dict[str, FieldValue]:
+def _row(
+    spec: FeatureSpec, columns: dict[str, list[FieldValue]], side: str, row: int
+) -> dict[str, FieldValue]:
     return {name: columns[name][row] for name in spec.fields_of(side) if name in columns}
 
 
@@ -52,8 +63,14 @@ def _column(name: str, field: BaseField, tensor: TensorProto) -> list[FieldValue
     values = tf.make_ndarray(tensor)
     lists = isinstance(field, MultiCategoricalField | SequenceField)
     number = isinstance(field, NumericField)
-    if values.ndim != (2 if lists else 1) or not len(values) or (values.dtype == np.float32) != number:
-        raise ValueError(f"{name}: not a {field.side} field's {'lists' if lists else 'values'}: {values.dtype} {values.shape}")
+    if (
+        values.ndim != (2 if lists else 1)
+        or not len(values)
+        or (values.dtype == np.float32) != number
+    ):
+        raise ValueError(
+            f"{name}: not a {field.side} field's {'lists' if lists else 'values'}: {values.dtype} {values.shape}"
+        )
     if number:
         return [_number(value) for value in values]
     if lists:

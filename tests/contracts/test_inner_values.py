@@ -41,7 +41,9 @@ def test_a_model_shows_what_it_has_and_nothing_else(name):
         "blocks": model.blocks(TASKS),
         "mixtures": model.mixtures(TASKS),
     }
-    assert {kind for kind, found in shown.items() if found} == {kind for kind, models in SHOWN.items() if name in models}
+    assert {kind for kind, found in shown.items() if found} == {
+        kind for kind, models in SHOWN.items() if name in models
+    }
 
 
 @pytest.mark.parametrize("name", sorted(SHOWN["gate_weights"]))
@@ -66,10 +68,14 @@ def test_blocks_are_told_apart_and_their_closed_share_is_that_of_the_model(name)
     variables = [variable for variable in model.trainable_variables if "log_alpha" in variable.name]
     for variable in variables:
         # σ(±20) stretches to 1 and to exactly 0.
-        variable.assign(np.where(np.arange(tf.size(variable)) % 3 == 0, -20.0, 20.0).reshape(variable.shape))
+        variable.assign(
+            np.where(np.arange(tf.size(variable)) % 3 == 0, -20.0, 20.0).reshape(variable.shape)
+        )
     blocks = model.blocks(TASKS)
     assert len({(block.connection, block.source, block.target) for block in blocks}) == len(blocks)
-    assert sum(len(block.gates) for block in blocks) == sum(int(tf.size(variable)) for variable in variables)
+    assert sum(len(block.gates) for block in blocks) == sum(
+        int(tf.size(variable)) for variable in variables
+    )
     (share,) = model.closed_shares().values()
     assert share == pytest.approx(np.mean(np.concatenate([block.gates for block in blocks]) == 0.0))
     assert 0.3 < share < 0.4
@@ -90,11 +96,17 @@ def test_inner_values_are_the_same_in_mixed_precision_to_its_rounding(name):
     try:
         half, _ = built(name)
         half.set_weights(exact.get_weights())
-        gates, masks, blocks = half.gate_weights(inputs, TASKS), half.field_masks(inputs, TASKS), half.blocks(TASKS)
+        gates, masks, blocks = (
+            half.gate_weights(inputs, TASKS),
+            half.field_masks(inputs, TASKS),
+            half.blocks(TASKS),
+        )
     finally:
         tf.keras.mixed_precision.set_global_policy("float32")
     for gate, expected in exact.gate_weights(inputs, TASKS).items():
-        np.testing.assert_allclose(tf.cast(gates[gate].weights, tf.float32), expected.weights, atol=0.03)
+        np.testing.assert_allclose(
+            tf.cast(gates[gate].weights, tf.float32), expected.weights, atol=0.03
+        )
     for subnetwork, expected in exact.field_masks(inputs, TASKS).items():
         np.testing.assert_allclose(tf.cast(masks[subnetwork], tf.float32), expected, atol=0.03)
     for block, expected in zip(blocks, exact.blocks(TASKS), strict=True):

@@ -110,7 +110,9 @@ def test_the_gradient_of_all_tasks_reaches_every_variable(name):
     model(x)
     with tf.GradientTape() as tape:
         loss = tf.add_n([tf.reduce_sum(tf.square(output)) for output in model(x, training=True)])
-    for variable, gradient in zip(model.trainable_variables, tape.gradient(loss, model.trainable_variables), strict=True):
+    for variable, gradient in zip(
+        model.trainable_variables, tape.gradient(loss, model.trainable_variables), strict=True
+    ):
         assert gradient is not None, variable.name
         assert np.any(gradient.numpy()), variable.name
     assert not model.non_trainable_variables
@@ -123,7 +125,11 @@ def test_no_two_variables_of_one_shape_begin_alike(name, seed):
     model = made(name, 3)
     model(inputs(model))
     # Biases begin at 0, and mixtures near the identity.
-    drawn = [v for v in model.trainable_variables if not any(part in v.name for part in ("bias", "alpha:", "beta"))]
+    drawn = [
+        v
+        for v in model.trainable_variables
+        if not any(part in v.name for part in ("bias", "alpha:", "beta"))
+    ]
     for one, other in itertools.combinations(drawn, 2):
         if one.shape == other.shape:
             assert not np.allclose(one, other), (one.name, other.name)

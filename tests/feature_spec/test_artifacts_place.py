@@ -9,12 +9,16 @@ import pytest
 from feature_spec.artifacts_place import artifacts_place, is_uri, keep_artifacts_at
 
 
-def test_artifacts_are_in_a_folder_of_the_root_unless_it_names_another_place(tmp_path: Path) -> None:
+def test_artifacts_are_in_a_folder_of_the_root_unless_it_names_another_place(
+    tmp_path: Path,
+) -> None:
     assert artifacts_place(tmp_path) == str(tmp_path / "artifacts")
     keep_artifacts_at(tmp_path, "gs://bucket/run")
     assert artifacts_place(tmp_path) == "gs://bucket/run"
 
 
-@pytest.mark.parametrize(("path", "expected"), [("gs://a/b", True), ("/a/b", False), ("a:b", False), (Path("/a"), False)])
+@pytest.mark.parametrize(
+    ("path", "expected"), [("gs://a/b", True), ("/a/b", False), ("a:b", False), (Path("/a"), False)]
+)
 def test_a_uri_has_a_scheme(path: str | Path, expected: bool) -> None:
     assert is_uri(path) is expected

@@ -55,7 +55,8 @@ def test_check_prints_what_is_watched_and_what_a_search_may_change(tmp_path):
     result = CliRunner().invoke(app, ["spec", "check", str(spec)], env={"COLUMNS": "200"})
     assert result.exit_code == 0, result.output
     assert (
-        "drift of examples, beyond which the run stops: region l_infinity 0.1, duration_s jensen_shannon 0.05" in result.output
+        "drift of examples, beyond which the run stops: region l_infinity 0.1, duration_s jensen_shannon 0.05"
+        in result.output
     )
     assert "skew of requests: hour l_infinity 0.2" in result.output
     assert "with --tune: at most 7 trials of trainer.epochs for smallest_mtl_gain" in result.output
@@ -67,4 +68,7 @@ def test_check_tells_the_window_of_logs_that_can_be_run_by_span(tmp_path):
     told = "with --span: trained on 3 days, judged on the next one"
     for text_of_logs, is_told in ((text, True), (text.replace("{day}", "*"), False)):
         spec.write_text(text_of_logs + "spans: {window_days: 3}\n")
-        assert (told in CliRunner().invoke(app, ["spec", "check", str(spec)], env={"COLUMNS": "200"}).output) is is_told
+        assert (
+            told
+            in CliRunner().invoke(app, ["spec", "check", str(spec)], env={"COLUMNS": "200"}).output
+        ) is is_told

@@ -48,11 +48,18 @@ def test_user_and_context_fields_are_packed_apart_from_item_fields():
 
 def test_a_sequence_has_the_rows_of_the_field_it_shares():
     recent = packing().slots("request")[1]
-    assert (recent.source, recent.rows, recent.width, recent.vocabulary) == ("item", packing().rows["item"], 8, None)
+    assert (recent.source, recent.rows, recent.width, recent.vocabulary) == (
+        "item",
+        packing().rows["item"],
+        8,
+        None,
+    )
 
 
 def test_only_widths_with_a_listed_field_have_a_vocabulary():
     assert packing().has_vocabulary(8)
     assert packing().has_vocabulary(4)
-    hashed = parse_spec(SPEC.replace("kind: multi_categorical", "kind: multi_categorical, hash_buckets: 3"))
+    hashed = parse_spec(
+        SPEC.replace("kind: multi_categorical", "kind: multi_categorical, hash_buckets: 3")
+    )
     assert not Packing(hashed).has_vocabulary(4)

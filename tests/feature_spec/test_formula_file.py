@@ -10,7 +10,9 @@ from feature_spec.formula.ranking_formula import DurationFactor, RankingFormula
 from feature_spec.formula_file import formula_text, load_formula, request_weights
 from feature_spec.loading import SpecError, parse_spec
 
-FORMULA = RankingFormula(weights={"click": 0.25}, duration=DurationFactor(field="length_s", weight=-1.5))
+FORMULA = RankingFormula(
+    weights={"click": 0.25}, duration=DurationFactor(field="length_s", weight=-1.5)
+)
 
 
 @pytest.fixture
@@ -37,7 +39,11 @@ def test_a_formula_file_is_a_section_that_a_spec_takes(spec_text):
 
 def test_a_request_gets_every_weight_of_the_formula_and_0_for_what_it_leaves_out(spec_text):
     spec = parse_spec(spec_text)
-    assert request_weights(FORMULA, spec, Path("f")) == {"click": 0.25, "ratio": 0.0, "duration": -1.5}
+    assert request_weights(FORMULA, spec, Path("f")) == {
+        "click": 0.25,
+        "ratio": 0.0,
+        "duration": -1.5,
+    }
     # The spec's own duration has weight 1.
     assert request_weights(RankingFormula(weights={"ratio": 2.0}), spec, Path("f")) == {
         "click": 0.0, "ratio": 2.0, "duration": 0.0,
@@ -47,9 +53,14 @@ def test_a_request_gets_every_weight_of_the_formula_and_0_for_what_it_leaves_out
 @pytest.mark.parametrize(
     ("formula", "problem"),
     [
-        (RankingFormula(weights={"clic": 1.0}), "f: weights.clic: spec tiny has no such task: did you mean 'click'"),
         (
-            RankingFormula(weights={}, duration=DurationFactor(field="length_s", transform="sigmoid")),
+            RankingFormula(weights={"clic": 1.0}),
+            "f: weights.clic: spec tiny has no such task: did you mean 'click'",
+        ),
+        (
+            RankingFormula(
+                weights={}, duration=DurationFactor(field="length_s", transform="sigmoid")
+            ),
             "f: duration: a request can change its weight only: received .*sigmoid.* spec tiny has .*log1p",
         ),
     ],
@@ -64,7 +75,10 @@ def test_what_no_request_can_change_is_refused(spec_text, formula, problem):
     [
         ("[]", "formula.yaml: a formula file is a mapping with ranking_formula; received \\[\\]"),
         ("weights: {click: 1.0}", "unknown key 'weights'"),
-        ("ranking_formula: {weights: {click: much}}", "ranking_formula.weights.click: .* \\(received 'much'\\)"),
+        (
+            "ranking_formula: {weights: {click: much}}",
+            "ranking_formula.weights.click: .* \\(received 'much'\\)",
+        ),
     ],
 )
 def test_what_is_no_formula_is_refused_with_its_place(read, text, problem):

@@ -53,13 +53,17 @@ def test_a_mistake_is_named_with_its_place_and_remedy(spec_text, before, after, 
 
 def test_all_mistakes_are_told_at_once(spec_text):
     with pytest.raises(SpecError, match=r"2 errors") as error:
-        parse_spec(spec_text.replace("side: user", "sid: user", 1).replace("clip: 1.0", "clip: -1.0"), source="my.yaml")
+        parse_spec(
+            spec_text.replace("side: user", "sid: user", 1).replace("clip: 1.0", "clip: -1.0"),
+            source="my.yaml",
+        )
     assert "fields.user_id: unknown key 'sid'" in str(error.value)
     assert "tasks.ratio.label.clip" in str(error.value)
 
 
 @pytest.mark.parametrize(
-    ("text", "message"), [("", "received None"), ("[1, 2]", "received [1, 2]"), ("a: [", "not valid YAML")]
+    ("text", "message"),
+    [("", "received None"), ("[1, 2]", "received [1, 2]"), ("a: [", "not valid YAML")],
 )
 def test_what_is_no_spec_at_all_is_refused(text, message):
     with pytest.raises(SpecError) as error:
@@ -69,11 +73,14 @@ def test_what_is_no_spec_at_all_is_refused(text, message):
 
 def test_a_missing_file_is_named_with_the_ready_specs():
     with pytest.raises(
-        SpecError, match=r"nowhere.yaml: cannot be read.*Ready specs: census_income, kuairand, short_video, short_video_events"
+        SpecError,
+        match=r"nowhere.yaml: cannot be read.*Ready specs: census_income, kuairand, short_video, short_video_events",
     ):
         load_spec("nowhere.yaml")
 
 
 def test_a_spec_without_an_item_field_cannot_tell_candidates_apart(spec_text):
     with pytest.raises(SpecError, match="at least one field with side 'item'"):
-        parse_spec(spec_text.replace("side: item", "side: user").replace("duration: {field: length_s}", ""))
+        parse_spec(
+            spec_text.replace("side: item", "side: user").replace("duration: {field: length_s}", "")
+        )

@@ -17,7 +17,10 @@ from feature_spec.loading import parse_spec
     ],
 )
 def test_what_a_client_does_not_see_may_change(spec_text, before, after):
-    assert parse_spec(spec_text).fingerprint == parse_spec(spec_text.replace(before, after, 1)).fingerprint
+    assert (
+        parse_spec(spec_text).fingerprint
+        == parse_spec(spec_text.replace(before, after, 1)).fingerprint
+    )
 
 
 @pytest.mark.parametrize(
@@ -30,7 +33,10 @@ def test_what_a_client_does_not_see_may_change(spec_text, before, after):
     ],
 )
 def test_another_field_or_meaning_of_a_task_is_another_fingerprint(spec_text, before, after):
-    assert parse_spec(spec_text).fingerprint != parse_spec(spec_text.replace(before, after, 1)).fingerprint
+    assert (
+        parse_spec(spec_text).fingerprint
+        != parse_spec(spec_text.replace(before, after, 1)).fingerprint
+    )
 
 
 def test_the_order_of_tasks_is_that_of_the_file(spec_text):

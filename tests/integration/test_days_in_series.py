@@ -57,7 +57,14 @@ def write_logs(folder: Path) -> None:
 
 
 def fulcrum(folder: Path, command: str, *arguments: str) -> EndedRun:
-    given = ["--spec", str(folder / "spec.yaml"), "--logs", str(folder / "logs"), "--root", str(folder / "root")]
+    given = [
+        "--spec",
+        str(folder / "spec.yaml"),
+        "--logs",
+        str(folder / "logs"),
+        "--root",
+        str(folder / "root"),
+    ]
     ended = run_command([command, *given, *arguments], folder / "summary.json")
     assert ended.summary, ended.output
     return ended
@@ -85,16 +92,31 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Story:
     write_logs(folder / "logs")
     series = ["--from", "2022-05-02", "--to", "2022-05-03"]
     first, again = (fulcrum(folder, "backfill", *series) for _ in range(2))
-    return Story(folder=folder, first=first, again=again, of_first_day=fulcrum(folder, "run", "--span", "2022-05-02"))
+    return Story(
+        folder=folder,
+        first=first,
+        again=again,
+        of_first_day=fulcrum(folder, "run", "--span", "2022-05-02"),
+    )
 
 
 def test_each_day_gives_a_version_that_the_day_itself_has_judged(story: Story) -> None:
     assert story.first.exit_code == 0
-    assert [day["span"]["training_days"] for day in story.first.days] == [["2022-05-01"], ["2022-05-01", "2022-05-02"]]
+    assert [day["span"]["training_days"] for day in story.first.days] == [
+        ["2022-05-01"],
+        ["2022-05-01", "2022-05-02"],
+    ]
     assert [day["status"] for day in story.first.days] == ["pushed", "pushed"]
     for day in story.first.days:
         assert day["tasks"][0]["example_count"] == ROWS
-        span = story.folder / "root" / "serving_model" / str(day["version"]) / "assets.extra" / "span.json"
+        span = (
+            story.folder
+            / "root"
+            / "serving_model"
+            / str(day["version"])
+            / "assets.extra"
+            / "span.json"
+        )
         assert json.loads(span.read_text(encoding="utf-8")) == day["span"]
 
 
@@ -106,7 +128,11 @@ def test_every_line_of_the_window_is_accounted_for(story: Story) -> None:
 
 
 def test_a_day_is_ingested_once(story: Story) -> None:
-    ingested = {node: state for node, state in states_of(story.first.days[1]).items() if node.startswith("LogsExampleGen")}
+    ingested = {
+        node: state
+        for node, state in states_of(story.first.days[1]).items()
+        if node.startswith("LogsExampleGen")
+    }
     assert ingested == {
         "LogsExampleGen-2022-05-01": "cached", "LogsExampleGen-2022-05-02": "cached", "LogsExampleGen-2022-05-03": "done",
     }  # fmt: skip
@@ -124,12 +150,14 @@ def test_a_day_is_analysed_once(story: Story) -> None:
 def test_training_begins_with_the_rows_that_the_day_before_has_learnt(story: Story) -> None:
     # 4 reserved rows, 21 users and 15 items on the first day; user u21 is new on the second.
     assert "warm start" not in Path(story.first.days[0]["log"]).read_text(encoding="utf-8")
-    assert "warm start: 40 of 41 rows of width 4 have learnt before" in Path(story.first.days[1]["log"]).read_text(
-        encoding="utf-8"
-    )
+    assert "warm start: 40 of 41 rows of width 4 have learnt before" in Path(
+        story.first.days[1]["log"]
+    ).read_text(encoding="utf-8")
 
 
-def test_a_day_is_compared_with_the_model_and_the_statistics_of_the_day_before(story: Story) -> None:
+def test_a_day_is_compared_with_the_model_and_the_statistics_of_the_day_before(
+    story: Story,
+) -> None:
     first, second = story.first.days
     assert first["tasks"][0]["baseline_metrics"] == {}
     assert "auc" in second["tasks"][0]["baseline_metrics"]
@@ -139,7 +167,9 @@ def test_a_day_is_compared_with_the_model_and_the_statistics_of_the_day_before(s
 def test_the_same_series_again_does_no_work(story: Story) -> None:
     assert story.again.exit_code == 0
     for day in range(2):
-        assert {node for node, state in states_of(story.again.days[day]).items() if state == "done"} == LOOKUPS
+        assert {
+            node for node, state in states_of(story.again.days[day]).items() if state == "done"
+        } == LOOKUPS
         assert story.again.days[day]["version"] == story.first.days[day]["version"]
         assert not story.again.days[day]["newly_pushed"]
     # 11 steps a day beside ingestion, which has 2 days for the first and 3 for the second.
@@ -150,7 +180,9 @@ def test_the_same_series_again_does_no_work(story: Story) -> None:
 def test_an_earlier_day_alone_is_what_it_was_in_the_series(story: Story) -> None:
     assert story.of_first_day.exit_code == 0
     assert {node for node, state in story.of_first_day.states.items() if state == "done"} == LOOKUPS
-    assert f"already pushed as version {story.first.days[0]['version']}" in story.of_first_day.output
+    assert (
+        f"already pushed as version {story.first.days[0]['version']}" in story.of_first_day.output
+    )
     assert len(list((story.folder / "root" / "serving_model").iterdir())) == 2
 
 

@@ -24,11 +24,26 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.slow, pytest.mark.tensorflow]
 
 # A few thousand lines are too few to ask for much.
-LENIENT = ["tasks.vcr.threshold=1.0", *(f"tasks.{task}.threshold=0.2" for task in ("vtr", "shr", "cmr", "ctr"))]
+LENIENT = [
+    "tasks.vcr.threshold=1.0",
+    *(f"tasks.{task}.threshold=0.2" for task in ("vtr", "shr", "cmr", "ctr")),
+]
 LENIENT += [f"tasks.{task}.tolerance=1.0" for task in ("vtr", "vcr", "shr", "cmr", "ctr")]
-SMALL = ["model.levels=1", "model.expert_units=[16]", "model.tower_units=[8]", "trainer.batch_size=256"]
+SMALL = [
+    "model.levels=1",
+    "model.expert_units=[16]",
+    "model.tower_units=[8]",
+    "trainer.batch_size=256",
+]
 
-BEFORE_TRAINING = ["LogsExampleGen", "SpecSchema", "StatisticsGen", "ExampleValidator", "AnomalyGate", "Transform"]
+BEFORE_TRAINING = [
+    "LogsExampleGen",
+    "SpecSchema",
+    "StatisticsGen",
+    "ExampleValidator",
+    "AnomalyGate",
+    "Transform",
+]
 
 
 @dataclass(frozen=True)
@@ -39,8 +54,19 @@ class Project:
     root: Path
 
     def arguments(self, *overrides: str) -> list[str]:
-        settings = [part for override in (*LENIENT, *SMALL, *overrides) for part in ("--set", override)]
-        return ["run", "--spec", "short_video", "--logs", str(self.logs), "--root", str(self.root), *settings]
+        settings = [
+            part for override in (*LENIENT, *SMALL, *overrides) for part in ("--set", override)
+        ]
+        return [
+            "run",
+            "--spec",
+            "short_video",
+            "--logs",
+            str(self.logs),
+            "--root",
+            str(self.root),
+            *settings,
+        ]
 
     def run(self, *overrides: str) -> EndedRun:
         return run_command(self.arguments(*overrides), self.root.with_suffix(".json"))
@@ -55,7 +81,9 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     from pipeline.simulator.simulation_config import SimulationSettings
 
     folder = tmp_path_factory.mktemp("project")
-    simulate_logs(SimulationSettings(days=3, rows_per_day=1500, seed=5, malformed_share=0.05), folder / "logs")
+    simulate_logs(
+        SimulationSettings(days=3, rows_per_day=1500, seed=5, malformed_share=0.05), folder / "logs"
+    )
     return Project(logs=folder / "logs", root=folder / "root")
 
 
@@ -126,9 +154,14 @@ def test_the_lines_of_the_log_are_the_examples_and_the_rejected(story: Story) ->
     assert sum(ingestion["examples"].values()) + rejected == 4500
 
 
-def test_each_task_is_judged_on_as_many_examples_as_ingestion_put_into_its_sample_space(story: Story) -> None:
+def test_each_task_is_judged_on_as_many_examples_as_ingestion_put_into_its_sample_space(
+    story: Story,
+) -> None:
     judged = {task["task"]: task["example_count"] for task in story.first.summary["tasks"]}
-    ingested = {task: splits["evaluation"]["examples"] for task, splits in story.first.summary["ingestion"]["tasks"].items()}
+    ingested = {
+        task: splits["evaluation"]["examples"]
+        for task, splits in story.first.summary["ingestion"]["tasks"].items()
+    }
     assert judged == ingested
     assert judged["shr"] < judged["vtr"]
 
@@ -147,29 +180,43 @@ def test_a_second_run_reuses_every_step_and_pushes_nothing(story: Story) -> None
     assert story.again.summary["tasks"] == story.first.summary["tasks"]
 
 
-def test_a_model_whose_pushed_version_was_removed_is_pushed_again_without_training(story: Story) -> None:
+def test_a_model_whose_pushed_version_was_removed_is_pushed_again_without_training(
+    story: Story,
+) -> None:
     assert story.removed.states["Trainer"] == "cached"
     assert story.removed.summary["newly_pushed"] is True
     assert len(story.removed_versions) == 1
 
 
 def test_another_number_of_epochs_repeats_training_and_what_follows_only(story: Story) -> None:
-    assert [node for node, state in story.more_epochs.states.items() if state == "cached"] == BEFORE_TRAINING
+    assert [
+        node for node, state in story.more_epochs.states.items() if state == "cached"
+    ] == BEFORE_TRAINING
     assert story.more_epochs.states["Trainer"] == "done"
 
 
-def test_the_next_model_is_compared_with_the_blessed_one_and_becomes_the_newest_version(story: Story) -> None:
+def test_the_next_model_is_compared_with_the_blessed_one_and_becomes_the_newest_version(
+    story: Story,
+) -> None:
     before = {task["task"]: task["metrics"] for task in story.first.summary["tasks"]}
     for task in story.more_epochs.summary["tasks"]:
-        # Beam batches as it likes, and rounding may move a score over one of the thresholds that the AUC is made of.
+        # Beam batches as it likes, and rounding may move a score over one of the thresholds that
+        # the AUC is made of.
         assert task["baseline_metrics"] == pytest.approx(before[task["task"]], abs=1e-3)
-    assert story.more_epochs_versions == [*story.removed_versions, story.more_epochs.summary["version"]]
+    assert story.more_epochs_versions == [
+        *story.removed_versions,
+        story.more_epochs.summary["version"],
+    ]
 
 
 def test_a_model_below_a_threshold_is_refused_with_the_task_and_the_reason(story: Story) -> None:
     assert story.unreachable.exit_code == 3
     assert story.unreachable.summary["status"] == "refused"
-    refusing = {task["task"]: task["refusals"] for task in story.unreachable.summary["tasks"] if task["refusals"]}
+    refusing = {
+        task["task"]: task["refusals"]
+        for task in story.unreachable.summary["tasks"]
+        if task["refusals"]
+    }
     assert list(refusing) == ["ctr"]
     assert f"ctr: {refusing['ctr'][0]}" in story.unreachable.output
     assert "is below the threshold 0.999" in refusing["ctr"][0]
@@ -195,7 +242,9 @@ def test_a_pushed_version_was_served_and_scored_as_the_trainers_export(story: St
     assert "scores differ from the trainer's by" in story.first.output
 
 
-def test_a_pushed_version_carries_warm_up_requests_for_every_signature(story: Story, project: Project) -> None:
+def test_a_pushed_version_carries_warm_up_requests_for_every_signature(
+    story: Story, project: Project
+) -> None:
     import collections
 
     import tensorflow as tf
@@ -205,7 +254,13 @@ def test_a_pushed_version_carries_warm_up_requests_for_every_signature(story: St
     records = tf.data.TFRecordDataset(str(version / "assets.extra" / "tf_serving_warmup_requests"))
     logs = [PredictionLog.FromString(record.numpy()).predict_log.request for record in records]
     asked = collections.Counter(request.model_spec.signature_name for request in logs)
-    assert asked == {"inspect": 1, "rank": 3, "rank_top_k": 3, "serving_default": 1, "transform_features": 1}
+    assert asked == {
+        "inspect": 1,
+        "rank": 3,
+        "rank_top_k": 3,
+        "serving_default": 1,
+        "transform_features": 1,
+    }
     assert asked.keys() == tf.saved_model.load(str(version)).signatures.keys()
 
 
@@ -241,7 +296,9 @@ def test_a_failed_node_is_named_with_its_cause_in_one_line(story: Story) -> None
     failure = story.no_logs.summary["failure"]
     assert failure["node"] == "LogsExampleGen"
     assert f"Failed: LogsExampleGen: {failure['cause']}" in story.no_logs.output
-    assert "Traceback (most recent call last)" in Path(story.no_logs.summary["log"]).read_text(encoding="utf-8")
+    assert "Traceback (most recent call last)" in Path(story.no_logs.summary["log"]).read_text(
+        encoding="utf-8"
+    )
 
 
 def reported(project: Project, number: int) -> RunData:
@@ -255,15 +312,20 @@ def test_a_run_leaves_a_report_of_itself(story: Story, project: Project) -> None
     from pipeline.report.elements.page import run_of_page
 
     pages = sorted(
-        (project.root / "artifacts" / "RunReport" / "report").glob("*/report.html"), key=lambda path: int(path.parent.name)
+        (project.root / "artifacts" / "RunReport" / "report").glob("*/report.html"),
+        key=lambda path: int(path.parent.name),
     )
     kept = run_of_page(pages[0])
     assert (kept.outcome, kept.version) == ("pushed", story.first.summary["version"])
-    assert [verdict.task for verdict in kept.evaluation.tasks] == [task["task"] for task in story.first.summary["tasks"]]
+    assert [verdict.task for verdict in kept.evaluation.tasks] == [
+        task["task"] for task in story.first.summary["tasks"]
+    ]
     assert kept == dataclasses.replace(reported(project, 1), name="short_video")
 
 
-def test_a_report_tells_what_the_model_learnt_and_what_the_formulas_weights_decide(story: Story, project: Project) -> None:
+def test_a_report_tells_what_the_model_learnt_and_what_the_formulas_weights_decide(
+    story: Story, project: Project
+) -> None:
     run = reported(project, 1)
     assert list(run.curves["loss"]) == [(1, pytest.approx(run.curves["loss"][0][1]))]
     evaluated = story.first.summary["ingestion"]["examples"]["evaluation"]
@@ -271,26 +333,36 @@ def test_a_report_tells_what_the_model_learnt_and_what_the_formulas_weights_deci
     effects = run.insight["weight_effects"]
     assert effects["exposures"] <= evaluated
     assert {(effect["name"], effect["factor"]) for effect in effects["effects"]} == {
-        (name, factor) for name in ("vtr", "vcr", "shr", "cmr", "ctr", "duration") for factor in (0.0, 0.5, 1.5)
+        (name, factor)
+        for name in ("vtr", "vcr", "shr", "cmr", "ctr", "duration")
+        for factor in (0.0, 0.5, 1.5)
     }
 
 
 def test_a_refused_run_has_a_report_that_says_why(story: Story, project: Project) -> None:
     run = reported(project, 5)
     assert run.outcome == "refused"
-    assert any(refusal.startswith("ctr: auc ") and "is below the threshold 0.999" in refusal for refusal in run.refusals)
+    assert any(
+        refusal.startswith("ctr: auc ") and "is below the threshold 0.999" in refusal
+        for refusal in run.refusals
+    )
 
 
 def test_a_failed_run_has_a_report_of_what_there_is(story: Story, project: Project) -> None:
     run = reported(project, 8)
     assert run.outcome == "failed"
-    assert (run.failure.component, run.failure.cause) == ("AnomalyGate", story.incomplete_field.summary["failure"]["cause"])
+    assert (run.failure.component, run.failure.cause) == (
+        "AnomalyGate",
+        story.incomplete_field.summary["failure"]["cause"],
+    )
     assert {anomaly.feature for anomaly in run.anomalies} == {"age_group"}
     assert run.ingestion == story.first.summary["ingestion"]
     assert run.evaluation is None
 
 
-_COMMAND = "import typer; from pipeline.commands import add_to; app = typer.Typer(); add_to(app); app()"
+_COMMAND = (
+    "import typer; from pipeline.commands import add_to; app = typer.Typer(); add_to(app); app()"
+)
 
 
 @dataclass(frozen=True)
@@ -336,7 +408,9 @@ def test_a_killed_training_goes_on_from_its_checkpoint_to_a_blessed_model(killed
 
 
 def test_a_run_after_a_kill_reuses_the_finished_steps(killed: Killed) -> None:
-    assert [node for node, state in states_of(killed.summary).items() if state == "cached"] == BEFORE_TRAINING
+    assert [
+        node for node, state in states_of(killed.summary).items() if state == "cached"
+    ] == BEFORE_TRAINING
 
 
 def test_checkpoints_are_removed_after_training(killed: Killed, project: Project) -> None:
@@ -349,9 +423,15 @@ def evaluation_examples(story: Story, project: Project) -> list[Any]:
     """The examples that the newest version was judged on."""
     import tensorflow as tf
 
-    folder = max((project.root / "artifacts" / "LogsExampleGen" / "examples").glob("[0-9]*"), key=lambda path: int(path.name))
+    folder = max(
+        (project.root / "artifacts" / "LogsExampleGen" / "examples").glob("[0-9]*"),
+        key=lambda path: int(path.name),
+    )
     files = [str(path) for path in (folder / "Split-evaluation").glob("*")]
-    return [tf.train.Example.FromString(data.numpy()) for data in tf.data.TFRecordDataset(files, compression_type="GZIP")]
+    return [
+        tf.train.Example.FromString(data.numpy())
+        for data in tf.data.TFRecordDataset(files, compression_type="GZIP")
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -359,8 +439,12 @@ def scores(story: Story, project: Project, evaluation_examples: list[Any]) -> di
     """What `serving_default` of the newest version says of them."""
     import tensorflow as tf
 
-    model = tf.saved_model.load(str(project.root / "serving_model" / str(story.more_epochs.summary["version"])))
-    answer = model.signatures["serving_default"](tf.constant([example.SerializeToString() for example in evaluation_examples]))
+    model = tf.saved_model.load(
+        str(project.root / "serving_model" / str(story.more_epochs.summary["version"]))
+    )
+    answer = model.signatures["serving_default"](
+        tf.constant([example.SerializeToString() for example in evaluation_examples])
+    )
     return {name: values.numpy() for name, values in answer.items()}
 
 
@@ -378,7 +462,10 @@ def test_the_evaluators_figures_follow_from_the_pushed_models_own_scores(
     for row in story.more_epochs.summary["tasks"]:
         task = row["task"]
         valid = _floats(evaluation_examples, f"mask_of_{task}") > 0
-        label, score = _floats(evaluation_examples, f"label_of_{task}")[valid], scores[task][valid].astype(np.float64)
+        label, score = (
+            _floats(evaluation_examples, f"label_of_{task}")[valid],
+            scores[task][valid].astype(np.float64),
+        )
         # Means over all valid rows: a score that differed anywhere would show.
         if task == "vcr":
             assert row["metrics"]["mse"] == pytest.approx(np.mean((label - score) ** 2), rel=1e-5)
@@ -388,7 +475,11 @@ def test_the_evaluators_figures_follow_from_the_pushed_models_own_scores(
 
 
 def test_a_ranking_request_over_grpc_scores_as_the_stored_example_does(
-    project: Project, story: Story, evaluation_examples: list[Any], scores: dict[str, Any], tmp_path: Path
+    project: Project,
+    story: Story,
+    evaluation_examples: list[Any],
+    scores: dict[str, Any],
+    tmp_path: Path,
 ) -> None:
     from feature_spec.loading import load_spec
     from serving.client.ranking_client import RankingClient
@@ -410,7 +501,11 @@ def test_a_ranking_request_over_grpc_scores_as_the_stored_example_does(
                 found[name] = feature.float_list.value[0]
             elif kind == "bytes_list":
                 texts = [text.decode() for text in feature.bytes_list.value]
-                found[name] = texts if spec.fields[name].kind in ("multi_categorical", "sequence") else texts[0]
+                found[name] = (
+                    texts
+                    if spec.fields[name].kind in ("multi_categorical", "sequence")
+                    else texts[0]
+                )
         return found
 
     with (
@@ -425,5 +520,9 @@ def test_a_ranking_request_over_grpc_scores_as_the_stored_example_does(
             )
             (ranked,) = client.rank(request)
             for task in spec.tasks:
-                assert ranked.scores[task] == pytest.approx(float(scores[task][position]), rel=1e-5, abs=1e-6)
-            assert ranked.ranking_score == pytest.approx(float(scores["ranking_score"][position]), rel=1e-4)
+                assert ranked.scores[task] == pytest.approx(
+                    float(scores[task][position]), rel=1e-5, abs=1e-6
+                )
+            assert ranked.ranking_score == pytest.approx(
+                float(scores["ranking_score"][position]), rel=1e-4
+            )

@@ -48,7 +48,9 @@ def write_logs(folder: Path) -> None:
                 "user": f"u{user}", "item": f"i{item}", "length_s": chance.gauss(30, 5),
                 "clicked": chance.random() < (user % 4 + item % 3) / 5,
             })  # fmt: skip
-        (folder / f"{name}.jsonl").write_text("\n".join([*map(json.dumps, rows), "no JSON"]), encoding="utf-8")
+        (folder / f"{name}.jsonl").write_text(
+            "\n".join([*map(json.dumps, rows), "no JSON"]), encoding="utf-8"
+        )
 
 
 def run(folder: Path, logs: str, root: Path, *arguments: str) -> EndedRun:
@@ -111,11 +113,18 @@ def test_the_outcome_is_that_of_a_local_run(story: Story) -> None:
 def test_the_examples_are_those_of_a_local_run(story: Story) -> None:
     remote = examples(ARTIFACTS)
     assert remote == examples(str(story.folder / "local" / "artifacts"))
-    assert {split: records.total() for split, records in remote.items()} == story.remote.summary["ingestion"]["examples"]
+    assert {split: records.total() for split, records in remote.items()} == story.remote.summary[
+        "ingestion"
+    ]["examples"]
 
 
 def test_no_artifact_is_written_to_a_local_folder(story: Story) -> None:
-    assert set(os.listdir(story.folder)) - {"summary.json"} == {"local", "logs", "root", "spec.yaml"}
+    assert set(os.listdir(story.folder)) - {"summary.json"} == {
+        "local",
+        "logs",
+        "root",
+        "spec.yaml",
+    }
     assert not (story.folder / "root" / "artifacts").exists()
     assert not list(story.folder.rglob("ram:*"))
 

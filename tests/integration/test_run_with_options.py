@@ -52,7 +52,14 @@ def write_logs(folder: Path, regions: Sequence[str] = ("north", "south")) -> Non
 
 
 def run(folder: Path, *arguments: str) -> EndedRun:
-    given = ["--spec", str(folder / "spec.yaml"), "--logs", str(folder / "logs"), "--root", str(folder / "root")]
+    given = [
+        "--spec",
+        str(folder / "spec.yaml"),
+        "--logs",
+        str(folder / "logs"),
+        "--root",
+        str(folder / "root"),
+    ]
     return run_command(["run", *given, *arguments], folder / "summary.json")
 
 
@@ -76,18 +83,34 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Story:
     first = run(folder, *options)
     again, without = run(folder, *options), run(folder, "--tune")
     write_logs(folder / "logs", regions=["north"])
-    return Story(folder=folder, first=first, again=again, without=without, drifted=run(folder, "--tune"))
+    return Story(
+        folder=folder, first=first, again=again, without=without, drifted=run(folder, "--tune")
+    )
 
 
 def test_the_model_is_compared_with_a_network_a_task_after_its_push(story: Story) -> None:
     assert story.first.exit_code == 0
-    assert list(story.first.states)[-5:] == ["Pusher", "ModelInsight", "SingleTaskTrainer", "MtlGain", "RunReport"]
-    judged = {task["task"]: task["metrics"][task["metric"]] for task in story.first.summary["tasks"]}
+    assert list(story.first.states)[-5:] == [
+        "Pusher",
+        "ModelInsight",
+        "SingleTaskTrainer",
+        "MtlGain",
+        "RunReport",
+    ]
+    judged = {
+        task["task"]: task["metrics"][task["metric"]] for task in story.first.summary["tasks"]
+    }
     gains = {gain["task"]: gain for gain in story.first.summary["mtl_gain"]["tasks"]}
     # The Evaluator measures the same model by the same metric on the same examples.
-    assert {task: gain["together"] for task, gain in gains.items()} == pytest.approx(judged, abs=1e-6)
-    assert gains["click"]["gain"]["value"] == pytest.approx(gains["click"]["together"] - gains["click"]["alone"])
-    assert gains["watch"]["gain"]["value"] == pytest.approx(gains["watch"]["alone"] - gains["watch"]["together"])
+    assert {task: gain["together"] for task, gain in gains.items()} == pytest.approx(
+        judged, abs=1e-6
+    )
+    assert gains["click"]["gain"]["value"] == pytest.approx(
+        gains["click"]["together"] - gains["click"]["alone"]
+    )
+    assert gains["watch"]["gain"]["value"] == pytest.approx(
+        gains["watch"]["alone"] - gains["watch"]["together"]
+    )
     assert "MTL gain (PLE, Eq 11)" in story.first.output
 
 
@@ -107,13 +130,20 @@ def test_the_trainer_takes_the_best_trial_of_the_search(story: Story) -> None:
     assert len(tuning["trials"]) == 2
     assert tuning["own"]["values"] == {"trainer.learning_rate": 0.001, "model.expert_units": [4]}
     assert tuning["best"]["objective"] == max(trial["objective"] for trial in tuning["trials"])
-    [file] = (story.folder / "root" / "artifacts" / "Tuner" / "best_hyperparameters").glob("*/best_hyperparameters.txt")
+    [file] = (story.folder / "root" / "artifacts" / "Tuner" / "best_hyperparameters").glob(
+        "*/best_hyperparameters.txt"
+    )
     given = json.loads(file.read_text(encoding="utf-8"))["values"]
     assert json.loads(given["model.expert_units"]) == tuning["best"]["values"]["model.expert_units"]
-    assert f"Tuned for smallest_mtl_gain in 2 trials: {tuning['best']['objective']:.5f}" in story.first.output
+    assert (
+        f"Tuned for smallest_mtl_gain in 2 trials: {tuning['best']['objective']:.5f}"
+        in story.first.output
+    )
 
 
-def test_without_the_option_nothing_is_trained_alone_and_the_model_is_the_same(story: Story) -> None:
+def test_without_the_option_nothing_is_trained_alone_and_the_model_is_the_same(
+    story: Story,
+) -> None:
     assert "SingleTaskTrainer" not in story.without.states
     assert story.without.summary["mtl_gain"] is None
     assert story.without.states["Evaluator"] == "cached"

@@ -9,7 +9,13 @@ import pytest
 from feature_spec.loading import load_spec, parse_spec, ready_specs
 from feature_spec.spec import FeatureSpec
 from pipeline.commands.spec_overrides import load_overridden_spec
-from pipeline.step_specs import evaluation_part, gain_part, serving_part, training_part, transform_part
+from pipeline.step_specs import (
+    evaluation_part,
+    gain_part,
+    serving_part,
+    training_part,
+    transform_part,
+)
 
 
 def changed(*overrides: str) -> FeatureSpec:
@@ -17,7 +23,9 @@ def changed(*overrides: str) -> FeatureSpec:
 
 
 @pytest.mark.parametrize("name", ready_specs())
-@pytest.mark.parametrize("part", [evaluation_part, gain_part, serving_part, training_part, transform_part])
+@pytest.mark.parametrize(
+    "part", [evaluation_part, gain_part, serving_part, training_part, transform_part]
+)
 def test_every_part_of_a_ready_spec_is_a_valid_spec(name: str, part: Any) -> None:
     assert list(parse_spec(part(load_spec(name))).fields) == list(load_spec(name).fields)
 
@@ -51,7 +59,12 @@ def test_transform_does_not_depend_on(override: str) -> None:
 
 @pytest.mark.parametrize(
     "override",
-    ["fields.region.width=8", "fields.age_days.buckets=4", "fields.user_id.vocabulary.min_count=3", "fields.tags.max_length=2"],
+    [
+        "fields.region.width=8",
+        "fields.age_days.buckets=4",
+        "fields.user_id.vocabulary.min_count=3",
+        "fields.tags.max_length=2",
+    ],
 )
 def test_transform_depends_on(override: str) -> None:
     assert transform_part(changed(override)) != transform_part(load_spec("short_video"))
@@ -75,38 +88,59 @@ def test_the_trainers_part_does_not_depend_on(override: str) -> None:
 
 @pytest.mark.parametrize(
     "override",
-    ["tasks.vtr.loss_weight=3.0", "tasks.vtr.metric=log_loss", "ranking_formula.weights.vtr=2.0", "fields.region.width=8"],
+    [
+        "tasks.vtr.loss_weight=3.0",
+        "tasks.vtr.metric=log_loss",
+        "ranking_formula.weights.vtr=2.0",
+        "fields.region.width=8",
+    ],
 )
 def test_the_trainers_part_depends_on(override: str) -> None:
     assert training_part(changed(override)) != training_part(load_spec("short_video"))
 
 
 @pytest.mark.parametrize(
-    "override", ["serving.latency_budget_ms=7.0", "serving.candidate_counts=[3]", "ranking_formula.weights.vtr=2.0"]
+    "override",
+    [
+        "serving.latency_budget_ms=7.0",
+        "serving.candidate_counts=[3]",
+        "ranking_formula.weights.vtr=2.0",
+    ],
 )
 def test_the_check_before_a_push_depends_on(override: str) -> None:
     assert serving_part(changed(override)) != serving_part(load_spec("short_video"))
 
 
-@pytest.mark.parametrize("override", ["tasks.vtr.threshold=0.9", "logs.max_rejected_share=0.5", "trainer.epochs=1"])
+@pytest.mark.parametrize(
+    "override", ["tasks.vtr.threshold=0.9", "logs.max_rejected_share=0.5", "trainer.epochs=1"]
+)
 def test_the_check_before_a_push_does_not_depend_on(override: str) -> None:
     assert serving_part(changed(override)) == serving_part(load_spec("short_video"))
 
 
 @pytest.mark.parametrize(
     "override",
-    ["tasks.vtr.threshold=0.9", "tasks.vtr.tolerance=0.9", "tasks.vtr.metric=log_loss", "evaluation={slices: [{field: hour}]}"],
+    [
+        "tasks.vtr.threshold=0.9",
+        "tasks.vtr.tolerance=0.9",
+        "tasks.vtr.metric=log_loss",
+        "evaluation={slices: [{field: hour}]}",
+    ],
 )
 def test_the_evaluator_depends_on(override: str) -> None:
     assert evaluation_part(changed(override)) != evaluation_part(load_spec("short_video"))
 
 
-@pytest.mark.parametrize("override", ["serving.latency_budget_ms=7.0", "trainer.epochs=1", "split.validation_share=0.2"])
+@pytest.mark.parametrize(
+    "override", ["serving.latency_budget_ms=7.0", "trainer.epochs=1", "split.validation_share=0.2"]
+)
 def test_the_evaluator_does_not_depend_on(override: str) -> None:
     assert evaluation_part(changed(override)) == evaluation_part(load_spec("short_video"))
 
 
-@pytest.mark.parametrize("part", [evaluation_part, gain_part, serving_part, training_part, transform_part])
+@pytest.mark.parametrize(
+    "part", [evaluation_part, gain_part, serving_part, training_part, transform_part]
+)
 @pytest.mark.parametrize(
     "override",
     [
@@ -115,16 +149,23 @@ def test_the_evaluator_does_not_depend_on(override: str) -> None:
         "skew.thresholds={region: {l_infinity: 0.1}}",
     ],
 )
-def test_a_section_that_one_step_alone_reads_changes_no_others_part(part: Any, override: str) -> None:
+def test_a_section_that_one_step_alone_reads_changes_no_others_part(
+    part: Any, override: str
+) -> None:
     assert part(changed(override)) == part(load_spec("short_video"))
 
 
-@pytest.mark.parametrize("override", ["tasks.vtr.threshold=0.9", "tasks.vtr.tolerance=0.9", "serving.latency_budget_ms=7.0"])
+@pytest.mark.parametrize(
+    "override",
+    ["tasks.vtr.threshold=0.9", "tasks.vtr.tolerance=0.9", "serving.latency_budget_ms=7.0"],
+)
 def test_the_mtl_gain_does_not_depend_on(override: str) -> None:
     assert gain_part(changed(override)) == gain_part(load_spec("short_video"))
 
 
-@pytest.mark.parametrize("override", ["tasks.vtr.metric=log_loss", "evaluation.slices=[{field: hour}]"])
+@pytest.mark.parametrize(
+    "override", ["tasks.vtr.metric=log_loss", "evaluation.slices=[{field: hour}]"]
+)
 def test_the_mtl_gain_depends_on(override: str) -> None:
     assert gain_part(changed(override)) != gain_part(load_spec("short_video"))
 
@@ -137,9 +178,15 @@ def test_the_mtl_gain_does_without_ndcg() -> None:
 def test_the_trainer_knows_the_numbers_of_candidates_that_it_exports_programs_for() -> None:
     spec = changed("trainer.export_xla=true", "serving.candidate_counts=[7, 70]")
     assert parse_spec(training_part(spec)).serving.candidate_counts == [7, 70]
-    slower = changed("trainer.export_xla=true", "serving.candidate_counts=[7, 70]", "serving.latency_budget_ms=9.0")
+    slower = changed(
+        "trainer.export_xla=true",
+        "serving.candidate_counts=[7, 70]",
+        "serving.latency_budget_ms=9.0",
+    )
     assert training_part(slower) == training_part(spec)
 
 
 def test_training_without_xla_does_not_depend_on_the_numbers_of_candidates() -> None:
-    assert training_part(changed("serving.candidate_counts=[7, 70]")) == training_part(load_spec("short_video"))
+    assert training_part(changed("serving.candidate_counts=[7, 70]")) == training_part(
+        load_spec("short_video")
+    )

@@ -1,9 +1,9 @@
 """A toy ranking system, small enough to score by hand, and a local model server for it.
 
 Its model gives, for a model of version v:
-    click          the candidate's `quality`; 0.5 where that is missing
-    like           0.25, or 1.0 if the candidate has the tag "music", times 0.64 if the user is not "fan"
-    ranking score  the spec's formula: click^1 · like^0.5 · log1p(duration_s / 10)^2
+    click          the candidate's `quality`; 0.5 where that is missing like           0.25, or 1.0
+    if the candidate has the tag "music", times 0.64 if the user is not "fan" ranking score  the
+    spec's formula: click^1 · like^0.5 · log1p(duration_s / 10)^2
 and beside the signatures of every export
     doubled        x (N,), weight () = 2.0 → `product` = x · weight · v and `version` = v, each (N,)
     slow           `rounds` () int32 → that many rounds of a loop
@@ -34,7 +34,8 @@ from feature_spec.spec import FeatureSpec
 if TYPE_CHECKING:
     from serving.model_server.versions.model_registry import ServedModels
 
-settings.register_profile("thorough", max_examples=20_000)  # for `pytest --hypothesis-profile=thorough`
+# for `pytest --hypothesis-profile=thorough`
+settings.register_profile("thorough", max_examples=20_000)
 
 TOY_SPEC = """
 name: toy
@@ -76,7 +77,9 @@ def other_spec() -> FeatureSpec:
 
 
 @pytest.fixture(scope="session")
-def toy_exports(tmp_path_factory: pytest.TempPathFactory, toy_spec: FeatureSpec) -> Callable[[int], Path]:
+def toy_exports(
+    tmp_path_factory: pytest.TempPathFactory, toy_spec: FeatureSpec
+) -> Callable[[int], Path]:
     """Gives the folder of an exported version, 1 to 3."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     root = tmp_path_factory.mktemp("exports")
@@ -116,26 +119,40 @@ def _exported(folder: Path, version: int, spec: FeatureSpec) -> Path:
             spec_fingerprint=fingerprint,
         ):  # fmt: skip
             agree = tf.debugging.Assert(
-                tf.equal(spec_fingerprint, spec.fingerprint), ["spec fingerprint mismatch", spec_fingerprint, spec.fingerprint]
+                tf.equal(spec_fingerprint, spec.fingerprint),
+                ["spec fingerprint mismatch", spec_fingerprint, spec.fingerprint],
             )
             with tf.control_dependencies([agree]):
                 click = tf.where(tf.math.is_nan(quality), 0.5, quality)
-            like = tf.where(tf.reduce_any(tags == "music", axis=1), 1.0, 0.25) * tf.where(user_id == "fan", 1.0, 0.64)
+            like = tf.where(tf.reduce_any(tags == "music", axis=1), 1.0, 0.25) * tf.where(
+                user_id == "fan", 1.0, 0.64
+            )
             known = tf.math.logical_not(tf.math.is_nan(duration_s))
             duration = tf.where(known, tf.math.log1p(duration_s / 10.0), 1.0)
             log_score = sum(
                 weight * tf.math.log(tf.maximum(value, 1e-6))
-                for weight, value in ((weight_of_click, click), (weight_of_like, like), (weight_of_duration, duration))
+                for weight, value in (
+                    (weight_of_click, click),
+                    (weight_of_like, like),
+                    (weight_of_duration, duration),
+                )
             )
             return {"click": click, "like": like, "ranking_score": tf.exp(log_score)}
 
         @tf.function(input_signature=[number("x", None), number("weight")])
         def doubled(self, x, weight=two):
-            return {"product": x * weight * self.version, "version": tf.zeros_like(x) + self.version}
+            return {
+                "product": x * weight * self.version,
+                "version": tf.zeros_like(x) + self.version,
+            }
 
         @tf.function(input_signature=[tf.TensorSpec([], tf.int32, name="rounds")])
         def slow(self, rounds):
-            return {"rounds": tf.while_loop(lambda i: i < rounds, lambda i: (i + 1,), (tf.constant(0),))[0]}
+            return {
+                "rounds": tf.while_loop(
+                    lambda i: i < rounds, lambda i: (i + 1,), (tf.constant(0),)
+                )[0]
+            }
 
     ranker = ToyRanker()
     signatures = {"serving_default": ranker.doubled, "rank": ranker.rank, "slow": ranker.slow}
@@ -149,8 +166,8 @@ def _exported(folder: Path, version: int, spec: FeatureSpec) -> Path:
 def examples_export(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a model of tf.Examples whose signatures share one input, as those of TensorFlow 1 do.
 
-    For an example with the feature `x` (default 0.0), its `scores` are (x, 2 · x), its `classes` ("up", "down"), its `outputs`
-    x + 1.
+    For an example with the feature `x` (default 0.0), its `scores` are (x, 2 · x), its `classes`
+    ("up", "down"), its `outputs` x + 1.
     """
     import tensorflow as tf
 
@@ -168,7 +185,9 @@ def examples_export(tmp_path_factory: pytest.TempPathFactory) -> Path:
         def signature(method, outputs, taken=examples, alias="inputs"):
             info = v1.saved_model.utils.build_tensor_info
             return v1.saved_model.build_signature_def(
-                {alias: info(taken)}, {name: info(tensor) for name, tensor in outputs.items()}, method
+                {alias: info(taken)},
+                {name: info(tensor) for name, tensor in outputs.items()},
+                method,
             )
 
         builder = v1.saved_model.Builder(str(folder))
@@ -189,7 +208,9 @@ def examples_export(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 "wide": signature(regress, {"outputs": scores}),
                 "first": signature(regress, {"outputs": row[:1]}),
                 "text": signature(regress, {"outputs": tf.squeeze(classes[:, :1], 1)}),
-                "from_other": signature(regress, {"outputs": tf.strings.to_number(other)}, taken=other),
+                "from_other": signature(
+                    regress, {"outputs": tf.strings.to_number(other)}, taken=other
+                ),
                 "from_number": signature(regress, {"outputs": number}, taken=number),
             },
         )
@@ -207,7 +228,9 @@ def root(tmp_path: Path) -> Path:
 def push(root: Path, toy_exports: Callable[[int], Path]) -> Callable[..., Path]:
     """Publishes an exported version below the root by rename, as the pipeline does; under another number if one is given."""
 
-    def push_version(version: int, number: int | None = None, break_it: Callable[[Path], None] | None = None) -> Path:
+    def push_version(
+        version: int, number: int | None = None, break_it: Callable[[Path], None] | None = None
+    ) -> Path:
         folder = root / "serving_model" / str(number or version)
         staged = folder.with_name(f"staged-{folder.name}")
         shutil.copytree(toy_exports(version), staged)
@@ -228,7 +251,9 @@ def serve(root: Path) -> Iterator[Callable]:
     started = []
 
     def start(poll_s: float = 0.05, **settings: object) -> LocalModelServer:
-        server = LocalModelServer([ServedModel(**({"root": root} | settings))], port=0, poll_s=poll_s)
+        server = LocalModelServer(
+            [ServedModel(**({"root": root} | settings))], port=0, poll_s=poll_s
+        )
         server.start()
         started.append(server)
         return server
@@ -291,7 +316,10 @@ def server_credentials(authority: trustme.CA) -> Callable:
 def tls_files(authority: trustme.CA, tmp_path: Path) -> dict[str, Path]:
     """The root certificate, and a client's certificate and key, as files."""
     client = authority.issue_cert("client.example")
-    files = {name: tmp_path / f"{name}.pem" for name in ("root_certificates", "client_certificate", "client_key")}
+    files = {
+        name: tmp_path / f"{name}.pem"
+        for name in ("root_certificates", "client_certificate", "client_key")
+    }
     authority.cert_pem.write_to_path(files["root_certificates"])
     client.cert_chain_pems[0].write_to_path(files["client_certificate"])
     client.private_key_pem.write_to_path(files["client_key"])
@@ -301,7 +329,9 @@ def tls_files(authority: trustme.CA, tmp_path: Path) -> dict[str, Path]:
 @pytest.fixture(scope="session")
 def tls_options() -> Callable[[dict[str, Path]], list[str]]:
     """Files of TLS as options of a command."""
-    return lambda files: [part for name, path in files.items() for part in (f"--{name.replace('_', '-')}", str(path))]
+    return lambda files: [
+        part for name, path in files.items() for part in (f"--{name.replace('_', '-')}", str(path))
+    ]
 
 
 @pytest.fixture(scope="session")
@@ -331,7 +361,8 @@ class ScriptedRanker:
 
     Attributes:
         target: where it listens.
-        script: makes the answer of the number of the call, from 0, the request, and the gRPC context.
+        script: makes the answer of the number of the call, from 0, the request, and the gRPC
+            context.
         requests: received so far.
         peers: the connection that each came on.
         ended: set once the call of that number is over for the server, for whatever reason.
@@ -374,7 +405,9 @@ def scripted() -> Iterator[Callable[..., ScriptedRanker]]:
 
         methods = {
             "Predict": grpc.unary_unary_rpc_method_handler(
-                predict, messages.PredictRequest.FromString, messages.PredictResponse.SerializeToString
+                predict,
+                messages.PredictRequest.FromString,
+                messages.PredictResponse.SerializeToString,
             ),
             "GetModelMetadata": grpc.unary_unary_rpc_method_handler(
                 metadata,
@@ -388,7 +421,9 @@ def scripted() -> Iterator[Callable[..., ScriptedRanker]]:
         service = "tensorflow.serving.PredictionService"
         server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler(service, methods)])
         add_port = (
-            server.add_insecure_port if credentials is None else partial(server.add_secure_port, server_credentials=credentials)
+            server.add_insecure_port
+            if credentials is None
+            else partial(server.add_secure_port, server_credentials=credentials)
         )
         ranker.target = f"127.0.0.1:{add_port(f'127.0.0.1:{port}')}"
         server.start()
@@ -411,7 +446,9 @@ def answer_by_quality() -> Callable:
         response = messages.PredictResponse()
         response.model_spec.name, response.model_spec.version.value = "toy", version
         for name, added in (("click", 0), ("like", 0), ("ranking_score", 100 * version)):
-            response.outputs[name].CopyFrom(float_tensor([value + added for value in quality], [len(quality)]))
+            response.outputs[name].CopyFrom(
+                float_tensor([value + added for value in quality], [len(quality)])
+            )
         return response
 
     return answer
@@ -423,11 +460,15 @@ def rank_once(request: pytest.FixtureRequest) -> Callable:
     from serving.client.async_client import AsyncRankingClient
     from serving.client.ranking_client import RankingClient
 
-    def blocking(target: str, spec: FeatureSpec, ranking_request: object, **settings: object) -> object:
+    def blocking(
+        target: str, spec: FeatureSpec, ranking_request: object, **settings: object
+    ) -> object:
         with RankingClient(target, spec, **settings) as client:
             return client.rank(ranking_request)
 
-    def on_a_loop(target: str, spec: FeatureSpec, ranking_request: object, **settings: object) -> object:
+    def on_a_loop(
+        target: str, spec: FeatureSpec, ranking_request: object, **settings: object
+    ) -> object:
         async def rank() -> object:
             async with AsyncRankingClient(target, spec, **settings) as client:
                 return await client.rank(ranking_request)

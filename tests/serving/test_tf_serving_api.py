@@ -10,7 +10,12 @@ import pytest
 
 def test_the_client_does_not_import_tensorflow():
     code = "import sys, serving.client.ranking_client; print('tensorflow' in sys.modules, 'tensorflow_serving' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout == "False False\n"
+    assert (
+        subprocess.run(
+            [sys.executable, "-c", code], check=True, capture_output=True, text=True
+        ).stdout
+        == "False False\n"
+    )
 
 
 @pytest.mark.tensorflow

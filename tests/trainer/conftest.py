@@ -30,9 +30,16 @@ def tasks():
 
     shared = {"threshold": 0.5, "tolerance": 0.1}
     return {
-        "click": Task.model_validate({"kind": "binary", "label": {"rule": "event", "column": "c"}, "metric": "auc", **shared}),
+        "click": Task.model_validate(
+            {"kind": "binary", "label": {"rule": "event", "column": "c"}, "metric": "auc", **shared}
+        ),
         "ratio": Task.model_validate(
-            {"kind": "regression", "label": {"rule": "column", "column": "r"}, "metric": "mse", **shared}
+            {
+                "kind": "regression",
+                "label": {"rule": "column", "column": "r"},
+                "metric": "mse",
+                **shared,
+            }
         ),
     }
 
@@ -64,7 +71,8 @@ def unevenly_masked(features):
     masks = np.ones((256, 2), "f4")
     # In the first batch, the second half has no row of the second task and the first half has 5 …
     masks[5:64, 1] = 0.0
-    # … in the second, neither has a row of the first task; in the third each has its own number of rows.
+    # … in the second, neither has a row of the first task; in the third each has its own number of
+    # rows.
     masks[64:128, 0] = 0.0
     masks[128:150, 0] = 0.0
     masks[170:190, 1] = 0.0

@@ -20,7 +20,9 @@ def job(monkeypatch):
     def made(hyperparameters):
         jobs = []
         monkeypatch.setattr(trainer.run, "train", jobs.append)
-        settings = parse_settings({"name": "ple", "expert_units": [32]}, {"epochs": 7}).model_dump_json()
+        settings = parse_settings(
+            {"name": "ple", "expert_units": [32]}, {"epochs": 7}
+        ).model_dump_json()
         trainer.run.run_fn(
             SimpleNamespace(
                 custom_config={"spec": "name: x", "settings": settings, "checkpoint_folder": "kept"},

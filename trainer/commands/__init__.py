@@ -19,7 +19,10 @@ def add_to(app: typer.Typer) -> None:
 
 
 def models(
-    name: Annotated[str | None, typer.Argument(help="A model, to read what its settings mean.", show_default="all")] = None,
+    name: Annotated[
+        str | None,
+        typer.Argument(help="A model, to read what its settings mean.", show_default="all"),
+    ] = None,
 ) -> None:
     """Print the models, each with its paper and its settings, for `fulcrum run --model NAME --set model.SETTING=VALUE`.
 
@@ -41,7 +44,10 @@ def models(
             table.add_row(model, (settings.__doc__ or "").splitlines()[0], defaults)
         Console().print(table)
     elif name in MODELS:
-        for kind in [MODELS[name], *(base for base in MODELS[name].__mro__ if base.__name__ == "ModelSettings")]:
+        for kind in [
+            MODELS[name],
+            *(base for base in MODELS[name].__mro__ if base.__name__ == "ModelSettings"),
+        ]:
             typer.echo(f"{kind.__doc__}\n")
     else:
         typer.echo(f"no such model {name!r}: {closest_names(name, MODELS)}", err=True)
@@ -61,18 +67,26 @@ _Examples = Annotated[
 
 def inspect(
     model: Annotated[
-        Path, typer.Option(help="A pipeline root, whose newest pushed model is taken, or a model's folder.", exists=True)
+        Path,
+        typer.Option(
+            help="A pipeline root, whose newest pushed model is taken, or a model's folder.",
+            exists=True,
+        ),
     ],
     examples: _Examples = None,
-    json_file: Annotated[Path | None, typer.Option("--json", help="File for all numbers as JSON.", dir_okay=False)] = None,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", help="File for all numbers as JSON.", dir_okay=False)
+    ] = None,
     html_file: Annotated[
-        Path | None, typer.Option("--html", help="File for pictures: one page of HTML.", dir_okay=False)
+        Path | None,
+        typer.Option("--html", help="File for pictures: one page of HTML.", dir_okay=False),
     ] = None,
 ) -> None:
     """Show what a trained model learnt: how tasks weigh experts, choose fields, open connections and mix layers.
 
-    Gate weights of MMoE, ML-MMoE, CGC and PLE, and field masks of MSSM, are averaged over examples; gates of connections (SNR,
-    MSSM) and coefficients (cross-stitch, sluice) are as they are. The other models have nothing to show.
+    Gate weights of MMoE, ML-MMoE, CGC and PLE, and field masks of MSSM, are averaged over examples;
+    gates of connections (SNR, MSSM) and coefficients (cross-stitch, sluice) are as they are. The
+    other models have nothing to show.
 
     Example: fulcrum inspect --model root --html inside.html
     """
@@ -101,7 +115,11 @@ def inspect(
 def tune_formula(
     *,
     model: Annotated[
-        Path, typer.Option(help="A pipeline root, whose newest pushed model is taken, or a model's folder.", exists=True)
+        Path,
+        typer.Option(
+            help="A pipeline root, whose newest pushed model is taken, or a model's folder.",
+            exists=True,
+        ),
     ],
     objective: Annotated[
         list[str],
@@ -114,37 +132,60 @@ def tune_formula(
     examples: _Examples = None,
     group_by: Annotated[
         Literal["auto", "request", "user_day", "user"],
-        typer.Option(help="Which exposures compete. auto: those of a request, else of a user's day, else of a user."),
+        typer.Option(
+            help="Which exposures compete. auto: those of a request, else of a user's day, else of a user."
+        ),
     ] = "auto",
     top_k: Annotated[int, typer.Option(help="Ranks whose labels count.", min=1)] = 10,
-    discount: Annotated[Literal["log2", "none"], typer.Option(help="Of rank r: 1/log2(1 + r), as in NDCG, or none.")] = "log2",
-    trials: Annotated[int, typer.Option(help="Weights to try, the current ones among them.", min=2)] = 500,
+    discount: Annotated[
+        Literal["log2", "none"], typer.Option(help="Of rank r: 1/log2(1 + r), as in NDCG, or none.")
+    ] = "log2",
+    trials: Annotated[
+        int, typer.Option(help="Weights to try, the current ones among them.", min=2)
+    ] = 500,
     highest_weight: Annotated[
         float | None,
-        typer.Option(help="Bound of every weight.", min=0.001, show_default="twice the largest of the current weights and 1"),
+        typer.Option(
+            help="Bound of every weight.",
+            min=0.001,
+            show_default="twice the largest of the current weights and 1",
+        ),
     ] = None,
     held_out_share: Annotated[
         float,
         typer.Option(
-            help="Share of the users on which the differences are measured, and nothing is chosen.", min=0.01, max=0.99
+            help="Share of the users on which the differences are measured, and nothing is chosen.",
+            min=0.01,
+            max=0.99,
         ),
     ] = 0.5,
     seed: Annotated[int, typer.Option(help="Equal seeds give equal results.", min=0)] = 1,
     out: Annotated[
-        Path | None, typer.Option(help="File for the found formula, for `fulcrum rank --formula`, or the spec.", dir_okay=False)
+        Path | None,
+        typer.Option(
+            help="File for the found formula, for `fulcrum rank --formula`, or the spec.",
+            dir_okay=False,
+        ),
     ] = None,
-    json_file: Annotated[Path | None, typer.Option("--json", help="File for all numbers as JSON.", dir_okay=False)] = None,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", help="File for all numbers as JSON.", dir_okay=False)
+    ] = None,
     picture: Annotated[
-        Path | None, typer.Option(help="File for a picture of the Pareto front, .png, .svg or .pdf.", dir_okay=False)
+        Path | None,
+        typer.Option(
+            help="File for a picture of the Pareto front, .png, .svg or .pdf.", dir_okay=False
+        ),
     ] = None,
 ) -> None:
     """Search for weights of the ranking formula that would have put more of the objectives first.
 
-    The model scores logged exposures once. Each weighting tried then reorders the exposures of a group, and what the first
-    places hold is summed. Weights are chosen on one part of the users, differences to the current formula measured on the
-    others. Of the Pareto front, the point is chosen whose smallest relative gain over the objectives is largest.
+    The model scores logged exposures once. Each weighting tried then reorders the exposures of a
+    group, and what the first places hold is summed. Weights are chosen on one part of the users,
+    differences to the current formula measured on the others. Of the Pareto front, the point is
+    chosen whose smallest relative gain over the objectives is largest.
 
-    Example: fulcrum tune-formula --model runs/first --objective "vcr*duration" --objective shr --out formula.yaml
+    Example: fulcrum tune-formula --model runs/first --objective "vcr*duration" --objective shr
+    --out formula.yaml
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     from rich.console import Console
@@ -168,7 +209,10 @@ def tune_formula(
         if picture:
             check_picture(picture, len(set(objective)))
         with Progress(*columns, console=Console(stderr=True)) as progress:
-            scored, tried = progress.add_task("exposures scored", total=None), progress.add_task("weights tried", total=trials)
+            scored, tried = (
+                progress.add_task("exposures scored", total=None),
+                progress.add_task("weights tried", total=trials),
+            )
             found = tune(
                 model, objective, examples or [], settings,
                 scored=lambda count: progress.advance(scored, count), tried=lambda: progress.advance(tried),
@@ -189,20 +233,28 @@ def tune_formula(
 
 def train_worker(
     root: Annotated[
-        Path, typer.Option(help="The chief's pipeline root, on a file system that all workers share.", file_okay=False)
+        Path,
+        typer.Option(
+            help="The chief's pipeline root, on a file system that all workers share.",
+            file_okay=False,
+        ),
     ],
-    wait_s: Annotated[float, typer.Option(help="How long to wait for the chief to come to training.", min=0)] = 3600.0,
+    wait_s: Annotated[
+        float, typer.Option(help="How long to wait for the chief to come to training.", min=0)
+    ] = 3600.0,
 ) -> None:
     """Help the chief to train, on this machine, as the worker that the environment variable TF_CONFIG names.
 
-    The chief is `fulcrum run --set trainer.strategy=multi_worker` on the same root. Each step's batch is shared out over all
-    workers; the chief keeps checkpoints and exports the model. If a worker is lost, all end with exit code 1: let a supervisor
-    start them again, and they go on after the last finished epoch.
+    The chief is `fulcrum run --set trainer.strategy=multi_worker` on the same root. Each step's
+    batch is shared out over all workers; the chief keeps checkpoints and exports the model. If a
+    worker is lost, all end with exit code 1: let a supervisor start them again, and they go on
+    after the last finished epoch.
 
-    Exit code: 0 the training has ended; 1 it failed, a worker was lost, or there was nothing to train.
+    Exit code: 0 the training has ended; 1 it failed, a worker was lost, or there was nothing to
+    train.
 
-    Example, on host2: export TF_CONFIG='{"cluster": {"worker": ["host1:2222", "host2:2222"]}, "task": {"type": "worker",
-    "index": 1}}' and then fulcrum train-worker --root /shared/root
+    Example, on host2: export TF_CONFIG='{"cluster": {"worker": ["host1:2222", "host2:2222"]},
+    "task": {"type": "worker", "index": 1}}' and then fulcrum train-worker --root /shared/root
     """
     import logging
 
@@ -216,7 +268,9 @@ def train_worker(
     try:
         cluster = parse_cluster(os.environ.get("TF_CONFIG"))
         if cluster.is_chief:
-            raise ClusterError(f"TF_CONFIG makes this the chief ({cluster.name}), which is `fulcrum run`")
+            raise ClusterError(
+                f"TF_CONFIG makes this the chief ({cluster.name}), which is `fulcrum run`"
+            )
         typer.echo(f"{cluster.name}: waits for the chief's training in {root}")
         job = awaited_job(root.resolve() / names.CHECKPOINTS, wait_s)
     except (ClusterError, NoJobError) as error:

@@ -8,7 +8,9 @@ from typing import Literal, Self
 import pydantic
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, model_validator
 
-EXAMPLE = '{"cluster": {"worker": ["host1:2222", "host2:2222"]}, "task": {"type": "worker", "index": 0}}'
+EXAMPLE = (
+    '{"cluster": {"worker": ["host1:2222", "host2:2222"]}, "task": {"type": "worker", "index": 0}}'
+)
 
 
 class ClusterError(ValueError):
@@ -52,13 +54,17 @@ class Cluster(BaseModel):
         for address in addresses:
             host, colon, port = address.rpartition(":")
             if not (host and colon and port.isdecimal() and 0 < int(port) < 1 << 16):
-                raise ValueError(f"cluster: {address!r} is no address; give host:port, such as host1:2222")
+                raise ValueError(
+                    f"cluster: {address!r} is no address; give host:port, such as host1:2222"
+                )
         if len(set(addresses)) < len(addresses):
             raise ValueError(f"cluster: an address occurs twice (received {', '.join(addresses)})")
         own_kind = self.cluster.chief if self.task.type == "chief" else self.cluster.worker
         if self.task.index >= len(own_kind):
             kind = self.task.type
-            raise ValueError(f"task: there is no {kind} {self.task.index}: cluster.{kind} has {len(own_kind)} address(es)")
+            raise ValueError(
+                f"task: there is no {kind} {self.task.index}: cluster.{kind} has {len(own_kind)} address(es)"
+            )
         return self
 
     @property
@@ -79,7 +85,8 @@ def parse_cluster(tf_config: str | None) -> Cluster:
         tf_config: the variable's value; None if it is not set.
 
     Raises:
-        ClusterError: it is not set, no JSON, or describes no cluster; the message says what was received and what is valid.
+        ClusterError: it is not set, no JSON, or describes no cluster; the message says what was
+            received and what is valid.
     """
     if not tf_config:
         raise ClusterError(
@@ -89,7 +96,9 @@ def parse_cluster(tf_config: str | None) -> Cluster:
         return Cluster.model_validate(json.loads(tf_config))
     except pydantic.ValidationError as error:
         problems = "; ".join(
-            ": ".join([*([".".join(map(str, detail["loc"]))] if detail["loc"] else []), detail["msg"]])
+            ": ".join(
+                [*([".".join(map(str, detail["loc"]))] if detail["loc"] else []), detail["msg"]]
+            )
             for detail in error.errors()
         )
     except json.JSONDecodeError as error:

@@ -39,7 +39,9 @@ def in_fresh_process(function: Callable[..., None], *arguments: Any) -> None:
             logging.getLogger(message.name).handle(message)
     except EOFError:
         process.join()
-        raise ProcessEndedError(f"process {process.pid} ended without a result (exit code {process.exitcode})") from None
+        raise ProcessEndedError(
+            f"process {process.pid} ended without a result (exit code {process.exitcode})"
+        ) from None
     finally:
         process.terminate()
         process.join()
@@ -47,7 +49,11 @@ def in_fresh_process(function: Callable[..., None], *arguments: Any) -> None:
         raise message
 
 
-def _call(sender: multiprocessing.connection.Connection, function: Callable[..., None], arguments: tuple[Any, ...]) -> None:
+def _call(
+    sender: multiprocessing.connection.Connection,
+    function: Callable[..., None],
+    arguments: tuple[Any, ...],
+) -> None:
     threading.Thread(target=_end_with_parent, daemon=True).start()
     logger = logging.getLogger(_FOLLOWED)
     # The handler makes records fit to travel, and asks no more of a queue than this.

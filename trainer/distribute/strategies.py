@@ -10,22 +10,29 @@ from trainer.distribute.cluster import Cluster, parse_cluster
 from trainer.settings.train_config import TrainerSettings
 
 
-def strategy_of(settings: TrainerSettings, cluster: Cluster | None = None) -> tf.distribute.Strategy:
+def strategy_of(
+    settings: TrainerSettings, cluster: Cluster | None = None
+) -> tf.distribute.Strategy:
     """The strategy that the settings choose.
 
     Args:
         settings: of the run.
-        cluster: the workers of `multi_worker`. Nothing of TensorFlow may have run in the process before; this call waits until
-            all workers have made theirs.
+        cluster: the workers of `multi_worker`. Nothing of TensorFlow may have run in the process
+            before; this call waits until all workers have made theirs.
 
     Raises:
         trainer.distribute.cluster.ClusterError: `multi_worker` without a cluster.
     """
     if settings.strategy == "multi_worker":
         cluster = cluster or parse_cluster(None)
-        jobs = {job: addresses for job, addresses in cluster.cluster.model_dump().items() if addresses}
+        jobs = {
+            job: addresses for job, addresses in cluster.cluster.model_dump().items() if addresses
+        }
         resolver = tf.distribute.cluster_resolver.SimpleClusterResolver(
-            tf.train.ClusterSpec(jobs), task_type=cluster.task.type, task_id=cluster.task.index, rpc_layer="grpc"
+            tf.train.ClusterSpec(jobs),
+            task_type=cluster.task.type,
+            task_id=cluster.task.index,
+            rpc_layer="grpc",
         )
         return tf.distribute.MultiWorkerMirroredStrategy(cluster_resolver=resolver)
     return _mirrored() if settings.strategy == "mirrored" else tf.distribute.get_strategy()
@@ -40,6 +47,6 @@ def is_chief(strategy: tf.distribute.Strategy) -> bool:
 @functools.cache
 def _mirrored() -> tf.distribute.Strategy:
     """One for the whole process."""
-    # A second one would number its collective operations from the start again, and TensorFlow takes those of one number for the
-    # same, so that it refuses other shapes.
+    # A second one would number its collective operations from the start again, and TensorFlow takes
+    # those of one number for the same, so that it refuses other shapes.
     return tf.distribute.MirroredStrategy()

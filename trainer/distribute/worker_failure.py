@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 import tensorflow as tf
 
-# What TensorFlow raises where another worker does not answer, has been started anew, or has given up itself.
+# What TensorFlow raises where another worker does not answer, has been started anew, or has given
+# up itself.
 _BROKEN_OFF = (
     tf.errors.UnavailableError,
     tf.errors.AbortedError,

@@ -15,17 +15,24 @@ _POLICY = "mixed_bfloat16"
 def half_precision_network(network: Network) -> AssembledNetwork:
     """The network with the sharing architecture and the towers' hidden layers computed in bfloat16.
 
-    Tables, logits and heads stay in float32, and weights are kept in it. The tables are those of `network`; the other weights
-    are copied.
+    Tables, logits and heads stay in float32, and weights are kept in it. The tables are those of
+    `network`; the other weights are copied.
 
     Args:
         network: with its variables.
     """
     x = tf.zeros([1, sum(network.layout.field_widths)])
     with _half_precision():
-        sharing = type(network.sharing).from_config({**network.sharing.get_config(), "dtype": _POLICY})
-        towers = [type(tower).from_config({**tower.get_config(), "dtype": _POLICY}) for tower in network.towers]
-        for tower, representation in zip(towers, sharing([x] * len(network.embeddings)), strict=True):
+        sharing = type(network.sharing).from_config(
+            {**network.sharing.get_config(), "dtype": _POLICY}
+        )
+        towers = [
+            type(tower).from_config({**tower.get_config(), "dtype": _POLICY})
+            for tower in network.towers
+        ]
+        for tower, representation in zip(
+            towers, sharing([x] * len(network.embeddings)), strict=True
+        ):
             tower(representation)
     sharing.set_weights(network.sharing.get_weights())
     for tower, trained in zip(towers, network.towers, strict=True):

@@ -8,7 +8,13 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from trainer.inspect.inspection import GatedBlock, InspectionGuide, Mixture, field_mask_output, gate_output
+from trainer.inspect.inspection import (
+    GatedBlock,
+    InspectionGuide,
+    Mixture,
+    field_mask_output,
+    gate_output,
+)
 from trainer.models.inner_values import Block, Coefficients
 from trainer.network.network import Network
 
@@ -36,7 +42,10 @@ def inspection_guide(network: Network, fields: Sequence[str]) -> InspectionGuide
     zeros = [tf.zeros([1, sum(network.layout.field_widths)])] * network.sharing.embeddings
     return InspectionGuide(
         model=network.model_name,
-        gates={name: list(gate.experts) for name, gate in network.sharing.gate_weights(zeros, tasks).items()},
+        gates={
+            name: list(gate.experts)
+            for name, gate in network.sharing.gate_weights(zeros, tasks).items()
+        },
         fields=list(fields),
         subnetworks=list(network.sharing.field_masks(zeros, tasks)),
         blocks=[_gated_block(block) for block in network.sharing.blocks(tasks)],

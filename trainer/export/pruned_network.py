@@ -27,8 +27,9 @@ class PrunedNetwork(NamedTuple):
 def pruned_network(network: Network, rows: Sequence[FieldRows]) -> PrunedNetwork | None:
     """Leaves out what adds nothing whatever the input.
 
-    Closed cells and connections; sub-networks that nothing reads; fields that a sub-network masks for each of their values,
-    which are not looked up if all do so; units that stay at 0 for all values of all fields; what towers would read of these.
+    Closed cells and connections; sub-networks that nothing reads; fields that a sub-network masks
+    for each of their values, which are not looked up if all do so; units that stay at 0 for all
+    values of all fields; what towers would read of these.
 
     Args:
         network: with its variables.
@@ -43,16 +44,28 @@ def pruned_network(network: Network, rows: Sequence[FieldRows]) -> PrunedNetwork
         FieldValues(None if one.rows is None else tables[str(width)][one.rows], one.is_list)
         for width, one in zip(layout.field_widths, rows, strict=True)
     )
-    pruning = network.sharing.pruned(InputFields(values, layout.field_widths, layout.request_fields))
+    pruning = network.sharing.pruned(
+        InputFields(values, layout.field_widths, layout.request_fields)
+    )
     if pruning is None:
         return None
     sharing = pruning.sharing
-    towers = [tower.reading(units) for tower, units in zip(network.towers, sharing.representations, strict=True)]
+    towers = [
+        tower.reading(units)
+        for tower, units in zip(network.towers, sharing.representations, strict=True)
+    ]
     before = pruning.multiplications
     return PrunedNetwork(
-        AssembledNetwork(layout.with_fields(sharing.fields), network.embeddings, sharing, towers, name=network.name),
+        AssembledNetwork(
+            layout.with_fields(sharing.fields),
+            network.embeddings,
+            sharing,
+            towers,
+            name=network.name,
+        ),
         PruningCount(
-            all_open=before.all_open + _multiplications(network.towers), remaining=before.remaining + _multiplications(towers)
+            all_open=before.all_open + _multiplications(network.towers),
+            remaining=before.remaining + _multiplications(towers),
         ),
     )
 

@@ -31,11 +31,20 @@ def ranking_score(
     Returns:
         (B,) float32.
     """
-    log_score = tf.add_n([weights[task] * tf.math.log(tf.maximum(score, SCORE_FLOOR)) for task, score in scores.items()])
+    log_score = tf.add_n(
+        [
+            weights[task] * tf.math.log(tf.maximum(score, SCORE_FLOOR))
+            for task, score in scores.items()
+        ]
+    )
     if formula.duration is not None:
         known = tf.math.logical_not(tf.math.is_nan(duration))
         scaled = tf.where(known, duration, 0.0) / formula.duration.scale
-        transforms = {"none": tf.identity, "log1p": lambda x: tf.math.log1p(tf.maximum(x, 0.0)), "sigmoid": tf.sigmoid}
+        transforms = {
+            "none": tf.identity,
+            "log1p": lambda x: tf.math.log1p(tf.maximum(x, 0.0)),
+            "sigmoid": tf.sigmoid,
+        }
         factor = tf.maximum(transforms[formula.duration.transform](scaled), SCORE_FLOOR)
         log_score += tf.where(known, duration_weight * tf.math.log(factor), 0.0)
     return tf.exp(log_score)

@@ -21,7 +21,9 @@ def parsed_fields(spec: FeatureSpec, examples: tf.Tensor) -> dict[str, tf.Tensor
 
     Text or float (B,), with ``""`` or NaN where missing; lists as sparse text (B, T).
     """
-    return tf.io.parse_example(examples, {name: _parsing(field) for name, field in spec.fields.items()})
+    return tf.io.parse_example(
+        examples, {name: _parsing(field) for name, field in spec.fields.items()}
+    )
 
 
 def parsed_labels(spec: FeatureSpec, examples: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -40,13 +42,18 @@ def request_signature(spec: FeatureSpec) -> dict[str, tf.TensorSpec]:
     for name, field in spec.fields.items():
         rows = None if field.side == "item" else 1
         dtype = tf.float32 if isinstance(field, NumericField) else tf.string
-        signature[name] = tf.TensorSpec([rows, None] if is_list(field) else [rows], dtype, name=name)
+        signature[name] = tf.TensorSpec(
+            [rows, None] if is_list(field) else [rows], dtype, name=name
+        )
     return signature
 
 
 def as_parsed(spec: FeatureSpec, inputs: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
     """The fields of a ranking request in the form of parsed examples: padded lists become sparse."""
-    return {name: tf.sparse.from_dense(value) if is_list(spec.fields[name]) else value for name, value in inputs.items()}
+    return {
+        name: tf.sparse.from_dense(value) if is_list(spec.fields[name]) else value
+        for name, value in inputs.items()
+    }
 
 
 def _parsing(field: BaseField) -> tf.io.FixedLenFeature | tf.io.VarLenFeature:

@@ -16,7 +16,12 @@ from trainer.export.half_precision_network import half_precision_network
 from trainer.export.inspection_signature import inner_values_by_row, inspection_guide
 from trainer.export.pruned_network import pruned_network
 from trainer.export.ranking_score import ranking_score
-from trainer.export.request_signature import as_parsed, parsed_fields, parsed_labels, request_signature
+from trainer.export.request_signature import (
+    as_parsed,
+    parsed_fields,
+    parsed_labels,
+    request_signature,
+)
 from trainer.export.sampling_correction import undo_sampling
 from trainer.export.xla_scorer import CompiledLogits
 from trainer.inspect.inspection import INSPECTION_FILE
@@ -25,9 +30,7 @@ from trainer.network.network_layout import field_names, field_rows
 
 logger = logging.getLogger("fulcrum.trainer")
 
-_SPEC_NOTE = (
-    "# What the model was trained with. Stand-ins take the place of what the trainer does not read: logs, split, thresholds.\n"
-)
+_SPEC_NOTE = "# What the model was trained with. Stand-ins take the place of what the trainer does not read: logs, split, thresholds.\n"
 
 
 class ExportedRanker(tf.Module):
@@ -36,8 +39,8 @@ class ExportedRanker(tf.Module):
     Args:
         spec: whose fields are read and whose tasks are scored.
         network: trained, pruned where it can be.
-        transform: the layer of the transform graph. An attribute, because its lookup tables are initialised only if the
-            exported object holds it.
+        transform: the layer of the transform graph. An attribute, because its lookup tables are
+            initialised only if the exported object holds it.
         inspected: the whole network, if something that it shows of its inside depends on examples.
         xla: whether ranking requests are scored by XLA.
     """
@@ -56,7 +59,9 @@ class ExportedRanker(tf.Module):
         self.network = network
         self.transform = transform
         self.inspected = inspected
-        self.compiled_logits = CompiledLogits(network, spec.serving.candidate_counts) if xla else None
+        self.compiled_logits = (
+            CompiledLogits(network, spec.serving.candidate_counts) if xla else None
+        )
 
     def signatures(self) -> dict[str, Any]:
         """The functions to export by signature name."""
@@ -64,8 +69,12 @@ class ExportedRanker(tf.Module):
         signatures = {
             names.SERVING_DEFAULT: tf.function(self.score_examples, input_signature=[examples]),
             names.RANK: self._rank_function(self.rank),
-            names.RANK_TOP_K: self._rank_function(self.rank_top_k, tf.TensorSpec([], tf.int32, name=names.TOP_K)),
-            names.TRANSFORM_FEATURES: tf.function(self.transform_examples, input_signature=[examples]),
+            names.RANK_TOP_K: self._rank_function(
+                self.rank_top_k, tf.TensorSpec([], tf.int32, name=names.TOP_K)
+            ),
+            names.TRANSFORM_FEATURES: tf.function(
+                self.transform_examples, input_signature=[examples]
+            ),
         }
         if self.inspected is not None:
             signatures[names.INSPECT] = self._inspect_function(self.inspected)
@@ -80,13 +89,16 @@ class ExportedRanker(tf.Module):
 
     def transform_examples(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
         """Serialised tf.Examples (B,) → transformed features, labels and masks."""
-        return self.transform({**parsed_fields(self.spec, examples), **parsed_labels(self.spec, examples)})
+        return self.transform(
+            {**parsed_fields(self.spec, examples), **parsed_labels(self.spec, examples)}
+        )
 
     def rank(self, inputs: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """One user and context, C candidates → a score a task and the ranking score, each (C,).
 
         Args:
-            inputs: raw fields (`request_signature`), the formula's weights, and the spec's fingerprint as the client knows it.
+            inputs: raw fields (`request_signature`), the formula's weights, and the spec's
+                fingerprint as the client knows it.
 
         Raises:
             tf.errors.InvalidArgumentError: the fingerprint is not this model's.
@@ -101,12 +113,17 @@ class ExportedRanker(tf.Module):
         with tf.control_dependencies([agree]):
             fields = {name: tf.identity(inputs[name]) for name in self.spec.fields}
         features = {}
-        # The two sides differ in their number of rows, and each one's features follow from its own fields.
+        # The two sides differ in their number of rows, and each one's features follow from its own
+        # fields.
         for sides in (("user", "context"), ("item",)):
             of_sides = {name: fields[name] for name in self.spec.fields_of(*sides)}
             if of_sides:
                 features.update(self.transform(as_parsed(self.spec, of_sides)))
-        logits = self.compiled_logits(features) if self.compiled_logits else self.network(features, one_request=True)
+        logits = (
+            self.compiled_logits(features)
+            if self.compiled_logits
+            else self.network(features, one_request=True)
+        )
         return self._with_ranking_score(self._scores(logits), inputs, fields)
 
     def rank_top_k(self, inputs: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
@@ -121,12 +138,16 @@ class ExportedRanker(tf.Module):
         Raises:
             tf.errors.InvalidArgumentError: K is below 1, or the fingerprint is not this model's.
         """
-        at_least_one = tf.debugging.assert_positive(inputs[names.TOP_K], f"{names.TOP_K} must be at least 1")
+        at_least_one = tf.debugging.assert_positive(
+            inputs[names.TOP_K], f"{names.TOP_K} must be at least 1"
+        )
         with tf.control_dependencies([at_least_one]):
             results = self.rank(inputs)
         count = tf.minimum(inputs[names.TOP_K], tf.size(results[names.RANKING_SCORE]))
         positions = tf.math.top_k(results[names.RANKING_SCORE], count).indices
-        return {names.POSITION: positions} | {name: tf.gather(values, positions) for name, values in results.items()}
+        return {names.POSITION: positions} | {
+            name: tf.gather(values, positions) for name, values in results.items()
+        }
 
     def _inspect_function(self, network: Network) -> Any:
         """Serialised tf.Examples (B,) → weights (B, E) of each gate and masks (B, F) of each sub-network."""
@@ -135,23 +156,32 @@ class ExportedRanker(tf.Module):
             features = self.transform(dict(parsed_fields(self.spec, examples)))
             return inner_values_by_row(network, network.embed(features))
 
-        return tf.function(inspect_examples, input_signature=[tf.TensorSpec([None], tf.string, name="examples")])
+        return tf.function(
+            inspect_examples, input_signature=[tf.TensorSpec([None], tf.string, name="examples")]
+        )
 
     def _scores(self, logits: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         return self.network.scores(undo_sampling(logits, self.spec.negative_rates()))
 
     def _with_ranking_score(
-        self, scores: dict[str, tf.Tensor], weights: Mapping[str, tf.Tensor], fields: Mapping[str, tf.Tensor]
+        self,
+        scores: dict[str, tf.Tensor],
+        weights: Mapping[str, tf.Tensor],
+        fields: Mapping[str, tf.Tensor],
     ) -> dict[str, tf.Tensor]:
         formula = self.spec.ranking_formula
         by_task = {task: weights[names.weight_name(task)] for task in self.spec.tasks}
         duration = fields[formula.duration.field] if formula.duration else None
-        score = ranking_score(formula, scores, by_task, duration, weights.get(names.DURATION_WEIGHT))
+        score = ranking_score(
+            formula, scores, by_task, duration, weights.get(names.DURATION_WEIGHT)
+        )
         return {**scores, names.RANKING_SCORE: score}
 
     def _default_weights(self) -> dict[str, float]:
         formula = self.spec.ranking_formula
-        weights = {names.weight_name(task): formula.weights.get(task, 0.0) for task in self.spec.tasks}
+        weights = {
+            names.weight_name(task): formula.weights.get(task, 0.0) for task in self.spec.tasks
+        }
         if formula.duration:
             weights[names.DURATION_WEIGHT] = formula.duration.weight
         return weights
@@ -162,7 +192,9 @@ class ExportedRanker(tf.Module):
         defaults[names.SPEC_FINGERPRINT] = tf.constant(self.spec.fingerprint)
         # Arguments with defaults come last.
         signature = request_signature(self.spec) | {spec.name: spec for spec in further}
-        signature |= {name: tf.TensorSpec([], default.dtype, name=name) for name, default in defaults.items()}
+        signature |= {
+            name: tf.TensorSpec([], default.dtype, name=name) for name, default in defaults.items()
+        }
         function = _with_named_arguments(rank, list(signature), defaults)
         return tf.function(function, input_signature=list(signature.values()))
 
@@ -176,7 +208,10 @@ def _with_named_arguments(
         return function(dict(zip(arguments, values, strict=True)))
 
     kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
-    parameters = [inspect.Parameter(name, kind, default=defaults.get(name, inspect.Parameter.empty)) for name in arguments]
+    parameters = [
+        inspect.Parameter(name, kind, default=defaults.get(name, inspect.Parameter.empty))
+        for name in arguments
+    ]
     named.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     return named
 
@@ -201,7 +236,8 @@ def export(
         transform: the layer of the transform graph.
         folder: folder or URI of the SavedModel.
         vocabularies: see `field_rows`.
-        half_precision: whether all but tables and heads is computed in bfloat16, and then nothing is pruned.
+        half_precision: whether all but tables and heads is computed in bfloat16, and then nothing
+            is pruned.
         xla: whether ranking requests are scored by XLA.
     """
     guide = inspection_guide(network, field_names(spec))
@@ -211,8 +247,12 @@ def export(
     elif pruned := pruned_network(network, field_rows(spec, network.layout, vocabularies or {})):
         served = pruned.network
         guide = guide.model_copy(update={"multiplications": pruned.multiplications})
-        logger.info("%s: multiplications of the dense part: %s", network.model_name, pruned.multiplications)
-    module = ExportedRanker(spec, served, transform, network if guide.needs_examples else None, xla=xla)
+        logger.info(
+            "%s: multiplications of the dense part: %s", network.model_name, pruned.multiplications
+        )
+    module = ExportedRanker(
+        spec, served, transform, network if guide.needs_examples else None, xla=xla
+    )
     tf.saved_model.save(module, str(folder), signatures=module.signatures())
     tf.io.write_file(f"{folder}/{names.EXPORTED_SPEC}", _SPEC_NOTE + spec_text)
     tf.io.write_file(f"{folder}/{INSPECTION_FILE}", guide.model_dump_json(indent=1))

@@ -32,7 +32,9 @@ class CompiledLogits(tf.Module):
     def __init__(self, network: AssembledNetwork, counts: Sequence[int]) -> None:
         super().__init__(name="compiled_logits")
         self._counts = tuple(counts)
-        self._logits = tf.function(lambda features: network(features, one_request=True), jit_compile=True, autograph=False)
+        self._logits = tf.function(
+            lambda features: network(features, one_request=True), jit_compile=True, autograph=False
+        )
 
     def __call__(self, features: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """As the network's own call with `one_request`.
@@ -46,5 +48,11 @@ class CompiledLogits(tf.Module):
         of_candidates = [features[name] for name in _OF_CANDIDATES if name in features]
         count = tf.shape(of_candidates[0])[0]
         more = padded_count(count, self._counts) - count
-        padded = {name: tf.pad(features[name], [[0, more], [0, 0]]) for name in _OF_CANDIDATES if name in features}
-        return {task: logits[:count] for task, logits in self._logits({**features, **padded}).items()}
+        padded = {
+            name: tf.pad(features[name], [[0, more], [0, 0]])
+            for name in _OF_CANDIDATES
+            if name in features
+        }
+        return {
+            task: logits[:count] for task, logits in self._logits({**features, **padded}).items()
+        }

@@ -23,9 +23,14 @@ def error_of(metric: Metric, value: float) -> float:
     return 1.0 - value if HIGHER_IS_BETTER[metric] else value
 
 
-def relative_error(tasks: Mapping[str, Task], first: Mapping[str, float], now: Mapping[str, float]) -> float:
+def relative_error(
+    tasks: Mapping[str, Task], first: Mapping[str, float], now: Mapping[str, float]
+) -> float:
     """The mean over tasks of the error now over that after the first epoch, so that no task's scale counts more."""
-    ratios = [error_of(task.metric, now[name]) / max(error_of(task.metric, first[name]), 1e-9) for name, task in tasks.items()]
+    ratios = [
+        error_of(task.metric, now[name]) / max(error_of(task.metric, first[name]), 1e-9)
+        for name, task in tasks.items()
+    ]
     return sum(ratios) / len(ratios)
 
 
@@ -36,11 +41,13 @@ class CheckpointsNotSharedError(RuntimeError):
 class EarlyStopping(tf.keras.callbacks.Callback):
     """Validates after each epoch, keeps the best weights, stops without progress and survives a kill.
 
-    After each epoch a checkpoint holds the weights, the optimisers' slots, the loss weights' clock, the state of the
-    balancing and of the stopping itself; a new run over the same folder begins after the last finished epoch.
+    After each epoch a checkpoint holds the weights, the optimisers' slots, the loss weights' clock,
+    the state of the balancing and of the stopping itself; a new run over the same folder begins
+    after the last finished epoch.
 
-    Of several workers each has this callback. The chief's validation decides for all, so that none goes on without the others,
-    and what counts is the chief's checkpoint; every worker takes part in saving it, and the others write theirs for nothing.
+    Of several workers each has this callback. The chief's validation decides for all, so that none
+    goes on without the others, and what counts is the chief's checkpoint; every worker takes part
+    in saving it, and the others write theirs for nothing.
 
     Args:
         tasks: tasks by name; each one's metric tells its own direction.
@@ -49,9 +56,16 @@ class EarlyStopping(tf.keras.callbacks.Callback):
         folder: where the checkpoints lie.
     """
 
-    def __init__(self, tasks: Mapping[str, Task], validation: tf.data.Dataset, patience: int, folder: Path) -> None:
+    def __init__(
+        self, tasks: Mapping[str, Task], validation: tf.data.Dataset, patience: int, folder: Path
+    ) -> None:
         super().__init__()
-        self.tasks, self.validation, self.patience, self.folder = tasks, validation, patience, folder
+        self.tasks, self.validation, self.patience, self.folder = (
+            tasks,
+            validation,
+            patience,
+            folder,
+        )
         self.finished_epochs = tf.Variable(0, dtype=tf.int64, trainable=False)
         self.best_epoch = tf.Variable(0, dtype=tf.int64, trainable=False)
         self.best_error = tf.Variable(float("inf"), dtype=tf.float32, trainable=False)
@@ -63,7 +77,10 @@ class EarlyStopping(tf.keras.callbacks.Callback):
     @property
     def is_over(self) -> bool:
         """Whether patience has run out, which a resumed run finds out before its first epoch."""
-        return int(self.finished_epochs) - int(self.best_epoch) >= self.patience and int(self.finished_epochs) > 0
+        return (
+            int(self.finished_epochs) - int(self.best_epoch) >= self.patience
+            and int(self.finished_epochs) > 0
+        )
 
     def set_model(self, model: MultiTaskRanker) -> None:
         """Ties the checkpoints to a compiled model."""
@@ -79,11 +96,15 @@ class EarlyStopping(tf.keras.callbacks.Callback):
             "clock": model.clock,
         }
         self._latest = tf.train.CheckpointManager(
-            tf.train.Checkpoint(network=model.network, optimizer=model.optimizer, balancing=model.balancing, **state),
+            tf.train.Checkpoint(
+                network=model.network, optimizer=model.optimizer, balancing=model.balancing, **state
+            ),
             str(saved / "latest"),
             max_to_keep=1,
         )
-        self._best = tf.train.CheckpointManager(tf.train.Checkpoint(network=model.network), str(saved / "best"), max_to_keep=1)
+        self._best = tf.train.CheckpointManager(
+            tf.train.Checkpoint(network=model.network), str(saved / "best"), max_to_keep=1
+        )
 
     def resume(self) -> int:
         """Restores the last checkpoint, if any; returns the number of finished epochs.
@@ -122,8 +143,13 @@ class EarlyStopping(tf.keras.callbacks.Callback):
         if epoch == 0:
             self.first_metrics.assign(list(metrics.values()))
         first = dict(zip(self.tasks, self.first_metrics.numpy().tolist(), strict=True))
-        # Another worker's may differ in its last digit, and one that stopped alone would leave the others waiting.
-        error = float(of_first_replica(self._strategy, tf.constant(relative_error(self.tasks, first, metrics))))
+        # Another worker's may differ in its last digit, and one that stopped alone would leave the
+        # others waiting.
+        error = float(
+            of_first_replica(
+                self._strategy, tf.constant(relative_error(self.tasks, first, metrics))
+            )
+        )
         self.finished_epochs.assign(epoch + 1)
         better = error < float(self.best_error)
         if better:
@@ -132,21 +158,33 @@ class EarlyStopping(tf.keras.callbacks.Callback):
             self._best.save(epoch + 1)
         self._latest.save(epoch + 1)
         if self._is_chief:
-            shown = ", ".join(f"{name} {task.metric} {metrics[name]:.4f}" for name, task in self.tasks.items())
+            shown = ", ".join(
+                f"{name} {task.metric} {metrics[name]:.4f}" for name, task in self.tasks.items()
+            )
             logger.info(
-                "epoch %d: loss %.4f; validation: %s%s", epoch + 1, (logs or {}).get("loss", 0.0), shown, " (best)" * better
+                "epoch %d: loss %.4f; validation: %s%s",
+                epoch + 1,
+                (logs or {}).get("loss", 0.0),
+                shown,
+                " (best)" * better,
             )
         if logs is not None:
             logs["validation_loss"] = validation_loss
             logs.update({f"validation_{name}": value for name, value in metrics.items()})
-            logs.update({f"closed_share_{name}": share for name, share in self.model.network.sharing.closed_shares().items()})
+            logs.update(
+                {
+                    f"closed_share_{name}": share
+                    for name, share in self.model.network.sharing.closed_shares().items()
+                }
+            )
             self.history.append(dict(logs))
         if self.is_over:
             self.model.stop_training = True
 
     def restore_best(self) -> int:
         """Puts the best epoch's weights back into the model; returns its number."""
-        # Not before the chief has written it, and the chief may remove it only once all have read it.
+        # Not before the chief has written it, and the chief may remove it only once all have read
+        # it.
         self._wait_for_all()
         self._restore(self._best.checkpoint, "best").expect_partial()
         self._wait_for_all()

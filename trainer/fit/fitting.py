@@ -42,14 +42,16 @@ def fit(
         validation: the same, of examples that are not trained on.
         strategy: shares each batch out; by default as the settings choose.
         begin: changes the initial weights, which else are drawn at random.
-        checkpoint_folder: keeps the run's state; a run over the same folder goes on where the last one ended.
+        checkpoint_folder: keeps the run's state; a run over the same folder goes on where the last
+            one ended.
         tensorboard_folder: folder or URI where training curves are logged for TensorBoard.
 
     Returns:
         The network with the weights of its best epoch.
 
     Raises:
-        ValueError: there is not one batch to train on, or replicas would get batches of different sizes.
+        ValueError: there is not one batch to train on, or replicas would get batches of different
+            sizes.
     """
     tf.keras.utils.set_random_seed(settings.trainer.seed)
     batch = next(iter(train), None)
@@ -79,18 +81,30 @@ def fit(
     if tensorboard_folder is not None and is_chief(strategy):
         callbacks.append(tf.keras.callbacks.TensorBoard(tensorboard_folder, write_graph=False))
     logger.info(
-        "%s: %s parameters on %d replica(s)", settings.name, f"{network.count_params():,}", strategy.num_replicas_in_sync
+        "%s: %s parameters on %d replica(s)",
+        settings.name,
+        f"{network.count_params():,}",
+        strategy.num_replicas_in_sync,
     )
     began = time.monotonic()
     if not stopping.is_over:
-        model.fit(train, epochs=settings.trainer.epochs, initial_epoch=first_epoch, callbacks=callbacks, verbose=0)
+        model.fit(
+            train,
+            epochs=settings.trainer.epochs,
+            initial_epoch=first_epoch,
+            callbacks=callbacks,
+            verbose=0,
+        )
     best = stopping.restore_best()
     logger.info("trained for %.0f s; epoch %d was best", time.monotonic() - began, best)
     return network
 
 
 def validation_metrics(
-    network: Network, tasks: Mapping[str, Task], settings: TrainerSettings, validation: tf.data.Dataset
+    network: Network,
+    tasks: Mapping[str, Task],
+    settings: TrainerSettings,
+    validation: tf.data.Dataset,
 ) -> dict[str, float]:
     """Each task's own metric of a trained network.
 
@@ -110,7 +124,8 @@ def validation_metrics(
 def _shared_out(batches: tf.data.Dataset) -> tf.data.Dataset:
     """The dataset, of whose every batch each worker takes its part."""
     options = tf.data.Options()
-    # Shared out by files, workers would have different numbers of steps, and the one with more would wait for ever; and batches
-    # would be other ones than those of a single process. By data, each worker reads all, which costs little beside the steps.
+    # Shared out by files, workers would have different numbers of steps, and the one with more
+    # would wait for ever; and batches would be other ones than those of a single process. By data,
+    # each worker reads all, which costs little beside the steps.
     options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
     return batches.with_options(options)

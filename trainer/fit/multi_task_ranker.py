@@ -18,15 +18,17 @@ from trainer.loss.joint_loss import JointLoss, sample_space_sizes
 from trainer.network.network import Lookups, Network
 from trainer.settings.train_config import TrainerSettings
 
-# Steps that Keras runs in one call of a graph: its own work between two calls takes as long as a tenth of a step.
+# Steps that Keras runs in one call of a graph: its own work between two calls takes as long as a
+# tenth of a step.
 _STEPS_PER_EXECUTION = 50
 
 
 class MultiTaskRanker(tfrs.Model):
     """Fits a network.
 
-    Under `tf.distribute` a step over a batch that replicas share equals the step of one replica over all of it: each replica's
-    terms are its part of the joint loss's terms, and gradients are summed over replicas. Create it in the strategy's scope.
+    Under `tf.distribute` a step over a batch that replicas share equals the step of one replica
+    over all of it: each replica's terms are its part of the joint loss's terms, and gradients are
+    summed over replicas. Create it in the strategy's scope.
 
     Args:
         network: what is trained; it has its variables.
@@ -34,10 +36,13 @@ class MultiTaskRanker(tfrs.Model):
         settings: of the run.
 
     Attributes:
-        dense_gradients: all of a step but reading and changing the tables, compiled; see `_gradients`.
+        dense_gradients: all of a step but reading and changing the tables, compiled; see
+            `_gradients`.
     """
 
-    def __init__(self, network: Network, tasks: Mapping[str, Task], settings: TrainerSettings, **kwargs: Any) -> None:
+    def __init__(
+        self, network: Network, tasks: Mapping[str, Task], settings: TrainerSettings, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
         self.network = network
         self.joint_loss = JointLoss(tasks, name="joint_loss")
@@ -51,21 +56,31 @@ class MultiTaskRanker(tfrs.Model):
             name="loss_weight_clock",
             aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
         )
-        # Results of metrics are those of all replicas already; Keras would add up those of several workers once more.
+        # Results of metrics are those of all replicas already; Keras would add up those of several
+        # workers once more.
         self.distribute_reduction_method = "first"
         self._replicas = tf.distribute.get_strategy().num_replicas_in_sync
         self.dense_gradients = tf.function(self._gradients, jit_compile=True)
         terms = [*tasks, *network.sharing.penalties()]
-        self.means = {name: tf.keras.metrics.Mean(name=name) for name in ["loss", *(f"loss_{term}" for term in terms)]}
+        self.means = {
+            name: tf.keras.metrics.Mean(name=name)
+            for name in ["loss", *(f"loss_{term}" for term in terms)]
+        }
 
     @property
     def dense_variables(self) -> list[tf.Variable]:
         """What learns beside the tables: all of it changes in each step."""
         tables = {table.ref() for table in self.network.embedding_tables}
-        own = [variable for variable in self.network.trainable_variables if variable.ref() not in tables]
+        own = [
+            variable
+            for variable in self.network.trainable_variables
+            if variable.ref() not in tables
+        ]
         return [*own, *self.balancing.trainable_variables]
 
-    def call(self, features: Mapping[str, tf.Tensor], training: bool | None = None) -> dict[str, tf.Tensor]:
+    def call(
+        self, features: Mapping[str, tf.Tensor], training: bool | None = None
+    ) -> dict[str, tf.Tensor]:
         """Transformed features → scores by task, (B,)."""
         return self.network.scores(self.network(features, training=training))
 
@@ -75,17 +90,23 @@ class MultiTaskRanker(tfrs.Model):
         """From what was looked up to the terms of the loss, without metrics: they cost time, and the model changes under them.
 
         Returns:
-            This replica's part of each task's weighted loss, by name, and of the architecture's penalties, by name; the joint
-            loss is the sum of all, over replicas too. And of each task's own loss, if the balancing reads them.
+            This replica's part of each task's weighted loss, by name, and of the architecture's
+            penalties, by name; the joint loss is the sum of all, over replicas too. And of each
+            task's own loss, if the balancing reads them.
         """
         logits = self.network.logits(self.network.flat_inputs(lookups, inputs), training=True)
-        losses = self.joint_loss.task_losses(inputs[names.LABELS], logits, inputs[names.MASKS], sizes, compute_metrics=False)
+        losses = self.joint_loss.task_losses(
+            inputs[names.LABELS], logits, inputs[names.MASKS], sizes, compute_metrics=False
+        )
         own = list(losses.values())
         balanced = self.balancing.weigh(own, tf.cast(sizes > 0.0, tf.float32) / self._replicas)
         weights = self.joint_loss.weights(clock)
         weighted = {name: weights[name] * loss for name, loss in zip(losses, balanced, strict=True)}
         # Replicas hold the same weights: each counts its share of what the weights cost.
-        penalties = {name: penalty / self._replicas for name, penalty in self.network.sharing.penalties().items()}
+        penalties = {
+            name: penalty / self._replicas
+            for name, penalty in self.network.sharing.penalties().items()
+        }
         return weighted, penalties, own if self.balancing.reads_losses else []
 
     def _gradients(
@@ -94,8 +115,9 @@ class MultiTaskRanker(tfrs.Model):
         """All of a step's work but the tables', in one program for XLA: forwards and backwards.
 
         Returns:
-            The terms of the joint loss by name; each task's own loss, if the balancing reads them; and the gradients of the
-            joint loss, or of each term if the balancing looks at them, for what was looked up and then the dense variables.
+            The terms of the joint loss by name; each task's own loss, if the balancing reads them;
+            and the gradients of the joint loss, or of each term if the balancing looks at them, for
+            what was looked up and then the dense variables.
         """
         by_term = isinstance(self.balancing, GradientBalancing)
         with tf.GradientTape(persistent=by_term) as tape:
@@ -105,7 +127,11 @@ class MultiTaskRanker(tfrs.Model):
             differentiated = list(terms.values()) if by_term else [tf.add_n(list(terms.values()))]
         sources = [*tf.nest.flatten(lookups), *self.dense_variables]
         zero = tf.UnconnectedGradients.ZERO
-        return terms, own, [tape.gradient(value, sources, unconnected_gradients=zero) for value in differentiated]
+        return (
+            terms,
+            own,
+            [tape.gradient(value, sources, unconnected_gradients=zero) for value in differentiated],
+        )
 
     def train_step(self, inputs: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """One step; returns the means of the terms since the epoch began."""
@@ -116,33 +142,50 @@ class MultiTaskRanker(tfrs.Model):
             lookups = self.network.look_up(inputs)
         terms, own, gradients = self.dense_gradients(lookups, dict(inputs), sizes, self.clock)
         read = tf.nest.flatten(lookups)
-        by_variable = [[*tape.gradient(read, tables, of[: len(read)]), *of[len(read) :]] for of in gradients]
+        by_variable = [
+            [*tape.gradient(read, tables, of[: len(read)]), *of[len(read) :]] for of in gradients
+        ]
         losses = sum_over_replicas(tf.stack(own)) if own else None
         variables = [*tables, *self.dense_variables]
         if isinstance(self.balancing, GradientBalancing):
             combined = self._balanced(by_variable, losses, sizes)
-            self.optimizer.apply_gradients(zip(combined, variables, strict=True), experimental_aggregate_gradients=False)
+            self.optimizer.apply_gradients(
+                zip(combined, variables, strict=True), experimental_aggregate_gradients=False
+            )
         else:
             self.optimizer.apply_gradients(zip(by_variable[0], variables, strict=True))
         if losses is not None:
             self.balancing.observe(losses, sizes)
         if self.settings.loss_weight_clock == "step":
             self.clock.assign_add(1)
-        return self._means({"loss": tf.add_n(list(terms.values()))} | {f"loss_{name}": term for name, term in terms.items()})
+        return self._means(
+            {"loss": tf.add_n(list(terms.values()))}
+            | {f"loss_{name}": term for name, term in terms.items()}
+        )
 
-    def _balanced(self, gradients: list[list[tf.Tensor]], losses: tf.Tensor, sizes: tf.Tensor) -> list[tf.Tensor]:
+    def _balanced(
+        self, gradients: list[list[tf.Tensor]], losses: tf.Tensor, sizes: tf.Tensor
+    ) -> list[tf.Tensor]:
         """The gradients of the tasks' terms as the balancing combines them, and those of the penalties as they are."""
         variables = [*self.network.embedding_tables, *self.dense_variables]
-        own = {variable.ref() for tower in self.network.towers for variable in tower.trainable_variables}
+        own = {
+            variable.ref()
+            for tower in self.network.towers
+            for variable in tower.trainable_variables
+        }
         weights = tf.stack(list(self.joint_loss.weights(self.clock).values()))
         shared = [variable.ref() not in own for variable in variables]
         # What follows from a gradient by more than a sum needs that of the whole batch.
-        return self.balancing.combine([sum_over_replicas(values) for values in gradients], shared, losses, sizes, weights)
+        return self.balancing.combine(
+            [sum_over_replicas(values) for values in gradients], shared, losses, sizes, weights
+        )
 
     def test_step(self, inputs: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """One batch of the validation; the tasks' metrics are read at its end."""
         labels, masks = inputs[names.LABELS], inputs[names.MASKS]
-        terms = self.joint_loss(labels, self.network(inputs), masks, sample_space_sizes(masks), clock=self.clock)
+        terms = self.joint_loss(
+            labels, self.network(inputs), masks, sample_space_sizes(masks), clock=self.clock
+        )
         return self._means({"loss": tf.add_n(list(terms.values()))})
 
     def _means(self, values: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
@@ -153,7 +196,9 @@ class MultiTaskRanker(tfrs.Model):
 
     def validation_metrics(self) -> dict[str, float]:
         """Each task's own metric over the batches evaluated since the last reset."""
-        return {name: float(loss.metric.result()) for name, loss in self.joint_loss.losses_of.items()}
+        return {
+            name: float(loss.metric.result()) for name, loss in self.joint_loss.losses_of.items()
+        }
 
     def compile_for_training(self) -> None:
         """Adam for the dense part; Adagrad for the tables, because it changes only the rows that a batch reads.
@@ -169,10 +214,15 @@ class MultiTaskRanker(tfrs.Model):
             (optimizers.Adam(self.settings.learning_rate), dense),
             (optimizers.Adam(self.settings.coefficient_learning_rate), coefficients),
         ]
-        # The variables of an optimiser are asked for by a function; the default argument binds each one's own.
+        # The variables of an optimiser are asked for by a function; the default argument binds each
+        # one's own.
         self.compile(
             optimizer=tfrs.experimental.optimizers.CompositeOptimizer(
-                [(optimizer, lambda variables=variables: variables) for optimizer, variables in parts if variables]
+                [
+                    (optimizer, lambda variables=variables: variables)
+                    for optimizer, variables in parts
+                    if variables
+                ]
             ),
             steps_per_execution=_STEPS_PER_EXECUTION,
         )

@@ -1,7 +1,8 @@
 """Each task trained alone: what multi-task learning is measured against (the MTL gain of PLE, Eq 11).
 
-"Alone" means the same network structure and the same samples: the model of the settings, built for one task, with embeddings of
-its own, on all training examples. Nothing of the other tasks is left in it: no experts, no loss, and no say in when to stop.
+"Alone" means the same network structure and the same samples: the model of the settings, built for
+one task, with embeddings of its own, on all training examples. Nothing of the other tasks is left
+in it: no experts, no loss, and no say in when to stop.
 """
 
 from __future__ import annotations
@@ -42,10 +43,16 @@ def train_single_tasks(job: TrainingJob) -> None:
     for task in inputs.spec.tasks:
         logger.info("%s alone:", task)
         networks[task] = fit_alone(
-            task, inputs, settings, checkpoint_folder=checkpoints / task, tensorboard_folder=f"{job.curves}/{task}"
+            task,
+            inputs,
+            settings,
+            checkpoint_folder=checkpoints / task,
+            tensorboard_folder=f"{job.curves}/{task}",
         )
     ranker = SingleTaskRankers(inputs.spec, networks, inputs.transform.transform_features_layer())
-    tf.saved_model.save(ranker, job.model, signatures={names.SERVING_DEFAULT: ranker.score_examples})
+    tf.saved_model.save(
+        ranker, job.model, signatures={names.SERVING_DEFAULT: ranker.score_examples}
+    )
     shutil.rmtree(checkpoints)
 
 
@@ -62,13 +69,15 @@ def fit_alone(
     Args:
         task: its name.
         inputs: examples of all tasks.
-        settings: the model and the run. What weighs tasks against each other has no meaning here and is left out; and a single
-            process trains, where several workers would.
+        settings: the model and the run. What weighs tasks against each other has no meaning here
+            and is left out; and a single process trains, where several workers would.
         checkpoint_folder: as of `trainer.fit.fitting.fit`.
         tensorboard_folder: as of `trainer.fit.fitting.fit`.
     """
     column = list(inputs.spec.tasks).index(task)
-    terms = inputs.spec.tasks[task].model_copy(update={"loss_weight": 1.0, "loss_weight_update_ratio": 1.0})
+    terms = inputs.spec.tasks[task].model_copy(
+        update={"loss_weight": 1.0, "loss_weight_update_ratio": 1.0}
+    )
     unbalanced = settings.trainer.model_copy(update={"balancing": "none"})
     train, validation = inputs.batches(settings.trainer)
     return fit(
@@ -86,7 +95,12 @@ def of_one_task(batches: tf.data.Dataset, column: int) -> tf.data.Dataset:
     """Batches with the labels and masks of the task that has this column in them, (B, 1)."""
 
     def own(features: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        return {**features, **{name: features[name][:, column : column + 1] for name in (names.LABELS, names.MASKS)}}
+        return {
+            **features,
+            **{
+                name: features[name][:, column : column + 1] for name in (names.LABELS, names.MASKS)
+            },
+        }
 
     return batches.map(own)
 
@@ -97,10 +111,13 @@ class SingleTaskRankers(tf.Module):
     Args:
         spec: whose fields are read.
         networks: by task.
-        transform: the layer of the transform graph; an attribute, as in `trainer.export.saved_model.ExportedRanker`.
+        transform: the layer of the transform graph; an attribute, as in
+            `trainer.export.saved_model.ExportedRanker`.
     """
 
-    def __init__(self, spec: FeatureSpec, networks: Mapping[str, Network], transform: tf.keras.Model) -> None:
+    def __init__(
+        self, spec: FeatureSpec, networks: Mapping[str, Network], transform: tf.keras.Model
+    ) -> None:
         super().__init__(name="single_tasks")
         self.spec = spec
         self.networks = dict(networks)
@@ -111,4 +128,7 @@ class SingleTaskRankers(tf.Module):
         """Serialised tf.Examples (B,) → a score a task, each (B,)."""
         features = self.transform(dict(parsed_fields(self.spec, examples)))
         rates = self.spec.negative_rates()
-        return {task: network.scores(undo_sampling(network(features), rates))[task] for task, network in self.networks.items()}
+        return {
+            task: network.scores(undo_sampling(network(features), rates))[task]
+            for task, network in self.networks.items()
+        }

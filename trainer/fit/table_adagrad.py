@@ -10,7 +10,8 @@ import tensorflow as tf
 class TableAdagrad(tf.keras.optimizers.legacy.Adagrad):
     """Adagrad that changes only the rows of a table that a batch reads, each by the sum of its gradients.
 
-    The rows' sums are computed by XLA, which takes a tenth of the time that the runtime's own operation takes.
+    The rows' sums are computed by XLA, which takes a tenth of the time that the runtime's own
+    operation takes.
     """
 
     def _resource_apply_sparse_duplicate_indices(

@@ -37,8 +37,8 @@ def train(job: TrainingJob, cluster: Cluster | None = None) -> None:
 
     Args:
         job: what to train.
-        cluster: the workers, where the settings' strategy is `multi_worker`. Nothing of TensorFlow may have run in the process
-            before.
+        cluster: the workers, where the settings' strategy is `multi_worker`. Nothing of TensorFlow
+            may have run in the process before.
 
     Raises:
         trainer.distribute.worker_failure.WorkerLostError: another worker has ended.
@@ -48,7 +48,9 @@ def train(job: TrainingJob, cluster: Cluster | None = None) -> None:
     with lost_worker_named() if cluster else contextlib.nullcontext():
         strategy = strategy_of(settings.trainer, cluster)
         if int(of_first_replica(strategy, tf.constant(int(job.key, 16)))) != int(job.key, 16):
-            raise OtherJobError(f"the chief trains something else than job {job.key}: start this worker again")
+            raise OtherJobError(
+                f"the chief trains something else than job {job.key}: start this worker again"
+            )
         _train(job, strategy)
 
 
@@ -82,7 +84,9 @@ def _train(job: TrainingJob, strategy: tf.distribute.Strategy) -> None:
         shutil.rmtree(job.own_checkpoints)
 
 
-def _beginning(job: TrainingJob, inputs: TrainingInputs, settings: Settings) -> Callable[[Network], None] | None:
+def _beginning(
+    job: TrainingJob, inputs: TrainingInputs, settings: Settings
+) -> Callable[[Network], None] | None:
     """What gives a network the weights of the job's base model; None if it is to begin afresh."""
     if job.base_model is None or not settings.trainer.warm_start:
         return None

@@ -16,7 +16,8 @@ def difference_intervals(differences: Floats, unit: Integers, seed: int) -> Floa
 
     Args:
         differences: of each group, (G, D).
-        unit: of each group, from 0 to U − 1: what is drawn with replacement, with all its groups, (G,).
+        unit: of each group, from 0 to U − 1: what is drawn with replacement, with all its groups,
+            (G,).
         seed: of the draws.
 
     Returns:

@@ -11,7 +11,13 @@ from feature_spec.formula.formula_terms import DURATION, weights_in_force
 from feature_spec.formula.ranking_formula import RankingFormula
 from feature_spec.spec import FeatureSpec
 from trainer.formula_search.bootstrap import difference_intervals
-from trainer.formula_search.found_formula import Difference, ExposureCounts, FoundFormula, FrontPoint, GroupCounts
+from trainer.formula_search.found_formula import (
+    Difference,
+    ExposureCounts,
+    FoundFormula,
+    FrontPoint,
+    GroupCounts,
+)
 from trainer.formula_search.groups import GroupBy, Groups, Integers, competing_groups
 from trainer.formula_search.log_factors import Floats
 from trainer.formula_search.logged_exposures import LoggedExposures
@@ -30,9 +36,11 @@ class SearchSettings:
         top_k: ranks that count.
         discount: of a rank, see `Replay`.
         trials: weights to try.
-        held_out_share: of the users (or groups, where there are no users), on which differences are measured.
-        highest_weight: bound of each task's weight, from 0, and of the duration's, from its negative. None is twice the largest
-            of the current weights and 1. Bounds widen where a current weight lies beyond.
+        held_out_share: of the users (or groups, where there are no users), on which differences are
+            measured.
+        highest_weight: bound of each task's weight, from 0, and of the duration's, from its
+            negative. None is twice the largest of the current weights and 1. Bounds widen where a
+            current weight lies beyond.
         seed: equal seeds give equal results.
     """
 
@@ -86,7 +94,9 @@ def search_formula(
     for part, description in ((searched, "searched"), (held_out, "held-out")):
         for name, gains in zip(named, part.replay.total_gains, strict=True):
             if gains == 0.0:
-                raise FormulaSearchError(f"--objective {name}: no {description} exposure brought any of it; more examples may")
+                raise FormulaSearchError(
+                    f"--objective {name}: no {description} exposure brought any of it; more examples may"
+                )
     front = pareto_front(
         lambda weights: searched.replay.values(weights).mean(axis=0).tolist(),
         current,
@@ -97,7 +107,9 @@ def search_formula(
     )
     weights = [np.array(list(point.values())) for point in front]
     values = np.array([searched.replay.values(point).mean(axis=0) for point in weights])
-    differences = _differences(held_out, held_out.replay.values(in_force), weights, named, settings.seed)
+    differences = _differences(
+        held_out, held_out.replay.values(in_force), weights, named, settings.seed
+    )
     chosen = _best_for_the_least(values, searched.replay.values(in_force).mean(axis=0))
     return FoundFormula(
         spec=spec.name,
@@ -122,7 +134,11 @@ def search_formula(
         ),
         current=current,
         front=[
-            FrontPoint(weights=point, searched=dict(zip(named, row.tolist(), strict=True)), held_out=difference)
+            FrontPoint(
+                weights=point,
+                searched=dict(zip(named, row.tolist(), strict=True)),
+                held_out=difference,
+            )
             for point, row, difference in zip(front, values, differences, strict=True)
         ],
         chosen=chosen,
@@ -130,7 +146,9 @@ def search_formula(
     )
 
 
-def _divided(exposures: LoggedExposures, groups: Groups, settings: SearchSettings) -> tuple[_Part, _Part]:
+def _divided(
+    exposures: LoggedExposures, groups: Groups, settings: SearchSettings
+) -> tuple[_Part, _Part]:
     """Searched and held-out: no user is in both."""
     random = np.random.default_rng(settings.seed)
     units = int(groups.unit.max()) + 1
@@ -141,7 +159,8 @@ def _divided(exposures: LoggedExposures, groups: Groups, settings: SearchSetting
             f"least 2 each, at a held-out share of {settings.held_out_share:g}"
         )
     held_out = np.isin(groups.unit, random.permutation(units)[:held_out_units])
-    # Exposures that a formula cannot tell apart then stand in any order, not in the logged one, which tells positions.
+    # Exposures that a formula cannot tell apart then stand in any order, not in the logged one,
+    # which tells positions.
     shuffled = random.permutation(len(groups.rows))
     shuffled = shuffled[np.argsort(groups.group[shuffled], kind="stable")]
 
@@ -150,7 +169,11 @@ def _divided(exposures: LoggedExposures, groups: Groups, settings: SearchSetting
         rows = groups.rows[kept]
         group = np.unique(groups.group[kept], return_inverse=True)[1]
         replay = Replay(
-            exposures.log_factors[rows], exposures.gains[rows], group, top_k=settings.top_k, discount=settings.discount
+            exposures.log_factors[rows],
+            exposures.gains[rows],
+            group,
+            top_k=settings.top_k,
+            discount=settings.discount,
         )
         return _Part(replay, np.unique(groups.unit[in_part], return_inverse=True)[1], len(rows))
 
@@ -160,7 +183,9 @@ def _divided(exposures: LoggedExposures, groups: Groups, settings: SearchSetting
 def _bounds(current: Weights, highest: float | None) -> dict[str, tuple[float, float]]:
     limit = highest or 2.0 * max(1.0, *map(abs, current.values()))
     lowest = {name: -limit if name == DURATION else 0.0 for name in current}
-    return {name: (min(lowest[name], weight), max(limit, weight)) for name, weight in current.items()}
+    return {
+        name: (min(lowest[name], weight), max(limit, weight)) for name, weight in current.items()
+    }
 
 
 def _best_for_the_least(values: Floats, current: Floats) -> int:
@@ -195,5 +220,7 @@ def _differences(
 
 def _with_weights(formula: RankingFormula, weights: Weights) -> RankingFormula:
     of_tasks = {name: weight for name, weight in weights.items() if name != DURATION}
-    duration = formula.duration and formula.duration.model_copy(update={"weight": weights[DURATION]})
+    duration = formula.duration and formula.duration.model_copy(
+        update={"weight": weights[DURATION]}
+    )
     return RankingFormula(weights=of_tasks, duration=duration)

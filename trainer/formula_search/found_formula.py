@@ -90,7 +90,8 @@ class FoundFormula(_Part):
         groups: where they went.
         current: the weights in the model.
         front: the Pareto front over the searched groups.
-        chosen: position in the front of the point whose smallest relative gain over the objectives is largest there.
+        chosen: position in the front of the point whose smallest relative gain over the objectives
+            is largest there.
         formula: the chosen point as a formula.
     """
 

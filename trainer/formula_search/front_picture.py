@@ -23,9 +23,13 @@ def check_picture(path: Path, objectives: int) -> None:
         FormulaSearchError: the suffix is none of `FORMATS`, or there is one objective only.
     """
     if path.suffix not in FORMATS:
-        raise FormulaSearchError(f"--picture {path}: a name that ends in {', '.join(FORMATS)} is needed")
+        raise FormulaSearchError(
+            f"--picture {path}: a name that ends in {', '.join(FORMATS)} is needed"
+        )
     if objectives < 2:
-        raise FormulaSearchError(f"--picture {path}: a Pareto front needs two objectives or more; received {objectives}")
+        raise FormulaSearchError(
+            f"--picture {path}: a Pareto front needs two objectives or more; received {objectives}"
+        )
 
 
 def save_front(path: Path, found: FoundFormula) -> None:
@@ -37,7 +41,9 @@ def save_front(path: Path, found: FoundFormula) -> None:
     pairs = list(itertools.combinations(range(len(found.found.held_out)), 2))
     rows, columns = -(-len(pairs) // _PANELS_A_ROW), min(len(pairs), _PANELS_A_ROW)
     figure = Figure(figsize=(1.0 + 5.0 * columns, 0.8 + 4.5 * rows), layout="constrained")
-    figure.suptitle(f"{found.spec}: differences to the current formula\non held-out groups, with 95 % intervals")
+    figure.suptitle(
+        f"{found.spec}: differences to the current formula\non held-out groups, with 95 % intervals"
+    )
     axes = figure.subplots(rows, columns, squeeze=False).ravel()
     for axis, (x, y) in zip(axes, pairs, strict=False):
         _draw(axis, found, x, y)
@@ -48,10 +54,18 @@ def save_front(path: Path, found: FoundFormula) -> None:
 
 
 def _draw(axis: Axes, found: FoundFormula, x: int, y: int) -> None:
-    points = np.array([[(one.difference, one.lower, one.upper) for one in point.held_out] for point in found.front])
+    points = np.array(
+        [
+            [(one.difference, one.lower, one.upper) for one in point.held_out]
+            for point in found.front
+        ]
+    )
     centre, lower, upper = np.moveaxis(points[:, [x, y]], 2, 0)
     rest = np.arange(len(points)) != found.chosen
-    for shown, color, label, size, width in ((rest, "C0", "Pareto front", 3, 0.5), (~rest, "C1", "chosen", 7, 2.0)):
+    for shown, color, label, size, width in (
+        (rest, "C0", "Pareto front", 3, 0.5),
+        (~rest, "C1", "chosen", 7, 2.0),
+    ):
         axis.errorbar(
             centre[shown, 0],
             centre[shown, 1],

@@ -23,8 +23,8 @@ class Groups:
         by: what makes a group: `request`, `user_day` or `user`.
         rows: positions of the exposures that are replayed, group by group, (R,).
         group: of each of these, from 0 to G − 1, (R,).
-        unit: the user of each group, or the group itself where there is no user, from 0 to U − 1, (G,). Groups of one user are
-            alike, so users, not groups, are drawn and divided.
+        unit: the user of each group, or the group itself where there is no user, from 0 to U − 1,
+            (G,). Groups of one user are alike, so users, not groups, are drawn and divided.
         without_key: exposures that lack what makes a group.
         in_groups_left_out: exposures in groups whose order makes no difference.
         groups_left_out: the number of these groups.
@@ -45,7 +45,8 @@ def competing_groups(exposures: LoggedExposures, by: GroupBy, smallest: int) -> 
     Args:
         exposures: logged.
         by: `auto` takes the first of request, user_day and user that any exposure has the keys for.
-        smallest: exposures of the smallest group whose order makes a difference; smaller ones are left out.
+        smallest: exposures of the smallest group whose order makes a difference; smaller ones are
+            left out.
 
     Raises:
         FormulaSearchError: no exposure has the keys, or no group is large enough.

@@ -69,7 +69,10 @@ def scored_exposures(
     loaded = tf.saved_model.load(str(model))
     signature = loaded.signatures[names.SERVING_DEFAULT]
     duration = spec.ranking_formula.duration
-    parsing = {name: tf.io.FixedLenFeature([], tf.string, "") for name in (names.REQUEST_KEY, names.USER_KEY)}
+    parsing = {
+        name: tf.io.FixedLenFeature([], tf.string, "")
+        for name in (names.REQUEST_KEY, names.USER_KEY)
+    }
     parsing[names.EVENT_TIME] = tf.io.FixedLenFeature([], tf.int64, _NO_TIME)
     for objective in objectives:
         for name in (names.label_name(objective.task), names.mask_name(objective.task)):
@@ -87,7 +90,9 @@ def scored_exposures(
     all_rows = {name: np.concatenate([batch[name] for batch in batches]) for name in batches[0]}
     durations = all_rows[duration.field] if duration else None
     return LoggedExposures(
-        log_factors=log_factors(spec.ranking_formula, {task: all_rows[task] for task in spec.tasks}, durations),
+        log_factors=log_factors(
+            spec.ranking_formula, {task: all_rows[task] for task in spec.tasks}, durations
+        ),
         ranking_scores=all_rows[names.RANKING_SCORE].astype(np.float64),
         gains=_gains(objectives, all_rows, durations),
         request_keys=all_rows[names.REQUEST_KEY].astype(np.bytes_),
@@ -99,7 +104,9 @@ def scored_exposures(
 def _gains(objectives: Sequence[Objective], columns: dict[str, Any], durations: Any) -> Floats:
     gains = np.empty((len(columns[names.RANKING_SCORE]), len(objectives)))
     for position, objective in enumerate(objectives):
-        gains[:, position] = columns[names.label_name(objective.task)] * columns[names.mask_name(objective.task)]
+        gains[:, position] = (
+            columns[names.label_name(objective.task)] * columns[names.mask_name(objective.task)]
+        )
         if objective.times_duration:
             gains[:, position] *= np.nan_to_num(durations, nan=0.0)
     return gains

@@ -16,8 +16,9 @@ class Objective:
 
     Attributes:
         task: whose label; an exposure outside the task's sample space brings 0.
-        times_duration: whether each label is multiplied by the exposure's duration, in the unit of the formula's duration
-            field: a task that is the watched share of an item then stands for watch time. A missing duration brings 0.
+        times_duration: whether each label is multiplied by the exposure's duration, in the unit of
+            the formula's duration field: a task that is the watched share of an item then stands
+            for watch time. A missing duration brings 0.
     """
 
     task: str
@@ -37,9 +38,13 @@ def parse_objective(text: str, spec: FeatureSpec) -> Objective:
     """
     task, star, factor = (part.strip() for part in text.partition("*"))
     if task not in spec.tasks:
-        raise FormulaSearchError(f"--objective {text}: no such task: {closest_names(task, spec.tasks)}")
+        raise FormulaSearchError(
+            f"--objective {text}: no such task: {closest_names(task, spec.tasks)}"
+        )
     if star and factor != DURATION:
-        raise FormulaSearchError(f"--objective {text}: a task may be multiplied by {DURATION!r} only, received {factor!r}")
+        raise FormulaSearchError(
+            f"--objective {text}: a task may be multiplied by {DURATION!r} only, received {factor!r}"
+        )
     if star and spec.ranking_formula.duration is None:
         raise FormulaSearchError(
             f"--objective {text}: the model's ranking formula names no duration field to multiply by; valid: {task}"

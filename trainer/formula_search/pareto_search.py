@@ -35,11 +35,16 @@ def pareto_front(
         tried: called after each trial.
 
     Returns:
-        Weights of the Pareto front, the best by the first objective first, one of those with equal values.
+        Weights of the Pareto front, the best by the first objective first, one of those with equal
+        values.
     """
 
     def weights_of(trial: optuna.Trial | optuna.trial.FrozenTrial) -> Weights:
-        return current if trial.number == 0 else {name: round(trial.params[name], _DECIMALS) for name in current}
+        return (
+            current
+            if trial.number == 0
+            else {name: round(trial.params[name], _DECIMALS) for name in current}
+        )
 
     def evaluate(trial: optuna.Trial) -> tuple[float, ...]:
         for name, (lowest, highest) in bounds.items():
@@ -51,10 +56,14 @@ def pareto_front(
     verbosity = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     objectives = len(value(np.array(list(current.values()))))
-    sampler = optuna.samplers.NSGAIISampler(population_size=max(2, min(_POPULATION, trials)), seed=seed)
+    sampler = optuna.samplers.NSGAIISampler(
+        population_size=max(2, min(_POPULATION, trials)), seed=seed
+    )
     study = optuna.create_study(directions=["maximize"] * objectives, sampler=sampler)
     study.enqueue_trial(current)
     study.optimize(evaluate, n_trials=trials)
     optuna.logging.set_verbosity(verbosity)
-    best = sorted(study.best_trials, key=lambda trial: ([-value for value in trial.values], trial.number))
+    best = sorted(
+        study.best_trials, key=lambda trial: ([-value for value in trial.values], trial.number)
+    )
     return list({tuple(trial.values): weights_of(trial) for trial in reversed(best)}.values())[::-1]

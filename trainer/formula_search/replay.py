@@ -33,8 +33,9 @@ class _Block:
 class Replay:
     """Puts the exposures of each group into a formula's order and sums what the first ones brought.
 
-    A group's value of an objective is Σ_r gain_r · discount_r over the ranks r = 1 … top_k (PLE, Eq 1 gives the order), where
-    discount_r is 1 / log2(1 + r), or 1. Exposures that a formula cannot tell apart stay in the order that they are given in.
+    A group's value of an objective is Σ_r gain_r · discount_r over the ranks r = 1 … top_k (PLE, Eq
+    1 gives the order), where discount_r is 1 / log2(1 + r), or 1. Exposures that a formula cannot
+    tell apart stay in the order that they are given in.
 
     Args:
         log_factors: (R, F).
@@ -47,14 +48,17 @@ class Replay:
         total_gains: of each objective, over all exposures.
     """
 
-    def __init__(self, log_factors: Floats, gains: Floats, group: Integers, *, top_k: int, discount: Discount) -> None:
+    def __init__(
+        self, log_factors: Floats, gains: Floats, group: Integers, *, top_k: int, discount: Discount
+    ) -> None:
         ranks = np.arange(1, top_k + 1)
         self._discounts = 1.0 / np.log2(1.0 + ranks) if discount == "log2" else np.ones(top_k)
         sizes = np.bincount(group)
         starts = np.cumsum(sizes) - sizes
         self._shape = (len(sizes), gains.shape[1])
         self.total_gains: list[float] = gains.sum(axis=0).tolist()
-        # Up to twice as many places as exposures, in as many blocks as the largest group has binary digits.
+        # Up to twice as many places as exposures, in as many blocks as the largest group has binary
+        # digits.
         widths = 1 << np.ceil(np.log2(sizes)).astype(np.int64)
         self._blocks = []
         for width in np.unique(widths):
@@ -63,7 +67,11 @@ class Replay:
             padded = places >= sizes[groups, np.newaxis]
             rows = np.where(padded, 0, starts[groups, np.newaxis] + places)
             block_gains = np.where(padded[..., np.newaxis], 0.0, gains[rows])
-            self._blocks.append(_Block(groups=groups, log_factors=log_factors[rows], gains=block_gains, padded=padded))
+            self._blocks.append(
+                _Block(
+                    groups=groups, log_factors=log_factors[rows], gains=block_gains, padded=padded
+                )
+            )
 
     def values(self, weights: Floats) -> Floats:
         """The value of each objective in each group: weights (F,) → (G, O)."""

@@ -28,7 +28,9 @@ def print_search(found: FoundFormula, console: Console) -> None:
     console.print(_differences(found))
     console.print(_extremes(found))
     if found.found.weights == found.current:
-        console.print("No weights tried gain on every objective: the current ones stay.", style="yellow")
+        console.print(
+            "No weights tried gain on every objective: the current ones stay.", style="yellow"
+        )
     console.print(
         "Replay says what this order of what was shown would have put first, if users had acted the same anywhere. It knows "
         "nothing of items that were not shown. Try the weights in an experiment before they serve all.",
@@ -54,8 +56,14 @@ def _weights(found: FoundFormula) -> Table:
 def _differences(found: FoundFormula) -> Table:
     discounted = " discounted by 1/log2(1 + rank)," if found.discount == "log2" else ""
     title = f"Sum over the first {found.top_k},{discounted} a group; held-out groups; 95 % intervals over "
-    title += f"{found.groups.held_out_units:,} users" if found.groups.held_out_units < found.groups.held_out else "groups"
-    table = _table(title, "current", "found", "difference", "interval", "relative", "", first="objective")
+    title += (
+        f"{found.groups.held_out_units:,} users"
+        if found.groups.held_out_units < found.groups.held_out
+        else "groups"
+    )
+    table = _table(
+        title, "current", "found", "difference", "interval", "relative", "", first="objective"
+    )
     for one in found.found.held_out:
         table.add_row(
             one.objective,
@@ -76,8 +84,16 @@ def _extremes(found: FoundFormula) -> Table:
     table = _table(title, *objectives, *found.current, first="best for")
     for objective in objectives:
         end = max(found.front, key=lambda point: point.searched[objective])
-        table.add_row(objective, *map(_relative, end.held_out), *(f"{end.weights[name]:g}" for name in found.current))
-    table.add_row("all (chosen)", *map(_relative, found.found.held_out), *(f"{w:g}" for w in found.found.weights.values()))
+        table.add_row(
+            objective,
+            *map(_relative, end.held_out),
+            *(f"{end.weights[name]:g}" for name in found.current),
+        )
+    table.add_row(
+        "all (chosen)",
+        *map(_relative, found.found.held_out),
+        *(f"{w:g}" for w in found.found.weights.values()),
+    )
     return table
 
 

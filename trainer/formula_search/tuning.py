@@ -35,7 +35,8 @@ def tune(
 
     Raises:
         trainer.inspect.exported_model.ExportedModelError: no model, or no readable examples.
-        FormulaSearchError: the objectives do not fit the model, or the exposures cannot tell formulas apart.
+        FormulaSearchError: the objectives do not fit the model, or the exposures cannot tell
+            formulas apart.
         feature_spec.loading.SpecError: the model's spec is not one.
     """
     model = model_folder(folder)

@@ -31,7 +31,8 @@ class WeightEffect(pydantic.BaseModel):
         weight: in the formula.
         factor: what the weight is multiplied by.
         changed_share: share of the lists into whose top 10 another candidate comes.
-        replaced_share: share of all places in the top 10 that go to another candidate, whatever the order.
+        replaced_share: share of all places in the top 10 that go to another candidate, whatever the
+            order.
         changed_first_share: share of the lists with another candidate at the first place.
     """
 
@@ -49,7 +50,8 @@ class WeightEffects(pydantic.BaseModel):
     Attributes:
         top_k: places that count.
         by: what makes a list: `request`, `user_day` or `user`; None without lists.
-        lists: number of lists with more than `top_k` exposures. Of shorter ones the top cannot change, so they do not count.
+        lists: number of lists with more than `top_k` exposures. Of shorter ones the top cannot
+            change, so they do not count.
         exposures: in these lists.
         effects: by weight other than 0, in the formula's order, and by factor.
         not_measured: why there are no lists; "" where there are.
@@ -71,7 +73,8 @@ def weight_effects(model: Path, files: Sequence[str]) -> WeightEffects:
         files: gzipped TFRecords of ingested examples.
 
     Raises:
-        trainer.inspect.exported_model.ExportedModelError: the files are not what `fulcrum run` ingests, or hold no example.
+        trainer.inspect.exported_model.ExportedModelError: the files are not what `fulcrum run`
+            ingests, or hold no example.
     """
     spec = load_spec(model / "assets.extra" / "feature_spec.yaml")
     exposures = scored_exposures(model, files, spec, objectives=())
@@ -88,12 +91,15 @@ def weight_effects(model: Path, files: Sequence[str]) -> WeightEffects:
     )
 
 
-def effects_of(log_factors: Floats, group: npt.NDArray[np.int64], weights: dict[str, float]) -> list[WeightEffect]:
+def effects_of(
+    log_factors: Floats, group: npt.NDArray[np.int64], weights: dict[str, float]
+) -> list[WeightEffect]:
     """The effects of all weights other than 0.
 
     Args:
         log_factors: (R, F).
-        group: list of each exposure, ascending from 0 to G − 1, each of more than `TOP_K` exposures, (R,).
+        group: list of each exposure, ascending from 0 to G − 1, each of more than `TOP_K`
+            exposures, (R,).
         weights: by name, in the order of the log factors' columns.
     """
     own = np.array(list(weights.values()))
@@ -119,7 +125,9 @@ def effects_of(log_factors: Floats, group: npt.NDArray[np.int64], weights: dict[
     return effects
 
 
-def _tops(scores: Floats, group: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.int64]]:
+def _tops(
+    scores: Floats, group: npt.NDArray[np.int64]
+) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.int64]]:
     """Whether each exposure is in the top of its list, (R,), and the first exposure of each list, (G,).
 
     Exposures that the scores cannot tell apart stay in the order that they are given in.

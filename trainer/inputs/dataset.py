@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import tensorflow as tf
 
-# Examples held in memory to be drawn from at random: many enough to mix the days of a log, few enough to fit.
+# Examples held in memory to be drawn from at random: many enough to mix the days of a log, few
+# enough to fit.
 _SHUFFLE_EXAMPLES = 200_000
 _PREFETCHED_BATCHES = 8
 
@@ -26,8 +27,9 @@ def transformed_batches(
         patterns: globs of the files.
         features: what each example holds; few, because Transform packs them.
         batch_size: B.
-        shuffle_seed: draws the order of the examples, anew each epoch, and leaves out the last ones that do not fill a batch,
-            so that all batches of a training run have one shape. None keeps all examples in the order of the files.
+        shuffle_seed: draws the order of the examples, anew each epoch, and leaves out the last ones
+            that do not fill a batch, so that all batches of a training run have one shape. None
+            keeps all examples in the order of the files.
 
     Returns:
         Batches: dict of (B, ·) tensors. Their number is known, for which the files are read once.
@@ -45,7 +47,10 @@ def transformed_batches(
     if shuffle_seed is not None:
         dataset = dataset.shuffle(_SHUFFLE_EXAMPLES, seed=shuffle_seed)
     dataset = dataset.batch(batch_size, drop_remainder=shuffle_seed is not None)
-    dataset = dataset.map(lambda examples: tf.io.parse_example(examples, dict(features)), num_parallel_calls=parallel_calls)
+    dataset = dataset.map(
+        lambda examples: tf.io.parse_example(examples, dict(features)),
+        num_parallel_calls=parallel_calls,
+    )
     options = tf.data.Options()
     # The thread of tf.data's autotuner holds up the end of each pass by up to a second.
     options.autotune.enabled = False

@@ -36,11 +36,14 @@ class TrainingInputs:
 
     def batches(self, settings: TrainerSettings) -> tuple[tf.data.Dataset, tf.data.Dataset]:
         """Batches to train on, and larger ones to validate with. Their order follows from the settings' seed alone."""
-        # A training sets TensorFlow's global seed, which would also decide the order of the next one's in this process.
+        # A training sets TensorFlow's global seed, which would also decide the order of the next
+        # one's in this process.
         tf.random.set_seed(None)
         features = self.transform.transformed_feature_spec()
         return (
-            transformed_batches(self.job.train_files, features, settings.batch_size, shuffle_seed=settings.seed),
+            transformed_batches(
+                self.job.train_files, features, settings.batch_size, shuffle_seed=settings.seed
+            ),
             transformed_batches(self.job.validation_files, features, 4 * settings.batch_size),
         )
 
@@ -53,4 +56,6 @@ def training_inputs(job: TrainingJob) -> TrainingInputs:
     files = [vocabulary_file(width) for width in packing.widths if packing.has_vocabulary(width)]
     vocabularies = {file: transform.vocabulary_by_name(file) for file in files}
     layout = network_layout(spec, {file: len(entries) for file, entries in vocabularies.items()})
-    return TrainingInputs(job=job, spec=spec, transform=transform, vocabularies=vocabularies, layout=layout)
+    return TrainingInputs(
+        job=job, spec=spec, transform=transform, vocabularies=vocabularies, layout=layout
+    )

@@ -31,8 +31,10 @@ class TrainingJob(StrictModel):
         checkpoints: folder that outlives a killed run; each job has one of its own below it.
         model: folder that the SavedModel is written to.
         curves: folder for TensorBoard.
-        base_model: folder of the SavedModel whose weights the training begins with; None to draw them at random.
-        span: JSON that the export carries of the days that it was trained on and is judged by; None if not by span.
+        base_model: folder of the SavedModel whose weights the training begins with; None to draw
+            them at random.
+        span: JSON that the export carries of the days that it was trained on and is judged by; None
+            if not by span.
     """
 
     spec: str
@@ -49,7 +51,13 @@ class TrainingJob(StrictModel):
     @property
     def key(self) -> str:
         """Names what is trained: only a run over the same examples with the same settings may go on from its checkpoints."""
-        inputs = [self.spec, self.settings, *self.train_files, *self.validation_files, self.transform_graph]
+        inputs = [
+            self.spec,
+            self.settings,
+            *self.train_files,
+            *self.validation_files,
+            self.transform_graph,
+        ]
         inputs += [self.base_model] if self.base_model else []
         return hashlib.sha256("\n".join(inputs).encode()).hexdigest()[:15]
 

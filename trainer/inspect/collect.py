@@ -30,24 +30,32 @@ def inspect_model(folder: Path, examples: Sequence[str] = ()) -> Inspection:
 
     Args:
         folder: see `model_folder`.
-        examples: files or globs of gzipped TFRecords of ingested examples. Where none are given, the newest evaluation split of
-            `folder`, if that is a pipeline root. They are read only where something depends on examples.
+        examples: files or globs of gzipped TFRecords of ingested examples. Where none are given,
+            the newest evaluation split of `folder`, if that is a pipeline root. They are read only
+            where something depends on examples.
 
     Raises:
-        ExportedModelError: no model, a model exported before it could be inspected, or no readable examples.
+        ExportedModelError: no model, a model exported before it could be inspected, or no readable
+            examples.
     """
     model = model_folder(folder)
     guide = _guide(model)
     statistics: dict[str, RowStatistics] = {}
     if guide.needs_examples:
-        statistics = _statistics(model, example_files(folder, examples, "what this model shows depends on examples"))
+        statistics = _statistics(
+            model, example_files(folder, examples, "what this model shows depends on examples")
+        )
     return Inspection(
         model=guide.model,
         folder=str(model),
         examples=max((one.rows for one in statistics.values()), default=0),
-        gates=[_gate(gate, experts, statistics[gate_output(gate)]) for gate, experts in guide.gates.items()],
+        gates=[
+            _gate(gate, experts, statistics[gate_output(gate)])
+            for gate, experts in guide.gates.items()
+        ],
         field_masks=[
-            _subnetwork(subnetwork, guide.fields, statistics[field_mask_output(subnetwork)]) for subnetwork in guide.subnetworks
+            _subnetwork(subnetwork, guide.fields, statistics[field_mask_output(subnetwork)])
+            for subnetwork in guide.subnetworks
         ],
         blocks=guide.blocks,
         mixtures=guide.mixtures,
@@ -64,7 +72,9 @@ def _guide(model: Path) -> InspectionGuide:
             f"{model} has no {INSPECTION_FILE}: it was exported before models could be inspected"
         ) from error
     except pydantic.ValidationError as error:
-        raise ExportedModelError(f"{path} is not what this version of fulcrum writes: {error}") from error
+        raise ExportedModelError(
+            f"{path} is not what this version of fulcrum writes: {error}"
+        ) from error
 
 
 def _statistics(model: Path, files: list[str]) -> dict[str, RowStatistics]:
@@ -86,16 +96,26 @@ def _statistics(model: Path, files: list[str]) -> dict[str, RowStatistics]:
 
 
 def _gate(gate: str, experts: Sequence[str], statistics: RowStatistics) -> Gate:
-    weights = zip(experts, statistics.mean.tolist(), statistics.standard_deviation.tolist(), strict=True)
+    weights = zip(
+        experts, statistics.mean.tolist(), statistics.standard_deviation.tolist(), strict=True
+    )
     return Gate(
         gate=gate,
-        experts=[ExpertWeight(expert=expert, mean=mean, standard_deviation=deviation) for expert, mean, deviation in weights],
+        experts=[
+            ExpertWeight(expert=expert, mean=mean, standard_deviation=deviation)
+            for expert, mean, deviation in weights
+        ],
     )
 
 
-def _subnetwork(subnetwork: str, fields: Sequence[str], statistics: RowStatistics) -> SubnetworkFields:
+def _subnetwork(
+    subnetwork: str, fields: Sequence[str], statistics: RowStatistics
+) -> SubnetworkFields:
     masks = zip(fields, statistics.mean.tolist(), statistics.zero_share.tolist(), strict=True)
     return SubnetworkFields(
         subnetwork=subnetwork,
-        fields=[FieldMask(field=field, mean=mean, zero_share=zero_share) for field, mean, zero_share in masks],
+        fields=[
+            FieldMask(field=field, mean=mean, zero_share=zero_share)
+            for field, mean, zero_share in masks
+        ],
     )

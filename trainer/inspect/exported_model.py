@@ -22,7 +22,9 @@ def model_folder(folder: Path) -> Path:
         ExportedModelError: there is none.
     """
     for parent in (folder / names.SERVING_MODEL, folder):
-        versions = [child for child in parent.glob("*") if child.name.isdecimal() and _is_saved_model(child)]
+        versions = [
+            child for child in parent.glob("*") if child.name.isdecimal() and _is_saved_model(child)
+        ]
         if versions:
             return max(versions, key=lambda version: int(version.name))
     if _is_saved_model(folder):

@@ -71,8 +71,10 @@ class Mixture(_Part):
         name: the unit and the letter of the paper.
         sources: names of the parts that are mixed.
         targets: names of the mixtures.
-        values: a row a target with a value a source; the mean over units where each has coefficients of its own.
-        standard_deviations: of the values over units; None where all units have the same coefficients.
+        values: a row a target with a value a source; the mean over units where each has
+            coefficients of its own.
+        standard_deviations: of the values over units; None where all units have the same
+            coefficients.
     """
 
     name: str
@@ -92,7 +94,9 @@ class Multiplications(_Part):
     candidate: int
 
     def __add__(self, other: Multiplications) -> Multiplications:
-        return Multiplications(request=self.request + other.request, candidate=self.candidate + other.candidate)
+        return Multiplications(
+            request=self.request + other.request, candidate=self.candidate + other.candidate
+        )
 
 
 class PruningCount(_Part):
@@ -114,9 +118,11 @@ class InspectionGuide(_Part):
 
     Attributes:
         model: its name.
-        gates: names of the experts of each gate. The signature's output `gate_output(name)` holds their weights, (B, E).
+        gates: names of the experts of each gate. The signature's output `gate_output(name)` holds
+            their weights, (B, E).
         fields: the fields in the order of the masks.
-        subnetworks: those that choose fields. The signature's output `field_mask_output(name)` holds their masks, (B, F).
+        subnetworks: those that choose fields. The signature's output `field_mask_output(name)`
+            holds their masks, (B, F).
         blocks: what hard-concrete gates open and close.
         mixtures: learnt coefficients.
         multiplications: what pruning left; None where the model has no gates that close.
@@ -142,7 +148,8 @@ class Inspection(_Part):
     Attributes:
         model: its name.
         folder: of the SavedModel.
-        examples: number of examples that gates and field masks were computed for; 0 where nothing depends on examples.
+        examples: number of examples that gates and field masks were computed for; 0 where nothing
+            depends on examples.
         gates: statistics of each softmax gate.
         field_masks: statistics of each sub-network's field masks.
         blocks: what hard-concrete gates open and close.

@@ -35,26 +35,39 @@ def as_html(inspection: Inspection) -> str:
     over = f"over {inspection.examples:,} examples"
     sections: list[tuple[str, Figure]] = []
     if inspection.gates:
-        sections.append((f"Gate weights {over}: mean and standard deviation", _gates(inspection.gates)))
+        sections.append(
+            (f"Gate weights {over}: mean and standard deviation", _gates(inspection.gates))
+        )
     if inspection.field_masks:
         sections.append((f"Field masks: mean {over}", _field_masks(inspection.field_masks, "mean")))
         sections.append(
-            (f"Field masks: share of rows in which they are 0, {over}", _field_masks(inspection.field_masks, "zero_share"))
+            (
+                f"Field masks: share of rows in which they are 0, {over}",
+                _field_masks(inspection.field_masks, "zero_share"),
+            )
         )
-    for connection, blocks in itertools.groupby(inspection.blocks, key=lambda block: block.connection):
+    for connection, blocks in itertools.groupby(
+        inspection.blocks, key=lambda block: block.connection
+    ):
         sections.append((f"Share of closed gates: {connection}", _blocks(list(blocks))))
-    sections += [(f"Coefficients: {mixture.name}", _mixture(mixture)) for mixture in inspection.mixtures]
-    shown = "\n".join(f"<h2>{html.escape(title)}</h2>\n{_svg(figure)}" for title, figure in sections)
+    sections += [
+        (f"Coefficients: {mixture.name}", _mixture(mixture)) for mixture in inspection.mixtures
+    ]
+    shown = "\n".join(
+        f"<h2>{html.escape(title)}</h2>\n{_svg(figure)}" for title, figure in sections
+    )
     return _PAGE.format(
         title=f"Inside {html.escape(inspection.model)}",
         folder=html.escape(inspection.folder),
-        sections=shown or "<p>This model has nothing to show: no gates, no field masks, no learnt mixtures.</p>",
+        sections=shown
+        or "<p>This model has nothing to show: no gates, no field masks, no learnt mixtures.</p>",
     )
 
 
 def _svg(figure: Figure) -> str:
     text = io.StringIO()
-    # Letters stay letters, so that the page can be searched; and the same inspection gives the same file.
+    # Letters stay letters, so that the page can be searched; and the same inspection gives the same
+    # file.
     with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "fulcrum"}):
         figure.savefig(text, format="svg", metadata={"Date": None})
     # What stands before is for SVG files on their own.
@@ -63,7 +76,9 @@ def _svg(figure: Figure) -> str:
 
 def _gates(gates: list[Gate]) -> Figure:
     """Bars as in PLE, Fig 8."""
-    highest = max(weight.mean + weight.standard_deviation for gate in gates for weight in gate.experts)
+    highest = max(
+        weight.mean + weight.standard_deviation for gate in gates for weight in gate.experts
+    )
     rows = -(-len(gates) // _GATES_A_ROW)
     columns = min(len(gates), _GATES_A_ROW)
     figure = Figure(figsize=(4.5 * columns, 3.5 * rows), layout="constrained")
@@ -91,7 +106,9 @@ def _field_masks(subnetworks: list[SubnetworkFields], statistic: str) -> Figure:
 def _blocks(blocks: list[GatedBlock]) -> Figure:
     """Targets × sources; blocks that do not exist stay grey."""
     # Tasks' own sub-networks stand on the diagonal, so the shared one comes last.
-    sources = sorted(dict.fromkeys(block.source for block in blocks), key=lambda source: source == "shared")
+    sources = sorted(
+        dict.fromkeys(block.source for block in blocks), key=lambda source: source == "shared"
+    )
     targets = list(dict.fromkeys(block.target for block in blocks))
     values = np.full((len(targets), len(sources)), np.nan)
     for block in blocks:
@@ -103,14 +120,24 @@ def _mixture(mixture: Mixture) -> Figure:
     return _heat_map(np.array(mixture.values), mixture.targets, mixture.sources, signed=True)
 
 
-def _heat_map(values: npt.NDArray[np.float64], rows: Sequence[str], columns: Sequence[str], *, signed: bool = False) -> Figure:
+def _heat_map(
+    values: npt.NDArray[np.float64],
+    rows: Sequence[str],
+    columns: Sequence[str],
+    *,
+    signed: bool = False,
+) -> Figure:
     """Shares, in [0, 1], or signed values; where there is NaN, the map stays grey."""
     highest = float(np.abs(values).max()) or 1.0 if signed else 1.0
     figure = Figure(figsize=(3.0 + 0.6 * len(columns), 1.8 + 0.5 * len(rows)), layout="constrained")
     axis = figure.subplots()
     axis.set_facecolor("lightgrey")
     image = axis.imshow(
-        values, cmap="RdBu" if signed else "Blues", vmin=-highest if signed else 0.0, vmax=highest, aspect="auto"
+        values,
+        cmap="RdBu" if signed else "Blues",
+        vmin=-highest if signed else 0.0,
+        vmax=highest,
+        aspect="auto",
     )
     axis.set_xticks(range(len(columns)), columns, rotation=45, ha="right")
     axis.set_yticks(range(len(rows)), rows)

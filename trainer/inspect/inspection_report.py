@@ -13,7 +13,9 @@ def print_inspection(inspection: Inspection, console: Console) -> None:
     """Prints what a model shows, or that it has nothing to show."""
     console.print(f"{inspection.model}, {inspection.folder}", soft_wrap=True, highlight=False)
     if inspection.is_empty:
-        console.print(f"{inspection.model} has nothing to show: no gates, no field masks, no learnt mixtures.")
+        console.print(
+            f"{inspection.model} has nothing to show: no gates, no field masks, no learnt mixtures."
+        )
     if inspection.gates:
         console.print(_gates(inspection.gates, inspection.examples))
     if inspection.field_masks:
@@ -21,7 +23,11 @@ def print_inspection(inspection: Inspection, console: Console) -> None:
     if inspection.blocks:
         console.print(_blocks(inspection.blocks))
     if inspection.multiplications:
-        console.print(f"Multiplications that the export left: {inspection.multiplications}", soft_wrap=True, highlight=False)
+        console.print(
+            f"Multiplications that the export left: {inspection.multiplications}",
+            soft_wrap=True,
+            highlight=False,
+        )
     for mixture in inspection.mixtures:
         console.print(_mixture(mixture))
 
@@ -36,7 +42,11 @@ def _table(title: str, texts: list[str], numbers: list[str]) -> Table:
 
 
 def _gates(gates: list[Gate], examples: int) -> Table:
-    table = _table(f"Gate weights over {examples:,} examples", ["gate", "expert"], ["mean", "standard deviation"])
+    table = _table(
+        f"Gate weights over {examples:,} examples",
+        ["gate", "expert"],
+        ["mean", "standard deviation"],
+    )
     for gate in gates:
         for position, weight in enumerate(gate.experts):
             table.add_row(
@@ -51,9 +61,15 @@ def _gates(gates: list[Gate], examples: int) -> Table:
 
 def _field_masks(subnetworks: list[SubnetworkFields], examples: int) -> Table:
     names = [one.subnetwork for one in subnetworks]
-    table = _table(f"Mean field mask over {examples:,} examples (share of rows in which it is 0)", ["field"], names)
+    table = _table(
+        f"Mean field mask over {examples:,} examples (share of rows in which it is 0)",
+        ["field"],
+        names,
+    )
     for masks in zip(*(one.fields for one in subnetworks), strict=True):
-        table.add_row(masks[0].field, *(f"{mask.mean:.3f} ({mask.zero_share:.0%})" for mask in masks))
+        table.add_row(
+            masks[0].field, *(f"{mask.mean:.3f} ({mask.zero_share:.0%})" for mask in masks)
+        )
     return table
 
 
@@ -62,7 +78,12 @@ def _blocks(blocks: list[GatedBlock]) -> Table:
     table = _table("Gates of connections", ["connection", "from", "to"], numbers)
     for block in blocks:
         table.add_row(
-            block.connection, block.source, block.target, str(block.gates), f"{block.closed_share:.1%}", f"{block.mean:.4f}"
+            block.connection,
+            block.source,
+            block.target,
+            str(block.gates),
+            f"{block.closed_share:.1%}",
+            f"{block.mean:.4f}",
         )
     return table
 
@@ -74,6 +95,9 @@ def _mixture(mixture: Mixture) -> Table:
     for position, (target, values) in enumerate(zip(mixture.targets, mixture.values, strict=True)):
         shown = [f"{value:.4f}" for value in values]
         if mixture.standard_deviations is not None:
-            shown = [f"{value} ± {d:.4f}" for value, d in zip(shown, mixture.standard_deviations[position], strict=True)]
+            shown = [
+                f"{value} ± {d:.4f}"
+                for value, d in zip(shown, mixture.standard_deviations[position], strict=True)
+            ]
         table.add_row(target, *shown)
     return table

@@ -27,10 +27,13 @@ class RowStatistics:
         """Counts a batch of at least one row, (B, N)."""
         batch = np.asarray(values, np.float64)
         rows, mean = len(batch), batch.mean(axis=0)
-        # Deviations from each batch's own mean, put together as Chan et al. do: a sum of squares would lose small ones.
+        # Deviations from each batch's own mean, put together as Chan et al. do: a sum of squares
+        # would lose small ones.
         shift = mean - self.mean
         total = self.rows + rows
-        self._squared_deviations += ((batch - mean) ** 2).sum(axis=0) + shift**2 * (self.rows * rows / total)
+        self._squared_deviations += ((batch - mean) ** 2).sum(axis=0) + shift**2 * (
+            self.rows * rows / total
+        )
         self.mean = self.mean + shift * (rows / total)
         self._zeros += (batch == 0.0).sum(axis=0)
         self.rows = total

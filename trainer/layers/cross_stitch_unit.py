@@ -15,7 +15,8 @@ class CrossStitchUnit(tf.keras.layers.Layer):
     α is not constrained after its start near the identity.
 
     Args:
-        per_channel: whether each unit has an α of its own rather than one a layer. Defaults to False.
+        per_channel: whether each unit has an α of its own rather than one a layer. Defaults to
+            False.
         own_share: initial α_ii; the rest is spread over the other tasks. Defaults to 0.9.
     """
 
@@ -31,7 +32,9 @@ class CrossStitchUnit(tf.keras.layers.Layer):
         np.fill_diagonal(start, self.own_share if tasks > 1 else 1.0)
         if self.per_channel:
             start = np.repeat(start[:, :, np.newaxis], units, axis=2)
-        self.alpha = self.add_weight(name="alpha", shape=start.shape, initializer=tf.keras.initializers.Constant(start))
+        self.alpha = self.add_weight(
+            name="alpha", shape=start.shape, initializer=tf.keras.initializers.Constant(start)
+        )
         self.built = True
 
     def call(self, x: tf.Tensor) -> tf.Tensor:
@@ -39,4 +42,8 @@ class CrossStitchUnit(tf.keras.layers.Layer):
         return tf.einsum("iju,bju->biu" if self.per_channel else "ij,bju->biu", self.alpha, x)
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "per_channel": self.per_channel, "own_share": self.own_share}
+        return {
+            **super().get_config(),
+            "per_channel": self.per_channel,
+            "own_share": self.own_share,
+        }

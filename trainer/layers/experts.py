@@ -21,7 +21,9 @@ class Experts(tf.keras.layers.Layer):
         dropout_rate: share of units dropped after each layer in training. Defaults to 0.
     """
 
-    def __init__(self, experts: int, units: Sequence[int], dropout_rate: float = 0.0, **kwargs: Any) -> None:
+    def __init__(
+        self, experts: int, units: Sequence[int], dropout_rate: float = 0.0, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
         if experts < 1 or not units or min(units) < 1:
             raise ValueError(
@@ -38,8 +40,14 @@ class Experts(tf.keras.layers.Layer):
             # The first layer's experts share an input, so their kernels stand side by side.
             shape = (fan_in, self.experts * units) if level == 0 else (self.experts, fan_in, units)
             initializer = side_by_side_glorot(fan_in, units)
-            self.kernels.append(self.add_weight(name=f"kernel_{level}", shape=shape, initializer=initializer))
-            self.biases.append(self.add_weight(name=f"bias_{level}", shape=(self.experts, units), initializer="zeros"))
+            self.kernels.append(
+                self.add_weight(name=f"kernel_{level}", shape=shape, initializer=initializer)
+            )
+            self.biases.append(
+                self.add_weight(
+                    name=f"bias_{level}", shape=(self.experts, units), initializer="zeros"
+                )
+            )
             fan_in = units
         self.dropout = tf.keras.layers.Dropout(self.dropout_rate)
         self.built = True
@@ -49,8 +57,15 @@ class Experts(tf.keras.layers.Layer):
         h = tf.nn.relu(product(x, self.kernels[0], tf.reshape(self.biases[0], [-1])))
         h = self.dropout(tf.reshape(h, [-1, self.experts, self.units[0]]), training=training)
         for kernel, bias in zip(self.kernels[1:], self.biases[1:], strict=True):
-            h = self.dropout(tf.nn.relu(tf.einsum("beu,euv->bev", h, kernel) + bias), training=training)
+            h = self.dropout(
+                tf.nn.relu(tf.einsum("beu,euv->bev", h, kernel) + bias), training=training
+            )
         return h
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "experts": self.experts, "units": self.units, "dropout_rate": self.dropout_rate}
+        return {
+            **super().get_config(),
+            "experts": self.experts,
+            "units": self.units,
+            "dropout_rate": self.dropout_rate,
+        }

@@ -11,7 +11,8 @@ class FlatInput(NamedTuple):
     """Field embeddings, flattened, of the two sides.
 
     Attributes:
-        request: (R, I_r), user and context fields; R is 1 for a ranking request and C candidates, else B.
+        request: (R, I_r), user and context fields; R is 1 for a ranking request and C candidates,
+            else B.
         candidate: (B, I_c), item fields.
     """
 
@@ -26,10 +27,13 @@ def input_width(shape: tf.TensorShape | FlatInput) -> int:
     return int(shape[-1])
 
 
-def product(x: tf.Tensor | FlatInput, kernel: tf.Tensor, bias: tf.Tensor | None = None) -> tf.Tensor:
+def product(
+    x: tf.Tensor | FlatInput, kernel: tf.Tensor, bias: tf.Tensor | None = None
+) -> tf.Tensor:
     """X · kernel + bias, (B, I) × (I, N) + (N,) → (B, N).
 
-    For a `FlatInput` this is request · kernel[:I_r] + candidate · kernel[I_r:], so the first product is computed R times only.
+    For a `FlatInput` this is request · kernel[:I_r] + candidate · kernel[I_r:], so the first
+    product is computed R times only.
     """
     if not isinstance(x, FlatInput):
         return _biased(tf.matmul(x, kernel), bias)
@@ -39,7 +43,8 @@ def product(x: tf.Tensor | FlatInput, kernel: tf.Tensor, bias: tf.Tensor | None 
         return _biased(tf.matmul(x.request, kernel[:request_width]), bias) + of_candidates
     # XLA would copy a part of the kernel; zeros for the other part cost one row nothing.
     row = tf.pad(x.request, [[0, 0], [0, x.candidate.shape[-1]]])
-    # TensorFlow computes a product, a bias and a ReLU in one pass, and what one request gives is a bias to its candidates.
+    # TensorFlow computes a product, a bias and a ReLU in one pass, and what one request gives is a
+    # bias to its candidates.
     return tf.nn.bias_add(of_candidates, _biased(tf.matmul(row, kernel), bias)[0])
 
 

@@ -20,8 +20,9 @@ INITIAL_EMBEDDING = 0.05
 class FSCM(tf.keras.layers.Layer):
     """Sub-networks that each choose their fields, anew for every sample (MSSM, Ding et al., SIGIR 2021, section 3.2).
 
-    w_ij = relu(tanh(g_ij · e_i)) masks field i for sub-network j; E_j = concat_i(w_ij e_i); u_j = relu(W_j E_j + b_j). The
-    activation and the bias make u_j the sub-network of SNR-Trans where all masks are 1; the paper prints the product only.
+    w_ij = relu(tanh(g_ij · e_i)) masks field i for sub-network j; E_j = concat_i(w_ij e_i); u_j =
+    relu(W_j E_j + b_j). The activation and the bias make u_j the sub-network of SNR-Trans where all
+    masks are 1; the paper prints the product only.
 
     Args:
         subnetworks: J.
@@ -29,28 +30,39 @@ class FSCM(tf.keras.layers.Layer):
         field_widths: D of each field in the order of the flattened input.
     """
 
-    def __init__(self, subnetworks: int, units: int, field_widths: Sequence[int], **kwargs: Any) -> None:
+    def __init__(
+        self, subnetworks: int, units: int, field_widths: Sequence[int], **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
         if subnetworks < 1 or units < 1:
-            raise ValueError(f"`subnetworks` and `units` must be at least 1. Received: {subnetworks}, {units}")
+            raise ValueError(
+                f"`subnetworks` and `units` must be at least 1. Received: {subnetworks}, {units}"
+            )
         self.subnetworks, self.units, self.field_widths = subnetworks, units, tuple(field_widths)
 
     def build(self, input_shape: Any) -> None:
         del input_shape
         width = sum(self.field_widths)
-        # g · e starts near 1, so that all fields begin open: a closed one has no gradient to open it again.
-        start = np.repeat([1.0 / (size * INITIAL_EMBEDDING) for size in self.field_widths], self.field_widths).astype(
-            np.float32
-        )
+        # g · e starts near 1, so that all fields begin open: a closed one has no gradient to open
+        # it again.
+        start = np.repeat(
+            [1.0 / (size * INITIAL_EMBEDDING) for size in self.field_widths], self.field_widths
+        ).astype(np.float32)
         self.query = self.add_weight(
             name="query",
             shape=(self.subnetworks, width),
-            initializer=lambda shape, dtype=None: start * tf.random.uniform(shape, 0.8, 1.2, dtype=dtype),
+            initializer=lambda shape, dtype=None: (
+                start * tf.random.uniform(shape, 0.8, 1.2, dtype=dtype)
+            ),
         )
         self.kernel = self.add_weight(
-            name="kernel", shape=(self.subnetworks, width, self.units), initializer=side_by_side_glorot(width, self.units)
+            name="kernel",
+            shape=(self.subnetworks, width, self.units),
+            initializer=side_by_side_glorot(width, self.units),
         )
-        self.bias = self.add_weight(name="bias", shape=(self.subnetworks, self.units), initializer="zeros")
+        self.bias = self.add_weight(
+            name="bias", shape=(self.subnetworks, self.units), initializer="zeros"
+        )
         self.built = True
 
     def call(self, x: tf.Tensor | FlatInput) -> tf.Tensor:
@@ -75,7 +87,9 @@ class FSCM(tf.keras.layers.Layer):
             fields = len(list(group))
             size = fields * width
             embeddings = tf.reshape(x[:, column : column + size], [-1, fields, width])
-            query = tf.reshape(self.query[:, begin + column : begin + column + size], [-1, fields, width])
+            query = tf.reshape(
+                self.query[:, begin + column : begin + column + size], [-1, fields, width]
+            )
             parts.append(tf.einsum("bfd,jfd->bjf", embeddings, query))
             column += size
         return tf.nn.relu(tf.tanh(tf.concat(parts, axis=2)))
@@ -85,7 +99,11 @@ class FSCM(tf.keras.layers.Layer):
         begin, end = sum(self.field_widths[:first]), sum(self.field_widths[:last])
         masks = self._masks(x, first, last)
         # One mask a field becomes one a column.
-        columns = [position for position, width in enumerate(self.field_widths[first:last]) for _ in range(width)]
+        columns = [
+            position
+            for position, width in enumerate(self.field_widths[first:last])
+            for _ in range(width)
+        ]
         masked = tf.gather(masks, columns, axis=2) * x[:, tf.newaxis, :]
         return tf.einsum("bji,jiu->bju", masked, self.kernel[:, begin:end])
 

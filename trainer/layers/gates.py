@@ -22,13 +22,17 @@ class Gates(tf.keras.layers.Layer):
     def __init__(self, sizes: Sequence[int], **kwargs: Any) -> None:
         super().__init__(**kwargs)
         if not sizes or min(sizes) < 1:
-            raise ValueError(f"`sizes` must hold a number of experts, at least 1, for each gate. Received: {list(sizes)}")
+            raise ValueError(
+                f"`sizes` must hold a number of experts, at least 1, for each gate. Received: {list(sizes)}"
+            )
         self.sizes = tuple(sizes)
 
     def build(self, input_shape: Any) -> None:
         width = input_width(input_shape)
         self.kernel = self.add_weight(
-            name="kernel", shape=(width, sum(self.sizes)), initializer=side_by_side_glorot(width, max(self.sizes))
+            name="kernel",
+            shape=(width, sum(self.sizes)),
+            initializer=side_by_side_glorot(width, max(self.sizes)),
         )
         self.built = True
 
@@ -46,11 +50,17 @@ def mixture(weights: tf.Tensor, blocks: Sequence[tf.Tensor]) -> tf.Tensor:
 
     Args:
         weights: (B, E).
-        blocks: the E experts in order, cut into blocks (B, ·, U). Joining them would copy them for each gate.
+        blocks: the E experts in order, cut into blocks (B, ·, U). Joining them would copy them for
+            each gate.
 
     Returns:
         (B, U).
     """
-    parts = zip(tf.split(weights, [block.shape[1] for block in blocks], axis=1), blocks, strict=True)
-    # XLA fuses a product and a sum with what surrounds them, which it does not do with a matrix product a row.
-    return tf.add_n([tf.reduce_sum(part[:, :, tf.newaxis] * block, axis=1) for part, block in parts])
+    parts = zip(
+        tf.split(weights, [block.shape[1] for block in blocks], axis=1), blocks, strict=True
+    )
+    # XLA fuses a product and a sum with what surrounds them, which it does not do with a matrix
+    # product a row.
+    return tf.add_n(
+        [tf.reduce_sum(part[:, :, tf.newaxis] * block, axis=1) for part, block in parts]
+    )

@@ -26,7 +26,9 @@ class GroupedDense(tf.keras.layers.Layer):
     def build(self, input_shape: tf.TensorShape) -> None:
         groups, width = int(input_shape[1]), int(input_shape[2])
         self.kernel = self.add_weight(
-            name="kernel", shape=(groups, width, self.units), initializer=side_by_side_glorot(width, self.units)
+            name="kernel",
+            shape=(groups, width, self.units),
+            initializer=side_by_side_glorot(width, self.units),
         )
         self.bias = self.add_weight(name="bias", shape=(groups, self.units), initializer="zeros")
         self.built = True

@@ -19,8 +19,9 @@ _EPSILON = 1e-6
 class HardConcreteGate(tf.keras.layers.Layer):
     """Gates z = min(1, max(0, s·(ζ−γ) + γ)) with s = σ((log u − log(1−u) + log α)/β), u ~ U(0, 1).
 
-    (Louizos et al., ICLR 2018, Eq 10–12; SNR, Ma et al., AAAI 2019.) One draw serves a whole batch. Outside of training there
-    is no noise and no β: ẑ = min(1, max(0, σ(log α)·(ζ−γ) + γ)), the same on every call.
+    (Louizos et al., ICLR 2018, Eq 10–12; SNR, Ma et al., AAAI 2019.) One draw serves a whole batch.
+    Outside of training there is no noise and no β: ẑ = min(1, max(0, σ(log α)·(ζ−γ) + γ)), the same
+    on every call.
 
     Args:
         shape: of the gates.

@@ -16,13 +16,18 @@ class SluiceUnit(tf.keras.layers.Layer):
     """Mixes the two subspaces of every task's layer with an α of (2K, 2K) (Ruder et al., AAAI 2019, Eq 2).
 
     Args:
-        initial_mixture: `balanced`, 1/2K everywhere, or `imbalanced`, .95 for a subspace itself. Defaults to `imbalanced`.
+        initial_mixture: `balanced`, 1/2K everywhere, or `imbalanced`, .95 for a subspace itself.
+            Defaults to `imbalanced`.
     """
 
-    def __init__(self, initial_mixture: Literal["balanced", "imbalanced"] = "imbalanced", **kwargs: Any) -> None:
+    def __init__(
+        self, initial_mixture: Literal["balanced", "imbalanced"] = "imbalanced", **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
         if initial_mixture not in ("balanced", "imbalanced"):
-            raise ValueError(f"`initial_mixture` must be 'balanced' or 'imbalanced'. Received: {initial_mixture!r}")
+            raise ValueError(
+                f"`initial_mixture` must be 'balanced' or 'imbalanced'. Received: {initial_mixture!r}"
+            )
         self.initial_mixture = initial_mixture
 
     def build(self, input_shape: tf.TensorShape) -> None:
@@ -34,7 +39,9 @@ class SluiceUnit(tf.keras.layers.Layer):
         if self.initial_mixture == "imbalanced":
             start[:] = (1.0 - _OWN_SHARE) / (size - 1)
             np.fill_diagonal(start, _OWN_SHARE)
-        self.alpha = self.add_weight(name="alpha", shape=start.shape, initializer=tf.keras.initializers.Constant(start))
+        self.alpha = self.add_weight(
+            name="alpha", shape=start.shape, initializer=tf.keras.initializers.Constant(start)
+        )
         self.built = True
 
     def call(self, x: tf.Tensor) -> tf.Tensor:

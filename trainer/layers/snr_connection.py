@@ -18,13 +18,16 @@ class SNRConnection(tf.keras.layers.Layer):
 
     Args:
         outputs: number of v.
-        units: V, width of each v; None for SNR-Aver, which has no matrices and keeps the width of u.
+        units: V, width of each v; None for SNR-Aver, which has no matrices and keeps the width of
+            u.
     """
 
     def __init__(self, outputs: int, units: int | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         if outputs < 1 or (units is not None and units < 1):
-            raise ValueError(f"`outputs` and `units` must be at least 1. Received: {outputs}, {units}")
+            raise ValueError(
+                f"`outputs` and `units` must be at least 1. Received: {outputs}, {units}"
+            )
         self.outputs, self.units = outputs, units
 
     def build(self, input_shape: tf.TensorShape) -> None:
@@ -44,13 +47,16 @@ class SNRConnection(tf.keras.layers.Layer):
         z = self.gate.values(training)
         if self.units is None:
             return tf.einsum("ij,bju->biu", z, u)
-        # The gates scale the matrices, which are few, rather than the activations, which come with every row.
+        # The gates scale the matrices, which are few, rather than the activations, which come with
+        # every row.
         return tf.einsum("bju,ijuv->biv", u, z[:, :, tf.newaxis, tf.newaxis] * self.kernel)
 
     def folded(self) -> dict[tuple[int, int], npt.NDArray[np.float32]]:
         """z_ij W_ij, (U, V), or z_ij alone, (), by source j and target i, as they are outside of training."""
         z = tf.cast(self.gate.values(), tf.float32)
-        values = (z if self.units is None else z[:, :, tf.newaxis, tf.newaxis] * self.kernel).numpy()
+        values = (
+            z if self.units is None else z[:, :, tf.newaxis, tf.newaxis] * self.kernel
+        ).numpy()
         return {(source, target): values[target, source] for target, source in np.ndindex(*z.shape)}
 
     def get_config(self) -> dict[str, Any]:

@@ -14,7 +14,8 @@ from trainer.distribute.replicas import sum_over_replicas
 class TaskLoss(tf.keras.layers.Layer):
     """L_k of PLE Eq 9: the mean loss over the rows of a batch that lie in task k's sample space, and 0 if none does.
 
-    Where several replicas share a batch, each gives its own rows' part of L_k, and the sum over replicas is L_k.
+    Where several replicas share a batch, each gives its own rows' part of L_k, and the sum over
+    replicas is L_k.
 
     Args:
         task: its kind chooses cross-entropy (binary) or the squared error (regression).
@@ -32,7 +33,12 @@ class TaskLoss(tf.keras.layers.Layer):
         )
 
     def call(
-        self, labels: tf.Tensor, logits: tf.Tensor, masks: tf.Tensor, size: tf.Tensor, compute_metrics: bool = True
+        self,
+        labels: tf.Tensor,
+        logits: tf.Tensor,
+        masks: tf.Tensor,
+        size: tf.Tensor,
+        compute_metrics: bool = True,
     ) -> tf.Tensor:
         """Labels, logits and masks δ, each (B,), and the size Σδ of the sample space in the whole batch → a scalar."""
         # The losses of Keras average over the last axis, so each row needs one of its own.
@@ -91,7 +97,8 @@ class JointLoss(tf.keras.layers.Layer):
             labels: (B, K).
             logits: by task, (B,).
             masks: δ, (B, K).
-            sizes: `sample_space_sizes` of the masks, (K,). XLA cannot sum over replicas, so it is done before.
+            sizes: `sample_space_sizes` of the masks, (K,). XLA cannot sum over replicas, so it is
+                done before.
             clock: t of Eq 10, a scalar.
             compute_metrics: whether the tasks' metrics are updated too.
         """
@@ -110,7 +117,11 @@ class JointLoss(tf.keras.layers.Layer):
         """L_k of each task, unweighted; arguments as for `call`."""
         return {
             name: self.losses_of[name](
-                labels[:, position], logits[name], masks[:, position], sizes[position], compute_metrics=compute_metrics
+                labels[:, position],
+                logits[name],
+                masks[:, position],
+                sizes[position],
+                compute_metrics=compute_metrics,
             )
             for position, name in enumerate(self.task_names)
         }
@@ -118,4 +129,7 @@ class JointLoss(tf.keras.layers.Layer):
     def weights(self, clock: tf.Tensor) -> dict[str, tf.Tensor]:
         """ω_k^(t) of each task, scalars."""
         t = tf.cast(clock, tf.float32)
-        return {name: self.initial_weights[name] * tf.pow(self.update_ratios[name], t) for name in self.task_names}
+        return {
+            name: self.initial_weights[name] * tf.pow(self.update_ratios[name], t)
+            for name in self.task_names
+        }

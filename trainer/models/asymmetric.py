@@ -25,11 +25,19 @@ class Asymmetric(SharingArchitecture):
 
     settings_type = AsymmetricSettings
 
-    def __init__(self, tasks: int, settings: AsymmetricSettings, field_widths: Sequence[int] = (), **kwargs: Any) -> None:
+    def __init__(
+        self,
+        tasks: int,
+        settings: AsymmetricSettings,
+        field_widths: Sequence[int] = (),
+        **kwargs: Any,
+    ) -> None:
         super().__init__(tasks, settings, field_widths, **kwargs)
         self.bottoms = Experts(tasks, settings.bottom_units, settings.dropout_rate, name="bottoms")
 
-    def call(self, inputs: list[tf.Tensor | FlatInput], training: bool | None = None) -> list[tf.Tensor]:
+    def call(
+        self, inputs: list[tf.Tensor | FlatInput], training: bool | None = None
+    ) -> list[tf.Tensor]:
         """One input (B, I) → K representations: (B, U), or (B, k·U) for task k where bottoms are concatenated."""
         bottoms = self.bottoms(inputs[0], training=training)
         return [self._combined(bottoms[:, : task + 1]) for task in range(self.tasks)]
@@ -38,4 +46,8 @@ class Asymmetric(SharingArchitecture):
         """(B, seen, U) → what a tower reads."""
         if self.settings.combine == "concat":
             return tf.reshape(seen, [-1, seen.shape[1] * seen.shape[2]])
-        return tf.reduce_sum(seen, axis=1) if self.settings.combine == "sum" else tf.reduce_mean(seen, axis=1)
+        return (
+            tf.reduce_sum(seen, axis=1)
+            if self.settings.combine == "sum"
+            else tf.reduce_mean(seen, axis=1)
+        )

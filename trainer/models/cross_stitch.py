@@ -28,18 +28,28 @@ class CrossStitch(SharingArchitecture):
 
     settings_type = CrossStitchSettings
 
-    def __init__(self, tasks: int, settings: CrossStitchSettings, field_widths: Sequence[int] = (), **kwargs: Any) -> None:
+    def __init__(
+        self,
+        tasks: int,
+        settings: CrossStitchSettings,
+        field_widths: Sequence[int] = (),
+        **kwargs: Any,
+    ) -> None:
         super().__init__(tasks, settings, field_widths, **kwargs)
         first, *rest = settings.units
         self.first = Experts(tasks, [first], name="layer_1")
-        self.rest = [GroupedDense(units, name=f"layer_{level + 2}") for level, units in enumerate(rest)]
+        self.rest = [
+            GroupedDense(units, name=f"layer_{level + 2}") for level, units in enumerate(rest)
+        ]
         self.units = [
             CrossStitchUnit(settings.per_channel, settings.own_share, name=f"unit_{level + 1}")
             for level in range(len(settings.units))
         ]
         self.dropout = tf.keras.layers.Dropout(settings.dropout_rate)
 
-    def call(self, inputs: list[tf.Tensor | FlatInput], training: bool | None = None) -> list[tf.Tensor]:
+    def call(
+        self, inputs: list[tf.Tensor | FlatInput], training: bool | None = None
+    ) -> list[tf.Tensor]:
         """One input (B, I) → K representations (B, U)."""
         x: Any = inputs[0]
         layers: list[Any] = [self.first, *self.rest]
@@ -48,4 +58,7 @@ class CrossStitch(SharingArchitecture):
         return tf.unstack(x, axis=1)
 
     def mixtures(self, tasks: Sequence[str]) -> list[Coefficients]:
-        return [Coefficients(f"{unit.name}/alpha", tasks, tasks, unit.alpha.numpy()) for unit in self.units]
+        return [
+            Coefficients(f"{unit.name}/alpha", tasks, tasks, unit.alpha.numpy())
+            for unit in self.units
+        ]

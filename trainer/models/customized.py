@@ -25,11 +25,21 @@ class Customized(SharingArchitecture):
 
     settings_type = CustomizedSettings
 
-    def __init__(self, tasks: int, settings: CustomizedSettings, field_widths: Sequence[int] = (), **kwargs: Any) -> None:
+    def __init__(
+        self,
+        tasks: int,
+        settings: CustomizedSettings,
+        field_widths: Sequence[int] = (),
+        **kwargs: Any,
+    ) -> None:
         super().__init__(tasks, settings, field_widths, **kwargs)
-        self.bottoms = Experts(tasks + 1, settings.bottom_units, settings.dropout_rate, name="bottoms")
+        self.bottoms = Experts(
+            tasks + 1, settings.bottom_units, settings.dropout_rate, name="bottoms"
+        )
 
-    def call(self, inputs: list[tf.Tensor | FlatInput], training: bool | None = None) -> list[tf.Tensor]:
+    def call(
+        self, inputs: list[tf.Tensor | FlatInput], training: bool | None = None
+    ) -> list[tf.Tensor]:
         """One input (B, I) → K representations (B, 2·U): shared, then own."""
         bottoms = self.bottoms(inputs[0], training=training)
         shared = bottoms[:, self.tasks]

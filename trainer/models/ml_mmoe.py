@@ -30,19 +30,28 @@ class MLMMoE(SharingArchitecture):
 
     settings_type = MLMMoESettings
 
-    def __init__(self, tasks: int, settings: MLMMoESettings, field_widths: Sequence[int] = (), **kwargs: Any) -> None:
+    def __init__(
+        self, tasks: int, settings: MLMMoESettings, field_widths: Sequence[int] = (), **kwargs: Any
+    ) -> None:
         super().__init__(tasks, settings, field_widths, **kwargs)
         experts = settings.experts
-        self.first = Experts(experts, settings.expert_units, settings.dropout_rate, name="experts_1")
+        self.first = Experts(
+            experts, settings.expert_units, settings.dropout_rate, name="experts_1"
+        )
         # One product for all gates of all levels, since they read one input.
         self.gates = Gates([experts] * (experts * (settings.levels - 1) + tasks), name="gates")
         self.rest = [
-            [GroupedDense(units, name=f"experts_{level + 2}_{depth}") for depth, units in enumerate(settings.expert_units)]
+            [
+                GroupedDense(units, name=f"experts_{level + 2}_{depth}")
+                for depth, units in enumerate(settings.expert_units)
+            ]
             for level in range(settings.levels - 1)
         ]
         self.dropout = tf.keras.layers.Dropout(settings.dropout_rate)
 
-    def call(self, inputs: list[tf.Tensor | FlatInput], training: bool | None = None) -> list[tf.Tensor]:
+    def call(
+        self, inputs: list[tf.Tensor | FlatInput], training: bool | None = None
+    ) -> list[tf.Tensor]:
         """One input (B, I) → K representations (B, U)."""
         experts = self.first(inputs[0], training=training)
         weights = self.gates(inputs[0])

@@ -27,12 +27,18 @@ class MMoE(SharingArchitecture):
 
     settings_type = MMoESettings
 
-    def __init__(self, tasks: int, settings: MMoESettings, field_widths: Sequence[int] = (), **kwargs: Any) -> None:
+    def __init__(
+        self, tasks: int, settings: MMoESettings, field_widths: Sequence[int] = (), **kwargs: Any
+    ) -> None:
         super().__init__(tasks, settings, field_widths, **kwargs)
-        self.experts = Experts(settings.experts, settings.expert_units, settings.dropout_rate, name="experts")
+        self.experts = Experts(
+            settings.experts, settings.expert_units, settings.dropout_rate, name="experts"
+        )
         self.gates = Gates([settings.experts] * tasks, name="gates")
 
-    def call(self, inputs: list[tf.Tensor | FlatInput], training: bool | None = None) -> list[tf.Tensor]:
+    def call(
+        self, inputs: list[tf.Tensor | FlatInput], training: bool | None = None
+    ) -> list[tf.Tensor]:
         """One input (B, I) → K representations (B, U)."""
         experts = self.experts(inputs[0], training=training)
         return [mixture(weights, [experts]) for weights in self.gates(inputs[0])]

@@ -25,8 +25,9 @@ from trainer.settings.model_config import MSSMSettings
 class MSSM(SharingArchitecture):
     """A sub-network a task and a shared one, that choose fields (FSCM) and share cells (CSSM) (Ding et al., SIGIR 2021).
 
-    Without field sparsity every sub-network reads all fields (MSSM-a). Without cell sparsity the connections are those of
-    SNR-Trans, one gate each (MSSM-b). Without both it is SNR-Trans over K + 1 sub-networks (MSSM-Basic).
+    Without field sparsity every sub-network reads all fields (MSSM-a). Without cell sparsity the
+    connections are those of SNR-Trans, one gate each (MSSM-b). Without both it is SNR-Trans over K
+    + 1 sub-networks (MSSM-Basic).
 
     Args:
         tasks: K.
@@ -36,7 +37,9 @@ class MSSM(SharingArchitecture):
 
     settings_type = MSSMSettings
 
-    def __init__(self, tasks: int, settings: MSSMSettings, field_widths: Sequence[int] = (), **kwargs: Any) -> None:
+    def __init__(
+        self, tasks: int, settings: MSSMSettings, field_widths: Sequence[int] = (), **kwargs: Any
+    ) -> None:
         super().__init__(tasks, settings, field_widths, **kwargs)
         self.initial_embedding = INITIAL_EMBEDDING if settings.field_sparsity else 0.0
         self.subnetworks: Any = (
@@ -51,7 +54,9 @@ class MSSM(SharingArchitecture):
         )
         self.dropout = tf.keras.layers.Dropout(settings.dropout_rate)
 
-    def call(self, inputs: list[tf.Tensor | FlatInput], training: bool | None = None) -> list[tf.Tensor]:
+    def call(
+        self, inputs: list[tf.Tensor | FlatInput], training: bool | None = None
+    ) -> list[tf.Tensor]:
         """One input (B, I) → K representations (B, U)."""
         u = self.dropout(self.subnetworks(inputs[0]), training=training)
         return tf.unstack(self.connection(u, training=training), axis=1)
@@ -94,4 +99,6 @@ class MSSM(SharingArchitecture):
         return [*(own(task) for task in tasks), "shared"]
 
     def _gates(self) -> list[HardConcreteGate]:
-        return self.connection.gates if isinstance(self.connection, CSSM) else [self.connection.gate]
+        return (
+            self.connection.gates if isinstance(self.connection, CSSM) else [self.connection.gate]
+        )

@@ -26,7 +26,9 @@ class PLE(SharingArchitecture):
 
     settings_type: ClassVar[type[CGCSettings]] = PLESettings
 
-    def __init__(self, tasks: int, settings: CGCSettings, field_widths: Sequence[int] = (), **kwargs: Any) -> None:
+    def __init__(
+        self, tasks: int, settings: CGCSettings, field_widths: Sequence[int] = (), **kwargs: Any
+    ) -> None:
         super().__init__(tasks, settings, field_widths, **kwargs)
         levels = settings.levels if isinstance(settings, PLESettings) else 1
         self.levels = [
@@ -43,7 +45,9 @@ class PLE(SharingArchitecture):
             for level in range(levels)
         ]
 
-    def call(self, inputs: list[tf.Tensor | FlatInput], training: bool | None = None) -> list[tf.Tensor]:
+    def call(
+        self, inputs: list[tf.Tensor | FlatInput], training: bool | None = None
+    ) -> list[tf.Tensor]:
         """One input (B, I) → g^{1,L} … g^{K,L}, each (B, U)."""
         representations: Any = inputs[0]
         for level in self.levels:
@@ -60,7 +64,9 @@ class PLE(SharingArchitecture):
         representations: Any = inputs[0]
         for level in self.levels:
             # The last level has no shared gate.
-            for (gate, experts), weights in zip(seen.items(), level.gate_weights(representations), strict=not level.last):
+            for (gate, experts), weights in zip(
+                seen.items(), level.gate_weights(representations), strict=not level.last
+            ):
                 result[f"{level.name}/{gate}"] = GateWeights(experts, weights)
             representations = level(representations)
         return result

@@ -25,10 +25,18 @@ class SharedBottom(SharingArchitecture):
 
     settings_type = SharedBottomSettings
 
-    def __init__(self, tasks: int, settings: SharedBottomSettings, field_widths: Sequence[int] = (), **kwargs: Any) -> None:
+    def __init__(
+        self,
+        tasks: int,
+        settings: SharedBottomSettings,
+        field_widths: Sequence[int] = (),
+        **kwargs: Any,
+    ) -> None:
         super().__init__(tasks, settings, field_widths, **kwargs)
         self.bottom = Experts(1, settings.bottom_units, settings.dropout_rate, name="bottom")
 
-    def call(self, inputs: list[tf.Tensor | FlatInput], training: bool | None = None) -> list[tf.Tensor]:
+    def call(
+        self, inputs: list[tf.Tensor | FlatInput], training: bool | None = None
+    ) -> list[tf.Tensor]:
         """One input (B, I) → K times the same representation (B, U)."""
         return [self.bottom(inputs[0], training=training)[:, 0]] * self.tasks

@@ -14,7 +14,8 @@ from trainer.pruning.pruned_sharing import Pruning
 from trainer.pruning.value_bounds import InputFields
 from trainer.settings.model_config import ModelSettings
 
-# Names of the variables in `coefficients`: gates of SNR and MSSM, mixtures of cross-stitch and sluice.
+# Names of the variables in `coefficients`: gates of SNR and MSSM, mixtures of cross-stitch and
+# sluice.
 COEFFICIENTS = ("log_alpha", "alpha", "beta")
 
 
@@ -24,29 +25,37 @@ class SharingArchitecture(tf.keras.layers.Layer):
     Args:
         tasks: K.
         settings: the model's settings, of `settings_type`.
-        field_widths: D of each field in the order of the flattened input, for models that tell fields apart.
+        field_widths: D of each field in the order of the flattened input, for models that tell
+            fields apart.
 
     Attributes:
         settings_type: the class of its settings.
-        embeddings: independent sets of embedding tables that it reads: 1, or K where tasks share nothing at all.
+        embeddings: independent sets of embedding tables that it reads: 1, or K where tasks share
+            nothing at all.
         initial_embedding: the mean that the tables start with.
     """
 
     settings_type: ClassVar[type[ModelSettings]]
 
-    def __init__(self, tasks: int, settings: Any, field_widths: Sequence[int] = (), **kwargs: Any) -> None:
+    def __init__(
+        self, tasks: int, settings: Any, field_widths: Sequence[int] = (), **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
         if tasks < 1:
             raise ValueError(f"`tasks` must be at least 1. Received: {tasks}")
         if not isinstance(settings, self.settings_type):
-            raise TypeError(f"`settings` must be {self.settings_type.__name__}. Received: {settings!r}")
+            raise TypeError(
+                f"`settings` must be {self.settings_type.__name__}. Received: {settings!r}"
+            )
         self.tasks = tasks
         self.settings: Any = settings
         self.field_widths = tuple(field_widths)
         self.embeddings = 1
         self.initial_embedding = 0.0
 
-    def call(self, inputs: list[tf.Tensor | FlatInput], training: bool | None = None) -> list[tf.Tensor]:
+    def call(
+        self, inputs: list[tf.Tensor | FlatInput], training: bool | None = None
+    ) -> list[tf.Tensor]:
         """Shares what it shares.
 
         Args:
@@ -61,7 +70,11 @@ class SharingArchitecture(tf.keras.layers.Layer):
     @property
     def coefficients(self) -> list[tf.Variable]:
         """The variables that say how much is shared, which learn at a rate of their own."""
-        return [variable for variable in self.trainable_variables if variable.name.split("/")[-1].startswith(COEFFICIENTS)]
+        return [
+            variable
+            for variable in self.trainable_variables
+            if variable.name.split("/")[-1].startswith(COEFFICIENTS)
+        ]
 
     def penalties(self) -> dict[str, tf.Tensor]:
         """Terms that the architecture adds to the joint loss, by name; scalars, weights included."""
@@ -92,7 +105,9 @@ class SharingArchitecture(tf.keras.layers.Layer):
         gates: dict[str, list[tf.Tensor]] = {}
         for block in self.blocks([str(task) for task in range(self.tasks)]):
             gates.setdefault(block.connection, []).append(block.gates)
-        return {name: float(np.mean(np.concatenate(values) == 0.0)) for name, values in gates.items()}
+        return {
+            name: float(np.mean(np.concatenate(values) == 0.0)) for name, values in gates.items()
+        }
 
     def pruned(self, inputs: InputFields) -> Pruning | None:
         """What it computes once it is trained, without what hard-concrete gates closed; None where it has no such gates."""

@@ -25,13 +25,25 @@ class SingleTask(SharingArchitecture):
 
     settings_type = SingleTaskSettings
 
-    def __init__(self, tasks: int, settings: SingleTaskSettings, field_widths: Sequence[int] = (), **kwargs: Any) -> None:
+    def __init__(
+        self,
+        tasks: int,
+        settings: SingleTaskSettings,
+        field_widths: Sequence[int] = (),
+        **kwargs: Any,
+    ) -> None:
         super().__init__(tasks, settings, field_widths, **kwargs)
         self.embeddings = tasks
         self.bottoms = [
-            Experts(1, settings.bottom_units, settings.dropout_rate, name=f"bottom_{task}") for task in range(tasks)
+            Experts(1, settings.bottom_units, settings.dropout_rate, name=f"bottom_{task}")
+            for task in range(tasks)
         ]
 
-    def call(self, inputs: list[tf.Tensor | FlatInput], training: bool | None = None) -> list[tf.Tensor]:
+    def call(
+        self, inputs: list[tf.Tensor | FlatInput], training: bool | None = None
+    ) -> list[tf.Tensor]:
         """K inputs (B, I) → K representations (B, U)."""
-        return [bottom(x, training=training)[:, 0] for bottom, x in zip(self.bottoms, inputs, strict=True)]
+        return [
+            bottom(x, training=training)[:, 0]
+            for bottom, x in zip(self.bottoms, inputs, strict=True)
+        ]

@@ -28,11 +28,19 @@ class Sluice(SharingArchitecture):
 
     settings_type = SluiceSettings
 
-    def __init__(self, tasks: int, settings: SluiceSettings, field_widths: Sequence[int] = (), **kwargs: Any) -> None:
+    def __init__(
+        self, tasks: int, settings: SluiceSettings, field_widths: Sequence[int] = (), **kwargs: Any
+    ) -> None:
         super().__init__(tasks, settings, field_widths, **kwargs)
         self.first = Experts(tasks, [settings.units], name="layer_1")
-        self.rest = [GroupedDense(settings.units, name=f"layer_{level + 2}") for level in range(settings.layers - 1)]
-        self.units = [SluiceUnit(settings.initial_mixture, name=f"unit_{level + 1}") for level in range(settings.layers)]
+        self.rest = [
+            GroupedDense(settings.units, name=f"layer_{level + 2}")
+            for level in range(settings.layers - 1)
+        ]
+        self.units = [
+            SluiceUnit(settings.initial_mixture, name=f"unit_{level + 1}")
+            for level in range(settings.layers)
+        ]
         self.dropout = tf.keras.layers.Dropout(settings.dropout_rate)
 
     def build(self, input_shape: Any) -> None:
@@ -43,7 +51,9 @@ class Sluice(SharingArchitecture):
         )
         super().build(input_shape)
 
-    def call(self, inputs: list[tf.Tensor | FlatInput], training: bool | None = None) -> list[tf.Tensor]:
+    def call(
+        self, inputs: list[tf.Tensor | FlatInput], training: bool | None = None
+    ) -> list[tf.Tensor]:
         """One input (B, I) → K representations (B, U)."""
         x: Any = inputs[0]
         layers: list[Any] = [self.first, *self.rest]
@@ -57,13 +67,20 @@ class Sluice(SharingArchitecture):
         """λ Σ ‖G1ᵀ G2‖²_F over tasks and layers."""
         first = self.first.kernels[0]
         by_task = tf.transpose(tf.reshape(first, [first.shape[0], self.tasks, -1]), [1, 0, 2])
-        overlaps = [subspace_overlap(kernel) for kernel in [by_task, *(layer.kernel for layer in self.rest)]]
+        overlaps = [
+            subspace_overlap(kernel) for kernel in [by_task, *(layer.kernel for layer in self.rest)]
+        ]
         return {"orthogonality": self.settings.orthogonality * tf.add_n(overlaps)}
 
     def mixtures(self, tasks: Sequence[str]) -> list[Coefficients]:
-        subspaces = [f"{task} {subspace}" for task in tasks for subspace in numbered("subspace", SUBSPACES)]
+        subspaces = [
+            f"{task} {subspace}" for task in tasks for subspace in numbered("subspace", SUBSPACES)
+        ]
         layers = numbered("layer", self.settings.layers)
         return [
-            *(Coefficients(f"{unit.name}/alpha", subspaces, subspaces, unit.alpha.numpy()) for unit in self.units),
+            *(
+                Coefficients(f"{unit.name}/alpha", subspaces, subspaces, unit.alpha.numpy())
+                for unit in self.units
+            ),
             Coefficients("beta", layers, tasks, self.beta.numpy()),
         ]

@@ -29,16 +29,29 @@ class SNR(SharingArchitecture):
 
     transforms: ClassVar[bool]
 
-    def __init__(self, tasks: int, settings: SNRTransSettings, field_widths: Sequence[int] = (), **kwargs: Any) -> None:
+    def __init__(
+        self,
+        tasks: int,
+        settings: SNRTransSettings,
+        field_widths: Sequence[int] = (),
+        **kwargs: Any,
+    ) -> None:
         super().__init__(tasks, settings, field_widths, **kwargs)
         count, units = settings.subnetworks, settings.units
         width = units if self.transforms else None
         self.first = Experts(count, [units], settings.dropout_rate, name="level_1")
-        self.connections = [SNRConnection(count, width, name=f"connection_{level + 1}") for level in range(settings.levels - 1)]
-        self.rest = [GroupedDense(units, name=f"level_{level + 2}") for level in range(settings.levels - 1)]
+        self.connections = [
+            SNRConnection(count, width, name=f"connection_{level + 1}")
+            for level in range(settings.levels - 1)
+        ]
+        self.rest = [
+            GroupedDense(units, name=f"level_{level + 2}") for level in range(settings.levels - 1)
+        ]
         self.to_tasks = SNRConnection(tasks, width, name="to_tasks")
 
-    def call(self, inputs: list[tf.Tensor | FlatInput], training: bool | None = None) -> list[tf.Tensor]:
+    def call(
+        self, inputs: list[tf.Tensor | FlatInput], training: bool | None = None
+    ) -> list[tf.Tensor]:
         """One input (B, I) → K representations (B, U)."""
         u = self.first(inputs[0], training=training)
         for connection, level in zip(self.connections, self.rest, strict=True):
@@ -56,7 +69,9 @@ class SNR(SharingArchitecture):
 
     def blocks(self, tasks: Sequence[str]) -> list[Block]:
         subnetworks = numbered("sub-network", self.settings.subnetworks)
-        readers = [(connection, subnetworks) for connection in self.connections] + [(self.to_tasks, list(tasks))]
+        readers = [(connection, subnetworks) for connection in self.connections] + [
+            (self.to_tasks, list(tasks))
+        ]
         result = []
         for connection, targets in readers:
             values = tf.cast(connection.gate.values(), tf.float32).numpy()

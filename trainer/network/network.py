@@ -46,29 +46,38 @@ class AssembledNetwork(tf.keras.layers.Layer):
         self.towers = towers
 
     def call(
-        self, features: Mapping[str, tf.Tensor], training: bool | None = None, one_request: bool = False
+        self,
+        features: Mapping[str, tf.Tensor],
+        training: bool | None = None,
+        one_request: bool = False,
     ) -> dict[str, tf.Tensor]:
         """Logits a task.
 
         Args:
-            features: transformed features: ids (B, S) and numbers (B, N) of the request and the candidate side.
+            features: transformed features: ids (B, S) and numbers (B, N) of the request and the
+                candidate side.
             training: whether dropout is on.
-            one_request: whether the request's features are those of one request, (1, ·), for C candidates, (C, ·). What they
-                alone decide is then computed once.
+            one_request: whether the request's features are those of one request, (1, ·), for C
+                candidates, (C, ·). What they alone decide is then computed once.
 
         Returns:
             By task, (B,).
         """
         return self.logits(self.embed(features, one_request), training=training)
 
-    def embed(self, features: Mapping[str, tf.Tensor], one_request: bool = False) -> list[tf.Tensor | FlatInput]:
+    def embed(
+        self, features: Mapping[str, tf.Tensor], one_request: bool = False
+    ) -> list[tf.Tensor | FlatInput]:
         """Transformed features → the flattened field embeddings x, (B, I), once for each set of tables."""
         return self.flat_inputs(self.look_up(features), features, one_request)
 
     def look_up(self, features: Mapping[str, tf.Tensor]) -> Lookups:
         """All that transformed features need of the tables."""
         return [
-            {side: embedding(features[IDS[side]], slots=slots) if slots else [] for side, slots in self.layout.slots.items()}
+            {
+                side: embedding(features[IDS[side]], slots=slots) if slots else []
+                for side, slots in self.layout.slots.items()
+            }
             for embedding in self.embeddings
         ]
 
@@ -78,22 +87,30 @@ class AssembledNetwork(tf.keras.layers.Layer):
         """What was looked up → as `embed`."""
         return [self._flat_input(lookup, features, one_request) for lookup in lookups]
 
-    def logits(self, inputs: list[tf.Tensor | FlatInput], training: bool | None = None) -> dict[str, tf.Tensor]:
+    def logits(
+        self, inputs: list[tf.Tensor | FlatInput], training: bool | None = None
+    ) -> dict[str, tf.Tensor]:
         """The dense part: flattened field embeddings → logits by task, (B,)."""
         representations = self.sharing(inputs, training=training)
         return {
             task: tower(representation, training=training)
-            for task, tower, representation in zip(self.layout.tasks, self.towers, representations, strict=True)
+            for task, tower, representation in zip(
+                self.layout.tasks, self.towers, representations, strict=True
+            )
         }
 
     def scores(self, logits: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """Heads: a probability for a binary task, the logit itself for a regression."""
         return {
-            task: tf.sigmoid(logits[task]) if kind == "binary" else logits[task] for task, kind in self.layout.tasks.items()
+            task: tf.sigmoid(logits[task]) if kind == "binary" else logits[task]
+            for task, kind in self.layout.tasks.items()
         }
 
     def _flat_input(
-        self, lookup: Mapping[PackSide, list[tf.Tensor]], features: Mapping[str, tf.Tensor], one_request: bool
+        self,
+        lookup: Mapping[PackSide, list[tf.Tensor]],
+        features: Mapping[str, tf.Tensor],
+        one_request: bool,
     ) -> tf.Tensor | FlatInput:
         candidate = self._side(lookup, features, "candidate")
         if not self._has_fields("request"):
@@ -108,7 +125,12 @@ class AssembledNetwork(tf.keras.layers.Layer):
     def _has_fields(self, side: PackSide) -> bool:
         return bool(self.layout.slots[side] or self.layout.numbers[side])
 
-    def _side(self, lookup: Mapping[PackSide, list[tf.Tensor]], features: Mapping[str, tf.Tensor], side: PackSide) -> tf.Tensor:
+    def _side(
+        self,
+        lookup: Mapping[PackSide, list[tf.Tensor]],
+        features: Mapping[str, tf.Tensor],
+        side: PackSide,
+    ) -> tf.Tensor:
         slots = self.layout.slots[side]
         ids = features[IDS[side]] if slots else None
         numbers = features[NUMBERS[side]] if self.layout.numbers[side] else None
@@ -126,12 +148,17 @@ class Network(AssembledNetwork):
     sharing: SharingArchitecture
 
     def __init__(self, layout: NetworkLayout, settings: Settings, **kwargs: Any) -> None:
-        sharing = ARCHITECTURES[settings.name](len(layout.tasks), settings.model, layout.field_widths, name="sharing")
+        sharing = ARCHITECTURES[settings.name](
+            len(layout.tasks), settings.model, layout.field_widths, name="sharing"
+        )
         embeddings = [
             FieldEmbedding(layout.table_rows, sharing.initial_embedding, name=f"embedding_{number}")
             for number in range(sharing.embeddings)
         ]
-        towers = [Tower(settings.model.tower_units, settings.model.dropout_rate, name=f"tower_{task}") for task in layout.tasks]
+        towers = [
+            Tower(settings.model.tower_units, settings.model.dropout_rate, name=f"tower_{task}")
+            for task in layout.tasks
+        ]
         super().__init__(layout, embeddings, sharing, towers, **kwargs)
         self.model_name = settings.name
 

@@ -9,7 +9,14 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from feature_spec.feature_layout import SIDES, TOKEN_SEPARATOR, Packing, PackSide, Slot, vocabulary_file
+from feature_spec.feature_layout import (
+    SIDES,
+    TOKEN_SEPARATOR,
+    Packing,
+    PackSide,
+    Slot,
+    vocabulary_file,
+)
 from feature_spec.spec import FeatureSpec
 from trainer.layers.field_embedding import SlotLayout, flat_order
 
@@ -36,7 +43,10 @@ class NetworkLayout:
         return [
             width
             for side in SIDES
-            for width in [*(slot.width for slot in flat_order(self.slots[side])), *[1] * self.numbers[side]]
+            for width in [
+                *(slot.width for slot in flat_order(self.slots[side])),
+                *[1] * self.numbers[side],
+            ]
         ]
 
     @property
@@ -50,7 +60,9 @@ class NetworkLayout:
         first = 0
         for side in SIDES:
             ordered = flat_order(self.slots[side])
-            slots[side] = tuple(slot for position, slot in enumerate(ordered, first) if position in fields)
+            slots[side] = tuple(
+                slot for position, slot in enumerate(ordered, first) if position in fields
+            )
             first += len(ordered) + self.numbers[side]
         return replace(self, slots=slots)
 
@@ -83,18 +95,22 @@ def field_names(spec: FeatureSpec) -> list[str]:
     result = []
     for side in SIDES:
         by_layout = {_slot_layout(slot): slot.name for slot in packing.slots(side)}
-        result += [by_layout[layout] for layout in flat_order(list(by_layout))] + packing.numbers(side)
+        result += [by_layout[layout] for layout in flat_order(list(by_layout))] + packing.numbers(
+            side
+        )
     return result
 
 
-def field_rows(spec: FeatureSpec, layout: NetworkLayout, vocabularies: Mapping[str, Sequence[bytes]]) -> list[FieldRows]:
+def field_rows(
+    spec: FeatureSpec, layout: NetworkLayout, vocabularies: Mapping[str, Sequence[bytes]]
+) -> list[FieldRows]:
     """What rows the fields can have, in the order of `NetworkLayout.field_widths`.
 
     Args:
         spec: the fields.
         layout: which follows from `spec`.
-        vocabularies: the entries of the vocabularies that Transform found, by file name. The entries of one that is missing are
-            taken for any field's.
+        vocabularies: the entries of the vocabularies that Transform found, by file name. The
+            entries of one that is missing are taken for any field's.
     """
     packing = Packing(spec)
     entries: dict[str, dict[str, list[int]]] = {}

@@ -18,8 +18,10 @@ class OpenBlock(NamedTuple):
     Attributes:
         source: number of the input.
         target: number of the output.
-        first: the target's first unit that it feeds; it feeds as many as it has columns, side by side.
-        kernel: its matrix with the gates multiplied in, (units of the source, units that it feeds); or a gate alone, ().
+        first: the target's first unit that it feeds; it feeds as many as it has columns, side by
+            side.
+        kernel: its matrix with the gates multiplied in, (units of the source, units that it feeds);
+            or a gate alone, ().
     """
 
     source: int
@@ -39,7 +41,10 @@ class OpenConnection(tf.keras.layers.Layer):
     def __init__(self, blocks: Sequence[OpenBlock], widths: Sequence[int], **kwargs: Any) -> None:
         super().__init__(trainable=False, **kwargs)
         self.blocks, self.widths = list(blocks), list(widths)
-        self.kernels = [constant_weight(self, f"kernel_{block.source}_{block.target}", block.kernel) for block in self.blocks]
+        self.kernels = [
+            constant_weight(self, f"kernel_{block.source}_{block.target}", block.kernel)
+            for block in self.blocks
+        ]
         self.built = True
 
     def call(self, u: list[tf.Tensor], rows: tf.Tensor) -> list[tf.Tensor]:
@@ -62,4 +67,7 @@ class OpenConnection(tf.keras.layers.Layer):
 
     def multiplications(self) -> int:
         """Those of a row."""
-        return sum(block.kernel.size if block.kernel.ndim else self.widths[block.target] for block in self.blocks)
+        return sum(
+            block.kernel.size if block.kernel.ndim else self.widths[block.target]
+            for block in self.blocks
+        )

@@ -18,20 +18,27 @@ class OpenDense(tf.keras.layers.Layer):
 
     Args:
         dense: trained.
-        fed: the units of each one's input that are left, by the number of the layer; layers that are not in it are not read.
+        fed: the units of each one's input that are left, by the number of the layer; layers that
+            are not in it are not read.
     """
 
-    def __init__(self, dense: GroupedDense, fed: Mapping[int, npt.NDArray[np.intp]], **kwargs: Any) -> None:
+    def __init__(
+        self, dense: GroupedDense, fed: Mapping[int, npt.NDArray[np.intp]], **kwargs: Any
+    ) -> None:
         super().__init__(trainable=False, **kwargs)
         kernel, bias = dense.kernel.numpy(), dense.bias.numpy()
-        self.kernels = [constant_weight(self, f"kernel_{group}", kernel[group, units]) for group, units in fed.items()]
+        self.kernels = [
+            constant_weight(self, f"kernel_{group}", kernel[group, units])
+            for group, units in fed.items()
+        ]
         self.biases = [constant_weight(self, f"bias_{group}", bias[group]) for group in fed]
         self.built = True
 
     def call(self, v: list[tf.Tensor]) -> list[tf.Tensor]:
         """Each (B, width) → each (B, U)."""
         return [
-            tf.nn.relu(tf.matmul(one, kernel) + bias) for one, kernel, bias in zip(v, self.kernels, self.biases, strict=True)
+            tf.nn.relu(tf.matmul(one, kernel) + bias)
+            for one, kernel, bias in zip(v, self.kernels, self.biases, strict=True)
         ]
 
     def multiplications(self) -> int:

@@ -19,7 +19,10 @@ def firing_units(experts: Experts, number: int, inputs: InputFields) -> npt.NDAr
     """The units of an expert that some input lets fire, by position."""
     units = experts.units[0]
     kernel = experts.kernels[0].numpy()[:, number * units : (number + 1) * units]
-    most = [value.most(kernel[columns]) for value, columns in zip(inputs.values, inputs.columns, strict=True)]
+    most = [
+        value.most(kernel[columns])
+        for value, columns in zip(inputs.values, inputs.columns, strict=True)
+    ]
     return units_that_fire(experts.biases[0].numpy()[number], most, len(kernel))
 
 
@@ -33,12 +36,18 @@ class OpenExperts(tf.keras.layers.Layer):
     """
 
     def __init__(
-        self, experts: Experts, units: dict[int, npt.NDArray[np.intp]], field_widths: Sequence[int], **kwargs: Any
+        self,
+        experts: Experts,
+        units: dict[int, npt.NDArray[np.intp]],
+        field_widths: Sequence[int],
+        **kwargs: Any,
     ) -> None:
         super().__init__(trainable=False, **kwargs)
         self.field_widths = list(field_widths)
         self.sizes = [len(left) for left in units.values()]
-        columns = [number * experts.units[0] + unit for number, left in units.items() for unit in left]
+        columns = [
+            number * experts.units[0] + unit for number, left in units.items() for unit in left
+        ]
         self.kernel = constant_weight(self, "kernel", experts.kernels[0].numpy()[:, columns])
         self.bias = constant_weight(self, "bias", experts.biases[0].numpy().ravel()[columns])
         self.built = True

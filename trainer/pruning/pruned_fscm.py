@@ -32,7 +32,9 @@ def open_subnetwork(fscm: FSCM, number: int, inputs: InputFields) -> OpenSubnetw
     """What some input opens in a sub-network of an FSCM."""
     query, kernel = fscm.query.numpy()[number], fscm.kernel.numpy()[number]
     columns, values = inputs.columns, inputs.values
-    fields = tuple(field for field, value in enumerate(values) if not value.masked_by(query[columns[field]]))
+    fields = tuple(
+        field for field, value in enumerate(values) if not value.masked_by(query[columns[field]])
+    )
     most = [values[field].most(kernel[columns[field]], query[columns[field]]) for field in fields]
     return OpenSubnetwork(fields, units_that_fire(fscm.bias.numpy()[number], most, len(query)))
 
@@ -48,20 +50,31 @@ class OpenFSCM(tf.keras.layers.Layer):
     """
 
     def __init__(
-        self, fscm: FSCM, subnetworks: dict[int, OpenSubnetwork], inputs: InputFields, fields: Sequence[int], **kwargs: Any
+        self,
+        fscm: FSCM,
+        subnetworks: dict[int, OpenSubnetwork],
+        inputs: InputFields,
+        fields: Sequence[int],
+        **kwargs: Any,
     ) -> None:
         super().__init__(trainable=False, **kwargs)
         columns = inputs.columns
         self.field_widths = [inputs.widths[field] for field in fields]
         # By position among `fields`.
-        self.open_fields = [[list(fields).index(field) for field in one.fields] for one in subnetworks.values()]
+        self.open_fields = [
+            [list(fields).index(field) for field in one.fields] for one in subnetworks.values()
+        ]
         query, kernel, bias = (weight.numpy() for weight in (fscm.query, fscm.kernel, fscm.bias))
         read = _joined(columns, fields)
         self.query = constant_weight(self, "query", query[list(subnetworks)][:, read])
         self.kernels, self.biases = [], []
         for number, one in subnetworks.items():
             self.kernels.append(
-                constant_weight(self, f"kernel_{number}", kernel[number][_joined(columns, one.fields)][:, one.units])
+                constant_weight(
+                    self,
+                    f"kernel_{number}",
+                    kernel[number][_joined(columns, one.fields)][:, one.units],
+                )
             )
             self.biases.append(constant_weight(self, f"bias_{number}", bias[number, one.units]))
         self.built = True
@@ -87,12 +100,23 @@ class OpenFSCM(tf.keras.layers.Layer):
             count = len(list(group))
             size = count * width
             embeddings = tf.reshape(x[:, column : column + size], [-1, count, width])
-            query = tf.reshape(self.query[:, begin + column : begin + column + size], [-1, count, width])
-            masks = tf.unstack(tf.nn.relu(tf.tanh(tf.einsum("bfd,jfd->jbf", embeddings, query))), num=len(self.kernels))
+            query = tf.reshape(
+                self.query[:, begin + column : begin + column + size], [-1, count, width]
+            )
+            masks = tf.unstack(
+                tf.nn.relu(tf.tanh(tf.einsum("bfd,jfd->jbf", embeddings, query))),
+                num=len(self.kernels),
+            )
             for parts, mask, open_fields in zip(masked, masks, self.open_fields, strict=True):
-                of_group = [position - field for position in open_fields if field <= position < field + count]
+                of_group = [
+                    position - field
+                    for position in open_fields
+                    if field <= position < field + count
+                ]
                 if of_group:
-                    product = _taken(mask, of_group, count)[:, :, tf.newaxis] * _taken(embeddings, of_group, count)
+                    product = _taken(mask, of_group, count)[:, :, tf.newaxis] * _taken(
+                        embeddings, of_group, count
+                    )
                     parts.append(tf.reshape(product, [-1, len(of_group) * width]))
             column += size
             field += count
@@ -115,7 +139,9 @@ class OpenFSCM(tf.keras.layers.Layer):
 
 
 def _joined(columns: Sequence[slice], fields: Sequence[int]) -> list[int]:
-    return [column for field in fields for column in range(columns[field].start, columns[field].stop)]
+    return [
+        column for field in fields for column in range(columns[field].start, columns[field].stop)
+    ]
 
 
 def _taken(x: tf.Tensor, positions: list[int], count: int) -> tf.Tensor:

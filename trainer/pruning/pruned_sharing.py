@@ -21,7 +21,8 @@ from trainer.pruning.pruned_fscm import OpenFSCM, open_subnetwork
 from trainer.pruning.value_bounds import InputFields
 
 Positions = npt.NDArray[np.intp]
-# Matrices of a connection with the gates multiplied in, (U, V), by source and target; gates themselves, (), where it has none.
+# Matrices of a connection with the gates multiplied in, (U, V), by source and target; gates
+# themselves, (), where it has none.
 Folded = Mapping[tuple[int, int], npt.NDArray[np.float32]]
 
 
@@ -36,7 +37,8 @@ class OpenPart(NamedTuple):
     """What is left behind the first level.
 
     Attributes:
-        units: those that are left of each sub-network of the first level that is read, by its number.
+        units: those that are left of each sub-network of the first level that is read, by its
+            number.
         levels: in order.
         representations: the units that are left of each task's representation.
     """
@@ -82,7 +84,9 @@ class PrunedSharing(tf.keras.layers.Layer):
         self.dense = [level.dense for level in part.levels]
         self.representations = part.representations
 
-    def call(self, inputs: list[tf.Tensor | FlatInput], training: bool | None = None) -> list[tf.Tensor]:
+    def call(
+        self, inputs: list[tf.Tensor | FlatInput], training: bool | None = None
+    ) -> list[tf.Tensor]:
         """One input (B, I) of `fields` → K representations, each (B, units that are left of it)."""
         del training
         (x,) = inputs
@@ -95,7 +99,10 @@ class PrunedSharing(tf.keras.layers.Layer):
 
     def multiplications(self) -> Multiplications:
         """Those of a request and of a candidate."""
-        layers: list[Any] = [*self.connections, *(dense for dense in self.dense if dense is not None)]
+        layers: list[Any] = [
+            *self.connections,
+            *(dense for dense in self.dense if dense is not None),
+        ]
         candidate = sum(layer.multiplications() for layer in layers)
         if self.first is None:
             return Multiplications(request=0, candidate=candidate)
@@ -120,21 +127,30 @@ def pruned_fscm(fscm: FSCM, folded: Folded, tasks: int, inputs: InputFields) -> 
 
 
 def pruned_experts(
-    experts: Experts, connections: Sequence[Folded], dense: Sequence[GroupedDense], tasks: int, inputs: InputFields
+    experts: Experts,
+    connections: Sequence[Folded],
+    dense: Sequence[GroupedDense],
+    tasks: int,
+    inputs: InputFields,
 ) -> Pruning:
     """Of experts of one layer with connections behind them, between levels and then to K tasks."""
     units = experts.units[0]
     has_matrices = all(kernel.ndim for folded in connections for kernel in folded.values())
 
     def units_of(number: int) -> Positions:
-        # Without a matrix each unit of a sum has a place of its own, so all sources keep the same units.
+        # Without a matrix each unit of a sum has a place of its own, so all sources keep the same
+        # units.
         return firing_units(experts, number, inputs) if has_matrices else np.arange(units)
 
     part = open_part(connections, dense, tasks, units_of)
     fields = list(range(len(inputs.values))) if part.units else sorted(inputs.always_read)
-    first = OpenExperts(experts, part.units, inputs.widths, name="subnetworks") if part.units else None
+    first = (
+        OpenExperts(experts, part.units, inputs.widths, name="subnetworks") if part.units else None
+    )
     all_open = _all_open(inputs, experts.experts * units, connections, units)
-    all_open += Multiplications(request=0, candidate=sum(int(np.prod(layer.kernel.shape)) for layer in dense))
+    all_open += Multiplications(
+        request=0, candidate=sum(int(np.prod(layer.kernel.shape)) for layer in dense)
+    )
     return _pruning(PrunedSharing(first, fields, part, inputs, name="sharing"), all_open)
 
 
@@ -142,7 +158,9 @@ def _pruning(sharing: PrunedSharing, all_open: Multiplications) -> Pruning:
     return Pruning(sharing, PruningCount(all_open=all_open, remaining=sharing.multiplications()))
 
 
-def _all_open(inputs: InputFields, a_column: int, connections: Sequence[Folded], units: int) -> Multiplications:
+def _all_open(
+    inputs: InputFields, a_column: int, connections: Sequence[Folded], units: int
+) -> Multiplications:
     """Those of the first level, `a_column` for each column of the input, and of connections; a gate alone has `units`."""
     kernels = [kernel for folded in connections for kernel in folded.values()]
     return Multiplications(
@@ -153,7 +171,10 @@ def _all_open(inputs: InputFields, a_column: int, connections: Sequence[Folded],
 
 
 def open_part(
-    connections: Sequence[Folded], dense: Sequence[GroupedDense], tasks: int, units_of: Callable[[int], Positions]
+    connections: Sequence[Folded],
+    dense: Sequence[GroupedDense],
+    tasks: int,
+    units_of: Callable[[int], Positions],
 ) -> OpenPart:
     """What is left behind the first level.
 
@@ -165,7 +186,11 @@ def open_part(
     """
     read = [list(range(tasks))]
     for folded in reversed(connections):
-        sources = {source for (source, target), kernel in folded.items() if target in read[0] and kernel.any()}
+        sources = {
+            source
+            for (source, target), kernel in folded.items()
+            if target in read[0] and kernel.any()
+        }
         read.insert(0, sorted(sources))
     first = {source: left for source in read[0] if len(left := units_of(source))}
     levels: list[OpenLevel] = []
@@ -176,17 +201,27 @@ def open_part(
         for number, target in enumerate(targets):
             of_target, fed[target] = _open_blocks(folded, units, number, target)
             blocks += of_target
-        connection = OpenConnection(blocks, [len(fed[target]) for target in targets], name=f"connection_{level}")
+        connection = OpenConnection(
+            blocks, [len(fed[target]) for target in targets], name=f"connection_{level}"
+        )
         behind = OpenDense(dense[level], fed, name=f"dense_{level}") if level < len(dense) else None
         levels.append(OpenLevel(connection, behind))
-        units = {target: np.arange(dense[level].units) for target in targets} if behind is not None else fed
+        units = (
+            {target: np.arange(dense[level].units) for target in targets}
+            if behind is not None
+            else fed
+        )
     return OpenPart(first, levels, [units[task] for task in range(tasks)])
 
 
-def _open_blocks(folded: Folded, units: Mapping[int, Positions], number: int, target: int) -> tuple[list[OpenBlock], Positions]:
+def _open_blocks(
+    folded: Folded, units: Mapping[int, Positions], number: int, target: int
+) -> tuple[list[OpenBlock], Positions]:
     """The open blocks of a target, which is output `number`, and which of its units they feed, in the order that they do."""
     kernels = {
-        position: folded[source, target] if folded[source, target].ndim == 0 else folded[source, target][left]
+        position: folded[source, target]
+        if folded[source, target].ndim == 0
+        else folded[source, target][left]
         for position, (source, left) in enumerate(units.items())
         if (source, target) in folded and folded[source, target].any()
     }
@@ -197,7 +232,8 @@ def _open_blocks(folded: Folded, units: Mapping[int, Positions], number: int, ta
         return blocks, next(iter(units.values()))
     opened = np.array([kernel.any(axis=0) for kernel in kernels.values()])
     fed = np.flatnonzero(opened.any(axis=0))
-    # First those that the first block alone feeds, last those that it does not: so each of two blocks feeds neighbours only.
+    # First those that the first block alone feeds, last those that it does not: so each of two
+    # blocks feeds neighbours only.
     fed = fed[np.lexsort([opened[-1, fed], ~opened[0, fed]])]
     blocks = []
     for (position, kernel), feeds in zip(kernels.items(), opened, strict=True):

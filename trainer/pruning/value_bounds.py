@@ -25,7 +25,8 @@ class FieldValues(NamedTuple):
     """The embeddings that a field's values can have.
 
     Attributes:
-        rows: (N, D), those of all its values, of missing and unknown ones too; None for a plain number, which can be anything.
+        rows: (N, D), those of all its values, of missing and unknown ones too; None for a plain
+            number, which can be anything.
         is_list: whether its embedding is the mean of some of the rows, or 0.
     """
 
@@ -37,7 +38,10 @@ class FieldValues(NamedTuple):
         if self.rows is None:
             return not query.any()
         slack = rounding(len(query))
-        return all(bool(np.all(score + slack * size <= 0.0)) for score, size in _products(self.rows, query[:, np.newaxis]))
+        return all(
+            bool(np.all(score + slack * size <= 0.0))
+            for score, size in _products(self.rows, query[:, np.newaxis])
+        )
 
     def most(self, kernel: Weights, query: Weights | None = None) -> tuple[Array, Array]:
         """The most that the field can add to units that it feeds.
@@ -47,15 +51,24 @@ class FieldValues(NamedTuple):
             query: (D,), of the mask that multiplies e; None where there is no mask.
 
         Returns:
-            No w e · kernel is larger than the first, (U,); the sum of its terms' sizes is never larger than the second, (U,).
+            No w e · kernel is larger than the first, (U,); the sum of its terms' sizes is never
+            larger than the second, (U,).
         """
         units = kernel.shape[1]
         if self.rows is None:
             # A mask is above 0 only where a number has its query's sign.
-            falls = kernel[0] == 0.0 if query is None else kernel[0].astype(np.float64) * query[0] <= 0.0
+            falls = (
+                kernel[0] == 0.0
+                if query is None
+                else kernel[0].astype(np.float64) * query[0] <= 0.0
+            )
             return np.where(falls, 0.0, np.inf), np.zeros(units)
         scores = _products(self.rows, query[:, np.newaxis]) if query is not None else None
-        added, sizes, highest_mask = np.full(units, 0.0 if self.is_list else -np.inf), np.zeros(units), 0.0
+        added, sizes, highest_mask = (
+            np.full(units, 0.0 if self.is_list else -np.inf),
+            np.zeros(units),
+            0.0,
+        )
         for unmasked, size in _products(self.rows, kernel):
             products = unmasked
             if scores is not None:
@@ -63,7 +76,10 @@ class FieldValues(NamedTuple):
                 highest_mask = max(highest_mask, float(masks.max()))
                 # A list's mask is that of the mean, and no mean of masks: it is bounded on its own.
                 products = unmasked if self.is_list else masks * unmasked
-            added, sizes = np.maximum(added, products.max(axis=0)), np.maximum(sizes, size.max(axis=0))
+            added, sizes = (
+                np.maximum(added, products.max(axis=0)),
+                np.maximum(sizes, size.max(axis=0)),
+            )
         return (highest_mask * added if self.is_list and query is not None else added), sizes
 
 
@@ -90,9 +106,13 @@ class InputFields(NamedTuple):
     def always_read(self) -> set[int]:
         """Fields that stay in the input even if nothing reads them.
 
-        Plain numbers, which are not looked up, and the first field of the candidate, which tells how many candidates there are.
+        Plain numbers, which are not looked up, and the first field of the candidate, which tells
+        how many candidates there are.
         """
-        return {self.of_request, *(field for field, value in enumerate(self.values) if value.rows is None)}
+        return {
+            self.of_request,
+            *(field for field, value in enumerate(self.values) if value.rows is None),
+        }
 
 
 def _products(rows: Weights, kernel: Weights) -> Iterator[tuple[Array, Array]]:
@@ -103,7 +123,9 @@ def _products(rows: Weights, kernel: Weights) -> Iterator[tuple[Array, Array]]:
         yield some @ wide, np.abs(some) @ np.abs(wide)
 
 
-def units_that_fire(bias: Weights, most: list[tuple[Array, Array]], width: int) -> npt.NDArray[np.intp]:
+def units_that_fire(
+    bias: Weights, most: list[tuple[Array, Array]], width: int
+) -> npt.NDArray[np.intp]:
     """The units of relu(bias + Σ over fields) that are above 0 for some input, or cannot be shown not to be.
 
     Args:

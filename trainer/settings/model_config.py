@@ -18,7 +18,8 @@ class ModelSettings(StrictModel):
 
     Attributes:
         tower_units: hidden units of each task's tower.
-        dropout_rate: share of units dropped in experts, bottoms and towers while training; gates have no dropout.
+        dropout_rate: share of units dropped in experts, bottoms and towers while training; gates
+            have no dropout.
     """
 
     tower_units: list[PositiveInt] = [64, 32]
@@ -87,7 +88,8 @@ class SluiceSettings(ModelSettings):
     Attributes:
         layers: number of layers of each task.
         units: units of each layer: even, for two subspaces.
-        initial_mixture: `balanced` (every subspace alike) or `imbalanced` (.95 for a subspace itself).
+        initial_mixture: `balanced` (every subspace alike) or `imbalanced` (.95 for a subspace
+            itself).
         orthogonality: weight of the penalty that holds a layer's subspaces apart.
     """
 
@@ -183,7 +185,8 @@ class MSSMSettings(ModelSettings):
     Attributes:
         units: U of each sub-network, one a task and a shared one.
         field_sparsity: whether each sub-network masks fields (FSCM); MSSM-a is without.
-        cell_sparsity: whether each output unit of a connection has a gate (CSSM); MSSM-b is without.
+        cell_sparsity: whether each output unit of a connection has a gate (CSSM); MSSM-b is
+            without.
         l2: λ1, of the squared weights of the matrices.
         l0: λ2, of the expected number of open gates.
     """

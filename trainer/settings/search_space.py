@@ -10,7 +10,13 @@ from feature_spec.sections.tuner import Tuner
 from trainer.settings.train_config import Settings, parse_settings
 
 # They choose where and how to train and export, or what is compared, and make no model better.
-_NOT_SEARCHED = {"model.name", "trainer.strategy", "trainer.export_dtype", "trainer.export_xla", "trainer.seed"}
+_NOT_SEARCHED = {
+    "model.name",
+    "trainer.strategy",
+    "trainer.export_dtype",
+    "trainer.export_xla",
+    "trainer.seed",
+}
 
 
 def with_values(settings: Settings, values: Mapping[str, Any]) -> Settings:
@@ -23,11 +29,16 @@ def with_values(settings: Settings, values: Mapping[str, Any]) -> Settings:
     Raises:
         ValueError: a path or a value is wrong, with the closest valid names.
     """
-    parts = {"model": {"name": settings.name, **settings.model.model_dump()}, "trainer": settings.trainer.model_dump()}
+    parts = {
+        "model": {"name": settings.name, **settings.model.model_dump()},
+        "trainer": settings.trainer.model_dump(),
+    }
     for path, value in values.items():
         part, _, key = path.partition(".")
         if part not in parts or not key:
-            raise ValueError(f"{path}: give a setting of the model or the trainer, such as trainer.learning_rate")
+            raise ValueError(
+                f"{path}: give a setting of the model or the trainer, such as trainer.learning_rate"
+            )
         parts[part][key] = value
     return parse_settings(parts["model"], parts["trainer"])
 
@@ -47,14 +58,18 @@ def encoded(values: Sequence[Any]) -> list[Any]:
 
 def decoded(values: Mapping[str, Any]) -> dict[str, Any]:
     """Settings by path from what KerasTuner chose."""
-    return {path: json.loads(value) if isinstance(value, str) else value for path, value in values.items()}
+    return {
+        path: json.loads(value) if isinstance(value, str) else value
+        for path, value in values.items()
+    }
 
 
 def check_search(tuner: Tuner, settings: Settings) -> None:
     """Refuses what cannot be searched.
 
     Raises:
-        ValueError: lists every path that is no setting of this model or its run, and every value that it may not have.
+        ValueError: lists every path that is no setting of this model or its run, and every value
+            that it may not have.
     """
     problems = []
     for path, dimension in tuner.search.items():

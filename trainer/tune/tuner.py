@@ -36,8 +36,9 @@ def tuner_fn(fn_args: Any) -> TunerFnResult:
 
     Args:
         fn_args: TFX's. Its `custom_config` holds `spec`, the spec's text; `settings`, JSON of
-            `trainer.settings.train_config.Settings`;
-            `tuner`, JSON of `feature_spec.sections.tuner.Tuner`; and `tuning_folder`, which keeps the trials of all searches.
+            `trainer.settings.train_config.Settings`; `tuner`, JSON of
+            `feature_spec.sections.tuner.Tuner`; and `tuning_folder`, which keeps the trials of all
+            searches.
     """
     config = fn_args.custom_config
     job = TrainingJob(
@@ -53,8 +54,14 @@ def tuner_fn(fn_args: Any) -> TunerFnResult:
     tuner = Tuner.model_validate_json(config["tuner"])
     # With more trials a search goes on; anything else makes another one.
     search = tuner.model_dump_json(exclude={"max_trials"})
-    folder = Path(config["tuning_folder"]) / hashlib.sha256(f"{job.key}\n{search}".encode()).hexdigest()[:15]
-    return TunerFnResult(tuner=SettingsTuner(training_inputs(job), load_settings(job.settings), tuner, folder), fit_kwargs={})
+    folder = (
+        Path(config["tuning_folder"])
+        / hashlib.sha256(f"{job.key}\n{search}".encode()).hexdigest()[:15]
+    )
+    return TunerFnResult(
+        tuner=SettingsTuner(training_inputs(job), load_settings(job.settings), tuner, folder),
+        fit_kwargs={},
+    )
 
 
 class SettingsTuner(BaseTuner):
@@ -67,9 +74,18 @@ class SettingsTuner(BaseTuner):
         folder: keeps the finished trials, and the checkpoints of the one under way.
     """
 
-    def __init__(self, inputs: TrainingInputs, settings: Settings, tuner: Tuner, folder: Path) -> None:
-        self._inputs, self._settings, self._tuner, self._folder = inputs, in_one_process(settings), tuner, folder
-        super().__init__(_oracle(tuner, settings), directory=str(folder.parent), project_name=folder.name)
+    def __init__(
+        self, inputs: TrainingInputs, settings: Settings, tuner: Tuner, folder: Path
+    ) -> None:
+        self._inputs, self._settings, self._tuner, self._folder = (
+            inputs,
+            in_one_process(settings),
+            tuner,
+            folder,
+        )
+        super().__init__(
+            _oracle(tuner, settings), directory=str(folder.parent), project_name=folder.name
+        )
 
     def run_trial(self, trial: Trial, *_: Any, **__: Any) -> dict[str, float]:
         """Trains; gives the objective.
@@ -80,13 +96,23 @@ class SettingsTuner(BaseTuner):
         values = decoded(trial.hyperparameters.values)
         try:
             metrics = self._metrics(
-                with_values(self._settings, values), Path(self.get_trial_dir(trial.trial_id)) / "checkpoints"
+                with_values(self._settings, values),
+                Path(self.get_trial_dir(trial.trial_id)) / "checkpoints",
             )
             result, shown = self._objective(metrics)
         except Exception as error:
-            raise keras_tuner.errors.FatalError(f"trial {trial.trial_id} with {values} failed: {error}") from error
+            raise keras_tuner.errors.FatalError(
+                f"trial {trial.trial_id} with {values} failed: {error}"
+            ) from error
         settings = ", ".join(f"{path}={json.dumps(value)}" for path, value in values.items())
-        logger.info("trial %s: %s %.5f (%s) with %s", trial.trial_id, self._tuner.objective, result, shown, settings)
+        logger.info(
+            "trial %s: %s %.5f (%s) with %s",
+            trial.trial_id,
+            self._tuner.objective,
+            result,
+            shown,
+            settings,
+        )
         return {_OBJECTIVE: result}
 
     def on_search_end(self) -> None:
@@ -96,14 +122,18 @@ class SettingsTuner(BaseTuner):
             RuntimeError: no trial had a number as its objective.
         """
         if not any(trial.status == "COMPLETED" for trial in self.oracle.trials.values()):
-            raise RuntimeError("no trial had a number as its objective: is there a validation example of every task and label?")
+            raise RuntimeError(
+                "no trial had a number as its objective: is there a validation example of every task and label?"
+            )
 
     def _metrics(self, settings: Settings, checkpoints: Path) -> dict[str, float]:
         """Each task's metric on the validation split, in the best epoch."""
         tf.keras.backend.clear_session()
         train, validation = self._inputs.batches(settings.trainer)
         tasks = self._inputs.spec.tasks
-        network = fit(self._inputs.layout, tasks, settings, train, validation, checkpoint_folder=checkpoints)
+        network = fit(
+            self._inputs.layout, tasks, settings, train, validation, checkpoint_folder=checkpoints
+        )
         metrics = validation_metrics(network, tasks, settings.trainer, validation)
         shutil.rmtree(checkpoints)
         return metrics
@@ -112,20 +142,28 @@ class SettingsTuner(BaseTuner):
         """The objective, and what it is made of."""
         tasks = self._inputs.spec.tasks
         if self._tuner.objective == "weighted_sum":
-            shown = ", ".join(f"{name} {task.metric} {metrics[name]:.4f}" for name, task in tasks.items())
+            shown = ", ".join(
+                f"{name} {task.metric} {metrics[name]:.4f}" for name, task in tasks.items()
+            )
             return weighted_sum(tasks, metrics, self._tuner.weights), shown
         shares = mtl_gain_shares(tasks, metrics, self._alone())
-        return min(shares.values()), ", ".join(f"{name} {share:+.2%}" for name, share in shares.items())
+        return min(shares.values()), ", ".join(
+            f"{name} {share:+.2%}" for name, share in shares.items()
+        )
 
     def _alone(self) -> dict[str, float]:
         """The metric of each task's own network, trained once a search with the settings that the search begins with."""
         file = self._folder / "alone.json"
-        known: dict[str, float] = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+        known: dict[str, float] = (
+            json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+        )
         for name, task in self._inputs.spec.tasks.items():
             if name not in known:
                 logger.info("%s alone:", name)
                 checkpoints = self._folder / "alone" / name
-                network: Network = fit_alone(name, self._inputs, self._settings, checkpoint_folder=checkpoints)
+                network: Network = fit_alone(
+                    name, self._inputs, self._settings, checkpoint_folder=checkpoints
+                )
                 _, validation = self._inputs.batches(self._settings.trainer)
                 own = of_one_task(validation, list(self._inputs.spec.tasks).index(name))
                 known |= validation_metrics(network, {name: task}, self._settings.trainer, own)
@@ -140,7 +178,10 @@ class _OwnSettingsFirst:
     def populate_space(self, trial_id: str) -> dict[str, Any]:
         if not self.trials:  # type: ignore[attr-defined]
             space = self.hyperparameters.space  # type: ignore[attr-defined]
-            return {"status": "RUNNING", "values": {dimension.name: dimension.default for dimension in space}}
+            return {
+                "status": "RUNNING",
+                "values": {dimension.name: dimension.default for dimension in space},
+            }
         return super().populate_space(trial_id)  # type: ignore[misc]
 
 
@@ -165,7 +206,9 @@ def _oracle(tuner: Tuner, settings: Settings) -> keras_tuner.Oracle:
     )
 
 
-def _declare(space: keras_tuner.HyperParameters, path: str, dimension: SearchDimension, own: Any) -> None:
+def _declare(
+    space: keras_tuner.HyperParameters, path: str, dimension: SearchDimension, own: Any
+) -> None:
     if dimension.values is not None:
         values = encoded(dimension.values)
         own = json.dumps(own) if isinstance(values[0], str) else own

@@ -8,7 +8,9 @@ from feature_spec.tasks.task import Task
 from trainer.fit.early_stopping import error_of
 
 
-def mtl_gain_shares(tasks: Mapping[str, Task], metrics: Mapping[str, float], alone: Mapping[str, float]) -> dict[str, float]:
+def mtl_gain_shares(
+    tasks: Mapping[str, Task], metrics: Mapping[str, float], alone: Mapping[str, float]
+) -> dict[str, float]:
     """The MTL gain of each task (PLE, Eq 11) as a share of the error that the network trained on it alone has.
 
     The error is 1 − AUC, log loss or MSE, so that tasks of different metrics can be compared.
@@ -25,6 +27,11 @@ def mtl_gain_shares(tasks: Mapping[str, Task], metrics: Mapping[str, float], alo
     return shares
 
 
-def weighted_sum(tasks: Mapping[str, Task], metrics: Mapping[str, float], weights: Mapping[str, float]) -> float:
+def weighted_sum(
+    tasks: Mapping[str, Task], metrics: Mapping[str, float], weights: Mapping[str, float]
+) -> float:
     """Σ w_k · M_k over the tasks that have a weight, with a minus where lower is better."""
-    return sum(weight * (metrics[name] if tasks[name].higher_is_better else -metrics[name]) for name, weight in weights.items())
+    return sum(
+        weight * (metrics[name] if tasks[name].higher_is_better else -metrics[name])
+        for name, weight in weights.items()
+    )

@@ -1,6 +1,7 @@
 """Where the values of a trained embedding table stand in a new one.
 
-A vocabulary is ordered by frequency, so from one day to the next nearly every value has another row, and some come or go.
+A vocabulary is ordered by frequency, so from one day to the next nearly every value has another
+row, and some come or go.
 """
 
 from __future__ import annotations
@@ -39,7 +40,12 @@ class TableRows:
     @cached_property
     def owners(self) -> dict[str, Slot]:
         """The slot of each field that owns rows, by name."""
-        return {slot.name: slot for side in SIDES for slot in self.packing.slots(side) if slot.source == slot.name}
+        return {
+            slot.name: slot
+            for side in SIDES
+            for slot in self.packing.slots(side)
+            if slot.source == slot.name
+        }
 
     def rows_of_entries(self, width: int) -> dict[bytes, int]:
         """The row of each vocabulary entry in the table of `width`."""
@@ -57,9 +63,10 @@ class MovedRows(NamedTuple):
 def moved_rows(before: TableRows, now: TableRows, width: int) -> MovedRows:
     """The rows of two tables of `width` that stand for the same.
 
-    Those of a vocabulary go with their value, and that of a missing value with its field. So do OOV, hash and quantile buckets,
-    as long as the field has as many of the same kind as before; with another number of buckets they hold other values. What is
-    left out in `now` is new and has nothing to begin with.
+    Those of a vocabulary go with their value, and that of a missing value with its field. So do
+    OOV, hash and quantile buckets, as long as the field has as many of the same kind as before;
+    with another number of buckets they hold other values. What is left out in `now` is new and has
+    nothing to begin with.
     """
     pairs: list[tuple[int, int]] = []
     for name, slot in now.owners.items():
@@ -68,10 +75,13 @@ def moved_rows(before: TableRows, now: TableRows, width: int) -> MovedRows:
             pairs.append((earlier.rows.missing, slot.rows.missing))
             if _buckets(before, earlier) == _buckets(now, slot):
                 pairs += [
-                    (earlier.rows.first_bucket + bucket, slot.rows.first_bucket + bucket) for bucket in range(slot.rows.buckets)
+                    (earlier.rows.first_bucket + bucket, slot.rows.first_bucket + bucket)
+                    for bucket in range(slot.rows.buckets)
                 ]
     known = before.rows_of_entries(width)
-    pairs += [(known[entry], row) for entry, row in now.rows_of_entries(width).items() if entry in known]
+    pairs += [
+        (known[entry], row) for entry, row in now.rows_of_entries(width).items() if entry in known
+    ]
     both = np.array(pairs, np.int64).reshape(-1, 2)
     return MovedRows(before=both[:, 0], now=both[:, 1])
 

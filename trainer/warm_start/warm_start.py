@@ -15,8 +15,9 @@ logger = logging.getLogger("fulcrum.trainer")
 def begin_with(weights: TrainedWeights, network: Network, rows: TableRows) -> None:
     """Puts trained weights into a network. Optimisers begin afresh.
 
-    Rows of the tables move with their values; those of new values stay as they were drawn. The other weights are taken over
-    together, or not at all if the network is another one: half of a network is of no use to the other half.
+    Rows of the tables move with their values; those of new values stay as they were drawn. The
+    other weights are taken over together, or not at all if the network is another one: half of a
+    network is of no use to the other half.
 
     Args:
         weights: of the trained network.
@@ -34,7 +35,10 @@ def begin_with(weights: TrainedWeights, network: Network, rows: TableRows) -> No
             values[moved.now] = learnt[moved.before]
             table.assign(values)
             logger.info(
-                "warm start: %s of %s rows of width %s have learnt before", f"{len(moved.now):,}", f"{len(values):,}", width
+                "warm start: %s of %s rows of width %s have learnt before",
+                f"{len(moved.now):,}",
+                f"{len(values):,}",
+                width,
             )
     differences = _differences(weights, network, rows)
     if differences:
@@ -52,8 +56,12 @@ def _differences(weights: TrainedWeights, network: Network, rows: TableRows) -> 
     found = []
     if field_names(before) != field_names(now):
         found.append("it reads other fields")
-    if [(name, task.kind) for name, task in before.tasks.items()] != [(name, task.kind) for name, task in now.tasks.items()]:
+    if [(name, task.kind) for name, task in before.tasks.items()] != [
+        (name, task.kind) for name, task in now.tasks.items()
+    ]:
         found.append("it has other tasks")
-    if [value.shape for value in weights.dense] != [tuple(variable.shape) for variable in dense_weights(network)]:
+    if [value.shape for value in weights.dense] != [
+        tuple(variable.shape) for variable in dense_weights(network)
+    ]:
         found.append("its layers have other sizes")
     return found

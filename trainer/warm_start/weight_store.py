@@ -1,6 +1,7 @@
 """The weights of a trained network as a file beside its export, for the training of a later day.
 
-The export does not do: it may be pruned, or in half precision, and it does not say what its rows stand for.
+The export does not do: it may be pruned, or in half precision, and it does not say what its rows
+stand for.
 """
 
 from __future__ import annotations
@@ -50,13 +51,20 @@ def dense_weights(network: Network) -> list[Any]:
     return [variable for variable in network.variables if variable.ref() not in tables]
 
 
-def save_weights(network: Network, vocabularies: Mapping[str, Sequence[bytes]], saved_model: str) -> None:
+def save_weights(
+    network: Network, vocabularies: Mapping[str, Sequence[bytes]], saved_model: str
+) -> None:
     """Writes the weights beside the folder of the SavedModel, so that they are not pushed."""
     content: dict[str, Any] = {_MODEL: np.array(network.model_name)}
     for number, embedding in enumerate(network.embeddings):
-        content |= {f"{_TABLE}/{number}/{width}": table.numpy() for width, table in embedding.tables.items()}
+        content |= {
+            f"{_TABLE}/{number}/{width}": table.numpy() for width, table in embedding.tables.items()
+        }
     # Transform leaves values with line breaks out of its vocabularies.
-    content |= {f"{_VOCABULARY}/{file}": np.frombuffer(b"\n".join(values), np.uint8) for file, values in vocabularies.items()}
+    content |= {
+        f"{_VOCABULARY}/{file}": np.frombuffer(b"\n".join(values), np.uint8)
+        for file, values in vocabularies.items()
+    }
     for number, variable in enumerate(dense_weights(network)):
         content[f"{_DENSE}/{number:05d}"] = variable.numpy()
     # NumPy writes this machine's files only.
@@ -92,7 +100,9 @@ def read_weights(saved_model: str) -> TrainedWeights:
             elif kind == _DENSE:
                 dense.append(content[key])
         model = str(content[_MODEL])
-    return TrainedWeights(model=model, rows=TableRows(spec, vocabularies), tables=tables, dense=dense)
+    return TrainedWeights(
+        model=model, rows=TableRows(spec, vocabularies), tables=tables, dense=dense
+    )
 
 
 def _weights_file(saved_model: str) -> str:

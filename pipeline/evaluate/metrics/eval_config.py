@@ -28,7 +28,8 @@ _QUERY_KEYS: dict[str, str] = {"user": names.USER_KEY, "request": names.REQUEST_
 def evaluation_config(spec: FeatureSpec, compared: Collection[str] | None = None) -> dict[str, Any]:
     """The JSON form of a `tfma.EvalConfig`.
 
-    Nothing has a threshold here, because TFMA knows no tolerance beyond noise; the seesaw gate reads the intervals.
+    Nothing has a threshold here, because TFMA knows no tolerance beyond noise; the seesaw gate
+    reads the intervals.
 
     Args:
         spec: whose tasks are judged.
@@ -37,8 +38,13 @@ def evaluation_config(spec: FeatureSpec, compared: Collection[str] | None = None
     outputs = list(spec.tasks) + [names.RANKING_SCORE] * (spec.evaluation.ndcg is not None)
     models = [_model_spec(CANDIDATE, outputs)]
     if compared is not None:
-        models.append(_model_spec(BASELINE, [output for output in outputs if output in compared]) | {"is_baseline": True})
-    metrics_specs = [metrics for name, task in spec.tasks.items() for metrics in _task_metrics(spec, name, task)]
+        models.append(
+            _model_spec(BASELINE, [output for output in outputs if output in compared])
+            | {"is_baseline": True}
+        )
+    metrics_specs = [
+        metrics for name, task in spec.tasks.items() for metrics in _task_metrics(spec, name, task)
+    ]
     if spec.evaluation.ndcg is not None:
         metrics_specs.append(_ndcg_metrics(spec.evaluation.ndcg))
     if compared is not None:
@@ -62,7 +68,12 @@ def _model_spec(name: str, outputs: Collection[str]) -> dict[str, Any]:
 
 def _task_metrics(spec: FeatureSpec, name: str, task: Task) -> list[dict[str, Any]]:
     specs: list[dict[str, Any]] = [
-        {"output_names": [name], "metrics": [_metric("TaskMetrics", "pipeline.evaluate.metrics.task_metrics", kind=task.kind)]}
+        {
+            "output_names": [name],
+            "metrics": [
+                _metric("TaskMetrics", "pipeline.evaluate.metrics.task_metrics", kind=task.kind)
+            ],
+        }
     ]
     if task.kind == "binary" and spec.keys.user is not None:
         gauc = _metric("GroupedAUC", "pipeline.evaluate.metrics.grouped_metrics")

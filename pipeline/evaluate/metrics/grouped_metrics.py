@@ -45,7 +45,8 @@ class GroupedAUC(metric_types.Metric):
 class GroupedNDCG(metric_types.Metric):
     """NDCG@k of each user's or request's exposures, averaged; those without any gain are left out.
 
-    Its query key says whose. Unlike TFMA's, it does not depend on the order of examples with equal scores.
+    Its query key says whose. Unlike TFMA's, it does not depend on the order of examples with equal
+    scores.
 
     Args:
         k: places of a list that count.
@@ -81,16 +82,24 @@ def _ndcg(
     return _computations(_keys(name, model_names, output_names), eval_config, of_list)
 
 
-def _keys(name: str, model_names: Iterable[str], output_names: Iterable[str]) -> list[metric_types.MetricKey]:
+def _keys(
+    name: str, model_names: Iterable[str], output_names: Iterable[str]
+) -> list[metric_types.MetricKey]:
     return [
-        metric_types.MetricKey(name, model_name=model, output_name=output) for model in model_names for output in output_names
+        metric_types.MetricKey(name, model_name=model, output_name=output)
+        for model in model_names
+        for output in output_names
     ]
 
 
-def _computations(keys: list[metric_types.MetricKey], eval_config: Any, of_group: _OfGroup) -> metric_types.MetricComputations:
+def _computations(
+    keys: list[metric_types.MetricKey], eval_config: Any, of_group: _OfGroup
+) -> metric_types.MetricComputations:
     return [
         *(
-            metric_types.MetricComputation([key], [features_preprocessor(key.output_name)], _Mean(key, of_group))
+            metric_types.MetricComputation(
+                [key], [features_preprocessor(key.output_name)], _Mean(key, of_group)
+            )
             for key in keys
         ),
         with_intervals(keys, eval_config),
@@ -109,8 +118,12 @@ class _Mean(beam.CombineFn):
         return np.zeros((PARTS, 2))
 
     @override
-    def add_input(self, mutable_accumulator: np.ndarray, element: metric_types.StandardMetricInputs) -> np.ndarray:
-        labels, weights, scores = element.features[self._key.output_name][:, [0, 1, score_column(self._key.model_name)]].T
+    def add_input(
+        self, mutable_accumulator: np.ndarray, element: metric_types.StandardMetricInputs
+    ) -> np.ndarray:
+        labels, weights, scores = element.features[self._key.output_name][
+            :, [0, 1, score_column(self._key.model_name)]
+        ].T
         inside = weights > 0.0
         group = _Group(labels[inside], weights[inside], scores[inside])
         value, weight = self._of_group(group)

@@ -1,7 +1,7 @@
 """The delete-one-part jackknife: how far a metric may be off by chance, from sums that one pass over the examples makes.
 
-Examples are divided into parts by their user: what one user does is alike, so that leaving out single examples would make the
-noise look smaller than it is.
+Examples are divided into parts by their user: what one user does is alike, so that leaving out
+single examples would make the noise look smaller than it is.
 """
 
 from __future__ import annotations
@@ -36,9 +36,12 @@ def standard_error(values: np.ndarray) -> float:
     """Of the first value, by the scatter of the others; NaN where there are fewer than two others or one is NaN.
 
     Args:
-        values: (1 + P,): a metric of all parts, then without each part; or the difference of two models' metrics.
+        values: (1 + P,): a metric of all parts, then without each part; or the difference of two
+            models' metrics.
     """
     without = values[1:]
     if len(without) < 2:
         return float("nan")
-    return float(np.sqrt((len(without) - 1) / len(without) * ((without - without.mean()) ** 2).sum()))
+    return float(
+        np.sqrt((len(without) - 1) / len(without) * ((without - without.mean()) ** 2).sum())
+    )

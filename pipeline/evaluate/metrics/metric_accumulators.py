@@ -13,11 +13,12 @@ from pipeline.evaluate.metrics.pairwise_auc import order_aucs
 
 Kind = Literal["binary", "regression"]
 
-# A binary task's scores are counted by log-odds, in steps of which none changes the odds by more than 0.2 %.
+# A binary task's scores are counted by log-odds, in steps of which none changes the odds by more
+# than 0.2 %.
 _STEPS_BY_LOG_ODDS = 512
 _LARGEST_LOG_ODDS = 16.0
-# A regression's labels and scores are cut to float32's sign, exponent and 7 bits of mantissa: what is held is bounded, and
-# small numbers are told apart as well as large ones.
+# A regression's labels and scores are cut to float32's sign, exponent and 7 bits of mantissa: what
+# is held is bounded, and small numbers are told apart as well as large ones.
 _BITS_CUT = 16
 _BITS_KEPT = 16
 _CURVE_RANGES = 10
@@ -30,8 +31,8 @@ class TaskSums:
     """Of some of a task's examples; two of them add up to those of both.
 
     Attributes:
-        moments: sums by part: weight, and of a binary task label, score and cross-entropy, of a regression squared and absolute
-            error; (PARTS, 4) or (PARTS, 3).
+        moments: sums by part: weight, and of a binary task label, score and cross-entropy, of a
+            regression squared and absolute error; (PARTS, 4) or (PARTS, 3).
         cells: numbers of the cells of part, label and score that have examples; (N,), ascending.
         weights: of the examples in each cell; (N,).
     """
@@ -50,7 +51,9 @@ def sums_of(kind: Kind, rows: np.ndarray) -> TaskSums:
         losses = -(labels * np.log(likely) + (1.0 - labels) * np.log(1.0 - likely))
         columns = [weights, weights * labels, weights * scores, weights * losses]
         places = log_odds_step(likely)
-        cells = np.concatenate([_cell(parts, np.zeros_like(parts), places), _cell(parts, np.ones_like(parts), places)])
+        cells = np.concatenate(
+            [_cell(parts, np.zeros_like(parts), places), _cell(parts, np.ones_like(parts), places)]
+        )
         weights = np.concatenate([weights * (1.0 - labels), weights * labels])
     else:
         errors = scores - labels
@@ -65,7 +68,10 @@ def added(kind: Kind, sums: Iterable[TaskSums]) -> TaskSums:
     all_sums = [sums_of(kind, np.zeros((0, 4))), *sums]
     return TaskSums(
         np.sum([one.moments for one in all_sums], axis=0),
-        *_summed(np.concatenate([one.cells for one in all_sums]), np.concatenate([one.weights for one in all_sums])),
+        *_summed(
+            np.concatenate([one.cells for one in all_sums]),
+            np.concatenate([one.weights for one in all_sums]),
+        ),
     )
 
 
@@ -89,7 +95,11 @@ def metrics_of(kind: Kind, sums: TaskSums) -> dict[str, np.ndarray]:
                 "calibration": totals[:, 2] / totals[:, 1],
             }
         else:
-            found = {"mse": totals[:, 1] / weights, "mae": totals[:, 2] / weights, "order_auc": aucs}
+            found = {
+                "mse": totals[:, 1] / weights,
+                "mae": totals[:, 2] / weights,
+                "order_auc": aucs,
+            }
     return {name: np.where(np.isfinite(values), values, np.nan) for name, values in found.items()}
 
 
@@ -97,23 +107,30 @@ def calibration_curve(sums: TaskSums) -> np.ndarray:
     """Up to ten ranges of a binary task's scores, ascending, each with about as many examples.
 
     Returns:
-        (R, 4): lowest score, sum of weights, of scores, and of labels. Scores are right to 0.1 % of their odds.
+        (R, 4): lowest score, sum of weights, of scores, and of labels. Scores are right to 0.1 % of
+        their odds.
     """
     _, labels, steps = _place(sums.cells)
     found, places = np.unique(steps, return_inverse=True)
     scores = 1.0 / (1.0 + np.exp(_LARGEST_LOG_ODDS - found / _STEPS_BY_LOG_ODDS))
-    weights, positives = (np.bincount(places, column, len(found)) for column in (sums.weights, sums.weights * labels))
+    weights, positives = (
+        np.bincount(places, column, len(found)) for column in (sums.weights, sums.weights * labels)
+    )
     if not found.size:
         return np.zeros((0, 4))
     middles = np.cumsum(weights) - weights / 2.0
-    _, firsts = np.unique((middles / weights.sum() * _CURVE_RANGES).astype(np.int64), return_index=True)
+    _, firsts = np.unique(
+        (middles / weights.sum() * _CURVE_RANGES).astype(np.int64), return_index=True
+    )
     columns = [np.add.reduceat(column, firsts) for column in (weights, weights * scores, positives)]
     return np.stack([scores[firsts], *columns], axis=1)
 
 
 def log_odds_step(scores: np.ndarray) -> np.ndarray:
     """Integers from 0 that order probabilities as they are ordered; those whose odds hardly differ may have the same."""
-    odds = np.clip(np.nan_to_num(np.log(scores / (1.0 - scores))), -_LARGEST_LOG_ODDS, _LARGEST_LOG_ODDS)
+    odds = np.clip(
+        np.nan_to_num(np.log(scores / (1.0 - scores))), -_LARGEST_LOG_ODDS, _LARGEST_LOG_ODDS
+    )
     return np.rint((odds + _LARGEST_LOG_ODDS) * _STEPS_BY_LOG_ODDS).astype(np.int64)
 
 

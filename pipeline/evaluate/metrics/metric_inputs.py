@@ -10,7 +10,9 @@ from pipeline.evaluate.metrics.eval_config import BASELINE, PART
 
 def features_preprocessor(output: str) -> StandardMetricInputsPreprocessor:
     """Hands on an example's part in the jackknife and what there is of this output: label, weight and scores."""
-    return StandardMetricInputsPreprocessor({constants.FEATURES_KEY: {PART: {}, output: {}}}, include_default_inputs=False)
+    return StandardMetricInputsPreprocessor(
+        {constants.FEATURES_KEY: {PART: {}, output: {}}}, include_default_inputs=False
+    )
 
 
 def score_column(model: str) -> int:

@@ -1,7 +1,8 @@
 """Gives TFMA metrics of ours their intervals, and those of the differences between candidate and blessed model.
 
-TFMA's own jackknife combines every metric anew for each part and takes minutes. Here a combiner leaves arrays under a private
-key, a metric of all examples and then without each part, and this turns them into what TFMA writes.
+TFMA's own jackknife combines every metric anew for each part and takes minutes. Here a combiner
+leaves arrays under a private key, a metric of all examples and then without each part, and this
+turns them into what TFMA writes.
 """
 
 from __future__ import annotations
@@ -26,7 +27,9 @@ def private(key: metric_types.MetricKey) -> metric_types.MetricKey:
     return key._replace(name=f"_{key.name}")
 
 
-def with_intervals(keys: Sequence[metric_types.MetricKey], eval_config: Any) -> metric_types.CIDerivedMetricComputation:
+def with_intervals(
+    keys: Sequence[metric_types.MetricKey], eval_config: Any
+) -> metric_types.CIDerivedMetricComputation:
     """The metrics of these keys, and their differences from the baseline, each with its interval where there is one."""
     baseline_spec = model_util.get_baseline_model_spec(eval_config)
     baseline = baseline_spec.name if baseline_spec else None
@@ -39,7 +42,8 @@ def with_intervals(keys: Sequence[metric_types.MetricKey], eval_config: Any) -> 
             if baseline is not None and key.model_name != baseline:
                 compared = metrics.get(private(key.make_baseline_key(baseline)))
                 if compared is not None:
-                    # Both models were judged on the same parts, so what makes an example hard for both cancels out.
+                    # Both models were judged on the same parts, so what makes an example hard for
+                    # both cancels out.
                     found[key.make_diff_key()] = _estimate(values - compared)
         return found
 

@@ -8,7 +8,8 @@ import numpy as np
 def ndcg_at(k: int, gains: np.ndarray, scores: np.ndarray) -> float:
     """Discounted gain of the first k by score, over that of the best order; NaN where nothing has a gain.
 
-    Examples with equal scores share their places' discounts evenly, so that their order does not matter.
+    Examples with equal scores share their places' discounts evenly, so that their order does not
+    matter.
 
     Args:
         k: places that count.

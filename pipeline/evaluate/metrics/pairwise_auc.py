@@ -24,7 +24,11 @@ def order_auc(labels: np.ndarray, scores: np.ndarray, weights: np.ndarray) -> fl
 
 
 def order_aucs(
-    labels: np.ndarray, scores: np.ndarray, weights: np.ndarray, parts: np.ndarray, left_out: Sequence[int] | np.ndarray
+    labels: np.ndarray,
+    scores: np.ndarray,
+    weights: np.ndarray,
+    parts: np.ndarray,
+    left_out: Sequence[int] | np.ndarray,
 ) -> np.ndarray:
     """That of all, then that without each of P parts: (1 + P,).
 
@@ -41,7 +45,9 @@ def order_aucs(
     cells = label_places * shape[1] + score_places
 
     def of(kept: np.ndarray) -> float:
-        return _of_table(np.bincount(cells[kept], weights[kept], shape[0] * shape[1]).reshape(shape))
+        return _of_table(
+            np.bincount(cells[kept], weights[kept], shape[0] * shape[1]).reshape(shape)
+        )
 
     return np.array([of(np.ones(len(cells), bool)), *(of(parts != part) for part in left_out)])
 

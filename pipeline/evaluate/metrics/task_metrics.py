@@ -1,7 +1,8 @@
 """The metrics of one task as one TFMA metric: its examples are summed once, and every metric follows with its interval.
 
-TFMA's own metrics have no interval but by its jackknife, and some of them, such as BinaryCrossEntropy and MeanSquaredError,
-count the first of several accumulators twice, so that they are wrong where several workers share the examples.
+TFMA's own metrics have no interval but by its jackknife, and some of them, such as
+BinaryCrossEntropy and MeanSquaredError, count the first of several accumulators twice, so that they
+are wrong where several workers share the examples.
 """
 
 from __future__ import annotations
@@ -17,12 +18,25 @@ from tensorflow_model_analysis.metrics import metric_types
 from tensorflow_model_analysis.proto.metrics_for_slice_pb2 import CalibrationHistogramBuckets
 from typing_extensions import override
 
-from pipeline.evaluate.metrics.eval_config import CALIBRATION_PLOT, EXAMPLE_COUNT, METRICS_OF_KIND, PART
-from pipeline.evaluate.metrics.metric_accumulators import Kind, TaskSums, added, calibration_curve, metrics_of, sums_of
+from pipeline.evaluate.metrics.eval_config import (
+    CALIBRATION_PLOT,
+    EXAMPLE_COUNT,
+    METRICS_OF_KIND,
+    PART,
+)
+from pipeline.evaluate.metrics.metric_accumulators import (
+    Kind,
+    TaskSums,
+    added,
+    calibration_curve,
+    metrics_of,
+    sums_of,
+)
 from pipeline.evaluate.metrics.metric_inputs import features_preprocessor, score_column
 from pipeline.evaluate.metrics.metric_intervals import private, with_intervals
 
-# Examples are summed so many at a time: a loop in Python over each would take most of the Evaluator's time.
+# Examples are summed so many at a time: a loop in Python over each would take most of the
+# Evaluator's time.
 _ROWS = 4096
 
 
@@ -53,7 +67,9 @@ def _computations(
             keys += [key._replace(name=metric) for metric in METRICS_OF_KIND[kind]]
             computations.append(
                 metric_types.MetricComputation(
-                    keys=[key], preprocessors=[features_preprocessor(output)], combiner=_Combiner(kind, key)
+                    keys=[key],
+                    preprocessors=[features_preprocessor(output)],
+                    combiner=_Combiner(kind, key),
                 )
             )
         computations.append(with_intervals(keys, eval_config))
@@ -80,7 +96,9 @@ class _Combiner(beam.CombineFn):
         return _Accumulator()
 
     @override
-    def add_input(self, mutable_accumulator: _Accumulator, element: metric_types.StandardMetricInputs) -> _Accumulator:
+    def add_input(
+        self, mutable_accumulator: _Accumulator, element: metric_types.StandardMetricInputs
+    ) -> _Accumulator:
         judged = element.features[self._count_key.output_name]
         label, weight, score = judged[0], judged[1], judged[self._score_column]
         if weight > 0.0:
@@ -106,11 +124,15 @@ class _Combiner(beam.CombineFn):
     @override
     def extract_output(self, accumulator: _Accumulator) -> dict[metric_types.MetricKey, Any]:
         sums = self._summed(accumulator)
-        found: dict[metric_types.MetricKey, Any] = {self._count_key: float(sums.moments[:, 0].sum())}
+        found: dict[metric_types.MetricKey, Any] = {
+            self._count_key: float(sums.moments[:, 0].sum())
+        }
         for name, values in metrics_of(self._kind, sums).items():
             found[private(self._count_key._replace(name=name))] = values
         if self._kind == "binary":
-            found[metric_types.PlotKey(*self._count_key._replace(name=CALIBRATION_PLOT))] = _plot(calibration_curve(sums))
+            found[metric_types.PlotKey(*self._count_key._replace(name=CALIBRATION_PLOT))] = _plot(
+                calibration_curve(sums)
+            )
         return found
 
     def _summed(self, accumulator: _Accumulator) -> TaskSums:
@@ -120,7 +142,9 @@ class _Combiner(beam.CombineFn):
 
 def _plot(curve: np.ndarray) -> CalibrationHistogramBuckets:
     plot = CalibrationHistogramBuckets()
-    for (lowest, weight, scores, labels), upper in zip(curve, np.append(curve[1:, 0], 1.0), strict=False):
+    for (lowest, weight, scores, labels), upper in zip(
+        curve, np.append(curve[1:, 0], 1.0), strict=False
+    ):
         plot.buckets.add(
             lower_threshold_inclusive=lowest,
             upper_threshold_exclusive=upper,

@@ -11,20 +11,37 @@ from pipeline.ingest.accounting.rejection import Reason, RejectedLine
 Tally = Counter[tuple[str, ...]]
 
 REJECTED, DAY, EXAMPLES = "rejected", "day", "examples"
-# A step counts for itself what it receives and what becomes of it, so that a loss between two steps shows.
-STEP, RECEIVED, PASSED, SAMPLED_OUT, OF_OTHER_DAYS = "step", "received", "passed", "sampled_out", "of_other_days"
+# A step counts for itself what it receives and what becomes of it, so that a loss between two steps
+# shows.
+STEP, RECEIVED, PASSED, SAMPLED_OUT, OF_OTHER_DAYS = (
+    "step",
+    "received",
+    "passed",
+    "sampled_out",
+    "of_other_days",
+)
 PARSE, LABEL, WRITE, DEDUPLICATE = "parse", "label", "write", "deduplicate"
-PARSE_ACTIONS, DEDUPLICATE_ACTIONS, JOIN_ACTIONS = "parse_actions", "deduplicate_actions", "join_actions"
+PARSE_ACTIONS, DEDUPLICATE_ACTIONS, JOIN_ACTIONS = (
+    "parse_actions",
+    "deduplicate_actions",
+    "join_actions",
+)
 EXPOSURE_STEPS = (PARSE, LABEL, WRITE)
 IMPRESSION_STEPS = (PARSE, DEDUPLICATE, LABEL, WRITE)
 ACTION_STEPS = (PARSE_ACTIONS, DEDUPLICATE_ACTIONS, JOIN_ACTIONS)
 REJECTED_ACTIONS, ACTION, LINES_OF_OTHER_DAYS = "rejected_actions", "action", "lines_of_other_days"
 SAMPLE_SPACE, UNJOINED, UNREADABLE_FILE = "sample_space", "unjoined", "unreadable_file"
-# In how many batches from a connector some record has a column, by the place of the source in the spec.
+# In how many batches from a connector some record has a column, by the place of the source in the
+# spec.
 COLUMN = "column"
 # Sum of labels in whole millionths, so that the order of summation makes no difference.
 LABEL_MILLIONTHS = "label_millionths"
-TABLE_LINES, TABLE_ROWS, TABLE_REJECTED, TABLE_REPEATED = "table_lines", "table_rows", "table_rejected", "table_repeated"
+TABLE_LINES, TABLE_ROWS, TABLE_REJECTED, TABLE_REPEATED = (
+    "table_lines",
+    "table_rows",
+    "table_rejected",
+    "table_repeated",
+)
 
 
 def add_tallies(tallies: Iterable[Tally]) -> Tally:
@@ -61,10 +78,16 @@ def count_step(
 
 def unreadable_files(rejected: Iterable[RejectedLine]) -> Tally:
     """The files that could not be read to their end."""
-    return Counter((UNREADABLE_FILE, line.source) for line in rejected if line.reason == Reason.UNREADABLE)
+    return Counter(
+        (UNREADABLE_FILE, line.source) for line in rejected if line.reason == Reason.UNREADABLE
+    )
 
 
 def counts_under(tally: Tally, *prefix: str) -> dict[str, int]:
     """What is counted right below a prefix, by the last part of its name, in alphabetical order."""
     depth = len(prefix)
-    return {name[depth]: tally[name] for name in sorted(tally) if name[:depth] == prefix and len(name) == depth + 1}
+    return {
+        name[depth]: tally[name]
+        for name in sorted(tally)
+        if name[:depth] == prefix and len(name) == depth + 1
+    }

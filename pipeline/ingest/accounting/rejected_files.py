@@ -46,9 +46,12 @@ class WriteRejected(beam.PTransform):
 
 def _write_file(file_with_batches: tuple[int, Iterable[RejectedBatch]], folder: str) -> None:
     number, batches = file_with_batches
-    # Batch by batch, since a log may be rejected as a whole. What a runner writes twice is the same both times.
+    # Batch by batch, since a log may be rejected as a whole. What a runner writes twice is the same
+    # both times.
     with (
-        FileSystems.create(FileSystems.join(folder, f"lines-{number:05d}-of-{_FILES:05d}.parquet")) as file,
+        FileSystems.create(
+            FileSystems.join(folder, f"lines-{number:05d}-of-{_FILES:05d}.parquet")
+        ) as file,
         pq.ParquetWriter(file, REJECTED_SCHEMA, compression="zstd") as writer,
     ):
         for _, _, batch in sorted(batches):

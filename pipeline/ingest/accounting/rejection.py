@@ -12,10 +12,23 @@ from feature_spec.logs.rejection_reason import RejectionReason as Reason
 RAW_LIMIT_BYTES = 500
 # One row a rejected line. `offset` is the number of the line, or row, from 1 (see `RejectedLine`).
 REJECTED_SCHEMA = pa.schema(
-    [("source", pa.string()), ("offset", pa.int64()), ("reason", pa.string()), ("detail", pa.string()), ("raw", pa.string())]
+    [
+        ("source", pa.string()),
+        ("offset", pa.int64()),
+        ("reason", pa.string()),
+        ("detail", pa.string()),
+        ("raw", pa.string()),
+    ]
 )
 
-__all__ = ["RAW_LIMIT_BYTES", "REJECTED_SCHEMA", "Reason", "RejectedLine", "UnusableLineError", "rejected_table"]
+__all__ = [
+    "RAW_LIMIT_BYTES",
+    "REJECTED_SCHEMA",
+    "Reason",
+    "RejectedLine",
+    "UnusableLineError",
+    "rejected_table",
+]
 
 
 class UnusableLineError(ValueError):
@@ -36,7 +49,8 @@ class RejectedLine:
 
     Attributes:
         source: the file, relative to the logs folder; or the table, or the partition of a topic.
-        offset: number of the line (of the row, in Parquet), from 1; of Kafka its own, of BigQuery 0.
+        offset: number of the line (of the row, in Parquet), from 1; of Kafka its own, of BigQuery
+            0.
         reason: why.
         detail: what was received and what is valid.
         raw: the first bytes of the line.
@@ -57,7 +71,9 @@ def rejected_table(lines: Iterable[RejectedLine]) -> pa.Table:
             "source": line.source,
             "offset": line.offset,
             "reason": str(line.reason),
-            "detail": line.detail[:RAW_LIMIT_BYTES].encode("utf-8", errors="backslashreplace").decode(),
+            "detail": line.detail[:RAW_LIMIT_BYTES]
+            .encode("utf-8", errors="backslashreplace")
+            .decode(),
             "raw": line.raw[:RAW_LIMIT_BYTES].decode("utf-8", errors="backslashreplace"),
         }
         for line in lines

@@ -37,14 +37,19 @@ def latest_rejects(root: Path) -> tuple[str, pa.Table]:
     """
     # A run by span has a node a day.
     artifacts, examples = Root(root).artifacts, "LogsExampleGen*/examples"
-    ended = (os.path.dirname(summary) for summary in matching_files(artifacts, f"{examples}/*/{SUMMARY_FILE}"))
+    ended = (
+        os.path.dirname(summary)
+        for summary in matching_files(artifacts, f"{examples}/*/{SUMMARY_FILE}")
+    )
     found = {os.path.basename(artifact): f"{artifact}/{REJECTED_FOLDER}" for artifact in ended}
     for file in matching_files(artifacts, f"{examples}/{kept_rejects('*')}/*.parquet"):
         folder = os.path.dirname(file)
         found[os.path.basename(folder).removesuffix(kept_rejects(""))] = folder
     numbers = [int(number) for number in found if number.isdecimal()]
     if not numbers:
-        raise FileNotFoundError(f"{root}: no logs were ingested here yet; `fulcrum run --root {root}` does that")
+        raise FileNotFoundError(
+            f"{root}: no logs were ingested here yet; `fulcrum run --root {root}` does that"
+        )
     folder = found[str(max(numbers))]
     files = matching_files(folder, "*.parquet")
     tables = [pq.read_table(io.BytesIO(read_bytes(file)), schema=REJECTED_SCHEMA) for file in files]

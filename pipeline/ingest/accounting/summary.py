@@ -71,7 +71,8 @@ class ActionCounts(pydantic.BaseModel):
         lines: lines read, without headers; in a run by span those of the day.
         lines_of_other_days: lines read of neighbouring days.
         steps: what each step counted, in the order of the steps: parse, deduplicate, join.
-        rejected: lines that were rejected, by reason; those of late actions and of those without an impression are among them.
+        rejected: lines that were rejected, by reason; those of late actions and of those without an
+            impression are among them.
         joined: actions that were attributed to an impression, by kind.
     """
 
@@ -87,16 +88,21 @@ class IngestSummary(pydantic.BaseModel):
 
     Attributes:
         lines: lines read, without headers; in a run by span those of the day.
-        lines_of_other_days: lines of impressions of neighbouring days, read to tell whose the actions are.
-        steps: what each step counted, in the order of the steps: parse, label, write; of event logs, deduplicate the second.
+        lines_of_other_days: lines of impressions of neighbouring days, read to tell whose the
+            actions are.
+        steps: what each step counted, in the order of the steps: parse, label, write; of event
+            logs, deduplicate the second.
         actions: what became of the lines of the log of actions; None without event logs.
         rejected: lines that were rejected, by reason.
         examples: examples written, by split.
         tasks: by task, then by split.
-        records_of_day: readable records by day of the event, duplicates included; empty without event times.
-        evaluation_days: the days that judge the model; empty where files do, or where a single day is ingested.
+        records_of_day: readable records by day of the event, duplicates included; empty without
+            event times.
+        evaluation_days: the days that judge the model; empty where files do, or where a single day
+            is ingested.
         tables: the side tables.
-        absent_columns: columns that the spec names and no record of a table or topic has, with their place in the spec.
+        absent_columns: columns that the spec names and no record of a table or topic has, with
+            their place in the spec.
         unreadable_files: files of the log and its tables that could not be read to their end.
     """
 
@@ -123,9 +129,14 @@ class IngestSummary(pydantic.BaseModel):
             actions=_action_counts(tally) if settings.logs.actions is not None else None,
             rejected=counts_under(tally, counted.REJECTED),
             examples={split: tally[counted.EXAMPLES, split] for split in SPLITS},
-            tasks={task: {split: _task_counts(tally, task, split) for split in SPLITS} for task in settings.tasks},
+            tasks={
+                task: {split: _task_counts(tally, task, split) for split in SPLITS}
+                for task in settings.tasks
+            },
             records_of_day={_date(day): count for day, count in _records_of_day(tally).items()},
-            evaluation_days=[_date(day) for day in days.days if days.is_evaluation(day)] if isinstance(days, EventDays) else [],
+            evaluation_days=[_date(day) for day in days.days if days.is_evaluation(day)]
+            if isinstance(days, EventDays)
+            else [],
             tables={table: _table_counts(tally, table) for table in settings.logs.tables},
             absent_columns=_absent_columns(tally, settings),
             unreadable_files=list(counts_under(tally, counted.UNREADABLE_FILE)),
@@ -152,29 +163,60 @@ class IngestSummary(pydantic.BaseModel):
         became = f"{written:,} examples written, {rejected:,} lines rejected and {sampled_out:,} sampled out"
         pairs = [("lines read", lines, became, written + rejected + sampled_out)]
         if self.actions is not None:
-            attributed, unusable = sum(self.actions.joined.values()), sum(self.actions.rejected.values())
+            attributed, unusable = (
+                sum(self.actions.joined.values()),
+                sum(self.actions.rejected.values()),
+            )
             lines = self.actions.lines + self.actions.lines_of_other_days
             of_other_days = sum(step.of_other_days for step in self.actions.steps.values())
-            became = f"{attributed:,} joined, {unusable:,} rejected and {of_other_days:,} of other days"
+            became = (
+                f"{attributed:,} joined, {unusable:,} rejected and {of_other_days:,} of other days"
+            )
             pairs.append(("lines of actions", lines, became, attributed + unusable + of_other_days))
         of_actions = self.actions.steps if self.actions is not None else {}
         for name, step in [*self.steps.items(), *of_actions.items()]:
-            parts = {"passed on": step.passed, "rejected": step.rejected, "sampled out": step.sampled_out}
+            parts = {
+                "passed on": step.passed,
+                "rejected": step.rejected,
+                "sampled out": step.sampled_out,
+            }
             parts |= {"of other days": step.of_other_days} if step.of_other_days else {}
             became = ", ".join(f"{count:,} {part}" for part, count in parts.items())
-            pairs.append((f"received by the step {name}", step.received, became, sum(parts.values())))
-        chains = (self.steps, of_actions)
-        for (before, one), (after, other) in itertools.chain(*(itertools.pairwise(chain.items()) for chain in chains)):
             pairs.append(
-                (f"passed on by the step {before}", one.passed, f"{other.received:,} received by {after}", other.received)
+                (f"received by the step {name}", step.received, became, sum(parts.values()))
+            )
+        chains = (self.steps, of_actions)
+        for (before, one), (after, other) in itertools.chain(
+            *(itertools.pairwise(chain.items()) for chain in chains)
+        ):
+            pairs.append(
+                (
+                    f"passed on by the step {before}",
+                    one.passed,
+                    f"{other.received:,} received by {after}",
+                    other.received,
+                )
             )
         by_step = sum(step.rejected for step in self.steps.values())
-        pairs.append(("rejected by the steps", by_step, f"{rejected:,} rejected by reason", rejected))
+        pairs.append(
+            ("rejected by the steps", by_step, f"{rejected:,} rejected by reason", rejected)
+        )
         for name, table in self.tables.items():
             unusable = sum(table.rejected.values())
             became = f"{table.rows:,} rows, {table.repeated_keys:,} of a repeated key and {unusable:,} rejected"
-            pairs.append((f"lines of side table {name}", table.lines, became, table.rows + table.repeated_keys + unusable))
-        return [f"{count:,} {what} are not {others}" for what, count, others, sum_ in pairs if count != sum_]
+            pairs.append(
+                (
+                    f"lines of side table {name}",
+                    table.lines,
+                    became,
+                    table.rows + table.repeated_keys + unusable,
+                )
+            )
+        return [
+            f"{count:,} {what} are not {others}"
+            for what, count, others, sum_ in pairs
+            if count != sum_
+        ]
 
     def check(self, settings: IngestSettings) -> None:
         """Sees that nothing was lost and that there is enough to train and to judge a model.
@@ -188,7 +230,9 @@ class IngestSummary(pydantic.BaseModel):
         if not self.lines:
             raise ValueError(f"the log ({settings.logs.shown.text}) has no lines")
         if self.absent_columns:
-            raise ValueError("\n  ".join(["the logs are not as the spec says", *self.absent_columns]))
+            raise ValueError(
+                "\n  ".join(["the logs are not as the spec says", *self.absent_columns])
+            )
         _check_rejected("the log's", self.lines, self.rejected, settings)
         if self.actions is not None:
             _check_rejected("the actions'", self.actions.lines, self.actions.rejected, settings)
@@ -205,7 +249,9 @@ class IngestSummary(pydantic.BaseModel):
         empty = [split for split in settings.splits if not self.examples[split]]
         if empty:
             counts = ", ".join(f"{split} {count:,}" for split, count in self.examples.items())
-            raise ValueError(f"no examples for {' and '.join(empty)} ({counts}): give more logs, or another split in the spec")
+            raise ValueError(
+                f"no examples for {' and '.join(empty)} ({counts}): give more logs, or another split in the spec"
+            )
 
 
 def event_days(tally: Tally, settings: IngestSettings) -> EventDays | SpanDay | None:
@@ -221,7 +267,9 @@ def _event_days(records: dict[int, int], settings: IngestSettings) -> EventDays 
 
 
 def _records_of_day(tally: Tally) -> dict[int, int]:
-    return dict(sorted((int(day), count) for day, count in counts_under(tally, counted.DAY).items()))
+    return dict(
+        sorted((int(day), count) for day, count in counts_under(tally, counted.DAY).items())
+    )
 
 
 def _absent_columns(tally: Tally, settings: IngestSettings) -> list[str]:
@@ -230,22 +278,39 @@ def _absent_columns(tally: Tally, settings: IngestSettings) -> list[str]:
         seen = counts_under(tally, counted.COLUMN, settings.place_of(name))
         if seen:  # else there was no record
             needed = sorted(settings.columns_of(name).items())
-            absent += [f"{place}: no column {column!r} in {source.text}" for column, place in needed if column not in seen]
+            absent += [
+                f"{place}: no column {column!r} in {source.text}"
+                for column, place in needed
+                if column not in seen
+            ]
     return absent
 
 
-def _check_rejected(whose: str, lines: int, rejected: dict[str, int], settings: IngestSettings) -> None:
+def _check_rejected(
+    whose: str, lines: int, rejected: dict[str, int], settings: IngestSettings
+) -> None:
     limits = settings.logs.max_rejected_share_of
     for reason, limit in limits.items():
-        _check_share(whose, lines, {reason: rejected.get(reason, 0)}, limit, f"logs.max_rejected_share_of.{reason}")
+        _check_share(
+            whose,
+            lines,
+            {reason: rejected.get(reason, 0)},
+            limit,
+            f"logs.max_rejected_share_of.{reason}",
+        )
     others = {reason: count for reason, count in rejected.items() if reason not in limits}
     _check_share(whose, lines, others, settings.logs.max_rejected_share, "logs.max_rejected_share")
 
 
-def _check_share(whose: str, lines: int, rejected: dict[str, int], limit: float, place: str) -> None:
+def _check_share(
+    whose: str, lines: int, rejected: dict[str, int], limit: float, place: str
+) -> None:
     count = sum(rejected.values())
     if count > limit * lines:
-        reasons = ", ".join(f"{reason} {number:,}" for reason, number in sorted(rejected.items(), key=lambda item: -item[1]))
+        reasons = ", ".join(
+            f"{reason} {number:,}"
+            for reason, number in sorted(rejected.items(), key=lambda item: -item[1])
+        )
         raise ValueError(
             f"{count:,} of {whose} {lines:,} lines were rejected, {count / lines:.1%}, more than {place} {limit:.1%}: {reasons}"
         )
@@ -266,17 +331,30 @@ def _action_counts(tally: Tally) -> ActionCounts:
 
 def _lines(tally: Tally, step: str) -> dict[str, int]:
     of_other_days = tally[counted.LINES_OF_OTHER_DAYS, step]
-    return {"lines": tally[counted.STEP, step, counted.RECEIVED] - of_other_days, "lines_of_other_days": of_other_days}
+    return {
+        "lines": tally[counted.STEP, step, counted.RECEIVED] - of_other_days,
+        "lines_of_other_days": of_other_days,
+    }
 
 
 def _step_counts(tally: Tally, step: str) -> StepCounts:
-    parts = (counted.RECEIVED, counted.PASSED, counted.REJECTED, counted.SAMPLED_OUT, counted.OF_OTHER_DAYS)
+    parts = (
+        counted.RECEIVED,
+        counted.PASSED,
+        counted.REJECTED,
+        counted.SAMPLED_OUT,
+        counted.OF_OTHER_DAYS,
+    )
     return StepCounts(**{part: tally[counted.STEP, step, part] for part in parts})
 
 
 def _task_counts(tally: Tally, task: str, split: str) -> TaskCounts:
     examples = tally[counted.SAMPLE_SPACE, split, task]
-    mean = round(tally[counted.LABEL_MILLIONTHS, split, task] / 1_000_000 / examples, 6) if examples else None
+    mean = (
+        round(tally[counted.LABEL_MILLIONTHS, split, task] / 1_000_000 / examples, 6)
+        if examples
+        else None
+    )
     return TaskCounts(examples=examples, label_mean=mean)
 
 

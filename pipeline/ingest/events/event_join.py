@@ -31,7 +31,8 @@ class Joined(NamedTuple):
         columns: the folded columns, a value an impression, in their order.
         kinds: how many actions of each kind were attributed.
         rejected: actions that were not.
-        of_other_days: how many actions belong to impressions of neighbouring days, or are left to their own ingestion.
+        of_other_days: how many actions belong to impressions of neighbouring days, or are left to
+            their own ingestion.
     """
 
     impressions: pa.Table | None
@@ -41,15 +42,18 @@ class Joined(NamedTuple):
     of_other_days: int
 
 
-def joined(impressions: pa.Table | None, actions: pa.Table | None, rules: Actions, files: Sequence[str]) -> Joined:
+def joined(
+    impressions: pa.Table | None, actions: pa.Table | None, rules: Actions, files: Sequence[str]
+) -> Joined:
     """Attributes actions to impressions of one request, or user, and item.
 
-    An action belongs to the latest of these impressions that is not after it. If that is more than `rules.window_s` before the
-    action, the action is late; if there is none, it is an orphan. What is not our own takes part, and is left to the ingestion
-    of its day.
+    An action belongs to the latest of these impressions that is not after it. If that is more than
+    `rules.window_s` before the action, the action is late; if there is none, it is an orphan. What
+    is not our own takes part, and is left to the ingestion of its day.
 
     Args:
-        impressions: all with some join keys (see `event_rows`), without duplicates; None if there are none.
+        impressions: all with some join keys (see `event_rows`), without duplicates; None if there
+            are none.
         actions: all with these join keys, without duplicates; None if there are none.
         rules: of the actions.
         files: names of the actions' files.
@@ -62,7 +66,10 @@ def joined(impressions: pa.Table | None, actions: pa.Table | None, rules: Action
     is_shown = np.zeros(0, bool)  # whether an impression is our own
     ours = np.zeros(len(found), bool)  # whether the impression of an action is
     if impressions is not None and impressions.num_rows:
-        after_us = actions.column(EVENT_TIME).to_numpy() - impressions.column(EVENT_TIME).to_numpy()[belongs_to]
+        after_us = (
+            actions.column(EVENT_TIME).to_numpy()
+            - impressions.column(EVENT_TIME).to_numpy()[belongs_to]
+        )
         is_shown = impressions.column("is_own").to_numpy()
         ours = is_shown[belongs_to]
     late = found & (after_us > round(rules.window_s * _MICROSECONDS))
@@ -71,7 +78,9 @@ def joined(impressions: pa.Table | None, actions: pa.Table | None, rules: Action
     for number in np.flatnonzero(~belongs & is_own).tolist():
         if late[number]:
             after_s = after_us[number] / _MICROSECONDS
-            detail = f"{after_s:,.0f} s after its impression, more than window_s {rules.window_s:,g}"
+            detail = (
+                f"{after_s:,.0f} s after its impression, more than window_s {rules.window_s:,g}"
+            )
         elif is_known[number]:
             detail = f"before the first impression of this {rules.join_by} and item"
         else:
@@ -82,7 +91,10 @@ def joined(impressions: pa.Table | None, actions: pa.Table | None, rules: Action
     attributed_actions = actions.take(pa.array(attributed))
     owners = np.cumsum(is_shown)[belongs_to[attributed]] - 1 if len(attributed) else attributed
     count = int(np.count_nonzero(is_shown))
-    columns = {column: _folded(rule, attributed_actions, owners, count) for column, rule in rules.folds.items()}
+    columns = {
+        column: _folded(rule, attributed_actions, owners, count)
+        for column, rule in rules.folds.items()
+    }
     kinds = pc.value_counts(attributed_actions.column("kind")).to_pylist()
     return Joined(
         impressions=impressions.filter(pa.array(is_shown)) if impressions is not None else None,
@@ -94,7 +106,10 @@ def joined(impressions: pa.Table | None, actions: pa.Table | None, rules: Action
 
 
 def label_joined(
-    impressions: pa.Table, columns: Mapping[str, list[Any]], read_values: ValuesReader, files: Sequence[str]
+    impressions: pa.Table,
+    columns: Mapping[str, list[Any]],
+    read_values: ValuesReader,
+    files: Sequence[str],
 ) -> tuple[pa.Table, list[RejectedLine]]:
     """Joined impressions as the labeller makes rows of exposures.
 
@@ -111,9 +126,14 @@ def label_joined(
     if read_values.columns:
         carried = [pickle.loads(values) for values in impressions.column("carried").to_pylist()]  # noqa: S301 (our own bytes)
         by_column = zip(*carried, strict=True) if carried else ([] for _ in read_values.columns)
-        needed |= {column: list(values) for column, values in zip(read_values.columns, by_column, strict=True)}
+        needed |= {
+            column: list(values)
+            for column, values in zip(read_values.columns, by_column, strict=True)
+        }
     problems: Problems = {}
-    rows = impressions.drop_columns([name for name in EVENT_COLUMNS if name in impressions.column_names])
+    rows = impressions.drop_columns(
+        [name for name in EVENT_COLUMNS if name in impressions.column_names]
+    )
     for name, values in read_values(JoinedRows(needed), problems).items():
         rows = rows.append_column(name, values)
     for position in np.flatnonzero(impressions.column("problem").is_valid()).tolist():
@@ -121,13 +141,17 @@ def label_joined(
     usable = np.ones(rows.num_rows, bool)
     usable[list(problems)] = False
     rejected = [
-        rejected_event(impressions, position, files, problems[position].reason, problems[position].detail)
+        rejected_event(
+            impressions, position, files, problems[position].reason, problems[position].detail
+        )
         for position in sorted(problems)
     ]
     return rows.filter(pa.array(usable)), rejected
 
 
-def _latest_before(impressions: pa.Table | None, actions: pa.Table) -> tuple[np.ndarray, np.ndarray]:
+def _latest_before(
+    impressions: pa.Table | None, actions: pa.Table
+) -> tuple[np.ndarray, np.ndarray]:
     """For each action, the position of the latest impression of its key not after it, or -1; and whether one has its key."""
     if impressions is None or not impressions.num_rows:
         return np.full(actions.num_rows, -1), np.zeros(actions.num_rows, bool)
@@ -135,14 +159,23 @@ def _latest_before(impressions: pa.Table | None, actions: pa.Table) -> tuple[np.
     keys, shown_us, draw, place = (impressions.column(name).combine_chunks() for name in names)
     different = pc.unique(keys)
     key_of_impression = pc.index_in(keys, value_set=different).to_numpy()
-    key = pc.fill_null(pc.index_in(actions.column("join_key").combine_chunks(), value_set=different), -1).to_numpy()
+    key = pc.fill_null(
+        pc.index_in(actions.column("join_key").combine_chunks(), value_set=different), -1
+    ).to_numpy()
     # Of several at one time, the last digest counts as the latest.
     order = np.lexsort((place, draw, shown_us, key_of_impression))
-    # Key and time as one number, which can be searched: times by their rank, with room for what is before the first.
+    # Key and time as one number, which can be searched: times by their rank, with room for what is
+    # before the first.
     times = np.unique(shown_us)
     span = len(times) + 1
-    at = key_of_impression[order].astype(np.int64) * span + np.searchsorted(times, shown_us.to_numpy()[order])
-    action_at = key.astype(np.int64) * span + np.searchsorted(times, actions.column(EVENT_TIME).to_numpy(), side="right") - 1
+    at = key_of_impression[order].astype(np.int64) * span + np.searchsorted(
+        times, shown_us.to_numpy()[order]
+    )
+    action_at = (
+        key.astype(np.int64) * span
+        + np.searchsorted(times, actions.column(EVENT_TIME).to_numpy(), side="right")
+        - 1
+    )
     before = np.searchsorted(at, action_at, side="right")
     latest = order[before - 1]
     return np.where((before > 0) & (key_of_impression[latest] == key), latest, -1), key >= 0
@@ -180,6 +213,15 @@ def _folded(rule: FoldedColumn, actions: pa.Table, owners: np.ndarray, count: in
 
 
 def _no_actions(rules: Actions) -> pa.Table:
-    columns = {"join_key": pa.binary(), "kind": pa.binary(), EVENT_TIME: pa.int64(), "is_own": pa.bool_()}
-    columns |= {f"{VALUE}{rule.value}": pa.float64() for rule in rules.folds.values() if rule.value is not None}
+    columns = {
+        "join_key": pa.binary(),
+        "kind": pa.binary(),
+        EVENT_TIME: pa.int64(),
+        "is_own": pa.bool_(),
+    }
+    columns |= {
+        f"{VALUE}{rule.value}": pa.float64()
+        for rule in rules.folds.values()
+        if rule.value is not None
+    }
     return pa.schema(list(columns.items())).empty_table()

@@ -1,7 +1,8 @@
 """Event logs as a Beam pipeline: duplicates are dropped, impressions joined with their actions, and the result labelled.
 
 impressions ─► ParseEvents ─► by identity ─► DropDuplicates ─► by join key ─┐
-                                                                            ├─► JoinEvents ─► (shard, rows)
+                                                                            ├─► JoinEvents ─►
+                                                                            (shard, rows)
 actions     ─► ParseEvents ─► by identity ─► DropDuplicates ─► by join key ─┘
 """
 
@@ -46,29 +47,40 @@ class JoinEventLogs(beam.PTransform):
         folder: for what waits in files meanwhile.
     """
 
-    def __init__(self, settings: IngestSettings, files: InputFiles, shards: int, folder: str) -> None:
+    def __init__(
+        self, settings: IngestSettings, files: InputFiles, shards: int, folder: str
+    ) -> None:
         super().__init__()
         self._folder = folder
         self._settings = settings
         self._files = files
         self._shards = shards
 
-    def expand(self, pipeline: beam.Pipeline) -> tuple[beam.PCollection, beam.PCollection, list[tuple[beam.PCollection, ...]]]:
+    def expand(
+        self, pipeline: beam.Pipeline
+    ) -> tuple[beam.PCollection, beam.PCollection, list[tuple[beam.PCollection, ...]]]:
         """Wires the steps.
 
         Returns:
-            (shard, packs of its rows), each shard once; the counts of the impressions' files, which tell the days; and the
-            rejected lines and the counts of every step.
+            (shard, packs of its rows), each shard once; the counts of the impressions' files, which
+            tell the days; and the rejected lines and the counts of every step.
         """
         shown, shown_outputs = self._distinct(pipeline, "Impressions", None)
         done, done_outputs = self._distinct(pipeline, "Actions", ACTIONS)
         together = (
             {None: shown, ACTIONS: done}
             | "ByJoinKey" >> beam.CoGroupByKey()
-            | "JoinEvents" >> beam.ParDo(_JoinEvents(self._settings, self._files)).with_outputs(ROWS, REJECTED, TALLY)
+            | "JoinEvents"
+            >> beam.ParDo(_JoinEvents(self._settings, self._files)).with_outputs(
+                ROWS, REJECTED, TALLY
+            )
         )
         tally_of_files = shown_outputs[0][1] | "TallyFiles" >> beam.CombineGlobally(add_tallies)
-        return together[ROWS], tally_of_files, [*shown_outputs, *done_outputs, (together[REJECTED], together[TALLY])]
+        return (
+            together[ROWS],
+            tally_of_files,
+            [*shown_outputs, *done_outputs, (together[REJECTED], together[TALLY])],
+        )
 
     def _distinct(
         self, pipeline: beam.Pipeline, title: str, log: str | None
@@ -78,14 +90,19 @@ class JoinEventLogs(beam.PTransform):
         parsed = (
             pipeline
             | f"Read{title}" >> ReadLog(self._settings, self._files, log)
-            | f"Parse{title}" >> beam.ParDo(_ParseEvents(self._settings, log, self._shards)).with_outputs(ROWS, REJECTED, TALLY)
+            | f"Parse{title}"
+            >> beam.ParDo(_ParseEvents(self._settings, log, self._shards)).with_outputs(
+                ROWS, REJECTED, TALLY
+            )
         )
         distinct = (
             parsed[ROWS]
             | f"Store{title}" >> StorePacks(self._folder)
             | f"{title}ByIdentity" >> beam.GroupByKey()
             | f"Distinct{title}"
-            >> beam.ParDo(_DropDuplicates(self._settings, log, names, self._shards)).with_outputs(ROWS, REJECTED, TALLY)
+            >> beam.ParDo(_DropDuplicates(self._settings, log, names, self._shards)).with_outputs(
+                ROWS, REJECTED, TALLY
+            )
         )
         stored = distinct[ROWS] | f"StoreDistinct{title}" >> StorePacks(self._folder)
         return stored, [(parsed[REJECTED], parsed[TALLY]), (distinct[REJECTED], distinct[TALLY])]
@@ -103,7 +120,9 @@ class _ParseEvents(beam.DoFn):
         self._parse = (ImpressionParser if self._log is None else ActionParser)(self._settings)
         spare_imported_objects()
 
-    def process(self, element: tuple[int, LogFile | Received]) -> Iterator[beam.pvalue.TaggedOutput]:
+    def process(
+        self, element: tuple[int, LogFile | Received]
+    ) -> Iterator[beam.pvalue.TaggedOutput]:
         number, file = element
         source, tally = self._settings.sources[self._log], Tally()
         step = counted.PARSE if self._log is None else counted.PARSE_ACTIONS
@@ -112,15 +131,21 @@ class _ParseEvents(beam.DoFn):
         for batch in batches_of(file, source, self._settings.logs.max_line_bytes):
             events, rejected = self._parse(batch, file.name, number, day)
             rejected += [
-                RejectedLine(file.name, line, problem.reason, problem.detail, raw) for line, raw, problem in batch.unusable
+                RejectedLine(file.name, line, problem.reason, problem.detail, raw)
+                for line, raw, problem in batch.unusable
             ]
             received, of_other_days = len(batch.numbers) + len(batch.unusable), 0
             if day != self._settings.day:
                 tally[counted.LINES_OF_OTHER_DAYS, step] += received
                 tally.update(unreadable_files(rejected))
-                of_other_days, rejected = len(rejected), []  # whose reasons that day's own ingestion reports
-            count_step(tally, step, received, events.num_rows, rejected, of_other_days=of_other_days)
-            tally.update(counts_of_days(events if day is None else events.filter(events.column("is_own"))))
+                # whose reasons that day's own ingestion reports
+                of_other_days, rejected = len(rejected), []
+            count_step(
+                tally, step, received, events.num_rows, rejected, of_other_days=of_other_days
+            )
+            tally.update(
+                counts_of_days(events if day is None else events.filter(events.column("is_own")))
+            )
             count_columns(tally, batch, self._settings, self._log)
             if rejected:
                 yield beam.pvalue.TaggedOutput(REJECTED, rejected_batch(rejected))
@@ -136,7 +161,9 @@ class _ParseEvents(beam.DoFn):
 class _DropDuplicates(beam.DoFn):
     """From (shard of identities, packed events) to (shard of join keys, packed events)."""
 
-    def __init__(self, settings: IngestSettings, log: str | None, names: Sequence[str], shards: int) -> None:
+    def __init__(
+        self, settings: IngestSettings, log: str | None, names: Sequence[str], shards: int
+    ) -> None:
         source = settings.sources[log]
         self._drops = settings.logs.deduplicate or getattr(source, "event_id", None) is not None
         self._log = log
@@ -146,13 +173,20 @@ class _DropDuplicates(beam.DoFn):
     def process(self, element: tuple[int, Iterable[bytes]]) -> Iterator[beam.pvalue.TaggedOutput]:
         _, packs = element
         received = unpacked(packs)
-        events, rejected, of_other_days = deduplicated(received, self._names) if self._drops else (received, [], 0)
+        events, rejected, of_other_days = (
+            deduplicated(received, self._names) if self._drops else (received, [], 0)
+        )
         tally: Tally = Counter()
         step = counted.DEDUPLICATE if self._log is None else counted.DEDUPLICATE_ACTIONS
-        count_step(tally, step, received.num_rows, events.num_rows, rejected, of_other_days=of_other_days)
+        count_step(
+            tally, step, received.num_rows, events.num_rows, rejected, of_other_days=of_other_days
+        )
         if rejected:
             yield beam.pvalue.TaggedOutput(REJECTED, rejected_batch(rejected))
-        shard_of = np.array([zlib.crc32(key) for key in events.column("join_key").to_pylist()], np.int64) % self._shards
+        shard_of = (
+            np.array([zlib.crc32(key) for key in events.column("join_key").to_pylist()], np.int64)
+            % self._shards
+        )
         yield from tagged_rows(packed_by_shard(events, shard_of, self._shards))
         count_in_beam(tally)
         yield beam.pvalue.TaggedOutput(TALLY, tally)
@@ -168,10 +202,14 @@ class _JoinEvents(beam.DoFn):
     def setup(self) -> None:
         self._read_values = ValuesReader(self._settings, folded=True)
 
-    def process(self, element: tuple[int, Mapping[str | None, Iterable[bytes]]]) -> Iterator[beam.pvalue.TaggedOutput]:
+    def process(
+        self, element: tuple[int, Mapping[str | None, Iterable[bytes]]]
+    ) -> Iterator[beam.pvalue.TaggedOutput]:
         shard, logs = element
         packs = {log: list(logs[log]) for log in (None, ACTIONS)}
-        impressions, actions = (unpacked(packs[log]) if packs[log] else None for log in (None, ACTIONS))
+        impressions, actions = (
+            unpacked(packs[log]) if packs[log] else None for log in (None, ACTIONS)
+        )
         rules = self._settings.logs.actions
         assert rules is not None  # noqa: S101 (these are event logs)
         together = joined(impressions, actions, rules, self._names[ACTIONS])
@@ -179,13 +217,24 @@ class _JoinEvents(beam.DoFn):
         received = actions.num_rows if actions is not None else 0
         of_other_days = together.of_other_days
         passed = received - len(rejected) - of_other_days
-        count_step(tally, counted.JOIN_ACTIONS, received, passed, rejected, of_other_days=of_other_days)
+        count_step(
+            tally, counted.JOIN_ACTIONS, received, passed, rejected, of_other_days=of_other_days
+        )
         tally.update({(counted.ACTION, kind): count for kind, count in together.kinds.items()})
         own = together.impressions
         if impressions is not None and own is not None:
             of_other_days = impressions.num_rows - own.num_rows
-            rows, unusable = label_joined(own, together.columns, self._read_values, self._names[None])
-            count_step(tally, counted.LABEL, impressions.num_rows, rows.num_rows, unusable, of_other_days=of_other_days)
+            rows, unusable = label_joined(
+                own, together.columns, self._read_values, self._names[None]
+            )
+            count_step(
+                tally,
+                counted.LABEL,
+                impressions.num_rows,
+                rows.num_rows,
+                unusable,
+                of_other_days=of_other_days,
+            )
             rejected = rejected + unusable
             if rows.num_rows:
                 yield beam.pvalue.TaggedOutput(ROWS, (shard, [packed(rows)]))

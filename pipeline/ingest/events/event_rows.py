@@ -60,8 +60,12 @@ class ImpressionParser:
 
     def __init__(self, settings: IngestSettings) -> None:
         self._labeller = RowLabeller(settings)
-        self._event = _EventReader(settings.logs.impressions.event_id if settings.logs.impressions else None, settings)
-        by_request = settings.logs.actions is not None and settings.logs.actions.join_by == "request"
+        self._event = _EventReader(
+            settings.logs.impressions.event_id if settings.logs.impressions else None, settings
+        )
+        by_request = (
+            settings.logs.actions is not None and settings.logs.actions.join_by == "request"
+        )
         self._join_keys = (names.REQUEST_KEY if by_request else names.USER_KEY, names.ITEM_KEY)
         self._carried = ValuesReader(settings, folded=True).columns
         self._own_day = _OwnDay(settings)
@@ -98,7 +102,10 @@ class ImpressionParser:
     def _described(self, rows: Rows) -> dict[str, pa.Array]:
         problems: Problems = {}
         columns = self._labeller.describe(rows, problems)
-        pickled = [pickle.dumps(problems[row]) if row in problems else None for row in range(len(rows) if problems else 0)]
+        pickled = [
+            pickle.dumps(problems[row]) if row in problems else None
+            for row in range(len(rows) if problems else 0)
+        ]
         columns["problem"] = pa.array(pickled or [None] * len(rows), pa.binary())
         if self._carried:
             values = zip(*map(rows.column, self._carried), strict=True)
@@ -117,9 +124,14 @@ class ActionParser:
         log = settings.logs.actions
         assert log is not None  # noqa: S101 (these are event logs)
         missing = frozenset(settings.logs.missing_values)
-        self._join_keys = [(column, TextReader(column, missing)) for column in settings.join_columns]
+        self._join_keys = [
+            (column, TextReader(column, missing)) for column in settings.join_columns
+        ]
         self._kind = (log.kind, TextReader(log.kind, missing))
-        self._time_column, self._read_time = log.event_time.column, EventTimeReader(log.event_time, missing)
+        self._time_column, self._read_time = (
+            log.event_time.column,
+            EventTimeReader(log.event_time, missing),
+        )
         self._event = _EventReader(log.event_id, settings)
         values = sorted({column.value for column in log.folds.values() if column.value is not None})
         self._values = {column: NumberReader(column, missing) for column in values}
@@ -131,7 +143,9 @@ class ActionParser:
         """Reads the records of a batch; arguments and results as of `ImpressionParser`."""
         rows, problems = batch.rows, Problems()
         columns: dict[str, Any] = {
-            "join_key": _join_keys([required(column, read, rows, problems) for column, read in self._join_keys]),
+            "join_key": _join_keys(
+                [required(column, read, rows, problems) for column, read in self._join_keys]
+            ),
             "kind": required(*self._kind, rows, problems),
         }
         columns[names.EVENT_TIME], _ = self._read_time(rows.column(self._time_column), problems)
@@ -141,7 +155,9 @@ class ActionParser:
         for column, read in self._values.items():
             values = read(rows.column(column), problems)
             columns[VALUE + column] = pa.array(values, mask=np.isnan(values))
-        columns |= origin(file, batch.numbers, batch.raws if day == self._own_day.day else [b""] * len(rows))
+        columns |= origin(
+            file, batch.numbers, batch.raws if day == self._own_day.day else [b""] * len(rows)
+        )
         return usable_rows(pa.table(columns), problems, source, batch.numbers, batch.raws)
 
 
@@ -156,11 +172,19 @@ class _OwnDay:
     def __init__(self, settings: IngestSettings, by_time: bool = False) -> None:
         self.day = settings.day
         self._by_time = by_time
-        if settings.day is not None and settings.keys.event_time is not None and settings.logs.actions is not None:
-            self._begin_us, self._end_us = bounds_us(settings.day, settings.keys.event_time.timezone)
+        if (
+            settings.day is not None
+            and settings.keys.event_time is not None
+            and settings.logs.actions is not None
+        ):
+            self._begin_us, self._end_us = bounds_us(
+                settings.day, settings.keys.event_time.timezone
+            )
             self._reach_us = self._end_us + round(settings.logs.actions.window_s * 1_000_000)
 
-    def __call__(self, day: datetime.date | None, times_us: np.ndarray, problems: Problems) -> dict[str, np.ndarray]:
+    def __call__(
+        self, day: datetime.date | None, times_us: np.ndarray, problems: Problems
+    ) -> dict[str, np.ndarray]:
         """The column of events of a day's file; notes those that are too late to make a difference, to spare the shuffle."""
         if day is not None and self.day is not None and day > self.day:
             detail = f"more than the attribution window after {self.day}"
@@ -178,7 +202,9 @@ class _EventReader:
         self._column = event_id
         self._read = TextReader(event_id or "", settings.logs.missing_values)
 
-    def __call__(self, rows: Rows, columns: dict[str, Any], problems: Problems) -> dict[str, np.ndarray]:
+    def __call__(
+        self, rows: Rows, columns: dict[str, Any], problems: Problems
+    ) -> dict[str, np.ndarray]:
         """The columns of the event, given those of the line's digest."""
         if self._column is None:
             return {"event_high": columns["draw"], "event_low": columns["place"]}
@@ -190,7 +216,9 @@ class _EventReader:
 def _refuse_strays(days: np.ndarray, of_file: SpanDay, problems: Problems) -> None:
     for position in np.flatnonzero(days != of_file.day).tolist():
         if position not in problems:  # else there is no day
-            problems[position] = UnusableLineError(Reason.STRAY_EVENT_TIME, of_file.stray_detail(int(days[position])))
+            problems[position] = UnusableLineError(
+                Reason.STRAY_EVENT_TIME, of_file.stray_detail(int(days[position]))
+            )
 
 
 def _join_keys(keys: list[pa.Array]) -> pa.Array:

@@ -1,8 +1,9 @@
 """Labelled rows as serialised tf.Examples, a batch at a time.
 
-Serialised messages of one type merge when they are put one behind the other, which the encoding of protocol buffers guarantees.
-So an example is the concatenation of its features. And what precedes the content in a serialised feature depends on the
-content's length alone: protocol buffers serialise one feature of each length, and Arrow joins the columns.
+Serialised messages of one type merge when they are put one behind the other, which the encoding of
+protocol buffers guarantees. So an example is the concatenation of its features. And what precedes
+the content in a serialised feature depends on the content's length alone: protocol buffers
+serialise one feature of each length, and Arrow joins the columns.
 """
 
 from __future__ import annotations
@@ -49,17 +50,23 @@ class ExampleEncoder:
             for name in settings.logs.tables
         }
 
-    def encode(self, rows: pa.Table, tally: Tally, negative_rates: Mapping[str, float] | None = None) -> Iterator[pa.Array]:
+    def encode(
+        self, rows: pa.Table, tally: Tally, negative_rates: Mapping[str, float] | None = None
+    ) -> Iterator[pa.Array]:
         """Serialised tf.Examples of the rows in order, some thousands at a time, as arrays of binaries.
 
-        An example has the fields (a missing one has no feature), labels and masks, event time and keys, and the rates at which
-        the negatives of tasks were kept.
-        Counts in `tally` where a side table has no row for an example.
+        An example has the fields (a missing one has no feature), labels and masks, event time and
+        keys, and the rates at which the negatives of tasks were kept. Counts in `tally` where a
+        side table has no row for an example.
         """
         for start in range(0, rows.num_rows, _BATCH_ROWS):
-            yield self._encoded(rows.slice(start, _BATCH_ROWS).combine_chunks(), tally, negative_rates or {})
+            yield self._encoded(
+                rows.slice(start, _BATCH_ROWS).combine_chunks(), tally, negative_rates or {}
+            )
 
-    def _encoded(self, rows: pa.Table, tally: Tally, negative_rates: Mapping[str, float]) -> pa.Array:
+    def _encoded(
+        self, rows: pa.Table, tally: Tally, negative_rates: Mapping[str, float]
+    ) -> pa.Array:
         parts = [*_fields(rows, self._fields)]
         for table, (keys, serialised) in self._tables.items():
             found = pc.index_in(_column(rows, KEY_OF + table), value_set=keys)
@@ -79,7 +86,9 @@ class ExampleEncoder:
         keys = (names.REQUEST_KEY, names.USER_KEY, names.ITEM_KEY)
         parts += [_texts(name, _column(rows, name)) for name in keys if name in rows.column_names]
         features = _joined(parts, rows.num_rows)
-        return _headed(features, lambda position: _FEATURES_TAG + _prefixed(features[position].as_py()))
+        return _headed(
+            features, lambda position: _FEATURES_TAG + _prefixed(features[position].as_py())
+        )
 
 
 def _fields(rows: pa.Table, fields: Any) -> Iterator[pa.Array]:
@@ -100,8 +109,15 @@ def _texts(name: str, texts: pa.Array) -> pa.Array:
 
 def _lists(name: str, lists: pa.Array) -> pa.Array:
     elements = lists.flatten()
-    values = _headed(elements, lambda position: feature_pb2.BytesList(value=[elements[position].as_py()]).SerializeToString())
-    offsets = np.concatenate([[0], np.cumsum(pc.list_value_length(lists).fill_null(0).to_numpy())]).astype(np.int32)
+    values = _headed(
+        elements,
+        lambda position: feature_pb2.BytesList(
+            value=[elements[position].as_py()]
+        ).SerializeToString(),
+    )
+    offsets = np.concatenate(
+        [[0], np.cumsum(pc.list_value_length(lists).fill_null(0).to_numpy())]
+    ).astype(np.int32)
     joined = pc.binary_join(pa.ListArray.from_arrays(pa.array(offsets), values), _NOTHING)
     joined = pc.if_else(lists.is_valid(), joined, _NULL)
     return _headed(joined, lambda position: _feature(name, bytes_list=lists[position].as_py()))
@@ -116,12 +132,16 @@ def _numbers(columns: Mapping[str, np.ndarray]) -> pa.Array:
         parts += [np.broadcast_to(head, (len(values), len(head))), values]
     contents = np.concatenate(parts, axis=1)
     rows, width = contents.shape
-    return pa.Array.from_buffers(pa.binary(width), rows, [None, pa.py_buffer(contents)]).cast(pa.binary())
+    return pa.Array.from_buffers(pa.binary(width), rows, [None, pa.py_buffer(contents)]).cast(
+        pa.binary()
+    )
 
 
 def _integers(name: str, integers: pa.Array) -> pa.Array:
     contents = _varints(integers.to_numpy())
-    return _headed(contents, lambda position: _feature(name, int64_list=[integers[position].as_py()]))
+    return _headed(
+        contents, lambda position: _feature(name, int64_list=[integers[position].as_py()])
+    )
 
 
 def _feature(name: str, **values: Any) -> bytes:
@@ -139,24 +159,32 @@ def _headed(contents: pa.Array, message_at: Callable[[int], bytes]) -> pa.Array:
 
     Args:
         contents: binaries.
-        message_at: serialises the message at a position. What precedes the content in it depends on the content's length alone.
+        message_at: serialises the message at a position. What precedes the content in it depends on
+            the content's length alone.
     """
     # Null counts as length -1: lengths are shifted by one, so that they number the rows of tables.
     lengths = pc.binary_length(contents).fill_null(-1).to_numpy(zero_copy_only=False) + 1
     position_of = np.zeros(lengths.max(initial=0) + 1, np.int64)
     position_of[lengths] = np.arange(len(lengths))
     different = np.flatnonzero(np.bincount(lengths))
-    heads = [message_at(position_of[length])[: 1 - length or None] if length else b"" for length in different.tolist()]
+    heads = [
+        message_at(position_of[length])[: 1 - length or None] if length else b""
+        for length in different.tolist()
+    ]
     kind_of = np.zeros(len(position_of), np.int32)
     kind_of[different] = np.arange(len(different))
-    return pc.binary_join_element_wise(pa.array(heads, pa.binary()).take(pa.array(kind_of[lengths])), contents, _NOTHING)
+    return pc.binary_join_element_wise(
+        pa.array(heads, pa.binary()).take(pa.array(kind_of[lengths])), contents, _NOTHING
+    )
 
 
 def _joined(parts: list[pa.Array], rows: int) -> pa.Array:
     """Row by row, the parts one behind the other; null is nothing."""
     if not parts:
         return pa.array([b""] * rows, pa.binary())
-    return pc.binary_join_element_wise(*parts, _NOTHING, null_handling="replace", null_replacement=b"")
+    return pc.binary_join_element_wise(
+        *parts, _NOTHING, null_handling="replace", null_replacement=b""
+    )
 
 
 def _column(rows: pa.Table, name: str) -> pa.Array:
@@ -177,12 +205,18 @@ def _prefixed(content: bytes) -> bytes:
 
 def _varints(numbers: np.ndarray) -> pa.Array:
     """Numbers encoded like the length in `_prefixed`; negative ones as 64 bits."""
-    groups = (numbers.astype(np.uint64)[:, None] >> (np.uint64(7) * np.arange(10, dtype=np.uint64))) & np.uint64(0x7F)
+    groups = (
+        numbers.astype(np.uint64)[:, None] >> (np.uint64(7) * np.arange(10, dtype=np.uint64))
+    ) & np.uint64(0x7F)
     # The last group that is not 0, and the first one in any case.
     lengths = np.maximum(10 - np.argmax(groups[:, ::-1] != 0, axis=1), 1)
     lengths[numbers == 0] = 1
     positions = np.arange(10)
     follows = positions < (lengths - 1)[:, None]
-    content = (groups | np.where(follows, 0x80, 0).astype(np.uint64)).astype(np.uint8)[positions < lengths[:, None]]
+    content = (groups | np.where(follows, 0x80, 0).astype(np.uint64)).astype(np.uint8)[
+        positions < lengths[:, None]
+    ]
     offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
-    return pa.Array.from_buffers(pa.binary(), len(numbers), [None, pa.py_buffer(offsets), pa.py_buffer(content)])
+    return pa.Array.from_buffers(
+        pa.binary(), len(numbers), [None, pa.py_buffer(offsets), pa.py_buffer(content)]
+    )

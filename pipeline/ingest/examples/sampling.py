@@ -19,8 +19,9 @@ _KEYS = (names.REQUEST_KEY, names.USER_KEY, names.ITEM_KEY)
 def sampled(rows: pa.Table, split: str, settings: IngestSettings) -> pa.Table:
     """Takes down-sampled negatives out of their tasks' sample spaces, and rows that are left in none out of the split.
 
-    All tasks share one draw a row. So with one rate for all tasks an example is dropped if it is drawn and no binary task is
-    positive; and a task's negatives are kept at its rate whatever its other labels are, which is what the export undoes.
+    All tasks share one draw a row. So with one rate for all tasks an example is dropped if it is
+    drawn and no binary task is positive; and a task's negatives are kept at its rate whatever its
+    other labels are, which is what the export undoes.
 
     Args:
         rows: labelled rows of one split (see `labelled_rows`).
@@ -31,7 +32,8 @@ def sampled(rows: pa.Table, split: str, settings: IngestSettings) -> pa.Table:
         return rows
     rates = recorded_rates(split, settings)
     draws = _draws(rows)
-    # Rows that all binary tasks drop are chosen by their labels. Those that the draw leaves are an even share for a regression.
+    # Rows that all binary tasks drop are chosen by their labels. Those that the draw leaves are an
+    # even share for a regression.
     unsampled_rate = settings.sampling.negative_rate or 1.0
     before = after = np.zeros(rows.num_rows, bool)
     for name in settings.tasks:
@@ -40,7 +42,9 @@ def sampled(rows: pa.Table, split: str, settings: IngestSettings) -> pa.Table:
         stays = (labels > 0) | (draws < rates[name]) if name in rates else draws < unsampled_rate
         kept = inside & stays
         before, after = before | inside, after | kept
-        rows = rows.set_column(rows.column_names.index(LABEL + name), LABEL + name, pa.array(labels, mask=~kept))
+        rows = rows.set_column(
+            rows.column_names.index(LABEL + name), LABEL + name, pa.array(labels, mask=~kept)
+        )
     # A row that was in no sample space to begin with is none of the sampling's business.
     return rows.filter(pa.array(after | ~before))
 
@@ -61,5 +65,8 @@ def _draws(rows: pa.Table) -> np.ndarray:
     # Lengths keep keys apart whose texts run together.
     lengths = [pc.cast(pc.cast(pc.binary_length(key), pa.string()), pa.binary()) for key in keys]
     joined = pc.binary_join_element_wise(*keys, *lengths, b"\n")
-    digests = b"".join(hashlib.blake2b(key, digest_size=8, person=b"sampling").digest() for key in joined.to_pylist())
+    digests = b"".join(
+        hashlib.blake2b(key, digest_size=8, person=b"sampling").digest()
+        for key in joined.to_pylist()
+    )
     return (np.frombuffer(digests, ">u8") >> np.uint64(11)) / 2.0**53

@@ -42,7 +42,9 @@ _COMPRESSION_RATIO = 8
 def shard_count(files: Iterable[LogFile]) -> int:
     """How many shards to write, so that the records of one fit into memory with ease."""
     compressed = sum(
-        file.size_bytes / (1 if file.name.endswith((".gz", ".bz2", ".parquet")) else _COMPRESSION_RATIO) for file in files
+        file.size_bytes
+        / (1 if file.name.endswith((".gz", ".bz2", ".parquet")) else _COMPRESSION_RATIO)
+        for file in files
     )
     return max(_LEAST_SHARDS, round(compressed / _COMPRESSED_BYTES_OF_SHARD))
 
@@ -51,7 +53,12 @@ class WriteShard(beam.DoFn):
     """From (shard, packed rows) to a file a split; lines rejected on the way and counts apart."""
 
     def __init__(
-        self, settings: IngestSettings, files: InputFiles, shards: int, folder: str, split_folders: dict[str, str]
+        self,
+        settings: IngestSettings,
+        files: InputFiles,
+        shards: int,
+        folder: str,
+        split_folders: dict[str, str],
     ) -> None:
         self._settings = settings
         self._files = files
@@ -67,9 +74,14 @@ class WriteShard(beam.DoFn):
         shard, packs = element
         settings = self._settings
         if self._encoder is None:  # the side tables are the same for every shard
-            self._encoder = ExampleEncoder(settings, {name: unpacked([rows]) for name, rows in tables.items()})
+            self._encoder = ExampleEncoder(
+                settings, {name: unpacked([rows]) for name, rows in tables.items()}
+            )
         settling = Settling(
-            settings, source_names(settings, self._files, None), self._files.evaluation, event_days(tally, settings)
+            settings,
+            source_names(settings, self._files, None),
+            self._files.evaluation,
+            event_days(tally, settings),
         )
         rows = unpacked(packs)
         settled = settling.settle(rows)
@@ -90,12 +102,16 @@ class WriteShard(beam.DoFn):
                         writer.write(examples)
                 result.update(_counts_of_tasks(split, examples_of_split, settings))
         written = sum(counts_under(result, counted.EXAMPLES).values())
-        count_step(result, counted.WRITE, rows.num_rows, written, settled.rejected, sampled_out=sampled_out)
+        count_step(
+            result, counted.WRITE, rows.num_rows, written, settled.rejected, sampled_out=sampled_out
+        )
         count_in_beam(result)
         yield beam.pvalue.TaggedOutput(TALLY, result)
 
     @contextlib.contextmanager
-    def _examples_file(self, split: str, shard: int, thread: ThreadPoolExecutor) -> Iterator[TFRecordWriter]:
+    def _examples_file(
+        self, split: str, shard: int, thread: ThreadPoolExecutor
+    ) -> Iterator[TFRecordWriter]:
         """A file that takes its name when it is complete, since a runner may try a shard twice."""
         name = f"data_tfrecord-{shard:05d}-of-{self._shards:05d}.gz"
         folder = self._split_folders[split]
@@ -114,7 +130,9 @@ def _counts_of_tasks(split: str, rows: pa.Table, settings: IngestSettings) -> Ta
     for task in settings.tasks:
         labels = rows.column(LABEL + task).drop_null().to_numpy()
         counts[counted.SAMPLE_SPACE, split, task] = len(labels)
-        counts[counted.LABEL_MILLIONTHS, split, task] = sum(np.rint(labels * 1_000_000).astype(np.int64).tolist())
+        counts[counted.LABEL_MILLIONTHS, split, task] = sum(
+            np.rint(labels * 1_000_000).astype(np.int64).tolist()
+        )
     return counts
 
 

@@ -31,10 +31,11 @@ class Settling:
 
     Args:
         settings: the spec's rules.
-        names: of the files of the exposure log (see `source_names`); the column `file` holds indices into it.
+        names: of the files of the exposure log (see `source_names`); the column `file` holds
+            indices into it.
         evaluation_files: names of those that judge the model.
-        event_days: the days of the log, or the one that is ingested; None where files tell the splits apart, or days are not
-            known.
+        event_days: the days of the log, or the one that is ingested; None where files tell the
+            splits apart, or days are not known.
     """
 
     def __init__(
@@ -45,7 +46,11 @@ class Settling:
         event_days: EventDays | SpanDay | None,
     ) -> None:
         self._names = names
-        self._judging = [number for number, name in enumerate(names) if name in evaluation_files] if evaluation_files else []
+        self._judging = (
+            [number for number, name in enumerate(names) if name in evaluation_files]
+            if evaluation_files
+            else []
+        )
         self._event_days = event_days
         self._deduplicate = settings.logs.deduplicate
         # Drawn by hash, a row stays in its split whatever else is in the log.
@@ -55,16 +60,27 @@ class Settling:
     def settle(self, shard: pa.Table) -> Settled:
         """Gives each row of a shard once, in a split or as a rejected line.
 
-        The order is that of the digests: the same for any order of arrival, and without relation to time, file or content.
+        The order is that of the digests: the same for any order of arrival, and without relation to
+        time, file or content.
         """
-        draw, place, file, line = (shard.column(name).to_numpy() for name in ("draw", "place", "file", "line"))
+        draw, place, file, line = (
+            shard.column(name).to_numpy() for name in ("draw", "place", "file", "line")
+        )
         order = np.argsort(draw)
         if (draw[order[1:]] == draw[order[:-1]]).any():
             order = np.lexsort((line, file, place, draw))
-        shard, draw, place, file, line = shard.take(order), draw[order], place[order], file[order], line[order]
+        shard, draw, place, file, line = (
+            shard.take(order),
+            draw[order],
+            place[order],
+            file[order],
+            line[order],
+        )
         rejected: dict[int, RejectedLine] = {}
         if self._deduplicate and shard.num_rows:
-            repeated = np.concatenate([[False], (draw[1:] == draw[:-1]) & (place[1:] == place[:-1])])
+            repeated = np.concatenate(
+                [[False], (draw[1:] == draw[:-1]) & (place[1:] == place[:-1])]
+            )
             first_of = np.maximum.accumulate(np.where(repeated, 0, np.arange(len(draw))))
             for position in np.flatnonzero(repeated).tolist():
                 first = first_of[position]
@@ -75,21 +91,31 @@ class Settling:
             day = shard.column("day").to_numpy()
             for position in np.flatnonzero(_for_each_day(day, days.is_stray)).tolist():
                 detail = days.stray_detail(int(day[position]))
-                rejected.setdefault(position, self._rejected(shard, position, Reason.STRAY_EVENT_TIME, detail))
+                rejected.setdefault(
+                    position, self._rejected(shard, position, Reason.STRAY_EVENT_TIME, detail)
+                )
             evaluation = _for_each_day(day, days.is_evaluation)
         else:
             evaluation = np.isin(file, self._judging)
-        validation = (draw < self._validation_below) & (evaluation == (self._validation_of == EVALUATION))
+        validation = (draw < self._validation_below) & (
+            evaluation == (self._validation_of == EVALUATION)
+        )
         kept = np.ones(shard.num_rows, bool)
         kept[list(rejected)] = False
-        masks = {TRAIN: ~evaluation & ~validation, VALIDATION: validation, EVALUATION: evaluation & ~validation}
+        masks = {
+            TRAIN: ~evaluation & ~validation,
+            VALIDATION: validation,
+            EVALUATION: evaluation & ~validation,
+        }
         splits = {split: shard.filter(pa.array(mask & kept)) for split, mask in masks.items()}
         return Settled(
             splits={split: rows for split, rows in splits.items() if rows.num_rows},
             rejected=[rejected[position] for position in sorted(rejected)],
         )
 
-    def _rejected(self, shard: pa.Table, position: int, reason: Reason, detail: str) -> RejectedLine:
+    def _rejected(
+        self, shard: pa.Table, position: int, reason: Reason, detail: str
+    ) -> RejectedLine:
         file, line, raw = (shard.column(name)[position].as_py() for name in ("file", "line", "raw"))
         return RejectedLine(self._names[file], line, reason, detail, raw)
 

@@ -28,7 +28,8 @@ def content_chunks(file: BinaryIO, name: str) -> Iterator[bytes]:
     """Yields the content of `file` in chunks; a `name` that ends in .gz or .bz2 is decompressed.
 
     Raises:
-        UnreadableError: the file cannot be read to its end, after (nearly) everything before that point was yielded.
+        UnreadableError: the file cannot be read to its end, after (nearly) everything before that
+            point was yielded.
     """
     if name.endswith(".gz"):
         return _decompressed(file, lambda: zlib.decompressobj(wbits=zlib.MAX_WBITS | 16), "gzip")

@@ -31,7 +31,9 @@ def example_rows(chunks: Iterable[bytes]) -> Iterator[list[Record]]:
     try:
         for record in _records(chunks):
             example = example_pb2.Example.FromString(record)
-            rows.append({name: _value(feature) for name, feature in example.features.feature.items()})
+            rows.append(
+                {name: _value(feature) for name, feature in example.features.feature.items()}
+            )
             if len(rows) == _BATCH_ROWS:
                 yield rows
                 rows = []

@@ -34,7 +34,8 @@ class LineBatch(NamedTuple):
 def line_batches(chunks: Iterable[bytes], max_line_bytes: int) -> Iterator[LineBatch]:
     """Splits content at line feeds. A carriage return before one and a byte order mark at the file's start are no content.
 
-    A line longer than `max_line_bytes` is unusable, and so is the one at which the content breaks off, however much is there.
+    A line longer than `max_line_bytes` is unusable, and so is the one at which the content breaks
+    off, however much is there.
     """
     number = 1
     lines: list[bytes] = []
@@ -56,11 +57,14 @@ def line_batches(chunks: Iterable[bytes], max_line_bytes: int) -> Iterator[LineB
                     number += len(lines)
                     lines, held_bytes = [], 0
             if len(carry) > max_line_bytes:
-                # Enough to tell, line end included, that the limit was exceeded; the rest is not kept.
+                # Enough to tell, line end included, that the limit was exceeded; the rest is not
+                # kept.
                 carry, too_long = carry[: max_line_bytes + 2], True
     except UnreadableError as error:
         batch = _batch(number, [*lines, carry[:RAW_LIMIT_BYTES]], max_line_bytes)
-        batch.unusable[len(lines)] = UnusableLineError(Reason.UNREADABLE, f"{error}; the rest of the file is lost")
+        batch.unusable[len(lines)] = UnusableLineError(
+            Reason.UNREADABLE, f"{error}; the rest of the file is lost"
+        )
         yield batch
         return
     if carry:
@@ -85,5 +89,7 @@ def _batch(number: int, lines: list[bytes], max_line_bytes: int) -> LineBatch:
         for position, line in enumerate(lines):
             if len(line) > max_line_bytes:
                 lines[position] = line[:RAW_LIMIT_BYTES]
-                unusable[position] = UnusableLineError(Reason.LINE_TOO_LONG, f"longer than {max_line_bytes} bytes")
+                unusable[position] = UnusableLineError(
+                    Reason.LINE_TOO_LONG, f"longer than {max_line_bytes} bytes"
+                )
     return LineBatch(number, lines, unusable)

@@ -25,13 +25,16 @@ def decoded(line: bytes) -> str:
     try:
         text = line.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise UnusableLineError(Reason.WRONG_ENCODING, f"not UTF-8: byte 0x{line[error.start]:02x} at {error.start}") from error
+        raise UnusableLineError(
+            Reason.WRONG_ENCODING, f"not UTF-8: byte 0x{line[error.start]:02x} at {error.start}"
+        ) from error
     if not text or text.isspace():
         raise UnusableLineError(Reason.EMPTY_LINE, "nothing but white space")
     return text
 
 
-# orjson rounds integers beyond 64 bits: as many digits in a row may be one. A pattern would search a line more slowly.
+# orjson rounds integers beyond 64 bits: as many digits in a row may be one. A pattern would search
+# a line more slowly.
 _DIGITS = bytes.maketrans(b"123456789", b"0" * 9)
 _LONG_INTEGER = b"0" * 19
 
@@ -53,7 +56,8 @@ def parse_json(line: bytes) -> Record:
     return _parse_any_json(line)
 
 
-# Stands between lines that are parsed together. Nobody can write it into a log, so each line is one value, whole and by itself.
+# Stands between lines that are parsed together. Nobody can write it into a log, so each line is one
+# value, whole and by itself.
 _BETWEEN = secrets.randbits(50)
 
 
@@ -67,7 +71,11 @@ def parse_json_lines(lines: Sequence[bytes]) -> list[Record] | None:
     except orjson.JSONDecodeError:
         return None
     records = values[::2]
-    if len(records) != len(lines) or set(map(type, records)) != {dict} or any(value != _BETWEEN for value in values[1::2]):
+    if (
+        len(records) != len(lines)
+        or set(map(type, records)) != {dict}
+        or any(value != _BETWEEN for value in values[1::2])
+    ):
         return None
     return records
 
@@ -79,7 +87,9 @@ def _parse_any_json(line: bytes) -> Record:
     except (ValueError, RecursionError) as error:
         raise UnusableLineError(Reason.MALFORMED, f"not JSON: {error}") from error
     if not isinstance(record, dict):
-        raise UnusableLineError(Reason.MALFORMED, f"a JSON object is needed; received a {type(record).__name__}")
+        raise UnusableLineError(
+            Reason.MALFORMED, f"a JSON object is needed; received a {type(record).__name__}"
+        )
     return record
 
 
@@ -96,7 +106,9 @@ def parse_csv(line: bytes, delimiter: str, count: int) -> list[str]:
     """
     values = csv_values(decoded(line), delimiter)
     if len(values) != count:
-        raise UnusableLineError(Reason.MALFORMED, f"{count} values are needed; received {len(values)}")
+        raise UnusableLineError(
+            Reason.MALFORMED, f"{count} values are needed; received {len(values)}"
+        )
     return values
 
 

@@ -12,7 +12,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from isal import isal_zlib
 
-# Examples repeat so much that another level, or zlib itself, hardly makes them smaller; zlib takes four times as long.
+# Examples repeat so much that another level, or zlib itself, hardly makes them smaller; zlib takes
+# four times as long.
 _COMPRESSION_LEVEL = 2
 _GZIP_WINDOW_BITS = zlib.MAX_WBITS | 16
 _NOTHING = pa.scalar(b"", pa.binary())
@@ -29,7 +30,9 @@ class TFRecordWriter:
     def __init__(self, file: BinaryIO, thread: ThreadPoolExecutor) -> None:
         self._file = file
         self._thread = thread
-        self._compressor = isal_zlib.compressobj(_COMPRESSION_LEVEL, zlib.DEFLATED, _GZIP_WINDOW_BITS)
+        self._compressor = isal_zlib.compressobj(
+            _COMPRESSION_LEVEL, zlib.DEFLATED, _GZIP_WINDOW_BITS
+        )
         self._under_way: Future[Any] | None = None
 
     def write(self, records: pa.Array) -> None:
@@ -58,8 +61,12 @@ def framed(records: pa.Array) -> memoryview:
     heads = [int(length).to_bytes(8, "little") for length in different]
     heads = [head + masked([google_crc32c.value(head)]).tobytes() for head in heads]
     checksums = masked([google_crc32c.value(record) for record in records.to_pylist()])
-    tails = pa.Array.from_buffers(pa.binary(4), len(records), [None, pa.py_buffer(checksums)]).cast(pa.binary())
-    joined = pc.binary_join_element_wise(pa.array(heads, pa.binary()).take(pa.array(kind)), records, tails, _NOTHING)
+    tails = pa.Array.from_buffers(pa.binary(4), len(records), [None, pa.py_buffer(checksums)]).cast(
+        pa.binary()
+    )
+    joined = pc.binary_join_element_wise(
+        pa.array(heads, pa.binary()).take(pa.array(kind)), records, tails, _NOTHING
+    )
     _, offsets, content = joined.buffers()
     length = int(np.frombuffer(offsets, np.int32, len(records) + 1)[-1])
     return memoryview(content)[:length]

@@ -17,8 +17,8 @@ from pipeline.ingest.formats.parsing import Record
 def plain_rows(rows: Iterable[Record]) -> list[tuple[bytes, Record | UnusableLineError]]:
     """Gives (row as JSON, record) for each row.
 
-    Times become ISO 8601 text, decimal numbers become floats, and bytes become text; a row with bytes that are not UTF-8 is
-    unusable.
+    Times become ISO 8601 text, decimal numbers become floats, and bytes become text; a row with
+    bytes that are not UTF-8 is unusable.
     """
     plain: list[tuple[bytes, Record | UnusableLineError]] = []
     for row in rows:
@@ -26,7 +26,12 @@ def plain_rows(rows: Iterable[Record]) -> list[tuple[bytes, Record | UnusableLin
             record = {column: _plain(value) for column, value in row.items()}
             plain.append((_as_json(record), record))
         except UnicodeDecodeError as error:
-            plain.append((repr(row).encode(), UnusableLineError(Reason.WRONG_ENCODING, f"not UTF-8: {error}")))
+            plain.append(
+                (
+                    repr(row).encode(),
+                    UnusableLineError(Reason.WRONG_ENCODING, f"not UTF-8: {error}"),
+                )
+            )
     return plain
 
 

@@ -1,7 +1,7 @@
 """Whole columns of a log as Arrow and NumPy arrays, to the effect of `conversion` value by value.
 
-What few distinct values decide is read once a value and remembered; numbers are read by NumPy, and those that it finds
-suspicious once more, one by one.
+What few distinct values decide is read once a value and remembered; numbers are read by NumPy, and
+those that it finds suspicious once more, one by one.
 """
 
 from __future__ import annotations
@@ -15,7 +15,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.ingest.accounting.rejection import UnusableLineError
-from pipeline.ingest.labelling.scalar_readers import LARGEST_FLOAT32, event_reader, list_reader, number_reader, text_reader
+from pipeline.ingest.labelling.scalar_readers import (
+    LARGEST_FLOAT32,
+    event_reader,
+    list_reader,
+    number_reader,
+    text_reader,
+)
 from pipeline.ingest.sources.rows import Problems
 
 _REMEMBERED_VALUES = 1 << 16
@@ -101,7 +107,11 @@ class NumberReader:
     """Reads finite numbers within bounds: an array of float64, NaN where missing."""
 
     def __init__(
-        self, column: str, missing: Collection[str], minimum: float | None = None, maximum: float | None = None
+        self,
+        column: str,
+        missing: Collection[str],
+        minimum: float | None = None,
+        maximum: float | None = None,
     ) -> None:
         self._read_one = number_reader(column, missing, minimum, maximum)
         self._read = ValueReader(self._read_one)
@@ -117,7 +127,9 @@ class NumberReader:
             return np.array(self._read(values, problems), np.float64)
         if not isinstance(values, list):
             values = list(values)
-        for position in np.flatnonzero(~((numbers >= self._least) & (numbers <= self._most))).tolist():
+        for position in np.flatnonzero(
+            ~((numbers >= self._least) & (numbers <= self._most))
+        ).tolist():
             if values[position] is not None:
                 result = _result_or_problem(self._read_one, values[position])
                 if isinstance(result, UnusableLineError):
@@ -130,7 +142,9 @@ class NumberReader:
 class EventReader:
     """Reads whether events happened: an array of truth values."""
 
-    def __init__(self, column: str, equals: Collection[str] | None, missing: Collection[str]) -> None:
+    def __init__(
+        self, column: str, equals: Collection[str] | None, missing: Collection[str]
+    ) -> None:
         self._read = ValueReader(event_reader(column, equals, missing))
 
     def __call__(self, values: Collection[Any], problems: Problems) -> np.ndarray:

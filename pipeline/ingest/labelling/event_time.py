@@ -60,7 +60,9 @@ class EventTimeReader:
         """Days of int64 times: an hour in which the zone's offset does not change at once, others time by time."""
         hours, hour_of = np.unique(times_us // _HOUR_US, return_inverse=True)
         offsets = np.array([self._offset_us(hour * _HOUR_US) for hour in hours.tolist()], np.int64)
-        ends = np.array([self._offset_us((hour + 1) * _HOUR_US - 1) for hour in hours.tolist()], np.int64)
+        ends = np.array(
+            [self._offset_us((hour + 1) * _HOUR_US - 1) for hour in hours.tolist()], np.int64
+        )
         days = (times_us + offsets[hour_of]) // _DAY_US
         for position in np.flatnonzero((offsets != ends)[hour_of]).tolist():
             time_us = int(times_us[position])
@@ -77,8 +79,9 @@ def event_time_reader(event_time: EventTime) -> Callable[[Any], tuple[int, int]]
     """Reads event times.
 
     Returns:
-        a function from a column's value to (microseconds since the Unix epoch, day as `datetime.date.toordinal` counts, in the
-        spec's time zone). It raises UnusableLineError for a value that is no such time.
+        a function from a column's value to (microseconds since the Unix epoch, day as
+        `datetime.date.toordinal` counts, in the spec's time zone). It raises UnusableLineError for
+        a value that is no such time.
     """
     zone = ZoneInfo(event_time.timezone)
 
@@ -90,10 +93,16 @@ def event_time_reader(event_time: EventTime) -> Callable[[Any], tuple[int, int]]
                 moment = _localised(_day(value), zone)
             else:
                 microseconds = _microseconds(value, _MICROSECONDS[event_time.unit])
-                return microseconds, (_EPOCH + datetime.timedelta(microseconds=microseconds)).astimezone(zone).toordinal()
-            return (moment - _EPOCH) // datetime.timedelta(microseconds=1), moment.astimezone(zone).toordinal()
+                return microseconds, (
+                    _EPOCH + datetime.timedelta(microseconds=microseconds)
+                ).astimezone(zone).toordinal()
+            return (moment - _EPOCH) // datetime.timedelta(microseconds=1), moment.astimezone(
+                zone
+            ).toordinal()
         except (ValueError, TypeError, OverflowError) as error:
-            detail = f"{event_time.column}: a time in {event_time.unit} is needed; received {value!r}"
+            detail = (
+                f"{event_time.column}: a time in {event_time.unit} is needed; received {value!r}"
+            )
             raise UnusableLineError(Reason.BAD_EVENT_TIME, detail) from error
 
     return read

@@ -38,7 +38,10 @@ def label_file(
         labeller: built from the same settings; remembers values from file to file.
     """
     for batch in batches_of(file, settings.logs.shown, settings.logs.max_line_bytes):
-        unparsed = [RejectedLine(file.name, line, problem.reason, problem.detail, raw) for line, raw, problem in batch.unusable]
+        unparsed = [
+            RejectedLine(file.name, line, problem.reason, problem.detail, raw)
+            for line, raw, problem in batch.unusable
+        ]
         parsed = len(batch.numbers)
         rows, unlabelled = labeller(batch.rows, file.name, number, batch.numbers, batch.raws)
         counts: Tally = Counter()
@@ -53,4 +56,6 @@ def counts_of_days(rows: pa.Table) -> Tally:
     if "day" not in rows.column_names:
         return Counter()
     days, counts = np.unique(rows.column("day").to_numpy(), return_counts=True)
-    return Counter({(counted.DAY, str(day)): int(count) for day, count in zip(days, counts, strict=True)})
+    return Counter(
+        {(counted.DAY, str(day)): int(count) for day, count in zip(days, counts, strict=True)}
+    )

@@ -22,7 +22,12 @@ import numpy as np
 import pyarrow as pa
 
 from feature_spec import names
-from pipeline.ingest.accounting.rejection import RAW_LIMIT_BYTES, Reason, RejectedLine, UnusableLineError
+from pipeline.ingest.accounting.rejection import (
+    RAW_LIMIT_BYTES,
+    Reason,
+    RejectedLine,
+    UnusableLineError,
+)
 from pipeline.ingest.labelling.column_readers import ListReader, NumberReader, TextReader
 from pipeline.ingest.labelling.event_time import EventTimeReader
 from pipeline.ingest.labelling.labels import label_reader
@@ -47,11 +52,22 @@ class RowLabeller:
             names.USER_KEY: settings.keys.user,
             names.ITEM_KEY: settings.keys.item,
         }
-        self._keys = [(name, column, TextReader(column, missing)) for name, column in keys.items() if column is not None]
+        self._keys = [
+            (name, column, TextReader(column, missing))
+            for name, column in keys.items()
+            if column is not None
+        ]
         self._event_time = settings.keys.event_time
-        self._read_event_time = EventTimeReader(self._event_time, missing) if self._event_time is not None else None
-        references = {name: table.exposure_key or table.key for name, table in settings.logs.tables.items()}
-        self._references = [(KEY_OF + name, column, TextReader(column, missing)) for name, column in references.items()]
+        self._read_event_time = (
+            EventTimeReader(self._event_time, missing) if self._event_time is not None else None
+        )
+        references = {
+            name: table.exposure_key or table.key for name, table in settings.logs.tables.items()
+        }
+        self._references = [
+            (KEY_OF + name, column, TextReader(column, missing))
+            for name, column in references.items()
+        ]
         self._values = ValuesReader(settings)
         self._keeps_raw = settings.logs.deduplicate or settings.split.evaluation_days is not None
 
@@ -68,7 +84,8 @@ class RowLabeller:
             raws: each row's line.
 
         Returns:
-            the rows that can be used, and those that cannot, each with the first reason that applies.
+            the rows that can be used, and those that cannot, each with the first reason that
+            applies.
         """
         problems: Problems = {}
         columns = self.identify(rows, problems) | self.describe(rows, problems)
@@ -89,7 +106,9 @@ class RowLabeller:
 
     def describe(self, rows: Rows, problems: Problems) -> dict[str, pa.Array]:
         """Keys into side tables, fields and labels of rows; notes those whose values cannot be read."""
-        references = {name: read(rows.column(column), problems) for name, column, read in self._references}
+        references = {
+            name: read(rows.column(column), problems) for name, column, read in self._references
+        }
         return references | self._values(rows, problems)
 
 
@@ -98,17 +117,28 @@ class ValuesReader:
 
     Args:
         settings: the spec's rules.
-        folded: whether to read those that need a column that impressions get from their actions, or those that do not.
+        folded: whether to read those that need a column that impressions get from their actions, or
+            those that do not.
     """
 
     def __init__(self, settings: IngestSettings, folded: bool = False) -> None:
         missing = frozenset(settings.logs.missing_values)
         folds = set(settings.logs.actions.folds) if settings.logs.actions is not None else set()
-        fields = {name: field for name, field in settings.fields_of(None).items() if (field.column in folds) == folded}
-        tasks = {name: task for name, task in settings.tasks.items() if (not folds.isdisjoint(task.columns.values())) == folded}
+        fields = {
+            name: field
+            for name, field in settings.fields_of(None).items()
+            if (field.column in folds) == folded
+        }
+        tasks = {
+            name: task
+            for name, task in settings.tasks.items()
+            if (not folds.isdisjoint(task.columns.values())) == folded
+        }
         self._fields = field_readers(fields, missing)
         self._labels = [(LABEL + name, label_reader(task, missing)) for name, task in tasks.items()]
-        self.columns = sorted({column for task in tasks.values() for column in task.columns.values()} - folds)
+        self.columns = sorted(
+            {column for task in tasks.values() for column in task.columns.values()} - folds
+        )
 
     def __call__(self, rows: Columns, problems: Problems) -> dict[str, pa.Array]:
         """The columns by their names in the table; notes the rows whose values cannot be read."""
@@ -156,13 +186,21 @@ def usable_rows(
         usable[list(problems)] = False
         table = table.filter(pa.array(usable))
     rejected = [
-        RejectedLine(source, lines[position], problems[position].reason, problems[position].detail, raws[position])
+        RejectedLine(
+            source,
+            lines[position],
+            problems[position].reason,
+            problems[position].detail,
+            raws[position],
+        )
         for position in sorted(problems)
     ]
     return table, rejected
 
 
-def field_readers(fields: dict[str, IngestedField], missing: frozenset[str]) -> list[tuple[str, str, FieldReader]]:
+def field_readers(
+    fields: dict[str, IngestedField], missing: frozenset[str]
+) -> list[tuple[str, str, FieldReader]]:
     """The name, the column and the reader of each field."""
     readers: list[tuple[str, str, FieldReader]] = []
     for name, field in fields.items():
@@ -177,10 +215,14 @@ def field_readers(fields: dict[str, IngestedField], missing: frozenset[str]) -> 
     return readers
 
 
-def read_fields(readers: list[tuple[str, str, FieldReader]], rows: Columns, problems: Problems) -> dict[str, pa.Array]:
+def read_fields(
+    readers: list[tuple[str, str, FieldReader]], rows: Columns, problems: Problems
+) -> dict[str, pa.Array]:
     """The columns of the fields by their names in the table; notes the rows whose values cannot be read."""
     columns = {}
     for name, column, read in readers:
         values = read(rows.column(column), problems)
-        columns[FIELD + name] = pa.array(values, mask=np.isnan(values)) if isinstance(values, np.ndarray) else values
+        columns[FIELD + name] = (
+            pa.array(values, mask=np.isnan(values)) if isinstance(values, np.ndarray) else values
+        )
     return columns

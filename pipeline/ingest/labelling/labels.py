@@ -73,5 +73,7 @@ def _ratio(rule: RatioRule, missing: Collection[str]) -> LabelReader:
 
 
 def _column(rule: ColumnRule, missing: Collection[str], binary: bool) -> LabelReader:
-    read_numbers = NumberReader(rule.column, missing, minimum=0.0 if binary else None, maximum=1.0 if binary else None)
+    read_numbers = NumberReader(
+        rule.column, missing, minimum=0.0 if binary else None, maximum=1.0 if binary else None
+    )
     return lambda rows, problems: read_numbers(rows.column(rule.column), problems)

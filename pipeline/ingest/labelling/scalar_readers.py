@@ -27,7 +27,9 @@ def text_reader(column: str, missing: Collection[str]) -> Callable[[Any], bytes 
     return read
 
 
-def list_reader(column: str, separator: str, missing: Collection[str]) -> Callable[[Any], tuple[bytes, ...] | None]:
+def list_reader(
+    column: str, separator: str, missing: Collection[str]
+) -> Callable[[Any], tuple[bytes, ...] | None]:
     """Reads a list: a JSON list, or a text split at the separator. Missing elements are dropped; an empty list is missing."""
     read_element = text_reader(column, missing)
 
@@ -35,13 +37,19 @@ def list_reader(column: str, separator: str, missing: Collection[str]) -> Callab
         if is_missing(value, missing):
             return None
         elements = list_elements(value, separator)
-        return tuple([text for element in elements if (text := read_element(element)) is not None]) or None
+        return (
+            tuple([text for element in elements if (text := read_element(element)) is not None])
+            or None
+        )
 
     return read
 
 
 def number_reader(
-    column: str, missing: Collection[str], minimum: float | None = None, maximum: float | None = None
+    column: str,
+    missing: Collection[str],
+    minimum: float | None = None,
+    maximum: float | None = None,
 ) -> Callable[[Any], float | None]:
     """Reads a finite number within bounds."""
 
@@ -53,17 +61,25 @@ def number_reader(
         except ValueError as error:
             raise UnusableLineError(_number_reason(value), f"{column}: {error}") from error
         if abs(number) > LARGEST_FLOAT32:
-            raise UnusableLineError(Reason.OUT_OF_RANGE, f"{column}: beyond the range of float32; received {value!r}")
+            raise UnusableLineError(
+                Reason.OUT_OF_RANGE, f"{column}: beyond the range of float32; received {value!r}"
+            )
         if minimum is not None and number < minimum:
-            raise UnusableLineError(Reason.OUT_OF_RANGE, f"{column}: should be at least {minimum:g}; received {value!r}")
+            raise UnusableLineError(
+                Reason.OUT_OF_RANGE, f"{column}: should be at least {minimum:g}; received {value!r}"
+            )
         if maximum is not None and number > maximum:
-            raise UnusableLineError(Reason.OUT_OF_RANGE, f"{column}: should be at most {maximum:g}; received {value!r}")
+            raise UnusableLineError(
+                Reason.OUT_OF_RANGE, f"{column}: should be at most {maximum:g}; received {value!r}"
+            )
         return number
 
     return read
 
 
-def event_reader(column: str, equals: Collection[str] | None, missing: Collection[str]) -> Callable[[Any], bool]:
+def event_reader(
+    column: str, equals: Collection[str] | None, missing: Collection[str]
+) -> Callable[[Any], bool]:
     """Reads whether an event happened: a flag, a count above 0 or, with `equals`, one of its texts. Missing means no."""
 
     def read(value: Any) -> bool:
@@ -86,7 +102,9 @@ def _text(column: str, value: Any) -> bytes:
     try:
         return category_text(value).encode("utf-8")
     except UnicodeEncodeError as error:
-        raise UnusableLineError(Reason.WRONG_ENCODING, f"{column}: half of a surrogate pair in {value!r}") from error
+        raise UnusableLineError(
+            Reason.WRONG_ENCODING, f"{column}: half of a surrogate pair in {value!r}"
+        ) from error
     except ValueError as error:
         # A category may be given as 7.0, so that NaN is a number gone wrong and not a wrong type.
         reason = _number_reason(value) if isinstance(value, float) else Reason.WRONG_TYPE

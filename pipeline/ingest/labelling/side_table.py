@@ -28,12 +28,14 @@ def read_side_table(
 
     Args:
         name: of the side table.
-        files: in the order in which rows of one key take precedence; or all rows of BigQuery, together.
+        files: in the order in which rows of one key take precedence; or all rows of BigQuery,
+            together.
         settings: the spec's rules.
 
     Returns:
-        the rows: a column `key`, in which no two are equal, and one a field, named as in `labelled_rows`; the lines that cannot
-        be used; the counts of both. Of several rows with one key, the first counts.
+        the rows: a column `key`, in which no two are equal, and one a field, named as in
+        `labelled_rows`; the lines that cannot be used; the counts of both. Of several rows with one
+        key, the first counts.
     """
     source = settings.logs.tables[name]
     missing = frozenset(settings.logs.missing_values)
@@ -49,10 +51,15 @@ def read_side_table(
             problems: Problems = {}
             keys = read_key(batch.rows.column(source.key), problems)
             for position in np.flatnonzero(keys.is_null()).tolist():
-                problems.setdefault(position, UnusableLineError(Reason.MISSING_KEY, f"{source.key}: missing"))
+                problems.setdefault(
+                    position, UnusableLineError(Reason.MISSING_KEY, f"{source.key}: missing")
+                )
             fields = read_fields(readers, batch.rows, problems)
             unusable = [*batch.unusable]
-            unusable += [(batch.numbers[position], batch.raws[position], problems[position]) for position in sorted(problems)]
+            unusable += [
+                (batch.numbers[position], batch.raws[position], problems[position])
+                for position in sorted(problems)
+            ]
             for line, raw, problem in unusable:
                 counts[counted.TABLE_REJECTED, name, problem.reason] += 1
                 rejected.append(RejectedLine(file.name, line, problem.reason, problem.detail, raw))

@@ -26,7 +26,10 @@ class EventDays:
     def of(cls, records: Mapping[int, int], evaluation: int) -> EventDays:
         """Takes the days from the number of records a day."""
         least = SMALLEST_SHARE_OF_DAY * sum(records.values())
-        return cls(days=tuple(sorted(day for day, count in records.items() if count >= least)), evaluation=evaluation)
+        return cls(
+            days=tuple(sorted(day for day, count in records.items() if count >= least)),
+            evaluation=evaluation,
+        )
 
     @property
     def leaves_none_to_train(self) -> bool:
@@ -50,7 +53,8 @@ class EventDays:
 class SpanDay:
     """The one day that is ingested.
 
-    A record of another day has come into the wrong files: were it used, the day that judges a model might have trained it.
+    A record of another day has come into the wrong files: were it used, the day that judges a model
+    might have trained it.
 
     Attributes:
         day: as `datetime.date.toordinal` counts.

@@ -49,7 +49,10 @@ class IngestedTask(StrictModel):
     def columns(self) -> dict[str, str]:
         """Each column that is read, by the place in the task that names it."""
         if isinstance(self.label, RatioRule):
-            named = {"label.numerator": self.label.numerator, "label.denominator": self.label.denominator}
+            named = {
+                "label.numerator": self.label.numerator,
+                "label.denominator": self.label.denominator,
+            }
         else:
             named = {"label.column": self.label.column}
         if self.sample_space is not None:
@@ -64,9 +67,12 @@ class IngestSettings(StrictModel):
         keys, split: as in the feature spec.
         logs: as in the feature spec, with patterns in the place of days.
         fields, tasks: by name.
-        day: the only day to ingest, of which nothing is set aside to judge the model; None for all of the logs.
-        neighbouring_days: the days whose events may belong to impressions of `day`, or whose impressions to its actions.
-        actions_of_all_days: whether the actions of one day cannot be read alone, so that their times have to.
+        day: the only day to ingest, of which nothing is set aside to judge the model; None for all
+            of the logs.
+        neighbouring_days: the days whose events may belong to impressions of `day`, or whose
+            impressions to its actions.
+        actions_of_all_days: whether the actions of one day cannot be read alone, so that their
+            times have to.
     """
 
     keys: Keys
@@ -85,12 +91,16 @@ class IngestSettings(StrictModel):
         """Takes from a feature spec what ingestion of a day, or of all days, depends on, and nothing else."""
         fields = {}
         for name, field in spec.fields.items():
-            bounds = (field.minimum, field.maximum) if isinstance(field, NumericField) else (None, None)
+            bounds = (
+                (field.minimum, field.maximum) if isinstance(field, NumericField) else (None, None)
+            )
             fields[name] = IngestedField(
                 kind=field.kind,
                 column=field.column or name,
                 table=field.table,
-                separator=field.separator if isinstance(field, MultiCategoricalField | SequenceField) else None,
+                separator=field.separator
+                if isinstance(field, MultiCategoricalField | SequenceField)
+                else None,
                 minimum=bounds[0],
                 maximum=bounds[1],
             )
@@ -100,14 +110,20 @@ class IngestSettings(StrictModel):
         }
         return cls(
             keys=spec.keys,
-            logs=spec.logs.of_day(day, spec.keys.event_time.timezone if spec.keys.event_time is not None else "UTC"),
+            logs=spec.logs.of_day(
+                day, spec.keys.event_time.timezone if spec.keys.event_time is not None else "UTC"
+            ),
             split=spec.split,
             fields=fields,
             tasks=tasks,
             sampling=spec.sampling,
             day=day,
-            neighbouring_days=neighbouring_days(spec.logs, spec.keys, day) if day is not None else [],
-            actions_of_all_days=day is not None and spec.logs.actions is not None and not spec.logs.actions.has_day,
+            neighbouring_days=neighbouring_days(spec.logs, spec.keys, day)
+            if day is not None
+            else [],
+            actions_of_all_days=day is not None
+            and spec.logs.actions is not None
+            and not spec.logs.actions.has_day,
         )
 
     def to_json(self) -> str:
@@ -154,25 +170,39 @@ class IngestSettings(StrictModel):
             named += [(column, f"keys.{key}") for key, column in keys.items() if column is not None]
             if self.keys.event_time is not None:
                 named.append((self.keys.event_time.column, "keys.event_time.column"))
-            named += [(side.exposure_key or side.key, f"logs.tables.{name}") for name, side in self.logs.tables.items()]
+            named += [
+                (side.exposure_key or side.key, f"logs.tables.{name}")
+                for name, side in self.logs.tables.items()
+            ]
             if self.logs.impressions is not None and self.logs.impressions.event_id is not None:
                 named.append((self.logs.impressions.event_id, "logs.impressions.event_id"))
             folded = self.logs.actions.folds if self.logs.actions is not None else {}
             for name, task in self.tasks.items():
                 read = task.columns.items()
-                named += [(column, f"tasks.{name}.{place}") for place, column in read if column not in folded]
+                named += [
+                    (column, f"tasks.{name}.{place}")
+                    for place, column in read
+                    if column not in folded
+                ]
         elif table == ACTIONS and self.logs.actions is not None:
             return _columns_of_actions(self.logs.actions, self.join_columns)
         else:
             named.append((self.logs.tables[table].key, f"logs.tables.{table}.key"))
         fields = self.fields_of(table).items()
-        named += [(field.column, f"fields.{name}") for name, field in fields if table is not None or field.column not in folded]
+        named += [
+            (field.column, f"fields.{name}")
+            for name, field in fields
+            if table is not None or field.column not in folded
+        ]
         return dict(reversed(named))
 
 
 def _columns_of_actions(actions: Actions, join_columns: list[str]) -> dict[str, str]:
     named = dict.fromkeys(join_columns, "logs.actions.join_by")
-    named |= {actions.kind: "logs.actions.kind", actions.event_time.column: "logs.actions.event_time.column"}
+    named |= {
+        actions.kind: "logs.actions.kind",
+        actions.event_time.column: "logs.actions.event_time.column",
+    }
     if actions.event_id is not None:
         named[actions.event_id] = "logs.actions.event_id"
     for name, column in actions.folds.items():

@@ -41,19 +41,26 @@ def neighbouring_days(logs: Logs, keys: Keys, day: datetime.date) -> list[Neighb
     """
     if logs.actions is None or keys.event_time is None:
         return []
-    if logs.shown.connector is not None or (logs.actions.connector is not None and logs.actions.has_day):
+    if logs.shown.connector is not None or (
+        logs.actions.connector is not None and logs.actions.has_day
+    ):
         # Read once, tables and topics would have to be read again for each neighbour.
         return []
     begin, end = _bounds(day, keys.event_time.timezone)
     window = datetime.timedelta(seconds=logs.actions.window_s)
     zone = ZoneInfo(keys.event_time.timezone)
-    first, last = ((begin - window).astimezone(zone).date(), (end - _MICROSECOND + window).astimezone(zone).date())
+    first, last = (
+        (begin - window).astimezone(zone).date(),
+        (end - _MICROSECOND + window).astimezone(zone).date(),
+    )
     days = [first + datetime.timedelta(days=number) for number in range((last - first).days + 1)]
     return [
         NeighbouringDay(
             day=neighbour,
             impressions=[of_day(pattern, neighbour) for pattern in logs.shown.path],
-            actions=[of_day(pattern, neighbour) for pattern in logs.actions.path if has_day(pattern)],
+            actions=[
+                of_day(pattern, neighbour) for pattern in logs.actions.path if has_day(pattern)
+            ],
         )
         for neighbour in days
         if neighbour != day
@@ -69,6 +76,9 @@ def bounds_us(day: datetime.date, timezone: str) -> tuple[int, int]:
 def _bounds(day: datetime.date, timezone: str) -> tuple[datetime.datetime, datetime.datetime]:
     # In UTC, since Python adds hours to local times as if no clock were ever changed.
     zone = ZoneInfo(timezone)
-    midnights = (datetime.datetime.combine(one, datetime.time(), zone) for one in (day, day + datetime.timedelta(days=1)))
+    midnights = (
+        datetime.datetime.combine(one, datetime.time(), zone)
+        for one in (day, day + datetime.timedelta(days=1))
+    )
     begin, end = (midnight.astimezone(datetime.UTC) for midnight in midnights)
     return begin, end

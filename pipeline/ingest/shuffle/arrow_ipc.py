@@ -32,14 +32,19 @@ class StoredPack(NamedTuple):
 def packed(rows: pa.Table) -> bytes:
     """A table as a compressed Arrow stream."""
     sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, rows.schema, options=pa.ipc.IpcWriteOptions(compression="zstd")) as stream:
+    with pa.ipc.new_stream(
+        sink, rows.schema, options=pa.ipc.IpcWriteOptions(compression="zstd")
+    ) as stream:
         stream.write_table(rows)
     return sink.getvalue().to_pybytes()
 
 
 def unpacked(packs: Iterable[bytes | StoredPack]) -> pa.Table:
     """The rows of packed tables, of which there is at least one; null in columns that a table does not have."""
-    tables = (pa.ipc.open_stream(pack if isinstance(pack, bytes) else pack.read()).read_all() for pack in packs)
+    tables = (
+        pa.ipc.open_stream(pack if isinstance(pack, bytes) else pack.read()).read_all()
+        for pack in packs
+    )
     return pa.concat_tables(tables, promote_options="default").combine_chunks()
 
 
@@ -70,7 +75,9 @@ class Packer:
             yield from packed_by_shard(rows, self._shard_of(rows), self._shards)
 
 
-def packed_by_shard(rows: pa.Table, shard_of: np.ndarray, shards: int) -> Iterator[tuple[int, bytes]]:
+def packed_by_shard(
+    rows: pa.Table, shard_of: np.ndarray, shards: int
+) -> Iterator[tuple[int, bytes]]:
     """The rows of each shard that has some, packed.
 
     Args:

@@ -14,7 +14,13 @@ from apache_beam.options.pipeline_options import StandardOptions
 from pipeline.ingest.shuffle.arrow_ipc import StoredPack
 
 # None is Beam's default, which is one of them.
-_RUNNERS_IN_MEMORY = {None, "DirectRunner", "SwitchingDirectRunner", "FnApiRunner", "BundleBasedDirectRunner"}
+_RUNNERS_IN_MEMORY = {
+    None,
+    "DirectRunner",
+    "SwitchingDirectRunner",
+    "FnApiRunner",
+    "BundleBasedDirectRunner",
+}
 
 
 class StorePacks(beam.PTransform):

@@ -18,7 +18,11 @@ def read_from_bigquery(rows: BigQueryRows) -> beam.PTransform:
     if rows.table is not None:
         arguments |= {"table": rows.table, "project": rows.project or rows.table.rsplit(".", 2)[0]}
     else:
-        arguments |= {"query": rows.query, "use_standard_sql": rows.use_standard_sql, "project": rows.project}
+        arguments |= {
+            "query": rows.query,
+            "use_standard_sql": rows.use_standard_sql,
+            "project": rows.project,
+        }
     if rows.method == "EXPORT":
         arguments["gcs_location"] = rows.gcs_location
     else:
@@ -42,10 +46,16 @@ def check_bigquery_options(rows: BigQueryRows, options: PipelineOptions, place: 
         ValueError: there is no folder for exported files, or no project that pays for a query.
     """
     cloud = options.view_as(GoogleCloudOptions)
-    if rows.method == "EXPORT" and rows.gcs_location is None and not (cloud.temp_location or "").startswith("gs://"):
+    if (
+        rows.method == "EXPORT"
+        and rows.gcs_location is None
+        and not (cloud.temp_location or "").startswith("gs://")
+    ):
         raise ValueError(
             f"{place}.bigquery.gcs_location: method EXPORT needs a folder of Cloud Storage here, or as Beam's option "
             f"(--beam temp_location=gs://…, received {cloud.temp_location!r}); or give method DIRECT_READ"
         )
     if rows.query is not None and not (rows.project or rows.temp_dataset or cloud.project):
-        raise ValueError(f"{place}.bigquery.project: a query needs a project that pays, here or as --beam project=…")
+        raise ValueError(
+            f"{place}.bigquery.project: a query needs a project that pays, here or as --beam project=…"
+        )

@@ -53,7 +53,8 @@ class InputFiles:
     """The files of each source, sorted by name.
 
     Attributes:
-        sources: files by side table; those of the exposure log under None. A source that a connector reads has none.
+        sources: files by side table; those of the exposure log under None. A source that a
+            connector reads has none.
         evaluation: names of the exposure files that judge the model, by `split.evaluation_files`.
         neighbours: files of event logs that are of the days around the one that is ingested.
     """
@@ -65,7 +66,8 @@ class InputFiles:
     def with_neighbours(self, source: str | None) -> list[LogFile]:
         """The files of a source, and of the days around, in the order of the days."""
         return sorted(
-            [*self.sources[source], *self.neighbours.get(source, [])], key=lambda file: (file.day or datetime.date.min, file)
+            [*self.sources[source], *self.neighbours.get(source, [])],
+            key=lambda file: (file.day or datetime.date.min, file),
         )
 
 
@@ -73,7 +75,8 @@ def find_input_files(settings: IngestSettings, folder: str) -> InputFiles:
     """Matches the patterns of the spec below `folder`.
 
     Raises:
-        ValueError: a pattern matches no file, or a file belongs to two sources. Names pattern, folder and the closest files.
+        ValueError: a pattern matches no file, or a file belongs to two sources. Names pattern,
+            folder and the closest files.
     """
     if not _is_remote(folder) and not os.path.isdir(folder):
         raise ValueError(f"no such folder: {folder}")
@@ -88,7 +91,9 @@ def find_input_files(settings: IngestSettings, folder: str) -> InputFiles:
         for file in found:
             if owners.setdefault(file.name, place) != place:
                 both = f"{owners[file.name]} and by {place}"
-                raise ValueError(f"{file.name} in {folder} is matched by {both}; a file belongs to one source")
+                raise ValueError(
+                    f"{file.name} in {folder} is matched by {both}; a file belongs to one source"
+                )
         sources[table] = sorted(found)
 
     evaluation: set[str] = set()
@@ -97,9 +102,13 @@ def find_input_files(settings: IngestSettings, folder: str) -> InputFiles:
         matched = fnmatch.filter(names, pattern)
         if not matched:
             hint = closest_names(pattern, names)
-            raise ValueError(f"split.evaluation_files: {pattern!r} matches no exposure file in {folder}: {hint}")
+            raise ValueError(
+                f"split.evaluation_files: {pattern!r} matches no exposure file in {folder}: {hint}"
+            )
         evaluation.update(matched)
-    return InputFiles(sources=sources, evaluation=frozenset(evaluation), neighbours=_neighbours(settings, folder))
+    return InputFiles(
+        sources=sources, evaluation=frozenset(evaluation), neighbours=_neighbours(settings, folder)
+    )
 
 
 def any_file(folder: str, patterns: Iterable[str]) -> bool:
@@ -122,7 +131,10 @@ def _match_some(folder: str, pattern: str, place: str) -> list[LogFile]:
     if not files:
         there = [file.name for depth in ("*", "*/*") for file in _match(folder, depth)]
         # All names of a large folder would bury the message.
-        close = difflib.get_close_matches(pattern, there, n=_NAMES_SHOWN, cutoff=0.3) or there[:_NAMES_SHOWN]
+        close = (
+            difflib.get_close_matches(pattern, there, n=_NAMES_SHOWN, cutoff=0.3)
+            or there[:_NAMES_SHOWN]
+        )
         hint = closest_names(pattern, close) if close else "the folder has no files"
         raise ValueError(f"{place}: {pattern!r} matches no file in {folder}: {hint}")
     return files
@@ -135,9 +147,16 @@ def _match(folder: str, pattern: str) -> list[LogFile]:
 
         (result,) = FileSystems.match([FileSystems.join(folder, pattern)])
         base = folder.rstrip("/") + "/"
-        return [LogFile(found.path, found.path.removeprefix(base), found.size_in_bytes) for found in result.metadata_list]
+        return [
+            LogFile(found.path, found.path.removeprefix(base), found.size_in_bytes)
+            for found in result.metadata_list
+        ]
     paths = glob.glob(pattern, root_dir=folder)
-    files = [(os.path.join(folder, path), path) for path in paths if os.path.isfile(os.path.join(folder, path))]
+    files = [
+        (os.path.join(folder, path), path)
+        for path in paths
+        if os.path.isfile(os.path.join(folder, path))
+    ]
     return [LogFile(path, name, os.path.getsize(path)) for path, name in files]
 
 

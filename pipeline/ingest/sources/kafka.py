@@ -16,8 +16,13 @@ from feature_spec.logs.kafka import KafkaTopics
 
 def read_from_kafka(topics: KafkaTopics) -> beam.PTransform:
     """Beam's transform that gives each record as a row with `topic`, `partition`, `offset` and `value`."""
-    # Without a start time or an offset that its group has committed, Kafka's client would begin at the end.
-    config = {"auto.offset.reset": "earliest", **topics.consumer_config, "bootstrap.servers": topics.bootstrap_servers}
+    # Without a start time or an offset that its group has committed, Kafka's client would begin at
+    # the end.
+    config = {
+        "auto.offset.reset": "earliest",
+        **topics.consumer_config,
+        "bootstrap.servers": topics.bootstrap_servers,
+    }
     if topics.group is not None:
         config["group.id"] = topics.group
     arguments: dict[str, Any] = {
@@ -29,7 +34,9 @@ def read_from_kafka(topics: KafkaTopics) -> beam.PTransform:
         "with_metadata": True,
     }
     stop_ms = _milliseconds(topics.stop_time)
-    return ReadFromKafka(**arguments) if stop_ms is None else _ReadFromKafkaUntil(stop_ms, **arguments)
+    return (
+        ReadFromKafka(**arguments) if stop_ms is None else _ReadFromKafkaUntil(stop_ms, **arguments)
+    )
 
 
 class ReadKafka(beam.PTransform):

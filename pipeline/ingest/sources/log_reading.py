@@ -49,8 +49,14 @@ class ReadLog(beam.PTransform):
             from pipeline.ingest.sources.kafka import ReadKafka
 
             records = pipeline | "ReadKafka" >> ReadKafka(self._source.kafka, self._place)
-            return records | "CollectRecords" >> beam.ParDo(_CollectKafka(TopicPartitions(self._source.kafka.topics)))
-        return pipeline | "Files" >> beam.Create(list(enumerate(self._files))) | "Spread" >> beam.Reshuffle()
+            return records | "CollectRecords" >> beam.ParDo(
+                _CollectKafka(TopicPartitions(self._source.kafka.topics))
+            )
+        return (
+            pipeline
+            | "Files" >> beam.Create(list(enumerate(self._files)))
+            | "Spread" >> beam.Reshuffle()
+        )
 
 
 class _Collect(beam.DoFn):
@@ -59,7 +65,9 @@ class _Collect(beam.DoFn):
     def start_bundle(self) -> None:
         self._held: dict[int, Received] = {}
 
-    def _add(self, number: int, name: str, offset: int, content: Any) -> Iterator[tuple[int, Received]]:
+    def _add(
+        self, number: int, name: str, offset: int, content: Any
+    ) -> Iterator[tuple[int, Received]]:
         held = self._held.setdefault(number, Received(name, [], []))
         held.offsets.append(offset)
         held.contents.append(content)

@@ -25,8 +25,10 @@ class Received:
 
     Attributes:
         name: of the table or partition, as rejected lines name it.
-        offsets: Kafka's own offset of each record; 0 for rows of BigQuery, which have no order and no number.
-        contents: the rows as dicts, or the values of Kafka's records: bytes, or None for a record without a value.
+        offsets: Kafka's own offset of each record; 0 for rows of BigQuery, which have no order and
+            no number.
+        contents: the rows as dicts, or the values of Kafka's records: bytes, or None for a record
+            without a value.
     """
 
     name: str
@@ -34,7 +36,9 @@ class Received:
     contents: list[Any]
 
 
-def batches_of(lines: LogFile | Received, source: Source, max_line_bytes: int) -> Iterator[RecordBatch]:
+def batches_of(
+    lines: LogFile | Received, source: Source, max_line_bytes: int
+) -> Iterator[RecordBatch]:
     """Yields every line of a file, or every record received, once: as a record or with its problem."""
     if isinstance(lines, LogFile):
         yield from read_batches(lines, source, max_line_bytes)
@@ -50,7 +54,9 @@ def batches_of(lines: LogFile | Received, source: Source, max_line_bytes: int) -
             yield _renumbered(batch, lines.offsets[start : start + _BATCH_RECORDS])
 
 
-def count_columns(tally: Tally, batch: RecordBatch, settings: IngestSettings, source: str | None) -> None:
+def count_columns(
+    tally: Tally, batch: RecordBatch, settings: IngestSettings, source: str | None
+) -> None:
     """Notes which columns that the spec names are there, of a source that nobody could look into beforehand."""
     described = settings.sources[source]
     if described.connector is not None and described.columns is None:
@@ -66,9 +72,13 @@ def _lines(values: list[bytes | None], max_line_bytes: int) -> LineBatch:
     for position, line in enumerate(lines):
         if len(line) > max_line_bytes:
             lines[position] = line[:RAW_LIMIT_BYTES]
-            unusable[position] = UnusableLineError(Reason.LINE_TOO_LONG, f"longer than {max_line_bytes} bytes")
+            unusable[position] = UnusableLineError(
+                Reason.LINE_TOO_LONG, f"longer than {max_line_bytes} bytes"
+            )
         elif b"\n" in line:
-            unusable[position] = UnusableLineError(Reason.MALFORMED, "one line is needed; received several")
+            unusable[position] = UnusableLineError(
+                Reason.MALFORMED, "one line is needed; received several"
+            )
     return LineBatch(1, lines, unusable)
 
 

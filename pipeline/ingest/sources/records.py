@@ -14,7 +14,13 @@ from pipeline.ingest.formats.decompression import UnreadableError, content_chunk
 from pipeline.ingest.formats.example_records import example_rows
 from pipeline.ingest.formats.lines import LineBatch, NumberedLine, line_batches
 from pipeline.ingest.formats.parquet import parquet_rows
-from pipeline.ingest.formats.parsing import Record, header_columns, parse_csv, parse_json, parse_json_lines
+from pipeline.ingest.formats.parsing import (
+    Record,
+    header_columns,
+    parse_csv,
+    parse_json,
+    parse_json_lines,
+)
 from pipeline.ingest.formats.typed_rows import plain_rows
 from pipeline.ingest.sources.files import LogFile
 from pipeline.ingest.sources.rows import RecordRows, Rows, TextRows
@@ -52,7 +58,9 @@ def read_batches(file: LogFile, source: Source, max_line_bytes: int) -> Iterator
         return
     with opened:
         if source.format in ("jsonl", "csv"):
-            yield from text_batches(line_batches(content_chunks(opened, file.name), max_line_bytes), source)
+            yield from text_batches(
+                line_batches(content_chunks(opened, file.name), max_line_bytes), source
+            )
         elif source.format == "tfrecord":
             yield from typed_batches(example_rows(content_chunks(opened, file.name)))
         else:
@@ -62,7 +70,10 @@ def read_batches(file: LogFile, source: Source, max_line_bytes: int) -> Iterator
 def read_records(file: LogFile, source: Source, max_line_bytes: int) -> Iterator[NumberedRecord]:
     """The lines of `read_batches` one by one, in order."""
     for batch in read_batches(file, source, max_line_bytes):
-        lines: list[NumberedRecord] = [*zip(batch.numbers, batch.raws, batch.rows.records(), strict=True), *batch.unusable]
+        lines: list[NumberedRecord] = [
+            *zip(batch.numbers, batch.raws, batch.rows.records(), strict=True),
+            *batch.unusable,
+        ]
         yield from sorted(lines, key=itemgetter(0))
 
 
@@ -84,7 +95,9 @@ def text_batches(batches: Iterator[LineBatch], source: Source) -> Iterator[Recor
     columns = source.columns
     for first, lines, unusable in batches:
         if source.format == "jsonl":
-            numbers, raws, records, problems = _parsed(LineBatch(first, lines, unusable), parse_json, parse_json_lines)
+            numbers, raws, records, problems = _parsed(
+                LineBatch(first, lines, unusable), parse_json, parse_json_lines
+            )
             yield RecordBatch(numbers, raws, RecordRows(records), problems)
             continue
         skipped = 0
@@ -93,10 +106,16 @@ def text_batches(batches: Iterator[LineBatch], source: Source) -> Iterator[Recor
                 columns = read_header(iter([(first, lines[0], unusable.get(0))]), source.delimiter)
             except UnusableLineError as error:
                 # Without names for its values nothing of the file can be read.
-                yield _unreadable(first, f"the header cannot be used, and so the file cannot: {error.detail}")
+                yield _unreadable(
+                    first, f"the header cannot be used, and so the file cannot: {error.detail}"
+                )
                 return
             skipped = 1
-        rest = LineBatch(first + skipped, lines[skipped:], {at - skipped: problem for at, problem in unusable.items()})
+        rest = LineBatch(
+            first + skipped,
+            lines[skipped:],
+            {at - skipped: problem for at, problem in unusable.items()},
+        )
         parse = functools.partial(parse_csv, delimiter=source.delimiter, count=len(columns))
         numbers, raws, values, problems = _parsed(rest, parse)
         yield RecordBatch(numbers, raws, TextRows(columns, values), problems)
@@ -139,8 +158,16 @@ def typed_batches(batches: Iterable[list[Record]]) -> Iterator[RecordBatch]:
     try:
         for rows in batches:
             plain = list(enumerate(plain_rows(rows), start=number))
-            whole = [(number, raw, row) for number, (raw, row) in plain if not isinstance(row, UnusableLineError)]
-            others = [(number, raw, row) for number, (raw, row) in plain if isinstance(row, UnusableLineError)]
+            whole = [
+                (number, raw, row)
+                for number, (raw, row) in plain
+                if not isinstance(row, UnusableLineError)
+            ]
+            others = [
+                (number, raw, row)
+                for number, (raw, row) in plain
+                if isinstance(row, UnusableLineError)
+            ]
             yield RecordBatch(
                 [number for number, _, _ in whole],
                 [raw for _, raw, _ in whole],
@@ -153,4 +180,6 @@ def typed_batches(batches: Iterable[list[Record]]) -> Iterator[RecordBatch]:
 
 
 def _unreadable(number: int, detail: str) -> RecordBatch:
-    return RecordBatch([], [], RecordRows([]), [(number, b"", UnusableLineError(Reason.UNREADABLE, detail))])
+    return RecordBatch(
+        [], [], RecordRows([]), [(number, b"", UnusableLineError(Reason.UNREADABLE, detail))]
+    )

@@ -62,7 +62,9 @@ class RecordRows:
             try:
                 digests.append(record_digest(record))
             except RecursionError:
-                problems.setdefault(position, UnusableLineError(Reason.MALFORMED, "nested too deeply"))
+                problems.setdefault(
+                    position, UnusableLineError(Reason.MALFORMED, "nested too deeply")
+                )
                 digests.append(bytes(DIGEST_BYTES))
         return digests
 
@@ -103,14 +105,20 @@ class TextRows:
         return column if column is not None else [None] * self._length
 
     def digests(self, problems: Problems) -> list[bytes]:  # noqa: ARG002, D102 (texts have no problems)
-        # No value holds a line feed, which ended the line. The order of the columns may differ from file to file.
+        # No value holds a line feed, which ended the line. The order of the columns may differ from
+        # file to file.
         names = sorted(self._columns)
         head = hashlib.blake2b("\n".join(names).encode(), digest_size=DIGEST_BYTES).digest()
         rows = map("\n".join, zip(*(self._columns[name] for name in names), strict=True))
-        return [hashlib.blake2b(head + row.encode(), digest_size=DIGEST_BYTES).digest() for row in rows]
+        return [
+            hashlib.blake2b(head + row.encode(), digest_size=DIGEST_BYTES).digest() for row in rows
+        ]
 
     def records(self) -> list[Record]:  # noqa: D102
-        return [dict(zip(self._columns, row, strict=True)) for row in zip(*self._columns.values(), strict=True)]
+        return [
+            dict(zip(self._columns, row, strict=True))
+            for row in zip(*self._columns.values(), strict=True)
+        ]
 
 
 def record_digest(record: Record) -> bytes:

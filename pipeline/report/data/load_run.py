@@ -59,7 +59,11 @@ def gathered_run(
         failure: as of `RunData`.
     """
     spec = _spec_of(outputs)
-    evaluation, anomalies, curves = outputs.get(EVALUATION), outputs.get(ANOMALIES), outputs.get(MODEL_RUN)
+    evaluation, anomalies, curves = (
+        outputs.get(EVALUATION),
+        outputs.get(ANOMALIES),
+        outputs.get(MODEL_RUN),
+    )
     return RunData(
         name=name,
         spec=spec_name,
@@ -70,12 +74,16 @@ def gathered_run(
         model=(_json(outputs, MODEL, _EXPORT_EXTRA + "inspection.json") or {}).get("model", ""),
         task_meanings=_task_meanings(spec) if spec is not None else {},
         formula=spec.ranking_formula if spec is not None else None,
-        ingestion=_json(outputs, EXAMPLES if EXAMPLES in outputs else WINDOW_EXAMPLES, SUMMARY_FILE),
+        ingestion=_json(
+            outputs, EXAMPLES if EXAMPLES in outputs else WINDOW_EXAMPLES, SUMMARY_FILE
+        ),
         anomalies=read_anomalies(anomalies) if anomalies is not None else None,
         drift=read_drift(outputs[DRIFT]) if DRIFT in outputs else None,
         curves=training_curves(curves) if curves is not None else None,
         # An older Fulcrum left TFMA's files only.
-        evaluation=read_evaluation(evaluation) if evaluation and is_file(f"{evaluation}/evaluation.json") else None,
+        evaluation=read_evaluation(evaluation)
+        if evaluation and is_file(f"{evaluation}/evaluation.json")
+        else None,
         gains=read_gains(outputs[GAIN]) if GAIN in outputs else None,
         push_check=_json(outputs, PUSH_CHECK, PUSH_CHECK_FILE),
         insight=_json(outputs, INSIGHT, INSIGHT_FILE),

@@ -56,7 +56,9 @@ def recorded_run(root: Path, number: int | None = None) -> RecordedRun:
     """
     path = Root(root).metadata
     if not path.exists():
-        raise NoSuchRunError(f"{root} is no pipeline root: it has no {path.name}, which `fulcrum run --root` makes")
+        raise NoSuchRunError(
+            f"{root} is no pipeline root: it has no {path.name}, which `fulcrum run --root` makes"
+        )
     config = mlmd.ConnectionConfig()
     config.sqlite.filename_uri = str(path)
     config.sqlite.connection_mode = mlmd.SqliteMetadataSourceConfig.READONLY
@@ -64,7 +66,9 @@ def recorded_run(root: Path, number: int | None = None) -> RecordedRun:
     runs = sorted(store.get_contexts_by_type("pipeline_run"), key=lambda run: run.id)
     chosen = len(runs) if number is None else number
     if not 1 <= chosen <= len(runs):
-        wanted = "has no runs" if not runs else f"has no run {number}; its runs are 1 to {len(runs)}"
+        wanted = (
+            "has no runs" if not runs else f"has no run {number}; its runs are 1 to {len(runs)}"
+        )
         raise NoSuchRunError(f"{root} {wanted}")
     return _recorded(store, runs[chosen - 1], chosen)
 
@@ -75,7 +79,9 @@ def _recorded(store: Any, run: Any, number: int) -> RecordedRun:
     version: int | None = None
     failure: Failure | None = None
     for execution in sorted(store.get_executions_by_context(run.id), key=lambda one: one.id):
-        contexts = {context.type: context.name for context in store.get_contexts_by_execution(execution.id)}
+        contexts = {
+            context.type: context.name for context in store.get_contexts_by_execution(execution.id)
+        }
         spec = contexts["pipeline"]
         component = contexts["node"].removeprefix(f"{spec}.")
         if execution.last_known_state not in _ENDED_WELL:
@@ -93,4 +99,6 @@ def _recorded(store: Any, run: Any, number: int) -> RecordedRun:
                 version = int(artifact.custom_properties["pushed_version"].string_value)
     if failure is None and PUSHED not in outputs:
         failure = Failure(component=component or "its beginning", cause=_UNFINISHED)
-    return RecordedRun(number=number, began=run.name, spec=spec, outputs=outputs, version=version, failure=failure)
+    return RecordedRun(
+        number=number, began=run.name, spec=spec, outputs=outputs, version=version, failure=failure
+    )

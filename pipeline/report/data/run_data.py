@@ -39,7 +39,8 @@ class RunData:
         model: name of the sharing architecture; "" before a model was trained.
         task_meanings: what each task predicts, in words.
         formula: the ranking formula.
-        ingestion: JSON of a `pipeline.ingest.accounting.summary.IngestSummary`; an older Fulcrum left out some of it.
+        ingestion: JSON of a `pipeline.ingest.accounting.summary.IngestSummary`; an older Fulcrum
+            left out some of it.
         anomalies: differences between examples and schema; empty where there are none.
         drift: of the examples since the last run that pushed a model; None without thresholds.
         curves: values by epoch of each training curve; see `pipeline.report.data.training_curves`.
@@ -80,13 +81,17 @@ class RunData:
     def refusals(self) -> list[str]:
         """Why the model was refused, each beginning with the task where it is one's."""
         verdicts = self.evaluation.tasks if self.evaluation is not None else []
-        of_tasks = [f"{verdict.task}: {refusal}" for verdict in verdicts for refusal in verdict.refusals]
+        of_tasks = [
+            f"{verdict.task}: {refusal}" for verdict in verdicts for refusal in verdict.refusals
+        ]
         return [*of_tasks, *(self.push_check or {}).get("refusals", [])]
 
     @property
     def has_baseline(self) -> bool:
         """Whether there was a blessed model to compare with."""
-        return self.evaluation is not None and any(verdict.baseline_metrics for verdict in self.evaluation.tasks)
+        return self.evaluation is not None and any(
+            verdict.baseline_metrics for verdict in self.evaluation.tasks
+        )
 
 
 _JSON = TypeAdapter(RunData)

@@ -20,8 +20,8 @@ def training_curves(folder: str) -> dict[str, list[tuple[int, float]]]:
     """The values of each quantity by epoch, which are counted from 1.
 
     Args:
-        folder: folder or URI of a ModelRun artifact. A training that went on after an interruption left several files; of an
-            epoch that is in more than one, the last counts.
+        folder: folder or URI of a ModelRun artifact. A training that went on after an interruption
+            left several files; of an epoch that is in more than one, the last counts.
 
     Returns:
         By name as the trainer gives it, such as `loss` or `validation_ctr`.

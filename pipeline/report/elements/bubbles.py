@@ -57,8 +57,15 @@ def bubbles(
         ("left", "bottom"): "both lose",
     }
     for (xanchor, yanchor), text in corners.items():
-        place = {"x": float(xanchor == "right"), "y": float(yanchor == "top"), "xref": "paper", "yref": "paper"}
-        made.add_annotation(**place, text=text, showarrow=False, opacity=0.6, xanchor=xanchor, yanchor=yanchor)
+        place = {
+            "x": float(xanchor == "right"),
+            "y": float(yanchor == "top"),
+            "xref": "paper",
+            "yref": "paper",
+        }
+        made.add_annotation(
+            **place, text=text, showarrow=False, opacity=0.6, xanchor=xanchor, yanchor=yanchor
+        )
     picture = Picture(
         title=f"Gain {against}",
         describes=f"Gains of two tasks {against}; the tables have the numbers.",
@@ -70,7 +77,10 @@ def bubbles(
 
 def _farthest_apart(values: Mapping[str, Sequence[Estimate | None]]) -> list[str]:
     """The tasks, first the one that gains most and the one that gains least in the last bubble."""
-    gains = {task: (estimates[-1].value or 0.0) if estimates[-1] else 0.0 for task, estimates in values.items()}
+    gains = {
+        task: (estimates[-1].value or 0.0) if estimates[-1] else 0.0
+        for task, estimates in values.items()
+    }
     ends = [max(gains, key=gains.__getitem__), min(gains, key=gains.__getitem__)]
     return list(dict.fromkeys([*ends, *values]))
 
@@ -86,7 +96,11 @@ def _row(estimate: Estimate | None) -> tuple[float | None, float, float]:
         return None, 0.0, 0.0
     if estimate.lower is None or estimate.upper is None:
         return estimate.value, 0.0, 0.0
-    return estimate.value, max(estimate.value - estimate.lower, 0.0), max(estimate.upper - estimate.value, 0.0)
+    return (
+        estimate.value,
+        max(estimate.value - estimate.lower, 0.0),
+        max(estimate.upper - estimate.value, 0.0),
+    )
 
 
 def _bars(rows: Sequence[tuple[float | None, float, float]]) -> dict[str, Any]:

@@ -14,14 +14,21 @@ def measurement_table(caption: str, measured: Measurement) -> Table:
     is_compared = bool(measured.baseline)
     rows: list[list[str | Cell]] = []
     for name, estimate in measured.metrics.items():
-        rows.append([Cell(meaning_of(name).label, hint=meaning_of(name).meaning), estimate_cell(estimate)])
+        rows.append(
+            [Cell(meaning_of(name).label, hint=meaning_of(name).meaning), estimate_cell(estimate)]
+        )
         if is_compared:
-            rows[-1] += [estimate_cell(measured.baseline.get(name)), change_cell(name, measured.changes.get(name))]
+            rows[-1] += [
+                estimate_cell(measured.baseline.get(name)),
+                change_cell(name, measured.changes.get(name)),
+            ]
     return Table(
         caption=caption,
         columns=["Metric", "This model", *(["Serving model", "Change"] if is_compared else [])],
         rows=rows,
-        hints={"Change": "This model minus the serving model. ▲ better, ▼ worse; grey within noise."},
+        hints={
+            "Change": "This model minus the serving model. ▲ better, ▼ worse; grey within noise."
+        },
     )
 
 

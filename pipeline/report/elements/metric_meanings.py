@@ -45,7 +45,9 @@ def meaning_of(metric: str) -> MetricMeaning:
     if metric in MEANINGS:
         return MEANINGS[metric]
     known = MEANINGS.get(metric.partition("@")[0])
-    return MetricMeaning(metric, known.meaning if known else "", known.higher_is_better if known else None)
+    return MetricMeaning(
+        metric, known.meaning if known else "", known.higher_is_better if known else None
+    )
 
 
 def is_better(metric: str, change: Estimate | None) -> bool | None:
@@ -58,7 +60,11 @@ def is_better(metric: str, change: Estimate | None) -> bool | None:
 
 def is_noise(change: Estimate) -> bool:
     """Whether the interval of a change holds 0; without an interval nobody can say, so False."""
-    return change.lower is not None and change.upper is not None and change.lower <= 0.0 <= change.upper
+    return (
+        change.lower is not None
+        and change.upper is not None
+        and change.lower <= 0.0 <= change.upper
+    )
 
 
 def change_cell(metric: str, change: Estimate | None) -> Cell:
@@ -73,9 +79,13 @@ def gain_cell(gain: Estimate | None) -> Cell:
 
 def _change_cell(change: Estimate | None, better: bool | None) -> Cell:
     if change is None or change.value is None or better is None:
-        return Cell("–" if change is None or change.value is None else f"{change.value:+.4f}", "quiet")
+        return Cell(
+            "–" if change is None or change.value is None else f"{change.value:+.4f}", "quiet"
+        )
     tone: Tone = "quiet" if is_noise(change) else "good" if better else "bad"
-    return Cell(f"{'▲' if better else '▼'} {change.value:+.4f}", tone, detail=interval_text(change, "+.4f"))
+    return Cell(
+        f"{'▲' if better else '▼'} {change.value:+.4f}", tone, detail=interval_text(change, "+.4f")
+    )
 
 
 def interval_text(estimate: Estimate, form: str = ".4f") -> str:
@@ -90,4 +100,8 @@ def turned(metric: str, change: Estimate | None) -> Estimate | None:
     if change is None or change.value is None or meaning_of(metric).higher_is_better is not False:
         return change
     lower, upper = change.lower, change.upper
-    return Estimate(value=-change.value, lower=None if upper is None else -upper, upper=None if lower is None else -lower)
+    return Estimate(
+        value=-change.value,
+        lower=None if upper is None else -upper,
+        upper=None if lower is None else -lower,
+    )

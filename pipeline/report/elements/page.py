@@ -20,7 +20,9 @@ class NoReportError(ValueError):
     """A file is not the report of one run."""
 
 
-def page(*, title: str, subtitle: str, outcome: str, tabs: Sequence[Tab], runs: Sequence[RunData]) -> str:
+def page(
+    *, title: str, subtitle: str, outcome: str, tabs: Sequence[Tab], runs: Sequence[RunData]
+) -> str:
     """The file.
 
     Args:
@@ -54,7 +56,9 @@ def run_of_page(path: Path) -> RunData:
         raise NoReportError(f"{path} is no report that `fulcrum report` or `fulcrum run` wrote")
     runs = json.loads(rest.partition(_DATA_END)[0])
     if len(runs) != 1:
-        raise NoReportError(f"{path} compares {len(runs)} runs; give the report of one, or a pipeline root")
+        raise NoReportError(
+            f"{path} compares {len(runs)} runs; give the report of one, or a pipeline root"
+        )
     return run_from_json(runs[0])
 
 

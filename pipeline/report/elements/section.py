@@ -91,9 +91,11 @@ class BubblePicture:
     """Bubbles in the plane of two quantities that the reader chooses.
 
     Attributes:
-        picture: with `choices` first and second at the axes; its only trace is drawn anew for other ones.
+        picture: with `choices` first and second at the axes; its only trace is drawn anew for other
+            ones.
         choices: names of the quantities.
-        values: of each quantity, a row a bubble: value, and how far the interval reaches down and up (0 without one).
+        values: of each quantity, a row a bubble: value, and how far the interval reaches down and
+            up (0 without one).
     """
 
     kind: ClassVar[str] = "bubbles"

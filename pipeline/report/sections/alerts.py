@@ -40,9 +40,18 @@ def _of_tasks(run: RunData) -> Iterator[Finding]:
     for verdict in run.evaluation.tasks if run.evaluation is not None else []:
         label = meaning_of(verdict.metric).label
         if verdict.refusals:
-            yield "bad", f"{verdict.task}: {verdict.refusals[0]}{_and_more(len(verdict.refusals) - 1, 'reason')}", "tasks"
+            yield (
+                "bad",
+                f"{verdict.task}: {verdict.refusals[0]}{_and_more(len(verdict.refusals) - 1, 'reason')}",
+                "tasks",
+            )
         change = verdict.change
-        if change is not None and not verdict.refusals and is_better(verdict.metric, change) is False and not is_noise(change):
+        if (
+            change is not None
+            and not verdict.refusals
+            and is_better(verdict.metric, change) is False
+            and not is_noise(change)
+        ):
             yield (
                 "warn",
                 f"{verdict.task}: {label} {change_text(change)}, a loss within its tolerance {verdict.tolerance:g}",
@@ -54,13 +63,25 @@ def _of_tasks(run: RunData) -> Iterator[Finding]:
 def _of_calibration(verdict: TaskVerdict) -> Iterator[Finding]:
     whole = whole_split(verdict.slices)
     calibration = whole.metrics.get("calibration") if whole is not None else None
-    if calibration is None or calibration.value is None or abs(calibration.value - 1.0) <= CALIBRATION_OFF_BY:
+    if (
+        calibration is None
+        or calibration.value is None
+        or abs(calibration.value - 1.0) <= CALIBRATION_OFF_BY
+    ):
         return
     # Of a rare label the calibration of few examples may be anything.
-    if calibration.lower is not None and calibration.upper is not None and calibration.lower <= 1.0 <= calibration.upper:
+    if (
+        calibration.lower is not None
+        and calibration.upper is not None
+        and calibration.lower <= 1.0 <= calibration.upper
+    ):
         return
     side = "high" if calibration.value > 1.0 else "low"
-    yield "warn", f"{verdict.task}: scores are {abs(calibration.value - 1.0):.0%} too {side} on average", "calibration"
+    yield (
+        "warn",
+        f"{verdict.task}: scores are {abs(calibration.value - 1.0):.0%} too {side} on average",
+        "calibration",
+    )
 
 
 def _of_slices(run: RunData) -> Iterator[Finding]:
@@ -69,13 +90,21 @@ def _of_slices(run: RunData) -> Iterator[Finding]:
         losing: list[tuple[float, str]] = []
         for part in verdict.slices:
             change = part.changes.get(verdict.metric)
-            if not part.field or part.name in verdict.protected or change is None or change.value is None:
+            if (
+                not part.field
+                or part.name in verdict.protected
+                or change is None
+                or change.value is None
+            ):
                 continue
             worse = is_better(verdict.metric, change) is False and not is_noise(change)
             # A slice of a few examples may go anywhere; without an interval nobody can tell.
             if worse and change.lower is not None and abs(change.value) > verdict.tolerance:
                 losing.append(
-                    (abs(change.value), f"{verdict.task} on {part.name}: {change_text(change)} against the serving model")
+                    (
+                        abs(change.value),
+                        f"{verdict.task} on {part.name}: {change_text(change)} against the serving model",
+                    )
                 )
         if losing:
             yield "warn", max(losing)[1] + _and_more(len(losing) - 1, "slice"), "slices"
@@ -87,25 +116,44 @@ def _and_more(count: int, what: str) -> str:
 
 def _of_gains(run: RunData) -> Iterator[Finding]:
     for gain in run.gains.tasks if run.gains is not None else []:
-        if gain.task in (run.gains.negative_transfer if run.gains is not None else ()) and not gain.is_noise:
-            yield "warn", f"{gain.task}: negative transfer, {change_text(gain.gain)} against the task trained alone", "mtl-gain"
+        if (
+            gain.task in (run.gains.negative_transfer if run.gains is not None else ())
+            and not gain.is_noise
+        ):
+            yield (
+                "warn",
+                f"{gain.task}: negative transfer, {change_text(gain.gain)} against the task trained alone",
+                "mtl-gain",
+            )
 
 
 def _of_model(run: RunData) -> Iterator[Finding]:
     for gate in run.insight["inspection"]["gates"] if run.insight is not None else []:
         strongest = max(gate["experts"], key=lambda weight: weight["mean"])
         if len(gate["experts"]) > 1 and strongest["mean"] > COLLAPSED_WEIGHT:
-            yield "warn", f"Gate {gate['gate']} gives {strongest['mean']:.0%} of its weight to {strongest['expert']}", "experts"
+            yield (
+                "warn",
+                f"Gate {gate['gate']} gives {strongest['mean']:.0%} of its weight to {strongest['expert']}",
+                "experts",
+            )
     losses = (run.curves or {}).get("validation_loss", [])
     if len(losses) > 1 and losses[-1][1] == min(loss for _, loss in losses):
-        yield "warn", f"The validation loss still fell in the last epoch ({losses[-1][0]}): more epochs may help", "training"
+        yield (
+            "warn",
+            f"The validation loss still fell in the last epoch ({losses[-1][0]}): more epochs may help",
+            "training",
+        )
 
 
 def _of_formula(run: RunData) -> Iterator[Finding]:
     effects = run.insight["weight_effects"]["effects"] if run.insight is not None else []
     for effect in effects:
         if effect["factor"] == 0.0 and effect["changed_share"] == 0.0:
-            yield "warn", f"The weight of {effect['name']} ({effect['weight']:g}) changes no top 10, even set to 0", "formula"
+            yield (
+                "warn",
+                f"The weight of {effect['name']} ({effect['weight']:g}) changes no top 10, even set to 0",
+                "formula",
+            )
 
 
 def _of_service(run: RunData) -> Iterator[Finding]:
@@ -127,10 +175,21 @@ def _of_data(run: RunData) -> Iterator[Finding]:
         yield "bad", f"Anomalies in the examples, of {features}", "anomalies"
     if run.drift is not None and run.drift.beyond:
         fields = ", ".join(shift.field for shift in run.drift.beyond)
-        yield "warn", f"The examples have drifted since the last run that pushed a model, in {fields}", "drift"
+        yield (
+            "warn",
+            f"The examples have drifted since the last run that pushed a model, in {fields}",
+            "drift",
+        )
     if run.ingestion is not None:
-        yield from (("bad", f"Could not be read to its end: {file}", "ingestion") for file in run.ingestion["unreadable_files"])
+        yield from (
+            ("bad", f"Could not be read to its end: {file}", "ingestion")
+            for file in run.ingestion["unreadable_files"]
+        )
         if rejected_share(run.ingestion) > REJECTED_SHARE:
             reason, count = max(run.ingestion["rejected"].items(), key=lambda item: item[1])
             most = f"most of them as {reason.replace('_', ' ')} ({count:,})"
-            yield "warn", f"{rejected_share(run.ingestion):.1%} of the lines were rejected, {most}", "ingestion"
+            yield (
+                "warn",
+                f"{rejected_share(run.ingestion):.1%} of the lines were rejected, {most}",
+                "ingestion",
+            )

@@ -19,8 +19,16 @@ def anomalies_section(run: RunData) -> Section:
         blocks = [
             Table(
                 caption="Anomalies",
-                columns=["Feature", "Split", "Severity", "What was found, and what the schema wants"],
-                rows=[[one.feature, one.split, Cell(one.severity, "bad"), one.what] for one in run.anomalies],
+                columns=[
+                    "Feature",
+                    "Split",
+                    "Severity",
+                    "What was found, and what the schema wants",
+                ],
+                rows=[
+                    [one.feature, one.split, Cell(one.severity, "bad"), one.what]
+                    for one in run.anomalies
+                ],
                 texts=4,
             )
         ]

@@ -21,7 +21,9 @@ def calibration_section(runs: Sequence[RunData]) -> Section:
             for part in verdict.slices:
                 if not part.field and part.calibration:
                     curves.setdefault(verdict.task, {})[run.name] = part
-    blocks: list[Any] = [Pictures(pictures=[_picture(task, of_runs) for task, of_runs in curves.items()])]
+    blocks: list[Any] = [
+        Pictures(pictures=[_picture(task, of_runs) for task, of_runs in curves.items()])
+    ]
     if not curves:
         blocks = [Note("Not measured: there is no binary task, or the run did not get so far.")]
     return Section(
@@ -40,14 +42,27 @@ def _picture(task: str, of_runs: dict[str, Measurement]) -> Picture:
         yaxis={"title": {"text": "mean label"}, "rangemode": "tozero"},
         showlegend=len(of_runs) > 1,
     )
-    most = max(max(bucket.mean_score, bucket.mean_label) for part in of_runs.values() for bucket in part.calibration)
+    most = max(
+        max(bucket.mean_score, bucket.mean_label)
+        for part in of_runs.values()
+        for bucket in part.calibration
+    )
     made.add_scatter(
-        x=[0.0, most], y=[0.0, most], mode="lines", line={"dash": "dot", "color": GREY}, hoverinfo="skip", showlegend=False
+        x=[0.0, most],
+        y=[0.0, most],
+        mode="lines",
+        line={"dash": "dot", "color": GREY},
+        hoverinfo="skip",
+        showlegend=False,
     )
     described = []
     for (name, part), colour in zip(of_runs.items(), COLOURS * len(of_runs), strict=False):
         overall = part.metrics.get("calibration")
-        described.append(f"{name} {overall.value:.2f}" if overall is not None and overall.value is not None else name)
+        described.append(
+            f"{name} {overall.value:.2f}"
+            if overall is not None and overall.value is not None
+            else name
+        )
         made.add_scatter(
             x=[bucket.mean_score for bucket in part.calibration],
             y=[bucket.mean_label for bucket in part.calibration],
@@ -59,4 +74,9 @@ def _picture(task: str, of_runs: dict[str, Measurement]) -> Picture:
             hovertemplate="mean score %{x:.4f}<br>mean label %{y:.4f}<br>%{customdata} examples<extra></extra>",
         )
     title = f"{task}: {described[0].rsplit(' ', 1)[-1]}" if len(of_runs) == 1 else task
-    return Picture(title=title, describes=f"Calibration of {task}: {', '.join(described)}", figure=made, height_px=280)
+    return Picture(
+        title=title,
+        describes=f"Calibration of {task}: {', '.join(described)}",
+        figure=made,
+        height_px=280,
+    )

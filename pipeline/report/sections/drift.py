@@ -16,7 +16,11 @@ def drift_section(run: RunData) -> Section:
     if run.drift is None:
         blocks = [Note("Not measured: give fields a threshold in the section drift of the spec.")]
     elif not run.drift.is_compared:
-        blocks = [Note("No earlier run on this root has pushed a model that these examples could be compared with.")]
+        blocks = [
+            Note(
+                "No earlier run on this root has pushed a model that these examples could be compared with."
+            )
+        ]
     else:
         blocks = [_picture(run.drift), _table(run.drift)]
     return Section(
@@ -30,10 +34,17 @@ def drift_section(run: RunData) -> Section:
 
 
 def _picture(drift: DriftResult) -> Picture:
-    shifts = [shift for shift in drift.fields if shift.distance is not None and shift.threshold > 0.0]
+    shifts = [
+        shift for shift in drift.fields if shift.distance is not None and shift.threshold > 0.0
+    ]
     shares = [(shift.distance or 0.0) / shift.threshold for shift in shifts]
     made = figure(
-        xaxis={"title": {"text": "distance over threshold"}, "tickformat": ".0%", "rangemode": "tozero"}, showlegend=False
+        xaxis={
+            "title": {"text": "distance over threshold"},
+            "tickformat": ".0%",
+            "rangemode": "tozero",
+        },
+        showlegend=False,
     )
     made.update_yaxes(autorange="reversed", type="category")
     made.add_bar(
@@ -41,12 +52,21 @@ def _picture(drift: DriftResult) -> Picture:
         x=shares,
         y=[shift.field for shift in shifts],
         marker={"color": [RED if shift.is_beyond else BLUE for shift in shifts]},
-        customdata=[[shift.measure.replace("_", " "), shift.distance, shift.threshold] for shift in shifts],
+        customdata=[
+            [shift.measure.replace("_", " "), shift.distance, shift.threshold] for shift in shifts
+        ],
         hovertemplate="<b>%{y}</b><br>%{customdata[0]} %{customdata[1]:.4f}, threshold %{customdata[2]:g}<extra></extra>",
     )
     made.add_vline(x=1.0, line={"color": RED, "dash": "dot", "width": 1.5})
-    described = ", ".join(f"{shift.field} {share:.0%}" for shift, share in zip(shifts, shares, strict=True))
-    return Picture(title="Distance over threshold", describes=described, figure=made, height_px=rows_height_px(len(shifts), 30))
+    described = ", ".join(
+        f"{shift.field} {share:.0%}" for shift, share in zip(shifts, shares, strict=True)
+    )
+    return Picture(
+        title="Distance over threshold",
+        describes=described,
+        figure=made,
+        height_px=rows_height_px(len(shifts), 30),
+    )
 
 
 def _table(drift: DriftResult) -> Table:
@@ -54,5 +74,18 @@ def _table(drift: DriftResult) -> Table:
     for shift in drift.fields:
         distance = "no values to compare" if shift.distance is None else f"{shift.distance:.4f}"
         verdict = Cell("beyond", "bad") if shift.is_beyond else Cell("within", "good")
-        rows.append([shift.field, verdict, shift.measure.replace("_", " "), distance, f"{shift.threshold:g}"])
-    return Table(caption="Distances", columns=["Field", "Verdict", "Measure", "Distance", "Threshold"], rows=rows, texts=3)
+        rows.append(
+            [
+                shift.field,
+                verdict,
+                shift.measure.replace("_", " "),
+                distance,
+                f"{shift.threshold:g}",
+            ]
+        )
+    return Table(
+        caption="Distances",
+        columns=["Field", "Verdict", "Measure", "Distance", "Threshold"],
+        rows=rows,
+        texts=3,
+    )

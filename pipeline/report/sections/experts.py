@@ -17,13 +17,19 @@ def experts_section(run: RunData) -> Section:
     blocks: list[Any] = []
     inspection = run.insight["inspection"] if run.insight is not None else None
     if inspection is None:
-        blocks.append(Note("Not computed: the run did not get so far, or was made by an older Fulcrum."))
+        blocks.append(
+            Note("Not computed: the run did not get so far, or was made by an older Fulcrum.")
+        )
     elif not inspection["gates"]:
         blocks.append(
-            Note(f"The model {inspection['model']} has no gates that choose among experts; MMoE, ML-MMoE, CGC and PLE have.")
+            Note(
+                f"The model {inspection['model']} has no gates that choose among experts; MMoE, ML-MMoE, CGC and PLE have."
+            )
         )
     else:
-        for level, gates in itertools.groupby(inspection["gates"], key=lambda gate: gate["gate"].rpartition("/")[0]):
+        for level, gates in itertools.groupby(
+            inspection["gates"], key=lambda gate: gate["gate"].rpartition("/")[0]
+        ):
             blocks.append(_picture(level, list(gates), inspection["examples"]))
         blocks.append(_table(inspection["gates"]))
     return Section(
@@ -51,7 +57,9 @@ def _picture(level: str, gates: list[dict[str, Any]], examples: int) -> Picture:
     )
     made.update_yaxes(autorange="reversed", type="category")
     for position in range(max(len(gate["experts"]) for gate in gates)):
-        experts = [gate["experts"][position] if position < len(gate["experts"]) else None for gate in gates]
+        experts = [
+            gate["experts"][position] if position < len(gate["experts"]) else None for gate in gates
+        ]
         made.add_bar(
             orientation="h",
             x=[expert["mean"] if expert else None for expert in experts],
@@ -63,12 +71,16 @@ def _picture(level: str, gates: list[dict[str, Any]], examples: int) -> Picture:
                 ],
                 "line": {"width": 1.5, "color": "rgba(255,255,255,0.9)"},
             },
-            customdata=[[expert["expert"], expert["standard_deviation"]] if expert else ["", 0] for expert in experts],
+            customdata=[
+                [expert["expert"], expert["standard_deviation"]] if expert else ["", 0]
+                for expert in experts
+            ],
             hovertemplate="<b>%{y}</b><br>%{customdata[0]}: %{x:.1%} (± %{customdata[1]:.1%} over examples)<extra></extra>",
         )
     strongest = [max(gate["experts"], key=lambda expert: expert["mean"]) for gate in gates]
     described = "; ".join(
-        f"{name} most on {expert['expert']}, {expert['mean']:.0%}" for name, expert in zip(names, strongest, strict=True)
+        f"{name} most on {expert['expert']}, {expert['mean']:.0%}"
+        for name, expert in zip(names, strongest, strict=True)
     )
     return Picture(
         title=f"{level.replace('_', ' ')}: mean weight over {examples:,} examples".lstrip(": "),
@@ -90,7 +102,11 @@ def _table(gates: list[dict[str, Any]]) -> Table:
         for weight in gate["experts"]
     ]
     return Table(
-        caption="Gate weights", columns=["Gate", "Expert", "Mean", "Standard deviation"], rows=rows, texts=2, folded=True
+        caption="Gate weights",
+        columns=["Gate", "Expert", "Mean", "Standard deviation"],
+        rows=rows,
+        texts=2,
+        folded=True,
     )
 
 

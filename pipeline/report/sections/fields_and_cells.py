@@ -12,16 +12,24 @@ from pipeline.report.elements.section import Cell, Note, Section, Table
 def fields_and_cells_section(run: RunData) -> Section | None:
     """Tables whose ground is the darker, the larger the value; None where the model has nothing of the kind."""
     inspection = run.insight["inspection"] if run.insight is not None else None
-    if inspection is None or not (inspection["field_masks"] or inspection["blocks"] or inspection["mixtures"]):
+    if inspection is None or not (
+        inspection["field_masks"] or inspection["blocks"] or inspection["mixtures"]
+    ):
         return None
     blocks: list[Any] = []
     if inspection["field_masks"]:
         blocks.append(_field_masks(inspection["field_masks"], inspection["examples"]))
-    for connection, group in itertools.groupby(inspection["blocks"], key=lambda block: block["connection"]):
+    for connection, group in itertools.groupby(
+        inspection["blocks"], key=lambda block: block["connection"]
+    ):
         blocks.append(_cells(connection, list(group)))
     if pruned := inspection.get("multiplications"):
         left, whole = pruned["remaining"]["candidate"], pruned["all_open"]["candidate"]
-        blocks.append(Note(f"For each candidate the export does {left:,} of {whole:,} multiplications ({left / whole:.0%})."))
+        blocks.append(
+            Note(
+                f"For each candidate the export does {left:,} of {whole:,} multiplications ({left / whole:.0%})."
+            )
+        )
     blocks += [_mixture(mixture) for mixture in inspection["mixtures"]]
     return Section(
         anchor="fields-and-cells",
@@ -36,7 +44,13 @@ def _field_masks(subnetworks: list[dict[str, Any]], examples: int) -> Table:
     rows: list[list[str | Cell]] = []
     for masks in zip(*(one["fields"] for one in subnetworks), strict=True):
         rows.append(
-            [masks[0]["field"], *(Cell(f"{mask['mean']:.2f}", share=min(max(mask["mean"], 0.0), 1.0)) for mask in masks)]
+            [
+                masks[0]["field"],
+                *(
+                    Cell(f"{mask['mean']:.2f}", share=min(max(mask["mean"], 0.0), 1.0))
+                    for mask in masks
+                ),
+            ]
         )
     return Table(
         caption=f"Mean field mask over {examples:,} examples: how far each sub-network reads a field",
@@ -47,12 +61,22 @@ def _field_masks(subnetworks: list[dict[str, Any]], examples: int) -> Table:
 
 def _cells(connection: str, blocks: list[dict[str, Any]]) -> Table:
     # Tasks' own sub-networks stand on the diagonal, so the shared one comes last.
-    sources = sorted(dict.fromkeys(block["source"] for block in blocks), key=lambda source: source == "shared")
+    sources = sorted(
+        dict.fromkeys(block["source"] for block in blocks), key=lambda source: source == "shared"
+    )
     rows: list[list[str | Cell]] = []
     for target in dict.fromkeys(block["target"] for block in blocks):
-        closed = {block["source"]: block["closed_share"] for block in blocks if block["target"] == target}
+        closed = {
+            block["source"]: block["closed_share"] for block in blocks if block["target"] == target
+        }
         rows.append(
-            [target, *(Cell(f"{closed[source]:.0%}", share=closed[source]) if source in closed else "" for source in sources)]
+            [
+                target,
+                *(
+                    Cell(f"{closed[source]:.0%}", share=closed[source]) if source in closed else ""
+                    for source in sources
+                ),
+            ]
         )
     return Table(
         caption=f"{connection}: share of closed gates, from the column's sub-network to the row's",
@@ -67,7 +91,13 @@ def _mixture(mixture: dict[str, Any]) -> Table:
         caption=f"{mixture['name']}: a row is a mixture of the columns",
         columns=["", *mixture["sources"]],
         rows=[
-            [target, *(Cell(f"{value:.2f}", share=abs(value) / highest, negative=value < 0.0) for value in values)]
+            [
+                target,
+                *(
+                    Cell(f"{value:.2f}", share=abs(value) / highest, negative=value < 0.0)
+                    for value in values
+                ),
+            ]
             for target, values in zip(mixture["targets"], mixture["values"], strict=True)
         ],
     )

@@ -19,13 +19,17 @@ def formula_section(run: RunData) -> Section:
     blocks: list[Any] = []
     if run.formula is not None:
         blocks.append(Note(f"ranking score = {formula_text(run.formula)}"))
-    ranking = run.evaluation.ranking[0] if run.evaluation is not None and run.evaluation.ranking else None
+    ranking = (
+        run.evaluation.ranking[0] if run.evaluation is not None and run.evaluation.ranking else None
+    )
     if ranking is not None:
         blocks.append(measurement_table("Quality of the ranking score's order", ranking))
     effects = run.insight["weight_effects"] if run.insight is not None else None
     if effects is None:
         blocks.append(
-            Note("What the weights decide is not computed: the run did not get so far, or was made by an older Fulcrum.")
+            Note(
+                "What the weights decide is not computed: the run did not get so far, or was made by an older Fulcrum."
+            )
         )
     elif effects["not_measured"]:
         blocks.append(Note(f"What the weights decide cannot be told: {effects['not_measured']}."))
@@ -53,7 +57,11 @@ def _effects(effects: dict[str, Any]) -> list[Any]:
     names = list(dict.fromkeys(f"{row['name']} ({row['weight']:g})" for row in rows))
     made = figure(
         barmode="group",
-        xaxis={"tickformat": ".0%", "range": [0, 1], "title": {"text": f"lists whose top {effects['top_k']} change"}},
+        xaxis={
+            "tickformat": ".0%",
+            "range": [0, 1],
+            "title": {"text": f"lists whose top {effects['top_k']} change"},
+        },
     )
     made.update_yaxes(autorange="reversed", type="category")
     for factor in dict.fromkeys(row["factor"] for row in rows):
@@ -68,7 +76,9 @@ def _effects(effects: dict[str, Any]) -> list[Any]:
             hovertemplate=f"<b>%{{y}}</b> {changed_text(factor)}<br>top {effects['top_k']} change in %{{x:.1%}} of lists<br>"
             "%{customdata[0]:.1%} of the places go to others<br>the first one changes in %{customdata[1]:.1%}<extra></extra>",
         )
-    described = "; ".join(f"{row['name']} {changed_text(row['factor'])}: {row['changed_share']:.0%}" for row in rows)
+    described = "; ".join(
+        f"{row['name']} {changed_text(row['factor'])}: {row['changed_share']:.0%}" for row in rows
+    )
     picture = Picture(
         title=f"Over {lists}", describes=described, figure=made, height_px=rows_height_px(len(names), 56)
     )  # fmt: skip
@@ -84,7 +94,14 @@ def _effects(effects: dict[str, Any]) -> list[Any]:
     ]
     table = Table(
         caption="What changes, by weight",
-        columns=["Weight of", "Now", "Changed", "Top 10 change", "Places replaced", "First place changes"],
+        columns=[
+            "Weight of",
+            "Now",
+            "Changed",
+            "Top 10 change",
+            "Places replaced",
+            "First place changes",
+        ],
         rows=cells,
         texts=1,
         folded=True,

@@ -16,7 +16,10 @@ def ingestion_section(run: RunData) -> Section:
     if counts is None:
         blocks.append(Note("The run did not get through ingestion.", "warn"))
     else:
-        blocks += [Note(f"Could not be read to its end: {file}", "bad") for file in counts["unreadable_files"]]
+        blocks += [
+            Note(f"Could not be read to its end: {file}", "bad")
+            for file in counts["unreadable_files"]
+        ]
         blocks.append(Note(sum_text(counts)))
         if counts["rejected"]:
             blocks.append(_rejected(counts))
@@ -66,23 +69,38 @@ def _rejected(counts: dict[str, Any]) -> Picture:
         customdata=[count / counts["lines"] for _, count in reasons],
         hovertemplate="<b>%{y}</b><br>%{x:,} lines, %{customdata:.2%} of all<extra></extra>",
     )
-    described = ", ".join(f"{name} {count:,}" for name, (_, count) in zip(names, reasons, strict=True))
+    described = ", ".join(
+        f"{name} {count:,}" for name, (_, count) in zip(names, reasons, strict=True)
+    )
     return Picture(
-        title="Rejected lines by reason", describes=described, figure=made, height_px=rows_height_px(len(reasons), 30)
+        title="Rejected lines by reason",
+        describes=described,
+        figure=made,
+        height_px=rows_height_px(len(reasons), 30),
     )
 
 
 def _steps(counts: dict[str, Any]) -> Table:
     """Each step's own count; where there are event logs, also those of the log of actions and of neighbouring days."""
     actions = counts.get("actions") or {"steps": {}}
-    steps = {**counts["steps"], **{f"actions: {name}": step for name, step in actions["steps"].items()}}
-    parts = {"Received": "received", "Passed on": "passed", "Rejected": "rejected", "Sampled out": "sampled_out"}
+    steps = {
+        **counts["steps"],
+        **{f"actions: {name}": step for name, step in actions["steps"].items()},
+    }
+    parts = {
+        "Received": "received",
+        "Passed on": "passed",
+        "Rejected": "rejected",
+        "Sampled out": "sampled_out",
+    }
     if any(step.get("of_other_days") for step in steps.values()):
         parts["Of other days"] = "of_other_days"
     return Table(
         caption="What each step counted for itself",
         columns=["Step", *parts],
-        rows=[[name, *(f"{step[part]:,}" for part in parts.values())] for name, step in steps.items()],
+        rows=[
+            [name, *(f"{step[part]:,}" for part in parts.values())] for name, step in steps.items()
+        ],
         hints={
             "Sampled out": "Negatives that the spec leaves out of the training.",
             "Of other days": "Events of the days around that are not this day's business: read to tell whose the actions are.",
@@ -92,9 +110,20 @@ def _steps(counts: dict[str, Any]) -> Table:
 
 def _days(counts: dict[str, Any]) -> Picture:
     evaluation = set(counts["evaluation_days"])
-    made = figure(barmode="stack", xaxis={"type": "category"}, yaxis={"title": {"text": "records"}, "rangemode": "tozero"})
-    for name, colour, judges in (("train and validation", BLUE, False), ("evaluation", ORANGE, True)):
-        days = {day: count for day, count in counts["records_of_day"].items() if (day in evaluation) is judges}
+    made = figure(
+        barmode="stack",
+        xaxis={"type": "category"},
+        yaxis={"title": {"text": "records"}, "rangemode": "tozero"},
+    )
+    for name, colour, judges in (
+        ("train and validation", BLUE, False),
+        ("evaluation", ORANGE, True),
+    ):
+        days = {
+            day: count
+            for day, count in counts["records_of_day"].items()
+            if (day in evaluation) is judges
+        }
         made.add_bar(
             x=list(days),
             y=list(days.values()),
@@ -104,14 +133,22 @@ def _days(counts: dict[str, Any]) -> Picture:
         )
     made.update_xaxes(categoryorder="array", categoryarray=list(counts["records_of_day"]))
     described = ", ".join(f"{day} {count:,}" for day, count in counts["records_of_day"].items())
-    return Picture(title="Records by day of the event, duplicates included", describes=described, figure=made, height_px=280)
+    return Picture(
+        title="Records by day of the event, duplicates included",
+        describes=described,
+        figure=made,
+        height_px=280,
+    )
 
 
 def _tasks(counts: dict[str, Any]) -> Table:
     splits = list(counts["examples"])
     return Table(
         caption="Examples in each task's sample space, and their mean label",
-        columns=["Task", *(heading for split in splits for heading in (split, f"mean label, {split}"))],
+        columns=[
+            "Task",
+            *(heading for split in splits for heading in (split, f"mean label, {split}")),
+        ],
         rows=[
             [
                 task,
@@ -120,7 +157,9 @@ def _tasks(counts: dict[str, Any]) -> Table:
                     for split in splits
                     for text in (
                         f"{by_split[split]['examples']:,}",
-                        "–" if by_split[split]["label_mean"] is None else f"{by_split[split]['label_mean']:.4f}",
+                        "–"
+                        if by_split[split]["label_mean"] is None
+                        else f"{by_split[split]['label_mean']:.4f}",
                     )
                 ),
             ]
@@ -140,12 +179,17 @@ def _tables(counts: dict[str, Any]) -> Table:
                 f"{table['rows']:,}",
                 f"{table['repeated_keys']:,}",
                 Cell(f"{rejected:,}", "warn" if rejected else ""),
-                Cell(f"{table['examples_without_row']:,}", "warn" if table["examples_without_row"] else ""),
+                Cell(
+                    f"{table['examples_without_row']:,}",
+                    "warn" if table["examples_without_row"] else "",
+                ),
             ]
         )
     return Table(
         caption="Side tables",
         columns=["Table", "Lines", "Rows", "Repeated keys", "Rejected", "Examples without a row"],
         rows=rows,
-        hints={"Examples without a row": "Examples whose key is missing or not in the table: their fields of it are empty."},
+        hints={
+            "Examples without a row": "Examples whose key is missing or not in the table: their fields of it are empty."
+        },
     )

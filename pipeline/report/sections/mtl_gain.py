@@ -26,7 +26,14 @@ def mtl_gain_section(run: RunData) -> Section:
     tasks = [verdict.task for verdict in run.evaluation.tasks] if run.evaluation is not None else []
     if run.gains is None:
         blocks.append(
-            Note(NOT_ALONE + (" Until then the picture shows the change against the serving model." if whole else ""))
+            Note(
+                NOT_ALONE
+                + (
+                    " Until then the picture shows the change against the serving model."
+                    if whole
+                    else ""
+                )
+            )
         )
     else:
         blocks.append(_verdict(run))

@@ -19,7 +19,9 @@ def service_section(run: RunData) -> Section:
         if check["largest_difference"] is not None:
             compared = f"{check['compared_requests']} requests over gRPC"
             text = f"Scores of {compared} differ from the trainer's by {check['largest_difference']:.1g} at most."
-            blocks.append(Note(f"{text} The version carries {check['warmup_requests']} warm-up requests."))
+            blocks.append(
+                Note(f"{text} The version carries {check['warmup_requests']} warm-up requests.")
+            )
         budget = check["latency_budget_ms"]
         blocks.append(
             Table(

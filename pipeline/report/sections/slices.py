@@ -49,7 +49,11 @@ def _picture(metric: str, parts: Sequence[Measurement]) -> Picture:
     made = figure(xaxis={"title": {"text": label}}, scattermode="group", scattergap=0.4)
     made.update_yaxes(autorange="reversed", type="category")
     whole = whole_split(parts)
-    seen = [of.get(metric) for part in [*shown, *([whole] if whole else [])] for of in (part.metrics, part.baseline)]
+    seen = [
+        of.get(metric)
+        for part in [*shown, *([whole] if whole else [])]
+        for of in (part.metrics, part.baseline)
+    ]
     # Marks in groups would begin the axis at 0.
     made.update_xaxes(range=axis_range(seen, holds_zero=False))
     for name, colour, symbol, size, values in (
@@ -68,18 +72,27 @@ def _picture(metric: str, parts: Sequence[Measurement]) -> Picture:
                 offsetgroup=name,
                 marker={"color": colour, "symbol": symbol, "size": size},
                 customdata=[f"{part.example_count:,}" for part in shown],
-                hovertemplate="<b>%{y}</b><br>" + name + ": %{x:.4f}<br>%{customdata} examples<extra></extra>",
+                hovertemplate="<b>%{y}</b><br>"
+                + name
+                + ": %{x:.4f}<br>%{customdata} examples<extra></extra>",
             )
     if whole is not None and (value := _value(whole.metrics, metric)) is not None:
         made.add_vline(x=value, line={"dash": "dot", "color": GREY, "width": 1.5})
     described = "; ".join(f"{part.name} {_value(part.metrics, metric):.4f}" for part in shown)
-    return Picture(title=f"{label} by slice", describes=described, figure=made, height_px=rows_height_px(len(shown), 30))
+    return Picture(
+        title=f"{label} by slice",
+        describes=described,
+        figure=made,
+        height_px=rows_height_px(len(shown), 30),
+    )
 
 
 def _table(metric: str, parts: Sequence[Measurement], protected: Sequence[str]) -> Table:
     rows: list[list[str | Cell]] = [
         [
-            part.name + (" (protected)" if part.name in protected else "") if part.field else "all examples",
+            part.name + (" (protected)" if part.name in protected else "")
+            if part.field
+            else "all examples",
             f"{part.example_count:,}" if part.example_count else "–",
             estimate_cell(part.metrics.get(metric)),
             estimate_cell(part.baseline.get(metric)),

@@ -16,7 +16,9 @@ def summary_section(run: RunData) -> Section:
     blocks: list[Any] = [outcome_note(run), Facts(facts=_facts(run))]
     found = findings(run)
     blocks.append(
-        Findings(findings=found) if found else Note("Nothing stands out: no refusal, no loss beyond noise, no anomaly.", "good")
+        Findings(findings=found)
+        if found
+        else Note("Nothing stands out: no refusal, no loss beyond noise, no anomaly.", "good")
     )
     if run.evaluation is not None:
         blocks.append(verdict_table(run))
@@ -32,18 +34,31 @@ def summary_section(run: RunData) -> Section:
 def outcome_note(run: RunData) -> Note:
     """The outcome in one sentence."""
     if run.failure is not None:
-        pushed = "Nothing was pushed" if run.version is None else f"The model had been pushed as version {run.version} before"
+        pushed = (
+            "Nothing was pushed"
+            if run.version is None
+            else f"The model had been pushed as version {run.version} before"
+        )
         return Note(f"Failed in {run.failure.component}: {run.failure.cause}. {pushed}.", "bad")
     if run.version is not None:
         in_service = ", and it answers rightly and in time" if run.push_check is not None else ""
-        return Note(f"Blessed, and pushed as version {run.version}: no task refuses the model{in_service}.", "good")
+        return Note(
+            f"Blessed, and pushed as version {run.version}: no task refuses the model{in_service}.",
+            "good",
+        )
     if run.outcome == "superseded":
         return Note("Blessed, but not pushed: the newest version is of a later day.", "good")
     if len(run.refusals) == 1:
         return Note(f"Refused, so nothing was pushed: {run.refusals[0]}.", "bad")
-    refusing = [verdict.task for verdict in run.evaluation.tasks if verdict.refusals] if run.evaluation is not None else []
+    refusing = (
+        [verdict.task for verdict in run.evaluation.tasks if verdict.refusals]
+        if run.evaluation is not None
+        else []
+    )
     refusing += ["the check in service"] * bool(run.push_check and run.push_check["refusals"])
-    return Note(f"Refused, so nothing was pushed, by {', '.join(refusing)}. The reasons stand below.", "bad")
+    return Note(
+        f"Refused, so nothing was pushed, by {', '.join(refusing)}. The reasons stand below.", "bad"
+    )
 
 
 def began_text(run: RunData) -> str:
@@ -52,7 +67,11 @@ def began_text(run: RunData) -> str:
 
 
 def _facts(run: RunData) -> list[tuple[str, str | Cell]]:
-    facts: list[tuple[str, str | Cell]] = [("Spec", run.spec), ("Model", run.model or "–"), ("Began", began_text(run))]
+    facts: list[tuple[str, str | Cell]] = [
+        ("Spec", run.spec),
+        ("Model", run.model or "–"),
+        ("Began", began_text(run)),
+    ]
     if run.evaluation is not None:
         passed = sum(not verdict.refusals for verdict in run.evaluation.tasks)
         of = len(run.evaluation.tasks)

@@ -10,26 +10,54 @@ from pipeline.evaluate.evaluation_result import Estimate, TaskVerdict
 from pipeline.evaluate.formatting import change_text, number_text
 from pipeline.evaluate.task_gains import TaskGain
 from pipeline.report.data.run_data import RunData
-from pipeline.report.elements.figure import BLUE, ORANGE, RED, axis_range, figure, reach, rows_height_px
+from pipeline.report.elements.figure import (
+    BLUE,
+    ORANGE,
+    RED,
+    axis_range,
+    figure,
+    reach,
+    rows_height_px,
+)
 from pipeline.report.elements.measurement_table import estimate_cell, measurement_table, whole_split
 from pipeline.report.elements.metric_meanings import change_cell, gain_cell, meaning_of, turned
 from pipeline.report.elements.section import Cell, Choice, Note, Picture, Section, Table
 
-NOT_ALONE = "MTL gain is not measured: run with --with-single-task, which also trains each task alone."
+NOT_ALONE = (
+    "MTL gain is not measured: run with --with-single-task, which also trains each task alone."
+)
 
 
 def tasks_section(run: RunData) -> Section:
     """The metrics."""
     blocks: list[Any] = []
     if run.evaluation is None:
-        blocks.append(Note("Not measured: the run did not get so far, or was evaluated by an older Fulcrum.", "warn"))
+        blocks.append(
+            Note(
+                "Not measured: the run did not get so far, or was evaluated by an older Fulcrum.",
+                "warn",
+            )
+        )
     else:
         blocks += _changes(run)
-        refusals = [[verdict.task, refusal] for verdict in run.evaluation.tasks for refusal in verdict.refusals]
+        refusals = [
+            [verdict.task, refusal]
+            for verdict in run.evaluation.tasks
+            for refusal in verdict.refusals
+        ]
         if refusals:
-            blocks.append(Table(caption="Why the model was refused", columns=["Task", "Reason"], rows=refusals, texts=2))
+            blocks.append(
+                Table(
+                    caption="Why the model was refused",
+                    columns=["Task", "Reason"],
+                    rows=refusals,
+                    texts=2,
+                )
+            )
         if not run.has_baseline:
-            blocks.append(Note("There was no blessed model to compare with, so the floors alone judged."))
+            blocks.append(
+                Note("There was no blessed model to compare with, so the floors alone judged.")
+            )
         if run.evaluation.baseline_note:
             blocks.append(Note(run.evaluation.baseline_note, "warn"))
         if run.gains is None:
@@ -37,7 +65,9 @@ def tasks_section(run: RunData) -> Section:
         blocks.append(
             Choice(
                 label="All metrics of",
-                options={verdict.task: [_metrics_table(run, verdict)] for verdict in run.evaluation.tasks},
+                options={
+                    verdict.task: [_metrics_table(run, verdict)] for verdict in run.evaluation.tasks
+                },
             )
         )
     return Section(
@@ -55,8 +85,13 @@ def verdict_table(run: RunData) -> Table:
     gains = gains_by_task(run)
     verdicts = run.evaluation.tasks if run.evaluation is not None else []
     columns: dict[str, list[str | Cell]] = {
-        "Task": [Cell(verdict.task, hint=run.task_meanings.get(verdict.task, "")) for verdict in verdicts],
-        "Verdict": [Cell("refused", "bad") if verdict.refusals else Cell("passed", "good") for verdict in verdicts],
+        "Task": [
+            Cell(verdict.task, hint=run.task_meanings.get(verdict.task, "")) for verdict in verdicts
+        ],
+        "Verdict": [
+            Cell("refused", "bad") if verdict.refusals else Cell("passed", "good")
+            for verdict in verdicts
+        ],
         "Metric": [meaning_of(verdict.metric).label for verdict in verdicts],
         "This model": [_value_cell(verdict) for verdict in verdicts],
         "Floor": [f"{verdict.threshold:g}" for verdict in verdicts],
@@ -102,13 +137,21 @@ def _changes(run: RunData) -> list[Picture]:
     return pictures
 
 
-def _change_picture(metric: str, verdicts: Sequence[TaskVerdict], gains: dict[str, TaskGain]) -> Picture:
+def _change_picture(
+    metric: str, verdicts: Sequence[TaskVerdict], gains: dict[str, TaskGain]
+) -> Picture:
     label = meaning_of(metric).label
-    axis = {"title": {"text": f"change of {label}, better to the right"}, "zeroline": True, "zerolinewidth": 2}
+    axis = {
+        "title": {"text": f"change of {label}, better to the right"},
+        "zeroline": True,
+        "zerolinewidth": 2,
+    }
     made = figure(xaxis=axis, showlegend=True)
     made.update_yaxes(autorange="reversed", type="category")
     against_serving = [turned(metric, verdict.change) for verdict in verdicts]
-    against_alone = [gains[verdict.task].gain if verdict.task in gains else None for verdict in verdicts]
+    against_alone = [
+        gains[verdict.task].gain if verdict.task in gains else None for verdict in verdicts
+    ]
     tasks = [verdict.task for verdict in verdicts]
     for name, estimates, colour, symbol in (
         ("against the serving model", against_serving, BLUE, "circle"),
@@ -131,11 +174,20 @@ def _change_picture(metric: str, verdicts: Sequence[TaskVerdict], gains: dict[st
             y=tasks,
             mode="markers",
             name="tolerance",
-            marker={"size": 20, "color": RED, "symbol": "line-ns", "line": {"width": 3, "color": RED}},
+            marker={
+                "size": 20,
+                "color": RED,
+                "symbol": "line-ns",
+                "line": {"width": 3, "color": RED},
+            },
             hovertemplate="<b>%{y}</b><br>refused beyond %{x}<extra></extra>",
         )
-    tolerances = [Estimate(value=-verdict.tolerance) for verdict in verdicts if any(against_serving)]
-    made.update_xaxes(range=axis_range([*against_serving, *against_alone, *tolerances], holds_zero=True))
+    tolerances = [
+        Estimate(value=-verdict.tolerance) for verdict in verdicts if any(against_serving)
+    ]
+    made.update_xaxes(
+        range=axis_range([*against_serving, *against_alone, *tolerances], holds_zero=True)
+    )
     described = "; ".join(
         f"{task} {change_text(serving)} against serving, {change_text(alone)} against alone"
         for task, serving, alone in zip(tasks, against_serving, against_alone, strict=True)
@@ -147,8 +199,16 @@ def _change_picture(metric: str, verdicts: Sequence[TaskVerdict], gains: dict[st
 
 def _metrics_table(run: RunData, verdict: TaskVerdict) -> Table | Note:
     meaning, whole = run.task_meanings.get(verdict.task, ""), whole_split(verdict.slices)
-    caption = f"All metrics of {verdict.task} ({meaning})" if meaning else f"All metrics of {verdict.task}"
-    return measurement_table(caption, whole) if whole is not None else Note("No evaluation example lies in its sample space.")
+    caption = (
+        f"All metrics of {verdict.task} ({meaning})"
+        if meaning
+        else f"All metrics of {verdict.task}"
+    )
+    return (
+        measurement_table(caption, whole)
+        if whole is not None
+        else Note("No evaluation example lies in its sample space.")
+    )
 
 
 def _value_cell(verdict: TaskVerdict) -> Cell:

@@ -20,8 +20,15 @@ def training_section(runs: Sequence[RunData]) -> Section:
     pictures = []
     if any(run.curves for run in runs):
         losses = ("loss", f"{_VALIDATION}loss") if len(runs) == 1 else (f"{_VALIDATION}loss",)
-        pictures.append(_picture("Joint loss", [(run, name) for run in runs for name in losses], "loss"))
-        metrics = {verdict.task: verdict.metric for run in runs if run.evaluation for verdict in run.evaluation.tasks}
+        pictures.append(
+            _picture("Joint loss", [(run, name) for run in runs for name in losses], "loss")
+        )
+        metrics = {
+            verdict.task: verdict.metric
+            for run in runs
+            if run.evaluation
+            for verdict in run.evaluation.tasks
+        }
         tasks = dict.fromkeys(
             name.removeprefix(_VALIDATION)
             for run in runs
@@ -31,9 +38,17 @@ def training_section(runs: Sequence[RunData]) -> Section:
         for task in tasks:
             label = meaning_of(metrics[task]).label if task in metrics else "metric"
             pictures.append(
-                _picture(f"{task}: {label} on the validation split", [(run, _VALIDATION + task) for run in runs], label)
+                _picture(
+                    f"{task}: {label} on the validation split",
+                    [(run, _VALIDATION + task) for run in runs],
+                    label,
+                )
             )
-    blocks: list[Any] = [Pictures(pictures=pictures)] if pictures else [Note("No training curves: the run did not get so far.")]
+    blocks: list[Any] = (
+        [Pictures(pictures=pictures)]
+        if pictures
+        else [Note("No training curves: the run did not get so far.")]
+    )
     return Section(
         anchor="training",
         title="Training curves",
@@ -56,16 +71,30 @@ def _picture(title: str, curves: Sequence[tuple[RunData, str]], label: str) -> P
     described = []
     for position, (run, curve) in enumerate(curves):
         points = (run.curves or {}).get(curve, [])
-        name = run.name if several else "validation split" if curve.startswith(_VALIDATION) else "train split"
+        name = (
+            run.name
+            if several
+            else "validation split"
+            if curve.startswith(_VALIDATION)
+            else "train split"
+        )
         validation = curve.startswith(_VALIDATION)
         made.add_scatter(
             x=[epoch for epoch, _ in points],
             y=[value for _, value in points],
             mode="lines+markers",
             name=name,
-            line={"color": COLOURS[position % len(COLOURS)] if several else BLUE if validation else GREY},
+            line={
+                "color": COLOURS[position % len(COLOURS)]
+                if several
+                else BLUE
+                if validation
+                else GREY
+            },
             hovertemplate=name + "<br>epoch %{x}: %{y:.4f}<extra></extra>",
         )
         if points:
-            described.append(f"{name} from {points[0][1]:.4f} to {points[-1][1]:.4f} in {len(points)} epochs")
+            described.append(
+                f"{name} from {points[0][1]:.4f} to {points[-1][1]:.4f} in {len(points)} epochs"
+            )
     return Picture(title=title, describes="; ".join(described), figure=made, height_px=260)

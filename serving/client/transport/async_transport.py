@@ -58,24 +58,32 @@ class AsyncTransport:
         if self._pool is None:
             self._pool, self._loop = self._open_pool(), loop
         elif self._loop is not loop:
-            raise RuntimeError("this client belongs to the event loop of its first call; make a client for each loop")
+            raise RuntimeError(
+                "this client belongs to the event loop of its first call; make a client for each loop"
+            )
         return self._pool
 
 
 async def _answered(pool: ChannelPool, send: Send) -> Outcome:
     try:
-        response = await pool.method(send.channel, send.method)(send.payload, timeout=send.timeout_s)
+        response = await pool.method(send.channel, send.method)(
+            send.payload, timeout=send.timeout_s
+        )
     except grpc.RpcError as error:
         return Outcome(number=send.number, error=error)
     return Outcome(number=send.number, response=response)
 
 
-async def _finished(in_flight: dict[int, asyncio.Task[Outcome]], wait_s: float | None) -> list[Outcome]:
+async def _finished(
+    in_flight: dict[int, asyncio.Task[Outcome]], wait_s: float | None
+) -> list[Outcome]:
     """The outcomes that come next, or none if none comes in time."""
     if not in_flight:
         await asyncio.sleep(wait_s or 0.0)
         return []
-    done, _ = await asyncio.wait(in_flight.values(), timeout=wait_s, return_when=asyncio.FIRST_COMPLETED)
+    done, _ = await asyncio.wait(
+        in_flight.values(), timeout=wait_s, return_when=asyncio.FIRST_COMPLETED
+    )
     if any(task.cancelled() for task in done):
         raise RuntimeError("the client was closed during a call")
     outcomes = [task.result() for task in done]

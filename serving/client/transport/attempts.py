@@ -47,7 +47,9 @@ class CallPolicy:
         hedging: when to send a second attempt beside the first; None for never.
     """
 
-    def __init__(self, rotation: ChannelRotation, retries: RetryPolicy, hedging: HedgingPolicy | None) -> None:
+    def __init__(
+        self, rotation: ChannelRotation, retries: RetryPolicy, hedging: HedgingPolicy | None
+    ) -> None:
         self.rotation = rotation
         self.retries = retries
         self.hedging = hedging
@@ -58,7 +60,9 @@ class CallPolicy:
     def counts(self) -> CallCounts:
         """What all calls together have done so far."""
         budget = self.retry_budget
-        return CallCounts(calls=budget.calls, retries=budget.taken, hedges=self.hedging_budget.taken)
+        return CallCounts(
+            calls=budget.calls, retries=budget.taken, hedges=self.hedging_budget.taken
+        )
 
 
 class Call:
@@ -70,7 +74,12 @@ class Call:
         error_of: makes the client's error of gRPC's and the number of attempts made.
     """
 
-    def __init__(self, policy: CallPolicy, deadline: Deadline, error_of: Callable[[grpc.RpcError, int], ServerError]) -> None:
+    def __init__(
+        self,
+        policy: CallPolicy,
+        deadline: Deadline,
+        error_of: Callable[[grpc.RpcError, int], ServerError],
+    ) -> None:
         self._policy = policy
         self._deadline = deadline
         self._error_of = error_of
@@ -101,8 +110,14 @@ class Call:
                 for outcome in (yield Step(sends=sends, cancels=cancels, wait_s=wait_s)):
                     if outcome.number in senders:
                         self._take(senders.pop(outcome.number), outcome)
-                self._unwanted += [number for number, message in senders.items() if message.response is not None]
-                senders = {number: message for number, message in senders.items() if message.response is None}
+                self._unwanted += [
+                    number for number, message in senders.items() if message.response is not None
+                ]
+                senders = {
+                    number: message
+                    for number, message in senders.items()
+                    if message.response is None
+                }
         except BaseException:
             self._unwanted += senders
             raise
@@ -143,7 +158,11 @@ class Call:
                 return  # the other of two attempts may yet answer
             wait_s = self._policy.retries.backoff_s(message.retries + 1)
             retries_left = self._policy.retries.attempts - 1 - message.retries
-            if retries_left > 0 and wait_s < self._deadline.remaining_s and self._policy.retry_budget.take():
+            if (
+                retries_left > 0
+                and wait_s < self._deadline.remaining_s
+                and self._policy.retry_budget.take()
+            ):
                 message.retries += 1
                 message.due_s = time.monotonic() + wait_s
                 return
@@ -156,7 +175,8 @@ class _Message:
 
     Attributes:
         payload: it, serialized.
-        due_s: when the next attempt is to be sent, on the clock of `time.monotonic`; infinite for not before something happens.
+        due_s: when the next attempt is to be sent, on the clock of `time.monotonic`; infinite for
+            not before something happens.
         attempts: sent so far.
         retries: those of them that followed a failure.
         in_flight: attempts that may yet be answered.

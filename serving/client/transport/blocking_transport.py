@@ -48,19 +48,27 @@ class BlockingTransport:
     def _answered(self, send: Send) -> Outcome:
         """The usual case, one message and nothing beside it: quicker than a future, which a thread of gRPC completes."""
         try:
-            response = self._pool.method(send.channel, send.method)(send.payload, timeout=send.timeout_s)
+            response = self._pool.method(send.channel, send.method)(
+                send.payload, timeout=send.timeout_s
+            )
         except grpc.RpcError as error:
             return Outcome(number=send.number, error=error)
         return Outcome(number=send.number, response=response)
 
-    def _start(self, step: Step, in_flight: dict[int, Any], finished: queue.SimpleQueue[int]) -> None:
+    def _start(
+        self, step: Step, in_flight: dict[int, Any], finished: queue.SimpleQueue[int]
+    ) -> None:
         for send in step.sends:
-            future = self._pool.method(send.channel, send.method).future(send.payload, timeout=send.timeout_s)
+            future = self._pool.method(send.channel, send.method).future(
+                send.payload, timeout=send.timeout_s
+            )
             in_flight[send.number] = future
             future.add_done_callback(lambda _, number=send.number: finished.put(number))
 
 
-def _finished(step: Step, in_flight: dict[int, Any], finished: queue.SimpleQueue[int]) -> list[Outcome]:
+def _finished(
+    step: Step, in_flight: dict[int, Any], finished: queue.SimpleQueue[int]
+) -> list[Outcome]:
     """The next outcome, or none if none comes in time; cancelled ones, which finish as well, do not count."""
     try:
         number = finished.get(timeout=step.wait_s)
@@ -70,4 +78,8 @@ def _finished(step: Step, in_flight: dict[int, Any], finished: queue.SimpleQueue
     if future is None:
         return []
     # A failed future of gRPC is itself the error, with code and details.
-    return [Outcome(number=number, error=future) if future.exception() else Outcome(number=number, response=future.result())]
+    return [
+        Outcome(number=number, error=future)
+        if future.exception()
+        else Outcome(number=number, response=future.result())
+    ]

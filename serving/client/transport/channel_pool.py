@@ -1,6 +1,7 @@
 """The channels of a client.
 
-One channel is one HTTP/2 connection, on which messages queue up behind each other: a few work better than one.
+One channel is one HTTP/2 connection, on which messages queue up behind each other: a few work
+better than one.
 """
 
 from __future__ import annotations
@@ -56,9 +57,14 @@ class ChannelPool:
         if credentials is None:
             self.channels = [library.insecure_channel(target, options=merged) for _ in range(count)]
         else:
-            self.channels = [library.secure_channel(target, credentials, options=merged) for _ in range(count)]
+            self.channels = [
+                library.secure_channel(target, credentials, options=merged) for _ in range(count)
+            ]
         self._methods = [
-            {path: channel.unary_unary(path, response_deserializer=kind.FromString) for path, kind in _RESPONSES.items()}
+            {
+                path: channel.unary_unary(path, response_deserializer=kind.FromString)
+                for path, kind in _RESPONSES.items()
+            }
             for channel in self.channels
         ]
 

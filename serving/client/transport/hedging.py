@@ -12,13 +12,14 @@ from serving.client.transport.retry_budget import checked_share
 class HedgingPolicy:
     """Sends a message a second time, on another channel, if no answer is there after a delay. The first answer wins.
 
-    It cuts the tail of the latency where several servers stand behind the target, and costs the share of calls that are slower
-    than the delay: choose about the 95th percentile.
+    It cuts the tail of the latency where several servers stand behind the target, and costs the
+    share of calls that are slower than the delay: choose about the 95th percentile.
 
     Attributes:
         delay_ms: between the first attempt and the second.
-        maximum_share: second attempts that a client makes at most, as a share of its calls, beyond a reserve of ten. It keeps a
-            server that has become slow as a whole from being asked everything twice.
+        maximum_share: second attempts that a client makes at most, as a share of its calls, beyond
+            a reserve of ten. It keeps a server that has become slow as a whole from being asked
+            everything twice.
     """
 
     delay_ms: float

@@ -1,8 +1,9 @@
 """What a call asks of a transport, and what it hears back.
 
-A call is a generator: it yields a `Step`, the transport does it and sends the `Outcome`s in. So what to send, when, and what to
-make of the answers is written once (`call_attempts`, `version_agreement`, `ranking_core`), without I/O; the blocking transport
-and that for asyncio do nothing but send and wait.
+A call is a generator: it yields a `Step`, the transport does it and sends the `Outcome`s in. So
+what to send, when, and what to make of the answers is written once (`call_attempts`,
+`version_agreement`, `ranking_core`), without I/O; the blocking transport and that for asyncio do
+nothing but send and wait.
 """
 
 from __future__ import annotations
@@ -41,7 +42,8 @@ class Step:
 
     Attributes:
         sends: what to send.
-        cancels: numbers of sends whose outcomes are no longer wanted; some may have come in already.
+        cancels: numbers of sends whose outcomes are no longer wanted; some may have come in
+            already.
         wait_s: seconds to wait for an outcome at most; None waits until there is one.
     """
 

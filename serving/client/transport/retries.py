@@ -1,7 +1,7 @@
 """When a failed attempt is made again, and after how long.
 
-Predict and GetModelMetadata change nothing on the server, so an attempt may be repeated whatever became of it. It is, where the
-same request can be expected to succeed a moment later.
+Predict and GetModelMetadata change nothing on the server, so an attempt may be repeated whatever
+became of it. It is, where the same request can be expected to succeed a moment later.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ import grpc
 from serving.client.transport.deadline import positive_ms
 from serving.client.transport.retry_budget import checked_share
 
-# gRPC refuses a message over the limit of either side with RESOURCE_EXHAUSTED and these words. It will not get smaller.
+# gRPC refuses a message over the limit of either side with RESOURCE_EXHAUSTED and these words. It
+# will not get smaller.
 _MESSAGE_TOO_LARGE = "larger than max"
 
 
@@ -26,8 +27,9 @@ class RetryPolicy:
         attempts: how often a message is sent at most, hedges not counted; 1 for no retries.
         initial_backoff_ms: before the first retry; doubled for each further one.
         maximum_backoff_ms: where doubling ends.
-        maximum_share: retries that a client makes at most, as a share of its calls, beyond a reserve of ten. It keeps retries
-            from multiplying the load of a server that cannot take it.
+        maximum_share: retries that a client makes at most, as a share of its calls, beyond a
+            reserve of ten. It keeps retries from multiplying the load of a server that cannot take
+            it.
     """
 
     attempts: int = 3
@@ -51,5 +53,7 @@ class RetryPolicy:
 def is_retryable(error: grpc.RpcError) -> bool:
     """Whether the same message may succeed a moment later: the server was not reached, or was too busy."""
     code = error.code()
-    too_busy = code is grpc.StatusCode.RESOURCE_EXHAUSTED and _MESSAGE_TOO_LARGE not in (error.details() or "")
+    too_busy = code is grpc.StatusCode.RESOURCE_EXHAUSTED and _MESSAGE_TOO_LARGE not in (
+        error.details() or ""
+    )
     return too_busy or code is grpc.StatusCode.UNAVAILABLE

@@ -25,7 +25,8 @@ class ConfigFile:
         Args:
             path: the file.
             poll_s: seconds between two looks at it; 0 for none after the start.
-            labels_may_wait: whether a label that is new may name a version that is not AVAILABLE yet.
+            labels_may_wait: whether a label that is new may name a version that is not AVAILABLE
+                yet.
         """
         self.path = path
         self.labels_may_wait = labels_may_wait
@@ -61,9 +62,13 @@ class ConfigFile:
 
     def _read(self) -> ModelServerConfig:
         try:
-            config: ModelServerConfig = text_format.Parse(self.path.read_text(encoding="utf-8"), ModelServerConfig())
+            config: ModelServerConfig = text_format.Parse(
+                self.path.read_text(encoding="utf-8"), ModelServerConfig()
+            )
         except (OSError, UnicodeDecodeError) as error:
             raise invalid_argument(f"{self.path} cannot be read: {error}") from error
         except text_format.ParseError as error:
-            raise invalid_argument(f"{self.path} is no ModelServerConfig in text form: line {error}") from error
+            raise invalid_argument(
+                f"{self.path} is no ModelServerConfig in text form: line {error}"
+            ) from error
         return config

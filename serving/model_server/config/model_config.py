@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from tensorflow_serving.config.file_system_storage_path_source_pb2 import FileSystemStoragePathSourceConfig
+from tensorflow_serving.config.file_system_storage_path_source_pb2 import (
+    FileSystemStoragePathSourceConfig,
+)
 from tensorflow_serving.config.model_server_config_pb2 import ModelConfig as ModelConfigProto
 from tensorflow_serving.config.model_server_config_pb2 import ModelServerConfig, ModelType
 
@@ -26,7 +28,8 @@ class ModelConfig:
         folder: the folder of its versions.
         policy: which of them are kept loaded.
         labels: versions by label.
-        wants_log: whether its requests are to be logged, which no server without a custom build does.
+        wants_log: whether its requests are to be logged, which no server without a custom build
+            does.
     """
 
     name: str
@@ -86,7 +89,9 @@ def _platform(proto: ModelConfigProto) -> str:
             "Illegal setting both ModelServerConfig::model_type (deprecated) and ModelServerConfig::model_platform."
         )
     if proto.model_type != ModelType.TENSORFLOW:
-        raise invalid_argument(f"ModelServerConfig::model_type choice {proto.model_type} not supported.")
+        raise invalid_argument(
+            f"ModelServerConfig::model_type choice {proto.model_type} not supported."
+        )
     return PLATFORM
 
 

@@ -1,7 +1,8 @@
 """HandleReloadConfigRequest: what is served, replaced as a whole.
 
-All of a configuration is checked before any of it is taken over, so that a wrong one changes nothing. TensorFlow Serving takes
-one without `model_platform` over and then refuses every later one.
+All of a configuration is checked before any of it is taken over, so that a wrong one changes
+nothing. TensorFlow Serving takes one without `model_platform` over and then refuses every later
+one.
 """
 
 from __future__ import annotations
@@ -17,7 +18,9 @@ from serving.model_server.versions.served_model import ServedModel
 from serving.model_server.versions.version_policy import VersionPolicy
 
 
-def reload_config(models: ServedModels, request: ReloadConfigRequest, *, labels_may_wait: bool = False) -> ReloadConfigResponse:
+def reload_config(
+    models: ServedModels, request: ReloadConfigRequest, *, labels_may_wait: bool = False
+) -> ReloadConfigResponse:
     """Answers a request once what it asks for is loaded, or cannot be.
 
     Args:
@@ -29,7 +32,12 @@ def reload_config(models: ServedModels, request: ReloadConfigRequest, *, labels_
         StatusError: with TensorFlow Serving's code and text.
     """
     added = apply_config(models, request.config, labels_may_wait=labels_may_wait)
-    failures = [failure for model in added if not model.available_versions() for failure in _failures(model)[:1]]
+    failures = [
+        failure
+        for model in added
+        if not model.available_versions()
+        for failure in _failures(model)[:1]
+    ]
     if failures:
         text = f"{len(failures)} servable(s) did not become available: {{{''.join(failures)}}}"
         raise StatusError(grpc.StatusCode.UNKNOWN, text)
@@ -38,7 +46,9 @@ def reload_config(models: ServedModels, request: ReloadConfigRequest, *, labels_
     return response
 
 
-def apply_config(models: ServedModels, config: ModelServerConfig, *, labels_may_wait: bool = False) -> list[ServedModel]:
+def apply_config(
+    models: ServedModels, config: ModelServerConfig, *, labels_may_wait: bool = False
+) -> list[ServedModel]:
     """Serves what a configuration lists, and nothing else.
 
     Args:
@@ -50,8 +60,8 @@ def apply_config(models: ServedModels, config: ModelServerConfig, *, labels_may_
         The models that were not served before.
 
     Raises:
-        StatusError: the configuration is refused. If it is for its `logging_config`, the rest is in force, as in TensorFlow
-            Serving; otherwise nothing has changed.
+        StatusError: the configuration is refused. If it is for its `logging_config`, the rest is in
+            force, as in TensorFlow Serving; otherwise nothing has changed.
     """
     configs = model_configs(config)
     with models.changing:
@@ -67,14 +77,20 @@ def apply_config(models: ServedModels, config: ModelServerConfig, *, labels_may_
         models.poll()
         if any(wanted.wants_log for wanted in configs):
             raise invalid_argument("No request-logger-creator provided.")
-        return [model for model in models.all if model.name not in served and model.policy != VersionPolicy.NONE]
+        return [
+            model
+            for model in models.all
+            if model.name not in served and model.policy != VersionPolicy.NONE
+        ]
 
 
 def _check_platform(wanted: ModelConfig, served: ServedModel | None) -> None:
     if wanted.platform == PLATFORM:
         return
     if served is None:
-        raise invalid_argument(f"Model {wanted.name} requests unsupported platform {wanted.platform}")
+        raise invalid_argument(
+            f"Model {wanted.name} requests unsupported platform {wanted.platform}"
+        )
     raise invalid_argument(
         f"Illegal to change a model's platform. For model {wanted.name} platform was {PLATFORM} "
         f"and new platform requested is {wanted.platform}"

@@ -1,7 +1,7 @@
 """TensorFlow Serving's configuration files for monitoring and for TLS, in the text form of protobuf.
 
-`tensorflow-serving-api` does not bring these two messages, so they are declared here, in a pool of their own: a version that
-does bring them sees no conflict.
+`tensorflow-serving-api` does not bring these two messages, so they are declared here, in a pool of
+their own: a version that does bring them sees no conflict.
 """
 
 from __future__ import annotations
@@ -36,8 +36,12 @@ message_type {
 _pool = descriptor_pool.DescriptorPool()
 _pool.Add(text_format.Parse(_DECLARED, descriptor_pb2.FileDescriptorProto()))
 
-MonitoringConfig = message_factory.GetMessageClass(_pool.FindMessageTypeByName("tensorflow.serving.MonitoringConfig"))
-SSLConfig = message_factory.GetMessageClass(_pool.FindMessageTypeByName("tensorflow.serving.SSLConfig"))
+MonitoringConfig = message_factory.GetMessageClass(
+    _pool.FindMessageTypeByName("tensorflow.serving.MonitoringConfig")
+)
+SSLConfig = message_factory.GetMessageClass(
+    _pool.FindMessageTypeByName("tensorflow.serving.SSLConfig")
+)
 
 
 class ConfigError(ValueError):
@@ -60,4 +64,6 @@ def read_config(file: Path, message: type[Any]) -> Any:
         raise ConfigError(f"{file} cannot be read: {error}") from error
     except text_format.ParseError as error:
         fields = ", ".join(field.name for field in message.DESCRIPTOR.fields)
-        raise ConfigError(f"{file}:{error}. It holds a {message.DESCRIPTOR.name}, with the fields: {fields}") from error
+        raise ConfigError(
+            f"{file}:{error}. It holds a {message.DESCRIPTOR.name}, with the fields: {fields}"
+        ) from error

@@ -16,8 +16,9 @@ def server_credentials(file: Path) -> grpc.ServerCredentials:
     """What a server proves itself with, and asks of its clients.
 
     Args:
-        file: holds an ``SSLConfig``: the PEM texts of ``server_key`` and ``server_cert``, not paths; with ``client_verify``,
-            clients must show a certificate that ``custom_ca`` signed.
+        file: holds an ``SSLConfig``: the PEM texts of ``server_key`` and ``server_cert``, not
+            paths; with ``client_verify``, clients must show a certificate that ``custom_ca``
+            signed.
 
     Raises:
         ConfigError: the file cannot be used.
@@ -27,7 +28,9 @@ def server_credentials(file: Path) -> grpc.ServerCredentials:
     for field in needed:
         if "-----BEGIN" not in getattr(config, field):
             why = " to verify clients by" if field == "custom_ca" else ""
-            raise ConfigError(f"{file}: {field} must hold a PEM text{why}, which begins with -----BEGIN; the text, not a path")
+            raise ConfigError(
+                f"{file}: {field} must hold a PEM text{why}, which begins with -----BEGIN; the text, not a path"
+            )
     _check_pair(file, config)
     return grpc.ssl_server_credentials(
         [(config.server_key.encode(), config.server_cert.encode())],
@@ -44,4 +47,6 @@ def _check_pair(file: Path, config: Any) -> None:
         try:
             ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(pem.name)
         except ssl.SSLError as error:
-            raise ConfigError(f"{file}: server_key and server_cert are no pair that can be used: {error.reason}") from error
+            raise ConfigError(
+                f"{file}: server_key and server_cert are no pair that can be used: {error.reason}"
+            ) from error

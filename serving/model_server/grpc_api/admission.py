@@ -1,7 +1,8 @@
 """Which gRPC calls are taken on, and which threads answer them.
 
-Calls of the PredictionService go to the threads that run models, if these have room. All other calls, and refusals, are
-answered by the server's own threads: health is told and a limit is explained however busy the models are.
+Calls of the PredictionService go to the threads that run models, if these have room. All other
+calls, and refusals, are answered by the server's own threads: health is told and a limit is
+explained however busy the models are.
 """
 
 from __future__ import annotations
@@ -26,7 +27,9 @@ class AdmissionInterceptor(grpc.ServerInterceptor):
         self._pool = pool
 
     def intercept_service(
-        self, continuation: Callable[[grpc.HandlerCallDetails], grpc.RpcMethodHandler | None], details: grpc.HandlerCallDetails
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], grpc.RpcMethodHandler | None],
+        details: grpc.HandlerCallDetails,
     ) -> grpc.RpcMethodHandler | None:
         """Called when a call arrives, before any thread is found for it."""
         handler = continuation(details)
@@ -34,7 +37,9 @@ class AdmissionInterceptor(grpc.ServerInterceptor):
             return handler
         refusal = self._pool.refusal()
         behaviour = self._pooled(handler.unary_unary) if refusal is None else _refusing(refusal)
-        return grpc.unary_unary_rpc_method_handler(behaviour, handler.request_deserializer, handler.response_serializer)
+        return grpc.unary_unary_rpc_method_handler(
+            behaviour, handler.request_deserializer, handler.response_serializer
+        )
 
     def _pooled(self, behaviour: _Behaviour) -> _Behaviour:
         def answer(request: Any, context: grpc.ServicerContext) -> Any:

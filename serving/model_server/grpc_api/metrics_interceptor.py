@@ -11,7 +11,10 @@ import grpc
 
 from serving.model_server.metrics import ServerMetrics
 
-_COUNTED = {f"/tensorflow.serving.PredictionService/{method}": method for method in ("Predict", "Classify", "Regress")}
+_COUNTED = {
+    f"/tensorflow.serving.PredictionService/{method}": method
+    for method in ("Predict", "Classify", "Regress")
+}
 
 
 class MetricsInterceptor(grpc.ServerInterceptor):
@@ -21,7 +24,9 @@ class MetricsInterceptor(grpc.ServerInterceptor):
         self._metrics = metrics
 
     def intercept_service(
-        self, continuation: Callable[[grpc.HandlerCallDetails], grpc.RpcMethodHandler | None], details: grpc.HandlerCallDetails
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], grpc.RpcMethodHandler | None],
+        details: grpc.HandlerCallDetails,
     ) -> grpc.RpcMethodHandler | None:
         """Wraps the handler of a method that is counted."""
         handler = continuation(details)
@@ -40,9 +45,13 @@ class MetricsInterceptor(grpc.ServerInterceptor):
                 code = context.code() or code
                 raise
             finally:
-                self._metrics.count(request.model_spec.name, api, "GRPC", code, time.monotonic() - began_s)
+                self._metrics.count(
+                    request.model_spec.name, api, "GRPC", code, time.monotonic() - began_s
+                )
             if api == "Predict":
                 self._metrics.count_candidates(request)
             return response
 
-        return grpc.unary_unary_rpc_method_handler(counted, handler.request_deserializer, handler.response_serializer)
+        return grpc.unary_unary_rpc_method_handler(
+            counted, handler.request_deserializer, handler.response_serializer
+        )

@@ -7,8 +7,14 @@ from typing import TypeVar
 
 import grpc
 from tensorflow_serving.apis.classification_pb2 import ClassificationRequest, ClassificationResponse
-from tensorflow_serving.apis.get_model_metadata_pb2 import GetModelMetadataRequest, GetModelMetadataResponse
-from tensorflow_serving.apis.get_model_status_pb2 import GetModelStatusRequest, GetModelStatusResponse
+from tensorflow_serving.apis.get_model_metadata_pb2 import (
+    GetModelMetadataRequest,
+    GetModelMetadataResponse,
+)
+from tensorflow_serving.apis.get_model_status_pb2 import (
+    GetModelStatusRequest,
+    GetModelStatusResponse,
+)
 from tensorflow_serving.apis.inference_pb2 import MultiInferenceRequest, MultiInferenceResponse
 from tensorflow_serving.apis.model_management_pb2 import ReloadConfigRequest, ReloadConfigResponse
 from tensorflow_serving.apis.model_service_pb2_grpc import ModelServiceServicer
@@ -40,7 +46,12 @@ class PredictionService(PredictionServiceServicer):
         """Runs a signature."""
         return _answered(
             context,
-            lambda: predict(self._models, request, context.time_remaining(), as_tensor_content=self._as_tensor_content),
+            lambda: predict(
+                self._models,
+                request,
+                context.time_remaining(),
+                as_tensor_content=self._as_tensor_content,
+            ),
         )
 
     def Classify(  # noqa: N802 (API's name)
@@ -49,7 +60,9 @@ class PredictionService(PredictionServiceServicer):
         """Runs a signature that gives labels and scores for tf.Examples."""
         return _answered(context, lambda: classify(self._models, request, context.time_remaining()))
 
-    def Regress(self, request: RegressionRequest, context: grpc.ServicerContext) -> RegressionResponse:  # noqa: N802 (API's name)
+    def Regress(  # noqa: N802 (API's name)
+        self, request: RegressionRequest, context: grpc.ServicerContext
+    ) -> RegressionResponse:
         """Runs a signature that gives a number for each tf.Example."""
         return _answered(context, lambda: regress(self._models, request, context.time_remaining()))
 
@@ -57,7 +70,9 @@ class PredictionService(PredictionServiceServicer):
         self, request: MultiInferenceRequest, context: grpc.ServicerContext
     ) -> MultiInferenceResponse:
         """Runs several signatures on the same tf.Examples."""
-        return _answered(context, lambda: multi_inference(self._models, request, context.time_remaining()))
+        return _answered(
+            context, lambda: multi_inference(self._models, request, context.time_remaining())
+        )
 
     def GetModelMetadata(  # noqa: N802 (API's name)
         self, request: GetModelMetadataRequest, context: grpc.ServicerContext
@@ -83,7 +98,10 @@ class ModelService(ModelServiceServicer):
         self, request: ReloadConfigRequest, context: grpc.ServicerContext
     ) -> ReloadConfigResponse:
         """Serves what the request's configuration lists, and nothing else."""
-        return _answered(context, lambda: reload_config(self._models, request, labels_may_wait=self._labels_may_wait))
+        return _answered(
+            context,
+            lambda: reload_config(self._models, request, labels_may_wait=self._labels_may_wait),
+        )
 
 
 def _answered(context: grpc.ServicerContext, call: Callable[[], Answer]) -> Answer:

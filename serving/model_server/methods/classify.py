@@ -8,7 +8,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from tensorflow.core.framework.types_pb2 import DT_FLOAT, DT_STRING, DataType
 from tensorflow.core.protobuf.meta_graph_pb2 import SignatureDef, TensorInfo
-from tensorflow_serving.apis.classification_pb2 import ClassificationRequest, ClassificationResponse, ClassificationResult
+from tensorflow_serving.apis.classification_pb2 import (
+    ClassificationRequest,
+    ClassificationResponse,
+    ClassificationResult,
+)
 
 from serving.model_server.methods.example_signature import (
     debug_text,
@@ -17,7 +21,11 @@ from serving.model_server.methods.example_signature import (
     shape_text,
     signature_for_examples,
 )
-from serving.model_server.methods.model_spec import answering_spec, require_model_spec, signature_name
+from serving.model_server.methods.model_spec import (
+    answering_spec,
+    require_model_spec,
+    signature_name,
+)
 from serving.model_server.status_error import invalid_argument
 from serving.model_server.versions.saved_model import SavedModel
 from serving.model_server.versions.version import VersionInUse
@@ -29,7 +37,9 @@ METHOD = "tensorflow/serving/classify"
 _DTYPES = {"classes": DT_STRING, "scores": DT_FLOAT}
 
 
-def classify(models: ServedModels, request: ClassificationRequest, time_remaining_s: float | None) -> ClassificationResponse:
+def classify(
+    models: ServedModels, request: ClassificationRequest, time_remaining_s: float | None
+) -> ClassificationResponse:
     """Answers a request.
 
     Args:
@@ -46,13 +56,19 @@ def classify(models: ServedModels, request: ClassificationRequest, time_remainin
 
 
 def classify_on(
-    version: VersionInUse, request: ClassificationRequest, time_remaining_s: float | None, *, max_candidates: int | None = None
+    version: VersionInUse,
+    request: ClassificationRequest,
+    time_remaining_s: float | None,
+    *,
+    max_candidates: int | None = None,
 ) -> ClassificationResponse:
     """As `classify`, on a version that is held already."""
     signature = classification_signature(version.model, signature_name(request.model_spec))
     examples = serialized_examples(request.input, max_candidates)
     outputs = [info.name for info in classification_outputs(signature).values()]
-    tensors = run_on_examples(version.model, signature.inputs["inputs"], examples, outputs, time_remaining_s)
+    tensors = run_on_examples(
+        version.model, signature.inputs["inputs"], examples, outputs, time_remaining_s
+    )
     return ClassificationResponse(
         result=classification_result(signature, tensors, len(examples)),
         model_spec=answering_spec(request.model_spec, version.number),
@@ -67,9 +83,13 @@ def classification_signature(model: SavedModel, name: str) -> SignatureDef:
     """
     signature = signature_for_examples(model, name)
     if len(signature.outputs) not in (1, 2):
-        raise invalid_argument(f"Expected one or two output Tensors, found {len(signature.outputs)}")
+        raise invalid_argument(
+            f"Expected one or two output Tensors, found {len(signature.outputs)}"
+        )
     if "inputs" not in signature.inputs:
-        raise invalid_argument(f"No classification inputs found in SignatureDef: {debug_text(signature)}")
+        raise invalid_argument(
+            f"No classification inputs found in SignatureDef: {debug_text(signature)}"
+        )
     if not classification_outputs(signature):
         raise invalid_argument(
             'Expected classification signature outputs to contain at least one of "classes" or "scores". '
@@ -83,7 +103,9 @@ def classification_outputs(signature: SignatureDef) -> dict[str, TensorInfo]:
     return {alias: signature.outputs[alias] for alias in _DTYPES if alias in signature.outputs}
 
 
-def classification_result(signature: SignatureDef, tensors: Mapping[str, np.ndarray], examples: int) -> ClassificationResult:
+def classification_result(
+    signature: SignatureDef, tensors: Mapping[str, np.ndarray], examples: int
+) -> ClassificationResult:
     """What the tensors, by name, say about each example.
 
     Raises:
@@ -93,16 +115,22 @@ def classification_result(signature: SignatureDef, tensors: Mapping[str, np.ndar
     for alias, info in classification_outputs(signature).items():
         array = tensors[info.name]
         if np.ndim(array) != 2:
-            raise invalid_argument(f"Expected Tensor shape: [batch_size num_classes] but got {shape_text(array)}")
+            raise invalid_argument(
+                f"Expected Tensor shape: [batch_size num_classes] but got {shape_text(array)}"
+            )
         if info.dtype != _DTYPES[alias]:
             expected, received = DataType.Name(_DTYPES[alias]), DataType.Name(info.dtype)
             raise invalid_argument(f"Expected {alias} Tensor of type {expected}. Got: {received}")
         if len(array) != examples:
-            raise invalid_argument(f"Expected {alias} output batch size of {examples}. Got: {len(array)}")
+            raise invalid_argument(
+                f"Expected {alias} output batch size of {examples}. Got: {len(array)}"
+            )
         columns[alias] = array.tolist()
     widths = [tensors[info.name].shape[1] for info in classification_outputs(signature).values()]
     if len(set(widths)) > 1:
-        raise invalid_argument(f"Tensors class and score should match in dim_size(1). Got {widths[0]} vs. {widths[1]}")
+        raise invalid_argument(
+            f"Tensors class and score should match in dim_size(1). Got {widths[0]} vs. {widths[1]}"
+        )
     result = ClassificationResult()
     for row in range(examples):
         classes = result.classifications.add().classes

@@ -1,7 +1,8 @@
 """What Classify, Regress and MultiInference share: one input of serialised tf.Examples, checked and run.
 
-The checks and texts are TensorFlow Serving's. Like it, and unlike Predict, these calls look at the shape of a signature and not
-at its method name, so that the signatures of TensorFlow 2, whose method is always Predict, can be called.
+The checks and texts are TensorFlow Serving's. Like it, and unlike Predict, these calls look at the
+shape of a signature and not at its method name, so that the signatures of TensorFlow 2, whose
+method is always Predict, can be called.
 """
 
 from __future__ import annotations
@@ -26,7 +27,8 @@ def signature_for_examples(model: SavedModel, name: str) -> SignatureDef:
     """The signature of that name, which has one input.
 
     Raises:
-        StatusError: there is none of that name, it has another number of inputs, or it is not for dense tensors.
+        StatusError: there is none of that name, it has another number of inputs, or it is not for
+            dense tensors.
     """
     if name not in model.signatures:
         raise invalid_argument(f"No signature was found with the name: {name}")
@@ -53,9 +55,13 @@ def serialized_examples(examples: Input, max_candidates: int | None) -> list[byt
     if kind == "example_list":
         serialized = [example.SerializeToString() for example in examples.example_list.examples]
     elif kind == "example_list_with_context":
-        # Protos written one after the other merge: of two features of one name the later, the example's, stays.
+        # Protos written one after the other merge: of two features of one name the later, the
+        # example's, stays.
         context = examples.example_list_with_context.context.SerializeToString()
-        serialized = [context + example.SerializeToString() for example in examples.example_list_with_context.examples]
+        serialized = [
+            context + example.SerializeToString()
+            for example in examples.example_list_with_context.examples
+        ]
     else:
         serialized = []
     if not serialized:
@@ -65,7 +71,11 @@ def serialized_examples(examples: Input, max_candidates: int | None) -> list[byt
 
 
 def run_on_examples(
-    model: SavedModel, examples_end: TensorInfo, serialized: list[bytes], outputs: Sequence[str], time_remaining_s: float | None
+    model: SavedModel,
+    examples_end: TensorInfo,
+    serialized: list[bytes],
+    outputs: Sequence[str],
+    time_remaining_s: float | None,
 ) -> dict[str, np.ndarray]:
     """Runs a model on examples.
 
@@ -83,7 +93,9 @@ def run_on_examples(
         StatusError: the input does not take texts, the graph refused them, or the time was over.
     """
     if examples_end.dtype != DT_STRING:
-        raise invalid_argument(f"Expects arg[0] to be {dtype_name(examples_end.dtype)} but string is provided")
+        raise invalid_argument(
+            f"Expects arg[0] to be {dtype_name(examples_end.dtype)} but string is provided"
+        )
     proto = TensorProto(dtype=DT_STRING, string_val=serialized)
     proto.tensor_shape.dim.add(size=len(serialized))
     arrays = model.run_tensors({examples_end.name: proto}, outputs, time_limit_s(time_remaining_s))

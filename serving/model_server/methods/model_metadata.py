@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tensorflow_serving.apis.get_model_metadata_pb2 import GetModelMetadataRequest, GetModelMetadataResponse, SignatureDefMap
+from tensorflow_serving.apis.get_model_metadata_pb2 import (
+    GetModelMetadataRequest,
+    GetModelMetadataResponse,
+    SignatureDefMap,
+)
 
 from serving.model_server.methods.model_spec import require_model_spec
 from serving.model_server.status_error import invalid_argument
@@ -15,7 +19,9 @@ if TYPE_CHECKING:
 SIGNATURE_DEF = "signature_def"
 
 
-def model_metadata(models: ServedModels, request: GetModelMetadataRequest) -> GetModelMetadataResponse:
+def model_metadata(
+    models: ServedModels, request: GetModelMetadataRequest
+) -> GetModelMetadataResponse:
     """Answers a request; its only metadata field is `SIGNATURE_DEF`.
 
     Raises:
@@ -31,5 +37,7 @@ def model_metadata(models: ServedModels, request: GetModelMetadataRequest) -> Ge
         response = GetModelMetadataResponse()
         response.model_spec.name = request.model_spec.name
         response.model_spec.version.value = version.number
-        response.metadata[SIGNATURE_DEF].Pack(SignatureDefMap(signature_def=version.model.signatures))
+        response.metadata[SIGNATURE_DEF].Pack(
+            SignatureDefMap(signature_def=version.model.signatures)
+        )
         return response

@@ -27,4 +27,6 @@ def signature_name(model_spec: ModelSpec) -> str:
 
 def answering_spec(asked: ModelSpec, number: int) -> ModelSpec:
     """What answered: the model and signature of the request, and the version that it found."""
-    return ModelSpec(name=asked.name, version={"value": number}, signature_name=signature_name(asked))
+    return ModelSpec(
+        name=asked.name, version={"value": number}, signature_name=signature_name(asked)
+    )

@@ -5,7 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import grpc
-from tensorflow_serving.apis.get_model_status_pb2 import GetModelStatusRequest, GetModelStatusResponse
+from tensorflow_serving.apis.get_model_status_pb2 import (
+    GetModelStatusRequest,
+    GetModelStatusResponse,
+)
 
 from serving.model_server.methods.model_spec import require_model_spec
 from serving.model_server.status_error import StatusError
@@ -25,11 +28,16 @@ def model_status(models: ServedModels, request: GetModelStatusRequest) -> GetMod
     model = models.named(spec.name)
     versions = model.statuses() if model else []
     if not versions:
-        raise StatusError(grpc.StatusCode.NOT_FOUND, f"Could not find any versions of model {spec.name}")
+        raise StatusError(
+            grpc.StatusCode.NOT_FOUND, f"Could not find any versions of model {spec.name}"
+        )
     if spec.WhichOneof("version_choice") == "version":
         versions = [version for version in versions if version.number == spec.version.value]
         if not versions:
-            raise StatusError(grpc.StatusCode.NOT_FOUND, f"Could not find version {spec.version.value} of model {spec.name}")
+            raise StatusError(
+                grpc.StatusCode.NOT_FOUND,
+                f"Could not find version {spec.version.value} of model {spec.name}",
+            )
     response = GetModelStatusResponse()
     for version in versions:
         answer = response.model_version_status.add(version=version.number, state=version.state)

@@ -6,7 +6,11 @@ from typing import TYPE_CHECKING
 
 import grpc
 from tensorflow.core.protobuf.meta_graph_pb2 import SignatureDef
-from tensorflow_serving.apis.inference_pb2 import InferenceTask, MultiInferenceRequest, MultiInferenceResponse
+from tensorflow_serving.apis.inference_pb2 import (
+    InferenceTask,
+    MultiInferenceRequest,
+    MultiInferenceResponse,
+)
 from tensorflow_serving.apis.model_pb2 import ModelSpec
 
 from serving.model_server.methods import classify, regress
@@ -35,11 +39,17 @@ def multi_inference(
     """
     chosen = request.tasks[0].model_spec if request.tasks else ModelSpec()
     with models.use(chosen) as version:
-        return multi_inference_on(version, request, time_remaining_s, max_candidates=models.max_candidates)
+        return multi_inference_on(
+            version, request, time_remaining_s, max_candidates=models.max_candidates
+        )
 
 
 def multi_inference_on(
-    version: VersionInUse, request: MultiInferenceRequest, time_remaining_s: float | None, *, max_candidates: int | None = None
+    version: VersionInUse,
+    request: MultiInferenceRequest,
+    time_remaining_s: float | None,
+    *,
+    max_candidates: int | None = None,
 ) -> MultiInferenceResponse:
     """As `multi_inference`, on a version that is held already."""
     if not request.tasks:
@@ -47,14 +57,20 @@ def multi_inference_on(
     signatures = _signatures(version.model, request)
     outputs = sorted({info.name for signature in signatures for info in signature.outputs.values()})
     examples = serialized_examples(request.input, max_candidates)
-    tensors = run_on_examples(version.model, signatures[0].inputs["inputs"], examples, outputs, time_remaining_s)
+    tensors = run_on_examples(
+        version.model, signatures[0].inputs["inputs"], examples, outputs, time_remaining_s
+    )
     response = MultiInferenceResponse()
     for task, signature in zip(request.tasks, signatures, strict=True):
         result = response.results.add(model_spec=answering_spec(task.model_spec, version.number))
         if task.method_name == classify.METHOD:
-            result.classification_result.CopyFrom(classify.classification_result(signature, tensors, len(examples)))
+            result.classification_result.CopyFrom(
+                classify.classification_result(signature, tensors, len(examples))
+            )
         else:
-            result.regression_result.CopyFrom(regress.regression_result(signature, tensors, len(examples)))
+            result.regression_result.CopyFrom(
+                regress.regression_result(signature, tensors, len(examples))
+            )
     return response
 
 
@@ -65,7 +81,9 @@ def _signatures(model: SavedModel, request: MultiInferenceRequest) -> list[Signa
         if not task.model_spec.name:
             raise invalid_argument("Found ModelSpec with an empty model name.")
         if task.model_spec.name != request.tasks[0].model_spec.name:
-            raise invalid_argument("All ModelSpecs in a MultiInferenceRequest must access the same model name.")
+            raise invalid_argument(
+                "All ModelSpecs in a MultiInferenceRequest must access the same model name."
+            )
         name = signature_name(task.model_spec)
         if name in signatures:
             raise invalid_argument(f"Duplicate evaluation of signature: {name}")
@@ -80,4 +98,6 @@ def _signature(model: SavedModel, task: InferenceTask, name: str) -> SignatureDe
         return classify.classification_signature(model, name)
     if task.method_name == regress.METHOD:
         return regress.regression_signature(model, name)
-    raise StatusError(grpc.StatusCode.UNIMPLEMENTED, f"Unsupported signature method_name: {task.method_name}")
+    raise StatusError(
+        grpc.StatusCode.UNIMPLEMENTED, f"Unsupported signature method_name: {task.method_name}"
+    )

@@ -1,7 +1,7 @@
 """Predict: a request checked in TensorFlow Serving's order, run, and answered.
 
-The order is model spec, servable, signature, number of inputs, their names and protos, output filter, and then what the runtime
-itself checks: dtypes, and shapes inside the graph.
+The order is model spec, servable, signature, number of inputs, their names and protos, output
+filter, and then what the runtime itself checks: dtypes, and shapes inside the graph.
 """
 
 from __future__ import annotations
@@ -16,8 +16,17 @@ from tensorflow_serving.apis.predict_pb2 import PredictRequest, PredictResponse
 
 from serving.model_server.methods.candidates import check_candidates
 from serving.model_server.methods.deadline import time_limit_s
-from serving.model_server.methods.model_spec import answering_spec, require_model_spec, signature_name
-from serving.model_server.methods.tensor_proto import MAX_REPEATED_BYTES, dtype_name, repeated_bytes, to_proto
+from serving.model_server.methods.model_spec import (
+    answering_spec,
+    require_model_spec,
+    signature_name,
+)
+from serving.model_server.methods.tensor_proto import (
+    MAX_REPEATED_BYTES,
+    dtype_name,
+    repeated_bytes,
+    to_proto,
+)
 from serving.model_server.status_error import StatusError, invalid_argument
 from serving.model_server.versions.version import VersionInUse
 
@@ -26,7 +35,11 @@ if TYPE_CHECKING:
 
 
 def predict(
-    models: ServedModels, request: PredictRequest, time_remaining_s: float | None, *, as_tensor_content: bool = False
+    models: ServedModels,
+    request: PredictRequest,
+    time_remaining_s: float | None,
+    *,
+    as_tensor_content: bool = False,
 ) -> PredictResponse:
     """Answers a request.
 
@@ -58,7 +71,9 @@ def predict_on(
     """As `predict`, on a version that is held already."""
     name = signature_name(request.model_spec)
     if not version.model.runnable(name):
-        raise StatusError(grpc.StatusCode.FAILED_PRECONDITION, f'Serving signature key "{name}" not found.')
+        raise StatusError(
+            grpc.StatusCode.FAILED_PRECONDITION, f'Serving signature key "{name}" not found.'
+        )
     signature = version.model.signatures[name]
     inputs = _inputs(signature, request, max_candidates)
     outputs = _outputs(signature, request.output_filter)
@@ -66,11 +81,15 @@ def predict_on(
     arrays = version.model.run(name, inputs, outputs, time_limit_s(time_remaining_s))
     response = PredictResponse(model_spec=answering_spec(request.model_spec, version.number))
     for alias, array in zip(outputs, arrays, strict=True):
-        response.outputs[alias].CopyFrom(to_proto(array, signature.outputs[alias].dtype, as_tensor_content))
+        response.outputs[alias].CopyFrom(
+            to_proto(array, signature.outputs[alias].dtype, as_tensor_content)
+        )
     return response
 
 
-def _inputs(signature: SignatureDef, request: PredictRequest, max_candidates: int | None) -> dict[str, TensorProto]:
+def _inputs(
+    signature: SignatureDef, request: PredictRequest, max_candidates: int | None
+) -> dict[str, TensorProto]:
     """A readable proto for every input of the signature, from the request or the signature's defaults."""
     sent, declared = set(request.inputs), set(signature.inputs)
     if len(sent) > len(declared) or (len(sent) < len(declared) and not signature.defaults):
@@ -98,7 +117,9 @@ def _inputs(signature: SignatureDef, request: PredictRequest, max_candidates: in
         protos[alias] = proto
     if sent - declared:
         used, received = ",".join(sorted(sent & declared)), ",".join(sorted(sent))
-        raise invalid_argument(f"Inputs contains invalid name. Used request inputs: {used}, request input: {received}")
+        raise invalid_argument(
+            f"Inputs contains invalid name. Used request inputs: {used}, request input: {received}"
+        )
     return protos
 
 

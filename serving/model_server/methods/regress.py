@@ -8,7 +8,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from tensorflow.core.framework.types_pb2 import DT_FLOAT
 from tensorflow.core.protobuf.meta_graph_pb2 import SignatureDef
-from tensorflow_serving.apis.regression_pb2 import RegressionRequest, RegressionResponse, RegressionResult
+from tensorflow_serving.apis.regression_pb2 import (
+    RegressionRequest,
+    RegressionResponse,
+    RegressionResult,
+)
 
 from serving.model_server.methods.example_signature import (
     debug_text,
@@ -17,7 +21,11 @@ from serving.model_server.methods.example_signature import (
     shape_text,
     signature_for_examples,
 )
-from serving.model_server.methods.model_spec import answering_spec, require_model_spec, signature_name
+from serving.model_server.methods.model_spec import (
+    answering_spec,
+    require_model_spec,
+    signature_name,
+)
 from serving.model_server.status_error import invalid_argument
 from serving.model_server.versions.saved_model import SavedModel
 from serving.model_server.versions.version import VersionInUse
@@ -29,7 +37,9 @@ METHOD = "tensorflow/serving/regress"
 OUTPUT = "outputs"
 
 
-def regress(models: ServedModels, request: RegressionRequest, time_remaining_s: float | None) -> RegressionResponse:
+def regress(
+    models: ServedModels, request: RegressionRequest, time_remaining_s: float | None
+) -> RegressionResponse:
     """Answers a request.
 
     Args:
@@ -46,13 +56,19 @@ def regress(models: ServedModels, request: RegressionRequest, time_remaining_s: 
 
 
 def regress_on(
-    version: VersionInUse, request: RegressionRequest, time_remaining_s: float | None, *, max_candidates: int | None = None
+    version: VersionInUse,
+    request: RegressionRequest,
+    time_remaining_s: float | None,
+    *,
+    max_candidates: int | None = None,
 ) -> RegressionResponse:
     """As `regress`, on a version that is held already."""
     signature = regression_signature(version.model, signature_name(request.model_spec))
     examples = serialized_examples(request.input, max_candidates)
     outputs = [signature.outputs[OUTPUT].name]
-    tensors = run_on_examples(version.model, signature.inputs["inputs"], examples, outputs, time_remaining_s)
+    tensors = run_on_examples(
+        version.model, signature.inputs["inputs"], examples, outputs, time_remaining_s
+    )
     return RegressionResponse(
         result=regression_result(signature, tensors, len(examples)),
         model_spec=answering_spec(request.model_spec, version.number),
@@ -69,13 +85,19 @@ def regression_signature(model: SavedModel, name: str) -> SignatureDef:
     if len(signature.outputs) != 1:
         raise invalid_argument("Expected one output Tensor.")
     if "inputs" not in signature.inputs:
-        raise invalid_argument(f"No regression inputs found in SignatureDef: {debug_text(signature)}")
+        raise invalid_argument(
+            f"No regression inputs found in SignatureDef: {debug_text(signature)}"
+        )
     if OUTPUT not in signature.outputs:
-        raise invalid_argument(f"No regression outputs found in SignatureDef: {debug_text(signature)}")
+        raise invalid_argument(
+            f"No regression outputs found in SignatureDef: {debug_text(signature)}"
+        )
     return signature
 
 
-def regression_result(signature: SignatureDef, tensors: Mapping[str, np.ndarray], examples: int) -> RegressionResult:
+def regression_result(
+    signature: SignatureDef, tensors: Mapping[str, np.ndarray], examples: int
+) -> RegressionResult:
     """What the tensors, by name, say about each example.
 
     Raises:
@@ -87,7 +109,9 @@ def regression_result(signature: SignatureDef, tensors: Mapping[str, np.ndarray]
             f"Expected output Tensor shape to be either [batch_size] or [batch_size, 1] but got {shape_text(array)}"
         )
     if len(array) != examples:
-        raise invalid_argument(f"Input batch size did not match output batch size: {examples} vs. {len(array)}")
+        raise invalid_argument(
+            f"Input batch size did not match output batch size: {examples} vs. {len(array)}"
+        )
     if signature.outputs[OUTPUT].dtype != DT_FLOAT:
         raise invalid_argument("Expected output Tensor of DT_FLOAT.")
     result = RegressionResult()

@@ -9,9 +9,11 @@ import tensorflow as tf
 from tensorflow.core.framework.tensor_pb2 import TensorProto
 
 _MAX_RANK = 254
-# The last value given stands for all that follow, so a request of a few bytes could ask for any amount of memory.
+# The last value given stands for all that follow, so a request of a few bytes could ask for any
+# amount of memory.
 MAX_REPEATED_BYTES = 2**26
-# A tensor without elements may still declare so many rows that the graph makes something else of that many.
+# A tensor without elements may still declare so many rows that the graph makes something else of
+# that many.
 _MAX_EMPTY_SIZE = 2**26
 _BYTES_OF_A_TEXT = 24
 
@@ -51,7 +53,12 @@ def repeated_bytes(proto: TensorProto) -> int | None:
     except TypeError:
         return None
     sizes = [dim.size for dim in proto.tensor_shape.dim]
-    if dtype not in FIELD_OF_DTYPE or proto.tensor_shape.unknown_rank or len(sizes) > _MAX_RANK or min(sizes, default=0) < 0:
+    if (
+        dtype not in FIELD_OF_DTYPE
+        or proto.tensor_shape.unknown_rank
+        or len(sizes) > _MAX_RANK
+        or min(sizes, default=0) < 0
+    ):
         return None
     elements = math.prod(sizes)
     if elements == 0:
@@ -59,7 +66,9 @@ def repeated_bytes(proto: TensorProto) -> int | None:
     if proto.tensor_content:
         return 0 if _fills(proto.tensor_content, elements, dtype) else None
     values = getattr(proto, FIELD_OF_DTYPE[dtype])
-    size = dtype.size if dtype != tf.string else _BYTES_OF_A_TEXT + len(values[-1] if values else b"")
+    size = (
+        dtype.size if dtype != tf.string else _BYTES_OF_A_TEXT + len(values[-1] if values else b"")
+    )
     repeated = max(elements - len(values), 0) * size
     return repeated if repeated <= MAX_REPEATED_BYTES else None
 
@@ -88,7 +97,8 @@ def to_proto(array: np.ndarray, dtype: int, as_content: bool = False) -> TensorP
     Args:
         array: the values.
         dtype: their `DataType`.
-        as_content: whether numbers come as the bytes that they are in memory, and not in the repeated field of their type.
+        as_content: whether numbers come as the bytes that they are in memory, and not in the
+            repeated field of their type.
     """
     proto = TensorProto(dtype=dtype)
     proto.tensor_shape.SetInParent()

@@ -1,7 +1,7 @@
 """Warm-up: requests that come with a version, replayed before it is AVAILABLE.
 
-TensorFlow optimises a graph at the first run of each shape of request, which takes long enough to use up the time limit of a
-request. A version whose own requests fail does not go into service.
+TensorFlow optimises a graph at the first run of each shape of request, which takes long enough to
+use up the time limit of a request. A version whose own requests fail does not go into service.
 """
 
 from __future__ import annotations
@@ -43,7 +43,9 @@ def warm_up(version: VersionInUse, folder: Path) -> bool:
     try:
         for position, record in enumerate(tf.data.TFRecordDataset(str(path)).as_numpy_iterator()):
             if position == MAX_RECORDS:
-                raise invalid_argument(f"Number of warmup records exceeds the maximum ({MAX_RECORDS}) at {path}")
+                raise invalid_argument(
+                    f"Number of warmup records exceeds the maximum ({MAX_RECORDS}) at {path}"
+                )
             _replay(version, _log(record, position, path))
     except tf.errors.OpError as error:
         raise from_tensorflow(error) from error
@@ -54,7 +56,9 @@ def _log(record: bytes, position: int, path: Path) -> PredictionLog:
     try:
         return PredictionLog.FromString(record)
     except DecodeError as error:
-        raise invalid_argument(f"Failed to parse warmup record: number {position + 1} from {path}") from error
+        raise invalid_argument(
+            f"Failed to parse warmup record: number {position + 1} from {path}"
+        ) from error
 
 
 def _replay(version: VersionInUse, log: PredictionLog) -> None:

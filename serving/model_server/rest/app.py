@@ -48,7 +48,14 @@ _HTTP_STATUS = {
 class RestApi:
     """TensorFlow Serving's REST API: an ASGI application for every path below ``/v1/``."""
 
-    def __init__(self, models: ServedModels, metrics: ServerMetrics, workers: RequestPool, *, max_request_bytes: int) -> None:
+    def __init__(
+        self,
+        models: ServedModels,
+        metrics: ServerMetrics,
+        workers: RequestPool,
+        *,
+        max_request_bytes: int,
+    ) -> None:
         """Answers calls on models.
 
         Args:
@@ -75,7 +82,8 @@ class RestApi:
         path = _sent_path(request.scope)
         if not path.lower().startswith("/v1/"):
             return _error(404, f"Nothing is served at {path}. Paths begin with /v1/models/")
-        if request.method == "OPTIONS":  # TensorFlow Serving's answer to a browser that asks whether it may call
+        # TensorFlow Serving's answer to a browser that asks whether it may call
+        if request.method == "OPTIONS":
             return Response(status_code=200 if "http" in request.headers.get("origin", "") else 400)
         began_s = time.monotonic()
         name = method = ""
@@ -120,7 +128,9 @@ class RestApi:
         try:
             body = zlib.decompressobj(_GZIP).decompress(body, self._max_bytes + 1)
         except zlib.error as error:
-            raise StatusError(grpc.StatusCode.INVALID_ARGUMENT, f"The body is not gzip: {error}") from error
+            raise StatusError(
+                grpc.StatusCode.INVALID_ARGUMENT, f"The body is not gzip: {error}"
+            ) from error
         if len(body) > self._max_bytes:
             raise self._too_large()
         return body

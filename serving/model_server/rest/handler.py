@@ -19,7 +19,11 @@ from serving.model_server.methods.model_status import model_status
 from serving.model_server.methods.predict import predict_on
 from serving.model_server.methods.regress import regress
 from serving.model_server.metrics import ServerMetrics
-from serving.model_server.rest.example_body import classification_answer, read_input, regression_answer
+from serving.model_server.rest.example_body import (
+    classification_answer,
+    read_input,
+    regression_answer,
+)
 from serving.model_server.rest.json_text import read_object, write
 from serving.model_server.rest.predict_body import answer, read_inputs, read_signature_name
 from serving.model_server.rest.rest_call import RestCall
@@ -27,7 +31,13 @@ from serving.model_server.status_error import invalid_argument
 from serving.model_server.versions.model_registry import ServedModels
 
 
-def answer_call(models: ServedModels, metrics: ServerMetrics, call: RestCall, body: bytes, time_remaining_s: float) -> bytes:
+def answer_call(
+    models: ServedModels,
+    metrics: ServerMetrics,
+    call: RestCall,
+    body: bytes,
+    time_remaining_s: float,
+) -> bytes:
     """Answers a call with JSON.
 
     Args:
@@ -41,7 +51,9 @@ def answer_call(models: ServedModels, metrics: ServerMetrics, call: RestCall, bo
         StatusError: with TensorFlow Serving's code and text.
     """
     if not call.method:
-        return write(_metadata(models, call) if call.resource == "metadata" else _status(models, call))
+        return write(
+            _metadata(models, call) if call.resource == "metadata" else _status(models, call)
+        )
     document = read_object(body)
     call.model_spec.signature_name = read_signature_name(document)
     if call.method == "predict":
@@ -49,13 +61,19 @@ def answer_call(models: ServedModels, metrics: ServerMetrics, call: RestCall, bo
     given = read_input(document)
     if call.method == "classify":
         classification = ClassificationRequest(model_spec=call.model_spec, input=given)
-        return write(classification_answer(classify(models, classification, time_remaining_s).result))
+        return write(
+            classification_answer(classify(models, classification, time_remaining_s).result)
+        )
     regression = RegressionRequest(model_spec=call.model_spec, input=given)
     return write(regression_answer(regress(models, regression, time_remaining_s).result))
 
 
 def _predict(
-    models: ServedModels, metrics: ServerMetrics, call: RestCall, document: dict[str, Any], time_remaining_s: float
+    models: ServedModels,
+    metrics: ServerMetrics,
+    call: RestCall,
+    document: dict[str, Any],
+    time_remaining_s: float,
 ) -> dict[str, Any]:
     name = signature_name(call.model_spec)
     with models.use(call.model_spec) as version:
@@ -63,7 +81,9 @@ def _predict(
             raise invalid_argument(f'Serving signature name: "{name}" not found in signature def')
         infos = version.model.signatures[name].inputs
         if not infos:
-            raise invalid_argument(f"Failed to get input map for signature: {call.model_spec.signature_name or 'DEFAULT'}")
+            raise invalid_argument(
+                f"Failed to get input map for signature: {call.model_spec.signature_name or 'DEFAULT'}"
+            )
         layout, inputs = read_inputs(document, infos)
         request = PredictRequest(model_spec=call.model_spec, inputs=inputs)
         response = predict_on(version, request, time_remaining_s)
@@ -81,8 +101,13 @@ def _metadata(models: ServedModels, call: RestCall) -> dict[str, Any]:
     response = model_metadata(models, request)
     signatures = SignatureDefMap()
     response.metadata[SIGNATURE_DEF].Unpack(signatures)
-    return {"model_spec": _as_json(response.model_spec), "metadata": {SIGNATURE_DEF: _as_json(signatures)}}
+    return {
+        "model_spec": _as_json(response.model_spec),
+        "metadata": {SIGNATURE_DEF: _as_json(signatures)},
+    }
 
 
 def _as_json(message: Message) -> dict[str, Any]:
-    return json_format.MessageToDict(message, preserving_proto_field_name=True, always_print_fields_with_no_presence=True)
+    return json_format.MessageToDict(
+        message, preserving_proto_field_name=True, always_print_fields_with_no_presence=True
+    )

@@ -1,7 +1,8 @@
 """Tensors as JSON: nested lists of numbers, truth values, texts, or {"b64": …} for bytes that are no text.
 
-A right value is checked a level of lists at a time, without a step of Python for each number. A wrong one is walked through
-again, for the text that names its first mistake as TensorFlow Serving does.
+A right value is checked a level of lists at a time, without a step of Python for each number. A
+wrong one is walked through again, for the text that names its first mistake as TensorFlow Serving
+does.
 """
 
 from __future__ import annotations
@@ -28,8 +29,8 @@ _BYTES_SUFFIX = "_bytes"
 _MAX_RANK = 254
 _JSON_TYPES: dict[type, str] = {type(None): "Null", dict: "Object", list: "Array", str: "String"}
 
-# The dtypes beside texts that JSON has a form for, and what values are read as: TensorFlow Serving reads short integers as
-# int32 and keeps the lowest bits.
+# The dtypes beside texts that JSON has a form for, and what values are read as: TensorFlow Serving
+# reads short integers as int32 and keeps the lowest bits.
 _READ_AS = {
     tf.float32: np.float64,
     tf.float64: np.float64,
@@ -57,7 +58,9 @@ def decode_base64(value: dict[str, str]) -> bytes:
     """
     text = re.sub(r"\s", "", value[_BASE64_KEY])
     try:
-        return base64.b64decode(text if text.endswith(("=", ".")) else text + "=" * (-len(text) % 4), validate=True)
+        return base64.b64decode(
+            text if text.endswith(("=", ".")) else text + "=" * (-len(text) % 4), validate=True
+        )
     except (binascii.Error, ValueError) as error:
         raise invalid_argument("Unable to base64 decode") from error
 
@@ -83,7 +86,9 @@ def to_tensor(value: Any, dtype: int) -> TensorProto:
         tensor.tensor_shape.dim.add(size=size)
     tensor.tensor_shape.SetInParent()
     if leaves is None or not _fill(tensor, leaves):
-        raise first_mistake(value, shape_of(value), dtype) or AssertionError("refused although there is no mistake")
+        raise first_mistake(value, shape_of(value), dtype) or AssertionError(
+            "refused although there is no mistake"
+        )
     return tensor
 
 
@@ -109,7 +114,9 @@ def _fill(tensor: TensorProto, leaves: list[Any]) -> bool:
             tensor.string_val.extend(map(str.encode, leaves))
             return True
         if all(isinstance(leaf, str) or is_base64(leaf) for leaf in leaves):
-            tensor.string_val.extend(leaf.encode() if isinstance(leaf, str) else decode_base64(leaf) for leaf in leaves)
+            tensor.string_val.extend(
+                leaf.encode() if isinstance(leaf, str) else decode_base64(leaf) for leaf in leaves
+            )
             return True
         return False
     read_as = _READ_AS.get(dtype)
@@ -131,22 +138,30 @@ def _kinds(dtype: tf.DType) -> set[type]:
     return {int, float} if dtype.is_floating else {int}
 
 
-def first_mistake(value: Any, shape: Sequence[int], dtype: int, level: int = 0) -> StatusError | None:
+def first_mistake(
+    value: Any, shape: Sequence[int], dtype: int, level: int = 0
+) -> StatusError | None:
     """Why a JSON value is no tensor of a shape and dtype, by the first mistake in it; None if there is none."""
     if level > _MAX_RANK:
-        return invalid_argument(f"Encountered list at unexpected level: {level} expected < {_MAX_RANK}")
+        return invalid_argument(
+            f"Encountered list at unexpected level: {level} expected < {_MAX_RANK}"
+        )
     if not isinstance(value, list):
         if level != len(shape):
             text = f"found at incorrect level: {level + 1} in the JSON DOM. Expected at level: {len(shape)}"
             return json_error(value, text)
         return _mistake_in_leaf(value, dtype)
     if level >= len(shape):
-        return invalid_argument(f"Encountered list at unexpected level: {level} expected < {len(shape)}")
+        return invalid_argument(
+            f"Encountered list at unexpected level: {level} expected < {len(shape)}"
+        )
     if len(value) != shape[level]:
         return invalid_argument(
             f"Encountered list at unexpected size: {len(value)} at level: {level} expected size: {shape[level]}"
         )
-    return next(filter(None, (first_mistake(element, shape, dtype, level + 1) for element in value)), None)
+    return next(
+        filter(None, (first_mistake(element, shape, dtype, level + 1) for element in value)), None
+    )
 
 
 def _mistake_in_leaf(value: Any, dtype: int) -> StatusError | None:
@@ -159,7 +174,9 @@ def _mistake_in_leaf(value: Any, dtype: int) -> StatusError | None:
     if known == tf.string and isinstance(value, dict):
         return json_error(value, "not formatted correctly for base64 data")
     if known == tf.string or known in _READ_AS or isinstance(value, dict):
-        return json_error(value, f"Type: {json_type(value)} is not of expected type: {dtype_name(dtype)}")
+        return json_error(
+            value, f"Type: {json_type(value)} is not of expected type: {dtype_name(dtype)}"
+        )
     text = f"Conversion of JSON Value: {shown(value)} to type: {dtype_name(dtype)}"
     return StatusError(grpc.StatusCode.UNIMPLEMENTED, text)
 
@@ -185,10 +202,14 @@ def from_tensor(name: str, tensor: TensorProto) -> np.ndarray:
     dtype = tf.dtypes.as_dtype(tensor.dtype)
     if dtype == tf.string:
         texts = np.empty(math.prod(shape), object)
-        texts[:] = [_text(value, as_base64=name.endswith(_BYTES_SUFFIX)) for value in tensor.string_val]
+        texts[:] = [
+            _text(value, as_base64=name.endswith(_BYTES_SUFFIX)) for value in tensor.string_val
+        ]
         return texts.reshape(shape)
     if dtype not in _READ_AS:
-        raise invalid_argument(f"Failed to write JSON value for tensor type: {dtype_name(tensor.dtype)}")
+        raise invalid_argument(
+            f"Failed to write JSON value for tensor type: {dtype_name(tensor.dtype)}"
+        )
     return np.array(getattr(tensor, FIELD_OF_DTYPE[dtype]), dtype.as_numpy_dtype).reshape(shape)
 
 

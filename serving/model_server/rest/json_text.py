@@ -1,7 +1,8 @@
 """JSON as TensorFlow Serving reads it, shows it in errors and writes it: with NaN and Infinity.
 
-orjson reads and writes plain JSON, quickest. What it does not take goes to RapidJSON, which TensorFlow Serving is built on:
-values beyond plain JSON are read alike, and mistakes have the same names and places.
+orjson reads and writes plain JSON, quickest. What it does not take goes to RapidJSON, which
+TensorFlow Serving is built on: values beyond plain JSON are read alike, and mistakes have the same
+names and places.
 """
 
 from __future__ import annotations
@@ -52,12 +53,17 @@ def _read_leniently(body: bytes) -> Any:
         offset, mistake = (int(found[1]), found[2]) if found else (0, str(error))
         if mistake == _AFTER_THE_END and offset < len(body):
             return _read_leniently(body[:offset])
-        mistake = mistake.replace("']'", "]").replace("'}'", "}")  # the binding's only change to RapidJSON's texts
+        # the binding's only change to RapidJSON's texts
+        mistake = mistake.replace("']'", "]").replace("'}'", "}")
         raise invalid_argument(f"JSON Parse error: {mistake} at offset: {offset}") from error
     except UnicodeDecodeError as error:
-        raise invalid_argument(f"JSON Parse error: Invalid encoding in string. at offset: {error.start}") from error
+        raise invalid_argument(
+            f"JSON Parse error: Invalid encoding in string. at offset: {error.start}"
+        ) from error
     except RecursionError as error:
-        raise invalid_argument("JSON Parse error: lists and objects are nested too deeply") from error
+        raise invalid_argument(
+            "JSON Parse error: lists and objects are nested too deeply"
+        ) from error
 
 
 def json_error(value: Any, text: str) -> StatusError:
@@ -68,7 +74,9 @@ def json_error(value: Any, text: str) -> StatusError:
 def shown(value: Any) -> str:
     """A JSON value as error texts show it, cut after the token that reaches 256 characters."""
     try:
-        text = rapidjson.dumps(value, indent=4, write_mode=rapidjson.WM_SINGLE_LINE_ARRAY, ensure_ascii=False)
+        text = rapidjson.dumps(
+            value, indent=4, write_mode=rapidjson.WM_SINGLE_LINE_ARRAY, ensure_ascii=False
+        )
     except RecursionError:
         return "(nested too deeply to be shown)"
     if len(text) > _SHOWN_LENGTH:

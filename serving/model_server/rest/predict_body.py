@@ -11,7 +11,13 @@ from tensorflow.core.framework.tensor_pb2 import TensorProto
 from tensorflow.core.protobuf.meta_graph_pb2 import TensorInfo
 from tensorflow_serving.apis.predict_pb2 import PredictResponse
 
-from serving.model_server.rest.json_tensor import first_mistake, from_tensor, is_base64, shape_of, to_tensor
+from serving.model_server.rest.json_tensor import (
+    first_mistake,
+    from_tensor,
+    is_base64,
+    shape_of,
+    to_tensor,
+)
 from serving.model_server.rest.json_text import json_error, shown
 from serving.model_server.status_error import StatusError, invalid_argument
 
@@ -33,7 +39,9 @@ def read_signature_name(body: dict[str, Any]) -> str:
     """
     name = body.get("signature_name", "")
     if not isinstance(name, str):
-        raise json_error(body, "not formatted correctly. 'signature_name' key must be a string value.")
+        raise json_error(
+            body, "not formatted correctly. 'signature_name' key must be a string value."
+        )
     return name
 
 
@@ -42,13 +50,16 @@ def read_inputs(body: dict[str, Any], infos: Infos) -> tuple[Layout, dict[str, T
 
     Args:
         body: holds ``instances`` or ``inputs``.
-        infos: what the signature declares, by input name. Every input is demanded: REST knows no signature defaults.
+        infos: what the signature declares, by input name. Every input is demanded: REST knows no
+            signature defaults.
 
     Raises:
         StatusError: the body does not hold exactly these inputs.
     """
     if "instances" in body and "inputs" in body:
-        text = "Not formatted correctly expecting only one of 'inputs' or 'instances' keys to exist "
+        text = (
+            "Not formatted correctly expecting only one of 'inputs' or 'instances' keys to exist "
+        )
         raise json_error(body, text)
     if "instances" in body:
         rows = body["instances"]
@@ -86,7 +97,10 @@ def _from_rows(rows: list[Any], infos: Infos) -> dict[str, TensorProto]:
     try:
         if _is_named(rows[0]):
             if all(_is_named(row) and row.keys() == infos.keys() for row in rows):
-                return {name: to_tensor([row[name] for row in rows], info.dtype) for name, info in infos.items()}
+                return {
+                    name: to_tensor([row[name] for row in rows], info.dtype)
+                    for name, info in infos.items()
+                }
         elif not any(_is_named(row) for row in rows):
             name = min(infos)
             return {name: to_tensor(rows, infos[name].dtype)}
@@ -101,7 +115,9 @@ def _mistake_in_rows(rows: list[Any], infos: Infos) -> StatusError:
     shapes: dict[str, list[int]] = {}
     for position, row in enumerate(rows):
         if _is_named(row) != named:
-            text = "Expecting object but got list" if named else "Expecting value/list but got object"
+            text = (
+                "Expecting object but got list" if named else "Expecting value/list but got object"
+            )
             return invalid_argument(f"{text} at item {position} of input list")
         for name, value in (row if named else {min(infos): row}).items():
             mistake = _mistake_in_item(name, value, infos, shapes)
@@ -119,7 +135,9 @@ def _mistake_in_rows(rows: list[Any], infos: Infos) -> StatusError:
     raise AssertionError("refused although there is no mistake")
 
 
-def _mistake_in_item(name: str, value: Any, infos: Infos, shapes: dict[str, list[int]]) -> StatusError | None:
+def _mistake_in_item(
+    name: str, value: Any, infos: Infos, shapes: dict[str, list[int]]
+) -> StatusError | None:
     if name not in infos:
         return invalid_argument(f"JSON object: does not have named input: {name}")
     shape = shape_of(value)
@@ -130,7 +148,9 @@ def _mistake_in_item(name: str, value: Any, infos: Infos, shapes: dict[str, list
     sizes = [int(np.prod(of, dtype=np.int64)) for of in (expected, shape)]
     if sizes[0] != sizes[1]:
         return invalid_argument(f"Expecting tensor size: {sizes[0]} but got: {sizes[1]}")
-    return invalid_argument(f"Expecting shape {_shape_text(expected)} but got: {_shape_text(shape)}")
+    return invalid_argument(
+        f"Expecting shape {_shape_text(expected)} but got: {_shape_text(shape)}"
+    )
 
 
 def _shape_text(shape: list[int]) -> str:
@@ -146,7 +166,8 @@ def answer(response: PredictResponse, layout: Layout) -> dict[str, Any]:
     """The JSON document of a response: the values alone where there is one output only.
 
     Raises:
-        StatusError: an output has no form in JSON, or outputs in rows differ in their number of rows.
+        StatusError: an output has no form in JSON, or outputs in rows differ in their number of
+            rows.
     """
     arrays = {name: from_tensor(name, response.outputs[name]) for name in sorted(response.outputs)}
     if layout is Layout.COLUMNS:
@@ -156,8 +177,14 @@ def answer(response: PredictResponse, layout: Layout) -> dict[str, Any]:
         if not array.ndim:
             raise invalid_argument(f"Tensor name: {name} has no shape information ")
         if rows not in (None, len(array)):
-            raise invalid_argument(f"Tensor name: {name} has inconsistent batch size: {len(array)} expecting: {rows}")
+            raise invalid_argument(
+                f"Tensor name: {name} has inconsistent batch size: {len(array)} expecting: {rows}"
+            )
         rows = len(array)
     if len(arrays) == 1:
         return {"predictions": next(iter(arrays.values()))}
-    return {"predictions": [dict(zip(arrays, row, strict=True)) for row in zip(*arrays.values(), strict=True)]}
+    return {
+        "predictions": [
+            dict(zip(arrays, row, strict=True)) for row in zip(*arrays.values(), strict=True)
+        ]
+    }

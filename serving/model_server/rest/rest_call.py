@@ -12,8 +12,13 @@ from serving.model_server.status_error import invalid_argument
 
 _VERSION = r"(?:/versions/(?P<version>[0-9]+)|/labels/(?P<label>[^/:]+))?"
 _PATHS = {
-    "POST": re.compile(rf"/v1/models/(?P<name>[^/:]+){_VERSION}:(?P<method>classify|regress|predict)", re.IGNORECASE),
-    "GET": re.compile(rf"/v1/models(?:/(?P<name>[^/:]+))?{_VERSION}(?:/(?P<resource>metadata))?", re.IGNORECASE),
+    "POST": re.compile(
+        rf"/v1/models/(?P<name>[^/:]+){_VERSION}:(?P<method>classify|regress|predict)",
+        re.IGNORECASE,
+    ),
+    "GET": re.compile(
+        rf"/v1/models(?:/(?P<name>[^/:]+))?{_VERSION}(?:/(?P<resource>metadata))?", re.IGNORECASE
+    ),
 }
 _MAX_VERSION = 2**63 - 1
 
@@ -57,4 +62,6 @@ def read_call(http_method: str, path: str) -> RestCall:
         spec.version.value = int(found["version"])
     if found["label"]:
         spec.version_label = unquote(found["label"])
-    return RestCall(model_spec=spec, method=method or "", resource=found.groupdict().get("resource") or "")
+    return RestCall(
+        model_spec=spec, method=method or "", resource=found.groupdict().get("resource") or ""
+    )

@@ -21,11 +21,15 @@ class ServedModels:
 
     Attributes:
         all: the models. A model that is no longer served stays, for its versions in END.
-        max_candidates: rows that an input of a request, or examples that a request, may have; None for any.
-        changing: held by the one thread that may add models, change what is kept of them, or `poll` one.
+        max_candidates: rows that an input of a request, or examples that a request, may have; None
+            for any.
+        changing: held by the one thread that may add models, change what is kept of them, or `poll`
+            one.
     """
 
-    def __init__(self, models: Iterable[ServedModel] = (), *, max_candidates: int | None = None) -> None:
+    def __init__(
+        self, models: Iterable[ServedModel] = (), *, max_candidates: int | None = None
+    ) -> None:
         self.all = list(models)
         self.max_candidates = max_candidates
         self.changing = threading.RLock()
@@ -38,7 +42,8 @@ class ServedModels:
         """Holds the version that a request asks for in memory.
 
         Raises:
-            StatusError: the spec names no model, a label that is not given, or nothing that is AVAILABLE.
+            StatusError: the spec names no model, a label that is not given, or nothing that is
+                AVAILABLE.
         """
         if not model_spec.name:
             raise invalid_argument("ModelSpec has no name specified.")
@@ -48,7 +53,9 @@ class ServedModels:
         if choice == "version_label":
             number = model.labels.get(model_spec.version_label) if model else None
             if number is None:
-                raise invalid_argument(f"Unrecognized servable version label: {model_spec.version_label}")
+                raise invalid_argument(
+                    f"Unrecognized servable version label: {model_spec.version_label}"
+                )
         if model is None:
             raise servable_not_found(model_spec.name, number)
         return model.use(number)
@@ -60,4 +67,6 @@ class ServedModels:
                 try:
                     model.poll()
                 except Exception:
-                    logger.exception("%s: looking for versions failed; trying again", model.name or model.root)
+                    logger.exception(
+                        "%s: looking for versions failed; trying again", model.name or model.root
+                    )

@@ -1,9 +1,10 @@
 """One version of a model in memory, run as TensorFlow Serving runs it: a session over the SavedModel's graph.
 
-A session gives what a server needs and `tf.saved_model.load` does not: the runtime's own checks and error texts, a time limit
-for each run, and memory that is free again once it is closed. TensorProtos are parsed inside the graph, from one fed vector of
-bytes with a place for every input of every signature, so that a request's strings never become Python objects and signatures
-that share an input can run together.
+A session gives what a server needs and `tf.saved_model.load` does not: the runtime's own checks and
+error texts, a time limit for each run, and memory that is free again once it is closed.
+TensorProtos are parsed inside the graph, from one fed vector of bytes with a place for every input
+of every signature, so that a request's strings never become Python objects and signatures that
+share an input can run together.
 """
 
 from __future__ import annotations
@@ -55,14 +56,20 @@ class SavedModel:
             raise from_tensorflow(error) from error
         except Exception as error:
             self.close()
-            raise StatusError(grpc.StatusCode.UNKNOWN, f"{type(error).__name__}: {error}") from error
+            raise StatusError(
+                grpc.StatusCode.UNKNOWN, f"{type(error).__name__}: {error}"
+            ) from error
 
     def runnable(self, name: str) -> bool:
         """Whether there is a signature of this name that takes and gives tensors."""
         return name in self.signatures and _takes_and_gives_tensors(self.signatures[name])
 
     def run(
-        self, signature: str, inputs: Mapping[str, TensorProto], outputs: Sequence[str], timeout_s: float | None
+        self,
+        signature: str,
+        inputs: Mapping[str, TensorProto],
+        outputs: Sequence[str],
+        timeout_s: float | None,
     ) -> list[np.ndarray]:
         """Runs a signature.
 
@@ -91,7 +98,8 @@ class SavedModel:
         """Runs what is between tensors of the graph: several signatures at once, where they share their inputs.
 
         Args:
-            inputs: a readable proto of the right dtype for each input, by the tensor's name in the graph.
+            inputs: a readable proto of the right dtype for each input, by the tensor's name in the
+                graph.
             outputs: names in the graph of the tensors to give.
             timeout_s: time left; None for any.
 
@@ -106,22 +114,29 @@ class SavedModel:
             fed[self._positions[name]] = proto.SerializeToString()
         options = None
         if timeout_s is not None:
-            options = tf.compat.v1.RunOptions(timeout_in_ms=min(max(int(timeout_s * 1000), 1), _MAX_TIMEOUT_MS))
+            options = tf.compat.v1.RunOptions(
+                timeout_in_ms=min(max(int(timeout_s * 1000), 1), _MAX_TIMEOUT_MS)
+            )
         try:
-            return self._session.run([self._ends[name] for name in outputs], {self._fed_protos: fed}, options=options)
+            return self._session.run(
+                [self._ends[name] for name in outputs], {self._fed_protos: fed}, options=options
+            )
         except tf.errors.OpError as error:
             raise from_tensorflow(error) from error
 
     def run_each_once(self) -> None:
         """Runs every signature on one row of zeros and empty texts.
 
-        TensorFlow optimises a graph at its first run, which takes long enough to use up the time limit of a request. What a
-        signature says to such a row does not matter.
+        TensorFlow optimises a graph at its first run, which takes long enough to use up the time
+        limit of a request. What a signature says to such a row does not matter.
         """
         for name, signature in self.signatures.items():
             if not self.runnable(name):
                 continue
-            inputs = {alias: signature.defaults.get(alias) or _one_row(info) for alias, info in signature.inputs.items()}
+            inputs = {
+                alias: signature.defaults.get(alias) or _one_row(info)
+                for alias, info in signature.inputs.items()
+            }
             with contextlib.suppress(StatusError):
                 self.run(name, inputs, sorted(signature.outputs), _FIRST_RUN_S)
 
@@ -131,17 +146,28 @@ class SavedModel:
 
     def _load(self, folder: Path) -> None:
         """Restores the graph with its inputs replaced by tensors parsed from fed protos."""
-        runnable = [signature for signature in self.signatures.values() if _takes_and_gives_tensors(signature)]
-        dtypes = {info.name: info.dtype for signature in runnable for info in signature.inputs.values()}
+        runnable = [
+            signature
+            for signature in self.signatures.values()
+            if _takes_and_gives_tensors(signature)
+        ]
+        dtypes = {
+            info.name: info.dtype for signature in runnable for info in signature.inputs.values()
+        }
         self._positions = {name: position for position, name in enumerate(dtypes)}
         self._fed_protos = tf.compat.v1.placeholder(tf.string, [len(dtypes)])
         parsed = {
             name: tf.io.parse_tensor(proto, tf.dtypes.as_dtype(dtypes[name]))
             for name, proto in zip(dtypes, tf.unstack(self._fed_protos), strict=True)
         }
-        tf.compat.v1.saved_model.load(self._session, [tf.saved_model.SERVING], str(folder), input_map=parsed)
+        tf.compat.v1.saved_model.load(
+            self._session, [tf.saved_model.SERVING], str(folder), input_map=parsed
+        )
         fetched = {info.name for signature in runnable for info in signature.outputs.values()}
-        self._ends = {name: parsed[name] if name in parsed else self._graph.get_tensor_by_name(name) for name in fetched}
+        self._ends = {
+            name: parsed[name] if name in parsed else self._graph.get_tensor_by_name(name)
+            for name in fetched
+        }
 
 
 def _read_signatures(folder: Path) -> dict[str, SignatureDef]:
@@ -150,16 +176,24 @@ def _read_signatures(folder: Path) -> dict[str, SignatureDef]:
         proto = SavedModelProto.FromString((folder / _MODEL_FILE).read_bytes())
     except FileNotFoundError as error:
         raise StatusError(
-            grpc.StatusCode.NOT_FOUND, f"Could not find SavedModel .pb or .pbtxt at supplied export directory path: {folder}"
+            grpc.StatusCode.NOT_FOUND,
+            f"Could not find SavedModel .pb or .pbtxt at supplied export directory path: {folder}",
         ) from error
     except OSError as error:
-        raise StatusError(grpc.StatusCode.UNKNOWN, f"Cannot read {folder / _MODEL_FILE}: {error}") from error
+        raise StatusError(
+            grpc.StatusCode.UNKNOWN, f"Cannot read {folder / _MODEL_FILE}: {error}"
+        ) from error
     except DecodeError as error:
-        raise StatusError(grpc.StatusCode.DATA_LOSS, f"Can't parse {folder / _MODEL_FILE} as binary proto") from error
+        raise StatusError(
+            grpc.StatusCode.DATA_LOSS, f"Can't parse {folder / _MODEL_FILE} as binary proto"
+        ) from error
     for meta_graph in proto.meta_graphs:
         signatures = meta_graph.signature_def
         if list(meta_graph.meta_info_def.tags) == [tf.saved_model.SERVING]:
-            return {name: SignatureDef.FromString(signature.SerializeToString()) for name, signature in signatures.items()}
+            return {
+                name: SignatureDef.FromString(signature.SerializeToString())
+                for name, signature in signatures.items()
+            }
     raise StatusError(
         grpc.StatusCode.NOT_FOUND,
         f"Could not find meta graph def matching supplied tags: {{ {tf.saved_model.SERVING} }}. "

@@ -1,8 +1,9 @@
 """One model as it is served: its versions, which of them are loaded, and how one takes over from another.
 
-A version goes START → LOADING → AVAILABLE → UNLOADING → END, or from LOADING straight to END, with the error, if it cannot be
-loaded. A new version is AVAILABLE before the old one goes UNLOADING, and an UNLOADING version keeps its memory until its last
-request is answered, so no request fails during a swap. Versions in END stay listed.
+A version goes START → LOADING → AVAILABLE → UNLOADING → END, or from LOADING straight to END, with
+the error, if it cannot be loaded. A new version is AVAILABLE before the old one goes UNLOADING, and
+an UNLOADING version keeps its memory until its last request is answered, so no request fails during
+a swap. Versions in END stay listed.
 
 One thread calls `poll`; any number of threads call the rest.
 """
@@ -23,7 +24,12 @@ from serving.model_server.methods.warm_up import warm_up
 from serving.model_server.status_error import StatusError
 from serving.model_server.versions.saved_model import SavedModel
 from serving.model_server.versions.version import Version, VersionInUse, VersionState
-from serving.model_server.versions.version_folders import exported_spec_name, files_state, version_folders, versions_root
+from serving.model_server.versions.version_folders import (
+    exported_spec_name,
+    files_state,
+    version_folders,
+    versions_root,
+)
 from serving.model_server.versions.version_policy import VersionPolicy
 
 logger = logging.getLogger(__name__)
@@ -58,7 +64,8 @@ class ServedModel:
 
         Args:
             root: a folder of versions, or one that holds them in ``serving_model``.
-            name: the model's name in requests. Defaults to that in the feature spec of the first version seen, else the root's.
+            name: the model's name in requests. Defaults to that in the feature spec of the first
+                version seen, else the root's.
             policy: which versions are kept loaded.
             labels: versions by names that requests may use for them.
             load: makes a model of a version's folder.
@@ -84,7 +91,9 @@ class ServedModel:
             StatusError: NOT_FOUND, no such version is AVAILABLE.
         """
         with self._lock:
-            available = {v.number: v for v in self._versions.values() if v.state == VersionState.AVAILABLE}
+            available = {
+                v.number: v for v in self._versions.values() if v.state == VersionState.AVAILABLE
+            }
             version = available.get(max(available, default=-1) if number is None else number)
             if version is None or version.model is None:
                 raise servable_not_found(self.name or "", number)
@@ -99,11 +108,16 @@ class ServedModel:
         """Copies of all versions ever seen, newest first."""
         with self._lock:
             versions = sorted(self._versions.values(), key=lambda v: -v.number)
-            return [Version(number=v.number, folder=v.folder, state=v.state, error=v.error) for v in versions]
+            return [
+                Version(number=v.number, folder=v.folder, state=v.state, error=v.error)
+                for v in versions
+            ]
 
     def available_versions(self) -> list[int]:
         """The versions that answer requests, newest first."""
-        return [version.number for version in self.statuses() if version.state == VersionState.AVAILABLE]
+        return [
+            version.number for version in self.statuses() if version.state == VersionState.AVAILABLE
+        ]
 
     def poll(self) -> None:
         """Brings what is loaded in line with the folder: loads, then unloads."""
@@ -137,21 +151,31 @@ class ServedModel:
         for number in sorted(filter(self.policy.considers, on_disk), reverse=True):
             if len(wanted) == self.policy.newest:
                 break
-            if self._is_loaded(number, on_disk[number]) or self._load(number, on_disk[number]) or self._is_loaded(number):
+            if (
+                self._is_loaded(number, on_disk[number])
+                or self._load(number, on_disk[number])
+                or self._is_loaded(number)
+            ):
                 wanted.add(number)
         return wanted
 
     def _is_loaded(self, number: int, folder: Path | None = None) -> bool:
         """Whether the version is AVAILABLE, from that folder if one is given."""
         version = self._versions.get(number)
-        return version is not None and version.state == VersionState.AVAILABLE and folder in (None, version.folder)
+        return (
+            version is not None
+            and version.state == VersionState.AVAILABLE
+            and folder in (None, version.folder)
+        )
 
     def _load(self, number: int, folder: Path) -> bool:
         """Loads a version, in the place of one of that number from another folder, unless it is too early to try again."""
         files = files_state(folder)
         known = self._versions.get(number)
         failed_loads = known.failed_loads if known and known.failed_files == files else 0
-        if known is not None and (known.state == VersionState.UNLOADING or (failed_loads and not _may_retry(known))):
+        if known is not None and (
+            known.state == VersionState.UNLOADING or (failed_loads and not _may_retry(known))
+        ):
             return False
         version = Version(number=number, folder=folder)
         replaced = known if self._is_loaded(number) else None
@@ -164,9 +188,19 @@ class ServedModel:
             model = self._loaded(number, folder)
         except StatusError as error:
             failed = replaced or version
-            failed.failed_files, failed.failed_loads, failed.failed_at_s = files, failed_loads + 1, time.monotonic()
+            failed.failed_files, failed.failed_loads, failed.failed_at_s = (
+                files,
+                failed_loads + 1,
+                time.monotonic(),
+            )
             self._set_state(version, VersionState.END, error=error)
-            logger.error("%s: version %d cannot be loaded: %s: %s", self.name, number, error.code.name, error.text)
+            logger.error(
+                "%s: version %d cannot be loaded: %s: %s",
+                self.name,
+                number,
+                error.code.name,
+                error.text,
+            )
             return False
         version.model = model
         with self._lock:
@@ -175,7 +209,12 @@ class ServedModel:
             if replaced is not None:
                 replaced.state = VersionState.UNLOADING
                 self._replaced.append(replaced)
-        logger.info("%s: version %d is AVAILABLE, loaded in %.2f s", self.name, number, time.monotonic() - start_s)
+        logger.info(
+            "%s: version %d is AVAILABLE, loaded in %.2f s",
+            self.name,
+            number,
+            time.monotonic() - start_s,
+        )
         return True
 
     def _loaded(self, number: int, folder: Path) -> SavedModel:
@@ -188,7 +227,9 @@ class ServedModel:
             model.close()
             if isinstance(error, StatusError):
                 raise
-            raise StatusError(grpc.StatusCode.UNKNOWN, f"warm-up: {type(error).__name__}: {error}") from error
+            raise StatusError(
+                grpc.StatusCode.UNKNOWN, f"warm-up: {type(error).__name__}: {error}"
+            ) from error
         return model
 
     def _retire(self, numbers: set[int]) -> None:
@@ -198,7 +239,11 @@ class ServedModel:
 
     def _free_unused(self, even_if_in_use: bool = False) -> None:
         for version in [*self._versions.values(), *self._replaced]:
-            if version.state == VersionState.UNLOADING and version.model and (even_if_in_use or not version.requests_in_flight):
+            if (
+                version.state == VersionState.UNLOADING
+                and version.model
+                and (even_if_in_use or not version.requests_in_flight)
+            ):
                 version.model.close()
                 version.model = None
                 gc.collect()  # a graph is full of reference cycles
@@ -206,7 +251,9 @@ class ServedModel:
                 logger.info("%s: version %d is unloaded", self.name, version.number)
         self._replaced = [version for version in self._replaced if version.model]
 
-    def _set_state(self, version: Version, state: VersionState, error: StatusError | None = None) -> None:
+    def _set_state(
+        self, version: Version, state: VersionState, error: StatusError | None = None
+    ) -> None:
         with self._lock:
             version.state, version.error = state, error
 
@@ -219,4 +266,6 @@ def servable_not_found(name: str, number: int | None) -> StatusError:
 
 def _may_retry(version: Version) -> bool:
     """Whether the same files are worth another try: what failed may have been the disk or the memory."""
-    return version.failed_loads <= _LOAD_RETRIES and time.monotonic() - version.failed_at_s >= _RETRY_S
+    return (
+        version.failed_loads <= _LOAD_RETRIES and time.monotonic() - version.failed_at_s >= _RETRY_S
+    )

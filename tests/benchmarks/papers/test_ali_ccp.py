@@ -16,7 +16,9 @@ def feature(field: str, value: str, weight: str = "1.0") -> str:
 
 
 def write(folder, *, part="train", skeleton, common):
-    (folder / f"sample_skeleton_{part}.csv").write_text("\n".join(skeleton) + "\n", encoding="utf-8")
+    (folder / f"sample_skeleton_{part}.csv").write_text(
+        "\n".join(skeleton) + "\n", encoding="utf-8"
+    )
     (folder / f"common_features_{part}.csv").write_text("\n".join(common) + "\n", encoding="utf-8")
 
 
@@ -24,8 +26,22 @@ def write(folder, *, part="train", skeleton, common):
 def official(tmp_path):
     folder = tmp_path / "official"
     folder.mkdir()
-    items = "\x01".join([feature("205", "4351018"), feature("210", "9037"), feature("210", "9038", "0.5"), feature("301", "3")])
-    user = "\x01".join([feature("101", "31319"), feature("121", "3438"), feature("109_14", "7", "2.3"), feature("999", "1")])
+    items = "\x01".join(
+        [
+            feature("205", "4351018"),
+            feature("210", "9037"),
+            feature("210", "9038", "0.5"),
+            feature("301", "3"),
+        ]
+    )
+    user = "\x01".join(
+        [
+            feature("101", "31319"),
+            feature("121", "3438"),
+            feature("109_14", "7", "2.3"),
+            feature("999", "1"),
+        ]
+    )
     common = [f"bacff91692951881,4,{user}"]
     write(folder, part="train", skeleton=[f"1,1,0,bacff91692951881,4,{items}"], common=common)
     write(folder, part="test", skeleton=[f"2,0,0,bacff91692951881,4,{items}"], common=common)
@@ -55,7 +71,9 @@ def test_the_test_part_is_a_file_of_its_own(official, tmp_path):
 
 def test_a_sample_without_its_common_features_is_named(official, tmp_path):
     write(official, skeleton=["1,1,0,missing,0,"], common=["other,0,"])
-    with pytest.raises(ali_ccp.MalformedLineError, match=r"sample_skeleton_train.csv line 1: .*'missing'"):
+    with pytest.raises(
+        ali_ccp.MalformedLineError, match=r"sample_skeleton_train.csv line 1: .*'missing'"
+    ):
         converted(official, tmp_path)
 
 

@@ -20,9 +20,27 @@ def papers(*arguments: object) -> subprocess.CompletedProcess[str]:
 @pytest.mark.slow
 @pytest.mark.tensorflow
 def test_synthetic_data_give_gains_and_finished_trainings_are_not_repeated(tmp_path):
-    arguments = ["--dataset", "synthetic", "--models", "shared_bottom", "--seeds", 1, "--rows", 1500, "--jobs", 1]
+    arguments = [
+        "--dataset",
+        "synthetic",
+        "--models",
+        "shared_bottom",
+        "--seeds",
+        1,
+        "--rows",
+        1500,
+        "--jobs",
+        1,
+    ]
     arguments += ["--correlation", 0.75]
-    arguments += ["--work", tmp_path / "work", "--json", tmp_path / "figures.json", "--picture", tmp_path / "gains.svg"]
+    arguments += [
+        "--work",
+        tmp_path / "work",
+        "--json",
+        tmp_path / "figures.json",
+        "--picture",
+        tmp_path / "gains.svg",
+    ]
     first = papers(*arguments)
     assert first.returncode == 0, first.stderr
     report = json.loads((tmp_path / "figures.json").read_text())
@@ -46,7 +64,10 @@ def test_synthetic_data_give_gains_and_finished_trainings_are_not_repeated(tmp_p
         (["--dataset", "kuairnd"], "did you mean 'kuairand'"),
         (["--dataset", "census"], "needs --data"),
         (["--dataset", "synthetic", "--models", "plee"], "did you mean 'ple'"),
-        (["--dataset", "census", "--data", ".", "--picture", "gains.svg"], "needs --dataset synthetic"),
+        (
+            ["--dataset", "census", "--data", ".", "--picture", "gains.svg"],
+            "needs --dataset synthetic",
+        ),
         (["--dataset", "census", "--data", "."], "lacks census-income.data.bz2"),
         (["--dataset", "census", "--data", ".", "--tasks", "incom"], "did you mean 'income'"),
     ],

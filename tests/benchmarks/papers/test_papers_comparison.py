@@ -8,8 +8,12 @@ from benchmarks.papers.comparison import best_setting, compare
 from feature_spec.tasks.task import Task
 
 BOUNDS = {"threshold": 0.0, "tolerance": 0.0}
-AUC = Task.model_validate({"kind": "binary", "label": {"rule": "event", "column": "c"}, "metric": "auc", **BOUNDS})
-MSE = Task.model_validate({"kind": "regression", "label": {"rule": "column", "column": "r"}, "metric": "mse", **BOUNDS})
+AUC = Task.model_validate(
+    {"kind": "binary", "label": {"rule": "event", "column": "c"}, "metric": "auc", **BOUNDS}
+)
+MSE = Task.model_validate(
+    {"kind": "regression", "label": {"rule": "column", "column": "r"}, "metric": "mse", **BOUNDS}
+)
 
 
 def by_seed(*values: float) -> dict[int, dict[str, float]]:
@@ -41,14 +45,18 @@ def test_the_best_baseline_is_the_one_with_the_better_mean_in_the_direction_of_t
 
 
 def test_the_t_test_is_paired_by_seed():
-    # Differences .01, .015 and .02: mean .015, deviation .005, t = .015 / (.005 / √3) = 5.196. With 2 degrees of freedom the
-    # two-sided p is 1 − t / √(t² + 2) = 1 − 5.196 / 5.385 = .0351.
-    assert compare("task", AUC, RESULTS, "single_task", ["ple"])["ple"].p_value == pytest.approx(0.0351, abs=1e-4)
+    # Differences .01, .015 and .02: mean .015, deviation .005, t = .015 / (.005 / √3) = 5.196. With
+    # 2 degrees of freedom the two-sided p is 1 − t / √(t² + 2) = 1 − 5.196 / 5.385 = .0351.
+    assert compare("task", AUC, RESULTS, "single_task", ["ple"])["ple"].p_value == pytest.approx(
+        0.0351, abs=1e-4
+    )
 
 
 def test_seeds_are_paired_whatever_their_order():
     shuffled = {**RESULTS, "ple": dict(reversed(RESULTS["ple"].items()))}
-    assert compare("task", AUC, shuffled, "single_task", ["ple"]) == compare("task", AUC, RESULTS, "single_task", ["ple"])
+    assert compare("task", AUC, shuffled, "single_task", ["ple"]) == compare(
+        "task", AUC, RESULTS, "single_task", ["ple"]
+    )
 
 
 def test_a_baseline_is_not_tested():

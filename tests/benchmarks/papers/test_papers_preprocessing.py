@@ -41,7 +41,9 @@ def folder(tmp_path_factory):
     random = np.random.default_rng(0)
     for name in ("train", "test"):
         lines = ["colour,size,clicked,bought"]
-        for colour, size in zip(random.choice(["red", "blue"], ROWS), random.normal(size=ROWS), strict=True):
+        for colour, size in zip(
+            random.choice(["red", "blue"], ROWS), random.normal(size=ROWS), strict=True
+        ):
             clicked = int(colour == "red" and size > 0)
             lines.append(f"{colour},{size:.4f},{clicked},{int(clicked and size > 1)}")
         (logs / f"{name}.csv").write_text("\n".join(lines) + "\n")
@@ -88,4 +90,6 @@ def test_gradient_boosting_learns_a_rule_of_a_category_and_a_number(folder):
     from benchmarks.papers.boosting import boost, boosting_examples
 
     scores = boost(folder, 0, "binary", {"max_iter": 50}, seed=1)["evaluation"]
-    assert roc_auc_score(boosting_examples(folder, "evaluation", [0])["labels"][:, 0], scores) > 0.99
+    assert (
+        roc_auc_score(boosting_examples(folder, "evaluation", [0])["labels"][:, 0], scores) > 0.99
+    )

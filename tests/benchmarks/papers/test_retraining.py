@@ -18,7 +18,10 @@ def scores():
 
     workload = synthetic_workload(0.5, 2000, seed=0)
     settings = CONTENDERS["shared_bottom"].settings({"epochs": 2, "batch_size": 100}, {}, seed=1)
-    return [of["evaluation"]["y1"] for _, of, _ in train(settings, [["y1", "y2"]], [1, 2, 1], lambda _: workload)]
+    return [
+        of["evaluation"]["y1"]
+        for _, of, _ in train(settings, [["y1", "y2"]], [1, 2, 1], lambda _: workload)
+    ]
 
 
 def test_a_seed_gives_the_same_scores_whatever_was_trained_before(scores):

@@ -7,7 +7,9 @@ import numpy as np
 from benchmarks.papers.run_store import Finished, Run, RunStore
 
 RUN = Run(variant="", contender="ple", setting="fast", seed=2)
-FINISHED = Finished(validation={"click": {"auc": 0.7, "log_loss": 0.6}}, parameters=10, elapsed_s=1.5)
+FINISHED = Finished(
+    validation={"click": {"auc": 0.7, "log_loss": 0.6}}, parameters=10, elapsed_s=1.5
+)
 
 
 def test_a_kept_run_is_finished_with_its_facts_and_scores(tmp_path):

@@ -35,7 +35,9 @@ def official(tmp_path):
     return folder
 
 
-def test_kuairand_gets_the_share_that_was_watched_and_none_where_the_duration_is_0(official, tmp_path):
+def test_kuairand_gets_the_share_that_was_watched_and_none_where_the_duration_is_0(
+    official, tmp_path
+):
     logs = SOURCES["kuairand"].logs(official, tmp_path)
     rows = (logs / "log_standard_with_ratio.csv").read_text().splitlines()
     # 500 ms of 2000 ms.
@@ -45,7 +47,9 @@ def test_kuairand_gets_the_share_that_was_watched_and_none_where_the_duration_is
 def test_logs_are_converted_once(official, tmp_path):
     first = SOURCES["kuairand"].logs(official, tmp_path)
     (first / "log_standard_with_ratio.csv").write_text("kept")
-    assert (SOURCES["kuairand"].logs(official, tmp_path) / "log_standard_with_ratio.csv").read_text() == "kept"
+    assert (
+        SOURCES["kuairand"].logs(official, tmp_path) / "log_standard_with_ratio.csv"
+    ).read_text() == "kept"
 
 
 def test_checksums_name_the_official_files(official):

@@ -13,7 +13,9 @@ def mean_label_correlation(correlation: float, draws: int = 60) -> float:
     return float(np.mean([np.corrcoef(y.T)[0, 1] for y in examples]))
 
 
-@pytest.mark.parametrize(("correlation", "labels"), [(0.2, 0.112), (0.5, 0.321), (0.75, 0.591), (1.0, 0.991)])
+@pytest.mark.parametrize(
+    ("correlation", "labels"), [(0.2, 0.112), (0.5, 0.321), (0.75, 0.591), (1.0, 0.991)]
+)
 def test_the_labels_correlate_as_the_recipe_makes_them(correlation, labels):
     # Over 200 draws their deviation is about .1, so the mean of 60 lies within 4 · .1 / √60 = .05.
     assert mean_label_correlation(correlation) == pytest.approx(labels, abs=0.05)

@@ -7,7 +7,10 @@ import pytest
 from feature_spec.fields.values import category_text, finite_number, is_missing, list_elements
 
 
-@pytest.mark.parametrize(("value", "text"), [("a", "a"), (7, "7"), (7.0, "7"), (True, "true"), (False, "false"), ("", "")])
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [("a", "a"), (7, "7"), (7.0, "7"), (True, "true"), (False, "false"), ("", "")],
+)
 def test_a_category_has_one_text(value, text):
     assert category_text(value) == text
 
@@ -30,14 +33,16 @@ def test_what_is_not_finite_is_refused(value):
 
 
 @pytest.mark.parametrize(
-    ("value", "missing"), [(None, True), ("", True), ("-", True), ("a", False), (0, False), (False, False), ([], False)]
+    ("value", "missing"),
+    [(None, True), ("", True), ("-", True), ("a", False), (0, False), (False, False), ([], False)],
 )
 def test_none_an_empty_text_and_the_specs_texts_are_missing(value, missing):
     assert is_missing(value, ["-"]) is missing
 
 
 @pytest.mark.parametrize(
-    ("value", "elements"), [(["a", 7], ["a", 7]), (("a",), ["a"]), ("a| b |", ["a", "b", ""]), (7, [7]), ([], [])]
+    ("value", "elements"),
+    [(["a", 7], ["a", 7]), (("a",), ["a"]), ("a| b |", ["a", "b", ""]), (7, [7]), ([], [])],
 )
 def test_a_list_may_be_a_text_with_separators_or_one_value(value, elements):
     assert list_elements(value, "|") == elements

@@ -17,7 +17,10 @@ DAY = datetime.date(2022, 5, 1)
     [
         ({"table": "acme.d.shown_{day:%Y%m%d}"}, {"table": "acme.d.shown_20220501"}),
         ({"table": "acme.d.shown${day:%Y%m%d}"}, {"table": "acme.d.shown$20220501"}),
-        ({"query": "SELECT * FROM d.t WHERE day = '{day}'"}, {"query": "SELECT * FROM d.t WHERE day = '2022-05-01'"}),
+        (
+            {"query": "SELECT * FROM d.t WHERE day = '{day}'"},
+            {"query": "SELECT * FROM d.t WHERE day = '2022-05-01'"},
+        ),
     ],
 )
 def test_rows_are_those_of_a_day(of_all: dict[str, str], of_the_day: dict[str, str]) -> None:
@@ -35,9 +38,14 @@ def test_rows_without_a_place_are_the_same_on_all_days() -> None:
 
 
 def test_other_braces_of_a_query_are_its_own() -> None:
-    rows = BigQueryRows(query=r"SELECT * FROM d.t WHERE day = '{day}' AND REGEXP_CONTAINS(id, r'^u\d{3}$')")
+    rows = BigQueryRows(
+        query=r"SELECT * FROM d.t WHERE day = '{day}' AND REGEXP_CONTAINS(id, r'^u\d{3}$')"
+    )
     of_the_day = rows.of_day(DAY).query
-    assert of_the_day == r"SELECT * FROM d.t WHERE day = '2022-05-01' AND REGEXP_CONTAINS(id, r'^u\d{3}$')"
+    assert (
+        of_the_day
+        == r"SELECT * FROM d.t WHERE day = '2022-05-01' AND REGEXP_CONTAINS(id, r'^u\d{3}$')"
+    )
     assert BigQueryRows.model_validate({"query": of_the_day}).query == of_the_day
 
 
@@ -62,24 +70,37 @@ def test_other_braces_of_a_query_are_its_own() -> None:
         ("path: a.jsonl", "exposures: 'path' needs a 'format'"),
     ],
 )  # fmt: skip
-def test_a_mistake_is_named_with_its_place_and_remedy(spec_text: str, source: str, message: str) -> None:
+def test_a_mistake_is_named_with_its_place_and_remedy(
+    spec_text: str, source: str, message: str
+) -> None:
     with pytest.raises(SpecError) as error:
         parse_spec(_with_exposures(spec_text, source))
     assert message in str(error.value)
 
 
 def test_files_cannot_judge_where_there_are_none(spec_text: str) -> None:
-    text = _with_exposures(spec_text, "bigquery: {table: acme.d.t}").replace("evaluation_days: 1", "evaluation_files: [a]")
-    with pytest.raises(SpecError, match=r"split.evaluation_files: bigquery:acme.d.t has no files; give 'evaluation_days'"):
+    text = _with_exposures(spec_text, "bigquery: {table: acme.d.t}").replace(
+        "evaluation_days: 1", "evaluation_files: [a]"
+    )
+    with pytest.raises(
+        SpecError,
+        match=r"split.evaluation_files: bigquery:acme.d.t has no files; give 'evaluation_days'",
+    ):
         parse_spec(text)
 
 
 def test_a_table_is_read_anew_unless_by_day(spec_text: str) -> None:
     of_all = parse_spec(_with_exposures(spec_text, "bigquery: {table: acme.d.t}")).logs
-    of_a_day = parse_spec(_with_exposures(spec_text, "bigquery: {table: 'acme.d.t_{day:%Y%m%d}'}")).logs
+    of_a_day = parse_spec(
+        _with_exposures(spec_text, "bigquery: {table: 'acme.d.t_{day:%Y%m%d}'}")
+    ).logs
     files = parse_spec(spec_text).logs
     assert [logs.are_read_anew(by_day=False) for logs in (of_all, files)] == [True, False]
-    assert [logs.are_read_anew(by_day=True) for logs in (of_all, of_a_day, files)] == [True, False, False]
+    assert [logs.are_read_anew(by_day=True) for logs in (of_all, of_a_day, files)] == [
+        True,
+        False,
+        False,
+    ]
 
 
 def _with_exposures(spec_text: str, source: str) -> str:

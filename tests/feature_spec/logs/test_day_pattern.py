@@ -52,7 +52,9 @@ def test_other_braces_are_refused(pattern: str, message: str) -> None:
 
 
 def test_a_spec_with_other_braces_is_refused_with_their_place(spec_text: str) -> None:
-    with pytest.raises(SpecError, match=r"logs\.exposures\.path: '\{date\}/\*': the only thing in braces is 'day'"):
+    with pytest.raises(
+        SpecError, match=r"logs\.exposures\.path: '\{date\}/\*': the only thing in braces is 'day'"
+    ):
         parse_spec(spec_text.replace('"*.jsonl"', '"{date}/*"'))
 
 

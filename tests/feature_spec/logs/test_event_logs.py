@@ -24,7 +24,9 @@ TEXT = (Path(feature_spec.__file__).parent / "specs" / "short_video_events.yaml"
         ("users: {path: users", "actions: {path: users", "a side table beside event logs cannot be named 'actions'"),
     ],
 )  # fmt: skip
-def test_a_mistake_is_named_with_its_place_and_remedy(before: str, after: str, message: str) -> None:
+def test_a_mistake_is_named_with_its_place_and_remedy(
+    before: str, after: str, message: str
+) -> None:
     assert before in TEXT
     with pytest.raises(SpecError) as error:
         parse_spec(TEXT.replace(before, after, 1), source="my.yaml")

@@ -30,20 +30,24 @@ def test_a_day_on_which_clocks_change_has_its_own_length() -> None:
 
 def test_what_is_read_by_day_cannot_be_read_as_a_whole() -> None:
     topics = KafkaTopics(bootstrap_servers="k:9092", topics="shown", by_day=True)
-    with pytest.raises(ValueError, match="kafka: shown is read by day: run it by span, or give 'stop_time'"):
+    with pytest.raises(
+        ValueError, match="kafka: shown is read by day: run it by span, or give 'stop_time'"
+    ):
         topics.of_day(None, "UTC")
 
 
 def test_a_batch_survives_its_way_through_json() -> None:
-    topics = KafkaTopics(bootstrap_servers="k:9092", topics="shown", by_day=True).of_day(DAY, "Europe/Berlin")
+    topics = KafkaTopics(bootstrap_servers="k:9092", topics="shown", by_day=True).of_day(
+        DAY, "Europe/Berlin"
+    )
     assert KafkaTopics.model_validate_json(topics.model_dump_json(exclude_defaults=True)) == topics
 
 
 def test_times_are_read_from_yaml(spec_text: str) -> None:
-    kafka = (
-        "bootstrap_servers: 'k:9092', topics: [a, b], start_time: 2022-05-01T00:00:00Z, stop_time: '2022-05-02T00:00:00+02:00'"
-    )
-    topics = parse_spec(_with_exposures(spec_text, f"kafka: {{{kafka}}}, format: jsonl")).logs.exposures.kafka
+    kafka = "bootstrap_servers: 'k:9092', topics: [a, b], start_time: 2022-05-01T00:00:00Z, stop_time: '2022-05-02T00:00:00+02:00'"
+    topics = parse_spec(
+        _with_exposures(spec_text, f"kafka: {{{kafka}}}, format: jsonl")
+    ).logs.exposures.kafka
     assert topics.topics == ["a", "b"]
     assert topics.stop_time - topics.start_time == datetime.timedelta(hours=22)
 
@@ -65,7 +69,9 @@ def test_times_are_read_from_yaml(spec_text: str) -> None:
         ("kafka: {bootstrap_servers: 'k:1', topics: t, by_day: true}", "exposures: 'kafka' needs a 'format'"),
     ],
 )  # fmt: skip
-def test_a_mistake_is_named_with_its_place_and_remedy(spec_text: str, source: str, message: str) -> None:
+def test_a_mistake_is_named_with_its_place_and_remedy(
+    spec_text: str, source: str, message: str
+) -> None:
     with pytest.raises(SpecError) as error:
         parse_spec(_with_exposures(spec_text, source))
     assert message in str(error.value)
@@ -73,7 +79,10 @@ def test_a_mistake_is_named_with_its_place_and_remedy(spec_text: str, source: st
 
 def test_a_topic_is_no_side_table(spec_text: str) -> None:
     users = "kafka: {bootstrap_servers: 'k:1', topics: t, by_day: true}, format: jsonl"
-    with pytest.raises(SpecError, match="a side table is one row a key, which a topic is not; give 'path' or 'bigquery'"):
+    with pytest.raises(
+        SpecError,
+        match="a side table is one row a key, which a topic is not; give 'path' or 'bigquery'",
+    ):
         parse_spec(spec_text.replace("path: users.csv, format: csv", users))
 
 

@@ -14,7 +14,9 @@ from feature_spec.sections.distribution import DistributionThreshold, Drift
 
 @pytest.mark.parametrize("received", [{}, {"l_infinity": 0.1, "jensen_shannon": 0.1}])
 def test_a_threshold_has_one_measure(received: dict[str, float]) -> None:
-    with pytest.raises(pydantic.ValidationError, match="needs one of 'l_infinity' and 'jensen_shannon'"):
+    with pytest.raises(
+        pydantic.ValidationError, match="needs one of 'l_infinity' and 'jensen_shannon'"
+    ):
         DistributionThreshold.model_validate(received)
 
 
@@ -34,10 +36,15 @@ def test_a_stop_without_thresholds_is_refused() -> None:
     ("thresholds", "message"),
     [
         ({"regio": {"l_infinity": 0.1}}, "thresholds.regio: no such field: did you mean 'region'"),
-        ({"duration_s": {"l_infinity": 0.1}}, "thresholds.duration_s: a numeric field has no 'l_infinity'"),
+        (
+            {"duration_s": {"l_infinity": 0.1}},
+            "thresholds.duration_s: a numeric field has no 'l_infinity'",
+        ),
     ],
 )
-def test_a_threshold_must_fit_a_field(section: str, thresholds: dict[str, Any], message: str) -> None:
+def test_a_threshold_must_fit_a_field(
+    section: str, thresholds: dict[str, Any], message: str
+) -> None:
     document = load_spec("short_video").model_dump(mode="json", exclude_unset=True)
     with pytest.raises(SpecError, match=message):
         parse_spec(json.dumps(document | {section: {"thresholds": thresholds}}))

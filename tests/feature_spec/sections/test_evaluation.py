@@ -17,7 +17,10 @@ def test_it_may_be_left_out(spec_text):
 
 
 def test_slices_are_by_categorical_fields_or_between_boundaries_of_numeric_ones(spec_text):
-    spec = with_evaluation(spec_text, "{slices: [{field: item_id, protected: true}, {field: age, boundaries: [18, 40.5]}]}")
+    spec = with_evaluation(
+        spec_text,
+        "{slices: [{field: item_id, protected: true}, {field: age, boundaries: [18, 40.5]}]}",
+    )
     assert [(part.field, part.boundaries, part.protected) for part in spec.evaluation.slices] == [
         ("item_id", None, True), ("age", [18, 40.5], False),
     ]  # fmt: skip

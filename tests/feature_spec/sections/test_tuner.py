@@ -33,7 +33,10 @@ def test_a_dimension_is_refused(received: dict[str, Any], message: str) -> None:
 
 def test_a_range_of_whole_numbers_stays_one() -> None:
     assert [type(end) for end in SearchDimension(minimum=1, maximum=3).extremes] == [int, int]
-    assert [type(end) for end in SearchDimension(minimum=1.0, maximum=3.0).extremes] == [float, float]
+    assert [type(end) for end in SearchDimension(minimum=1.0, maximum=3.0).extremes] == [
+        float,
+        float,
+    ]
 
 
 @pytest.mark.parametrize(
@@ -41,8 +44,14 @@ def test_a_range_of_whole_numbers_stays_one() -> None:
     [
         ({"search": {}}, "at least 1 item"),
         ({"search": SEARCH, "objective": "weighted_sum"}, "needs 'weights' above 0"),
-        ({"search": SEARCH, "objective": "weighted_sum", "weights": {"vtr": 0.0}}, "needs 'weights' above 0"),
-        ({"search": SEARCH, "weights": {"vtr": 1.0}}, "'weights' only works with objective 'weighted_sum'"),
+        (
+            {"search": SEARCH, "objective": "weighted_sum", "weights": {"vtr": 0.0}},
+            "needs 'weights' above 0",
+        ),
+        (
+            {"search": SEARCH, "weights": {"vtr": 1.0}},
+            "'weights' only works with objective 'weighted_sum'",
+        ),
     ],
 )
 def test_a_tuner_is_refused(received: dict[str, Any], message: str) -> None:
@@ -59,4 +68,7 @@ def test_weights_are_of_tasks() -> None:
 
 def test_a_search_changes_no_fingerprint() -> None:
     spec = load_spec("short_video")
-    assert spec.model_copy(update={"tuner": Tuner.model_validate({"search": SEARCH})}).fingerprint == spec.fingerprint
+    assert (
+        spec.model_copy(update={"tuner": Tuner.model_validate({"search": SEARCH})}).fingerprint
+        == spec.fingerprint
+    )

@@ -8,11 +8,15 @@ from feature_spec.loading import SpecError, parse_spec
 
 
 def test_one_rate_is_that_of_all_binary_tasks(spec_text):
-    assert parse_spec(spec_text + "sampling: {negative_rate: 0.2}\n").negative_rates() == {"click": 0.2}
+    assert parse_spec(spec_text + "sampling: {negative_rate: 0.2}\n").negative_rates() == {
+        "click": 0.2
+    }
 
 
 def test_tasks_may_have_rates_of_their_own(spec_text):
-    assert parse_spec(spec_text + "sampling: {negative_rates: {click: 0.5}}\n").negative_rates() == {"click": 0.5}
+    assert parse_spec(
+        spec_text + "sampling: {negative_rates: {click: 0.5}}\n"
+    ).negative_rates() == {"click": 0.5}
 
 
 def test_by_default_nothing_is_sampled(spec_text):

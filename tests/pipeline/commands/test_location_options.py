@@ -37,11 +37,17 @@ def _known(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 def test_folders_become_absolute_and_that_of_artifacts_need_not_be_there(tmp_path: Path) -> None:
-    assert given("--logs", "logs", "--artifacts", "new").output.split() == [str(tmp_path / "logs"), str(tmp_path / "new")]
+    assert given("--logs", "logs", "--artifacts", "new").output.split() == [
+        str(tmp_path / "logs"),
+        str(tmp_path / "new"),
+    ]
 
 
 def test_uris_are_taken_as_they_are_without_a_slash_at_their_end() -> None:
-    assert given("--logs", "gs://a/logs/", "--artifacts", "gs://a/run").output.split() == ["gs://a/logs", "gs://a/run"]
+    assert given("--logs", "gs://a/logs/", "--artifacts", "gs://a/run").output.split() == [
+        "gs://a/logs",
+        "gs://a/run",
+    ]
 
 
 def test_without_the_option_the_root_decides() -> None:
@@ -51,7 +57,11 @@ def test_without_the_option_the_root_decides() -> None:
 @pytest.mark.parametrize(
     ("option", "value", "message"),
     [
-        ("--artifacts", "hdfs://a/b", "hdfs:// is no file system here for TensorFlow; Beam and TensorFlow both know gs://"),
+        (
+            "--artifacts",
+            "hdfs://a/b",
+            "hdfs:// is no file system here for TensorFlow; Beam and TensorFlow both know gs://",
+        ),
         ("--artifacts", "ram://a/b", "ram:// is no file system here for Beam; "),
         ("--logs", "nowhere://a/b", "nowhere:// is no file system here for Beam and TensorFlow; "),
         ("--artifacts", "gs:/a/b", "write gs://a/b"),
@@ -74,7 +84,17 @@ def test_a_run_ends_before_it_writes_anything(command: str, tmp_path: Path) -> N
     app = typer.Typer()
     add_to(app)
     days = ["--from", "2022-05-03", "--to", "2022-05-04"] if command == "backfill" else []
-    arguments = ["--spec", "short_video", "--logs", "logs", "--root", "root", "--artifacts", "nowhere://a", *days]
+    arguments = [
+        "--spec",
+        "short_video",
+        "--logs",
+        "logs",
+        "--root",
+        "root",
+        "--artifacts",
+        "nowhere://a",
+        *days,
+    ]
     assert CliRunner().invoke(app, [command, *arguments]).exit_code == 2
     assert [path.name for path in tmp_path.iterdir()] == ["logs"]
 
@@ -83,5 +103,7 @@ def test_a_run_ends_before_it_writes_anything(command: str, tmp_path: Path) -> N
 @pytest.mark.tensorflow
 def test_cloud_storage_is_known_to_both_and_asking_prints_nothing() -> None:
     program = "from pipeline.commands.location_options import known_schemes; beam, tf = known_schemes(); print('gs' in beam & tf, 'hdfs' in tf)"
-    done = subprocess.run([sys.executable, "-c", program], cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=REPOSITORY, capture_output=True, text=True, check=False
+    )
     assert (done.stdout, done.stderr) == ("True False\n", "")

@@ -24,7 +24,9 @@ def _wide(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "200")
 
 
-def _keep(root: Path, execution: str, lines: list[RejectedLine], node: str = "LogsExampleGen") -> None:
+def _keep(
+    root: Path, execution: str, lines: list[RejectedLine], node: str = "LogsExampleGen"
+) -> None:
     folder = root / "artifacts" / node / "examples" / execution
     folder.mkdir(parents=True)
     pq.write_table(rejected_table(lines), folder / "lines-00000-of-00004.parquet")
@@ -40,7 +42,11 @@ def _rejects(root: Path, *options: str) -> str:
 
 def test_reasons_are_counted_by_file_with_the_first_line_of_each(tmp_path: Path) -> None:
     _keep(tmp_path, "7/rejected", LINES)
-    rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in _rejects(tmp_path).splitlines() if "│" in line]
+    rows = [
+        [cell.strip() for cell in line.split("│")[1:-1]]
+        for line in _rejects(tmp_path).splitlines()
+        if "│" in line
+    ]
     assert rows == [
         ["malformed", "day1.jsonl", "2", "4", "not JSON: first"],
         ["duplicate", "day1.jsonl", "1", "5", "equal to line 1"],
@@ -59,7 +65,11 @@ def test_lines_of_a_reason_and_of_a_file_are_listed(tmp_path: Path) -> None:
 def test_no_more_lines_than_asked_for_are_listed(tmp_path: Path) -> None:
     _keep(tmp_path, "7/rejected", LINES)
     output = _rejects(tmp_path, "--reason", "malformed", "--limit", "1")
-    assert ("first" in output, "later" in output, "3 rejected lines match" in output) == (True, False, True)
+    assert ("first" in output, "later" in output, "3 rejected lines match" in output) == (
+        True,
+        False,
+        True,
+    )
 
 
 def test_lines_that_stopped_the_latest_run_are_shown(tmp_path: Path) -> None:
@@ -84,7 +94,9 @@ def test_an_ingestion_that_rejected_nothing_has_no_lines(tmp_path: Path) -> None
 
 
 def test_a_reason_that_does_not_exist_is_refused_with_the_closest(tmp_path: Path) -> None:
-    result = CliRunner().invoke(fulcrum.app, ["rejects", "--root", str(tmp_path), "--reason", "malformd"])
+    result = CliRunner().invoke(
+        fulcrum.app, ["rejects", "--root", str(tmp_path), "--reason", "malformd"]
+    )
     assert result.exit_code == 1
     assert "did you mean 'malformed'" in result.output
 

@@ -22,7 +22,9 @@ def reports(run: RunData, tmp_path: Path) -> tuple[Path, Path]:
     file, folder = tmp_path / "first.html", tmp_path / "17"
     folder.mkdir()
     file.write_text(run_report(run), encoding="utf-8")
-    (folder / "report.html").write_text(run_report(dataclasses.replace(run, version=18)), encoding="utf-8")
+    (folder / "report.html").write_text(
+        run_report(dataclasses.replace(run, version=18)), encoding="utf-8"
+    )
     return file, folder
 
 
@@ -32,7 +34,9 @@ def call(*arguments: object) -> Result:
     return CliRunner().invoke(app, [str(argument) for argument in arguments])
 
 
-def test_reports_are_compared_under_the_names_they_were_given_by(reports: tuple[Path, Path], tmp_path: Path) -> None:
+def test_reports_are_compared_under_the_names_they_were_given_by(
+    reports: tuple[Path, Path], tmp_path: Path
+) -> None:
     out = tmp_path / "comparison.html"
     ended = call("compare", *reports, "--out", out)
     assert ended.exit_code == 0, ended.output
@@ -52,7 +56,9 @@ def test_reports_are_compared_under_the_names_they_were_given_by(reports: tuple[
         ),
     ],
 )
-def test_what_cannot_be_compared_is_refused_with_what_is_valid(arguments: list[str], complaint: str) -> None:
+def test_what_cannot_be_compared_is_refused_with_what_is_valid(
+    arguments: list[str], complaint: str
+) -> None:
     ended = call("compare", *arguments)
     assert ended.exit_code == 1
     assert complaint in ended.output

@@ -24,14 +24,27 @@ PUSHED = RunSummary(
     drift=None, tuning=None, mtl_gain=None, push_check=None, version=17, newly_pushed=True, components=[], elapsed_s=1.0, log="run.log",
 )  # fmt: skip
 REFUSED = dataclasses.replace(PUSHED, status="refused", version=None)
-FAILED = dataclasses.replace(REFUSED, status="failed", failure=NodeFailure(node="Trainer", cause="ValueError: no", details=""))
+FAILED = dataclasses.replace(
+    REFUSED,
+    status="failed",
+    failure=NodeFailure(node="Trainer", cause="ValueError: no", details=""),
+)
 
 
 def run(folder: Path, *arguments: str) -> Result:
     app = typer.Typer()
     add_to(app)
     (folder / "logs").mkdir(exist_ok=True)
-    given = ["run", "--spec", "short_video", "--logs", str(folder / "logs"), "--root", str(folder / "root"), *arguments]
+    given = [
+        "run",
+        "--spec",
+        "short_video",
+        "--logs",
+        str(folder / "logs"),
+        "--root",
+        str(folder / "root"),
+        *arguments,
+    ]
     return CliRunner().invoke(app, given)
 
 
@@ -44,12 +57,20 @@ def run(folder: Path, *arguments: str) -> Result:
         (["--model", "pla"], "did you mean 'ple'"),
         (["--beam", "runner"], "give key=value"),
         (["--spec", "short_vide"], "Ready specs: "),
-        (["--set", "logs.exposures={bigquery: {table: 'acme.logs.shown_{day}'}}"], "is one day's: run it by span"),
+        (
+            ["--set", "logs.exposures={bigquery: {table: 'acme.logs.shown_{day}'}}"],
+            "is one day's: run it by span",
+        ),
         (["--tune"], "short_video has no section 'tuner'"),
-        (["--tune", "--set", "tuner={search: {model.level: {values: [1]}}}"], "did you mean 'levels'"),
+        (
+            ["--tune", "--set", "tuner={search: {model.level: {values: [1]}}}"],
+            "did you mean 'levels'",
+        ),
     ],
 )
-def test_wrong_settings_are_refused_before_anything_is_written(tmp_path: Path, arguments: list[str], message: str) -> None:
+def test_wrong_settings_are_refused_before_anything_is_written(
+    tmp_path: Path, arguments: list[str], message: str
+) -> None:
     result = run(tmp_path, *arguments)
     assert result.exit_code == 1
     assert result.output.startswith("Error: ")
@@ -58,8 +79,11 @@ def test_wrong_settings_are_refused_before_anything_is_written(tmp_path: Path, a
 
 
 def test_wrong_settings_are_refused_without_loading_tfx(tmp_path: Path) -> None:
-    program = "import sys, typer; from pipeline.commands import add_to; app = typer.Typer(); add_to(app); " + (
-        "app(standalone_mode=False); assert 'tfx' not in sys.modules and 'tensorflow' not in sys.modules; print('light')"
+    program = (
+        "import sys, typer; from pipeline.commands import add_to; app = typer.Typer(); add_to(app); "
+        + (
+            "app(standalone_mode=False); assert 'tfx' not in sys.modules and 'tensorflow' not in sys.modules; print('light')"
+        )
     )
     arguments = [
         "run",
@@ -72,7 +96,9 @@ def test_wrong_settings_are_refused_without_loading_tfx(tmp_path: Path) -> None:
         "--set",
         "trainer.epoch=3",
     ]
-    done = subprocess.run([sys.executable, "-c", program, *arguments], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", program, *arguments], capture_output=True, text=True, check=False
+    )
     assert done.stdout == "light\n", done.stderr
 
 
@@ -92,7 +118,10 @@ def test_the_root_of_another_spec_is_refused(tmp_path: Path) -> None:
     Root(tmp_path / "root").claim("kuairand")
     result = run(tmp_path)
     assert result.exit_code == 1
-    assert "holds the models of spec 'kuairand': give another --root for 'short_video'" in result.output
+    assert (
+        "holds the models of spec 'kuairand': give another --root for 'short_video'"
+        in result.output
+    )
 
 
 @pytest.mark.parametrize(("summary", "exit_code"), [(PUSHED, 0), (FAILED, 1), (REFUSED, 3)])
@@ -103,7 +132,9 @@ def test_the_exit_code_tells_how_the_run_ended(
     assert run(tmp_path).exit_code == exit_code
 
 
-def test_an_interrupted_run_says_how_to_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupted_run_says_how_to_go_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def interrupted(*_: Any, **__: Any) -> RunSummary:
         raise KeyboardInterrupt
 
@@ -131,7 +162,17 @@ def test_paths_and_options_reach_the_run(tmp_path: Path, monkeypatch: pytest.Mon
 
     monkeypatch.setattr(pipeline.run.local_run, "run_locally", remember)
     monkeypatch.chdir(tmp_path)
-    run(tmp_path, "--root", "root", "--model", "shared_bottom", "--set", "trainer.epochs=3", "--beam", "runner=FlinkRunner")
+    run(
+        tmp_path,
+        "--root",
+        "root",
+        "--model",
+        "shared_bottom",
+        "--set",
+        "trainer.epochs=3",
+        "--beam",
+        "runner=FlinkRunner",
+    )
     assert received["root"].folder == tmp_path / "root"
     assert received["beam_arguments"] == ["--direct_running_mode=in_memory", "--runner=FlinkRunner"]
     settings = json.loads(received["trainer_settings"])

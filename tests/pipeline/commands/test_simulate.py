@@ -17,7 +17,9 @@ def _invoke(*arguments: str):
 
 
 def test_the_command_prints_the_best_metric_of_each_task(tmp_path: Path) -> None:
-    result = _invoke("--out", str(tmp_path), "--days", "2", "--rows-per-day", "2000", "--malformed-share", "0.05")
+    result = _invoke(
+        "--out", str(tmp_path), "--days", "2", "--rows-per-day", "2000", "--malformed-share", "0.05"
+    )
     assert result.exit_code == 0
     assert all(task in result.output for task in ("vtr", "vcr", "shr", "cmr", "ctr"))
     assert "wrong_encoding" in result.output

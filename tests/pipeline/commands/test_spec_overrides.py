@@ -16,10 +16,20 @@ def test_without_overrides_the_spec_is_as_it_is_in_the_file() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "value"), [("3", 3), ("0.5", 0.5), ("true", True), ("[64, 32]", [64, 32]), ("ple", "ple"), ("a=b", "a=b")]
+    ("text", "value"),
+    [
+        ("3", 3),
+        ("0.5", 0.5),
+        ("true", True),
+        ("[64, 32]", [64, 32]),
+        ("ple", "ple"),
+        ("a=b", "a=b"),
+    ],
 )
 def test_a_value_is_read_as_yaml(text: str, value: object) -> None:
-    assert load_overridden_spec("short_video", [f"trainer.anything={text}"]).trainer == {"anything": value}
+    assert load_overridden_spec("short_video", [f"trainer.anything={text}"]).trainer == {
+        "anything": value
+    }
 
 
 def test_an_override_replaces_one_value_and_leaves_the_others() -> None:
@@ -31,7 +41,9 @@ def test_an_override_replaces_one_value_and_leaves_the_others() -> None:
 
 
 def test_of_two_overrides_of_one_value_the_last_counts() -> None:
-    assert load_overridden_spec("short_video", ["trainer.epochs=1", "trainer.epochs=2"]).trainer == {"epochs": 2}
+    assert load_overridden_spec(
+        "short_video", ["trainer.epochs=1", "trainer.epochs=2"]
+    ).trainer == {"epochs": 2}
 
 
 @pytest.mark.parametrize(
@@ -53,7 +65,9 @@ def test_a_wrong_override_is_refused_with_what_is_valid(override: str, message: 
 
 
 def test_the_trainers_settings_are_complete() -> None:
-    settings = json.loads(checked_trainer_settings(load_overridden_spec("short_video", ["trainer.epochs=3"])))
+    settings = json.loads(
+        checked_trainer_settings(load_overridden_spec("short_video", ["trainer.epochs=3"]))
+    )
     assert settings["trainer"]["epochs"] == 3
     assert "learning_rate" in settings["trainer"]
 
@@ -72,8 +86,13 @@ def test_another_model_drops_the_settings_that_the_spec_has_for_its_own(tmp_path
     spec_file = tmp_path / "spec.yaml"
     text = ready_specs()["short_video"].read_text(encoding="utf-8")
     spec_file.write_text(text + "\nmodel: {name: ple, levels: 1}\n", encoding="utf-8")
-    assert load_overridden_spec(str(spec_file), [], model="shared_bottom").model == {"name": "shared_bottom"}
-    assert load_overridden_spec(str(spec_file), [], model="ple").model == {"name": "ple", "levels": 1}
+    assert load_overridden_spec(str(spec_file), [], model="shared_bottom").model == {
+        "name": "shared_bottom"
+    }
+    assert load_overridden_spec(str(spec_file), [], model="ple").model == {
+        "name": "ple",
+        "levels": 1,
+    }
 
 
 def test_an_override_applies_to_the_model_of_the_command_line() -> None:

@@ -16,7 +16,9 @@ DEPLOY = Path(__file__).resolve().parents[3] / "pipeline" / "deploy"
 def objects() -> dict[tuple[str, str], dict[str, Any]]:
     """Kubernetes objects by kind and name."""
     documents = [
-        document for path in (DEPLOY / "kubernetes").glob("*.yaml") for document in yaml.safe_load_all(path.read_text())
+        document
+        for path in (DEPLOY / "kubernetes").glob("*.yaml")
+        for document in yaml.safe_load_all(path.read_text())
     ]
     by_name = {(document["kind"], document["metadata"]["name"]): document for document in documents}
     assert len(by_name) == len(documents), "two objects of one kind and name"
@@ -26,7 +28,11 @@ def objects() -> dict[tuple[str, str], dict[str, Any]]:
 @pytest.fixture(scope="session")
 def containers(objects) -> dict[str, dict[str, Any]]:
     """Containers of all pods by name."""
-    pods = [document["spec"]["template"]["spec"] for document in objects.values() if "template" in document["spec"]]
+    pods = [
+        document["spec"]["template"]["spec"]
+        for document in objects.values()
+        if "template" in document["spec"]
+    ]
     return {container["name"]: container for pod in pods for container in pod["containers"]}
 
 
@@ -41,4 +47,6 @@ def dockerfile(tmp_path_factory) -> DockerfileParser:
 @pytest.fixture(scope="session")
 def build_arguments(dockerfile) -> dict[str, str]:
     """Defaults of the Dockerfile's ARGs."""
-    return dict(step["value"].split("=") for step in dockerfile.structure if step["instruction"] == "ARG")
+    return dict(
+        step["value"].split("=") for step in dockerfile.structure if step["instruction"] == "ARG"
+    )

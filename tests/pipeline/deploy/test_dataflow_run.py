@@ -22,13 +22,19 @@ GIVEN = {
 DRY = ["--dry_run=true"]
 
 
-def _called(tmp_path: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+def _called(
+    tmp_path: Path, *arguments: str, **environment: str
+) -> subprocess.CompletedProcess[str]:
     stand_in = tmp_path / "fulcrum"
     stand_in.write_text('#!/bin/sh\nfor argument in "$@"; do printf "%s\\n" "$argument"; done\n')
     stand_in.chmod(0o755)
     path = f"{tmp_path}{os.pathsep}{os.environ['PATH']}"
     return subprocess.run(
-        ["sh", SCRIPT, *arguments], env={"PATH": path, **environment}, capture_output=True, text=True, check=False
+        ["sh", SCRIPT, *arguments],
+        env={"PATH": path, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
     )
 
 
@@ -57,7 +63,9 @@ def _refusals(options: list[str]) -> list[str]:
     return [*sorted(unknown), *PipelineOptionsValidator(parsed, DataflowRunner()).validate()]
 
 
-def test_fulcrum_run_takes_the_arguments(arguments: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fulcrum_run_takes_the_arguments(
+    arguments: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     import typer
 
     from pipeline.commands import add_to
@@ -99,14 +107,21 @@ def test_an_option_that_is_given_takes_the_place_of_the_scripts(tmp_path: Path) 
         ("project=my-project", "project=12", "12"),
     ],
 )
-def test_the_check_would_find_a_wrong_option(arguments: list[str], right: str, wrong: str, refusal: str) -> None:
+def test_the_check_would_find_a_wrong_option(
+    arguments: list[str], right: str, wrong: str, refusal: str
+) -> None:
     options = _beam_options(arguments)
     options[options.index(right)] = wrong
     assert any(refusal in found for found in _refusals(options))
 
 
 def test_a_variable_that_is_not_set_stops_the_script_and_is_named(tmp_path: Path) -> None:
-    done = _called(tmp_path, "--spec", "short_video", **{name: value for name, value in GIVEN.items() if name != "BUCKET"})
+    done = _called(
+        tmp_path,
+        "--spec",
+        "short_video",
+        **{name: value for name, value in GIVEN.items() if name != "BUCKET"},
+    )
     assert done.returncode != 0
     assert "BUCKET" in done.stderr
     assert done.stdout == ""
@@ -119,7 +134,9 @@ def test_the_image_is_that_of_the_dockerfile(dockerfile: Any) -> None:
 
 @pytest.mark.slow
 @pytest.mark.tensorflow
-def test_dataflows_runner_takes_the_ingestion_up_to_its_submission(arguments: list[str], tmp_path: Path) -> None:
+def test_dataflows_runner_takes_the_ingestion_up_to_its_submission(
+    arguments: list[str], tmp_path: Path
+) -> None:
     import apache_beam as beam
 
     from feature_spec.loading import load_spec
@@ -134,9 +151,16 @@ def test_dataflows_runner_takes_the_ingestion_up_to_its_submission(arguments: li
     simulate_logs(SimulationSettings(days=2, rows_per_day=50, seed=5), tmp_path / "logs")
     settings = IngestSettings.from_spec(load_spec("short_video"))
     files = check_logs(settings, str(tmp_path / "logs"))
-    options = beam.options.pipeline_options.PipelineOptions([*beam_arguments(_beam_options(arguments)), *DRY])
+    options = beam.options.pipeline_options.PipelineOptions(
+        [*beam_arguments(_beam_options(arguments)), *DRY]
+    )
     pipeline = beam.Pipeline(options=options)
-    _ = pipeline | IngestLogs(settings, files, "gs://my-bucket/x", {split: f"gs://my-bucket/x/{split}" for split in SPLITS})
+    _ = pipeline | IngestLogs(
+        settings,
+        files,
+        "gs://my-bucket/x",
+        {split: f"gs://my-bucket/x/{split}" for split in SPLITS},
+    )
     job = pipeline.run().job
     environments = job.proto_pipeline.components.environments.values()
     images = [GIVEN["IMAGE"].encode() in one.payload for one in environments if one.payload]

@@ -24,7 +24,11 @@ def _options(arguments: list[str]) -> dict[str, str]:
 
 
 def _beam_options(containers: dict[str, dict[str, Any]]) -> list[str]:
-    return [one.removeprefix("--beam=") for one in containers["run"]["args"] if one.startswith("--beam=")]
+    return [
+        one.removeprefix("--beam=")
+        for one in containers["run"]["args"]
+        if one.startswith("--beam=")
+    ]
 
 
 def _flink_properties(containers: dict[str, dict[str, Any]], name: str) -> dict[str, str]:
@@ -35,7 +39,10 @@ def _flink_properties(containers: dict[str, dict[str, Any]], name: str) -> dict[
 
 def _addresses(service: dict[str, Any]) -> dict[str, str]:
     """host:port of a service by the name of its port."""
-    return {port["name"]: f"{service['metadata']['name']}:{port['port']}" for port in service["spec"]["ports"]}
+    return {
+        port["name"]: f"{service['metadata']['name']}:{port['port']}"
+        for port in service["spec"]["ports"]
+    }
 
 
 def test_there_is_what_a_session_cluster_and_a_run_need(objects):
@@ -63,19 +70,31 @@ def test_the_schema_would_find_a_misspelt_key(objects):
 def test_a_service_leads_to_the_ports_of_its_pods(objects, name):
     template = objects["Deployment", name]["spec"]["template"]
     assert objects["Service", name]["spec"]["selector"] == template["metadata"]["labels"]
-    assert objects["Deployment", name]["spec"]["selector"]["matchLabels"] == template["metadata"]["labels"]
+    assert (
+        objects["Deployment", name]["spec"]["selector"]["matchLabels"]
+        == template["metadata"]["labels"]
+    )
     (container,) = template["spec"]["containers"]
     open_ports = {port["name"]: port["containerPort"] for port in container["ports"]}
-    assert {port["targetPort"]: port["port"] for port in objects["Service", name]["spec"]["ports"]} == open_ports
+    assert {
+        port["targetPort"]: port["port"] for port in objects["Service", name]["spec"]["ports"]
+    } == open_ports
 
 
 def test_the_run_asks_the_job_server_and_its_own_image_is_what_workers_run(objects, containers):
     options = _options(_beam_options(containers))
     addresses = _addresses(objects["Service", "beam-job-server"])
-    assert (options["job_endpoint"], options["artifact_endpoint"]) == (addresses["jobs"], addresses["artifacts"])
+    assert (options["job_endpoint"], options["artifact_endpoint"]) == (
+        addresses["jobs"],
+        addresses["artifacts"],
+    )
     (pool,) = containers["worker-pool"]["ports"]
     assert options["environment_config"] == f"localhost:{pool['containerPort']}"
-    assert options["sdk_container_image"] == containers["run"]["image"] == containers["worker-pool"]["image"]
+    assert (
+        options["sdk_container_image"]
+        == containers["run"]["image"]
+        == containers["worker-pool"]["image"]
+    )
 
 
 def test_the_job_server_submits_to_the_job_manager_that_task_managers_join(objects, containers):
@@ -85,32 +104,50 @@ def test_the_job_server_submits_to_the_job_manager_that_task_managers_join(objec
     ports = {port["name"]: str(port["containerPort"]) for port in containers["job-server"]["ports"]}
     assert (server["job-port"], server["artifact-port"]) == (ports["jobs"], ports["artifacts"])
     for name in ("job-manager", "task-manager"):
-        assert f"{_flink_properties(containers, name)['jobmanager.rpc.address']}:6123" == addresses["rpc"]
-    assert f"flink-job-manager:{_flink_properties(containers, 'job-manager')['blob.server.port']}" == addresses["blobs"]
+        assert (
+            f"{_flink_properties(containers, name)['jobmanager.rpc.address']}:6123"
+            == addresses["rpc"]
+        )
+    assert (
+        f"flink-job-manager:{_flink_properties(containers, 'job-manager')['blob.server.port']}"
+        == addresses["blobs"]
+    )
 
 
 def test_the_run_fills_all_slots_with_a_worker_process_each(objects, containers):
     options = _options(_beam_options(containers))
     slots = int(_flink_properties(containers, "task-manager")["taskmanager.numberOfTaskSlots"])
     assert int(options["sdk_worker_parallelism"]) == slots
-    assert int(options["parallelism"]) == slots * objects["Deployment", "flink-task-manager"]["spec"]["replicas"]
+    assert (
+        int(options["parallelism"])
+        == slots * objects["Deployment", "flink-task-manager"]["spec"]["replicas"]
+    )
 
 
 def test_all_that_pods_share_lies_on_the_volume_that_they_all_mount_at_one_path(containers):
     sharing = {name for name in containers if name != "job-manager"}
     mounts = {
-        name: [mount["mountPath"] for mount in containers[name]["volumeMounts"] if mount["name"] == "shared"]
+        name: [
+            mount["mountPath"]
+            for mount in containers[name]["volumeMounts"]
+            if mount["name"] == "shared"
+        ]
         for name in sharing
     }
     assert all(paths == ["/shared"] for paths in mounts.values()), mounts
-    run, server = _options(containers["run"]["args"][:3]), _options(containers["job-server"]["args"])
+    run, server = (
+        _options(containers["run"]["args"][:3]),
+        _options(containers["job-server"]["args"]),
+    )
     for path in (run["logs"], run["root"], server["artifacts-dir"]):
         assert path.startswith("/shared/")
 
 
 def test_flink_has_the_memory_that_its_container_has(containers):
     for name, role in (("job-manager", "jobmanager"), ("task-manager", "taskmanager")):
-        megabytes = int(_flink_properties(containers, name)[f"{role}.memory.process.size"].removesuffix("m"))
+        megabytes = int(
+            _flink_properties(containers, name)[f"{role}.memory.process.size"].removesuffix("m")
+        )
         assert containers[name]["resources"]["limits"]["memory"] == f"{megabytes // 1024}Gi"
 
 

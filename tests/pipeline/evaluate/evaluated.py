@@ -42,25 +42,35 @@ class LinearScorer(tf.Module):
     def serve(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
         [width] = next(iter(self.weights.values())).shape
         x = tf.io.parse_example(examples, {"x": tf.io.FixedLenFeature([width], tf.float32)})["x"]
-        scores = {task: tf.sigmoid(tf.linalg.matvec(x, of_task)) for task, of_task in self.weights.items()}
+        scores = {
+            task: tf.sigmoid(tf.linalg.matvec(x, of_task)) for task, of_task in self.weights.items()
+        }
         return {**scores, "ranking_score": next(iter(scores.values()))}
 
 
 def write_linear_model(folder: Path, weights: Mapping[str, Sequence[float]]) -> Path:
     """A Model artifact's folder."""
     scorer = LinearScorer(weights)
-    tf.saved_model.save(scorer, str(folder / "Format-Serving"), signatures={"serving_default": scorer.serve})
+    tf.saved_model.save(
+        scorer, str(folder / "Format-Serving"), signatures={"serving_default": scorer.serve}
+    )
     return folder
 
 
-def write_model(folder: Path, tasks: Sequence[str], scale: float = 1.0, kind: tf.DType = tf.float32) -> Path:
+def write_model(
+    folder: Path, tasks: Sequence[str], scale: float = 1.0, kind: tf.DType = tf.float32
+) -> Path:
     """A Model artifact's folder."""
     scorer = Scorer(tasks, scale, kind)
-    tf.saved_model.save(scorer, str(folder / "Format-Serving"), signatures={"serving_default": scorer.serve})
+    tf.saved_model.save(
+        scorer, str(folder / "Format-Serving"), signatures={"serving_default": scorer.serve}
+    )
     return folder
 
 
-def write_examples(folder: Path, rows: Sequence[Mapping[str, float | str | Sequence[float]]]) -> Path:
+def write_examples(
+    folder: Path, rows: Sequence[Mapping[str, float | str | Sequence[float]]]
+) -> Path:
     """An Examples artifact's folder with an evaluation split."""
     split = folder / "Split-evaluation"
     split.mkdir(parents=True)
@@ -71,7 +81,9 @@ def write_examples(folder: Path, rows: Sequence[Mapping[str, float | str | Seque
                 if isinstance(value, str):
                     example.features.feature[name].bytes_list.value.append(value.encode())
                 else:
-                    example.features.feature[name].float_list.value.extend([value] if isinstance(value, float) else value)
+                    example.features.feature[name].float_list.value.extend(
+                        [value] if isinstance(value, float) else value
+                    )
             writer.write(example.SerializeToString())
     return folder
 
@@ -86,7 +98,9 @@ class Evaluated:
     baseline_note: str
 
 
-def evaluate(spec: FeatureSpec, examples: Path, model: Path, out: Path, baseline: Path | None = None) -> Evaluated:
+def evaluate(
+    spec: FeatureSpec, examples: Path, model: Path, out: Path, baseline: Path | None = None
+) -> Evaluated:
     """Runs the component's executor as the pipeline does."""
     stored = standard_artifacts.Examples()
     stored.uri, stored.split_names = str(examples), '["evaluation"]'
@@ -95,7 +109,9 @@ def evaluate(spec: FeatureSpec, examples: Path, model: Path, out: Path, baseline
         inputs["baseline_model"] = [_model(baseline)]
     evaluation, blessing = standard_artifacts.ModelEvaluation(), standard_artifacts.ModelBlessing()
     evaluation.uri, blessing.uri = str(out / "evaluation"), str(out / "blessing")
-    context = BaseBeamExecutor.Context(beam_pipeline_args=beam_arguments([]), tmp_dir=str(out / "tmp"), unique_id="1")
+    context = BaseBeamExecutor.Context(
+        beam_pipeline_args=beam_arguments([]), tmp_dir=str(out / "tmp"), unique_id="1"
+    )
     Evaluator.EXECUTOR_SPEC.executor_class(context).Do(
         inputs,
         {"evaluation": [evaluation], "blessing": [blessing]},

@@ -51,11 +51,17 @@ def test_a_slice_is_named_by_value_or_range_and_may_be_missing(batch: pa.RecordB
     assert features["idle"].tolist() == [b"missing"] * 3
 
 
-def test_the_gain_is_the_weighted_sum_of_labels_inside_their_sample_spaces(batch: pa.RecordBatch) -> None:
+def test_the_gain_is_the_weighted_sum_of_labels_inside_their_sample_spaces(
+    batch: pa.RecordBatch,
+) -> None:
     from pipeline.evaluate.extractors import derived_features
 
     # And each list counts alike.
-    assert derived_features(batch, SPEC)["ranking_score"].tolist() == [[1.0, 1.0], [5.0, 1.0], [6.0, 1.0]]
+    assert derived_features(batch, SPEC)["ranking_score"].tolist() == [
+        [1.0, 1.0],
+        [5.0, 1.0],
+        [6.0, 1.0],
+    ]
 
 
 def test_a_task_has_labels_and_its_masks_as_weights(batch: pa.RecordBatch) -> None:
@@ -67,11 +73,18 @@ def test_a_task_has_labels_and_its_masks_as_weights(batch: pa.RecordBatch) -> No
 def test_scores_of_the_candidate_then_of_the_baseline_stand_beside_them() -> None:
     from pipeline.evaluate.extractors import joined_scores
 
-    features = {"tab": np.array([b"1"]), "click": np.array([[1.0, 1.0]]), "share": np.array([[0.0, 1.0]])}
+    features = {
+        "tab": np.array([b"1"]),
+        "click": np.array([[1.0, 1.0]]),
+        "share": np.array([[0.0, 1.0]]),
+    }
     candidate = {"click": np.array([[0.7]]), "share": np.array([[0.2]])}
     predictions = {"candidate": candidate, "baseline": {"click": np.array([[0.6]])}}
     compared = joined_scores(features, predictions, ["click", "share"])
-    assert [compared[name].tolist() for name in ("click", "share")] == [[[1.0, 1.0, 0.7, 0.6]], [[0.0, 1.0, 0.2]]]
+    assert [compared[name].tolist() for name in ("click", "share")] == [
+        [[1.0, 1.0, 0.7, 0.6]],
+        [[0.0, 1.0, 0.2]],
+    ]
     assert joined_scores(features, candidate, ["click"])["click"].tolist() == [[1.0, 1.0, 0.7]]
 
 
@@ -79,7 +92,9 @@ def test_examples_of_one_user_belong_to_one_part_of_the_jackknife(batch: pa.Reco
     from pipeline.evaluate.extractors import derived_features
     from pipeline.evaluate.metrics.jackknife import part_of
 
-    assert derived_features(batch, SPEC)["part of the jackknife"].tolist() == [part_of(user) for user in (b"u", b"v", b"w")]
+    assert derived_features(batch, SPEC)["part of the jackknife"].tolist() == [
+        part_of(user) for user in (b"u", b"v", b"w")
+    ]
 
 
 def test_where_nobody_is_named_each_example_has_a_part_by_itself(batch: pa.RecordBatch) -> None:
@@ -88,7 +103,11 @@ def test_where_nobody_is_named_each_example_has_a_part_by_itself(batch: pa.Recor
 
     nameless = SPEC.model_copy(update={"keys": Keys()})
     raw = batch.append_column("__raw_record__", pa.array([[b"a"], [b"b"], [b"a"]]))
-    assert derived_features(raw, nameless)["part of the jackknife"].tolist() == [part_of(b"a"), part_of(b"b"), part_of(b"a")]
+    assert derived_features(raw, nameless)["part of the jackknife"].tolist() == [
+        part_of(b"a"),
+        part_of(b"b"),
+        part_of(b"a"),
+    ]
 
 
 def test_only_keys_that_the_spec_names_are_read(batch: pa.RecordBatch) -> None:

@@ -55,13 +55,20 @@ def gains(tmp_path_factory: pytest.TempPathFactory) -> MtlGains:
     examples, together, alone, gain = (
         standard_artifacts.Examples(), standard_artifacts.Model(), standard_artifacts.Model(), standard_artifacts.ModelEvaluation()
     )  # fmt: skip
-    examples.uri, examples.split_names = str(evaluated.write_examples(folder / "examples", rows)), '["evaluation"]'
+    examples.uri, examples.split_names = (
+        str(evaluated.write_examples(folder / "examples", rows)),
+        '["evaluation"]',
+    )
     together.uri = str(evaluated.write_linear_model(folder / "together", TOGETHER))
     alone.uri = str(evaluated.write_linear_model(folder / "alone", ALONE))
     gain.uri = str(folder / "gain")
-    context = BaseBeamExecutor.Context(beam_pipeline_args=beam_arguments([]), tmp_dir=str(folder / "tmp"), unique_id="1")
+    context = BaseBeamExecutor.Context(
+        beam_pipeline_args=beam_arguments([]), tmp_dir=str(folder / "tmp"), unique_id="1"
+    )
     MtlGain.EXECUTOR_SPEC.executor_class(context).Do(
-        {"examples": [examples], "model": [together], "single_tasks": [alone]}, {"gain": [gain]}, {"spec": gain_part(SPEC)}
+        {"examples": [examples], "model": [together], "single_tasks": [alone]},
+        {"gain": [gain]},
+        {"spec": gain_part(SPEC)},
     )
     return read_gains(gain.uri)
 
@@ -85,15 +92,22 @@ def test_the_gain_of_an_auc_is_the_difference_of_scikit_learns(gains: MtlGains) 
     assert click.gain.value == pytest.approx(aucs[0] - aucs[1], abs=1e-3)
 
 
-def test_the_gain_of_a_log_loss_is_what_it_falls_by_on_the_tasks_own_sample_space(gains: MtlGains) -> None:
+def test_the_gain_of_a_log_loss_is_what_it_falls_by_on_the_tasks_own_sample_space(
+    gains: MtlGains,
+) -> None:
     [_, share] = gains.tasks
-    losses = [log_loss(SHARE[CAN_SHARE], scores(weights["share"])[CAN_SHARE]) for weights in (TOGETHER, ALONE)]
+    losses = [
+        log_loss(SHARE[CAN_SHARE], scores(weights["share"])[CAN_SHARE])
+        for weights in (TOGETHER, ALONE)
+    ]
     assert share.example_count == 300
     assert share.gain is not None
     assert share.gain.value == pytest.approx(losses[1] - losses[0], abs=1e-5)
 
 
-def test_a_model_that_is_better_on_one_task_and_worse_on_another_is_a_seesaw(gains: MtlGains) -> None:
+def test_a_model_that_is_better_on_one_task_and_worse_on_another_is_a_seesaw(
+    gains: MtlGains,
+) -> None:
     assert gains.gaining == ["click"]
     assert gains.negative_transfer == ["share"]
     assert gains.seesaw_beyond_noise

@@ -25,7 +25,11 @@ evaluation: {slices: [{field: tab, protected: true}, {field: age}]}
 
 
 def measured(
-    metric: str, found: float | None, blessed: float | None = None, interval: tuple[float, float] | None = None, **place: Any
+    metric: str,
+    found: float | None,
+    blessed: float | None = None,
+    interval: tuple[float, float] | None = None,
+    **place: Any,
 ) -> Measurement:
     """A measurement with a blessed model's value, if there was one, and the interval of the difference."""
     lower, upper = interval or (None, None)
@@ -54,7 +58,12 @@ def click(*parts: Measurement) -> list[str]:
 
 def test_the_first_model_passes_by_the_floors_alone() -> None:
     verdict = verdicts()["click"]
-    assert (verdict.example_count, verdict.value, verdict.baseline_value, verdict.change) == (10, 0.7, None, None)
+    assert (verdict.example_count, verdict.value, verdict.baseline_value, verdict.change) == (
+        10,
+        0.7,
+        None,
+        None,
+    )
     assert verdict.refusals == []
 
 
@@ -63,7 +72,9 @@ def test_an_auc_below_its_threshold_is_said_to_be_below() -> None:
 
 
 def test_an_error_above_its_threshold_is_said_to_be_above() -> None:
-    assert verdicts(watch=[measured("mse", 0.25)])["watch"].refusals == ["mse 0.2500 is above the threshold 0.2"]
+    assert verdicts(watch=[measured("mse", 0.25)])["watch"].refusals == [
+        "mse 0.2500 is above the threshold 0.2"
+    ]
 
 
 def test_a_loss_beyond_tolerance_and_noise_is_refused_by_how_much() -> None:
@@ -106,7 +117,9 @@ def test_a_protected_slice_refuses_and_is_named() -> None:
     whole = measured("auc", 0.75, 0.75, (-0.01, 0.01))
     part = measured("auc", 0.70, 0.75, (-0.06, -0.04), field="tab", value="1")
     [refusal] = click(whole, part)
-    assert refusal.startswith("auc on tab=1 0.7000 is worse than the blessed model's 0.7500 by 0.0500 ")
+    assert refusal.startswith(
+        "auc on tab=1 0.7000 is worse than the blessed model's 0.7500 by 0.0500 "
+    )
 
 
 def test_a_slice_that_is_not_protected_refuses_nothing() -> None:
@@ -124,10 +137,14 @@ def test_a_metric_that_only_the_blessed_model_has_refuses() -> None:
     assert refusal == "auc on tab=1 cannot be computed, though the blessed model's 0.7500 can"
 
 
-@pytest.mark.parametrize("parts", [[], [dataclasses.replace(measured("auc", None), example_count=0)]])
+@pytest.mark.parametrize(
+    "parts", [[], [dataclasses.replace(measured("auc", None), example_count=0)]]
+)
 def test_a_task_without_examples_refuses_for_that_reason_alone(parts: list[Measurement]) -> None:
     assert click(*parts) == ["no evaluation example lies in its sample space"]
 
 
 def test_a_metric_without_a_value_refuses() -> None:
-    assert click(measured("auc", None)) == ["auc cannot be computed: all its labels are alike, or its scores are not numbers"]
+    assert click(measured("auc", None)) == [
+        "auc cannot be computed: all its labels are alike, or its scores are not numbers"
+    ]

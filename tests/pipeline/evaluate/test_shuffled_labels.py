@@ -41,7 +41,10 @@ def sample(count: int, seed: int) -> tuple[np.ndarray, dict[str, np.ndarray]]:
 
 
 def trained(x: np.ndarray, labels: dict[str, np.ndarray]) -> dict[str, list[float]]:
-    return {task: LogisticRegression(fit_intercept=False).fit(x, of_task).coef_[0].tolist() for task, of_task in labels.items()}
+    return {
+        task: LogisticRegression(fit_intercept=False).fit(x, of_task).coef_[0].tolist()
+        for task, of_task in labels.items()
+    }
 
 
 X, LABELS = sample(3000, seed=1)
@@ -83,13 +86,19 @@ def test_the_task_whose_labels_were_shuffled_is_named_and_no_other(shuffled: Any
     assert not shuffled.is_blessed
     assert shuffled.verdicts["click"].refusals == []
     assert any(
-        refusal.startswith("auc ") and "worse than the blessed model's" in refusal and "95 % interval" in refusal
+        refusal.startswith("auc ")
+        and "worse than the blessed model's" in refusal
+        and "95 % interval" in refusal
         for refusal in shuffled.verdicts["share"].refusals
     )
 
 
-def test_a_model_worse_than_the_blessed_one_within_noise_is_blessed(evaluated: Any, folder: Path) -> None:
-    weights = {task: np.add(true, [0.1, 0.1, 0.0, 0.0]).tolist() for task, true in TRUE_WEIGHTS.items()}
+def test_a_model_worse_than_the_blessed_one_within_noise_is_blessed(
+    evaluated: Any, folder: Path
+) -> None:
+    weights = {
+        task: np.add(true, [0.1, 0.1, 0.0, 0.0]).tolist() for task, true in TRUE_WEIGHTS.items()
+    }
     model = evaluated.write_linear_model(folder / "slightly_worse", weights)
     best = evaluated.write_linear_model(folder / "best", TRUE_WEIGHTS)
     found = evaluated.evaluate(SPEC, folder / "examples", model, folder / "noise", best)
@@ -102,17 +111,23 @@ def test_gauc_is_scikit_learns(shuffled: Any) -> None:
     scores, labels = X @ trained(*sample(3000, seed=2))["click"], LABELS["click"]
     rows_of_users = [np.arange(user, len(X), USERS) for user in range(USERS)]
     aucs = [roc_auc_score(labels[rows], scores[rows]) for rows in rows_of_users]
-    assert shuffled.verdicts["click"].baseline_metrics["gauc"] == pytest.approx(np.mean(aucs), abs=1e-5)
+    assert shuffled.verdicts["click"].baseline_metrics["gauc"] == pytest.approx(
+        np.mean(aucs), abs=1e-5
+    )
 
 
 def test_ndcg_is_scikit_learns(shuffled: Any) -> None:
     scores = X @ trained(*sample(3000, seed=2))["click"]
     gains = LABELS["click"] + 3.0 * LABELS["share"]
-    by_user = [ndcg_score([gains[user::USERS]], [scores[user::USERS]], k=5) for user in range(USERS)]
+    by_user = [
+        ndcg_score([gains[user::USERS]], [scores[user::USERS]], k=5) for user in range(USERS)
+    ]
     assert shuffled.ranking[0].baseline["ndcg"].value == pytest.approx(np.mean(by_user), abs=1e-5)
 
 
-def test_relative_cross_entropy_and_calibration_are_those_of_their_definitions(shuffled: Any) -> None:
+def test_relative_cross_entropy_and_calibration_are_those_of_their_definitions(
+    shuffled: Any,
+) -> None:
     labels = LABELS["click"]
     scores = 1.0 / (1.0 + np.exp(-X @ trained(*sample(3000, seed=2))["click"]))
     rate = labels.mean()
@@ -136,7 +151,8 @@ def test_an_interval_has_about_the_width_that_theory_gives(shuffled: Any) -> Non
 
 
 def test_gauc_and_ndcg_have_intervals_by_user(shuffled: Any) -> None:
-    # Their standard error is about the deviation among the 60 users over the square root of their number.
+    # Their standard error is about the deviation among the 60 users over the square root of their
+    # number.
     scores, labels = X @ trained(*sample(3000, seed=2))["click"], LABELS["click"]
     gains = LABELS["click"] + 3.0 * LABELS["share"]
     aucs = [roc_auc_score(labels[user::USERS], scores[user::USERS]) for user in range(USERS)]
@@ -145,4 +161,6 @@ def test_gauc_and_ndcg_have_intervals_by_user(shuffled: Any) -> None:
         (shuffled.verdicts["click"].slices[0].baseline["gauc"], aucs),
         (shuffled.ranking[0].baseline["ndcg"], ndcgs),
     ):
-        assert 0.5 < (estimate.upper - estimate.lower) / (2 * 2.09 * np.std(values) / USERS**0.5) < 1.5
+        assert (
+            0.5 < (estimate.upper - estimate.lower) / (2 * 2.09 * np.std(values) / USERS**0.5) < 1.5
+        )

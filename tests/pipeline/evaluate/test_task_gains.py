@@ -25,7 +25,9 @@ ranking_formula: {weights: {click: 1}}
 """)
 
 
-def measured(metric: str, together: float | None, alone: float | None, half_width: float, **place: str) -> Measurement:
+def measured(
+    metric: str, together: float | None, alone: float | None, half_width: float, **place: str
+) -> Measurement:
     change = None if together is None or alone is None else together - alone
     return Measurement(
         field=place.get("field", ""), value=place.get("value", ""), example_count=10,
@@ -36,9 +38,17 @@ def measured(metric: str, together: float | None, alone: float | None, half_widt
 
 
 def gains(
-    click: tuple[float | None, float | None], watch: tuple[float | None, float | None], half_width: float = 0.0
+    click: tuple[float | None, float | None],
+    watch: tuple[float | None, float | None],
+    half_width: float = 0.0,
 ) -> MtlGains:
-    return mtl_gains(SPEC, {"click": [measured("auc", *click, half_width)], "watch": [measured("mse", *watch, half_width)]})
+    return mtl_gains(
+        SPEC,
+        {
+            "click": [measured("auc", *click, half_width)],
+            "watch": [measured("mse", *watch, half_width)],
+        },
+    )
 
 
 def shown(found: MtlGains) -> str:
@@ -65,7 +75,9 @@ def test_the_interval_of_a_squared_error_is_turned_with_its_sign() -> None:
     assert watch.is_noise
 
 
-def test_a_task_that_is_worse_than_alone_is_negative_transfer_and_beside_one_that_gains_a_seesaw() -> None:
+def test_a_task_that_is_worse_than_alone_is_negative_transfer_and_beside_one_that_gains_a_seesaw() -> (
+    None
+):
     found = gains((0.75, 0.70), (0.14, 0.12))
     assert found.negative_transfer == ["watch"]
     assert found.seesaw

@@ -80,7 +80,9 @@ class Tiny:
     ) -> tuple[pa.Table, list[RejectedLine]]:
         """Rows as the labeller of the changed settings reads them; their lines count from `first`."""
         lines = list(range(first, first + len(rows)))
-        return RowLabeller(Tiny.settings(**changes))(RecordRows(rows), "log", file, lines, [b"raw"] * len(rows))
+        return RowLabeller(Tiny.settings(**changes))(
+            RecordRows(rows), "log", file, lines, [b"raw"] * len(rows)
+        )
 
     @staticmethod
     def write(path: Path, rows: list[dict[str, Any]]) -> None:
@@ -99,7 +101,9 @@ def logs(tmp_path: Path) -> Path:
     folder = tmp_path / "logs"
     folder.mkdir()
     for day in range(2):
-        Tiny.write(folder / f"day{day}.jsonl", [Tiny.row(100 * day + number, day) for number in range(50)])
+        Tiny.write(
+            folder / f"day{day}.jsonl", [Tiny.row(100 * day + number, day) for number in range(50)]
+        )
     users = [
         {"user_id": "u0", "region": "north", "age": 30},
         {"user_id": "u1", "age": None},

@@ -25,10 +25,14 @@ class Ingested:
         files = check_logs(settings, str(logs))
         options = beam.options.pipeline_options.PipelineOptions(["--direct_running_mode=in_memory"])
         pipeline = beam.Pipeline("DirectRunner", options=options)
-        _ = pipeline | IngestLogs(settings, files, str(out), {split: str(out / split) for split in SPLITS})
+        _ = pipeline | IngestLogs(
+            settings, files, str(out), {split: str(out / split) for split in SPLITS}
+        )
         result = pipeline.run()
         result.wait_until_finish()
-        self.metrics = {one.key.metric.name: one.committed for one in result.metrics().query()["counters"]}
+        self.metrics = {
+            one.key.metric.name: one.committed for one in result.metrics().query()["counters"]
+        }
         self.summary = IngestSummary.model_validate_json((out / "ingest_summary.json").read_text())
 
     def examples(self, split: str) -> list[bytes]:
@@ -36,17 +40,31 @@ class Ingested:
         import tensorflow as tf
 
         files = sorted(str(path) for path in (self.out / split).glob("*"))
-        return [record.numpy() for record in tf.data.TFRecordDataset(files, compression_type="GZIP")]
+        return [
+            record.numpy() for record in tf.data.TFRecordDataset(files, compression_type="GZIP")
+        ]
 
     def features(self) -> list[dict[str, Any]]:
         """The features of all examples."""
         import tensorflow as tf
 
-        parsed = [tf.train.Example.FromString(example).features.feature for split in SPLITS for example in self.examples(split)]
-        return [{name: list(getattr(value, value.WhichOneof("kind")).value) for name, value in one.items()} for one in parsed]
+        parsed = [
+            tf.train.Example.FromString(example).features.feature
+            for split in SPLITS
+            for example in self.examples(split)
+        ]
+        return [
+            {
+                name: list(getattr(value, value.WhichOneof("kind")).value)
+                for name, value in one.items()
+            }
+            for one in parsed
+        ]
 
     def rejected(self) -> list[dict[str, Any]]:
         """The entries of the rejected file."""
         return [
-            entry for path in sorted((self.out / "rejected").glob("*.parquet")) for entry in pq.read_table(path).to_pylist()
+            entry
+            for path in sorted((self.out / "rejected").glob("*.parquet"))
+            for entry in pq.read_table(path).to_pylist()
         ]

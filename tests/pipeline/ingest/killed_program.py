@@ -1,7 +1,7 @@
 """Ingests logs again and again, killed at a random moment each time but the last. Arguments: spec, logs, root, kills, seconds.
 
-Each attempt is a process of its own, forked when TFX is loaded, so that the kill falls into the ingestion. Prints how many attempts
-were killed before they ended.
+Each attempt is a process of its own, forked when TFX is loaded, so that the kill falls into the
+ingestion. Prints how many attempts were killed before they ended.
 """
 
 from __future__ import annotations
@@ -28,7 +28,9 @@ def ingest(spec: str, logs: str, root: str) -> None:
             pipeline_name="killed",
             pipeline_root=f"{root}/artifacts",
             components=[LogsExampleGen(load_spec(spec), logs)],
-            metadata_connection_config=metadata.sqlite_metadata_connection_config(f"{root}/metadata.sqlite"),
+            metadata_connection_config=metadata.sqlite_metadata_connection_config(
+                f"{root}/metadata.sqlite"
+            ),
             beam_pipeline_args=beam_arguments([]),
         )
     )

@@ -52,7 +52,9 @@ def test_every_line_becomes_an_example_or_a_rejected_line(tiny, logs: Path, tmp_
         ("duplicate", "duplicate"),
     ],
 )
-def test_each_kind_of_malformed_line_has_its_reason(tiny, logs: Path, tmp_path: Path, kind: str, reason: str | None) -> None:
+def test_each_kind_of_malformed_line_has_its_reason(
+    tiny, logs: Path, tmp_path: Path, kind: str, reason: str | None
+) -> None:
     line = json.dumps(tiny.row(49)).encode()
     with (logs / "day0.jsonl").open("ab") as file:
         file.write((line if kind == "duplicate" else spoilt_line(line, kind)) + b"\n")
@@ -71,7 +73,9 @@ def test_each_kind_of_malformed_line_has_its_reason(tiny, logs: Path, tmp_path: 
 def test_the_ten_kinds_together_leave_the_usable_rows_of_the_simulator(tmp_path: Path) -> None:
     simulation = SimulationSettings(days=3, rows_per_day=2000, seed=5, malformed_share=0.05)
     written = simulate_logs(simulation, tmp_path / "logs")
-    run = Ingested(IngestSettings.from_spec(load_spec("short_video")), tmp_path / "logs", tmp_path / "out")
+    run = Ingested(
+        IngestSettings.from_spec(load_spec("short_video")), tmp_path / "logs", tmp_path / "out"
+    )
     assert written.malformed == dict.fromkeys(KINDS, 30)
     assert run.summary.rejected == dict.fromkeys(
         [
@@ -98,11 +102,15 @@ def test_every_count_is_a_metric_of_beam(tiny, logs: Path, tmp_path: Path) -> No
     assert run.metrics["step/parse/received"] == run.summary.lines == 101
     assert run.metrics["rejected/malformed"] == run.summary.rejected["malformed"] == 1
     for step, counts in run.summary.steps.items():
-        assert {part: run.metrics.get(f"step/{step}/{part}", 0) for part in counts.model_dump()} == counts.model_dump()
+        assert {
+            part: run.metrics.get(f"step/{step}/{part}", 0) for part in counts.model_dump()
+        } == counts.model_dump()
     assert {split: run.metrics[f"examples/{split}"] for split in SPLITS} == run.summary.examples
 
 
-def test_negatives_that_are_sampled_out_are_counted_and_the_rates_recorded(tiny, logs: Path, tmp_path: Path) -> None:
+def test_negatives_that_are_sampled_out_are_counted_and_the_rates_recorded(
+    tiny, logs: Path, tmp_path: Path
+) -> None:
     whole = Ingested(tiny.settings(split__evaluation_days=1), logs, tmp_path / "whole").summary
     run = Ingested(tiny.settings(sampling={"negative_rate": 0.3}), logs, tmp_path / "out")
     sampled_out = run.summary.steps["write"].sampled_out
@@ -116,7 +124,9 @@ def test_negatives_that_are_sampled_out_are_counted_and_the_rates_recorded(tiny,
 
 def test_labels_and_masks_are_those_the_simulator_drew(tmp_path: Path) -> None:
     simulate_logs(SimulationSettings(days=2, rows_per_day=500, seed=5), tmp_path / "logs")
-    run = Ingested(IngestSettings.from_spec(load_spec("short_video")), tmp_path / "logs", tmp_path / "out")
+    run = Ingested(
+        IngestSettings.from_spec(load_spec("short_video")), tmp_path / "logs", tmp_path / "out"
+    )
     assert len(run.features()) == 1000
     _assert_labels_are_true(run, tmp_path / "logs")
 
@@ -159,7 +169,9 @@ def test_counts_add_up_for_random_logs(tiny, logs: Path, tmp_path: Path, seed: i
     assert Counter(entry["reason"] for entry in run.rejected()) == run.summary.rejected
 
 
-def test_the_same_logs_give_the_same_bytes_and_a_renamed_file_the_same_examples(tiny, logs: Path, tmp_path: Path) -> None:
+def test_the_same_logs_give_the_same_bytes_and_a_renamed_file_the_same_examples(
+    tiny, logs: Path, tmp_path: Path
+) -> None:
     first = Ingested(tiny.settings(), logs, tmp_path / "first")
     again = Ingested(tiny.settings(), logs, tmp_path / "again")
     (logs / "day0.jsonl").rename(logs / "day9.jsonl")
@@ -171,12 +183,18 @@ def test_the_same_logs_give_the_same_bytes_and_a_renamed_file_the_same_examples(
     }
 
 
-def test_duplicates_are_found_across_files_and_elements(tiny, logs: Path, tmp_path: Path, monkeypatch) -> None:
+def test_duplicates_are_found_across_files_and_elements(
+    tiny, logs: Path, tmp_path: Path, monkeypatch
+) -> None:
     monkeypatch.setattr(packing, "_ROWS_HELD", 7)
-    (logs / "day2.jsonl").write_bytes((logs / "day0.jsonl").read_bytes() + (logs / "day1.jsonl").read_bytes())
+    (logs / "day2.jsonl").write_bytes(
+        (logs / "day0.jsonl").read_bytes() + (logs / "day1.jsonl").read_bytes()
+    )
     run = Ingested(tiny.settings(), logs, tmp_path / "out")
     assert run.summary.rejected == {"duplicate": 100}
-    assert {(entry["source"], entry["offset"]) for entry in run.rejected()} == {("day2.jsonl", line) for line in range(1, 101)}
+    assert {(entry["source"], entry["offset"]) for entry in run.rejected()} == {
+        ("day2.jsonl", line) for line in range(1, 101)
+    }
     assert len(run.features()) == 100
 
 
@@ -203,12 +221,16 @@ def _write_csv(path: Path, rows: list[dict[str, Any]]) -> None:
         ("csv.bz2", {"format": "csv"}),
     ],
 )
-def test_every_format_gives_the_same_examples(tiny, logs: Path, tmp_path: Path, ending: str, source: dict[str, Any]) -> None:
+def test_every_format_gives_the_same_examples(
+    tiny, logs: Path, tmp_path: Path, ending: str, source: dict[str, Any]
+) -> None:
     expected = Ingested(tiny.settings(), logs, tmp_path / "jsonl").features()
     for path in sorted(logs.glob("day*")):
         rows = [json.loads(line) for line in path.read_text().splitlines()]
         path.unlink()
-        (_write_parquet if ending == "parquet" else _write_csv)(path.with_suffix(f".{ending}"), rows)
+        (_write_parquet if ending == "parquet" else _write_csv)(
+            path.with_suffix(f".{ending}"), rows
+        )
     settings = tiny.settings(
         logs__exposures={"path": "day*", **source},
         fields__recent={"side": "user", "kind": "sequence", "shares": "item", "separator": "|"},
@@ -218,7 +240,9 @@ def test_every_format_gives_the_same_examples(tiny, logs: Path, tmp_path: Path, 
     assert sorted(received, key=by_request) == sorted(expected, key=by_request)
 
 
-def test_a_truncated_file_is_used_as_far_as_it_goes_and_named(tiny, logs: Path, tmp_path: Path) -> None:
+def test_a_truncated_file_is_used_as_far_as_it_goes_and_named(
+    tiny, logs: Path, tmp_path: Path
+) -> None:
     stored = gzip.compress((logs / "day1.jsonl").read_bytes())
     (logs / "day1.jsonl").unlink()
     (logs / "day1.jsonl.gz").write_bytes(stored[:-40])
@@ -230,7 +254,9 @@ def test_a_truncated_file_is_used_as_far_as_it_goes_and_named(tiny, logs: Path, 
 
 def test_a_stray_clock_does_not_take_the_evaluation(tiny, logs: Path, tmp_path: Path) -> None:
     for day in range(2):
-        tiny.write(logs / f"day{day}.jsonl", [tiny.row(1000 * day + number, day) for number in range(600)])
+        tiny.write(
+            logs / f"day{day}.jsonl", [tiny.row(1000 * day + number, day) for number in range(600)]
+        )
     tiny.write(logs / "day2.jsonl", [tiny.row(5000, day=47_482)])
     run = Ingested(tiny.settings(), logs, tmp_path / "out")
     assert run.summary.rejected == {"stray_event_time": 1}
@@ -239,14 +265,17 @@ def test_a_stray_clock_does_not_take_the_evaluation(tiny, logs: Path, tmp_path: 
 
 
 def test_days_begin_in_the_specs_time_zone(tiny, logs: Path, tmp_path: Path) -> None:
-    # The last of the 50 exposures of the first day is at 49 s; in Honolulu all of a day's exposures belong to the day before.
+    # The last of the 50 exposures of the first day is at 49 s; in Honolulu all of a day's exposures
+    # belong to the day before.
     event_time = {"column": "time_s", "unit": "s", "timezone": "Pacific/Honolulu"}
     run = Ingested(tiny.settings(keys__event_time=event_time), logs, tmp_path / "out")
     assert [str(day) for day in run.summary.records_of_day] == ["1969-12-31", "1970-01-01"]
     assert run.summary.examples["evaluation"] == 50
 
 
-def test_a_side_table_that_is_partly_unusable_is_reported_apart(tiny, logs: Path, tmp_path: Path) -> None:
+def test_a_side_table_that_is_partly_unusable_is_reported_apart(
+    tiny, logs: Path, tmp_path: Path
+) -> None:
     with (logs / "users.jsonl").open("a") as file:
         file.write("no json\n")
     run = Ingested(tiny.settings(), logs, tmp_path / "out")
@@ -264,8 +293,12 @@ def test_shards_grow_with_the_size_of_the_log() -> None:
     assert shard_count([LogFile("a.csv", "a.csv", 3_200_000_000)]) == 100
 
 
-def test_event_logs_give_the_labels_the_simulator_drew_and_account_for_every_fault(tmp_path: Path) -> None:
-    simulation = SimulationSettings(days=2, rows_per_day=1000, seed=5, malformed_share=0.1, event_logs=True)
+def test_event_logs_give_the_labels_the_simulator_drew_and_account_for_every_fault(
+    tmp_path: Path,
+) -> None:
+    simulation = SimulationSettings(
+        days=2, rows_per_day=1000, seed=5, malformed_share=0.1, event_logs=True
+    )
     written = simulate_logs(simulation, tmp_path / "logs")
     settings = IngestSettings.from_spec(load_spec("short_video_events"))
     run = Ingested(settings, tmp_path / "logs", tmp_path / "out")
@@ -286,7 +319,9 @@ def test_event_logs_give_the_labels_the_simulator_drew_and_account_for_every_fau
     _assert_labels_are_true(run, tmp_path / "logs")
 
 
-def test_the_same_event_logs_in_other_files_give_the_same_examples(tmp_path: Path, monkeypatch) -> None:
+def test_the_same_event_logs_in_other_files_give_the_same_examples(
+    tmp_path: Path, monkeypatch
+) -> None:
     simulate_logs(SimulationSettings(days=2, rows_per_day=300, event_logs=True), tmp_path / "logs")
     settings = IngestSettings.from_spec(load_spec("short_video_events"))
     first = Ingested(settings, tmp_path / "logs", tmp_path / "first")

@@ -23,24 +23,40 @@ def _examples(folder: Path) -> Counter[bytes]:
     import tensorflow as tf
 
     files = sorted(map(str, folder.glob("Split-*/*.gz")))
-    return Counter(record.numpy() for record in tf.data.TFRecordDataset(files, compression_type="GZIP"))
+    return Counter(
+        record.numpy() for record in tf.data.TFRecordDataset(files, compression_type="GZIP")
+    )
 
 
 def _ingested(logs: Path, root: Path, kills: int) -> Path:
     """The folder of the examples after that many kills."""
-    program = [sys.executable, str(Path(__file__).with_name("killed_program.py")), "short_video_events", str(logs), str(root)]
+    program = [
+        sys.executable,
+        str(Path(__file__).with_name("killed_program.py")),
+        "short_video_events",
+        str(logs),
+        str(root),
+    ]
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
-    done = subprocess.run([*program, str(kills), "1.0"], capture_output=True, text=True, check=True, env=environment)
+    done = subprocess.run(
+        [*program, str(kills), "1.0"], capture_output=True, text=True, check=True, env=environment
+    )
     # An attempt that is quicker than its kill ends the series.
     killed = int(done.stdout.split()[1])
     assert done.stdout.endswith("ended True\n"), done.stderr[-2000:]
     assert killed >= min(kills, 1)
-    [folder] = [path for path in (root / "artifacts").glob("LogsExampleGen/examples/*") if path.name.isdecimal()]
+    [folder] = [
+        path
+        for path in (root / "artifacts").glob("LogsExampleGen/examples/*")
+        if path.name.isdecimal()
+    ]
     return folder
 
 
 def test_an_ingestion_killed_at_random_moments_ends_in_the_same_examples(tmp_path: Path) -> None:
-    simulation = SimulationSettings(days=2, rows_per_day=10_000, malformed_share=0.03, event_logs=True)
+    simulation = SimulationSettings(
+        days=2, rows_per_day=10_000, malformed_share=0.03, event_logs=True
+    )
     written = simulate_logs(simulation, tmp_path / "logs")
     whole = _examples(_ingested(tmp_path / "logs", tmp_path / "undisturbed", 0))
     disturbed = _ingested(tmp_path / "logs", tmp_path / "killed", KILLS)

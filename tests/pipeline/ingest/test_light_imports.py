@@ -12,6 +12,9 @@ def test_the_pure_modules_load_neither_tensorflow_nor_beam() -> None:
     imports = "; ".join(f"import pipeline.ingest.{module}" for module in PURE)
     heavy = "{'tensorflow', 'apache_beam', 'tfx'} & set(sys.modules)"
     result = subprocess.run(
-        [sys.executable, "-c", f"import sys; {imports}; print({heavy})"], capture_output=True, text=True, check=True
+        [sys.executable, "-c", f"import sys; {imports}; print({heavy})"],
+        capture_output=True,
+        text=True,
+        check=True,
     )
     assert result.stdout.strip() == "set()"

@@ -16,8 +16,12 @@ def test_logs_that_fit_give_their_files(tiny, logs: Path) -> None:
     assert len(check_logs(tiny.settings(), str(logs)).sources[None]) == 2
 
 
-def test_every_column_that_is_nowhere_is_named_with_its_place_and_the_closest_ones(tiny, logs: Path) -> None:
-    settings = tiny.settings(fields__price__column="pricy", keys__item="video", fields__age__column="ages")
+def test_every_column_that_is_nowhere_is_named_with_its_place_and_the_closest_ones(
+    tiny, logs: Path
+) -> None:
+    settings = tiny.settings(
+        fields__price__column="pricy", keys__item="video", fields__age__column="ages"
+    )
     with pytest.raises(ValueError, match="are not as the spec says") as raised:
         check_logs(settings, str(logs))
     assert str(raised.value).splitlines()[1:] == [
@@ -35,14 +39,23 @@ def test_a_column_that_only_the_last_line_has_is_there(tiny, logs: Path) -> None
 
 def test_the_columns_of_csv_are_those_of_its_headers(tiny, logs: Path) -> None:
     (logs / "users.csv").write_text("user_id,regio,age\n")
-    settings = tiny.settings(logs__tables__users={"path": "users.csv", "format": "csv", "key": "user_id"})
-    with pytest.raises(ValueError, match="fields.region: no column 'region' in users.csv: did you mean 'regio'"):
+    settings = tiny.settings(
+        logs__tables__users={"path": "users.csv", "format": "csv", "key": "user_id"}
+    )
+    with pytest.raises(
+        ValueError, match="fields.region: no column 'region' in users.csv: did you mean 'regio'"
+    ):
         check_logs(settings, str(logs))
 
 
 def test_the_columns_of_csv_without_headers_are_those_of_the_spec(tiny, logs: Path) -> None:
     (logs / "users.csv").write_text("u0,north,30\n")
-    source = {"path": "users.csv", "format": "csv", "key": "user_id", "columns": ["user_id", "region"]}
+    source = {
+        "path": "users.csv",
+        "format": "csv",
+        "key": "user_id",
+        "columns": ["user_id", "region"],
+    }
     with pytest.raises(ValueError, match="fields.age: no column 'age' in users.csv"):
         check_logs(tiny.settings(logs__tables__users=source), str(logs))
 
@@ -54,7 +67,11 @@ def test_the_columns_of_parquet_are_those_of_its_schema(tiny, logs: Path) -> Non
         check_logs(tiny.settings(logs__tables__users=source), str(logs))
 
 
-def test_logs_of_another_format_are_called_unreadable_with_the_first_reason(tiny, logs: Path) -> None:
+def test_logs_of_another_format_are_called_unreadable_with_the_first_reason(
+    tiny, logs: Path
+) -> None:
     (logs / "users.jsonl").write_text("user_id,region,age\nu0,north,30\n")
-    with pytest.raises(ValueError, match=r"users\*: no line can be read as jsonl; users\.jsonl, line 1: not JSON"):
+    with pytest.raises(
+        ValueError, match=r"users\*: no line can be read as jsonl; users\.jsonl, line 1: not JSON"
+    ):
         check_logs(tiny.settings(), str(logs))

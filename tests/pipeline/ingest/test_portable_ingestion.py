@@ -23,8 +23,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.tensorflow]
 REPOSITORY = Path(__file__).parents[3]
 PORTABLE = ["runner=PortableRunner", "job_endpoint=embed"]
 LOOPBACK = [*PORTABLE, "environment_type=LOOPBACK"]
-# A process of its own, which knows of the pipeline what was shipped to it alone. The job service that Beam brings knows this
-# kind of worker, and not Flink's PROCESS.
+# A process of its own, which knows of the pipeline what was shipped to it alone. The job service
+# that Beam brings knows this kind of worker, and not Flink's PROCESS.
 PROCESS = [
     *PORTABLE,
     "environment_type=beam:env:harness_subprocess_python:v1",
@@ -32,7 +32,9 @@ PROCESS = [
 ]
 
 
-def _ingested(spec: str, logs: Path, out: Path, options: list[str]) -> tuple[Counter[bytes], IngestSummary, dict[str, int]]:
+def _ingested(
+    spec: str, logs: Path, out: Path, options: list[str]
+) -> tuple[Counter[bytes], IngestSummary, dict[str, int]]:
     """Examples, summary and Beam's counters."""
     import apache_beam as beam
     import tensorflow as tf
@@ -40,15 +42,23 @@ def _ingested(spec: str, logs: Path, out: Path, options: list[str]) -> tuple[Cou
     from pipeline.ingest.beam_ingestion import IngestLogs
 
     settings = IngestSettings.from_spec(load_spec(spec))
-    pipeline = beam.Pipeline(options=beam.options.pipeline_options.PipelineOptions(beam_arguments(options)))
+    pipeline = beam.Pipeline(
+        options=beam.options.pipeline_options.PipelineOptions(beam_arguments(options))
+    )
     folders = {split: str(out / split) for split in SPLITS}
     _ = pipeline | IngestLogs(settings, check_logs(settings, str(logs)), str(out), folders)
     result = pipeline.run()
     result.wait_until_finish()
     files = sorted(map(str, out.glob("*/data_tfrecord*.gz")))
-    examples = Counter(record.numpy() for record in tf.data.TFRecordDataset(files, compression_type="GZIP"))
+    examples = Counter(
+        record.numpy() for record in tf.data.TFRecordDataset(files, compression_type="GZIP")
+    )
     counters = {one.key.metric.name: one.committed for one in result.metrics().query()["counters"]}
-    return examples, IngestSummary.model_validate_json((out / "ingest_summary.json").read_text()), counters
+    return (
+        examples,
+        IngestSummary.model_validate_json((out / "ingest_summary.json").read_text()),
+        counters,
+    )
 
 
 @pytest.mark.parametrize(
@@ -56,13 +66,18 @@ def _ingested(spec: str, logs: Path, out: Path, options: list[str]) -> tuple[Cou
     [("short_video", LOOPBACK), ("short_video_events", PROCESS)],
     ids=["exposures-loopback", "events-process"],
 )
-def test_a_portable_runner_gives_the_same_examples_and_counts(tmp_path: Path, spec: str, options: list[str]) -> None:
+def test_a_portable_runner_gives_the_same_examples_and_counts(
+    tmp_path: Path, spec: str, options: list[str]
+) -> None:
     simulation: dict[str, Any] = {"event_logs": spec == "short_video_events"}
     written = simulate_logs(
-        SimulationSettings(days=2, rows_per_day=200, seed=5, malformed_share=0.1, **simulation), tmp_path / "logs"
+        SimulationSettings(days=2, rows_per_day=200, seed=5, malformed_share=0.1, **simulation),
+        tmp_path / "logs",
     )
     expected, summary, _ = _ingested(spec, tmp_path / "logs", tmp_path / "direct", [])
-    received, portable_summary, counters = _ingested(spec, tmp_path / "logs", tmp_path / "portable", options)
+    received, portable_summary, counters = _ingested(
+        spec, tmp_path / "logs", tmp_path / "portable", options
+    )
     assert received.total() == written.usable_rows > 300
     assert received == expected
     assert portable_summary == summary

@@ -33,13 +33,17 @@ def _ingested(spec: str, folder: str):
     files = check_logs(settings, str(logs))
     labeller = RowLabeller(settings)
     batches = [
-        batch for number, file in enumerate(files.sources[None]) for batch in label_file(file, number, settings, labeller)
+        batch
+        for number, file in enumerate(files.sources[None])
+        for batch in label_file(file, number, settings, labeller)
     ]
     rows = pa.concat_tables(batch.rows for batch in batches)
     days = None
     if settings.split.evaluation_days:
         days = EventDays.of(Counter(rows.column("day").to_pylist()), settings.split.evaluation_days)
-    settled = Settling(settings, [file.name for file in files.sources[None]], files.evaluation, days).settle(rows)
+    settled = Settling(
+        settings, [file.name for file in files.sources[None]], files.evaluation, days
+    ).settle(rows)
     return settings, files, [entry for batch in batches for entry in batch.rejected], settled
 
 
@@ -47,10 +51,13 @@ def test_census_income_has_199523_people_to_train_and_99762_to_judge_and_none_is
     _, _, rejected, settled = _ingested("census_income", "census_income")
     assert rejected == []
     assert settled.rejected == []
-    train, validation, evaluation = (settled.splits[split].num_rows for split in ("train", "validation", "evaluation"))
+    train, validation, evaluation = (
+        settled.splits[split].num_rows for split in ("train", "validation", "evaluation")
+    )
     assert train == 199_523
     assert validation + evaluation == 99_762
-    # Half of 99,762, with a standard deviation of 158 but for people alike in every column, who share a split.
+    # Half of 99,762, with a standard deviation of 158 but for people alike in every column, who
+    # share a split.
     assert abs(validation - 49_881) < 1000
     people = pa.concat_tables(settled.splits.values())
     assert pc.mean(people.column("label.income")).as_py() == pytest.approx(0.062, abs=0.001)
@@ -67,7 +74,9 @@ def test_kuairand_loses_its_exact_duplicates_and_nothing_else() -> None:
     assert 0.12 < settled.splits["evaluation"].num_rows / examples.num_rows < 0.15
     assert pc.mean(examples.column("label.click")).as_py() == pytest.approx(0.44, abs=0.01)
     # The duration is 0 in 1.6 % of the rows, which lie outside the sample space of the ratio.
-    assert examples.column("label.watch_ratio").null_count / examples.num_rows == pytest.approx(0.016, abs=0.002)
+    assert examples.column("label.watch_ratio").null_count / examples.num_rows == pytest.approx(
+        0.016, abs=0.002
+    )
     for name, lines in (("users", 27_285), ("videos", 7_583)):
         rows, unusable, _ = read_side_table(name, files.sources[name], settings)
         assert (rows.num_rows, unusable) == (lines, [])

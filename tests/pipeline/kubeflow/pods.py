@@ -30,9 +30,18 @@ class Pods:
     """
 
     def __init__(
-        self, job: dict[str, Any], run_root: str, disks: Path, start: Callable[[Sequence[str]], None] = in_process
+        self,
+        job: dict[str, Any],
+        run_root: str,
+        disks: Path,
+        start: Callable[[Sequence[str]], None] = in_process,
     ) -> None:
-        self._pipeline, self._run_root, self._disks, self._start = job["pipelineSpec"], run_root, disks, start
+        self._pipeline, self._run_root, self._disks, self._start = (
+            job["pipelineSpec"],
+            run_root,
+            disks,
+            start,
+        )
         self._tasks = self._pipeline["root"]["dag"]["tasks"]
         self.artifacts: dict[tuple[str, str], dict[str, Any]] = {}
 
@@ -50,9 +59,13 @@ class Pods:
         from tfx.dsl.io import fileio
 
         component = self._pipeline["components"][name]
-        container = self._pipeline["deploymentSpec"]["executors"][component["executorLabel"]]["container"]
+        container = self._pipeline["deploymentSpec"]["executors"][component["executorLabel"]][
+            "container"
+        ]
         executor_input = json.dumps(self._executor_input(name, component))
-        arguments = [argument.replace(_EXECUTOR_INPUT, executor_input) for argument in container["args"]]
+        arguments = [
+            argument.replace(_EXECUTOR_INPUT, executor_input) for argument in container["args"]
+        ]
         for provided in self._provided(name, component).values():
             # Stores of objects know no folders that would have to be made.
             fileio.makedirs(provided["uri"])
@@ -68,19 +81,29 @@ class Pods:
 
     def _executor_input(self, name: str, component: dict[str, Any]) -> dict[str, Any]:
         inputs = self._tasks[name].get("inputs", {})
-        producers = {key: given["taskOutputArtifact"] for key, given in inputs.get("artifacts", {}).items()}
+        producers = {
+            key: given["taskOutputArtifact"] for key, given in inputs.get("artifacts", {}).items()
+        }
         return {
             "inputs": {
                 "parameterValues": {
-                    key: given["runtimeValue"]["constant"] for key, given in inputs.get("parameters", {}).items()
+                    key: given["runtimeValue"]["constant"]
+                    for key, given in inputs.get("parameters", {}).items()
                 },
                 "artifacts": {
-                    key: {"artifacts": [self.artifacts[given["producerTask"], given["outputArtifactKey"]]]}
+                    key: {
+                        "artifacts": [
+                            self.artifacts[given["producerTask"], given["outputArtifactKey"]]
+                        ]
+                    }
                     for key, given in producers.items()
                 },
             },
             "outputs": {
-                "artifacts": {key: {"artifacts": [provided]} for key, provided in self._provided(name, component).items()},
+                "artifacts": {
+                    key: {"artifacts": [provided]}
+                    for key, provided in self._provided(name, component).items()
+                },
                 "outputFile": str(self._output_file(name)),
             },
         }

@@ -40,8 +40,13 @@ def pods(tmp_path_factory: pytest.TempPathFactory) -> Any:
     chance = random.Random(1)
     (folder / "logs").mkdir()
     for name in ("train", "evaluation"):
-        rows = [{"user": f"u{n % 5}", "length_s": chance.gauss(30, 5), "clicked": n % 3 == 0} for n in range(30)]
-        (folder / "logs" / f"{name}.jsonl").write_text("\n".join([*map(json.dumps, rows), "broken"]))
+        rows = [
+            {"user": f"u{n % 5}", "length_s": chance.gauss(30, 5), "clicked": n % 3 == 0}
+            for n in range(30)
+        ]
+        (folder / "logs" / f"{name}.jsonl").write_text(
+            "\n".join([*map(json.dumps, rows), "broken"])
+        )
     (folder / "root" / "serving_model" / "5").mkdir(parents=True)
     (folder / "root" / "serving_model" / "5" / "saved_model.pb").write_bytes(b"pushed")
     spec = parse_spec(SPEC)
@@ -55,7 +60,14 @@ def pods(tmp_path_factory: pytest.TempPathFactory) -> Any:
     )
     run = Pods(job, str(folder / "run"), folder / "disks")
     for task in run.order:
-        if task in {"SpecSchema", "LogsExampleGen", "StatisticsGen", "ExampleValidator", "AnomalyGate", "Baseline"}:
+        if task in {
+            "SpecSchema",
+            "LogsExampleGen",
+            "StatisticsGen",
+            "ExampleValidator",
+            "AnomalyGate",
+            "Baseline",
+        }:
             run.run(task)
     return run
 
@@ -65,14 +77,20 @@ def test_ingestion_gives_the_examples_of_the_logs(pods: Any) -> None:
 
     examples = pods.artifacts["LogsExampleGen", "examples"]
     summary = read_summary(examples["uri"])
-    assert (summary.lines, sum(summary.examples.values()), sum(summary.rejected.values())) == (62, 60, 2)
+    assert (summary.lines, sum(summary.examples.values()), sum(summary.rejected.values())) == (
+        62,
+        60,
+        2,
+    )
     assert json.loads(examples["metadata"]["split_names"]) == ["train", "validation", "evaluation"]
 
 
 def test_statistics_and_anomalies_follow_from_them(pods: Any) -> None:
     from pipeline.validate.anomalies import read_anomalies
 
-    assert Path(pods.artifacts["StatisticsGen", "statistics"]["uri"], "Split-train", "FeatureStats.pb").exists()
+    assert Path(
+        pods.artifacts["StatisticsGen", "statistics"]["uri"], "Split-train", "FeatureStats.pb"
+    ).exists()
     assert not read_anomalies(Path(pods.artifacts["ExampleValidator", "anomalies"]["uri"]))
 
 
@@ -81,7 +99,9 @@ def test_the_schema_is_that_of_the_spec(pods: Any) -> None:
 
     from pipeline.validate.schema import schema_from_spec
 
-    written = io_utils.SchemaReader().read(f"{pods.artifacts['SpecSchema', 'schema']['uri']}/schema.pbtxt")
+    written = io_utils.SchemaReader().read(
+        f"{pods.artifacts['SpecSchema', 'schema']['uri']}/schema.pbtxt"
+    )
     assert written == schema_from_spec(parse_spec(SPEC))
 
 

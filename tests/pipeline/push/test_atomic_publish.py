@@ -25,7 +25,9 @@ def model(tmp_path: Path) -> Path:
 
 def test_a_published_version_holds_the_models_files(model: Path, tmp_path: Path) -> None:
     version = publish(model, tmp_path / "serving")
-    assert (tmp_path / "serving" / str(version) / "variables" / "variables.index").read_bytes() == b"index"
+    assert (
+        tmp_path / "serving" / str(version) / "variables" / "variables.index"
+    ).read_bytes() == b"index"
 
 
 def test_versions_are_times_in_seconds(model: Path, tmp_path: Path) -> None:
@@ -54,7 +56,9 @@ def test_the_newest_version_is_not_published_again(model: Path, tmp_path: Path) 
     assert os.listdir(tmp_path / "serving") == [str(first)]
 
 
-def test_a_model_that_was_replaced_by_another_is_published_again(model: Path, tmp_path: Path) -> None:
+def test_a_model_that_was_replaced_by_another_is_published_again(
+    model: Path, tmp_path: Path
+) -> None:
     other = tmp_path / "other"
     shutil.copytree(model, other)
     (other / "saved_model.pb").write_bytes(b"GRAPH")  # of the same size
@@ -96,7 +100,9 @@ def judged_on(model: Path, day: str) -> Path:
     """The model, as trained by span and judged on the day."""
     span = model / "assets.extra" / "span.json"
     span.parent.mkdir(exist_ok=True)
-    span.write_text(json.dumps({"training_days": ["2022-05-01"], "evaluation_day": day}), encoding="utf-8")
+    span.write_text(
+        json.dumps({"training_days": ["2022-05-01"], "evaluation_day": day}), encoding="utf-8"
+    )
     return model
 
 
@@ -106,13 +112,17 @@ def test_a_model_of_a_later_day_becomes_the_newest_version(model: Path, tmp_path
     assert versions(tmp_path / "serving") == [second, first]
 
 
-def test_a_model_of_an_earlier_day_does_not_take_the_place_of_a_later_one(model: Path, tmp_path: Path) -> None:
+def test_a_model_of_an_earlier_day_does_not_take_the_place_of_a_later_one(
+    model: Path, tmp_path: Path
+) -> None:
     publish(judged_on(model, "2022-05-03"), tmp_path / "serving")
     assert publish(judged_on(model, "2022-05-02"), tmp_path / "serving") is None
     assert len(versions(tmp_path / "serving")) == 1
 
 
-def test_a_model_of_an_earlier_day_that_was_published_then_is_that_version(model: Path, tmp_path: Path) -> None:
+def test_a_model_of_an_earlier_day_that_was_published_then_is_that_version(
+    model: Path, tmp_path: Path
+) -> None:
     first = publish(judged_on(model, "2022-05-02"), tmp_path / "serving")
     publish(judged_on(model, "2022-05-03"), tmp_path / "serving")
     assert publish(judged_on(model, "2022-05-02"), tmp_path / "serving") == first

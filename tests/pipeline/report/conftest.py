@@ -7,7 +7,13 @@ from typing import Any
 import pytest
 
 from feature_spec.formula.ranking_formula import RankingFormula
-from pipeline.evaluate.evaluation_result import CalibrationBucket, Estimate, EvaluationResult, Measurement, TaskVerdict
+from pipeline.evaluate.evaluation_result import (
+    CalibrationBucket,
+    Estimate,
+    EvaluationResult,
+    Measurement,
+    TaskVerdict,
+)
 from pipeline.evaluate.task_gains import MtlGains, TaskGain
 from pipeline.report.data.run_data import RunData
 from pipeline.validate.anomalies import Anomaly
@@ -111,7 +117,12 @@ def watch(refusals: list[str]) -> TaskVerdict:
     """Its error grows by 0.003 (0.001 to 0.005), within the tolerance."""
     change = Estimate(value=0.003, lower=0.001, upper=0.005)
     whole = Measurement(
-        field="", value="", example_count=90, metrics=estimates(mse=0.103), baseline=estimates(mse=0.1), changes={"mse": change}
+        field="",
+        value="",
+        example_count=90,
+        metrics=estimates(mse=0.103),
+        baseline=estimates(mse=0.1),
+        changes={"mse": change},
     )
     return TaskVerdict(
         task="watch", example_count=90, metric="mse", threshold=0.2, tolerance=0.01,
@@ -130,7 +141,12 @@ def gains() -> MtlGains:
         for task, (metric, together, alone, gain) in values.items()
     ]  # fmt: skip
     return MtlGains(
-        tasks=tasks, slices=[], gaining=["click"], negative_transfer=["watch"], seesaw=True, seesaw_beyond_noise=True
+        tasks=tasks,
+        slices=[],
+        gaining=["click"],
+        negative_transfer=["watch"],
+        seesaw=True,
+        seesaw_beyond_noise=True,
     )
 
 
@@ -185,5 +201,7 @@ def bare_run() -> RunData:
     """What there is of a run that failed at once."""
     from pipeline.report.data.run_data import Failure
 
-    failure = Failure(component="LogsExampleGen", cause="ValueError: the files of the log have no lines")
+    failure = Failure(
+        component="LogsExampleGen", cause="ValueError: the files of the log have no lines"
+    )
     return RunData(name="runs/second", spec="toy", began="2026-01-08T08:30:15", failure=failure)

@@ -22,9 +22,15 @@ def worse(run: RunData) -> RunData:
     """A second run whose click has an AUC of 0.70, and whose watch an MSE of 0.093."""
     assert run.evaluation is not None
     tasks = []
-    for verdict, metric, value in zip(run.evaluation.tasks, ("auc", "mse"), (0.70, 0.093), strict=True):
+    for verdict, metric, value in zip(
+        run.evaluation.tasks, ("auc", "mse"), (0.70, 0.093), strict=True
+    ):
         whole = dataclasses.replace(verdict.slices[0], metrics={metric: Estimate(value=value)})
-        tasks.append(dataclasses.replace(verdict, metrics={metric: value}, slices=[whole, *verdict.slices[1:]]))
+        tasks.append(
+            dataclasses.replace(
+                verdict, metrics={metric: value}, slices=[whole, *verdict.slices[1:]]
+            )
+        )
     evaluation = dataclasses.replace(run.evaluation, tasks=tasks)
     return dataclasses.replace(run, name="runs/second", evaluation=evaluation, gains=None)
 
@@ -32,11 +38,17 @@ def worse(run: RunData) -> RunData:
 def section(page: str, anchor: str) -> str:
     found = re.search(rf'<section id="{anchor}">(.*?)</section>', page, re.DOTALL)
     assert found is not None
-    return " ".join(re.sub(r"<[^>]+>", " ", re.sub(r"<script.*?</script>", "", found[1], flags=re.DOTALL)).split())
+    return " ".join(
+        re.sub(
+            r"<[^>]+>", " ", re.sub(r"<script.*?</script>", "", found[1], flags=re.DOTALL)
+        ).split()
+    )
 
 
 def bubbles(page: str) -> dict[str, list[list[float]]]:
-    found = re.search(r'<script type="application/json" data-values="[^"]*">(.*?)</script>', page, re.DOTALL)
+    found = re.search(
+        r'<script type="application/json" data-values="[^"]*">(.*?)</script>', page, re.DOTALL
+    )
     assert found is not None
     return json.loads(found[1])
 
@@ -44,7 +56,10 @@ def bubbles(page: str) -> dict[str, list[list[float]]]:
 def test_each_run_has_its_outcome(run: RunData, bare_run: RunData) -> None:
     text = section(comparison([run, bare_run]), "summary")
     assert "runs/first pushed toy ple" in text
-    assert "runs/second failed toy – 2026-01-08 08:30 – 0 ValueError: the files of the log have no lines" in text
+    assert (
+        "runs/second failed toy – 2026-01-08 08:30 – 0 ValueError: the files of the log have no lines"
+        in text
+    )
     assert "The runs were not judged on the same examples" in text
 
 
@@ -56,16 +71,24 @@ def test_the_best_run_of_each_task_is_marked(run: RunData, worse: RunData) -> No
     assert '<span class="good">0.7000</span>' not in page
 
 
-def test_where_a_run_lacks_mtl_gains_the_bubbles_stand_against_the_first_run(run: RunData, worse: RunData) -> None:
+def test_where_a_run_lacks_mtl_gains_the_bubbles_stand_against_the_first_run(
+    run: RunData, worse: RunData
+) -> None:
     page = comparison([run, worse])
     assert "so the first run stands in for them" in section(page, "mtl-gain")
     # click 0.70 - 0.72, and the error of watch falls from 0.103 to 0.093
-    assert bubbles(page) == {"click": [[pytest.approx(-0.02), 0.0, 0.0]], "watch": [[pytest.approx(0.01), 0.0, 0.0]]}
+    assert bubbles(page) == {
+        "click": [[pytest.approx(-0.02), 0.0, 0.0]],
+        "watch": [[pytest.approx(0.01), 0.0, 0.0]],
+    }
 
 
 def test_where_all_runs_have_mtl_gains_each_is_a_bubble(run: RunData, worse: RunData) -> None:
     page = comparison([run, dataclasses.replace(worse, gains=run.gains)])
-    assert [[row[0] for row in rows] for rows in bubbles(page).values()] == [[0.03, 0.03], [-0.004, -0.004]]
+    assert [[row[0] for row in rows] for rows in bubbles(page).values()] == [
+        [0.03, 0.03],
+        [-0.004, -0.004],
+    ]
 
 
 def test_the_counts_of_ingestion_stand_side_by_side(run: RunData, bare_run: RunData) -> None:
@@ -81,5 +104,7 @@ def test_runs_of_which_none_got_far_are_compared_all_the_same(bare_run: RunData)
 
 def test_a_comparison_is_no_report_of_one_run(run: RunData, worse: RunData, tmp_path: Path) -> None:
     (tmp_path / "comparison.html").write_text(comparison([run, worse]), encoding="utf-8")
-    with pytest.raises(NoReportError, match=r"comparison.html compares 2 runs; give the report of one"):
+    with pytest.raises(
+        NoReportError, match=r"comparison.html compares 2 runs; give the report of one"
+    ):
         run_of_page(tmp_path / "comparison.html")

@@ -77,12 +77,21 @@ def opened(browser: Any, run: RunData, pages: Path) -> Iterator[Any]:
 def test_every_tab_is_drawn_without_an_error_and_nothing_is_loaded(opened: Any) -> None:
     for name in TABS:
         open_tab(opened, name)
-    assert [entry for entry in opened.get_log("browser") if entry["level"] in ("SEVERE", "WARNING")] == []
-    assert opened.execute_script("return performance.getEntriesByType('resource').map((entry) => entry.name)") == []
+    assert [
+        entry for entry in opened.get_log("browser") if entry["level"] in ("SEVERE", "WARNING")
+    ] == []
+    assert (
+        opened.execute_script(
+            "return performance.getEntriesByType('resource').map((entry) => entry.name)"
+        )
+        == []
+    )
 
 
 def test_plotly_is_in_the_page_once(opened: Any, pages: Path) -> None:
-    assert len(re.findall(r"plotly\.js v\d", (pages / "report.html").read_text(encoding="utf-8"))) == 1
+    assert (
+        len(re.findall(r"plotly\.js v\d", (pages / "report.html").read_text(encoding="utf-8"))) == 1
+    )
 
 
 def test_one_tab_is_shown_at_a_time_and_arrow_keys_go_on(opened: Any) -> None:
@@ -126,7 +135,9 @@ def test_a_bar_tells_its_numbers_under_the_mouse(opened: Any) -> None:
     open_tab(opened, "ranking")
     bar = opened.find_element(By.CSS_SELECTOR, "#formula .picture .bars .point path")
     ActionChains(opened).move_to_element(bar).perform()
-    eventually(opened, lambda: opened.find_elements(By.CSS_SELECTOR, "#formula .hoverlayer .hovertext"))
+    eventually(
+        opened, lambda: opened.find_elements(By.CSS_SELECTOR, "#formula .hoverlayer .hovertext")
+    )
     text = opened.find_element(By.CSS_SELECTOR, "#formula .hoverlayer").text
     assert "click (1) set to 0" in text
     assert "top 10 change in 80.0% of lists" in text
@@ -136,7 +147,12 @@ def test_a_chosen_task_shows_its_own_metrics(opened: Any) -> None:
     open_tab(opened, "tasks")
     section = opened.find_element(By.ID, "tasks")
     assert "GAUC" not in section.text
-    assert "MSE" not in section.find_element(By.CSS_SELECTOR, ".choice").text.partition("All metrics of click")[2]
+    assert (
+        "MSE"
+        not in section.find_element(By.CSS_SELECTOR, ".choice").text.partition(
+            "All metrics of click"
+        )[2]
+    )
     Select(section.find_element(By.TAG_NAME, "select")).select_by_visible_text("watch")
     assert "All metrics of watch (regression: play_s / duration_s, of played)" in section.text
 
@@ -152,7 +168,8 @@ def test_the_bubbles_move_to_the_chosen_tasks(opened: Any) -> None:
     Select(block.find_element(By.CSS_SELECTOR, '[data-axis="x"]')).select_by_visible_text("watch")
     eventually(opened, lambda: titles() == ["gain of watch", "gain of watch"])
     x, y = opened.execute_script(
-        "const [bubbles] = arguments[0].querySelector('.picture').data; return [bubbles.x, bubbles.y]", block
+        "const [bubbles] = arguments[0].querySelector('.picture').data; return [bubbles.x, bubbles.y]",
+        block,
     )
     assert x == y == [-0.004]
 
@@ -160,9 +177,7 @@ def test_the_bubbles_move_to_the_chosen_tasks(opened: Any) -> None:
 @pytest.mark.parametrize("width", [1280, 400])
 def test_nothing_is_wider_than_the_screen(opened: Any, width: int) -> None:
     resize(opened, width)
-    beyond = (
-        "return [...document.querySelectorAll('.main-svg')].filter((svg) => svg.getBoundingClientRect().right > innerWidth)"
-    )
+    beyond = "return [...document.querySelectorAll('.main-svg')].filter((svg) => svg.getBoundingClientRect().right > innerWidth)"
     for name in TABS:
         open_tab(opened, name)
         assert opened.execute_script("return document.documentElement.scrollWidth") <= width, name
@@ -174,14 +189,18 @@ def test_letters_of_pictures_follow_light_and_dark(opened: Any) -> None:
     open_tab(opened, "ranking")
 
     def colour() -> str:
-        return opened.execute_script("return getComputedStyle(document.querySelector('#formula .ytick text')).fill")
+        return opened.execute_script(
+            "return getComputedStyle(document.querySelector('#formula .ytick text')).fill"
+        )
 
     light = colour()
     prefer(opened, "dark")
     eventually(opened, lambda: colour() != light)
 
 
-def test_runs_side_by_side_are_drawn_without_an_error(browser: Any, run: RunData, bare_run: RunData, tmp_path: Path) -> None:
+def test_runs_side_by_side_are_drawn_without_an_error(
+    browser: Any, run: RunData, bare_run: RunData, tmp_path: Path
+) -> None:
     browser.get_log("browser")
     path = tmp_path / "comparison.html"
     path.write_text(comparison([run, bare_run]), encoding="utf-8")
@@ -191,4 +210,6 @@ def test_runs_side_by_side_are_drawn_without_an_error(browser: Any, run: RunData
         for name in TABS:
             open_tab(browser, name)
             assert browser.execute_script("return document.documentElement.scrollWidth") <= width
-    assert [entry for entry in browser.get_log("browser") if entry["level"] in ("SEVERE", "WARNING")] == []
+    assert [
+        entry for entry in browser.get_log("browser") if entry["level"] in ("SEVERE", "WARNING")
+    ] == []

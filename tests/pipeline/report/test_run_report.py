@@ -67,7 +67,9 @@ def test_the_page_has_all_sections(shown: Page) -> None:
 def test_each_section_begins_with_what_it_shows(run: RunData) -> None:
     leads = re.findall(r'<h2>.*</h2>\n<p class="lead">(.+)</p>', run_report(run))
     assert len(leads) == len(SECTIONS)
-    assert all(lead.partition("?")[1] for lead in leads if not lead.startswith(("The seesaw", "A bar is")))
+    assert all(
+        lead.partition("?")[1] for lead in leads if not lead.startswith(("The seesaw", "A bar is"))
+    )
 
 
 def test_the_summary_says_that_the_model_was_pushed_and_as_what(shown: Page) -> None:
@@ -80,46 +82,85 @@ def test_a_refusal_stands_in_the_summary_with_its_reason(run: RunData) -> None:
     refusing = dataclasses.replace(second, refusals=["mse 0.3 is above the threshold 0.2"])
     evaluation = dataclasses.replace(run.evaluation, tasks=[first, refusing])
     page = Page(run_report(dataclasses.replace(run, evaluation=evaluation, version=None)))
-    assert "Refused, so nothing was pushed: watch: mse 0.3 is above the threshold 0.2." in page.sections["summary"]
+    assert (
+        "Refused, so nothing was pushed: watch: mse 0.3 is above the threshold 0.2."
+        in page.sections["summary"]
+    )
     assert "mse 0.3 is above the threshold 0.2" in page.sections["tasks"]
 
 
-def test_several_refusals_are_named_by_task_and_told_in_full_where_the_tasks_are(run: RunData) -> None:
+def test_several_refusals_are_named_by_task_and_told_in_full_where_the_tasks_are(
+    run: RunData,
+) -> None:
     assert run.evaluation is not None
     assert run.push_check is not None
     [first, second] = run.evaluation.tasks
-    refusing = dataclasses.replace(second, refusals=["mse 0.3 is above the threshold 0.2", "worse on tab=1"])
+    refusing = dataclasses.replace(
+        second, refusals=["mse 0.3 is above the threshold 0.2", "worse on tab=1"]
+    )
     evaluation = dataclasses.replace(run.evaluation, tasks=[first, refusing])
     too_slow = {**run.push_check, "refusals": ["p99 12 ms is above 10 ms"]}
-    page = Page(run_report(dataclasses.replace(run, evaluation=evaluation, push_check=too_slow, version=None)))
-    assert "Refused, so nothing was pushed, by watch, the check in service." in page.sections["summary"]
+    page = Page(
+        run_report(
+            dataclasses.replace(run, evaluation=evaluation, push_check=too_slow, version=None)
+        )
+    )
+    assert (
+        "Refused, so nothing was pushed, by watch, the check in service."
+        in page.sections["summary"]
+    )
     assert "worse on tab=1" in page.sections["tasks"]
     assert "p99 12 ms is above 10 ms" in page.sections["service"]
 
 
 def test_each_task_has_its_change_with_interval_and_its_gain(shown: Page) -> None:
     text = " ".join(shown.sections["summary"].split())
-    assert "click passed AUC 0.7200 0.6 0.7000 ▲ +0.0200 +0.0100 to +0.0300 0.6900 ▲ +0.0300 +0.0280 to +0.0320 100" in text
+    assert (
+        "click passed AUC 0.7200 0.6 0.7000 ▲ +0.0200 +0.0100 to +0.0300 0.6900 ▲ +0.0300 +0.0280 to +0.0320 100"
+        in text
+    )
     # The error grows: worse, although the sign is plus.
-    assert "watch passed MSE 0.1030 0.2 0.1000 ▼ +0.0030 +0.0010 to +0.0050 0.0990 ▼ -0.0040" in text
+    assert (
+        "watch passed MSE 0.1030 0.2 0.1000 ▼ +0.0030 +0.0010 to +0.0050 0.0990 ▼ -0.0040" in text
+    )
 
 
 def test_a_seesaw_is_named(shown: Page) -> None:
-    assert "Seesaw: click gain while watch lose from being trained together." in shown.sections["mtl-gain"]
+    assert (
+        "Seesaw: click gain while watch lose from being trained together."
+        in shown.sections["mtl-gain"]
+    )
 
 
 def test_the_sum_of_the_lines_is_shown(shown: Page) -> None:
-    assert "1,000 lines = 800 train + 80 validation + 100 evaluation + 20 rejected (2.00%)" in shown.sections["ingestion"]
+    assert (
+        "1,000 lines = 800 train + 80 validation + 100 evaluation + 20 rejected (2.00%)"
+        in shown.sections["ingestion"]
+    )
 
 
-def test_negatives_that_were_sampled_out_are_part_of_the_sum_and_each_step_has_its_counts(run: RunData) -> None:
+def test_negatives_that_were_sampled_out_are_part_of_the_sum_and_each_step_has_its_counts(
+    run: RunData,
+) -> None:
     assert run.ingestion is not None
     parse = {"received": 1000, "passed": 980, "rejected": 20, "sampled_out": 0}
     write = {"received": 980, "passed": 950, "rejected": 0, "sampled_out": 30}
     examples = {"train": 770, "validation": 80, "evaluation": 100}
-    ingestion = {**run.ingestion, "examples": examples, "steps": {"parse": parse, "write": write}, "actions": None}
-    text = " ".join(Page(run_report(dataclasses.replace(run, ingestion=ingestion))).sections["ingestion"].split())
-    assert "1,000 lines = 770 train + 80 validation + 100 evaluation + 20 rejected (2.00%) + 30 negatives sampled out" in text
+    ingestion = {
+        **run.ingestion,
+        "examples": examples,
+        "steps": {"parse": parse, "write": write},
+        "actions": None,
+    }
+    text = " ".join(
+        Page(run_report(dataclasses.replace(run, ingestion=ingestion)))
+        .sections["ingestion"]
+        .split()
+    )
+    assert (
+        "1,000 lines = 770 train + 80 validation + 100 evaluation + 20 rejected (2.00%) + 30 negatives sampled out"
+        in text
+    )
     assert "parse 1,000 980 20 0 write 980 950 0 30" in text
 
 
@@ -143,7 +184,10 @@ def test_pruned_multiplications_are_counted(shown: Page) -> None:
 @pytest.mark.parametrize(
     ("section", "explained"),
     [
-        ("summary", "Failed in LogsExampleGen: ValueError: the files of the log have no lines. Nothing was pushed."),
+        (
+            "summary",
+            "Failed in LogsExampleGen: ValueError: the files of the log have no lines. Nothing was pushed.",
+        ),
         ("tasks", "Not measured: the run did not get so far"),
         ("mtl-gain", "run with --with-single-task"),
         ("slices", "name fields in the section evaluation.slices of the spec"),
@@ -167,9 +211,18 @@ def test_a_model_with_nothing_closed_has_no_section_for_it(bare_run: RunData) ->
 
 def test_what_cannot_be_told_of_the_weights_is_said_with_the_reason(run: RunData) -> None:
     assert run.insight is not None
-    effects = {**run.insight["weight_effects"], "effects": [], "not_measured": "no user has more than 10 examples"}
-    page = Page(run_report(dataclasses.replace(run, insight={**run.insight, "weight_effects": effects})))
-    assert "What the weights decide cannot be told: no user has more than 10 examples." in page.sections["formula"]
+    effects = {
+        **run.insight["weight_effects"],
+        "effects": [],
+        "not_measured": "no user has more than 10 examples",
+    }
+    page = Page(
+        run_report(dataclasses.replace(run, insight={**run.insight, "weight_effects": effects}))
+    )
+    assert (
+        "What the weights decide cannot be told: no user has more than 10 examples."
+        in page.sections["formula"]
+    )
 
 
 def test_nothing_is_loaded_from_anywhere(run: RunData) -> None:
@@ -177,11 +230,13 @@ def test_nothing_is_loaded_from_anywhere(run: RunData) -> None:
     loading = [
         (tag, name, value)
         for tag, name, value in Page(page).attributes
-        if name in ("src", "srcset", "href", "data", "action") and not value.startswith(("#", "data:"))
+        if name in ("src", "srcset", "href", "data", "action")
+        and not value.startswith(("#", "data:"))
     ]
     assert loading == []
     assert (
-        """content="default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:;""" in page
+        """content="default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:;"""
+        in page
     )
     styles = re.findall(r"<style>(.*?)</style>", page, re.DOTALL)
     assert not any("url(" in style or "@import" in style for style in styles)
@@ -193,12 +248,16 @@ ATTACK = "</script><img src=x onerror=alert(1)>"
 def test_what_users_wrote_is_text_and_no_markup(run: RunData) -> None:
     assert run.evaluation is not None
     [first, second] = run.evaluation.tasks
-    slices = [dataclasses.replace(part, value=ATTACK) if part.field else part for part in first.slices]
+    slices = [
+        dataclasses.replace(part, value=ATTACK) if part.field else part for part in first.slices
+    ]
     attacked = dataclasses.replace(
         run,
         name=ATTACK,
         anomalies=[Anomaly(feature=ATTACK, split="train", severity="ERROR", what=ATTACK)],
-        evaluation=dataclasses.replace(run.evaluation, tasks=[dataclasses.replace(first, slices=slices), second]),
+        evaluation=dataclasses.replace(
+            run.evaluation, tasks=[dataclasses.replace(first, slices=slices), second]
+        ),
         ingestion={**(run.ingestion or {}), "rejected": {ATTACK: 1}, "unreadable_files": [ATTACK]},
     )
     page = run_report(attacked)
@@ -216,5 +275,7 @@ def test_a_page_gives_back_the_run_that_it_was_made_of(run: RunData, tmp_path: P
 
 def test_another_file_is_no_report(tmp_path: Path) -> None:
     (tmp_path / "other.html").write_text("<html></html>")
-    with pytest.raises(NoReportError, match=r"other.html is no report that `fulcrum report` or `fulcrum run` wrote"):
+    with pytest.raises(
+        NoReportError, match=r"other.html is no report that `fulcrum report` or `fulcrum run` wrote"
+    ):
         run_of_page(tmp_path / "other.html")

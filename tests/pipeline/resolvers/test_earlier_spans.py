@@ -18,13 +18,17 @@ def marked(artifact: Any, number: int, span: int) -> Any:
     return artifact
 
 
-def last_blessed(last_span: int, models: dict[int, int], blessings: list[tuple[int, bool]], candidate: int = 0) -> int | None:
+def last_blessed(
+    last_span: int, models: dict[int, int], blessings: list[tuple[int, bool]], candidate: int = 0
+) -> int | None:
     """The id of the model chosen; `models` from id to span, `blessings` in the order of evaluation."""
     from tfx.types import standard_artifacts
 
     from pipeline.resolvers.earlier_spans import LastBlessedModelOfSpan
 
-    made = {number: marked(standard_artifacts.Model(), number, span) for number, span in models.items()}
+    made = {
+        number: marked(standard_artifacts.Model(), number, span) for number, span in models.items()
+    }
     given = []
     for order, (of_model, is_blessed) in enumerate(blessings):
         blessing = standard_artifacts.ModelBlessing()
@@ -32,7 +36,9 @@ def last_blessed(last_span: int, models: dict[int, int], blessings: list[tuple[i
         blessing.set_int_custom_property("current_model_id", of_model)
         blessing.set_int_custom_property("blessed", int(is_blessed))
         given.append(blessing)
-    inputs = {"model": list(made.values()), "blessing": given} | ({"candidate": [made[candidate]]} if candidate else {})
+    inputs = {"model": list(made.values()), "blessing": given} | (
+        {"candidate": [made[candidate]]} if candidate else {}
+    )
     resolved = LastBlessedModelOfSpan(last_span).resolve_artifacts(None, inputs)
     return resolved["model"][0].id if resolved["model"] else None
 
@@ -69,12 +75,16 @@ def test_a_model_of_a_run_without_a_span_counts_as_the_earliest() -> None:
 
 
 @pytest.mark.parametrize(("last_span", "chosen"), [(7, None), (8, 1), (9, 3), (10, 3)])
-def test_the_analyzer_cache_is_the_newest_of_the_latest_span(last_span: int, chosen: int | None) -> None:
+def test_the_analyzer_cache_is_the_newest_of_the_latest_span(
+    last_span: int, chosen: int | None
+) -> None:
     from tfx.types import standard_artifacts
 
     from pipeline.resolvers.earlier_spans import LatestOfEarlierSpan
 
     spans = {1: 8, 2: 9, 3: 9, 4: 0}
-    caches = [marked(standard_artifacts.TransformCache(), number, span) for number, span in spans.items()]
+    caches = [
+        marked(standard_artifacts.TransformCache(), number, span) for number, span in spans.items()
+    ]
     resolved = LatestOfEarlierSpan(last_span).resolve_artifacts(None, {"analyzer_cache": caches})
     assert [cache.id for cache in resolved["analyzer_cache"]] == ([chosen] if chosen else [])

@@ -17,7 +17,9 @@ def last_pushed(serving_model: Path, artifact: Path) -> None:
     model = standard_artifacts.Model()
     model.uri = str(artifact)
     artifact.mkdir()
-    LastPushedModel.EXECUTOR_SPEC.executor_class().Do({}, {"model": [model]}, {"serving_model": str(serving_model)})
+    LastPushedModel.EXECUTOR_SPEC.executor_class().Do(
+        {}, {"model": [model]}, {"serving_model": str(serving_model)}
+    )
 
 
 def test_the_newest_version_is_copied_to_where_models_lie_in_artifacts(tmp_path: Path) -> None:
@@ -27,11 +29,15 @@ def test_the_newest_version_is_copied_to_where_models_lie_in_artifacts(tmp_path:
         (tmp_path / "serving" / version / "variables" / "variables.index").write_text(version)
     (tmp_path / "serving" / ".11.unfinished").mkdir()
     last_pushed(tmp_path / "serving", tmp_path / "artifact")
-    assert (tmp_path / "artifact" / "Format-Serving" / "variables" / "variables.index").read_text() == "10"
+    assert (
+        tmp_path / "artifact" / "Format-Serving" / "variables" / "variables.index"
+    ).read_text() == "10"
 
 
 @pytest.mark.parametrize("exists", [True, False])
-def test_where_nothing_has_been_pushed_the_artifact_stays_empty(tmp_path: Path, exists: bool) -> None:
+def test_where_nothing_has_been_pushed_the_artifact_stays_empty(
+    tmp_path: Path, exists: bool
+) -> None:
     if exists:
         (tmp_path / "serving").mkdir()
     last_pushed(tmp_path / "serving", tmp_path / "artifact")

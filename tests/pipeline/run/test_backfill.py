@@ -26,7 +26,9 @@ def day(number: int) -> datetime.date:
     return datetime.date(2022, 5, number)
 
 
-def summary(number: int, status: Any = "pushed", value: float | None = 0.7, state: Any = "done") -> RunSummary:
+def summary(
+    number: int, status: Any = "pushed", value: float | None = 0.7, state: Any = "done"
+) -> RunSummary:
     """Of the day that 3 days before it train."""
     refusals = ["auc 0.6000 is below the threshold 0.65"] if status == "refused" else []
     whole = Measurement(
@@ -62,7 +64,17 @@ def backfill(logs: Path, *arguments: str) -> Result:
     add_to(app)
     root = logs.parent / "root"
     root.mkdir(exist_ok=True)
-    given = ["backfill", "--spec", "short_video", "--logs", str(logs), "--root", str(root), "--from", "2022-05-04"]
+    given = [
+        "backfill",
+        "--spec",
+        "short_video",
+        "--logs",
+        str(logs),
+        "--root",
+        str(root),
+        "--from",
+        "2022-05-04",
+    ]
     return CliRunner().invoke(app, [*given, *arguments])
 
 
@@ -83,10 +95,15 @@ def test_days_are_run_in_order(logs: Path, monkeypatch: pytest.MonkeyPatch) -> N
     result = backfill(logs, "--to", "2022-05-06")
     assert result.exit_code == 0
     assert run == [day(4), day(5), day(6)]
-    assert "2022-05-05 (2 of 3): trained on 2022-05-01 to 2022-05-04 (4 days), judged on 2022-05-05" in result.output
+    assert (
+        "2022-05-05 (2 of 3): trained on 2022-05-01 to 2022-05-04 (4 days), judged on 2022-05-05"
+        in result.output
+    )
 
 
-def test_a_refused_day_does_not_end_the_series_and_is_told(logs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_refused_day_does_not_end_the_series_and_is_told(
+    logs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     run = runs_that_end(monkeypatch, "pushed", "refused", "pushed")
     result = backfill(logs, "--to", "2022-05-06")
     assert result.exit_code == 3
@@ -102,7 +119,9 @@ def test_a_failure_ends_the_series(logs: Path, monkeypatch: pytest.MonkeyPatch) 
     assert "Failed: Trainer: ValueError: no" in result.output
 
 
-def test_a_series_that_lacks_a_day_is_refused_before_any_is_run(logs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_series_that_lacks_a_day_is_refused_before_any_is_run(
+    logs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     run = runs_that_end(monkeypatch)
     result = backfill(logs, "--to", "2022-05-09")
     assert result.exit_code == 1
@@ -110,7 +129,9 @@ def test_a_series_that_lacks_a_day_is_refused_before_any_is_run(logs: Path, monk
     assert run == []
 
 
-def test_the_json_file_holds_the_summary_of_each_day(logs: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_the_json_file_holds_the_summary_of_each_day(
+    logs: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     runs_that_end(monkeypatch, "pushed", "pushed")
     backfill(logs, "--to", "2022-05-05", "--json", str(tmp_path / "days.json"))
     days = json.loads((tmp_path / "days.json").read_text(encoding="utf-8"))["days"]
@@ -118,7 +139,9 @@ def test_the_json_file_holds_the_summary_of_each_day(logs: Path, monkeypatch: py
     assert days[0]["span"]["training_days"] == ["2022-05-01", "2022-05-02", "2022-05-03"]
 
 
-def test_metrics_over_days_stand_in_a_page_in_the_root(logs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_metrics_over_days_stand_in_a_page_in_the_root(
+    logs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     runs_that_end(monkeypatch, "pushed", "pushed")
     backfill(logs, "--to", "2022-05-05")
     page = (logs.parent / "root" / "backfill.html").read_text(encoding="utf-8")
@@ -126,7 +149,9 @@ def test_metrics_over_days_stand_in_a_page_in_the_root(logs: Path, monkeypatch: 
     assert "click: auc" in page
 
 
-def test_an_interrupted_series_says_how_to_go_on(logs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupted_series_says_how_to_go_on(
+    logs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def interrupted(*_: Any, **__: Any) -> RunSummary:
         raise KeyboardInterrupt
 
@@ -153,7 +178,10 @@ def test_each_day_has_a_row_with_its_metrics_and_the_steps_reused() -> None:
 
 
 def test_steps_that_only_look_at_what_is_there_do_not_count_as_work() -> None:
-    assert reused_text([summary(4, state="cached"), summary(5, state="cached")]) == "4 of 4 steps reused"
+    assert (
+        reused_text([summary(4, state="cached"), summary(5, state="cached")])
+        == "4 of 4 steps reused"
+    )
     assert reused_text([summary(4, state="cached"), summary(5)]) == "2 of 4 steps reused"
 
 

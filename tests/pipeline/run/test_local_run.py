@@ -30,14 +30,21 @@ WINDOW = SpanWindow(training_days=[ONE_DAY], evaluation_day=NEXT_DAY)
         ([f"logs.exposures={DAILY_TABLE}"], WINDOW, ["Pusher"]),
         # A table of users that is the same one each day may have changed for all of them.
         (
-            [f"logs.exposures={DAILY_TABLE}", "logs.tables.users={bigquery: {table: acme.logs.users}, key: user_id}"],
+            [
+                f"logs.exposures={DAILY_TABLE}",
+                "logs.tables.users={bigquery: {table: acme.logs.users}, key: user_id}",
+            ],
             WINDOW,
             ["Pusher", "LogsExampleGen-2022-05-01", "LogsExampleGen-2022-05-02"],
         ),
     ],
 )
 def test_what_nobody_can_know_to_be_unchanged_is_ingested_anew(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, overrides: list[str], window: SpanWindow | None, expected: list[str]
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    overrides: list[str],
+    window: SpanWindow | None,
+    expected: list[str],
 ) -> None:
     received: list[str] = []
 

@@ -38,7 +38,9 @@ def test_the_lines_of_the_log_are_reconciled_by_split_and_reason() -> None:
 
 
 def test_files_that_broke_off_are_named() -> None:
-    broken = dataclasses.replace(PUSHED, ingestion={**PUSHED.ingestion, "unreadable_files": ["day=1/part.gz"]})
+    broken = dataclasses.replace(
+        PUSHED, ingestion={**PUSHED.ingestion, "unreadable_files": ["day=1/part.gz"]}
+    )
     assert "could not be read to their end: day=1/part.gz" in text(broken)
     assert "could not be read" not in text(PUSHED)
 
@@ -52,12 +54,32 @@ def test_a_tasks_value_stands_beside_the_blessed_models() -> None:
 
 def test_a_protected_slice_stands_below_its_task_and_another_does_not() -> None:
     parts = [
-        Measurement(field="tab", value=value, example_count=34, metrics={"auc": Estimate(value=0.7)}, baseline={}, changes={})
+        Measurement(
+            field="tab",
+            value=value,
+            example_count=34,
+            metrics={"auc": Estimate(value=0.7)},
+            baseline={},
+            changes={},
+        )
         for value in ("1", "2")
     ]
-    shown = text(dataclasses.replace(PUSHED, tasks=[dataclasses.replace(CLICK, slices=parts, protected=["tab=1"])]))
+    shown = text(
+        dataclasses.replace(
+            PUSHED, tasks=[dataclasses.replace(CLICK, slices=parts, protected=["tab=1"])]
+        )
+    )
     [row] = [line for line in shown.splitlines() if "tab=" in line]
-    assert [cell.strip() for cell in row.strip("│").split("│")] == ["tab=1", "34", "0.7000", "–", "–", "", "", ""]
+    assert [cell.strip() for cell in row.strip("│").split("│")] == [
+        "tab=1",
+        "34",
+        "0.7000",
+        "–",
+        "–",
+        "",
+        "",
+        "",
+    ]
 
 
 def test_the_quality_of_the_ranking_is_told() -> None:
@@ -66,12 +88,20 @@ def test_the_quality_of_the_ranking_is_told() -> None:
         changes={"ndcg": Estimate(value=0.01, lower=-0.02, upper=0.04)},
     )  # fmt: skip
     shown = text(dataclasses.replace(PUSHED, ranking=[ndcg]))
-    assert "Ranking score: ndcg 0.6100, blessed model 0.6000, change +0.0100 (-0.0200 to +0.0400)" in shown
+    assert (
+        "Ranking score: ndcg 0.6100, blessed model 0.6000, change +0.0100 (-0.0200 to +0.0400)"
+        in shown
+    )
 
 
 def test_a_component_has_state_time_and_peak_memory() -> None:
     [row] = [line for line in text(PUSHED).splitlines() if "Trainer" in line]
-    assert [cell.strip() for cell in row.strip("│").split("│")] == ["Trainer", "cached", "1.2 s", "1.50 GB"]
+    assert [cell.strip() for cell in row.strip("│").split("│")] == [
+        "Trainer",
+        "cached",
+        "1.2 s",
+        "1.50 GB",
+    ]
 
 
 def test_a_new_version_is_told_apart_from_one_that_was_there() -> None:
@@ -106,8 +136,12 @@ def test_a_refusal_of_the_check_before_the_push_is_told() -> None:
 
 
 def test_a_failure_names_the_node_the_cause_and_the_log() -> None:
-    failure = NodeFailure(node="AnomalyGate", cause="1 anomaly in the examples, of age", details="age  train  [ERROR]")
-    failed = dataclasses.replace(PUSHED, status="failed", tasks=[], ingestion=None, version=None, failure=failure)
+    failure = NodeFailure(
+        node="AnomalyGate", cause="1 anomaly in the examples, of age", details="age  train  [ERROR]"
+    )
+    failed = dataclasses.replace(
+        PUSHED, status="failed", tasks=[], ingestion=None, version=None, failure=failure
+    )
     shown = text(failed)
     assert "Failed: AnomalyGate: 1 anomaly in the examples, of age" in shown
     assert "age  train  [ERROR]" in shown
@@ -116,7 +150,9 @@ def test_a_failure_names_the_node_the_cause_and_the_log() -> None:
 
 def test_what_was_not_compared_is_said() -> None:
     assert "does not have share" in text(
-        dataclasses.replace(PUSHED, baseline_note="not compared: the blessed model does not have share")
+        dataclasses.replace(
+            PUSHED, baseline_note="not compared: the blessed model does not have share"
+        )
     )
 
 
@@ -126,6 +162,11 @@ def test_json_holds_what_the_tables_show() -> None:
     assert document["version"] == 17
     assert document["tasks"][0]["metrics"] == {"auc": 0.71234, "log_loss": None}
     assert document["components"] == [
-        {"node": "Trainer", "state": "cached", "elapsed_s": 1.25, "peak_memory_bytes": 1_500_000_000}
+        {
+            "node": "Trainer",
+            "state": "cached",
+            "elapsed_s": 1.25,
+            "peak_memory_bytes": 1_500_000_000,
+        }
     ]
     assert document["failure"] is None

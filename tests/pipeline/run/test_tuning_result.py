@@ -9,7 +9,12 @@ from feature_spec.sections.tuner import Tuner
 from pipeline.run.tuning_result import read_tuning, tuning_text
 
 TUNER = Tuner.model_validate(
-    {"search": {"trainer.epochs": {"values": [1, 2]}, "model.expert_units": {"values": [[8], [16, 8]]}}}
+    {
+        "search": {
+            "trainer.epochs": {"values": [1, 2]},
+            "model.expert_units": {"values": [[8], [16, 8]]},
+        }
+    }
 )
 # The best one first; texts are JSON.
 ROWS = [

@@ -30,11 +30,21 @@ logging.getLogger("library").error("after")
 
 
 @pytest.mark.parametrize("how_it_ends", [[], ["by an error"]])
-def test_only_what_is_meant_for_the_user_reaches_the_terminal(tmp_path: Path, how_it_ends: list[str]) -> None:
+def test_only_what_is_meant_for_the_user_reaches_the_terminal(
+    tmp_path: Path, how_it_ends: list[str]
+) -> None:
     log = tmp_path / "logs" / "run.log"
-    ended = subprocess.run([sys.executable, "-c", _PROGRAM, str(log), *how_it_ends], capture_output=True, text=True, check=True)
+    ended = subprocess.run(
+        [sys.executable, "-c", _PROGRAM, str(log), *how_it_ends],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     assert ended.stdout.splitlines() == ["before", "for the user", "after"]
     assert ended.stderr.splitlines() == ["after"]
     kept = log.read_text(encoding="utf-8")
-    assert all(noise in kept for noise in ("from print", "native out", "native error", "INFO library: from logging"))
+    assert all(
+        noise in kept
+        for noise in ("from print", "native out", "native error", "INFO library: from logging")
+    )
     assert "for the user" not in kept

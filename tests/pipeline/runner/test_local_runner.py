@@ -51,8 +51,14 @@ def test_a_second_run_reuses_all_and_gives_the_same_outputs(tmp_path: Path, tiny
 
 def test_a_changed_setting_repeats_its_node_and_those_after_it(tmp_path: Path, tiny: Any) -> None:
     tiny.run_pipeline(tiny.two_writers(tmp_path))
-    assert states(tiny.run_pipeline(tiny.two_writers(tmp_path, second="c"))) == {"First": "cached", "Second": "done"}
-    assert states(tiny.run_pipeline(tiny.two_writers(tmp_path, first="c"))) == {"First": "done", "Second": "done"}
+    assert states(tiny.run_pipeline(tiny.two_writers(tmp_path, second="c"))) == {
+        "First": "cached",
+        "Second": "done",
+    }
+    assert states(tiny.run_pipeline(tiny.two_writers(tmp_path, first="c"))) == {
+        "First": "done",
+        "Second": "done",
+    }
 
 
 def test_a_node_that_must_always_run_is_never_reused(tmp_path: Path, tiny: Any) -> None:
@@ -63,7 +69,9 @@ def test_a_node_that_must_always_run_is_never_reused(tmp_path: Path, tiny: Any) 
     }
 
 
-def test_a_failed_node_is_named_with_its_cause_and_the_nodes_after_it_do_not_run(tmp_path: Path, tiny: Any) -> None:
+def test_a_failed_node_is_named_with_its_cause_and_the_nodes_after_it_do_not_run(
+    tmp_path: Path, tiny: Any
+) -> None:
     started: list[str] = []
     with pytest.raises(NodeFailedError) as failed:
         tiny.run_pipeline(tiny.two_writers(tmp_path, first="fail"), on_start=started.append)
@@ -75,17 +83,28 @@ def test_a_failed_node_is_named_with_its_cause_and_the_nodes_after_it_do_not_run
 def test_what_was_done_before_a_failure_is_reused(tmp_path: Path, tiny: Any) -> None:
     with pytest.raises(NodeFailedError, match="Second failed"):
         tiny.run_pipeline(tiny.two_writers(tmp_path, second="fail"))
-    assert states(tiny.run_pipeline(tiny.two_writers(tmp_path))) == {"First": "cached", "Second": "done"}
+    assert states(tiny.run_pipeline(tiny.two_writers(tmp_path))) == {
+        "First": "cached",
+        "Second": "done",
+    }
 
 
-def test_inputs_that_cannot_be_resolved_are_a_failure_although_the_launcher_raises_nothing(tmp_path: Path, tiny: Any) -> None:
+def test_inputs_that_cannot_be_resolved_are_a_failure_although_the_launcher_raises_nothing(
+    tmp_path: Path, tiny: Any
+) -> None:
     writer = tiny.Writer("a")
-    nothing = tiny.resolver.Resolver(strategy_class=tiny.Nothing, source=writer.outputs["model"]).with_id("Nothing")
+    nothing = tiny.resolver.Resolver(
+        strategy_class=tiny.Nothing, source=writer.outputs["model"]
+    ).with_id("Nothing")
     with pytest.raises(NodeFailedError, match="^Reader failed: .*"):
-        tiny.run_pipeline(tiny.pipeline_of(tmp_path, writer, nothing, tiny.Reader(nothing.outputs["source"])))
+        tiny.run_pipeline(
+            tiny.pipeline_of(tmp_path, writer, nothing, tiny.Reader(nothing.outputs["source"]))
+        )
 
 
-def test_what_a_killed_run_left_under_way_is_closed_and_its_unfinished_output_removed(tmp_path: Path, tiny: Any) -> None:
+def test_what_a_killed_run_left_under_way_is_closed_and_its_unfinished_output_removed(
+    tmp_path: Path, tiny: Any
+) -> None:
     tiny.run_pipeline(tiny.two_writers(tmp_path))
     connection = tiny.metadata.sqlite_metadata_connection_config(str(tmp_path / "metadata.sqlite"))
     with tiny.metadata.Metadata(connection) as handle:
@@ -96,14 +115,19 @@ def test_what_a_killed_run_left_under_way_is_closed_and_its_unfinished_output_re
         [left_id] = handle.store.put_executions([left])
     unfinished = tmp_path / "artifacts" / "First" / "model" / str(left_id)
     unfinished.mkdir()
-    assert states(tiny.run_pipeline(tiny.two_writers(tmp_path))) == {"First": "cached", "Second": "cached"}
+    assert states(tiny.run_pipeline(tiny.two_writers(tmp_path))) == {
+        "First": "cached",
+        "Second": "cached",
+    }
     assert not unfinished.exists()
     with tiny.metadata.Metadata(connection) as handle:
         [closed] = handle.store.get_executions_by_id([left_id])
     assert closed.last_known_state == tiny.metadata_store_pb2.Execution.FAILED
 
 
-def test_arguments_of_the_command_line_do_not_reach_tfx(tmp_path: Path, tiny: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_arguments_of_the_command_line_do_not_reach_tfx(
+    tmp_path: Path, tiny: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(sys, "argv", ["fulcrum", "-v", "run"])
     [run, _] = tiny.run_pipeline(tiny.two_writers(tmp_path, first="arguments"))
     assert (Path(run.outputs["model"][0].uri) / "text").read_text() == "fulcrum"

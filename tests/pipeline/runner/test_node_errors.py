@@ -48,10 +48,15 @@ def test_details_are_the_further_lines_of_a_message_and_the_notes() -> None:
     assert details_of(error) == "  day 1, line 2: not JSON\na table"
 
 
-@pytest.mark.parametrize("error", [RuntimeError(FROM_BEAM), RuntimeError(FROM_KERAS), ValueError("one line")])
+@pytest.mark.parametrize(
+    "error", [RuntimeError(FROM_BEAM), RuntimeError(FROM_KERAS), ValueError("one line")]
+)
 def test_a_stack_is_no_detail(error: Exception) -> None:
     assert details_of(error) == ""
 
 
 def test_the_error_of_a_node_names_node_and_cause() -> None:
-    assert str(NodeFailedError("Trainer", "ValueError: no examples")) == "Trainer failed: ValueError: no examples"
+    assert (
+        str(NodeFailedError("Trainer", "ValueError: no examples"))
+        == "Trainer failed: ValueError: no examples"
+    )

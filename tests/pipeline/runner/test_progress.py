@@ -17,7 +17,9 @@ def shown(*, terminal: bool = False) -> str:
     stream = io.StringIO()
     logger = logging.getLogger("fulcrum.trainer")
     logger.setLevel(logging.INFO)
-    run: Any = SimpleNamespace(node="Trainer", state="done", elapsed_s=12.34, peak_memory_bytes=1_234_000_000)
+    run: Any = SimpleNamespace(
+        node="Trainer", state="done", elapsed_s=12.34, peak_memory_bytes=1_234_000_000
+    )
     with RunProgress(Console(file=stream, width=120, force_terminal=terminal)) as progress:
         progress.started("Trainer")
         logger.info("epoch 1: auc [0.7]")

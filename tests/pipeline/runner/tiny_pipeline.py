@@ -25,7 +25,11 @@ class Write(base_executor.BaseExecutor):
             error = ValueError("cannot write\nline 3: too long")
             error.add_note("a note")
             raise error
-        text = " ".join(sys.argv) if exec_properties["text"] == "arguments" else exec_properties["text"]
+        text = (
+            " ".join(sys.argv)
+            if exec_properties["text"] == "arguments"
+            else exec_properties["text"]
+        )
         (Path(output_dict["model"][0].uri) / "text").write_text(text)
 
 
@@ -73,5 +77,7 @@ def pipeline_of(root: Path, *components: Any) -> Pipeline:
         pipeline_root=str(root / "artifacts"),
         components=list(components),
         enable_cache=True,
-        metadata_connection_config=metadata.sqlite_metadata_connection_config(str(root / "metadata.sqlite")),
+        metadata_connection_config=metadata.sqlite_metadata_connection_config(
+            str(root / "metadata.sqlite")
+        ),
     )

@@ -26,7 +26,9 @@ def test_auc_of_one_class_is_undefined() -> None:
     assert area_under_curve(np.array([1, 1]), np.array([0.1, 0.2])) is None
 
 
-def _write_truth(folder: Path, day: str, score: list[float], label: list[float], mask: list[float]) -> None:
+def _write_truth(
+    folder: Path, day: str, score: list[float], label: list[float], mask: list[float]
+) -> None:
     columns = {}
     for task in METRICS:
         columns |= {task: score, label_name(task): label, mask_name(task): mask}

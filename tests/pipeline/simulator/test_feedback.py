@@ -11,7 +11,11 @@ COUNT = 200_000
 
 
 def _context(clickable: bool, count: int) -> Context:
-    return Context(clickable=np.full(count, clickable), wifi=np.full(count, False), evening=np.full(count, False))
+    return Context(
+        clickable=np.full(count, clickable),
+        wifi=np.full(count, False),
+        evening=np.full(count, False),
+    )
 
 
 def _propensities(count: int, click: float = 0.25, median: float = 0.5) -> Propensities:
@@ -43,7 +47,9 @@ def test_completion_has_the_worked_expectation() -> None:
 def test_a_longer_video_gains_valid_views_and_loses_completion() -> None:
     # The watch ratio falls with the square root of the duration: 10 s and 0.6, 40 s and 0.3.
     durations, medians = np.array([10.0, 40.0]), np.array([0.6, 0.3])
-    true = Propensities(click=np.zeros(2), median_watch_ratio=medians, share=np.zeros(2), comment=np.zeros(2))
+    true = Propensities(
+        click=np.zeros(2), median_watch_ratio=medians, share=np.zeros(2), comment=np.zeros(2)
+    )
     scores = true_scores(true, durations, _context(False, 2))
     assert scores["vtr"][1] > scores["vtr"][0]
     assert scores["vcr"][1] < scores["vcr"][0]
@@ -51,20 +57,28 @@ def test_a_longer_video_gains_valid_views_and_loses_completion() -> None:
 
 @pytest.mark.parametrize("clickable", [False, True])
 def test_the_drawn_rates_equal_the_true_scores(clickable: bool) -> None:
-    true, duration_s, context = _propensities(COUNT), np.full(COUNT, 20.0), _context(clickable, COUNT)
+    true, duration_s, context = (
+        _propensities(COUNT),
+        np.full(COUNT, 20.0),
+        _context(clickable, COUNT),
+    )
     drawn = draw_feedback(true, duration_s, context, np.random.default_rng(0))
     scores = true_scores(true, duration_s, context)
     played = drawn.played == 1
     # Four standard deviations of a rate over at least 50,000 draws: 4 · 0.5 / √50,000 < 0.01
     assert (drawn.play_s >= 5).mean() == pytest.approx(scores["vtr"][0], abs=0.01)
-    assert np.minimum(drawn.play_s / duration_s, 1).mean() == pytest.approx(scores["vcr"][0], abs=0.01)
+    assert np.minimum(drawn.play_s / duration_s, 1).mean() == pytest.approx(
+        scores["vcr"][0], abs=0.01
+    )
     assert drawn.shared[played].mean() == pytest.approx(scores["shr"][0], abs=0.01)
     assert drawn.commented[played].mean() == pytest.approx(scores["cmr"][0], abs=0.01)
     assert drawn.clicked.mean() == pytest.approx(scores["ctr"][0] if clickable else 0.0, abs=0.01)
 
 
 def test_nothing_is_watched_shared_or_commented_without_a_play() -> None:
-    drawn = draw_feedback(_propensities(COUNT), np.full(COUNT, 20.0), _context(True, COUNT), np.random.default_rng(0))
+    drawn = draw_feedback(
+        _propensities(COUNT), np.full(COUNT, 20.0), _context(True, COUNT), np.random.default_rng(0)
+    )
     idle = drawn.played == 0
     assert idle.any()
     assert not drawn.play_s[idle].any()
@@ -73,5 +87,7 @@ def test_nothing_is_watched_shared_or_commented_without_a_play() -> None:
 
 
 def test_a_click_is_what_starts_a_play_in_the_click_scenario() -> None:
-    drawn = draw_feedback(_propensities(COUNT), np.full(COUNT, 20.0), _context(True, COUNT), np.random.default_rng(0))
+    drawn = draw_feedback(
+        _propensities(COUNT), np.full(COUNT, 20.0), _context(True, COUNT), np.random.default_rng(0)
+    )
     np.testing.assert_array_equal(drawn.played, drawn.clicked)

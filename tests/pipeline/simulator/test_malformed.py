@@ -65,7 +65,9 @@ def test_the_kinds_have_equal_shares() -> None:
 def test_only_the_reported_lines_differ() -> None:
     lines = _lines(1000)
     spoilt = spoil_lines(lines, 0.3, np.random.default_rng(0))
-    assert {at for at, (old, new) in enumerate(zip(_lines(1000), lines, strict=True)) if old != new} == set(spoilt)
+    assert {
+        at for at, (old, new) in enumerate(zip(_lines(1000), lines, strict=True)) if old != new
+    } == set(spoilt)
 
 
 def test_a_duplicate_repeats_an_earlier_whole_line() -> None:

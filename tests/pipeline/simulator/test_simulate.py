@@ -18,7 +18,11 @@ SMALL = SimulationSettings(days=3, rows_per_day=500, seed=7)
 
 
 def _files(folder: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
 
 
 def _records(path: Path) -> list[dict[str, object]]:
@@ -53,7 +57,11 @@ def test_the_same_simulation_again_leaves_its_files_untouched(logs: Path) -> Non
 
 
 def test_each_day_has_the_rows_asked_for(logs: Path) -> None:
-    assert [len(_records(path)) for path in sorted(logs.glob("day=*/*.jsonl.gz"))] == [500, 500, 500]
+    assert [len(_records(path)) for path in sorted(logs.glob("day=*/*.jsonl.gz"))] == [
+        500,
+        500,
+        500,
+    ]
 
 
 def test_every_column_of_the_ready_spec_occurs(logs: Path) -> None:
@@ -61,7 +69,11 @@ def test_every_column_of_the_ready_spec_occurs(logs: Path) -> None:
     seen = {None: set().union(*_exposures(logs))}
     for table, source in spec.logs.tables.items():
         seen[table] = set().union(*_records(logs / source.path[0]))
-    missing = [name for name, field in spec.fields.items() if (field.column or name) not in seen[field.table]]
+    missing = [
+        name
+        for name, field in spec.fields.items()
+        if (field.column or name) not in seen[field.table]
+    ]
     assert not missing
 
 
@@ -98,11 +110,15 @@ def test_popularity_is_skewed(logs: Path) -> None:
 def test_some_values_are_missing_but_no_key(logs: Path) -> None:
     records = _exposures(logs)
     assert any("duration_s" not in record for record in records)
-    assert all({"request_id", "user_id", "video_id", "time_ms"} <= record.keys() for record in records)
+    assert all(
+        {"request_id", "user_id", "video_id", "time_ms"} <= record.keys() for record in records
+    )
 
 
 def test_the_truth_has_each_usable_row_once(tmp_path: Path) -> None:
-    summary = simulate_logs(SimulationSettings(days=2, rows_per_day=1000, seed=1, malformed_share=0.1), tmp_path)
+    summary = simulate_logs(
+        SimulationSettings(days=2, rows_per_day=1000, seed=1, malformed_share=0.1), tmp_path
+    )
     rows = [pq.read_metadata(path).num_rows for path in tmp_path.glob("truth/*.parquet")]
     # 200 spoilt lines, of which the 20 with an unknown column stay usable.
     assert sum(summary.malformed.values()) == 200
@@ -110,13 +126,17 @@ def test_the_truth_has_each_usable_row_once(tmp_path: Path) -> None:
 
 
 def test_the_best_metrics_beat_chance_for_every_task(tmp_path: Path) -> None:
-    best = simulate_logs(SimulationSettings(days=2, rows_per_day=5000, seed=1), tmp_path).best_metrics["all"]
+    best = simulate_logs(
+        SimulationSettings(days=2, rows_per_day=5000, seed=1), tmp_path
+    ).best_metrics["all"]
     assert all(best[task] > 0.7 for task in ("vtr", "shr", "cmr", "ctr"))
     assert best["vcr"] < 0.12
 
 
 def test_one_row_a_day_is_enough(tmp_path: Path) -> None:
-    summary = simulate_logs(SimulationSettings(days=2, rows_per_day=1, malformed_share=0.5), tmp_path)
+    summary = simulate_logs(
+        SimulationSettings(days=2, rows_per_day=1, malformed_share=0.5), tmp_path
+    )
     assert (summary.rows, summary.usable_rows) == (2, 2)
 
 
@@ -128,7 +148,13 @@ def test_a_folder_with_something_else_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("setting", "value"),
-    [("days", 1), ("rows_per_day", 0), ("seed", -1), ("malformed_share", 1.0), ("malformed_share", -0.1)],
+    [
+        ("days", 1),
+        ("rows_per_day", 0),
+        ("seed", -1),
+        ("malformed_share", 1.0),
+        ("malformed_share", -0.1),
+    ],
 )
 def test_a_setting_out_of_range_is_named(setting: str, value: float) -> None:
     with pytest.raises(ValueError, match=f"`{setting}`.*Received: {value}"):

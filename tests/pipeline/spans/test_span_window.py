@@ -46,12 +46,17 @@ def test_a_window_may_begin_before_the_logs_do(logs: Path) -> None:
 def test_a_day_that_is_missing_in_the_middle_is_an_error(logs: Path) -> None:
     (logs / f"day={day(9)}").mkdir()
     (logs / f"day={day(9)}" / "part-00000.jsonl.gz").touch()
-    with pytest.raises(ValueError, match=r"no logs of 2022-05-07 in .*, within the window 2022-05-06 to 2022-05-08"):
+    with pytest.raises(
+        ValueError, match=r"no logs of 2022-05-07 in .*, within the window 2022-05-06 to 2022-05-08"
+    ):
         span_window(spec(), str(logs), day(9))
 
 
 def test_the_day_that_judges_needs_logs(logs: Path) -> None:
-    with pytest.raises(ValueError, match=r"no logs of 2022-05-07, which is to judge the model: day=2022-05-07/\*\.jsonl\.gz"):
+    with pytest.raises(
+        ValueError,
+        match=r"no logs of 2022-05-07, which is to judge the model: day=2022-05-07/\*\.jsonl\.gz",
+    ):
         span_window(spec(), str(logs), day(7))
 
 
@@ -61,12 +66,16 @@ def test_the_first_day_of_the_logs_has_nothing_to_train_on(logs: Path) -> None:
 
 
 def test_paths_without_a_place_for_the_day_are_refused(logs: Path) -> None:
-    with pytest.raises(ValueError, match=r"logs\.exposures\.path: 'day=\*/\*' has no place for the day"):
+    with pytest.raises(
+        ValueError, match=r"logs\.exposures\.path: 'day=\*/\*' has no place for the day"
+    ):
         span_window(spec("logs.exposures.path='day=*/*'"), str(logs), day(6))
 
 
 def test_validation_examples_of_the_day_that_judges_are_refused(logs: Path) -> None:
-    with pytest.raises(ValueError, match=r"split\.validation_of: 'evaluation' does not go with a run by span"):
+    with pytest.raises(
+        ValueError, match=r"split\.validation_of: 'evaluation' does not go with a run by span"
+    ):
         span_window(spec("split.validation_of=evaluation"), str(logs), day(6))
 
 
@@ -77,8 +86,13 @@ def test_sampled_examples_are_refused_because_they_would_judge_as_well(logs: Pat
 
 def test_an_attribution_window_of_more_than_a_month_is_refused(logs: Path) -> None:
     # 40 days.
-    with pytest.raises(ValueError, match=r"logs\.actions\.window_s: .* up to 31 days, received 3,456,000 s \(40\.0 days\)"):
-        span_window(spec("logs.actions.window_s=3456000", name="short_video_events"), str(logs), day(6))
+    with pytest.raises(
+        ValueError,
+        match=r"logs\.actions\.window_s: .* up to 31 days, received 3,456,000 s \(40\.0 days\)",
+    ):
+        span_window(
+            spec("logs.actions.window_s=3456000", name="short_video_events"), str(logs), day(6)
+        )
 
 
 def test_a_series_has_a_window_a_day(logs: Path) -> None:
@@ -108,6 +122,8 @@ def test_a_table_with_a_place_for_the_day_has_every_day_of_the_window(tmp_path: 
         ("{kafka: {bootstrap_servers: 'k:9092', topics: shown, max_num_records: 1}, format: jsonl}", "kafka:shown is not told apart by days.*'by_day: true'"),
     ],
 )  # fmt: skip
-def test_a_table_or_topic_that_is_not_told_apart_by_days_is_refused(tmp_path: Path, source: str, message: str) -> None:
+def test_a_table_or_topic_that_is_not_told_apart_by_days_is_refused(
+    tmp_path: Path, source: str, message: str
+) -> None:
     with pytest.raises(ValueError, match=message):
         span_window(spec(f"logs.exposures={source}"), str(tmp_path), day(6))

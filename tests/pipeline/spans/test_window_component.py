@@ -40,6 +40,9 @@ def test_the_windows_artifact_has_the_totals_of_its_days(tmp_path: Path) -> None
     WindowExampleGen.EXECUTOR_SPEC.executor_class().Do(
         {"training_days": days[:2], "evaluation_day": days[2:]}, {"examples": [window]}, {}
     )
-    totals = {name: window.get_int_custom_property(name) for name in ("lines", "examples", "rejected", "sampled_out")}
+    totals = {
+        name: window.get_int_custom_property(name)
+        for name in ("lines", "examples", "rejected", "sampled_out")
+    }
     # Each day 68 lines, of which 2 are rejected.
     assert totals == {"lines": 204, "examples": 198, "rejected": 6, "sampled_out": 0}

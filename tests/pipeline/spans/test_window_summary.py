@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import datetime
 
-from pipeline.ingest.accounting.summary import ActionCounts, IngestSummary, StepCounts, TableCounts, TaskCounts
+from pipeline.ingest.accounting.summary import (
+    ActionCounts,
+    IngestSummary,
+    StepCounts,
+    TableCounts,
+    TaskCounts,
+)
 from pipeline.spans.window_summary import window_summary
 
 DAY = datetime.date(2022, 5, 1)
@@ -17,7 +23,9 @@ def of_day(number: int, train: int, validation: int, train_mean: float | None) -
         "validation": TaskCounts(examples=validation, label_mean=0.5),
         "evaluation": TaskCounts(examples=0, label_mean=None),
     }
-    read = StepCounts(received=train + validation + 2, passed=train + validation, rejected=2, sampled_out=0)
+    read = StepCounts(
+        received=train + validation + 2, passed=train + validation, rejected=2, sampled_out=0
+    )
     return IngestSummary(
         lines=train + validation + 2,
         steps={"parse": read},
@@ -33,25 +41,36 @@ def of_day(number: int, train: int, validation: int, train_mean: float | None) -
 
 def test_the_last_day_judges_with_all_of_its_examples_and_the_others_train() -> None:
     judging = DAY + datetime.timedelta(days=3)
-    summary = window_summary([of_day(1, 60, 6, 0.1), of_day(2, 30, 3, 0.4)], of_day(3, 80, 8, 0.2), judging)
+    summary = window_summary(
+        [of_day(1, 60, 6, 0.1), of_day(2, 30, 3, 0.4)], of_day(3, 80, 8, 0.2), judging
+    )
     assert summary.lines == 68 + 35 + 90
     assert summary.examples == {"train": 90, "validation": 9, "evaluation": 88}
     assert summary.rejected == {"malformed": 3, "other_1": 1, "other_2": 1, "other_3": 1}
-    assert summary.steps == {"parse": StepCounts(received=193, passed=187, rejected=6, sampled_out=0)}
+    assert summary.steps == {
+        "parse": StepCounts(received=193, passed=187, rejected=6, sampled_out=0)
+    }
     assert summary.differences() == []
     assert summary.evaluation_days == [judging]
     assert summary.unreadable_files == ["1.gz", "2.gz", "3.gz"]
 
 
 def test_mean_labels_are_those_of_all_examples() -> None:
-    clicks = window_summary([of_day(1, 60, 6, 0.1), of_day(2, 30, 3, 0.4)], of_day(3, 80, 8, 0.2), DAY).tasks["click"]
+    clicks = window_summary(
+        [of_day(1, 60, 6, 0.1), of_day(2, 30, 3, 0.4)], of_day(3, 80, 8, 0.2), DAY
+    ).tasks["click"]
     # (60 · 0.1 + 30 · 0.4) / 90 = 18 / 90; (80 · 0.2 + 8 · 0.5) / 88 = 20 / 88.
     assert clicks["train"] == TaskCounts(examples=90, label_mean=0.2)
     assert clicks["evaluation"] == TaskCounts(examples=88, label_mean=round(20 / 88, 6))
 
 
 def test_an_empty_sample_space_has_no_mean_label() -> None:
-    assert window_summary([of_day(1, 60, 6, None)], of_day(3, 80, 8, 0.2), DAY).tasks["click"]["train"].label_mean is None
+    assert (
+        window_summary([of_day(1, 60, 6, None)], of_day(3, 80, 8, 0.2), DAY)
+        .tasks["click"]["train"]
+        .label_mean
+        is None
+    )
 
 
 def test_a_side_table_is_that_of_the_last_day_and_missing_rows_add_up() -> None:
@@ -62,13 +81,19 @@ def test_a_side_table_is_that_of_the_last_day_and_missing_rows_add_up() -> None:
 def test_actions_of_event_logs_add_up() -> None:
     parse = StepCounts(received=8, passed=5, rejected=1, sampled_out=0, of_other_days=2)
     actions = ActionCounts(
-        lines=5, lines_of_other_days=3, steps={"parse": parse}, rejected={"orphan_action": 2}, joined={"play": 3}
+        lines=5,
+        lines_of_other_days=3,
+        steps={"parse": parse},
+        rejected={"orphan_action": 2},
+        joined={"play": 3},
     )
     days = [of_day(number, 60, 6, 0.1).model_copy(update={"actions": actions}) for number in (1, 2)]
     assert window_summary(days[:1], days[1], DAY).actions == ActionCounts(
         lines=10,
         lines_of_other_days=6,
-        steps={"parse": StepCounts(received=16, passed=10, rejected=2, sampled_out=0, of_other_days=4)},
+        steps={
+            "parse": StepCounts(received=16, passed=10, rejected=2, sampled_out=0, of_other_days=4)
+        },
         rejected={"orphan_action": 4},
         joined={"play": 6},
     )

@@ -52,14 +52,23 @@ def transformed():
 
     def example(row):
         features = {}
-        for name, value in zip(("color", "recent", "age", "item", "tags", "author", "price", "size"), row, strict=True):
+        for name, value in zip(
+            ("color", "recent", "age", "item", "tags", "author", "price", "size"), row, strict=True
+        ):
             if isinstance(value, float):
                 if not np.isnan(value):
                     features[name] = tf.train.Feature(float_list=tf.train.FloatList(value=[value]))
             elif value:
                 texts = [value] if isinstance(value, str) else value
-                features[name] = tf.train.Feature(bytes_list=tf.train.BytesList(value=[text.encode() for text in texts]))
-        for name, value in (("label_of_click", 1.0), ("mask_of_click", 1.0), ("label_of_buy", 0.0), ("mask_of_buy", 0.0)):
+                features[name] = tf.train.Feature(
+                    bytes_list=tf.train.BytesList(value=[text.encode() for text in texts])
+                )
+        for name, value in (
+            ("label_of_click", 1.0),
+            ("mask_of_click", 1.0),
+            ("label_of_buy", 0.0),
+            ("mask_of_buy", 0.0),
+        ):
             features[name] = tf.train.Feature(float_list=tf.train.FloatList(value=[value]))
         return tf.train.Example(features=tf.train.Features(feature=features)).SerializeToString()
 
@@ -67,11 +76,18 @@ def transformed():
     tfxio = tf_example_record.TFExampleBeamRecord(physical_format="inmem", schema=schema)
     folder = tempfile.mkdtemp()
     with (
-        beam.Pipeline(options=beam.options.pipeline_options.PipelineOptions(["--direct_running_mode=in_memory"])) as pipeline,
+        beam.Pipeline(
+            options=beam.options.pipeline_options.PipelineOptions(
+                ["--direct_running_mode=in_memory"]
+            )
+        ) as pipeline,
         tft_beam.Context(temp_dir=tempfile.mkdtemp(), use_deep_copy_optimization=True),
     ):
         batches = pipeline | beam.Create([example(row) for row in ROWS]) | tfxio.BeamSource()
-        (_, _), transform_fn = (batches, tfxio.TensorAdapterConfig()) | tft_beam.AnalyzeAndTransformDataset(
+        (_, _), transform_fn = (
+            batches,
+            tfxio.TensorAdapterConfig(),
+        ) | tft_beam.AnalyzeAndTransformDataset(
             lambda inputs: preprocessing_fn(inputs, {"spec": SPEC})
         )
         transform_fn | tft_beam.WriteTransformFn(folder)
@@ -79,27 +95,38 @@ def transformed():
     layer = output.transform_features_layer()
     inputs = {
         name: tf.constant([row[position] for row in ROWS])
-        for position, name in enumerate(("color", "recent", "age", "item", "tags", "author", "price", "size"))
+        for position, name in enumerate(
+            ("color", "recent", "age", "item", "tags", "author", "price", "size")
+        )
         if name not in ("recent", "tags")
     }
     for position, name in ((1, "recent"), (4, "tags")):
-        inputs[name] = tf.ragged.constant([row[position] for row in ROWS], dtype=tf.string).to_sparse()
+        inputs[name] = tf.ragged.constant(
+            [row[position] for row in ROWS], dtype=tf.string
+        ).to_sparse()
     request = {name: inputs[name] for name in ("color", "recent", "age")}
     candidate = {name: inputs[name] for name in inputs if name not in request}
-    return {name: tensor.numpy() for name, tensor in {**layer(request), **layer(candidate)}.items()}, output.vocabulary_by_name(
-        "vocabulary_4"
-    )
+    return {
+        name: tensor.numpy() for name, tensor in {**layer(request), **layer(candidate)}.items()
+    }, output.vocabulary_by_name("vocabulary_4")
 
 
-# Rows of width 4: color missing 0, OOV 1–3; item missing 4, OOV 5; tags missing 6, OOV 7; vocabulary from 8 on.
-# Rows of width 8: author missing 0, hash buckets 1–5; price missing 6, buckets 7 and 8.
-# Weights: tags x 3, tags y 2, item a 2, tags z 1, item b 1, and color red 2 · ½ = 1; color blue with ½ stays out.
-# Equal weights stand in reverse alphabetical order.
+# Rows of width 4: color missing 0, OOV 1–3; item missing 4, OOV 5; tags missing 6, OOV 7;
+# vocabulary from 8 on. Rows of width 8: author missing 0, hash buckets 1–5; price missing 6,
+# buckets 7 and 8. Weights: tags x 3, tags y 2, item a 2, tags z 1, item b 1, and color red 2 · ½ =
+# 1; color blue with ½ stays out. Equal weights stand in reverse alphabetical order.
 
 
 def test_one_vocabulary_serves_all_fields_of_a_width_each_with_its_own_minimum_count(transformed):
     _, vocabulary = transformed
-    assert vocabulary == [b"tags\x1fx", b"tags\x1fy", b"item\x1fa", b"tags\x1fz", b"item\x1fb", b"color\x1fred"]
+    assert vocabulary == [
+        b"tags\x1fx",
+        b"tags\x1fy",
+        b"item\x1fa",
+        b"tags\x1fz",
+        b"item\x1fb",
+        b"color\x1fred",
+    ]
 
 
 def test_a_known_value_has_its_vocabulary_row_and_a_missing_one_its_own(transformed):
@@ -122,7 +149,12 @@ def test_a_sequence_reads_the_rows_of_the_field_it_shares_and_is_cut_and_padded(
 
 def test_tags_are_cut_and_padded_in_order(transformed):
     features, _ = transformed
-    assert features["candidate_ids"][:, 1:4].tolist() == [[8, 9, 6], [8, 6, 6], [6, 6, 6], [9, 8, 11]]
+    assert features["candidate_ids"][:, 1:4].tolist() == [
+        [8, 9, 6],
+        [8, 6, 6],
+        [6, 6, 6],
+        [9, 8, 11],
+    ]
 
 
 def test_a_hashed_value_stays_within_its_buckets(transformed):
@@ -141,6 +173,11 @@ def test_quantile_buckets_ignore_missing_numbers(transformed):
 
 def test_z_scores_put_a_missing_number_at_the_mean(transformed):
     features, _ = transformed
-    # 1, 3, 5: mean 3, standard deviation √(8/3). log1p of the sizes: 0, 1, 2: mean 1, standard deviation √(2/3).
-    assert features["request_numbers"][:, 0] == pytest.approx([-2 / (8 / 3) ** 0.5, 0, 0, 2 / (8 / 3) ** 0.5])
-    assert features["candidate_numbers"][:, 0] == pytest.approx([-1 / (2 / 3) ** 0.5, 0, 0, 1 / (2 / 3) ** 0.5], abs=1e-6)
+    # 1, 3, 5: mean 3, standard deviation √(8/3). log1p of the sizes: 0, 1, 2: mean 1, standard
+    # deviation √(2/3).
+    assert features["request_numbers"][:, 0] == pytest.approx(
+        [-2 / (8 / 3) ** 0.5, 0, 0, 2 / (8 / 3) ** 0.5]
+    )
+    assert features["candidate_numbers"][:, 0] == pytest.approx(
+        [-1 / (2 / 3) ** 0.5, 0, 0, 1 / (2 / 3) ** 0.5], abs=1e-6
+    )

@@ -5,7 +5,12 @@ from __future__ import annotations
 from pipeline.validate.anomalies import AnomaliesFoundError, Anomaly
 
 MISSING = Anomaly(feature="age", split="train", severity="ERROR", what="Column dropped")
-OUT_OF_RANGE = Anomaly(feature="duration_s", split="evaluation", severity="WARNING", what="Unexpectedly low values: -1 < 0")
+OUT_OF_RANGE = Anomaly(
+    feature="duration_s",
+    split="evaluation",
+    severity="WARNING",
+    what="Unexpectedly low values: -1 < 0",
+)
 
 
 def test_the_message_counts_the_anomalies_and_names_each_feature_once() -> None:

@@ -33,11 +33,16 @@ def pass_gate(folder: Path, values: dict[str, list[float]]) -> None:
     tfdv.write_schema_text(schema, str(folder / "schema" / "schema.pbtxt"))
 
     statistics = standard_artifacts.ExampleStatistics()
-    statistics.uri, statistics.split_names = str(folder / "statistics"), str(list(values)).replace("'", '"')
+    statistics.uri, statistics.split_names = (
+        str(folder / "statistics"),
+        str(list(values)).replace("'", '"'),
+    )
     for split, numbers in values.items():
         found = tfdv.generate_statistics_from_dataframe(pd.DataFrame({"age": numbers}))
         (folder / "statistics" / f"Split-{split}").mkdir(parents=True)
-        (folder / "statistics" / f"Split-{split}" / "FeatureStats.pb").write_bytes(found.SerializeToString())
+        (folder / "statistics" / f"Split-{split}" / "FeatureStats.pb").write_bytes(
+            found.SerializeToString()
+        )
 
     anomalies = standard_artifacts.ExampleAnomalies()
     anomalies.uri = str(folder / "anomalies")

@@ -14,8 +14,16 @@ from pipeline.validate.drift import DriftFoundError, DriftResult, read_drift
 
 pytestmark = [pytest.mark.slow, pytest.mark.tensorflow]
 
-BEFORE = {"region": ["north"] * 5 + ["south"] * 3 + ["east"] * 2, "device": ["a"] * 10, "age": [1.0] * 5 + [2.0] * 5}
-NOW = {"region": ["north"] * 2 + ["south"] * 3 + ["east"] * 5, "device": ["a"] * 5 + ["b"] * 5, "age": [1.0] * 5 + [2.0] * 5}
+BEFORE = {
+    "region": ["north"] * 5 + ["south"] * 3 + ["east"] * 2,
+    "device": ["a"] * 10,
+    "age": [1.0] * 5 + [2.0] * 5,
+}
+NOW = {
+    "region": ["north"] * 2 + ["south"] * 3 + ["east"] * 5,
+    "device": ["a"] * 5 + ["b"] * 5,
+    "age": [1.0] * 5 + [2.0] * 5,
+}
 
 
 def statistics(folder: Path, columns: dict[str, list[Any]] | None) -> list[Any]:
@@ -36,14 +44,19 @@ def statistics(folder: Path, columns: dict[str, list[Any]] | None) -> list[Any]:
     return [artifact]
 
 
-def check(folder: Path, thresholds: dict[str, dict[str, float]], before: dict[str, list[Any]] | None) -> DriftResult:
+def check(
+    folder: Path, thresholds: dict[str, dict[str, float]], before: dict[str, list[Any]] | None
+) -> DriftResult:
     from pipeline.validate.drift_check import DriftCheck, DriftReport
 
     report = DriftReport()
     report.uri = str(folder / "drift")
     (folder / "drift").mkdir()
     DriftCheck.EXECUTOR_SPEC.executor_class().Do(
-        {"statistics": statistics(folder / "now", NOW), "previous": statistics(folder / "before", before)},
+        {
+            "statistics": statistics(folder / "now", NOW),
+            "previous": statistics(folder / "before", before),
+        },
         {"drift": [report]},
         {"thresholds": json.dumps(thresholds)},
     )
@@ -68,7 +81,9 @@ def test_l_infinity_is_the_largest_difference_of_a_values_share(tmp_path: Path) 
 def test_jensen_shannon_is_in_bits(tmp_path: Path) -> None:
     # (1, 0) and (.5, .5) have the mean (.75, .25):
     # .5 · log2(1 / .75) + .5 · (.5 · log2(.5 / .75) + .5 · log2(.5 / .25)) = .2075 + .1037
-    device, age = check(tmp_path, {"device": {"jensen_shannon": 0.4}, "age": {"jensen_shannon": 0.01}}, BEFORE).fields
+    device, age = check(
+        tmp_path, {"device": {"jensen_shannon": 0.4}, "age": {"jensen_shannon": 0.01}}, BEFORE
+    ).fields
     assert device.distance == pytest.approx(0.3113, abs=1e-4)
     assert not device.is_beyond
     assert age.distance == pytest.approx(0.0, abs=1e-9)
@@ -84,13 +99,17 @@ def test_a_field_without_values_is_beyond_any_threshold(tmp_path: Path) -> None:
 
 def test_the_gate_names_the_fields_and_their_distances(tmp_path: Path) -> None:
     check(tmp_path, {"region": {"l_infinity": 0.25}, "device": {"l_infinity": 0.9}}, BEFORE)
-    with pytest.raises(DriftFoundError, match="drifted since the last run that pushed a model, in region\n") as stopped:
+    with pytest.raises(
+        DriftFoundError, match="drifted since the last run that pushed a model, in region\n"
+    ) as stopped:
         pass_gate(tmp_path)
     assert stopped.value.__notes__ == ["region: l_infinity 0.3000, threshold 0.25"]
 
 
 def test_the_first_run_has_nothing_to_compare_with_and_passes(tmp_path: Path) -> None:
-    assert check(tmp_path, {"region": {"l_infinity": 0.25}}, None) == DriftResult(is_compared=False, fields=[])
+    assert check(tmp_path, {"region": {"l_infinity": 0.25}}, None) == DriftResult(
+        is_compared=False, fields=[]
+    )
     pass_gate(tmp_path)
 
 
@@ -101,7 +120,11 @@ def test_thresholds_reach_the_component_as_they_are_in_the_spec() -> None:
     from pipeline.validate.drift_check import DriftCheck
 
     channel = types.Channel(type=standard_artifacts.ExampleStatistics)
-    component = DriftCheck(statistics=channel, previous=channel, thresholds={"x": DistributionThreshold(l_infinity=0.5)})
+    component = DriftCheck(
+        statistics=channel,
+        previous=channel,
+        thresholds={"x": DistributionThreshold(l_infinity=0.5)},
+    )
     assert json.loads(component.exec_properties["thresholds"]) == {"x": {"l_infinity": 0.5}}
 
 
@@ -123,13 +146,20 @@ def previous(current: int, runs: list[tuple[int, bool]]) -> int | None:
         pushed.set_int_custom_property("pushed", int(has_pushed))
         pushed_models.append(pushed)
         by_run[run] = [artifact(standard_artifacts.ExampleStatistics, number), pushed]
-    by_run[len(runs)] = [artifact(standard_artifacts.ExampleStatistics, current)]  # The run under way.
+    # The run under way.
+    by_run[len(runs)] = [artifact(standard_artifacts.ExampleStatistics, current)]
     known = {made.id: made for artifacts in by_run.values() for made in artifacts if made.id < 100}
     store = SimpleNamespace(
-        get_contexts_by_type=lambda _: [SimpleNamespace(id=run) for run in by_run], get_artifacts_by_context=by_run.__getitem__
+        get_contexts_by_type=lambda _: [SimpleNamespace(id=run) for run in by_run],
+        get_artifacts_by_context=by_run.__getitem__,
     )
     chosen = LastPushedStatistics().resolve_artifacts(
-        store, {"current": [known[current]], "statistics": list(known.values()), "pushed_model": pushed_models}
+        store,
+        {
+            "current": [known[current]],
+            "statistics": list(known.values()),
+            "pushed_model": pushed_models,
+        },
     )
     assert [made.id for made in chosen["current"]] == [current]
     ids = [made.id for made in chosen["statistics"]]

@@ -32,7 +32,11 @@ skew: {thresholds: {region: {l_infinity: 0.2}, tags: {l_infinity: 0.2}, price: {
 """
 SPEC = parse_spec(TEXT)
 # Half of the users from the north; tags x, x, y, y; prices from 0 to 9.
-TRAINING = {"region": ["north", "south"] * 10, "tags": [["x", "y"]] * 20, "price": [float(i % 10) for i in range(20)]}
+TRAINING = {
+    "region": ["north", "south"] * 10,
+    "tags": [["x", "y"]] * 20,
+    "price": [float(i % 10) for i in range(20)],
+}
 
 
 def write_training(root: Path, execution: int = 3) -> None:
@@ -48,7 +52,15 @@ def write_training(root: Path, execution: int = 3) -> None:
         pa.array([[tag.encode() for tag in tags] for tags in TRAINING["tags"]], text),
         pa.array([[price] for price in TRAINING["price"]], number),
     ]
-    file = root / "artifacts" / "StatisticsGen" / "statistics" / str(execution) / "Split-train" / "FeatureStats.pb"
+    file = (
+        root
+        / "artifacts"
+        / "StatisticsGen"
+        / "statistics"
+        / str(execution)
+        / "Split-train"
+        / "FeatureStats.pb"
+    )
     file.parent.mkdir(parents=True)
     options = beam.options.pipeline_options.PipelineOptions(["--direct_running_mode=in_memory"])
     with beam.Pipeline(options=options) as pipeline:
@@ -60,7 +72,9 @@ def write_training(root: Path, execution: int = 3) -> None:
         )
 
 
-def write_log(folder: Path, regions: list[str | None], *, spec: FeatureSpec = SPEC, signature: str = "rank") -> None:
+def write_log(
+    folder: Path, regions: list[str | None], *, spec: FeatureSpec = SPEC, signature: str = "rank"
+) -> None:
     """A request a region, each for ten candidates with the tags and prices of training, as the client logs them."""
     from serving import tf_serving_api as messages
     from serving.client.ranking_request import Candidate, RankingRequest
@@ -70,11 +84,19 @@ def write_log(folder: Path, regions: list[str | None], *, spec: FeatureSpec = SP
     with RequestLog(folder, sampling_rate=1.0) as log:
         for region in regions:
             candidates = [
-                Candidate(fields={"item": "i", "tags": ["x", "y"] if i % 2 else ["y", "x"], "price": float(i)})
+                Candidate(
+                    fields={
+                        "item": "i",
+                        "tags": ["x", "y"] if i % 2 else ["y", "x"],
+                        "price": float(i),
+                    }
+                )
                 for i in range(10)
             ]
             request = RankingRequest(user={"region": region}, context={}, candidates=candidates)
-            message = messages.PredictRequest(model_spec={"name": spec.name, "signature_name": signature})
+            message = messages.PredictRequest(
+                model_spec={"name": spec.name, "signature_name": signature}
+            )
             for name, tensor in request_tensors(spec, request).items():
                 message.inputs[name].CopyFrom(tensor)
             log.offer(None, [message.SerializeToString()], [messages.PredictResponse()])
@@ -91,7 +113,15 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def skew(root: Path, requests: Path, *arguments: str) -> Result:
     app = typer.Typer()
     add_to(app)
-    given = ["--spec", str(root / "spec.yaml"), "--root", str(root), "--requests", str(requests / "*.tfrecord"), *arguments]
+    given = [
+        "--spec",
+        str(root / "spec.yaml"),
+        "--root",
+        str(root),
+        "--requests",
+        str(requests / "*.tfrecord"),
+        *arguments,
+    ]
     return CliRunner().invoke(app, ["skew", *given])
 
 
@@ -111,8 +141,11 @@ def test_requests_like_the_examples_are_within(root: Path, tmp_path: Path) -> No
     assert "10 ranking requests" in result.output
 
 
-def test_a_field_that_is_served_otherwise_is_beyond_with_exit_code_1(root: Path, tmp_path: Path) -> None:
-    # A user counts once a request, whatever the number of candidates: 9 of 10 from the north instead of one half.
+def test_a_field_that_is_served_otherwise_is_beyond_with_exit_code_1(
+    root: Path, tmp_path: Path
+) -> None:
+    # A user counts once a request, whatever the number of candidates: 9 of 10 from the north
+    # instead of one half.
     write_log(tmp_path, ["north"] * 9 + ["south"])
     result = skew(root, tmp_path, "--json", str(tmp_path / "skew.json"))
     assert result.exit_code == 1
@@ -129,8 +162,12 @@ def test_a_field_that_no_request_has_is_beyond(root: Path, tmp_path: Path) -> No
     assert rows(result)["region"] == ["l_infinity", "–", "0.2", "no values to compare"]
 
 
-def test_what_is_no_ranking_request_of_this_spec_is_left_out_and_counted(root: Path, tmp_path: Path) -> None:
-    other = parse_spec(TEXT.replace("kind: multi_categorical", "kind: multi_categorical, max_length: 3"))
+def test_what_is_no_ranking_request_of_this_spec_is_left_out_and_counted(
+    root: Path, tmp_path: Path
+) -> None:
+    other = parse_spec(
+        TEXT.replace("kind: multi_categorical", "kind: multi_categorical, max_length: 3")
+    )
     write_log(tmp_path, ["north", "south"])
     write_log(tmp_path, ["north"] * 3, spec=other)
     write_log(tmp_path, ["north"] * 4, signature="serving_default")
@@ -142,7 +179,9 @@ def test_what_is_no_ranking_request_of_this_spec_is_left_out_and_counted(root: P
     assert "4 left out: of another signature than rank and rank_top_k" in text
 
 
-def test_logs_without_a_ranking_request_are_an_error_that_says_what_they_hold(root: Path, tmp_path: Path) -> None:
+def test_logs_without_a_ranking_request_are_an_error_that_says_what_they_hold(
+    root: Path, tmp_path: Path
+) -> None:
     write_log(tmp_path, ["north"] * 4, signature="serving_default")
     result = skew(root, tmp_path)
     assert result.exit_code == 2
@@ -157,7 +196,9 @@ def test_a_file_that_is_no_request_log_is_named(root: Path, tmp_path: Path) -> N
     assert "broken.tfrecord is no TFRecord file of PredictionLog" in result.output
 
 
-def test_a_root_without_statistics_and_files_that_do_not_exist_are_errors(root: Path, tmp_path: Path) -> None:
+def test_a_root_without_statistics_and_files_that_do_not_exist_are_errors(
+    root: Path, tmp_path: Path
+) -> None:
     assert "no file matches --requests" in skew(root, tmp_path).output
     write_log(tmp_path, ["north"])
     (tmp_path / "spec.yaml").write_text(TEXT, encoding="utf-8")

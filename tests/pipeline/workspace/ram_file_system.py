@@ -12,7 +12,13 @@ from typing import Any
 
 import pytest
 import tensorflow as tf
-from apache_beam.io.filesystem import BeamIOError, CompressedFile, CompressionTypes, FileMetadata, FileSystem
+from apache_beam.io.filesystem import (
+    BeamIOError,
+    CompressedFile,
+    CompressionTypes,
+    FileMetadata,
+    FileSystem,
+)
 from tensorflow.python.lib.io import file_io
 
 
@@ -37,7 +43,11 @@ def mend_folders(patch: pytest.MonkeyPatch) -> None:
         found = all_children(folder)
         if not folder.startswith(b"ram://"):
             return found
-        return [name for name in found if tf.io.gfile.exists(posixpath.join(folder.decode(), tf.compat.as_str_any(name)))]
+        return [
+            name
+            for name in found
+            if tf.io.gfile.exists(posixpath.join(folder.decode(), tf.compat.as_str_any(name)))
+        ]
 
     patch.setattr(library, "RenameFile", rename)
     patch.setattr(library, "GetChildren", children)
@@ -84,23 +94,33 @@ class RamFileSystem(FileSystem):
             for file in files:
                 yield self.metadata(posixpath.join(folder, file))
 
-    def create(self, path: str, mime_type: str = "", compression_type: str = CompressionTypes.AUTO) -> Any:
+    def create(
+        self, path: str, mime_type: str = "", compression_type: str = CompressionTypes.AUTO
+    ) -> Any:
         return self._of_type(path, _NewFile(path), compression_type)
 
-    def open(self, path: str, mime_type: str = "", compression_type: str = CompressionTypes.AUTO) -> Any:
+    def open(
+        self, path: str, mime_type: str = "", compression_type: str = CompressionTypes.AUTO
+    ) -> Any:
         if not self.exists(path):
             raise BeamIOError(f"no such file: {path}")
         return self._of_type(path, _OldFile(tf.io.read_file(path).numpy()), compression_type)
 
     def _of_type(self, path: str, file: io.BytesIO, compression_type: str) -> Any:
         compression_type = self._get_compression_type(path, compression_type)
-        return file if compression_type == CompressionTypes.UNCOMPRESSED else CompressedFile(file, compression_type)
+        return (
+            file
+            if compression_type == CompressionTypes.UNCOMPRESSED
+            else CompressedFile(file, compression_type)
+        )
 
     def copy(self, source_file_names: Sequence[str], destination_file_names: Sequence[str]) -> None:
         for source, destination in zip(source_file_names, destination_file_names, strict=True):
             tf.io.gfile.copy(source, destination, overwrite=True)
 
-    def rename(self, source_file_names: Sequence[str], destination_file_names: Sequence[str]) -> None:
+    def rename(
+        self, source_file_names: Sequence[str], destination_file_names: Sequence[str]
+    ) -> None:
         for source, destination in zip(source_file_names, destination_file_names, strict=True):
             tf.io.gfile.rename(source, destination, overwrite=True)
 

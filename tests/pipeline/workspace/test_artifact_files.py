@@ -9,7 +9,9 @@ import pytest
 from pipeline.workspace.artifact_files import is_file, matching_files, read_bytes, write_bytes
 
 
-@pytest.fixture(params=["local", pytest.param("ram", marks=[pytest.mark.slow, pytest.mark.tensorflow])])
+@pytest.fixture(
+    params=["local", pytest.param("ram", marks=[pytest.mark.slow, pytest.mark.tensorflow])]
+)
 def folder(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     if request.param == "local":
         (tmp_path / "[a]" / "b").mkdir(parents=True)

@@ -48,17 +48,22 @@ def test_two_roots_cannot_have_one_place(tmp_path: Path) -> None:
     (tmp_path / "a" / "Trainer").mkdir(parents=True)
     (tmp_path / "a" / "Trainer" / "model").touch()
     with pytest.raises(
-        ArtifactsPlaceError, match="there are files already, such as .*/a/Trainer/model; give each root its own"
+        ArtifactsPlaceError,
+        match="there are files already, such as .*/a/Trainer/model; give each root its own",
     ):
         Root(tmp_path).claim("short_video", str(tmp_path / "a"))
     Root(tmp_path).claim("short_video")  # Nothing was kept of it.
     assert Root(tmp_path).artifacts == str(tmp_path / "artifacts")
 
 
-def test_a_place_that_cannot_be_reached_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_place_that_cannot_be_reached_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def unreachable(folder: str, pattern: str) -> list[str]:
         raise OSError("no route to host")
 
     monkeypatch.setattr(pipeline.workspace.root, "matching_files", unreachable)
-    with pytest.raises(ArtifactsPlaceError, match="--artifacts gs://bucket/run cannot be reached: no route to host"):
+    with pytest.raises(
+        ArtifactsPlaceError, match="--artifacts gs://bucket/run cannot be reached: no route to host"
+    ):
         Root(tmp_path).claim("short_video", "gs://bucket/run")

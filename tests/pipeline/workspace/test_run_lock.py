@@ -24,7 +24,9 @@ with locked(Path(sys.argv[1])):
 
 @pytest.fixture
 def other_run(tmp_path: Path) -> subprocess.Popen[str]:
-    process = subprocess.Popen([sys.executable, "-c", _HOLD, str(tmp_path / "run.lock")], stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [sys.executable, "-c", _HOLD, str(tmp_path / "run.lock")], stdout=subprocess.PIPE, text=True
+    )
     assert process.stdout is not None
     assert process.stdout.readline() == "locked\n"
     yield process
@@ -35,11 +37,16 @@ def other_run(tmp_path: Path) -> subprocess.Popen[str]:
 def test_a_second_run_is_refused_and_told_which_process_holds_the_root(
     other_run: subprocess.Popen[str], tmp_path: Path
 ) -> None:
-    with pytest.raises(RootInUseError, match=f"process {other_run.pid}.*{tmp_path}"), locked(tmp_path / "run.lock"):
+    with (
+        pytest.raises(RootInUseError, match=f"process {other_run.pid}.*{tmp_path}"),
+        locked(tmp_path / "run.lock"),
+    ):
         pass
 
 
-def test_a_killed_run_leaves_the_root_free(other_run: subprocess.Popen[str], tmp_path: Path) -> None:
+def test_a_killed_run_leaves_the_root_free(
+    other_run: subprocess.Popen[str], tmp_path: Path
+) -> None:
     os.kill(other_run.pid, signal.SIGKILL)
     other_run.wait()
     with locked(tmp_path / "run.lock"):

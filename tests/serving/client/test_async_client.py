@@ -11,7 +11,9 @@ from serving.client.async_client import AsyncRankingClient
 from serving.client.ranking_client import RankingClient
 from serving.client.ranking_request import Candidate, RankingRequest
 
-TWO = RankingRequest(candidates=[Candidate(fields={"quality": 0.25}), Candidate(fields={"quality": 0.75})])
+TWO = RankingRequest(
+    candidates=[Candidate(fields={"quality": 0.25}), Candidate(fields={"quality": 0.75})]
+)
 
 
 @pytest.mark.alone
@@ -46,7 +48,9 @@ def test_a_cancelled_call_is_cancelled_on_the_server(scripted, toy_spec):
     asyncio.run(rank_and_leave())
 
 
-def test_a_client_may_be_made_before_its_loop_and_belongs_to_the_first(scripted, answer_by_quality, toy_spec):
+def test_a_client_may_be_made_before_its_loop_and_belongs_to_the_first(
+    scripted, answer_by_quality, toy_spec
+):
     ranker = scripted(lambda number, request, context: answer_by_quality(request))
     client = AsyncRankingClient(ranker.target, toy_spec)
     first, second = asyncio.new_event_loop(), asyncio.new_event_loop()

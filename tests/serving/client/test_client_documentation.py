@@ -36,23 +36,32 @@ def test_a_program_of_the_page_ranks(scripted, tmp_path, monkeypatch, capsys, pr
 
     def metadata(request, context):
         answer, signatures = messages.GetModelMetadataResponse(), messages.SignatureDefMap()
-        signatures.signature_def["rank"].defaults["spec_fingerprint"].string_val.append(spec.fingerprint.encode())
+        signatures.signature_def["rank"].defaults["spec_fingerprint"].string_val.append(
+            spec.fingerprint.encode()
+        )
         answer.metadata["signature_def"].Pack(signatures)
         return answer
 
     ranker = scripted(script, metadata=metadata)
     monkeypatch.chdir(tmp_path)
     assert "127.0.0.1:8500" in program
-    exec(compile(program.replace("127.0.0.1:8500", ranker.target), "client.md", "exec"), {"__name__": "__main__"})
+    exec(
+        compile(program.replace("127.0.0.1:8500", ranker.target), "client.md", "exec"),
+        {"__name__": "__main__"},
+    )
     printed = capsys.readouterr().out
     assert "0.5" in printed
     assert "no ranking" not in printed
 
 
-@pytest.mark.parametrize("kind", [RankingClient, AsyncRankingClient, RetryPolicy, HedgingPolicy, Tls, RequestLog])
+@pytest.mark.parametrize(
+    "kind", [RankingClient, AsyncRankingClient, RetryPolicy, HedgingPolicy, Tls, RequestLog]
+)
 def test_every_setting_stands_on_the_page_with_its_default(kind):
     (table,) = (
-        table for table in re.findall(r"(?:^\|.*\n)+", PAGE, flags=re.MULTILINE) if f"`{kind.__name__}`" in table.split("\n")[0]
+        table
+        for table in re.findall(r"(?:^\|.*\n)+", PAGE, flags=re.MULTILINE)
+        if f"`{kind.__name__}`" in table.split("\n")[0]
     )
     for name, parameter in inspect.signature(kind).parameters.items():
         row = next((line for line in table.splitlines() if f"`{name}`" in line.split("|")[1]), None)
@@ -61,4 +70,6 @@ def test_every_setting_stands_on_the_page_with_its_default(kind):
         if isinstance(parameter.default, int | float):
             assert float(stated) == parameter.default, f"{name}: the page says {stated}"
         else:
-            assert (stated == "") == (parameter.default is parameter.empty), f"{name}: the page says {stated!r}"
+            assert (stated == "") == (parameter.default is parameter.empty), (
+                f"{name}: the page says {stated!r}"
+            )

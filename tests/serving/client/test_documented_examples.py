@@ -43,7 +43,9 @@ def body_file(tmp_path, toy_spec):
 
 
 def run(*command):
-    done = subprocess.run([*map(str, command)], capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(
+        [*map(str, command)], capture_output=True, text=True, timeout=120, check=False
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -56,7 +58,9 @@ def assert_ranked(outputs):
 @pytest.mark.tensorflow
 @pytest.mark.skipif(shutil.which("curl") is None, reason="no curl on this machine")
 def test_curl_ranks_over_rest(server, body_file):
-    state, answer = run("sh", EXAMPLES / "rest.sh", server.rest_target, "toy", body_file).splitlines()
+    state, answer = run(
+        "sh", EXAMPLES / "rest.sh", server.rest_target, "toy", body_file
+    ).splitlines()
     assert json.loads(state)["model_version_status"][0]["state"] == "AVAILABLE"
     assert_ranked(json.loads(answer)["outputs"])
 
@@ -64,7 +68,9 @@ def test_curl_ranks_over_rest(server, body_file):
 @pytest.mark.slow
 @pytest.mark.tensorflow
 def test_the_public_stubs_rank_over_grpc(server, body_file):
-    assert_ranked(json.loads(run(sys.executable, EXAMPLES / "stubs.py", server.target, "toy", body_file)))
+    assert_ranked(
+        json.loads(run(sys.executable, EXAMPLES / "stubs.py", server.target, "toy", body_file))
+    )
 
 
 @pytest.mark.tensorflow
@@ -79,5 +85,7 @@ def test_the_request_for_the_ready_spec_holds_every_input_of_its_signature():
     spec = load_spec("short_video")
     inputs = json.loads((EXAMPLES / "short_video.json").read_text())["inputs"]
     names = set(request_tensors(spec, RankingRequest(candidates=[Candidate(fields={})])))
-    assert inputs.keys() == names | set(map(weight_name, weights_in_force(spec.ranking_formula, spec.tasks)))
+    assert inputs.keys() == names | set(
+        map(weight_name, weights_in_force(spec.ranking_formula, spec.tasks))
+    )
     assert inputs[SPEC_FINGERPRINT] == spec.fingerprint

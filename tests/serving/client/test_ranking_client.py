@@ -35,15 +35,23 @@ def answering(predict, metadata=None):
     """A server whose Predict and GetModelMetadata are the given functions of request and context; gives its address."""
     handlers = {
         "Predict": (predict, messages.PredictRequest, messages.PredictResponse),
-        "GetModelMetadata": (metadata, messages.GetModelMetadataRequest, messages.GetModelMetadataResponse),
+        "GetModelMetadata": (
+            metadata,
+            messages.GetModelMetadataRequest,
+            messages.GetModelMetadataResponse,
+        ),
     }
     methods = {
-        name: grpc.unary_unary_rpc_method_handler(answer, received.FromString, sent.SerializeToString)
+        name: grpc.unary_unary_rpc_method_handler(
+            answer, received.FromString, sent.SerializeToString
+        )
         for name, (answer, received, sent) in handlers.items()
         if answer
     }
     server = grpc.server(futures.ThreadPoolExecutor(2))
-    server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler("tensorflow.serving.PredictionService", methods)])
+    server.add_generic_rpc_handlers(
+        [grpc.method_handlers_generic_handler("tensorflow.serving.PredictionService", methods)]
+    )
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     yield f"127.0.0.1:{port}"
@@ -85,7 +93,10 @@ def failing_with(toy_spec, code, text, metadata=None):
 
 
 def test_candidates_are_ranked_by_ranking_score_and_equals_keep_their_order(toy_spec):
-    ranked = ranked_with(toy_spec, response(click=[0.1, 0.2, 0.3], like=[0.4, 0.5, 0.6], ranking_score=[1.0, 2.0, 1.0]))
+    ranked = ranked_with(
+        toy_spec,
+        response(click=[0.1, 0.2, 0.3], like=[0.4, 0.5, 0.6], ranking_score=[1.0, 2.0, 1.0]),
+    )
     assert [(one.rank, one.position, one.candidate.fields["video_id"], one.ranking_score) for one in ranked] == [
         (1, 1, "b", 2.0), (2, 0, "a", 1.0), (3, 2, "c", 1.0),
     ]  # fmt: skip
@@ -106,7 +117,10 @@ def test_scores_may_come_as_packed_bytes(toy_spec):
     [
         ({"click": [1, 1, 1], "like": [1, 1, 1]}, "gave no 'ranking_score'; received click, like"),
         ({"click": [1, 1, 1], "ranking_score": [1, 1, 1]}, "gave no 'like'"),
-        ({"click": [1, 1], "like": [1, 1, 1], "ranking_score": [1, 1, 1]}, "gave 'click' with dtype 1 and shape \\[2\\]"),
+        (
+            {"click": [1, 1], "like": [1, 1, 1], "ranking_score": [1, 1, 1]},
+            "gave 'click' with dtype 1 and shape \\[2\\]",
+        ),
         (
             {"click": [1, 1, math.nan], "like": [1, 1, 1], "ranking_score": [1, 1, 1]},
             "gave 'click' = nan for candidates\\[2\\]",
@@ -178,7 +192,10 @@ def test_a_time_limit_that_is_none_is_refused(toy_spec, timeout_ms):
 
 
 def test_a_wrong_request_is_refused_before_anything_is_sent(toy_spec, free_port):
-    with RankingClient(f"127.0.0.1:{free_port}", toy_spec) as client, pytest.raises(InvalidRequestError):
+    with (
+        RankingClient(f"127.0.0.1:{free_port}", toy_spec) as client,
+        pytest.raises(InvalidRequestError),
+    ):
         client.rank(request({"nope": 1}))
 
 
@@ -186,7 +203,10 @@ def test_a_graph_that_names_two_fingerprints_has_met_another_spec(toy_spec):
     text = f"assertion failed: [spec fingerprint mismatch: request] [{toy_spec.fingerprint}] [model] [0123456789abcdef]"
     error = failing_with(toy_spec, grpc.StatusCode.INVALID_ARGUMENT, text)
     assert isinstance(error, SpecMismatchError)
-    assert (error.client_fingerprint, error.model_fingerprint) == (toy_spec.fingerprint, "0123456789abcdef")
+    assert (error.client_fingerprint, error.model_fingerprint) == (
+        toy_spec.fingerprint,
+        "0123456789abcdef",
+    )
     assert toy_spec.fingerprint in str(error)
     assert "0123456789abcdef" in str(error)
 
@@ -197,11 +217,15 @@ def test_a_request_refused_for_its_inputs_is_traced_to_another_spec(toy_spec):
     def metadata(*_):
         answer = messages.GetModelMetadataResponse()
         signatures = messages.SignatureDefMap()
-        signatures.signature_def["rank"].defaults["spec_fingerprint"].string_val.append(b"fedcba9876543210")
+        signatures.signature_def["rank"].defaults["spec_fingerprint"].string_val.append(
+            b"fedcba9876543210"
+        )
         answer.metadata["signature_def"].Pack(signatures)
         return answer
 
-    error = failing_with(toy_spec, grpc.StatusCode.INVALID_ARGUMENT, "input size does not match signature", metadata)
+    error = failing_with(
+        toy_spec, grpc.StatusCode.INVALID_ARGUMENT, "input size does not match signature", metadata
+    )
     assert isinstance(error, SpecMismatchError)
     assert error.model_fingerprint == "fedcba9876543210"
 
@@ -221,14 +245,24 @@ def test_a_served_model_ranks_as_worked_by_hand(target, toy_spec):
         ranked = client.rank(
             request(
                 {"video_id": "plain", "quality": 0.5, "tags": ["news"]},
-                {"video_id": "music", "quality": 0.4, "tags": ["pop", "music"], "duration_s": 10 * (math.e - 1)},
+                {
+                    "video_id": "music",
+                    "quality": 0.4,
+                    "tags": ["pop", "music"],
+                    "duration_s": 10 * (math.e - 1),
+                },
                 {"video_id": "nothing known"},
                 user={"user_id": "fan"},
             )
         )
     # click^1 · like^0.5 · log1p(duration_s / 10)^2, without the last where the duration is missing:
-    # plain 0.5 · 0.25^0.5 = 0.25, music 0.4 · 1 · log(e)^2 = 0.4, nothing known 0.5 · 0.25^0.5 = 0.25
-    assert [one.candidate.fields["video_id"] for one in ranked] == ["music", "plain", "nothing known"]
+    # plain 0.5 · 0.25^0.5 = 0.25, music 0.4 · 1 · log(e)^2 = 0.4, nothing known 0.5 · 0.25^0.5 =
+    # 0.25
+    assert [one.candidate.fields["video_id"] for one in ranked] == [
+        "music",
+        "plain",
+        "nothing known",
+    ]
     assert [one.ranking_score for one in ranked] == pytest.approx([0.4, 0.25, 0.25], rel=1e-5)
     assert ranked.candidates[0].scores == pytest.approx({"click": 0.4, "like": 1.0})
     assert ranked.model_version == 1
@@ -236,7 +270,12 @@ def test_a_served_model_ranks_as_worked_by_hand(target, toy_spec):
 
 @pytest_tensorflow
 def test_a_weight_of_the_request_replaces_the_models(target, toy_spec):
-    received = request({"quality": 0.5}, {"quality": 0.9, "tags": ["music"]}, user={"user_id": "fan"}, weights={"like": -1.0})
+    received = request(
+        {"quality": 0.5},
+        {"quality": 0.9, "tags": ["music"]},
+        user={"user_id": "fan"},
+        weights={"like": -1.0},
+    )
     with RankingClient(target, toy_spec, timeout_ms=10_000.0) as client:
         ranked = client.rank(received)
     # 0.5 · 0.25^-1 = 2, 0.9 · 1^-1 = 0.9
@@ -245,7 +284,10 @@ def test_a_weight_of_the_request_replaces_the_models(target, toy_spec):
 
 @pytest_tensorflow
 def test_another_spec_is_refused_by_the_graph_itself(target, other_spec, toy_spec):
-    with RankingClient(target, other_spec, timeout_ms=10_000.0) as client, pytest.raises(SpecMismatchError) as mismatch:
+    with (
+        RankingClient(target, other_spec, timeout_ms=10_000.0) as client,
+        pytest.raises(SpecMismatchError) as mismatch,
+    ):
         client.rank(THREE)
     assert (mismatch.value.client_fingerprint, mismatch.value.model_fingerprint) == (
         other_spec.fingerprint,
@@ -258,7 +300,11 @@ def test_another_spec_is_refused_by_the_graph_itself(target, other_spec, toy_spe
 def test_check_names_the_version_and_the_weights_in_force(target, toy_spec):
     with RankingClient(target, toy_spec) as client:
         served = client.check()
-    assert (served.name, served.version, served.weights) == ("toy", 1, {"click": 1.0, "like": 0.5, "duration": 2.0})
+    assert (served.name, served.version, served.weights) == (
+        "toy",
+        1,
+        {"click": 1.0, "like": 0.5, "duration": 2.0},
+    )
 
 
 @pytest_tensorflow
@@ -278,13 +324,18 @@ def test_a_version_asked_by_its_number_answers_though_a_newer_one_is_served(serv
 
 
 def test_a_label_and_a_version_contradict_each_other(toy_spec):
-    with pytest.raises(ValueError, match="give a label or a version, not both; received 'canary' and 3"):
+    with pytest.raises(
+        ValueError, match="give a label or a version, not both; received 'canary' and 3"
+    ):
         RankingClient("127.0.0.1:1", toy_spec, label="canary", version=3)
 
 
 @pytest_tensorflow
 def test_check_refuses_another_spec(target, other_spec, toy_spec):
-    with RankingClient(target, other_spec) as client, pytest.raises(SpecMismatchError, match=toy_spec.fingerprint):
+    with (
+        RankingClient(target, other_spec) as client,
+        pytest.raises(SpecMismatchError, match=toy_spec.fingerprint),
+    ):
         client.check()
 
 
@@ -314,7 +365,11 @@ def test_check_refuses_a_model_that_fulcrum_did_not_export(toy_spec):
 def test_every_error_of_the_tree_is_a_ranking_error():
     import serving.errors
 
-    errors = [kind for kind in vars(serving.errors).values() if isinstance(kind, type) and kind.__module__ == "serving.errors"]
+    errors = [
+        kind
+        for kind in vars(serving.errors).values()
+        if isinstance(kind, type) and kind.__module__ == "serving.errors"
+    ]
     assert len(errors) == 11
     assert all(issubclass(kind, RankingError) for kind in errors)
     assert all(f"{kind.__name__}" in serving.errors.__doc__ for kind in errors)

@@ -37,16 +37,25 @@ def records(path: Path) -> list[bytes]:
 
 
 def logged(folder: Path) -> list:
-    return [messages.PredictionLog.FromString(record) for path in sorted(folder.glob("*.tfrecord")) for record in records(path)]
+    return [
+        messages.PredictionLog.FromString(record)
+        for path in sorted(folder.glob("*.tfrecord"))
+        for record in records(path)
+    ]
 
 
 def test_a_record_is_framed_with_masked_checksums(tmp_path):
     with RecordFile(tmp_path / "file") as file:
         file.write(b"123456789")
-    # CRC-32C of "123456789" is e3069283, its standard check value; rotated right by 15 bits 2507c60d, plus a282ead8 c78ab0e5.
+    # CRC-32C of "123456789" is e3069283, its standard check value; rotated right by 15 bits
+    # 2507c60d, plus a282ead8 c78ab0e5.
     content = (tmp_path / "file").read_bytes()
     assert content[-4:] == struct.pack("<I", 0xC78AB0E5)
-    assert (content[:8], content[12:-4], len(content)) == (struct.pack("<Q", 9), b"123456789", file.size_bytes)
+    assert (content[:8], content[12:-4], len(content)) == (
+        struct.pack("<Q", 9),
+        b"123456789",
+        file.size_bytes,
+    )
 
 
 @pytest.mark.tensorflow
@@ -60,7 +69,9 @@ def test_tensorflow_reads_what_is_written(tmp_path):
     assert [record.numpy() for record in tf.data.TFRecordDataset(str(tmp_path / "file"))] == texts
 
 
-def test_a_record_holds_request_response_version_and_rate(scripted, answer_by_quality, rank_once, toy_spec, tmp_path):
+def test_a_record_holds_request_response_version_and_rate(
+    scripted, answer_by_quality, rank_once, toy_spec, tmp_path
+):
     ranker = scripted(lambda number, request, context: answer_by_quality(request, 7))
     with RequestLog(tmp_path, sampling_rate=1.0) as log:
         request = RankingRequest(candidates=[Candidate(fields={"quality": 0.5})])
@@ -73,11 +84,15 @@ def test_a_record_holds_request_response_version_and_rate(scripted, answer_by_qu
     assert log.counts == RequestLogCounts(seen=1, written=1)
 
 
-def test_parts_are_logged_without_the_version_that_they_were_pinned_to(scripted, answer_by_quality, toy_spec, tmp_path):
+def test_parts_are_logged_without_the_version_that_they_were_pinned_to(
+    scripted, answer_by_quality, toy_spec, tmp_path
+):
     """So that a log warms up, or is replayed against, any version."""
 
     def script(number, request, context):
-        return answer_by_quality(request, request.model_spec.version.value or 3 + (len(ranker.requests) == 2))
+        return answer_by_quality(
+            request, request.model_spec.version.value or 3 + (len(ranker.requests) == 2)
+        )
 
     ranker = scripted(script)
     request = RankingRequest(candidates=[Candidate(fields={"quality": 0.5})] * 2)
@@ -86,8 +101,12 @@ def test_parts_are_logged_without_the_version_that_they_were_pinned_to(scripted,
         RankingClient(ranker.target, toy_spec, max_candidates=1, request_log=log) as client,
     ):
         version = client.rank(request).model_version
-    assert [record.predict_log.response.model_spec.version.value for record in logged(tmp_path)] == [version] * 2
-    assert not any(record.predict_log.request.model_spec.HasField("version") for record in logged(tmp_path))
+    assert [
+        record.predict_log.response.model_spec.version.value for record in logged(tmp_path)
+    ] == [version] * 2
+    assert not any(
+        record.predict_log.request.model_spec.HasField("version") for record in logged(tmp_path)
+    )
 
 
 def test_failed_calls_are_not_logged(free_port, toy_spec, tmp_path):
@@ -179,7 +198,9 @@ def test_a_file_that_cannot_be_written_costs_its_records_and_is_tried_again(tmp_
     assert len(logged(folder)) == 1
 
 
-def test_a_write_that_fails_midway_leaves_the_file_unfinished_and_begins_another(tmp_path, monkeypatch, eventually):
+def test_a_write_that_fails_midway_leaves_the_file_unfinished_and_begins_another(
+    tmp_path, monkeypatch, eventually
+):
     write = RecordFile.write
 
     def failing_write(file, record):
@@ -192,7 +213,9 @@ def test_a_write_that_fails_midway_leaves_the_file_unfinished_and_begins_another
         for text in ("good", "bad", "good again"):
             log.offer(None, [predict_request(text)], [RESPONSE])
     assert log.counts == RequestLogCounts(seen=3, written=2, failed=1)
-    assert [record.predict_log.request.model_spec.name for record in logged(tmp_path)] == ["good again"]
+    assert [record.predict_log.request.model_spec.name for record in logged(tmp_path)] == [
+        "good again"
+    ]
     (left,) = tmp_path.glob("*.part")
     assert len(records(left)) == 1
 
@@ -258,7 +281,10 @@ def test_a_log_is_read_by_tensorflow_replayed_by_public_stubs_and_warms_up_the_n
 
     push(1)
     target = serve().target
-    candidates = [Candidate(fields={"quality": 0.5, "duration_s": 3}), Candidate(fields={"tags": ["music"]})]
+    candidates = [
+        Candidate(fields={"quality": 0.5, "duration_s": 3}),
+        Candidate(fields={"tags": ["music"]}),
+    ]
     with (
         RequestLog(tmp_path / "log", sampling_rate=1.0) as log,
         RankingClient(target, toy_spec, timeout_ms=10_000.0, request_log=log) as client,
@@ -266,12 +292,23 @@ def test_a_log_is_read_by_tensorflow_replayed_by_public_stubs_and_warms_up_the_n
         for user in ("fan", "other"):
             client.rank(RankingRequest(user={"user_id": user}, candidates=candidates))
     (file,) = (tmp_path / "log").glob("*.tfrecord")
-    read = [prediction_log_pb2.PredictionLog.FromString(record.numpy()) for record in tf.data.TFRecordDataset(str(file))]
+    read = [
+        prediction_log_pb2.PredictionLog.FromString(record.numpy())
+        for record in tf.data.TFRecordDataset(str(file))
+    ]
     prediction, _ = stubs(target)
     assert len(read) == 2
     for record in read:
-        assert prediction.Predict(record.predict_log.request, timeout=10.0) == record.predict_log.response
+        assert (
+            prediction.Predict(record.predict_log.request, timeout=10.0)
+            == record.predict_log.response
+        )
 
-    push(2, break_it=lambda folder: shutil.copy(file, folder / "assets.extra" / "tf_serving_warmup_requests"))
+    push(
+        2,
+        break_it=lambda folder: shutil.copy(
+            file, folder / "assets.extra" / "tf_serving_warmup_requests"
+        ),
+    )
     with RankingClient(target, toy_spec, timeout_ms=10_000.0) as client:
         eventually(lambda: client.check().version == 2, "version 2 in service, warmed up")

@@ -16,7 +16,9 @@ from serving.errors import InvalidRequestError, MixedVersionsError, ServerError,
 
 
 def qualities(*values, **parts):
-    return RankingRequest(candidates=[Candidate(fields={"quality": value}) for value in values], **parts)
+    return RankingRequest(
+        candidates=[Candidate(fields={"quality": value}) for value in values], **parts
+    )
 
 
 FIVE = qualities(0.25, 0.5, 0.75, 0.5, 1.0)
@@ -51,12 +53,19 @@ def test_parts_are_sent_side_by_side_and_merged_with_ties_in_the_requests_order(
     assert [(one.rank, one.position, one.scores["click"]) for one in ranked] == [
         (1, 4, 1.0), (2, 2, 0.75), (3, 1, 0.5), (4, 3, 0.5), (5, 0, 0.25),
     ]  # fmt: skip
-    assert sorted(floats(request.inputs["quality"]) for request in ranker.requests) == [[0.25, 0.5], [0.75, 0.5], [1.0]]
+    assert sorted(floats(request.inputs["quality"]) for request in ranker.requests) == [
+        [0.25, 0.5],
+        [0.75, 0.5],
+        [1.0],
+    ]
 
 
-def test_5000_candidates_at_2000_are_3_messages_and_one_list(scripted, answer_by_quality, rank_once, toy_spec):
+def test_5000_candidates_at_2000_are_3_messages_and_one_list(
+    scripted, answer_by_quality, rank_once, toy_spec
+):
     ranker = scripted(lambda number, request, context: answer_by_quality(request))
-    # 4999 is odd, so 1234 · position modulo 4999 meets 0 to 4998 once each, and 0 again at position 4999
+    # 4999 is odd, so 1234 · position modulo 4999 meets 0 to 4998 once each, and 0 again at position
+    # 4999
     request = qualities(*(1234 * position % 4999 / 8192 for position in range(5000)))
     whole = rank_once(ranker.target, toy_spec, request, timeout_ms=20_000.0)
     merged = rank_once(ranker.target, toy_spec, request, max_candidates=2000, timeout_ms=20_000.0)
@@ -66,23 +75,39 @@ def test_5000_candidates_at_2000_are_3_messages_and_one_list(scripted, answer_by
     assert len(ranker.requests) == 1 + 3
 
 
-def test_each_part_carries_user_context_weights_and_its_rows_of_lists(scripted, answer_by_quality, toy_spec):
+def test_each_part_carries_user_context_weights_and_its_rows_of_lists(
+    scripted, answer_by_quality, toy_spec
+):
     ranker = scripted(lambda number, request, context: answer_by_quality(request))
     candidates = [
-        Candidate(fields={"video_id": name, "tags": tags}) for name, tags in (("a", ["x", "y"]), ("b", ["z"]), ("c", []))
+        Candidate(fields={"video_id": name, "tags": tags})
+        for name, tags in (("a", ["x", "y"]), ("b", ["z"]), ("c", []))
     ]
-    request = RankingRequest(candidates=candidates, user={"user_id": "fan"}, context={"hour": 7}, weights={"like": 2.0})
-    with RankingClient(ranker.target, toy_spec, max_candidates=2) as client, pytest.raises(UnusableModelError):
+    request = RankingRequest(
+        candidates=candidates, user={"user_id": "fan"}, context={"hour": 7}, weights={"like": 2.0}
+    )
+    with (
+        RankingClient(ranker.target, toy_spec, max_candidates=2) as client,
+        pytest.raises(UnusableModelError),
+    ):
         client.rank(request)  # whose candidates have no quality, so the answers are NaN
     first, second = sorted(ranker.requests, key=lambda part: -shape_of(part.inputs["tags"])[0])
-    assert (shape_of(first.inputs["tags"]), list(first.inputs["tags"].string_val)) == ([2, 2], [b"x", b"y", b"z", b""])
-    assert (shape_of(second.inputs["tags"]), list(second.inputs["tags"].string_val)) == ([1, 2], [b"", b""])
+    assert (shape_of(first.inputs["tags"]), list(first.inputs["tags"].string_val)) == (
+        [2, 2],
+        [b"x", b"y", b"z", b""],
+    )
+    assert (shape_of(second.inputs["tags"]), list(second.inputs["tags"].string_val)) == (
+        [1, 2],
+        [b"", b""],
+    )
     assert list(second.inputs["video_id"].string_val) == [b"c"]
     for name in ("user_id", "hour", "weight_of_like", "spec_fingerprint", "recent_videos"):
         assert first.inputs[name] == second.inputs[name]
 
 
-def test_mistakes_and_bad_answers_name_the_place_in_the_whole_request(scripted, answer_by_quality, toy_spec):
+def test_mistakes_and_bad_answers_name_the_place_in_the_whole_request(
+    scripted, answer_by_quality, toy_spec
+):
     ranker = scripted(lambda number, request, context: answer_by_quality(request))
     with RankingClient(ranker.target, toy_spec, max_candidates=2) as client:
         with pytest.raises(InvalidRequestError, match=r"candidates\[3\].quality"):
@@ -92,7 +117,9 @@ def test_mistakes_and_bad_answers_name_the_place_in_the_whole_request(scripted, 
             client.rank(qualities(0.5, 0.5, 0.5, None))
 
 
-def test_one_part_that_fails_fails_the_request_and_cancels_the_others(scripted, rank_once, toy_spec):
+def test_one_part_that_fails_fails_the_request_and_cancels_the_others(
+    scripted, rank_once, toy_spec
+):
     all_there = threading.Barrier(3)
 
     def script(number, request, context):
@@ -123,7 +150,9 @@ def pinned(request):
     return request.model_spec.version.value or None
 
 
-def test_parts_that_a_swap_mixed_are_asked_again_of_the_newer_version(scripted, answer_by_quality, rank_once, toy_spec):
+def test_parts_that_a_swap_mixed_are_asked_again_of_the_newer_version(
+    scripted, answer_by_quality, rank_once, toy_spec
+):
     """Versions 3 and 4 answer; only the parts of version 3 are sent again, pinned to 4."""
 
     def script(number, request, context):
@@ -139,10 +168,14 @@ def test_parts_that_a_swap_mixed_are_asked_again_of_the_newer_version(scripted, 
     assert [pinned(request) for request in ranker.requests] == [None] * 3 + [4] * 2
 
 
-def test_a_version_that_is_rolled_back_meanwhile_gives_way_to_the_older(scripted, answer_by_quality, rank_once, toy_spec):
+def test_a_version_that_is_rolled_back_meanwhile_gives_way_to_the_older(
+    scripted, answer_by_quality, rank_once, toy_spec
+):
     def script(number, request, context):
         if pinned(request) == 4:
-            context.abort(grpc.StatusCode.NOT_FOUND, "Servable not found for request: Specific(toy, 4)")
+            context.abort(
+                grpc.StatusCode.NOT_FOUND, "Servable not found for request: Specific(toy, 4)"
+            )
         return answer_by_quality(request, pinned(request) or 3 + (number == 0))
 
     ranker = scripted(script)
@@ -163,7 +196,9 @@ def test_a_pin_takes_the_place_of_a_label(scripted, answer_by_quality, toy_spec)
         assert client.rank(FIVE).model_version == 4
 
 
-def test_versions_that_all_go_are_left_for_the_next_round(scripted, answer_by_quality, rank_once, toy_spec):
+def test_versions_that_all_go_are_left_for_the_next_round(
+    scripted, answer_by_quality, rank_once, toy_spec
+):
     def script(number, request, context):
         if pinned(request):
             context.abort(grpc.StatusCode.NOT_FOUND, "gone")
@@ -173,14 +208,18 @@ def test_versions_that_all_go_are_left_for_the_next_round(scripted, answer_by_qu
     assert rank_once(ranker.target, toy_spec, FIVE, max_candidates=2).model_version == 9
 
 
-def test_versions_that_never_agree_are_an_error_that_names_them(scripted, answer_by_quality, rank_once, toy_spec):
+def test_versions_that_never_agree_are_an_error_that_names_them(
+    scripted, answer_by_quality, rank_once, toy_spec
+):
     def script(number, request, context):
         if pinned(request):
             context.abort(grpc.StatusCode.NOT_FOUND, "gone")
         return answer_by_quality(request, 5 + (floats(request.inputs["quality"]) == [1.0]))
 
     ranker = scripted(script)
-    with pytest.raises(MixedVersionsError, match="model toy: the 3 parts .* by the versions 5, 6, none") as failure:
+    with pytest.raises(
+        MixedVersionsError, match="model toy: the 3 parts .* by the versions 5, 6, none"
+    ) as failure:
         rank_once(ranker.target, toy_spec, FIVE, max_candidates=2)
     assert failure.value.versions == [5, 6]
     assert sum(pinned(request) is None for request in ranker.requests) == 9
@@ -192,7 +231,13 @@ def test_a_served_model_ranks_parts_as_it_ranks_the_whole(serve, push, toy_spec,
     target = serve().target
     request = RankingRequest(
         candidates=[
-            Candidate(fields={"quality": (1 + 7 * i % 25) / 32, "tags": ["music", "pop"][: i % 3], "duration_s": i * math.pi})
+            Candidate(
+                fields={
+                    "quality": (1 + 7 * i % 25) / 32,
+                    "tags": ["music", "pop"][: i % 3],
+                    "duration_s": i * math.pi,
+                }
+            )
             for i in range(50)
         ],
         user={"user_id": "fan", "recent_videos": ["a", "b"]},
@@ -200,8 +245,11 @@ def test_a_served_model_ranks_parts_as_it_ranks_the_whole(serve, push, toy_spec,
     whole = rank_once(target, toy_spec, request, timeout_ms=20_000.0)
     merged = rank_once(target, toy_spec, request, max_candidates=8, timeout_ms=20_000.0)
     assert [one.position for one in merged] == [one.position for one in whole]
-    # vector instructions take several numbers at a time and the rest one by one, which may differ in the last digit
-    assert [one.ranking_score for one in merged] == pytest.approx([one.ranking_score for one in whole], rel=1e-6)
+    # vector instructions take several numbers at a time and the rest one by one, which may differ
+    # in the last digit
+    assert [one.ranking_score for one in merged] == pytest.approx(
+        [one.ranking_score for one in whole], rel=1e-6
+    )
 
 
 @pytest.mark.parametrize("settings", [{"max_candidates": 0}, {"channels": 0}])

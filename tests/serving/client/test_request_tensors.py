@@ -13,7 +13,9 @@ from serving.errors import InvalidRequestError
 
 
 def request(*candidates, **parts):
-    return RankingRequest(candidates=[Candidate(fields=fields) for fields in candidates or ({},)], **parts)
+    return RankingRequest(
+        candidates=[Candidate(fields=fields) for fields in candidates or ({},)], **parts
+    )
 
 
 def problems(spec, received):
@@ -26,12 +28,18 @@ def test_user_and_context_fields_are_sent_once_and_item_fields_once_a_candidate(
     tensors = request_tensors(
         toy_spec,
         request(
-            {"video_id": "v1", "quality": 0.5}, {"video_id": "v2", "quality": 0.25}, user={"user_id": "u"}, context={"hour": 7}
+            {"video_id": "v1", "quality": 0.5},
+            {"video_id": "v2", "quality": 0.25},
+            user={"user_id": "u"},
+            context={"hour": 7},
         ),
     )
     assert (shape_of(tensors["user_id"]), list(tensors["user_id"].string_val)) == ([1], [b"u"])
     assert (shape_of(tensors["hour"]), list(tensors["hour"].string_val)) == ([1], [b"7"])
-    assert (shape_of(tensors["video_id"]), list(tensors["video_id"].string_val)) == ([2], [b"v1", b"v2"])
+    assert (shape_of(tensors["video_id"]), list(tensors["video_id"].string_val)) == (
+        [2],
+        [b"v1", b"v2"],
+    )
     assert (shape_of(tensors["quality"]), floats(tensors["quality"])) == ([2], [0.5, 0.25])
 
 
@@ -46,20 +54,31 @@ def test_every_field_is_sent_with_missing_ones_as_empty_text_and_nan(toy_spec):
     assert list(tensors["user_id"].string_val) == list(tensors["video_id"].string_val) == [b""]
     assert math.isnan(floats(tensors["activity"])[0])
     assert math.isnan(floats(tensors["quality"])[0])
-    assert (shape_of(tensors["recent_videos"]), list(tensors["recent_videos"].string_val)) == ([1, 1], [b""])
+    assert (shape_of(tensors["recent_videos"]), list(tensors["recent_videos"].string_val)) == (
+        [1, 1],
+        [b""],
+    )
 
 
 def test_a_text_that_stands_for_a_missing_value_in_the_logs_does_so_in_a_request(toy_spec):
-    tensors = request_tensors(toy_spec, request({"quality": "unknown", "tags": ["unknown", "a"]}, user={"user_id": "unknown"}))
+    tensors = request_tensors(
+        toy_spec,
+        request({"quality": "unknown", "tags": ["unknown", "a"]}, user={"user_id": "unknown"}),
+    )
     assert list(tensors["user_id"].string_val) == [b""]
     assert list(tensors["tags"].string_val) == [b"a"]
     assert math.isnan(floats(tensors["quality"])[0])
 
 
 def test_lists_are_padded_to_the_longest_and_cut_at_the_fields_length(toy_spec):
-    tensors = request_tensors(toy_spec, request({"tags": ["a"]}, {"tags": ["b", "c", "d"]}, {"tags": None}))
+    tensors = request_tensors(
+        toy_spec, request({"tags": ["a"]}, {"tags": ["b", "c", "d"]}, {"tags": None})
+    )
     # max_length of tags is 2
-    assert (shape_of(tensors["tags"]), list(tensors["tags"].string_val)) == ([3, 2], [b"a", b"", b"b", b"c", b"", b""])
+    assert (shape_of(tensors["tags"]), list(tensors["tags"].string_val)) == (
+        [3, 2],
+        [b"a", b"", b"b", b"c", b"", b""],
+    )
 
 
 def test_missing_elements_of_a_list_are_left_out(toy_spec):
@@ -73,7 +92,9 @@ def test_a_list_may_come_as_the_text_that_logs_without_lists_have(toy_spec):
 
 
 def test_a_number_is_no_missing_value_although_its_text_would_be(toy_spec):
-    spec = toy_spec.model_copy(update={"logs": toy_spec.logs.model_copy(update={"missing_values": ["-1"]})})
+    spec = toy_spec.model_copy(
+        update={"logs": toy_spec.logs.model_copy(update={"missing_values": ["-1"]})}
+    )
     tensors = request_tensors(spec, request(user={"user_id": "-1", "recent_videos": [-1, ""]}))
     assert list(tensors["user_id"].string_val) == [b""]
     assert list(tensors["recent_videos"].string_val) == [b"-1"]
@@ -93,9 +114,9 @@ def test_only_weights_of_the_request_are_sent(toy_spec):
 
 
 def test_text_outside_ascii_is_sent_as_utf_8(toy_spec):
-    assert list(request_tensors(toy_spec, request(user={"user_id": "Jürgen 猫"}))["user_id"].string_val) == [
-        "Jürgen 猫".encode()
-    ]
+    assert list(
+        request_tensors(toy_spec, request(user={"user_id": "Jürgen 猫"}))["user_id"].string_val
+    ) == ["Jürgen 猫".encode()]
 
 
 @pytest.mark.parametrize(
@@ -103,19 +124,40 @@ def test_text_outside_ascii_is_sent_as_utf_8(toy_spec):
     [
         ({"user": {"user_ids": "u"}}, "user.user_ids: no such user field: did you mean 'user_id'?"),
         ({"user": {"quality": 1.0}}, "user.quality: is a field of the item, not of the user"),
-        ({"context": {"hour": 1.5}}, "context.hour: a category is a text, an integer or a truth value; received 1.5"),
+        (
+            {"context": {"hour": 1.5}},
+            "context.hour: a category is a text, an integer or a truth value; received 1.5",
+        ),
         ({"user": {"activity": "much"}}, "user.activity: a number is needed; received 'much'"),
-        ({"user": {"activity": math.nan}}, "user.activity: a finite number is needed; received nan"),
-        ({"user": {"activity": -1}}, "user.activity: a number from 0 to 3.40282e+38 is needed; received -1"),
-        ({"user": {"activity": 1e39}}, "user.activity: a number from 0 to 3.40282e+38 is needed; received 1e+39"),
-        ({"user": {"recent_videos": {}}}, "user.recent_videos: a category is a text, an integer or a truth value; received {}"),
-        ({"user": {"user_id": "\ud800"}}, "user.user_id: valid Unicode text is needed; received '\\ud800'"),
+        (
+            {"user": {"activity": math.nan}},
+            "user.activity: a finite number is needed; received nan",
+        ),
+        (
+            {"user": {"activity": -1}},
+            "user.activity: a number from 0 to 3.40282e+38 is needed; received -1",
+        ),
+        (
+            {"user": {"activity": 1e39}},
+            "user.activity: a number from 0 to 3.40282e+38 is needed; received 1e+39",
+        ),
+        (
+            {"user": {"recent_videos": {}}},
+            "user.recent_videos: a category is a text, an integer or a truth value; received {}",
+        ),
+        (
+            {"user": {"user_id": "\ud800"}},
+            "user.user_id: valid Unicode text is needed; received '\\ud800'",
+        ),
         (
             {"weights": {"durations": 1.0}},
             "weights.durations: the ranking formula has no such factor: did you mean 'duration'?",
         ),
         ({"weights": {"click": "1"}}, "weights.click: a finite number is needed; received '1'"),
-        ({"weights": {"click": math.inf}}, "weights.click: a finite number is needed; received inf"),
+        (
+            {"weights": {"click": math.inf}},
+            "weights.click: a finite number is needed; received inf",
+        ),
         ({"weights": {"click": True}}, "weights.click: a finite number is needed; received True"),
     ],
 )
@@ -130,11 +172,15 @@ def test_a_mistake_in_a_candidate_names_its_position(toy_spec):
 
 
 def test_an_empty_candidate_list_is_refused(toy_spec):
-    assert problems(toy_spec, RankingRequest(candidates=[])) == ["candidates: at least one is needed; received none"]
+    assert problems(toy_spec, RankingRequest(candidates=[])) == [
+        "candidates: at least one is needed; received none"
+    ]
 
 
 def test_all_mistakes_are_reported_at_once(toy_spec):
-    found = problems(toy_spec, request({"quality": "x"}, {"what": 1}, user={"user_id": 1.5}, weights={"no": 1.0}))
+    found = problems(
+        toy_spec, request({"quality": "x"}, {"what": 1}, user={"user_id": 1.5}, weights={"no": 1.0})
+    )
     assert [problem.split(":")[0] for problem in found] == [
         "user.user_id", "candidates[1].what", "candidates[0].quality", "weights.no",
     ]  # fmt: skip

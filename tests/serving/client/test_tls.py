@@ -55,7 +55,12 @@ def version_served(channel):
     from tensorflow_serving.apis.model_service_pb2_grpc import ModelServiceStub
 
     request = GetModelStatusRequest(model_spec={"name": "toy"})
-    return ModelServiceStub(channel).GetModelStatus(request, timeout=10.0).model_version_status[0].version
+    return (
+        ModelServiceStub(channel)
+        .GetModelStatus(request, timeout=10.0)
+        .model_version_status[0]
+        .version
+    )
 
 
 def refused(channel):
@@ -66,7 +71,9 @@ def refused(channel):
 
 def test_a_client_that_trusts_the_authority_is_answered(serve_with_tls, config_file, authority):
     server = serve_with_tls(config_file())
-    with grpc.secure_channel(server.target, grpc.ssl_channel_credentials(authority.cert_pem.bytes())) as channel:
+    with grpc.secure_channel(
+        server.target, grpc.ssl_channel_credentials(authority.cert_pem.bytes())
+    ) as channel:
         assert version_served(channel) == 1
 
 
@@ -76,7 +83,9 @@ def test_a_client_in_plain_text_is_refused(serve_with_tls, config_file):
         assert refused(channel) == grpc.StatusCode.UNAVAILABLE
 
 
-def test_a_client_with_a_certificate_of_the_authority_is_answered(serve_with_tls, config_file, authority):
+def test_a_client_with_a_certificate_of_the_authority_is_answered(
+    serve_with_tls, config_file, authority
+):
     server = serve_with_tls(config_file(client_verify=True))
     own = authority.issue_cert("client@fulcrum.test")
     credentials = grpc.ssl_channel_credentials(
@@ -92,8 +101,12 @@ def test_a_client_that_cannot_be_verified_is_refused(serve_with_tls, config_file
 
     server = serve_with_tls(config_file(client_verify=True))
     own = trustme.CA().issue_cert("client@fulcrum.test")
-    pair = (own.private_key_pem.bytes(), own.cert_chain_pems[0].bytes()) if shows != "nothing" else ()
-    with grpc.secure_channel(server.target, grpc.ssl_channel_credentials(authority.cert_pem.bytes(), *pair)) as channel:
+    pair = (
+        (own.private_key_pem.bytes(), own.cert_chain_pems[0].bytes()) if shows != "nothing" else ()
+    )
+    with grpc.secure_channel(
+        server.target, grpc.ssl_channel_credentials(authority.cert_pem.bytes(), *pair)
+    ) as channel:
         assert refused(channel) == grpc.StatusCode.UNAVAILABLE
 
 
@@ -102,7 +115,10 @@ def test_a_client_that_cannot_be_verified_is_refused(serve_with_tls, config_file
     [
         ({"server_key": ""}, "server_key must hold a PEM text"),
         ({"server_cert": "/etc/tls/server.pem"}, "the text, not a path"),
-        ({"custom_ca": "", "client_verify": True}, "custom_ca must hold a PEM text to verify clients by"),
+        (
+            {"custom_ca": "", "client_verify": True},
+            "custom_ca must hold a PEM text to verify clients by",
+        ),
     ],
 )
 def test_a_file_without_what_it_needs_is_refused(config_file, fields, text):
@@ -127,5 +143,7 @@ def test_an_unknown_field_is_refused_with_its_place_and_the_valid_ones(tmp_path)
 
     file = tmp_path / "tls.config"
     file.write_text('server_key: "k"\nserver_certificate: "c"\n')
-    with pytest.raises(ConfigError, match=r"tls.config:2:1.*server_certificate.*server_key, server_cert, custom_ca"):
+    with pytest.raises(
+        ConfigError, match=r"tls.config:2:1.*server_certificate.*server_key, server_cert, custom_ca"
+    ):
         server_credentials(file)

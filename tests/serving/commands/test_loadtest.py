@@ -30,8 +30,16 @@ def spec_file(tmp_path, load_spec_text):
 @pytest.fixture
 def loadtest(spec_file):
     def run(target, *options, spec=True):
-        arguments = ["loadtest", "--target", target, *(["--spec", spec_file] if spec else []), *options]
-        return CliRunner(env={"COLUMNS": "160"}).invoke(APP, [str(argument) for argument in arguments])
+        arguments = [
+            "loadtest",
+            "--target",
+            target,
+            *(["--spec", spec_file] if spec else []),
+            *options,
+        ]
+        return CliRunner(env={"COLUMNS": "160"}).invoke(
+            APP, [str(argument) for argument in arguments]
+        )
 
     return run
 
@@ -52,11 +60,24 @@ def test_the_tables_show_counts_rates_and_percentiles(loadtest, serve_with, scor
     assert "service time, from when it was sent" in result.output
 
 
-def test_made_up_requests_name_model_label_and_candidates_and_are_sent_in_turn(loadtest, serve_with, scores):
+def test_made_up_requests_name_model_label_and_candidates_and_are_sent_in_turn(
+    loadtest, serve_with, scores
+):
     received = []
     target = serve_with(lambda request, context: received.append(request) or scores(request))
     loadtest(
-        target, *SHORT, "--candidates", 4, "--candidates", 2, "--model", "other", "--label", "canary", "--arrivals", "constant"
+        target,
+        *SHORT,
+        "--candidates",
+        4,
+        "--candidates",
+        2,
+        "--model",
+        "other",
+        "--label",
+        "canary",
+        "--arrivals",
+        "constant",
     )
     messages = [PredictRequest.FromString(request) for request in received]
     assert {message.model_spec.name for message in messages} == {"other"}
@@ -74,11 +95,28 @@ def test_requests_of_files_are_sent_as_they_are(loadtest, serve_with, scores, tm
     paths = []
     for number in range(2):
         paths.append(tmp_path / f"{number}.json")
-        content = {"spec": "spec.yaml", "user": {"user_id": f"u{number}"}, "candidates": [{"video_id": "v1"}] * (number + 1)}
+        content = {
+            "spec": "spec.yaml",
+            "user": {"user_id": f"u{number}"},
+            "candidates": [{"video_id": "v1"}] * (number + 1),
+        }
         paths[-1].write_text(json.dumps(content))
-    result = loadtest(target, "--request", paths[0], "--request", paths[1], "--seconds", 0.2, "--rate", 50, spec=False)
+    result = loadtest(
+        target,
+        "--request",
+        paths[0],
+        "--request",
+        paths[1],
+        "--seconds",
+        0.2,
+        "--rate",
+        50,
+        spec=False,
+    )
     assert result.exit_code == 0, result.output
-    users = {PredictRequest.FromString(request).inputs["user_id"].string_val[0] for request in received}
+    users = {
+        PredictRequest.FromString(request).inputs["user_id"].string_val[0] for request in received
+    }
     assert users == {b"u0", b"u1"}
     assert "1 to 2 candidates" in result.output
 
@@ -94,7 +132,9 @@ def test_a_server_with_mutual_tls_is_loaded_with_the_certificates_given(
     monkeypatch, loadtest, serve_with, scores, server_credentials, tls_files, tls_options
 ):
     monkeypatch.setattr("serving.loadtest.load_test._CONNECTION_TIMEOUT_S", 1.0)
-    target = serve_with(lambda request, context: scores(request), credentials=server_credentials(mutual=True))
+    target = serve_with(
+        lambda request, context: scores(request), credentials=server_credentials(mutual=True)
+    )
     options = tls_options(tls_files)
     result = loadtest(target, *SHORT, *options)
     assert result.exit_code == 0, result.stderr
@@ -111,17 +151,33 @@ def test_json_holds_settings_and_result(loadtest, serve_with, scores, tmp_path):
     assert (report["model"], report["version"], report["settings"]["rate"]) == ("load", 7, 50.0)
     summary = report["summary"]
     assert (summary["scheduled"], summary["answered"], summary["failed"]) == (20, 20, {})
-    assert 0.0 < summary["service_time"]["p50_ms"] <= summary["latency"]["p99_ms"] <= summary["latency"]["max_ms"]
+    assert (
+        0.0
+        < summary["service_time"]["p50_ms"]
+        <= summary["latency"]["p99_ms"]
+        <= summary["latency"]["max_ms"]
+    )
 
 
-@pytest.mark.parametrize(("suffix", "start"), [(".png", b"\x89PNG"), (".svg", b"<?xml"), (".pdf", b"%PDF")])
-def test_the_picture_is_of_the_format_that_its_name_says(loadtest, serve_with, scores, tmp_path, suffix, start):
+@pytest.mark.parametrize(
+    ("suffix", "start"), [(".png", b"\x89PNG"), (".svg", b"<?xml"), (".pdf", b"%PDF")]
+)
+def test_the_picture_is_of_the_format_that_its_name_says(
+    loadtest, serve_with, scores, tmp_path, suffix, start
+):
     path = tmp_path / f"load{suffix}"
-    assert loadtest(serve_with(lambda request, context: scores(request)), *SHORT, "--picture", path).exit_code == 0
+    assert (
+        loadtest(
+            serve_with(lambda request, context: scores(request)), *SHORT, "--picture", path
+        ).exit_code
+        == 0
+    )
     assert path.read_bytes().startswith(start)
 
 
-def test_the_picture_marks_failures_and_what_was_not_answered_in_time(loadtest, serve_with, scores, tmp_path):
+def test_the_picture_marks_failures_and_what_was_not_answered_in_time(
+    loadtest, serve_with, scores, tmp_path
+):
     number = iter(range(1000))
 
     def some_fail(request, context):
@@ -132,8 +188,18 @@ def test_the_picture_marks_failures_and_what_was_not_answered_in_time(loadtest, 
         return scores(request)
 
     path = tmp_path / "load.svg"
-    # 20 requests and the one before them; every third fails, and every third takes longer than it may
-    result = loadtest(serve_with(some_fail), *SHORT, "--arrivals", "constant", "--timeout-ms", 250, "--picture", path)
+    # 20 requests and the one before them; every third fails, and every third takes longer than it
+    # may
+    result = loadtest(
+        serve_with(some_fail),
+        *SHORT,
+        "--arrivals",
+        "constant",
+        "--timeout-ms",
+        250,
+        "--picture",
+        path,
+    )
     assert ["failed:", "RESOURCE_EXHAUSTED", "7"] in rows(result.output)
     assert ["failed:", "DEADLINE_EXCEEDED", "7"] in rows(result.output)
     assert ["answered", "6"] in [row[:2] for row in rows(result.output)]
@@ -156,7 +222,9 @@ def test_a_load_is_not_begun_on_a_server_that_refuses_the_first_request(loadtest
     assert len(received) == 1
 
 
-def test_a_load_that_nothing_answered_ends_with_status_1_and_its_tables(loadtest, serve_with, scores):
+def test_a_load_that_nothing_answered_ends_with_status_1_and_its_tables(
+    loadtest, serve_with, scores
+):
     number = iter(range(1000))
 
     def only_the_first(request, context):
@@ -172,8 +240,14 @@ def test_a_load_that_nothing_answered_ends_with_status_1_and_its_tables(loadtest
 @pytest.mark.parametrize(
     ("options", "text"),
     [
-        (("--request", "x.json", "--candidates", 5), "--users and --candidates are for made-up requests"),
-        (("--picture", "load.gif"), "load.gif: a file name that ends in .png, .svg, .pdf is needed; received '.gif'"),
+        (
+            ("--request", "x.json", "--candidates", 5),
+            "--users and --candidates are for made-up requests",
+        ),
+        (
+            ("--picture", "load.gif"),
+            "load.gif: a file name that ends in .png, .svg, .pdf is needed; received '.gif'",
+        ),
         (("--rate", 0), "rate: a finite number above 0 is needed; received 0"),
         (("--request", "none.json"), "none.json: cannot be read"),
         (("--spec", "none.yaml"), "none.yaml: cannot be read"),

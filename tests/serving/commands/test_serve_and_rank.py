@@ -20,7 +20,10 @@ add_to(APP)
 REQUEST = {
     "spec": "spec.yaml",
     "user": {"user_id": "fan"},
-    "candidates": [{"video_id": "v1", "quality": 0.5}, {"id": "mine", "quality": 0.9, "duration_s": 10}],
+    "candidates": [
+        {"video_id": "v1", "quality": 0.5},
+        {"id": "mine", "quality": 0.9, "duration_s": 10},
+    ],
 }
 
 
@@ -32,7 +35,9 @@ def rank(tmp_path, toy_spec_text):
     def run(*options, content=REQUEST):
         path = tmp_path / "request.json"
         path.write_text(json.dumps(content))
-        return CliRunner(env={"COLUMNS": "200"}).invoke(APP, ["rank", "--request", str(path), *map(str, options)])
+        return CliRunner(env={"COLUMNS": "200"}).invoke(
+            APP, ["rank", "--request", str(path), *map(str, options)]
+        )
 
     return run
 
@@ -61,26 +66,37 @@ def test_a_weight_on_the_command_line_changes_the_order(rank, target):
 
 
 @pytest.mark.tensorflow
-def test_a_formula_file_goes_before_the_request_file_and_a_weight_before_both(rank, target, tmp_path):
+def test_a_formula_file_goes_before_the_request_file_and_a_weight_before_both(
+    rank, target, tmp_path
+):
     formula = tmp_path / "formula.yaml"
     formula.write_text(
         "ranking_formula: {weights: {click: 3.0}, duration: {field: duration_s, transform: log1p, scale: 10.0, weight: 0.0}}"
     )
     content = REQUEST | {"weights": {"click": 7.0, "like": 7.0}}
-    result = rank("--target", target, "--timeout-ms", 10_000, "--formula", formula, "--json", content=content)
+    result = rank(
+        "--target", target, "--timeout-ms", 10_000, "--formula", formula, "--json", content=content
+    )
     # `like` is not in the file, so it has weight 0: .9 ^ 3 = .729, .5 ^ 3 = .125.
     scores = [(row["id"], row["ranking_score"]) for row in json.loads(result.output)["ranking"]]
-    assert scores == [("mine", pytest.approx(0.729, rel=1e-5)), ("v1", pytest.approx(0.125, rel=1e-5))]
+    assert scores == [
+        ("mine", pytest.approx(0.729, rel=1e-5)),
+        ("v1", pytest.approx(0.125, rel=1e-5)),
+    ]
     options = ("--formula", formula, "--weight", "click=1", "--json")
     result = rank("--target", target, "--timeout-ms", 10_000, *options, content=content)
-    assert [row["ranking_score"] for row in json.loads(result.output)["ranking"]] == pytest.approx([0.9, 0.5], rel=1e-5)
+    assert [row["ranking_score"] for row in json.loads(result.output)["ranking"]] == pytest.approx(
+        [0.9, 0.5], rel=1e-5
+    )
 
 
 def test_a_formula_that_does_not_fit_the_spec_is_refused(rank, tmp_path):
     (tmp_path / "formula.yaml").write_text("ranking_formula: {weights: {clicks: 3.0}}")
     result = rank("--formula", tmp_path / "formula.yaml")
     assert (result.exit_code, result.stdout) == (1, "")
-    assert "weights.clicks: spec toy has no such task: did you mean 'click' or 'like'?" in " ".join(result.stderr.split())
+    assert "weights.clicks: spec toy has no such task: did you mean 'click' or 'like'?" in " ".join(
+        result.stderr.split()
+    )
 
 
 @pytest.mark.tensorflow
@@ -88,15 +104,21 @@ def test_explain_shows_each_factor_and_its_logarithm(rank, target):
     result = rank("--target", target, "--timeout-ms", 10_000, "--explain")
     assert result.exit_code == 0, result.output
     explanation = result.output[result.output.index("ranking score = product") :]
-    assert [part in explanation for part in ("click ^ 1", "like ^ 0.5", "duration ^ 2", "product")] == [True] * 4
+    assert [
+        part in explanation for part in ("click ^ 1", "like ^ 0.5", "duration ^ 2", "product")
+    ] == [True] * 4
     # of `mine`: 0.9, 0.25^0.5, (log 2)^2 = 0.4805; logarithms -0.105, -0.693, -0.733
-    assert [part in explanation for part in ("0.9000", "0.5000", "0.4805", "-0.105", "-0.693", "-0.733")] == [True] * 6
+    assert [
+        part in explanation for part in ("0.9000", "0.5000", "0.4805", "-0.105", "-0.693", "-0.733")
+    ] == [True] * 6
     assert "differ" not in result.output
 
 
 @pytest.mark.tensorflow
 def test_json_carries_the_explanation_for_programs(rank, target):
-    result = rank("--target", target, "--timeout-ms", 10_000, "--explain", "--json", "--weight", "click=2")
+    result = rank(
+        "--target", target, "--timeout-ms", 10_000, "--explain", "--json", "--weight", "click=2"
+    )
     best = json.loads(result.output)["ranking"][0]
     assert best["terms"][0] == {
         "name": "click", "value": pytest.approx(0.9), "weight": 2.0, "factor": pytest.approx(0.81),
@@ -115,7 +137,9 @@ def test_more_candidates_than_a_message_takes_are_sent_in_parts(rank, scripted, 
 def test_a_server_with_mutual_tls_is_asked_with_the_certificates_given(
     rank, scripted, answer_by_quality, server_credentials, tls_files, tls_options
 ):
-    ranker = scripted(lambda number, request, context: answer_by_quality(request), server_credentials(mutual=True))
+    ranker = scripted(
+        lambda number, request, context: answer_by_quality(request), server_credentials(mutual=True)
+    )
     options = tls_options(tls_files)
     result = rank("--target", ranker.target, "--timeout-ms", 9_000, *options)
     assert result.exit_code == 0, result.stderr
@@ -152,7 +176,9 @@ def test_a_spec_on_the_command_line_goes_before_that_of_the_file(rank, target, t
         (("--target", "127.0.0.1:1"), REQUEST, "127.0.0.1:1: the server cannot be reached"),
     ],
 )
-def test_what_cannot_be_ranked_is_explained_on_stderr_without_a_stack_trace(rank, options, content, text):
+def test_what_cannot_be_ranked_is_explained_on_stderr_without_a_stack_trace(
+    rank, options, content, text
+):
     result = rank(*options, content=content)
     assert (result.exit_code, result.stdout) == (1, "")
     assert text in result.stderr
@@ -162,16 +188,43 @@ def test_what_cannot_be_ranked_is_explained_on_stderr_without_a_stack_trace(rank
 @pytest.mark.slow
 @pytest.mark.tensorflow
 @pytest.mark.timeout(120)
-def test_serve_says_where_it_listens_follows_the_folder_and_drains_on_sigterm(root, push, toy_spec, tmp_path):
+def test_serve_says_where_it_listens_follows_the_folder_and_drains_on_sigterm(
+    root, push, toy_spec, tmp_path
+):
     from serving.client.ranking_client import RankingClient
     from serving.client.ranking_request import Candidate, RankingRequest
 
-    code = "import typer; from serving.commands import add_to; app = typer.Typer(); add_to(app); app()"
+    code = (
+        "import typer; from serving.commands import add_to; app = typer.Typer(); add_to(app); app()"
+    )
     monitoring = tmp_path / "monitoring.config"
     monitoring.write_text('prometheus_config { enable: true path: "/metrics" }')
-    command = [sys.executable, "-u", "-c", code, "serve", "--root", str(root), "--port", "0", "--poll-seconds", "0.05"]
-    command += ["--rest-port", "0", "--monitoring-config-file", str(monitoring), "--ui", "--ui-port", "0", "--no-browser"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+    command = [
+        sys.executable,
+        "-u",
+        "-c",
+        code,
+        "serve",
+        "--root",
+        str(root),
+        "--port",
+        "0",
+        "--poll-seconds",
+        "0.05",
+    ]
+    command += [
+        "--rest-port",
+        "0",
+        "--monitoring-config-file",
+        str(monitoring),
+        "--ui",
+        "--ui-port",
+        "0",
+        "--no-browser",
+    ]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as process:
         lines = []
 
         def read_until(part):
@@ -183,17 +236,26 @@ def test_serve_says_where_it_listens_follows_the_folder_and_drains_on_sigterm(ro
 
         try:
             listening = read_until("Listening on")
-            assert f"waiting for a first version in {root}/serving_model, which does not exist yet" in listening
+            assert (
+                f"waiting for a first version in {root}/serving_model, which does not exist yet"
+                in listening
+            )
             target, rest_target = listening.split()[2], listening.split()[5]
             page = read_until("To try it in a browser").split()[-1]
             push(1)
             assert "toy: version 1 is AVAILABLE" in read_until("AVAILABLE")
             with RankingClient(target, toy_spec, timeout_ms=10_000.0) as client:
-                assert client.rank(RankingRequest(candidates=[Candidate(fields={})])).model_version == 1
+                assert (
+                    client.rank(RankingRequest(candidates=[Candidate(fields={})])).model_version
+                    == 1
+                )
             with urllib.request.urlopen(f"http://{rest_target}/v1/models/toy") as answer:
                 assert json.load(answer)["model_version_status"][0]["version"] == "1"
             with urllib.request.urlopen(f"http://{rest_target}/metrics") as answer:
-                assert b':tensorflow:serving:request_count{model_name="toy",status="OK"}' in answer.read()
+                assert (
+                    b':tensorflow:serving:request_count{model_name="toy",status="OK"}'
+                    in answer.read()
+                )
             with urllib.request.urlopen(f"{page}api/models") as answer:
                 assert json.load(answer)["models"][0]["versions"] == [1]
             process.send_signal(signal.SIGTERM)
@@ -212,18 +274,33 @@ def test_help_of_both_commands_shows_an_example():
 def test_the_commands_import_nothing_heavy():
     heavy = ["tensorflow", "pydantic", "grpc", "numpy"]
     code = f"import sys, serving.commands; print([name for name in {heavy} if name in sys.modules])"
-    assert subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout == "[]\n"
+    assert (
+        subprocess.run(
+            [sys.executable, "-c", code], check=True, capture_output=True, text=True
+        ).stdout
+        == "[]\n"
+    )
 
 
-@pytest.mark.parametrize("options", [[], ["--root", "runs", "--model-config-file", "models.config"]])
+@pytest.mark.parametrize(
+    "options", [[], ["--root", "runs", "--model-config-file", "models.config"]]
+)
 def test_serve_wants_one_thing_to_serve(options):
     result = CliRunner(env={"COLUMNS": "200"}).invoke(APP, ["serve", *options])
     assert result.exit_code == 1
-    assert "Say what to serve with --root or with --model-config-file, one of them." in result.output
+    assert (
+        "Say what to serve with --root or with --model-config-file, one of them." in result.output
+    )
 
 
 def test_serve_wants_a_port_to_show_metrics_on(tmp_path):
-    options = ["serve", "--root", str(tmp_path), "--monitoring-config-file", str(tmp_path / "monitoring.config")]
+    options = [
+        "serve",
+        "--root",
+        str(tmp_path),
+        "--monitoring-config-file",
+        str(tmp_path / "monitoring.config"),
+    ]
     result = CliRunner(env={"COLUMNS": "200"}).invoke(APP, options)
     assert (result.exit_code, "give --rest-port too" in result.output) == (1, True)
 
@@ -231,11 +308,16 @@ def test_serve_wants_a_port_to_show_metrics_on(tmp_path):
 @pytest.mark.parametrize(
     ("options", "text"),
     [
-        (["--ui-port", "0"], "--ui-port, --ui-requests and --no-browser are for the page: give --ui too."),
+        (
+            ["--ui-port", "0"],
+            "--ui-port, --ui-requests and --no-browser are for the page: give --ui too.",
+        ),
         (["--no-browser"], "give --ui too."),
         (["--ui", "--ssl-config-file", "tls.config"], "leave out --ui or --ssl-config-file."),
     ],
 )
 def test_options_of_the_page_that_would_do_nothing_are_refused(tmp_path, options, text):
-    result = CliRunner(env={"COLUMNS": "200"}).invoke(APP, ["serve", "--root", str(tmp_path), *options])
+    result = CliRunner(env={"COLUMNS": "200"}).invoke(
+        APP, ["serve", "--root", str(tmp_path), *options]
+    )
     assert (result.exit_code, text in result.output) == (1, True)

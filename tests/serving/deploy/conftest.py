@@ -24,7 +24,9 @@ def deploy() -> Path:
 def manifests() -> dict[str, dict[str, Any]]:
     """Kubernetes objects by kind."""
     documents = [
-        document for path in (DEPLOY / "kubernetes").glob("*.yaml") for document in yaml.safe_load_all(path.read_text())
+        document
+        for path in (DEPLOY / "kubernetes").glob("*.yaml")
+        for document in yaml.safe_load_all(path.read_text())
     ]
     by_kind = {document["kind"]: document for document in documents}
     assert len(by_kind) == len(documents), "two objects of one kind"
@@ -66,7 +68,9 @@ def flags(instruction) -> dict[str, str]:
 @pytest.fixture(scope="session")
 def compose_text() -> str:
     """The compose file with its variables filled in, which compose does before it reads the file."""
-    return re.sub(r"\$\{FULCRUM_ROOT:\?[^}]*\}", "/runs/short_video", (DEPLOY / "compose.yaml").read_text())
+    return re.sub(
+        r"\$\{FULCRUM_ROOT:\?[^}]*\}", "/runs/short_video", (DEPLOY / "compose.yaml").read_text()
+    )
 
 
 @pytest.fixture(scope="session")

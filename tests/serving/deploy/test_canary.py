@@ -6,7 +6,10 @@ import pytest
 
 pytestmark = [pytest.mark.slow, pytest.mark.tensorflow]
 
-BOTH_LABELS_ON_THE_OLD = ('version_labels { key: "canary" value: 2 }', 'version_labels { key: "canary" value: 1 }')
+BOTH_LABELS_ON_THE_OLD = (
+    'version_labels { key: "canary" value: 2 }',
+    'version_labels { key: "canary" value: 1 }',
+)
 
 
 @pytest.fixture
@@ -25,15 +28,21 @@ def configured(deploy, root, tmp_path):
     return write
 
 
-def test_labels_follow_the_steps_and_no_step_takes_a_version_by_surprise(configured, push, stubs, eventually):
+def test_labels_follow_the_steps_and_no_step_takes_a_version_by_surprise(
+    configured, push, stubs, eventually
+):
     from tensorflow_serving.apis.predict_pb2 import PredictRequest
 
     from serving.model_server.config.config_file import ConfigFile
     from serving.model_server.server import LocalModelServer
 
     push(1)
-    file = configured("models_canary.config", BOTH_LABELS_ON_THE_OLD, ("versions: 1 versions: 2", "versions: 1"))
-    with LocalModelServer([], port=0, poll_s=0.05, config_file=ConfigFile(file, poll_s=0.05, labels_may_wait=True)) as server:
+    file = configured(
+        "models_canary.config", BOTH_LABELS_ON_THE_OLD, ("versions: 1 versions: 2", "versions: 1")
+    )
+    with LocalModelServer(
+        [], port=0, poll_s=0.05, config_file=ConfigFile(file, poll_s=0.05, labels_may_wait=True)
+    ) as server:
         prediction, _ = stubs(server.target)
 
         def version_for(label):

@@ -33,7 +33,10 @@ def test_a_manifest_follows_the_schema_and_has_no_unknown_key(manifests, kind, v
 def test_the_schema_would_find_a_misspelt_key_and_a_wrong_type(manifests):
     import kubernetes_validate
 
-    misspelt, mistyped = copy.deepcopy(manifests["Deployment"]), copy.deepcopy(manifests["Deployment"])
+    misspelt, mistyped = (
+        copy.deepcopy(manifests["Deployment"]),
+        copy.deepcopy(manifests["Deployment"]),
+    )
     misspelt["spec"]["template"]["spec"]["containers"][0]["readynessProbe"] = {}
     mistyped["spec"]["strategy"]["rollingUpdate"] = 1
     for wrong in (misspelt, mistyped):
@@ -61,7 +64,8 @@ def test_the_autoscaler_scales_the_deployment_which_leaves_the_number_to_it(mani
 
 def test_a_pod_less_is_never_the_last(manifests):
     assert (
-        manifests["HorizontalPodAutoscaler"]["spec"]["minReplicas"] > manifests["PodDisruptionBudget"]["spec"]["maxUnavailable"]
+        manifests["HorizontalPodAutoscaler"]["spec"]["minReplicas"]
+        > manifests["PodDisruptionBudget"]["spec"]["maxUnavailable"]
     )
     assert manifests["Deployment"]["spec"]["strategy"]["rollingUpdate"]["maxUnavailable"] == 0
 
@@ -74,7 +78,10 @@ def test_each_server_has_a_gpu_of_its_own_and_a_memory_limit(container):
 
 def test_the_pod_stays_until_no_new_connection_comes(manifests, container):
     _, seconds = container["lifecycle"]["preStop"]["exec"]["command"]
-    assert int(seconds) < manifests["Deployment"]["spec"]["template"]["spec"]["terminationGracePeriodSeconds"]
+    assert (
+        int(seconds)
+        < manifests["Deployment"]["spec"]["template"]["spec"]["terminationGracePeriodSeconds"]
+    )
 
 
 def test_the_server_runs_without_root_and_without_rights(manifests, container):
@@ -97,11 +104,19 @@ def test_a_wheel_has_every_file_of_the_deployment(deploy, tmp_path):
     for name in names:
         shutil.copy(root / name, project / name)
     for package in ("feature_spec", "pipeline", "trainer", "serving"):
-        shutil.copytree(root / package, project / package, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(
+            root / package, project / package, ignore=shutil.ignore_patterns("__pycache__")
+        )
     build = "import sys; from setuptools import build_meta; build_meta.build_wheel(sys.argv[1])"
-    subprocess.run([sys.executable, "-c", build, str(tmp_path)], cwd=project, check=True, capture_output=True)
+    subprocess.run(
+        [sys.executable, "-c", build, str(tmp_path)], cwd=project, check=True, capture_output=True
+    )
     (wheel,) = tmp_path.glob("*.whl")
-    shipped = {name for name in zipfile.ZipFile(wheel).namelist() if name.startswith(("pipeline/deploy/", "serving/deploy/"))}
+    shipped = {
+        name
+        for name in zipfile.ZipFile(wheel).namelist()
+        if name.startswith(("pipeline/deploy/", "serving/deploy/"))
+    }
     files = {
         path.relative_to(root).as_posix()
         for package in ("pipeline", "serving")

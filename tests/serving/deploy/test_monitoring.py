@@ -56,14 +56,19 @@ def exported(deploy) -> dict[str, set[str]]:
 @pytest.fixture(scope="module")
 def recorded(rules) -> dict[str, set[str]]:
     """Labels of every recorded series by name."""
-    return {rule["record"]: _grouped_by(rule["expr"]) - {"le"} for rule in rules if "record" in rule}
+    return {
+        rule["record"]: _grouped_by(rule["expr"]) - {"le"} for rule in rules if "record" in rule
+    }
 
 
 @pytest.fixture(scope="module")
 def dashboard_queries(dashboard) -> list[str]:
     """With what Grafana puts in for its variables."""
     queries = [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
-    return [query.replace("$__rate_interval", "1m").replace("$model", "short_video") for query in queries]
+    return [
+        query.replace("$__rate_interval", "1m").replace("$model", "short_video")
+        for query in queries
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -113,7 +118,11 @@ def test_the_local_model_server_exports_what_is_listed_as_its_own(deploy):
     page = metrics.page().decode()
     for metric in yaml.safe_load((deploy / "metrics.yaml").read_text())["exported"]:
         if "local_server" in metric["by"]:
-            series, extra = (f"{metric['name']}_bucket", {"le"}) if metric["type"] == "histogram" else (metric["name"], set())
+            series, extra = (
+                (f"{metric['name']}_bucket", {"le"})
+                if metric["type"] == "histogram"
+                else (metric["name"], set())
+            )
             assert f"# TYPE {metric['name']} {metric['type']}\n" in page
             labels = re.search(rf"^{re.escape(series)}\{{(.*)\}}", page, re.MULTILINE)[1]
             assert set(re.findall(r'(\w+)="', labels)) == set(metric["labels"]) | extra
@@ -148,7 +157,11 @@ def test_rules_have_unique_names_and_the_form_of_prometheus(deploy, rules):
     names = [rule.get("record") or rule["alert"] for rule in rules]
     assert len(set(names)) == len(names)
     for rule in rules:
-        allowed = {"record", "expr"} if "record" in rule else {"alert", "expr", "for", "labels", "annotations"}
+        allowed = (
+            {"record", "expr"}
+            if "record" in rule
+            else {"alert", "expr", "for", "labels", "annotations"}
+        )
         assert set(rule) <= allowed
         assert promql_parser.parse_duration(rule.get("for", "1m"))
 
@@ -168,11 +181,15 @@ def test_labels_in_the_text_of_an_alert_are_there_when_it_fires(rules, exported,
         if "alert" in rule:
             named = set(re.findall(r"\$labels\.(\w+)", rule["annotations"]["summary"]))
             (first, _), *_ = _selectors(rule["expr"])
-            assert named <= (_grouped_by(rule["expr"]) or {**exported, **recorded}[first]), rule["alert"]
+            assert named <= (_grouped_by(rule["expr"]) or {**exported, **recorded}[first]), rule[
+                "alert"
+            ]
 
 
 def test_the_alerts_watch_the_job_that_prometheus_scrapes(deploy, rules, manifests):
-    (job,) = yaml.safe_load((deploy / "prometheus" / "prometheus.yaml").read_text())["scrape_configs"]
+    (job,) = yaml.safe_load((deploy / "prometheus" / "prometheus.yaml").read_text())[
+        "scrape_configs"
+    ]
     jobs = {match for rule in rules for match in re.findall(r'job="([^"]+)"', rule["expr"])}
     assert jobs == {job["job_name"]}
     kept = {config["regex"] for config in job["relabel_configs"] if config.get("action") == "keep"}
@@ -180,20 +197,34 @@ def test_the_alerts_watch_the_job_that_prometheus_scrapes(deploy, rules, manifes
     assert kept == {labels["app.kubernetes.io/name"], "true", "rest"}
 
 
-def test_the_autoscaler_asks_for_a_metric_that_the_adapter_makes_of_a_recorded_one(deploy, manifests, recorded):
+def test_the_autoscaler_asks_for_a_metric_that_the_adapter_makes_of_a_recorded_one(
+    deploy, manifests, recorded
+):
     (rule,) = yaml.safe_load((deploy / "prometheus" / "adapter_rules.yaml").read_text())["rules"]
     (series,) = _selectors(rule["seriesQuery"])
     assert series[1] <= recorded[series[0]]
-    filled = rule["metricsQuery"].replace("<<.Series>>", series[0]).replace("<<.LabelMatchers>>", 'pod="a"')
+    filled = (
+        rule["metricsQuery"]
+        .replace("<<.Series>>", series[0])
+        .replace("<<.LabelMatchers>>", 'pod="a"')
+    )
     promql_parser.parse(filled.replace("<<.GroupBy>>", "pod"))
-    pods = [metric["pods"] for metric in manifests["HorizontalPodAutoscaler"]["spec"]["metrics"] if metric["type"] == "Pods"]
+    pods = [
+        metric["pods"]
+        for metric in manifests["HorizontalPodAutoscaler"]["spec"]["metrics"]
+        if metric["type"] == "Pods"
+    ]
     assert [metric["metric"]["name"] for metric in pods] == [rule["name"]["as"]]
 
 
 def test_the_capacity_alert_lies_above_what_the_autoscaler_aims_at(rules, manifests):
     (alert,) = [rule["expr"] for rule in rules if rule.get("alert") == "CapacityReached"]
     threshold = float(alert.rpartition(">")[2])
-    (pods,) = [metric["pods"] for metric in manifests["HorizontalPodAutoscaler"]["spec"]["metrics"] if metric["type"] == "Pods"]
+    (pods,) = [
+        metric["pods"]
+        for metric in manifests["HorizontalPodAutoscaler"]["spec"]["metrics"]
+        if metric["type"] == "Pods"
+    ]
     assert threshold == pytest.approx(1.5 * float(pods["target"]["averageValue"]))
 
 
@@ -202,17 +233,27 @@ def test_the_dashboard_is_one_for_grafana(dashboard):
 
     read = Dashboard.from_json(dashboard)
     assert read.title == "Fulcrum: model servers"
-    assert [panel.title for panel in read.panels] == [panel["title"] for panel in dashboard["panels"]]
+    assert [panel.title for panel in read.panels] == [
+        panel["title"] for panel in dashboard["panels"]
+    ]
     places = {(panel.grid_pos.x, panel.grid_pos.y) for panel in read.panels}
     assert len({panel.id_val for panel in read.panels}) == len(places) == len(read.panels)
 
 
 def test_the_dashboard_shows_what_an_operator_asks_for(dashboard):
     titles = {panel["title"] for panel in dashboard["panels"]}
-    assert {"Request rate", "Latency in the server", "Errors by code", "Versions loaded", "Candidates a request"} <= titles
+    assert {
+        "Request rate",
+        "Latency in the server",
+        "Errors by code",
+        "Versions loaded",
+        "Candidates a request",
+    } <= titles
 
 
-def test_every_query_of_the_dashboard_is_about_the_chosen_model_or_shows_which_it_is_about(dashboard):
+def test_every_query_of_the_dashboard_is_about_the_chosen_model_or_shows_which_it_is_about(
+    dashboard,
+):
     for panel in dashboard["panels"]:
         for target in panel["targets"]:
             assert "$model" in target["expr"] or "{{" in target["legendFormat"], panel["title"]

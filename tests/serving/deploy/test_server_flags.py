@@ -77,8 +77,12 @@ def test_compose_leaves_the_flags_to_the_image(service):
     assert "entrypoint" not in service
 
 
-def test_no_model_comes_from_the_environment_as_the_script_of_the_image_would_have_it(instruction, container):
-    assert json.loads(instruction("ENTRYPOINT")) == container["command"] == ["tensorflow_model_server"]
+def test_no_model_comes_from_the_environment_as_the_script_of_the_image_would_have_it(
+    instruction, container
+):
+    assert (
+        json.loads(instruction("ENTRYPOINT")) == container["command"] == ["tensorflow_model_server"]
+    )
 
 
 def test_every_flag_is_explained_in_the_runbook(flags, runbook):
@@ -92,15 +96,28 @@ def model_configs(deploy):
     from tensorflow_serving.config.model_server_config_pb2 import ModelServerConfig
 
     files = (deploy / "config").glob("models*.config")
-    return {path.name: text_format.Parse(path.read_text(), ModelServerConfig()).model_config_list.config for path in files}
+    return {
+        path.name: text_format.Parse(path.read_text(), ModelServerConfig()).model_config_list.config
+        for path in files
+    }
 
 
 def test_the_model_is_the_same_in_every_file(model_configs, container, instruction):
     (model,), (canary,) = model_configs["models.config"], model_configs["models_canary.config"]
-    assert (model.name, model.base_path, model.model_platform) == ("short_video", "/models/short_video", "tensorflow")
-    assert (canary.name, canary.base_path, canary.model_platform) == (model.name, model.base_path, model.model_platform)
+    assert (model.name, model.base_path, model.model_platform) == (
+        "short_video",
+        "/models/short_video",
+        "tensorflow",
+    )
+    assert (canary.name, canary.base_path, canary.model_platform) == (
+        model.name,
+        model.base_path,
+        model.model_platform,
+    )
     path = f"/v1/models/{model.name}/metadata"
-    assert {container[probe]["httpGet"]["path"] for probe in ("startupProbe", "readinessProbe")} == {path}
+    assert {
+        container[probe]["httpGet"]["path"] for probe in ("startupProbe", "readinessProbe")
+    } == {path}
     assert f"8501{path}" in instruction("HEALTHCHECK")
 
 
@@ -137,7 +154,10 @@ def test_metrics_are_on_and_where_prometheus_looks(manifests, deploy):
 
 def test_ports_agree(flags, container, manifests, instruction, service):
     grpc, rest = int(flags["port"]), int(flags["rest_api_port"])
-    assert {port["name"]: port["containerPort"] for port in container["ports"]} == {"grpc": grpc, "rest": rest}
+    assert {port["name"]: port["containerPort"] for port in container["ports"]} == {
+        "grpc": grpc,
+        "rest": rest,
+    }
     service_ports = manifests["Service"]["spec"]["ports"]
     assert {port["name"]: port["port"] for port in service_ports} == {"grpc": grpc, "rest": rest}
     assert {port["targetPort"] for port in service_ports} == {"grpc", "rest"}
@@ -148,7 +168,9 @@ def test_ports_agree(flags, container, manifests, instruction, service):
     assert annotations["prometheus.io/port"] == str(rest)
 
 
-def test_one_version_of_tensorflow_serving_is_named_everywhere(dockerfile, service, container, runbook):
+def test_one_version_of_tensorflow_serving_is_named_everywhere(
+    dockerfile, service, container, runbook
+):
     (argument,) = [step["value"] for step in dockerfile.structure if step["instruction"] == "ARG"]
     version = argument.removeprefix("TF_SERVING_VERSION=")
     assert dockerfile.baseimage == container["image"] == f"tensorflow/serving:{version}-gpu"
@@ -157,18 +179,31 @@ def test_one_version_of_tensorflow_serving_is_named_everywhere(dockerfile, servi
     assert f"tensorflow/serving:{version}-gpu" in runbook
 
 
-def test_compose_mounts_models_and_configuration_where_the_server_looks(service, flags, model_configs):
+def test_compose_mounts_models_and_configuration_where_the_server_looks(
+    service, flags, model_configs
+):
     targets = {volume["target"]: volume for volume in service["volumes"]}
-    assert set(targets) == {model_configs["models.config"][0].base_path, flags["model_config_file"].rpartition("/")[0]}
+    assert set(targets) == {
+        model_configs["models.config"][0].base_path,
+        flags["model_config_file"].rpartition("/")[0],
+    }
     assert all(volume["read_only"] for volume in targets.values())
 
 
-def test_kubernetes_mounts_models_and_configuration_where_the_server_looks(manifests, container, flags, model_configs):
+def test_kubernetes_mounts_models_and_configuration_where_the_server_looks(
+    manifests, container, flags, model_configs
+):
     mounts = {mount["mountPath"]: mount["name"] for mount in container["volumeMounts"]}
-    volumes = {volume["name"]: volume for volume in manifests["Deployment"]["spec"]["template"]["spec"]["volumes"]}
+    volumes = {
+        volume["name"]: volume
+        for volume in manifests["Deployment"]["spec"]["template"]["spec"]["volumes"]
+    }
     models = volumes[mounts[model_configs["models.config"][0].base_path]]
     config = volumes[mounts[flags["model_config_file"].rpartition("/")[0]]]
-    assert models["persistentVolumeClaim"]["claimName"] == manifests["PersistentVolumeClaim"]["metadata"]["name"]
+    assert (
+        models["persistentVolumeClaim"]["claimName"]
+        == manifests["PersistentVolumeClaim"]["metadata"]["name"]
+    )
     assert config["configMap"]["name"] == manifests["ConfigMap"]["metadata"]["name"]
     assert set(mounts.values()) == set(volumes)
 
@@ -178,7 +213,9 @@ def test_compose_asks_for_a_gpu(service):
     assert (device["driver"], device["count"], device["capabilities"]) == ("nvidia", 1, ["gpu"])
 
 
-@pytest.mark.parametrize(("key", "value"), [("tmpfss", ["/tmp"]), ("restart", "sometimes"), ("ports", ["8500:none"])])
+@pytest.mark.parametrize(
+    ("key", "value"), [("tmpfss", ["/tmp"]), ("restart", "sometimes"), ("ports", ["8500:none"])]
+)
 def test_the_parser_of_compose_files_refuses_what_compose_would(compose_text, key, value):
     from compose_spec import PyCompose
 

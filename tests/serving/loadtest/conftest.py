@@ -72,8 +72,14 @@ def serve_with() -> Iterator[Callable[..., str]]:
     ) -> str:
         server = grpc.server(futures.ThreadPoolExecutor(workers))
         methods = {"Predict": grpc.unary_unary_rpc_method_handler(predict)}
-        server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler("tensorflow.serving.PredictionService", methods)])
-        port = server.add_secure_port("127.0.0.1:0", credentials) if credentials else server.add_insecure_port("127.0.0.1:0")
+        server.add_generic_rpc_handlers(
+            [grpc.method_handlers_generic_handler("tensorflow.serving.PredictionService", methods)]
+        )
+        port = (
+            server.add_secure_port("127.0.0.1:0", credentials)
+            if credentials
+            else server.add_insecure_port("127.0.0.1:0")
+        )
         server.start()
         servers.append(server)
         return f"127.0.0.1:{port}"

@@ -30,7 +30,9 @@ def loaded(serve_with):
     """Runs a load on a server whose Predict is given, on one connection."""
 
     def load(predict, scheduled_s, **settings):
-        with open_connections(serve_with(predict, settings.pop("workers", 32)), 1, timeout_s=10.0) as predicts:
+        with open_connections(
+            serve_with(predict, settings.pop("workers", 32)), 1, timeout_s=10.0
+        ) as predicts:
             return run([predict.future for predict in predicts], scheduled_s, **settings)
 
     return load
@@ -50,12 +52,15 @@ def test_a_stall_of_the_server_counts_for_every_request_that_was_due_in_it(loade
             time.sleep(1.5 - now_s)
         return b""
 
-    measurements, _ = loaded(stalls_from_one_half_to_one_and_a_half_seconds, send_times_s(100.0, 2.5, "constant", seed=0))
+    measurements, _ = loaded(
+        stalls_from_one_half_to_one_and_a_half_seconds, send_times_s(100.0, 2.5, "constant", seed=0)
+    )
     summary = summarise(measurements, seconds=2.5)
     assert (summary.scheduled, summary.answered) == (250, 250)
-    # Of 250 requests the 100 due in the stall wait 1.00, 0.99, 0.98 … s. So the 125th by latency is quick, the 225th is the 75th
-    # of the 100, or the 26th slowest: 0.75 s; the 248th is the 3rd slowest: 0.98 s; the slowest: 1 s. A closed loop would have met
-    # the stall once, and found a p99 of a millisecond.
+    # Of 250 requests the 100 due in the stall wait 1.00, 0.99, 0.98 … s. So the 125th by latency is
+    # quick, the 225th is the 75th of the 100, or the 26th slowest: 0.75 s; the 248th is the 3rd
+    # slowest: 0.98 s; the slowest: 1 s. A closed loop would have met the stall once, and found a
+    # p99 of a millisecond.
     assert summary.latency.p50_ms < 200.0
     assert summary.latency.p90_ms == pytest.approx(750.0, abs=150.0)
     assert summary.latency.p99_ms == pytest.approx(980.0, abs=150.0)
@@ -87,8 +92,9 @@ def test_a_stall_of_the_sending_counts_in_the_latency_and_not_in_the_service_tim
     measurements, _ = run([send_once_stalled], send_times_s(100.0, 2.0, "constant", seed=0))
     summary = summarise(measurements, seconds=2.0)
     assert summary.answered == 200
-    # The 51st of 200 is due, and sent, at 0.5 s; the 100 due in the next second wait for that one: 1.00, 0.99 … s. The 180th by
-    # latency is the 21st slowest: 0.80 s; the 198th is the 3rd slowest: 0.98 s.
+    # The 51st of 200 is due, and sent, at 0.5 s; the 100 due in the next second wait for that one:
+    # 1.00, 0.99 … s. The 180th by latency is the 21st slowest: 0.80 s; the 198th is the 3rd
+    # slowest: 0.98 s.
     assert summary.latency.p90_ms == pytest.approx(800.0, abs=100.0)
     assert summary.latency.p99_ms == pytest.approx(980.0, abs=100.0)
     # Only the 51st itself took long to be answered.
@@ -113,7 +119,9 @@ def test_answers_errors_and_silence_add_up_to_what_was_sent(loaded):
 
     try:
         # 80 requests, of which 20 are never answered by 32 threads: the rest are.
-        measurements, _ = loaded(by_number, send_times_s(100.0, 0.8, "constant", seed=0), drain_s=0.5)
+        measurements, _ = loaded(
+            by_number, send_times_s(100.0, 0.8, "constant", seed=0), drain_s=0.5
+        )
     finally:
         release.set()
     summary = summarise(measurements, seconds=0.8)
@@ -127,7 +135,9 @@ def test_a_server_that_hangs_does_not_keep_the_test_from_ending(loaded):
     began_s = time.perf_counter()
     try:
         measurements, _ = loaded(
-            lambda *_: release.wait(30.0) and b"", send_times_s(20.0, 0.5, "constant", seed=0), drain_s=0.3
+            lambda *_: release.wait(30.0) and b"",
+            send_times_s(20.0, 0.5, "constant", seed=0),
+            drain_s=0.3,
         )
         took_s = time.perf_counter() - began_s
     finally:
@@ -169,14 +179,21 @@ def test_the_test_is_over_once_the_last_request_has_ended(loaded):
 
 def test_requests_and_connections_take_turns():
     seen = []
-    sends = [lambda request, timeout, name=name: seen.append((name, request)) or Answered() for name in "ab"]
+    sends = [
+        lambda request, timeout, name=name: seen.append((name, request)) or Answered()
+        for name in "ab"
+    ]
     run(sends, np.zeros(6), requests=(b"1", b"2", b"3"))
     assert seen == [("a", b"1"), ("b", b"2"), ("a", b"3"), ("b", b"1"), ("a", b"2"), ("b", b"3")]
 
 
 def test_a_test_that_is_stopped_early_is_about_the_requests_due_by_then():
     generator = LoadGenerator(
-        [lambda request, timeout: Answered()], [b""], send_times_s(100.0, 60.0, "constant", seed=0), timeout_s=1.0, drain_s=0.0
+        [lambda request, timeout: Answered()],
+        [b""],
+        send_times_s(100.0, 60.0, "constant", seed=0),
+        timeout_s=1.0,
+        drain_s=0.0,
     )
     generator.start()
     generator.wait(0.3)

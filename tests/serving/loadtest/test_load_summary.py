@@ -19,7 +19,10 @@ def measured(*rows):
     """Of (scheduled, sent, done, outcome) rows."""
     scheduled, sent, done, outcome = zip(*rows, strict=True)
     return Measurements(
-        scheduled_s=np.array(scheduled), sent_s=np.array(sent), done_s=np.array(done), outcome=np.array(outcome, np.int8)
+        scheduled_s=np.array(scheduled),
+        sent_s=np.array(sent),
+        done_s=np.array(done),
+        outcome=np.array(outcome, np.int8),
     )
 
 
@@ -50,15 +53,25 @@ def test_latency_counts_from_the_time_a_request_was_due_and_service_time_from_it
 
 def test_a_request_without_an_answer_in_time_is_slower_than_any_number_and_an_error_has_no_latency():
     # late, refused, open, never sent
-    assert ONE_OF_EACH.latency_s[2:].tolist() == pytest.approx([math.inf, NAN, math.inf, math.inf], nan_ok=True)
-    assert ONE_OF_EACH.service_time_s[2:].tolist() == pytest.approx([math.inf, NAN, math.inf, NAN], nan_ok=True)
+    assert ONE_OF_EACH.latency_s[2:].tolist() == pytest.approx(
+        [math.inf, NAN, math.inf, math.inf], nan_ok=True
+    )
+    assert ONE_OF_EACH.service_time_s[2:].tolist() == pytest.approx(
+        [math.inf, NAN, math.inf, NAN], nan_ok=True
+    )
 
 
 def test_percentiles_are_values_that_occurred():
     # nearest rank of 1 … 1000 ms: the 500th, 900th, 990th, 999th and 1000th
     found = distribution(np.random.default_rng(0).permutation(np.arange(1, 1001)) / 1000.0)
     assert found.measured == 1000
-    assert [found.p50_ms, found.p90_ms, found.p99_ms, found.p99_9_ms, found.max_ms] == pytest.approx([500, 900, 990, 999, 1000])
+    assert [
+        found.p50_ms,
+        found.p90_ms,
+        found.p99_ms,
+        found.p99_9_ms,
+        found.max_ms,
+    ] == pytest.approx([500, 900, 990, 999, 1000])
 
 
 def test_percentiles_of_few_values_are_the_nearest_above():
@@ -77,7 +90,11 @@ def test_windows_hold_every_request_once_by_the_time_it_was_due():
     due = np.arange(0.0, 10.0, 0.01)
     rows = [(t, t, t + (0.5 if t >= 5.0 else 0.001), OK) for t in due.tolist()]
     windows = summarise(measured(*rows), seconds=10.0).windows
-    assert sum(window.scheduled for window in windows) == sum(window.answered for window in windows) == 1000
+    assert (
+        sum(window.scheduled for window in windows)
+        == sum(window.answered for window in windows)
+        == 1000
+    )
     for window in windows:
         assert window.latency.p50_ms == pytest.approx(500.0 if window.start_s >= 5.0 else 1.0)
 

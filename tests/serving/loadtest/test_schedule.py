@@ -36,7 +36,11 @@ def test_the_seed_fixes_the_poisson_arrivals():
         (0.0, 1.0, "rate: a finite number above 0 is needed; received 0"),
         (float("nan"), 1.0, "rate: a finite number above 0 is needed; received nan"),
         (1.0, float("inf"), "seconds: a finite number above 0 is needed; received inf"),
-        (1e6, 1e3, "1e+06 requests/s for 1000 s are 1000000000 requests; at most 5000000 can be measured"),
+        (
+            1e6,
+            1e3,
+            "1e+06 requests/s for 1000 s are 1000000000 requests; at most 5000000 can be measured",
+        ),
     ],
 )
 def test_rates_that_cannot_be_sent_are_refused(rate, seconds, text):

@@ -22,9 +22,14 @@ def send(tmp_path_factory, examples_export):
 
     root = tmp_path_factory.mktemp("xs")
     (root / "1").symlink_to(examples_export)
-    with LocalModelServer([ServedModel(root, name="xs")], port=0) as server, grpc.insecure_channel(server.target) as channel:
+    with (
+        LocalModelServer([ServedModel(root, name="xs")], port=0) as server,
+        grpc.insecure_channel(server.target) as channel,
+    ):
         stub = PredictionServiceStub(channel)
-        yield lambda method, text: getattr(stub, method)(text_format.Parse(text, types_of(method)[0]()), timeout=10.0)
+        yield lambda method, text: getattr(stub, method)(
+            text_format.Parse(text, types_of(method)[0]()), timeout=10.0
+        )
 
 
 def refused(send, method, text):
@@ -55,14 +60,21 @@ def classified(result):
 
 def test_classify_pairs_labels_and_scores_of_each_example(send):
     response = send("Classify", spec() + examples(1.5, 3.0))
-    assert classified(response.result) == [[("up", 1.5), ("down", 3.0)], [("up", 3.0), ("down", 6.0)]]
+    assert classified(response.result) == [
+        [("up", 1.5), ("down", 3.0)],
+        [("up", 3.0), ("down", 6.0)],
+    ]
     assert (response.model_spec.name, response.model_spec.version.value) == ("xs", 1)
     assert response.model_spec.signature_name == "serving_default"
 
 
 def test_classify_leaves_out_what_the_signature_does_not_give(send):
-    assert classified(send("Classify", spec("scores") + examples(1.0)).result) == [[("", 1.0), ("", 2.0)]]
-    assert classified(send("Classify", spec("classes") + examples(1.0)).result) == [[("up", 0.0), ("down", 0.0)]]
+    assert classified(send("Classify", spec("scores") + examples(1.0)).result) == [
+        [("", 1.0), ("", 2.0)]
+    ]
+    assert classified(send("Classify", spec("classes") + examples(1.0)).result) == [
+        [("up", 0.0), ("down", 0.0)]
+    ]
 
 
 def test_regress_gives_a_number_for_each_example(send):
@@ -82,7 +94,10 @@ def test_multi_inference_answers_each_task_in_order(send):
     regression, classification = send("MultiInference", tasks + examples(2.0)).results
     assert [row.value for row in regression.regression_result.regressions] == [3.0]
     assert classified(classification.classification_result) == [[("up", 2.0), ("down", 4.0)]]
-    assert [result.model_spec.signature_name for result in (regression, classification)] == ["next", "serving_default"]
+    assert [result.model_spec.signature_name for result in (regression, classification)] == [
+        "next",
+        "serving_default",
+    ]
 
 
 INVALID = "INVALID_ARGUMENT"

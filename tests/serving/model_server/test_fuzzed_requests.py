@@ -1,7 +1,8 @@
 """Requests that nobody would write: each is answered, none as a defect of the server, and good ones still work.
 
-A few hundred are sent in every run; `pytest tests/serving/model_server/test_fuzzed_requests.py --hypothesis-profile=thorough` sends 20,000, and
-`--hypothesis-show-statistics` shows how they were answered.
+A few hundred are sent in every run; `pytest tests/serving/model_server/test_fuzzed_requests.py
+--hypothesis-profile=thorough` sends 20,000, and `--hypothesis-show-statistics` shows how they were
+answered.
 """
 
 from __future__ import annotations
@@ -34,7 +35,14 @@ _TEXTS = [
     "\x00",
     "é" * 300,
 ]
-_BYTES = [b"", b"x", b"\xff\xfe", b"\x00" * 9, b"\x80\x80\x80\x80\x80\x80\x80\x80\x80\x01", b"a" * 5000]
+_BYTES = [
+    b"",
+    b"x",
+    b"\xff\xfe",
+    b"\x00" * 9,
+    b"\x80\x80\x80\x80\x80\x80\x80\x80\x80\x01",
+    b"a" * 5000,
+]
 
 
 def tensor(dtype, shape, values):
@@ -51,7 +59,8 @@ def spec(signature, name="toy"):
 
 
 _DOUBLED = spec("") + inputs(
-    x=tensor("DT_FLOAT", [2], "float_val: [1.0, 3.0]"), weight=tensor("DT_FLOAT", [], "float_val: 2.0")
+    x=tensor("DT_FLOAT", [2], "float_val: [1.0, 3.0]"),
+    weight=tensor("DT_FLOAT", [], "float_val: 2.0"),
 )
 _RANK = spec("rank") + inputs(
     user_id=tensor("DT_STRING", [1], 'string_val: "fan"'),
@@ -145,7 +154,9 @@ def mutate_map(draw, entries, value):
         del entries[draw(st.sampled_from(sorted(entries)))]
     elif value.message_type is not None:
         known = sorted(entries)
-        mutate(draw, entries[draw(st.sampled_from(known if known and draw(st.booleans()) else _TEXTS))])
+        mutate(
+            draw, entries[draw(st.sampled_from(known if known and draw(st.booleans()) else _TEXTS))]
+        )
     else:
         entries[draw(st.sampled_from(_TEXTS))] = draw(value_of(value))
 
@@ -155,7 +166,12 @@ def mutate_list(draw, items, field):
     if choice == 0:
         del items[:]
     elif field.message_type is not None:
-        mutate(draw, items[draw(st.integers(0, len(items) - 1))] if len(items) and choice < 3 else items.add())
+        mutate(
+            draw,
+            items[draw(st.integers(0, len(items) - 1))]
+            if len(items) and choice < 3
+            else items.add(),
+        )
     elif len(items) and choice == 1:
         items[draw(st.integers(0, len(items) - 1))] = draw(value_of(field))
     else:
@@ -174,12 +190,18 @@ def value_of(field):
         return st.one_of(st.integers(0, 25), st.sampled_from([101, 126, 2**31 - 1]))
     unsigned = kind in (field.CPPTYPE_UINT32, field.CPPTYPE_UINT64)
     bits = (32 if kind in (field.CPPTYPE_INT32, field.CPPTYPE_UINT32) else 64) - (not unsigned)
-    return st.sampled_from([size for size in _SIZES if (0 if unsigned else -(2**bits)) <= size < 2**bits])
+    return st.sampled_from(
+        [size for size in _SIZES if (0 if unsigned else -(2**bits)) <= size < 2**bits]
+    )
 
 
 def send(channel, method, message):
     """The code of the answer, and its text or bytes."""
-    service = "ModelService" if method in ("GetModelStatus", "HandleReloadConfigRequest") else "PredictionService"
+    service = (
+        "ModelService"
+        if method in ("GetModelStatus", "HandleReloadConfigRequest")
+        else "PredictionService"
+    )
     call = channel.unary_unary(f"/tensorflow.serving.{service}/{method}")
     try:
         return "OK", call(message, timeout=20.0)
@@ -200,7 +222,8 @@ def assert_a_good_request_is_answered(channel):
     request = text_format.Parse(_DOUBLED, empty_request("Predict"))
     code, answer = send(channel, "Predict", request.SerializeToString())
     assert code == "OK", answer
-    assert list(PredictResponse.FromString(answer).outputs["product"].float_val) == [2.0, 6.0]  # x · weight · version
+    # x · weight · version
+    assert list(PredictResponse.FromString(answer).outputs["product"].float_val) == [2.0, 6.0]
 
 
 @settings(max_examples=_EXAMPLES)
@@ -215,7 +238,9 @@ def test_no_request_is_answered_as_a_defect_and_good_ones_still_work(channel, da
 
 @settings(max_examples=_EXAMPLES // 10)
 @given(data=st.data())
-def test_no_configuration_is_answered_as_a_defect_and_a_good_one_still_works(reloaded_channel, root, data):
+def test_no_configuration_is_answered_as_a_defect_and_a_good_one_still_works(
+    reloaded_channel, root, data
+):
     good = _RELOAD.replace("/ROOT", str(root / "toy"))
     method, message = data.draw(broken("HandleReloadConfigRequest", good))
     code, answer = send(reloaded_channel, method, message)

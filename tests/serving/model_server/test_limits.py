@@ -106,8 +106,12 @@ def test_more_requests_than_allowed_are_refused_and_the_rest_is_answered(limited
     eventually(server._pool.refusal, "two requests are taken on")
     code, text = refused(predict, channel)
     assert code == "RESOURCE_EXHAUSTED"
-    assert text.startswith("This server has 2 requests to answer, as many as its --max-concurrent-requests allows")
-    assert [list(answer.result().outputs["rounds"].int_val) for answer in answers] == [[400_000]] * 2
+    assert text.startswith(
+        "This server has 2 requests to answer, as many as its --max-concurrent-requests allows"
+    )
+    assert [list(answer.result().outputs["rounds"].int_val) for answer in answers] == [
+        [400_000]
+    ] * 2
     eventually(lambda: not server._pool.refusal(), "the answered requests are counted no more")
     predict(channel)
 
@@ -129,14 +133,18 @@ def test_status_and_health_are_told_while_all_threads_run_models(limited, eventu
     answer = slow(channel)
     eventually(server._pool.refusal, "the thread is busy")
     assert health(channel) == "SERVING"
-    status = ModelServiceStub(channel).GetModelStatus(GetModelStatusRequest(model_spec={"name": "toy"}), timeout=5.0)
+    status = ModelServiceStub(channel).GetModelStatus(
+        GetModelStatusRequest(model_spec={"name": "toy"}), timeout=5.0
+    )
     assert status.model_version_status[0].version == 1
     assert not answer.done()
     answer.result()
 
 
 @pytest.mark.parametrize("service", ["", "ModelService", "PredictionService"])
-def test_health_follows_the_models_under_tensorflow_servings_names(limited, root, eventually, service):
+def test_health_follows_the_models_under_tensorflow_servings_names(
+    limited, root, eventually, service
+):
     import shutil
 
     _, channel = limited()
@@ -154,7 +162,10 @@ def test_a_draining_server_says_so_and_answers_what_it_has(limited, eventually):
     server, channel = limited()
     predict(channel)
     answer = slow(channel)
-    eventually(lambda: server.models.named("toy")._versions[1].requests_in_flight, "the request is taken on")
+    eventually(
+        lambda: server.models.named("toy")._versions[1].requests_in_flight,
+        "the request is taken on",
+    )
     stopping = threading.Thread(target=server.stop)
     stopping.start()
     eventually(server._pool.refusal, "the server drains")
@@ -169,7 +180,10 @@ def test_draining_ends_when_its_time_is_over(limited, eventually):
 
     server, channel = limited()
     answer = slow(channel, rounds=20_000_000)
-    eventually(lambda: server.models.named("toy")._versions[1].requests_in_flight, "the request is taken on")
+    eventually(
+        lambda: server.models.named("toy")._versions[1].requests_in_flight,
+        "the request is taken on",
+    )
     start_s = time.monotonic()
     server.stop(drain_s=0.2)
     assert time.monotonic() - start_s < 10.0
@@ -177,8 +191,14 @@ def test_draining_ends_when_its_time_is_over(limited, eventually):
 
 
 def test_reflection_lists_the_services(limited):
-    from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
+    from grpc_reflection.v1alpha.proto_reflection_descriptor_database import (
+        ProtoReflectionDescriptorDatabase,
+    )
 
     _, channel = limited()
     services = ProtoReflectionDescriptorDatabase(channel).get_services()
-    assert {"tensorflow.serving.PredictionService", "tensorflow.serving.ModelService", "grpc.health.v1.Health"} <= set(services)
+    assert {
+        "tensorflow.serving.PredictionService",
+        "tensorflow.serving.ModelService",
+        "grpc.health.v1.Health",
+    } <= set(services)

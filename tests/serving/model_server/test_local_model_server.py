@@ -54,31 +54,52 @@ def refused(call, *arguments):
     return refusal.value.code().name, refusal.value.details()
 
 
-def test_an_empty_root_is_answered_with_not_found_until_a_version_appears(serve, stubs, api, push, eventually):
+def test_an_empty_root_is_answered_with_not_found_until_a_version_appears(
+    serve, stubs, api, push, eventually
+):
     server = serve()
     prediction, model = stubs(server.target)
     status = api.Status(model_spec={"name": "toy"})
-    assert refused(model.GetModelStatus, status) == ("NOT_FOUND", "Could not find any versions of model toy")
-    assert refused(prediction.Predict, doubled(api)) == ("NOT_FOUND", "Servable not found for request: Latest(toy)")
+    assert refused(model.GetModelStatus, status) == (
+        "NOT_FOUND",
+        "Could not find any versions of model toy",
+    )
+    assert refused(prediction.Predict, doubled(api)) == (
+        "NOT_FOUND",
+        "Servable not found for request: Latest(toy)",
+    )
     push(1)
-    eventually(lambda: server.models.named("toy") and server.models.named("toy").available_versions(), "version 1 is served")
+    eventually(
+        lambda: server.models.named("toy") and server.models.named("toy").available_versions(),
+        "version 1 is served",
+    )
     assert prediction.Predict(doubled(api)).model_spec.version.value == 1
 
 
 def test_status_lists_versions_newest_first_with_the_error_of_a_broken_one(serve, stubs, api, push):
     push(1), push(2, break_it=lambda folder: (folder / "saved_model.pb").unlink())
     _, model = stubs(serve().target)
-    newest, older = model.GetModelStatus(api.Status(model_spec={"name": "toy"})).model_version_status
+    newest, older = model.GetModelStatus(
+        api.Status(model_spec={"name": "toy"})
+    ).model_version_status
     assert (newest.version, newest.state, newest.status.error_code) == (2, newest.END, 5)
     assert newest.status.error_message.startswith("Could not find SavedModel")
-    assert (older.version, older.state, older.status.error_code, older.status.error_message) == (1, older.AVAILABLE, 0, "")
+    assert (older.version, older.state, older.status.error_code, older.status.error_message) == (
+        1,
+        older.AVAILABLE,
+        0,
+        "",
+    )
 
 
 def test_status_of_one_version_is_only_its_own(serve, stubs, api, push):
     push(1), push(2)
     _, model = stubs(serve().target)
     two = {"name": "toy", "version": {"value": 2}}
-    assert [status.version for status in model.GetModelStatus(api.Status(model_spec=two)).model_version_status] == [2]
+    assert [
+        status.version
+        for status in model.GetModelStatus(api.Status(model_spec=two)).model_version_status
+    ] == [2]
 
 
 @pytest.mark.parametrize(
@@ -86,7 +107,10 @@ def test_status_of_one_version_is_only_its_own(serve, stubs, api, push):
     [
         ({}, ("NOT_FOUND", "Could not find any versions of model ")),
         ({"name": "q"}, ("NOT_FOUND", "Could not find any versions of model q")),
-        ({"name": "toy", "version": {"value": 7}}, ("NOT_FOUND", "Could not find version 7 of model toy")),
+        (
+            {"name": "toy", "version": {"value": 7}},
+            ("NOT_FOUND", "Could not find version 7 of model toy"),
+        ),
         (None, ("INVALID_ARGUMENT", "Missing ModelSpec")),
     ],
 )
@@ -114,7 +138,10 @@ def test_metadata_holds_every_signature_with_its_defaults(serve, stubs, api, pus
         ({}, ("INVALID_ARGUMENT", "Missing ModelSpec")),
         (
             {"model_spec": {"name": "toy"}},
-            ("INVALID_ARGUMENT", "GetModelMetadataRequest must specify at least one metadata_field"),
+            (
+                "INVALID_ARGUMENT",
+                "GetModelMetadataRequest must specify at least one metadata_field",
+            ),
         ),
         (
             {"model_spec": {"name": "q"}, "metadata_field": ["nope"]},
@@ -132,7 +159,9 @@ def test_metadata_requests_are_checked_in_order(serve, stubs, api, push, fields,
     assert refused(prediction.GetModelMetadata, api.Metadata(**fields)) == expected
 
 
-def test_no_request_fails_during_swaps_and_each_answer_is_of_one_version(serve, stubs, api, push, root, eventually):
+def test_no_request_fails_during_swaps_and_each_answer_is_of_one_version(
+    serve, stubs, api, push, root, eventually
+):
     """Versions come, every fifth broken in one of three ways, and at last one goes, under four clients that hardly pause.
 
     There are ten changes, and fifty with --hypothesis-profile=thorough.
@@ -164,14 +193,25 @@ def test_no_request_fails_during_swaps_and_each_answer_is_of_one_version(serve, 
                 if number % 5:
                     sources[number] = source  # known before it can answer
                     push(source, number=number)
-                    eventually(lambda number=number: model.available_versions() == [number], f"{number} is served")
+                    eventually(
+                        lambda number=number: model.available_versions() == [number],
+                        f"{number} is served",
+                    )
                 else:
-                    push(source, number=number, break_it=[remove_model_file, truncate_variables, fail_warm_up][number // 5 % 3])
+                    push(
+                        source,
+                        number=number,
+                        break_it=[remove_model_file, truncate_variables, fail_warm_up][
+                            number // 5 % 3
+                        ],
+                    )
                     eventually(lambda: model.statuses()[0].error, f"{number} is given up")
                     assert model.available_versions() == [number - 1]
             newest = model.available_versions()[0]
             shutil.rmtree(root / "serving_model" / str(newest))
-            eventually(lambda: newest not in model.available_versions() != [], "an older one is back")
+            eventually(
+                lambda: newest not in model.available_versions() != [], "an older one is back"
+            )
         finally:
             stop.set()
         seen = set().union(*(client.result() for client in clients))

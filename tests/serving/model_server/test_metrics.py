@@ -19,7 +19,9 @@ def server(push, root):
     from serving.model_server.versions.served_model import ServedModel
 
     push(1)
-    with LocalModelServer([ServedModel(root)], port=0, rest_port=0, metrics_path=DEFAULT_PATH) as running:
+    with LocalModelServer(
+        [ServedModel(root)], port=0, rest_port=0, metrics_path=DEFAULT_PATH
+    ) as running:
         yield running
 
 
@@ -60,14 +62,20 @@ def samples(server):
     page = fetch(server, "/monitoring/prometheus/metrics")
     families = text_string_to_metric_families(page)
     return {
-        (sample.name.removesuffix("_total"), *sorted(sample.labels.items())): sample.value  # the suffix is the parser's own
+        # the suffix is the parser's own
+        (sample.name.removesuffix("_total"), *sorted(sample.labels.items())): sample.value
         for family in families
         for sample in family.samples
     }
 
 
 def test_requests_are_counted_by_model_and_status(server, predict):
-    assert [predict(), predict(), predict(rows=0), predict(model="other")] == ["OK", "OK", "OK", "NOT_FOUND"]
+    assert [predict(), predict(), predict(rows=0), predict(model="other")] == [
+        "OK",
+        "OK",
+        "OK",
+        "NOT_FOUND",
+    ]
     fetch(server, "/v1/models/toy:predict", "POST", '{"inputs": {"x": "a", "weight": 1}}')
     counted = {key: value for key, value in samples(server).items() if key[0] == COUNT}
     assert counted == {
@@ -110,12 +118,26 @@ def test_candidates_of_a_request_are_counted(server, predict):
 def test_versions_are_shown_with_their_state(server, push, eventually):
     push(2)
     expected = {
-        ("fulcrum_model_version_state", ("model_name", "toy"), ("state", "AVAILABLE"), ("version", "2")): 1.0,
-        ("fulcrum_model_version_state", ("model_name", "toy"), ("state", "END"), ("version", "1")): 1.0,
+        (
+            "fulcrum_model_version_state",
+            ("model_name", "toy"),
+            ("state", "AVAILABLE"),
+            ("version", "2"),
+        ): 1.0,
+        (
+            "fulcrum_model_version_state",
+            ("model_name", "toy"),
+            ("state", "END"),
+            ("version", "1"),
+        ): 1.0,
     }
 
     def shown():
-        return {key: value for key, value in samples(server).items() if key[0] == "fulcrum_model_version_state"}
+        return {
+            key: value
+            for key, value in samples(server).items()
+            if key[0] == "fulcrum_model_version_state"
+        }
 
     eventually(lambda: shown() == expected, "version 2 in place of version 1")
 

@@ -19,7 +19,8 @@ def test_a_process_that_dies_is_told_with_its_log_and_the_end_of_it(tmp_path):
 
 
 def test_a_process_that_lives_is_waited_for_and_seen_to_live(tmp_path, monkeypatch):
-    # The stand-in listens once the caller has been told twice that it lives, however long that takes.
+    # The stand-in listens once the caller has been told twice that it lives, however long that
+    # takes.
     go = tmp_path / "go"
     code = (
         "import pathlib, time\n"
@@ -27,7 +28,11 @@ def test_a_process_that_lives_is_waited_for_and_seen_to_live(tmp_path, monkeypat
         "print('Listening on 127.0.0.1:1 (gRPC): toy, version 1', flush=True); time.sleep(3600)"
     )
     popen = module.subprocess.Popen
-    monkeypatch.setattr(module.subprocess, "Popen", lambda command, **rest: popen([sys.executable, "-c", code], **rest))
+    monkeypatch.setattr(
+        module.subprocess,
+        "Popen",
+        lambda command, **rest: popen([sys.executable, "-c", code], **rest),
+    )
     told_s = []
 
     def waiting(elapsed_s):

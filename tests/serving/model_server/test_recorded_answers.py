@@ -21,7 +21,10 @@ _GROUPS = json.loads(_RECORDED.read_text()) if _RECORDED.exists() else {}
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.tensorflow,
-    pytest.mark.skipif(not (_RECORDED.exists() and _MODELS.exists()), reason=f"no recorded answers in {_RECORDED.parent}"),
+    pytest.mark.skipif(
+        not (_RECORDED.exists() and _MODELS.exists()),
+        reason=f"no recorded answers in {_RECORDED.parent}",
+    ),
 ]
 
 
@@ -52,7 +55,11 @@ def start(models, tmp_path_factory):
         file = tmp_path_factory.mktemp("config") / "models.config"
         file.write_text(config.replace("/MODELS", str(models)))
         server = LocalModelServer(
-            [], port=0, poll_s=0.05, config_file=ConfigFile(file, labels_may_wait=labels_may_wait), **settings
+            [],
+            port=0,
+            poll_s=0.05,
+            config_file=ConfigFile(file, labels_may_wait=labels_may_wait),
+            **settings,
         )
         started.append(server)
         server.start()
@@ -119,9 +126,15 @@ def test_requests_that_batching_leaves_alone_answer_as_recorded(serving_latest, 
 
 def test_reloads_answer_as_recorded(start, replay, models):
     target = start(config("all {}"))
-    # Two reloads of the recording session are missing from the file: the one that set the labels ...
+    # Two reloads of the recording session are missing from the file: the one that set the labels
+    # ...
     _reload(
-        target, config("all {}", "version_labels { key: 'stable' value: 1 } version_labels { key: 'canary' value: 3 }"), models
+        target,
+        config(
+            "all {}",
+            "version_labels { key: 'stable' value: 1 } version_labels { key: 'canary' value: 3 }",
+        ),
+        models,
     )
     steps = [case["case"] for case in _GROUPS["reload"]]
     removal = steps.index("p_removed")
@@ -133,10 +146,17 @@ def test_reloads_answer_as_recorded(start, replay, models):
         replay(target, case_of("reload", name))
 
 
-def test_a_reload_without_platform_is_refused_as_recorded_but_spoils_no_later_one(start, replay, models):
+def test_a_reload_without_platform_is_refused_as_recorded_but_spoils_no_later_one(
+    start, replay, models
+):
     target = start(config("all {}"))
     poisoned = case_of("reload", "poisoned_after_no_platform")
-    _reload(target, "model_config_list { config { name: 'n' base_path: '/MODELS/m' } }", models, poisoned)
+    _reload(
+        target,
+        "model_config_list { config { name: 'n' base_path: '/MODELS/m' } }",
+        models,
+        poisoned,
+    )
     replay(target, case_of("reload", "still_serving_after_poison"))
     replay(target, poisoned | {"code": "OK", "message": "", "response": "status {}"})
 
@@ -163,7 +183,9 @@ def test_labels_are_there_from_the_start_where_that_is_allowed(start, replay):
     replay(target, case_of("startup", "lbl"))
 
 
-def test_a_corrupt_model_is_refused_in_a_reload_as_at_tensorflow_servings_start(serving_latest, models, start):
+def test_a_corrupt_model_is_refused_in_a_reload_as_at_tensorflow_servings_start(
+    serving_latest, models, start
+):
     case = case_of("startup", "corrupt")
     shutil.copytree(models / "m" / "1", models / "bad" / "1")
     data = next((models / "bad" / "1" / "variables").glob("variables.data-*"))
@@ -191,15 +213,26 @@ def test_versions_come_and_go_through_the_recorded_states(models, tmp_path):
     push(2), poll()
     data = next((push(4) / "variables").glob("variables.data-*"))
     data.write_bytes(data.read_bytes()[:2]), poll()
-    _write_warm_up(push(5), 'inputs { key: "x" value { dtype: DT_FLOAT tensor_shape {} float_val: 1.0 } }'), poll()
+    (
+        _write_warm_up(
+            push(5), 'inputs { key: "x" value { dtype: DT_FLOAT tensor_shape {} float_val: 1.0 } }'
+        ),
+        poll(),
+    )
     for number in (4, 5, 2):
         shutil.rmtree(tmp_path / str(number))
     poll()
     shutil.rmtree(tmp_path / "1"), poll()
     model.close()
     recorded = case_of("swap", "swap_states")["states"]
-    resting = [state for state in recorded if not {"START", "LOADING", "UNLOADING"} & {version[1] for version in state}]
-    both = next(state for state in resting if [version[1] for version in state].count("AVAILABLE") == 2)
+    resting = [
+        state
+        for state in recorded
+        if not {"START", "LOADING", "UNLOADING"} & {version[1] for version in state}
+    ]
+    both = next(
+        state for state in resting if [version[1] for version in state].count("AVAILABLE") == 2
+    )
     resting.remove(both)  # 1 was AVAILABLE an instant before 2 was UNLOADING
     assert seen == resting
 
@@ -215,33 +248,46 @@ def _write_warm_up(folder, request):
 
     log = text_format.Parse(f"predict_log {{ request {{ {request} }} }}", PredictionLog())
     (folder / "assets.extra").mkdir()
-    with tf.io.TFRecordWriter(str(folder / "assets.extra" / "tf_serving_warmup_requests")) as writer:
+    with tf.io.TFRecordWriter(
+        str(folder / "assets.extra" / "tf_serving_warmup_requests")
+    ) as writer:
         writer.write(log.SerializeToString())
 
 
 def _reload(target, config, models, answer=None):
     """Sends a configuration; it is taken over, unless `answer` says what else becomes of it."""
     expected = {"code": "OK", "message": "", "response": "status {}"} | (answer or {})
-    _replay(target, expected | {"api": "HandleReloadConfigRequest", "request": f"config {{ {config} }}"}, str(models))
+    _replay(
+        target,
+        expected | {"api": "HandleReloadConfigRequest", "request": f"config {{ {config} }}"},
+        str(models),
+    )
 
 
 def _replay(target, case, models):
     from google.protobuf import text_format
 
-    from tests.serving.model_server.api_methods import stub_of, types_of  # not sooner: it imports TensorFlow
+    # not sooner: it imports TensorFlow
+    from tests.serving.model_server.api_methods import stub_of, types_of
 
     with grpc.insecure_channel(target) as channel:
         request_type, response_type = types_of(case["api"])
         request = text_format.Parse(_as_here(case["request"], models), request_type())
         try:
-            response, code, message = getattr(stub_of(case["api"])(channel), case["api"])(request, timeout=30.0), "OK", ""
+            response, code, message = (
+                getattr(stub_of(case["api"])(channel), case["api"])(request, timeout=30.0),
+                "OK",
+                "",
+            )
         except grpc.RpcError as error:
             response, code, message = None, error.code().name, error.details()
     assert code == case["code"]
     if "{{node" in case["message"]:
-        assert "{{node" in message  # the text of an operation, whose wording depends on the build of TensorFlow
+        # the text of an operation, whose wording depends on the build of TensorFlow
+        assert "{{node" in message
     else:
-        message = re.sub(r"\n\t \[\[.*?}}\]\]", "", message)  # the operation that says so, which not every build names
+        # the operation that says so, which not every build names
+        message = re.sub(r"\n\t \[\[.*?}}\]\]", "", message)
         assert _as_here(message, models) == _as_here(case["message"], models)
     if response is not None:
         expected = text_format.Parse(_as_here(case["response"], models), response_type())
@@ -250,7 +296,11 @@ def _replay(target, case, models):
 
 def _as_here(text, models):
     """The input of the `clf` and `reg` signatures was called `examples` when some of the answers were recorded."""
-    return text.replace('key: "examples"', 'key: "inputs"').replace("_examples:0", "_inputs:0").replace("/MODELS", models)
+    return (
+        text.replace('key: "examples"', 'key: "inputs"')
+        .replace("_examples:0", "_inputs:0")
+        .replace("/MODELS", models)
+    )
 
 
 def _assert_same(response, expected):
@@ -274,7 +324,9 @@ def _assert_same_tensor(received, expected):
 
     assert received.dtype == expected.dtype
     assert received.tensor_shape == expected.tensor_shape
-    assert [field.name for field, _ in received.ListFields()] == [field.name for field, _ in expected.ListFields()]
+    assert [field.name for field, _ in received.ListFields()] == [
+        field.name for field, _ in expected.ListFields()
+    ]
     if expected.dtype == tf.string.as_datatype_enum:
         assert list(received.string_val) == list(expected.string_val)
     else:

@@ -33,19 +33,27 @@ EXAMPLES = [
 ]
 
 
-def write_model(folder: Path, *, rank_adds: float = 0.0, seconds_a_rank: float = 0.0, refused_age: float = -1.0) -> str:
+def write_model(
+    folder: Path, *, rank_adds: float = 0.0, seconds_a_rank: float = 0.0, refused_age: float = -1.0
+) -> str:
     """A model whose click is sigmoid(quality + age / 10 + tags / 5), and whose `rank` adds something to that."""
     import tensorflow as tf
 
     def scores(age: Any, quality: Any, tags: Any) -> dict[str, Any]:
-        click = tf.sigmoid(quality + tf.where(tf.math.is_nan(age), 0.0, age) / 10.0 + tf.cast(tags, tf.float32) / 5.0)
+        click = tf.sigmoid(
+            quality
+            + tf.where(tf.math.is_nan(age), 0.0, age) / 10.0
+            + tf.cast(tags, tf.float32) / 5.0
+        )
         return {"click": click, "ranking_score": click}
 
     class Model(tf.Module):
         @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="examples")])
         def serve(self, examples: Any) -> dict[str, Any]:
             number = tf.io.FixedLenFeature([], tf.float32, float("nan"))
-            read = tf.io.parse_example(examples, {"age": number, "quality": number, "tags": tf.io.RaggedFeature(tf.string)})
+            read = tf.io.parse_example(
+                examples, {"age": number, "quality": number, "tags": tf.io.RaggedFeature(tf.string)}
+            )
             return scores(read["age"], read["quality"], read["tags"].row_lengths())
 
         @tf.function(
@@ -61,12 +69,16 @@ def write_model(folder: Path, *, rank_adds: float = 0.0, seconds_a_rank: float =
             result = scores(age, quality, tf.math.count_nonzero(tags != "", axis=1))
             if seconds_a_rank:
                 end = tf.timestamp() + seconds_a_rank
-                with tf.control_dependencies([tf.while_loop(lambda _: tf.timestamp() < end, lambda i: i + 1, [0])[0]]):
+                with tf.control_dependencies(
+                    [tf.while_loop(lambda _: tf.timestamp() < end, lambda i: i + 1, [0])[0]]
+                ):
                     result = {name: tf.identity(values) for name, values in result.items()}
             return {name: values + rank_adds for name, values in result.items()}
 
     model = Model()
-    tf.saved_model.save(model, str(folder), signatures={"serving_default": model.serve, "rank": model.rank})
+    tf.saved_model.save(
+        model, str(folder), signatures={"serving_default": model.serve, "rank": model.rank}
+    )
     return str(folder)
 
 
@@ -80,7 +92,9 @@ def write_examples(file: Path, rows: list[dict[str, Any]]) -> str:
                 if isinstance(value, float):
                     example.features.feature[name].float_list.value.append(value)
                 else:
-                    example.features.feature[name].bytes_list.value.extend(text.encode() for text in value)
+                    example.features.feature[name].bytes_list.value.extend(
+                        text.encode() for text in value
+                    )
             writer.write(example.SerializeToString())
     return str(file)
 
@@ -107,10 +121,15 @@ def warmup_requests(folder: Path) -> list[Any]:
     from tensorflow_serving.apis.prediction_log_pb2 import PredictionLog
 
     file = str(folder / "version" / "assets.extra" / "tf_serving_warmup_requests")
-    return [PredictionLog.FromString(record.numpy()).predict_log.request for record in tf.data.TFRecordDataset(file)]
+    return [
+        PredictionLog.FromString(record.numpy()).predict_log.request
+        for record in tf.data.TFRecordDataset(file)
+    ]
 
 
-def test_a_version_that_answers_as_the_trainers_export_does_is_not_refused(passed: tuple[Path, dict[str, Any]]) -> None:
+def test_a_version_that_answers_as_the_trainers_export_does_is_not_refused(
+    passed: tuple[Path, dict[str, Any]],
+) -> None:
     _, report = passed
     assert report["refusals"] == []
     # 5 users with each number of candidates, and the examples themselves.
@@ -129,8 +148,13 @@ def test_the_version_is_the_export_with_a_warm_up_request_for_each_signature_and
 ) -> None:
     folder, report = passed
     requests = [
-        (request.model_spec.signature_name, [dim.size for dim in request.inputs[rows].tensor_shape.dim])
-        for request, rows in zip(warmup_requests(folder), ["quality", "quality", "examples"], strict=True)
+        (
+            request.model_spec.signature_name,
+            [dim.size for dim in request.inputs[rows].tensor_shape.dim],
+        )
+        for request, rows in zip(
+            warmup_requests(folder), ["quality", "quality", "examples"], strict=True
+        )
     ]
     assert requests == [("rank", [1]), ("rank", [4]), ("serving_default", [3])]
     assert report["warmup_requests"] == 3
@@ -138,7 +162,9 @@ def test_the_version_is_the_export_with_a_warm_up_request_for_each_signature_and
         assert (folder / "version" / file).read_bytes() == (folder / "model" / file).read_bytes()
 
 
-def test_warm_up_requests_hold_the_values_of_logged_examples(passed: tuple[Path, dict[str, Any]]) -> None:
+def test_warm_up_requests_hold_the_values_of_logged_examples(
+    passed: tuple[Path, dict[str, Any]],
+) -> None:
     import tensorflow as tf
 
     _, of_four, of_examples = warmup_requests(passed[0])
@@ -151,7 +177,9 @@ def test_warm_up_requests_hold_the_values_of_logged_examples(passed: tuple[Path,
     assert len(of_examples.inputs["examples"].string_val) == 3
 
 
-def test_the_same_examples_give_the_same_warm_up_file(passed: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
+def test_the_same_examples_give_the_same_warm_up_file(
+    passed: tuple[Path, dict[str, Any]], tmp_path: Path
+) -> None:
     check(tmp_path)
     file = Path("version") / "assets.extra" / "tf_serving_warmup_requests"
     assert (tmp_path / file).read_bytes() == (passed[0] / file).read_bytes()
@@ -164,10 +192,17 @@ def test_scores_that_differ_from_the_trainers_refuse_the_version(tmp_path: Path)
 
 
 def test_a_tolerance_in_the_spec_lets_a_difference_pass(tmp_path: Path) -> None:
-    assert check(tmp_path, SPEC.replace("10000}", "10000, score_tolerance: 0.02}"), rank_adds=0.01)["refusals"] == []
+    assert (
+        check(tmp_path, SPEC.replace("10000}", "10000, score_tolerance: 0.02}"), rank_adds=0.01)[
+            "refusals"
+        ]
+        == []
+    )
 
 
-def test_answers_beyond_the_budget_refuse_the_version_with_each_number_of_candidates(tmp_path: Path) -> None:
+def test_answers_beyond_the_budget_refuse_the_version_with_each_number_of_candidates(
+    tmp_path: Path,
+) -> None:
     report = check(tmp_path, SPEC.replace("10000}", "1}"), seconds_a_rank=0.005)
     for count, refusal in zip((1, 4), report["refusals"], strict=True):
         assert refusal.startswith(f"rank of {count} candidates: p99 ")
@@ -177,25 +212,34 @@ def test_answers_beyond_the_budget_refuse_the_version_with_each_number_of_candid
 def test_a_signature_for_which_no_request_can_be_made_is_named(tmp_path: Path) -> None:
     # The model knows no field of this name.
     spec = SPEC.replace("  quality:", "  unknown: {side: user, kind: numeric}\n  quality:")
-    with pytest.raises(ValueError, match="no warm-up request can be made for signature 'rank', which reads age, quality"):
+    with pytest.raises(
+        ValueError,
+        match="no warm-up request can be made for signature 'rank', which reads age, quality",
+    ):
         check(tmp_path, spec)
 
 
-def test_a_version_that_refuses_logged_requests_is_refused_with_what_it_said(tmp_path: Path) -> None:
+def test_a_version_that_refuses_logged_requests_is_refused_with_what_it_said(
+    tmp_path: Path,
+) -> None:
     # The third user's age; warm-up requests are those of the first.
     [refusal] = check(tmp_path, refused_age=2.0)["refusals"]
     assert refusal.startswith("a request made of logged examples failed: INVALID_ARGUMENT: ")
     assert "not today" in refusal
 
 
-def test_a_version_that_refuses_its_warm_up_requests_is_refused_with_what_it_said(tmp_path: Path) -> None:
+def test_a_version_that_refuses_its_warm_up_requests_is_refused_with_what_it_said(
+    tmp_path: Path,
+) -> None:
     report = check(tmp_path, refused_age=1.0)
     [refusal] = report["refusals"]
     assert refusal.startswith("the version cannot be loaded: assertion failed: [not today]")
     assert report["compared_requests"] == 0
 
 
-def test_a_version_that_cannot_be_loaded_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_version_that_cannot_be_loaded_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     import grpc
 
     from serving.model_server.status_error import StatusError
@@ -216,5 +260,8 @@ def test_without_an_example_there_is_nothing_to_check_with(tmp_path: Path) -> No
     examples = write_examples(tmp_path / "none.gz", [])
     with pytest.raises(ValueError, match="no example to make a request of in 1 files"):
         check_before_push(
-            model=write_model(tmp_path / "model"), example_files=[examples], spec=SPEC, version=str(tmp_path / "v")
+            model=write_model(tmp_path / "model"),
+            example_files=[examples],
+            spec=SPEC,
+            version=str(tmp_path / "v"),
         )

@@ -17,7 +17,10 @@ def difference(served: list[float], trainers: list[float]) -> float:
 def test_the_largest_difference_is_named_with_both_scores() -> None:
     found = largest_difference(
         "rank of 2 rows",
-        {"click": (np.array([0.5, 0.25]), np.array([0.5, 0.26])), "like": (np.array([0.1, 0.4]), np.array([0.1, 0.1]))},
+        {
+            "click": (np.array([0.5, 0.25]), np.array([0.5, 0.26])),
+            "like": (np.array([0.1, 0.4]), np.array([0.1, 0.1])),
+        },
     )
     assert (found.score, found.row) == ("like", 1)
     assert found.refusal(0.01) == (
@@ -34,10 +37,14 @@ def test_a_difference_is_relative_above_one() -> None:
 @pytest.mark.parametrize(
     ("served", "trainers", "size"), [(NAN, 0.5, INFINITE), (0.5, NAN, INFINITE), (INFINITE, 0.5, INFINITE), (NAN, NAN, 0.0), (INFINITE, INFINITE, 0.0)]
 )  # fmt: skip
-def test_a_score_that_is_no_number_on_one_side_only_differs_without_bound(served: float, trainers: float, size: float) -> None:
+def test_a_score_that_is_no_number_on_one_side_only_differs_without_bound(
+    served: float, trainers: float, size: float
+) -> None:
     assert difference([0.5, served], [0.5, trainers]) == size
 
 
 def test_fewer_scores_than_rows_are_no_answer() -> None:
-    with pytest.raises(ValueError, match=r"click has the shape \(1,\) over gRPC, \(2,\) in the trainer's export"):
+    with pytest.raises(
+        ValueError, match=r"click has the shape \(1,\) over gRPC, \(2,\) in the trainer's export"
+    ):
         difference([0.5], [0.5, 0.5])

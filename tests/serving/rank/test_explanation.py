@@ -13,16 +13,26 @@ from serving.rank.explanation import explain
 
 def ranked(fields, ranking_score):
     return RankedCandidate(
-        candidate=Candidate(fields=fields), position=0, rank=1, scores={"click": 0.5, "like": 0.25}, ranking_score=ranking_score
+        candidate=Candidate(fields=fields),
+        position=0,
+        rank=1,
+        scores={"click": 0.5, "like": 0.25},
+        ranking_score=ranking_score,
     )
 
 
 def test_factors_multiply_to_the_ranking_score(toy_spec):
     # 0.5^1 · 0.25^0.5 · log1p(10 · (e - 1) / 10)^2 = 0.5 · 0.5 · 1
     explanation = explain(toy_spec, ranked({"duration_s": 10 * (math.e - 1)}, 0.25), {})
-    assert [(term.name, term.weight) for term in explanation.terms] == [("click", 1.0), ("like", 0.5), ("duration", 2.0)]
+    assert [(term.name, term.weight) for term in explanation.terms] == [
+        ("click", 1.0),
+        ("like", 0.5),
+        ("duration", 2.0),
+    ]
     assert [term.factor for term in explanation.terms] == pytest.approx([0.5, 0.5, 1.0])
-    assert [term.log_factor for term in explanation.terms] == pytest.approx([math.log(0.5), 0.5 * math.log(0.25), 0.0])
+    assert [term.log_factor for term in explanation.terms] == pytest.approx(
+        [math.log(0.5), 0.5 * math.log(0.25), 0.0]
+    )
     assert explanation.product == pytest.approx(0.25)
     assert explanation.agrees
 

@@ -19,7 +19,9 @@ pytestmark = pytest.mark.tensorflow
 def call(url, body=None, **headers):
     """Status, headers and content of an answer."""
     data = None if body is None else json.dumps(body).encode()
-    headers = {"content-type": "application/json"} | {name.replace("_", "-"): value for name, value in headers.items()}
+    headers = {"content-type": "application/json"} | {
+        name.replace("_", "-"): value for name, value in headers.items()
+    }
     request = urllib.request.Request(url, data=data, headers=headers)
     try:
         with urllib.request.urlopen(request) as answer:
@@ -44,7 +46,9 @@ def rank(page):
     """Status and content of a ranking of the fan's request by the newest version, or as said."""
 
     def ask(**parts):
-        status, _, content = call(page.url + "api/rank", {"model": "toy", "request": 0, "versions": [None]} | parts)
+        status, _, content = call(
+            page.url + "api/rank", {"model": "toy", "request": 0, "versions": [None]} | parts
+        )
         return status, json.loads(content)
 
     return ask
@@ -66,17 +70,27 @@ def test_a_model_is_described_by_its_tasks_weights_and_logged_requests(page):
     assert model["duration"] == {"field": "duration_s", "transform": "log1p", "scale": 10.0}
     assert model["source"] == "fan.json, stranger.json"
     fan, stranger = model["requests"]
-    assert (fan["label"], fan["user"]["recent_videos"], fan["context"]) == ("fan", ["a", "z"], {"hour": 20})
+    assert (fan["label"], fan["user"]["recent_videos"], fan["context"]) == (
+        "fan",
+        ["a", "z"],
+        {"hour": 20},
+    )
     assert (stranger["label"], stranger["candidates"], stranger["shown"]) == ("stranger", 2, 2)
 
 
 def test_a_ranking_is_what_a_client_of_the_server_gets(rank, server, toy_spec, request_files):
     _, answer = rank(weights={"like": 0.25})
     with RankingClient(server.target, toy_spec, timeout_ms=10_000.0) as client:
-        expected = client.rank(read_request_file(request_files[0]).request(toy_spec, {"like": 0.25}))
+        expected = client.rank(
+            read_request_file(request_files[0]).request(toy_spec, {"like": 0.25})
+        )
     [ranked] = answer["lists"]
-    assert [(one["rank"], one["position"], one["id"], one["scores"], one["ranking_score"]) for one in ranked["candidates"]] == [
-        (one.rank, one.position, one.candidate.id, one.scores, one.ranking_score) for one in expected
+    assert [
+        (one["rank"], one["position"], one["id"], one["scores"], one["ranking_score"])
+        for one in ranked["candidates"]
+    ] == [
+        (one.rank, one.position, one.candidate.id, one.scores, one.ranking_score)
+        for one in expected
     ]
     for one in ranked["candidates"]:
         assert math.prod(one["factors"].values()) == pytest.approx(one["ranking_score"], rel=1e-5)
@@ -84,16 +98,27 @@ def test_a_ranking_is_what_a_client_of_the_server_gets(rank, server, toy_spec, r
 
 def test_a_weight_moves_candidates_from_where_the_models_own_weights_put_them(rank):
     [own] = rank()[1]["lists"]
-    assert (order(own), own["weights"]) == (["b", "a", "c"], {"click": 1.0, "like": 0.5, "duration": 2.0})
+    assert (order(own), own["weights"]) == (
+        ["b", "a", "c"],
+        {"click": 1.0, "like": 0.5, "duration": 2.0},
+    )
     assert [one["own_rank"] for one in own["candidates"]] == [1, 2, 3]
     [moved] = rank(weights={"click": 3})[1]["lists"]
     # a 0.729 · 0.5 = 0.3645, b 0.125, c 0.216 · 0.5 = 0.108
     assert (order(moved), moved["weights"]["click"]) == (["a", "b", "c"], 3.0)
-    assert [(one["rank"], one["own_rank"]) for one in moved["candidates"]] == [(1, 2), (2, 1), (3, 3)]
-    assert [one["ranking_score"] for one in moved["candidates"]] == pytest.approx([0.3645, 0.125, 0.108], rel=1e-5)
+    assert [(one["rank"], one["own_rank"]) for one in moved["candidates"]] == [
+        (1, 2),
+        (2, 1),
+        (3, 3),
+    ]
+    assert [one["ranking_score"] for one in moved["candidates"]] == pytest.approx(
+        [0.3645, 0.125, 0.108], rel=1e-5
+    )
 
 
-def test_two_versions_rank_side_by_side_each_with_its_own_weights(push, push_with_like_weight, serve, show, request_files):
+def test_two_versions_rank_side_by_side_each_with_its_own_weights(
+    push, push_with_like_weight, serve, show, request_files
+):
     from serving.model_server.versions.version_policy import VersionPolicy
 
     push(1)
@@ -110,12 +135,18 @@ def test_two_versions_rank_side_by_side_each_with_its_own_weights(push, push_wit
 def test_a_version_that_is_gone_is_an_error_of_its_list_alone(rank):
     status, answer = rank(versions=[1, 9])
     assert (status, answer["lists"][0]["version"], answer["versions"]) == (200, 1, [1])
-    assert answer["lists"][1] == {"version": 9, "error": "version 9 is not in service; in service: 1"}
+    assert answer["lists"][1] == {
+        "version": 9,
+        "error": "version 9 is not in service; in service: 1",
+    }
 
 
 def test_what_the_client_refuses_is_told_in_its_words(rank):
     [refused] = rank(weights={"zz": 1.0})[1]["lists"]
-    assert "weights.zz: the ranking formula has no such factor: valid: click, duration, like" in refused["error"]
+    assert (
+        "weights.zz: the ranking formula has no such factor: valid: click, duration, like"
+        in refused["error"]
+    )
 
 
 def test_a_server_that_is_gone_is_told_in_the_clients_words(server, free_port, request_files):
@@ -165,7 +196,9 @@ def test_the_page_may_load_nothing_from_elsewhere(page):
     assert headers["x-content-type-options"] == "nosniff"
 
 
-def test_a_model_that_waits_for_its_first_version_is_described_once_it_is_there(push, serve, show, request_files, eventually):
+def test_a_model_that_waits_for_its_first_version_is_described_once_it_is_there(
+    push, serve, show, request_files, eventually
+):
     page = show(serve(), request_files)
     assert models(page) == [{"name": None, "versions": [], "error": "no version is loaded yet"}]
     push(1)
@@ -175,7 +208,10 @@ def test_a_model_that_waits_for_its_first_version_is_described_once_it_is_there(
 def test_without_anything_logged_the_page_says_what_is_missing(push, serve, show):
     folder = push(1)
     [model] = models(show(serve(), []))
-    assert f"{folder} no assets.extra/tf_serving_warmup_requests; give request files with --ui-requests" in model["error"]
+    assert (
+        f"{folder} no assets.extra/tf_serving_warmup_requests; give request files with --ui-requests"
+        in model["error"]
+    )
 
 
 def test_a_version_without_its_spec_is_named(push, serve, show, request_files):

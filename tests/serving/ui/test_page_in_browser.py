@@ -32,7 +32,10 @@ def opened(browser, server, show, request_files, eventually):
     eventually(lambda: len(tables(browser)) == 2, "two lists")
     Select(browser.find_element(By.ID, "version-a")).select_by_value("1")
     Select(browser.find_element(By.ID, "version-b")).select_by_value("")
-    eventually(lambda: [order(table) for table in tables(browser)] == [["b", "a", "c"]], "one list of version 1")
+    eventually(
+        lambda: [order(table) for table in tables(browser)] == [["b", "a", "c"]],
+        "one list of version 1",
+    )
     return page
 
 
@@ -58,7 +61,10 @@ def order(table):
 
 def clients_order(server, toy_spec, file, **weights):
     with RankingClient(server.target, toy_spec, version=1, timeout_ms=10_000.0) as client:
-        return [one.candidate.id for one in client.rank(read_request_file(file).request(toy_spec, weights))]
+        return [
+            one.candidate.id
+            for one in client.rank(read_request_file(file).request(toy_spec, weights))
+        ]
 
 
 def test_the_page_shows_a_users_candidates_in_the_clients_order_without_an_error(
@@ -67,15 +73,24 @@ def test_the_page_shows_a_users_candidates_in_the_clients_order_without_an_error
     [table] = tables(browser)
     assert order(table) == clients_order(server, toy_spec, request_files[0])
     # b: click 0.5 · like 1^0.5
-    assert (table[0]["rank"], table[0]["click"], table[0]["like"], table[0]["total"]) == ("1", "0.5000", "1.000", "0.5000")
+    assert (table[0]["rank"], table[0]["click"], table[0]["like"], table[0]["total"]) == (
+        "1",
+        "0.5000",
+        "1.000",
+        "0.5000",
+    )
     assert "recent_videos\na, z" in browser.find_element(By.ID, "user-fields").text
-    assert [entry for entry in browser.get_log("browser") if entry["level"] in ("SEVERE", "WARNING")] == []
+    assert [
+        entry for entry in browser.get_log("browser") if entry["level"] in ("SEVERE", "WARNING")
+    ] == []
 
 
 def test_another_user_has_other_candidates_whose_names_are_no_markup(browser, opened, eventually):
     browser.find_element(By.ID, "next-user").click()
     # 0.75 · 0.25^0.5 · 0.64^0.5 = 0.3, 0.7 · 0.4 = 0.28
-    eventually(lambda: order(tables(browser)[0]) == ["only", "<b>other"], "the stranger's candidates")
+    eventually(
+        lambda: order(tables(browser)[0]) == ["only", "<b>other"], "the stranger's candidates"
+    )
     assert [row["total"] for row in tables(browser)[0]] == ["0.3000", "0.2800"]
 
 
@@ -87,13 +102,19 @@ def test_a_slider_changes_the_order_as_the_client_ranks_with_that_weight_and_bac
     assert expected == ["a", "b", "c"]
     eventually(lambda: order(tables(browser)[0]) == expected, "the client's order")
     assert [row["move"] for row in tables(browser)[0]] == ["▲1", "▼1", ""]
-    assert "click3 · like0.5" in browser.find_element(By.CLASS_NAME, "formula").get_attribute("textContent")
+    assert "click3 · like0.5" in browser.find_element(By.CLASS_NAME, "formula").get_attribute(
+        "textContent"
+    )
     assert "Your weights move 2 of 3 candidates." in browser.find_element(By.ID, "summary").text
     browser.find_element(By.ID, "reset").click()
-    eventually(lambda: [row["move"] for row in tables(browser)[0]] == ["", "", ""], "the model's own order")
+    eventually(
+        lambda: [row["move"] for row in tables(browser)[0]] == ["", "", ""], "the model's own order"
+    )
 
 
-def test_the_last_of_many_quick_changes_is_what_is_shown(browser, opened, server, toy_spec, request_files, eventually):
+def test_the_last_of_many_quick_changes_is_what_is_shown(
+    browser, opened, server, toy_spec, request_files, eventually
+):
     slider = browser.find_element(By.ID, "weight-like")
     slider.send_keys(*[Keys.ARROW_LEFT] * 8, *[Keys.ARROW_RIGHT] * 4, Keys.HOME)
     # like^0: by click alone
@@ -108,7 +129,10 @@ def test_two_versions_stand_side_by_side_with_their_differences_marked(browser, 
     assert (order(first), order(second)) == (["b", "a", "c"], ["a", "c", "b"])
     assert [row["elsewhere"] for row in first] == ["B: 3", "B: 1", "B: 2"]
     assert len(browser.find_elements(By.CLASS_NAME, "differs")) == 6
-    assert "A and B disagree about 3 of 3, by at most 2 places." in browser.find_element(By.ID, "summary").text
+    assert (
+        "A and B disagree about 3 of 3, by at most 2 places."
+        in browser.find_element(By.ID, "summary").text
+    )
     left, right = (section.rect for section in browser.find_elements(By.CLASS_NAME, "list"))
     assert left["y"] == right["y"]
     assert left["x"] + left["width"] <= right["x"]
@@ -126,7 +150,12 @@ def test_what_the_server_refuses_stands_in_the_page(browser, opened, eventually)
     number = browser.find_element(By.CSS_SELECTOR, "[aria-label='click as a number']")
     number.send_keys(Keys.CONTROL, "a")
     number.send_keys("1e39")  # no float32
-    eventually(lambda: "weights.click: a finite number is needed" in browser.find_element(By.ID, "lists").text, "the refusal")
+    eventually(
+        lambda: (
+            "weights.click: a finite number is needed" in browser.find_element(By.ID, "lists").text
+        ),
+        "the refusal",
+    )
 
 
 def test_a_server_that_is_gone_is_told_in_the_page(browser, opened, eventually):

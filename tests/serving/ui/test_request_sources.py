@@ -14,9 +14,17 @@ def an_example(request, user, video, quality=None, tags=()):
     import tensorflow as tf
 
     example = tf.train.Example()
-    texts = {"request_key": [request], "user_key": [user], "item_key": [video], "user_id": [user], "video_id": [video]}
+    texts = {
+        "request_key": [request],
+        "user_key": [user],
+        "item_key": [video],
+        "user_id": [user],
+        "video_id": [video],
+    }
     for name, values in (texts | {"tags": tags, "hour": ["7"]}).items():
-        example.features.feature[name].bytes_list.value.extend(value.encode() for value in values if value is not None)
+        example.features.feature[name].bytes_list.value.extend(
+            value.encode() for value in values if value is not None
+        )
     if quality is not None:
         example.features.feature["quality"].float_list.value.append(quality)
     return example
@@ -28,9 +36,13 @@ def ingested(root):
     import tensorflow as tf
 
     def write(examples, execution=2):
-        folder = root / "artifacts" / "LogsExampleGen" / "examples" / str(execution) / "Split-evaluation"
+        folder = (
+            root / "artifacts" / "LogsExampleGen" / "examples" / str(execution) / "Split-evaluation"
+        )
         folder.mkdir(parents=True)
-        with tf.io.TFRecordWriter(str(folder / "data_tfrecord-00000-of-00001.gz"), "GZIP") as writer:
+        with tf.io.TFRecordWriter(
+            str(folder / "data_tfrecord-00000-of-00001.gz"), "GZIP"
+        ) as writer:
             for example in examples:
                 writer.write(example.SerializeToString())
 
@@ -47,29 +59,50 @@ def ids(logged):
     return [candidate.id for candidate in logged.request.candidates]
 
 
-def test_each_user_has_one_request_with_what_was_shown_and_then_what_others_were_shown(toy_spec, root, ingested):
+def test_each_user_has_one_request_with_what_was_shown_and_then_what_others_were_shown(
+    toy_spec, root, ingested
+):
     ingested([
         an_example("r1", "ann", "v1"), an_example("r2", "bob", "v2"), an_example("r1", "ann", "v3"),
         an_example("r3", "ann", "v4"), an_example("r1", "ann", "v1"),
     ])  # fmt: skip
     (ann, bob), source = requests(toy_spec, root)
     assert "evaluation split" in source
-    assert (ann.label, ann.shown, ids(ann)[:2], sorted(ids(ann)[2:])) == ("ann", 2, ["v1", "v3"], ["v2", "v4"])
+    assert (ann.label, ann.shown, ids(ann)[:2], sorted(ids(ann)[2:])) == (
+        "ann",
+        2,
+        ["v1", "v3"],
+        ["v2", "v4"],
+    )
     assert (bob.label, bob.shown, ids(bob)[0], len(ids(bob))) == ("bob", 1, "v2", 4)
 
 
 def test_fields_are_read_back_as_they_were_logged(toy_spec, root, ingested):
-    ingested([an_example("r1", "ann", "v1", quality=0.1, tags=["pop", "music"]), an_example("r1", "ann", "v2")])
+    ingested(
+        [
+            an_example("r1", "ann", "v1", quality=0.1, tags=["pop", "music"]),
+            an_example("r1", "ann", "v2"),
+        ]
+    )
     [ann], _ = requests(toy_spec, root)
     first, second = ann.request.candidates
-    assert first.fields == {"video_id": "v1", "tags": ["pop", "music"], "quality": 0.1, "duration_s": None}
+    assert first.fields == {
+        "video_id": "v1",
+        "tags": ["pop", "music"],
+        "quality": 0.1,
+        "duration_s": None,
+    }
     assert (second.fields["tags"], second.fields["quality"]) == ([], None)
     assert ann.request.user == {"user_id": "ann", "activity": None, "recent_videos": []}
     assert ann.request.context == {"hour": "7"}
 
 
 def test_a_log_without_keys_groups_by_the_users_and_items_fields(toy_spec, root, ingested):
-    examples = [an_example(None, "ann", "v1"), an_example(None, "ann", "v2"), an_example(None, "bob", "v1")]
+    examples = [
+        an_example(None, "ann", "v1"),
+        an_example(None, "ann", "v2"),
+        an_example(None, "bob", "v1"),
+    ]
     for example in examples:
         for key in ("user_key", "item_key"):
             del example.features.feature[key]
@@ -79,7 +112,9 @@ def test_a_log_without_keys_groups_by_the_users_and_items_fields(toy_spec, root,
     assert [candidate.fields["video_id"] for candidate in bob.request.candidates] == ["v1", "v2"]
 
 
-def test_a_log_that_does_not_tell_users_apart_claims_of_no_candidate_that_it_was_shown(toy_spec, root, ingested):
+def test_a_log_that_does_not_tell_users_apart_claims_of_no_candidate_that_it_was_shown(
+    toy_spec, root, ingested
+):
     from feature_spec.loading import parse_spec
 
     items = parse_spec("""
@@ -104,25 +139,36 @@ def test_the_newest_ingestion_counts_by_number(toy_spec, root, ingested):
 def test_at_most_24_users_with_20_candidates(toy_spec, root, ingested):
     ingested([an_example(f"r{number}", f"u{number}", f"v{number}") for number in range(40)])
     logged, _ = requests(toy_spec, root)
-    assert ([one.label for one in logged], {len(ids(one)) for one in logged}) == ([f"u{i}" for i in range(24)], {20})
+    assert ([one.label for one in logged], {len(ids(one)) for one in logged}) == (
+        [f"u{i}" for i in range(24)],
+        {20},
+    )
     assert len({tuple(ids(one)[1:]) for one in logged}) > 1
 
 
 def test_request_files_go_first(toy_spec, root, ingested, request_files):
     ingested([an_example("r1", "ann", "v1")])
     logged, source = requests(toy_spec, root, request_files)
-    assert ([one.label for one in logged], source) == (["fan", "stranger"], "fan.json, stranger.json")
+    assert ([one.label for one in logged], source) == (
+        ["fan", "stranger"],
+        "fan.json, stranger.json",
+    )
     assert (ids(logged[0]), logged[0].shown) == (["a", "b", "c"], 3)
 
 
-def test_a_clients_request_log_comes_back_as_it_was_asked(toy_spec, root, tmp_path, scripted, answer_by_quality, request_files):
+def test_a_clients_request_log_comes_back_as_it_was_asked(
+    toy_spec, root, tmp_path, scripted, answer_by_quality, request_files
+):
     from serving.client.ranking_client import RankingClient
     from serving.client.request_log import RequestLog
     from serving.rank.request_file import read_request_file
 
     target = scripted(lambda number, request, context: answer_by_quality(request)).target
     asked = read_request_file(request_files[0]).request(toy_spec, {"click": 3.0})
-    with RequestLog(tmp_path / "log", sampling_rate=1.0) as log, RankingClient(target, toy_spec, request_log=log) as client:
+    with (
+        RequestLog(tmp_path / "log", sampling_rate=1.0) as log,
+        RankingClient(target, toy_spec, request_log=log) as client,
+    ):
         client.rank(asked)
     [file] = (tmp_path / "log").glob("*.tfrecord")
     [logged], _ = requests(toy_spec, root, [file])
@@ -143,7 +189,12 @@ def test_a_version_alone_brings_the_requests_of_its_warm_up_file(toy_spec, root)
     version = root / "serving_model" / "1"
     version.mkdir(parents=True)
     assert isinstance(an_example("r1", "ann", "v1"), tf.train.Example)
-    write_warmup_file(toy_spec, {"rank": Signature()}, [an_example("r1", "ann", "v1"), an_example("r2", "bob", "v2")], version)
+    write_warmup_file(
+        toy_spec,
+        {"rank": Signature()},
+        [an_example("r1", "ann", "v1"), an_example("r2", "bob", "v2")],
+        version,
+    )
     logged, source = requests(toy_spec, root)
     assert source == "the version's warm-up file"
     assert [len(ids(one)) for one in logged] == [1, 100, 500]
@@ -153,7 +204,10 @@ def test_a_version_alone_brings_the_requests_of_its_warm_up_file(toy_spec, root)
 @pytest.mark.parametrize(
     ("content", "text"),
     [
-        (b"no records, but a text of some length", "neither *.json nor an uncompressed TFRecord of PredictionLog"),
+        (
+            b"no records, but a text of some length",
+            "neither *.json nor an uncompressed TFRecord of PredictionLog",
+        ),
         (b"", "holds no request to 'rank' or 'rank_top_k'"),
     ],
 )

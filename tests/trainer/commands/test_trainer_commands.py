@@ -35,7 +35,9 @@ def test_an_unknown_model_is_named_with_the_closest():
 
 
 def train_worker(root, tf_config):
-    return CliRunner().invoke(app, ["train-worker", "--root", str(root), "--wait-s", "0"], env={"TF_CONFIG": tf_config})
+    return CliRunner().invoke(
+        app, ["train-worker", "--root", str(root), "--wait-s", "0"], env={"TF_CONFIG": tf_config}
+    )
 
 
 def test_a_worker_without_a_cluster_says_what_it_needs(tmp_path):

@@ -1,7 +1,8 @@
 """Trains on two logical CPUs, which must be set up before TensorFlow starts: `test_replicas` runs it in a process of its own.
 
-Reads a pickle of {"layout", "tasks", "features", "runs": {name: [Settings, …]}, "folder"} and writes one of the results by name.
-Several settings of a name are runs over one folder of checkpoints, so that each goes on after the one before.
+Reads a pickle of {"layout", "tasks", "features", "runs": {name: [Settings, …]}, "folder"} and
+writes one of the results by name. Several settings of a name are runs over one folder of
+checkpoints, so that each goes on after the one before.
 """
 
 from __future__ import annotations
@@ -38,7 +39,14 @@ def main(job_file: str, result_file: str) -> None:
     for name, runs in job["runs"].items():
         folder = Path(job["folder"]) / name
         for settings in runs:
-            network = fitting.fit(job["layout"], job["tasks"], settings, dataset, dataset, checkpoint_folder=folder / "state")
+            network = fitting.fit(
+                job["layout"],
+                job["tasks"],
+                settings,
+                dataset,
+                dataset,
+                checkpoint_folder=folder / "state",
+            )
         model = WatchedStopping.last.model
         module = tf.Module()
         module.network = network

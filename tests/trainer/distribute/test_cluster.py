@@ -59,7 +59,10 @@ def test_a_missing_cluster_is_told_with_an_example(received):
         (tf_config({"worker": ["a"]}), "'a' is no address; give host:port"),
         (tf_config({"worker": ["a:70000"]}), "'a:70000' is no address"),
         (tf_config({"worker": ["a:1", "a:1"]}), "an address occurs twice (received a:1, a:1)"),
-        (tf_config({"chief": ["a:1", "b:1"]}, "chief"), "cluster.chief: List should have at most 1 item"),
+        (
+            tf_config({"chief": ["a:1", "b:1"]}, "chief"),
+            "cluster.chief: List should have at most 1 item",
+        ),
     ],
 )
 def test_a_wrong_cluster_is_told_with_what_was_received_and_what_is_valid(received, problem):

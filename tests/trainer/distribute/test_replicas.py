@@ -27,17 +27,34 @@ def results(layout, tasks, unevenly_masked, tmp_path_factory):
     for model in MODELS:
         penalty = {"orthogonality": 1.0} if model == "sluice" else {}
         for strategy in ("none", "mirrored"):
-            trainer = {"batch_size": 64, "patience": 9, "strategy": strategy, "loss_weight_clock": "step"}
+            trainer = {
+                "batch_size": 64,
+                "patience": 9,
+                "strategy": strategy,
+                "loss_weight_clock": "step",
+            }
             runs[f"{model}-{strategy}"] = [
-                parse_settings({"name": model, "tower_units": [8], **penalty}, {**trainer, "epochs": 3})
+                parse_settings(
+                    {"name": model, "tower_units": [8], **penalty}, {**trainer, "epochs": 3}
+                )
             ]
     for way in WAYS_TO_BALANCE:
         for strategy in ("none", "mirrored"):
-            trainer = {"batch_size": 64, "epochs": 3, "patience": 9, "strategy": strategy, "balancing": way}
-            runs[f"{way}-{strategy}"] = [parse_settings({"name": "cgc", "tower_units": [8]}, trainer)]
+            trainer = {
+                "batch_size": 64,
+                "epochs": 3,
+                "patience": 9,
+                "strategy": strategy,
+                "balancing": way,
+            }
+            runs[f"{way}-{strategy}"] = [
+                parse_settings({"name": "cgc", "tower_units": [8]}, trainer)
+            ]
     # Two replicas of PLE stop after one epoch and go on.
     last = runs["ple-mirrored"][0]
-    runs["ple-mirrored"].insert(0, last.model_copy(update={"trainer": last.trainer.model_copy(update={"epochs": 1})}))
+    runs["ple-mirrored"].insert(
+        0, last.model_copy(update={"trainer": last.trainer.model_copy(update={"epochs": 1})})
+    )
     job, result = folder / "job.pickle", folder / "result.pickle"
     given = {"layout": layout, "tasks": tasks, "features": unevenly_masked, "runs": runs}
     job.write_bytes(pickle.dumps({**given, "folder": str(folder)}))
@@ -84,7 +101,9 @@ def test_two_replicas_report_the_losses_and_metrics_of_one(results, model):
 
 def test_a_penalty_is_reported_as_it_is(results):
     history = results["sluice-mirrored"]["history"]
-    assert history[0]["loss"] == pytest.approx(sum(value for name, value in history[0].items() if name.startswith("loss_")))
+    assert history[0]["loss"] == pytest.approx(
+        sum(value for name, value in history[0].items() if name.startswith("loss_"))
+    )
     assert history[0]["loss_orthogonality"] > 0
 
 
@@ -93,7 +112,9 @@ def test_what_two_replicas_trained_is_saved_for_one(results):
 
     trained = results["ple-mirrored"]
     saved = tf.saved_model.load(trained["saved"])
-    features = pickle.loads((Path(trained["saved"]).parents[1] / "job.pickle").read_bytes())["features"]
+    features = pickle.loads((Path(trained["saved"]).parents[1] / "job.pickle").read_bytes())[
+        "features"
+    ]
     logits = saved.logits({name: tf.constant(values) for name, values in features.items()})
     for task, expected in trained["logits"].items():
         np.testing.assert_allclose(logits[task], expected, atol=1e-5)

@@ -39,7 +39,9 @@ class Worker:
     results: dict
 
 
-def run_workers(folder: Path, given: dict, last_epochs: tuple[int | None, int | None]) -> list[Worker]:
+def run_workers(
+    folder: Path, given: dict, last_epochs: tuple[int | None, int | None]
+) -> list[Worker]:
     """Starts two workers; gives back how they ended."""
     addresses = free_addresses(2)
     processes, results = [], []
@@ -50,7 +52,12 @@ def run_workers(folder: Path, given: dict, last_epochs: tuple[int | None, int | 
         root = Path(__file__).parents[3]
         processes.append(
             subprocess.Popen(
-                [sys.executable, str(Path(__file__).with_name("workers_program.py")), str(job), str(result)],
+                [
+                    sys.executable,
+                    str(Path(__file__).with_name("workers_program.py")),
+                    str(job),
+                    str(result),
+                ],
                 env={
                     **os.environ,
                     "PYTHONPATH": str(root),
@@ -70,7 +77,9 @@ def run_workers(folder: Path, given: dict, last_epochs: tuple[int | None, int | 
             process.kill()
     errors = [(folder / f"error-{index}.txt").read_text() for index in range(2)]
     return [
-        Worker(process.returncode, error, pickle.loads(result.read_bytes()) if result.exists() else {})
+        Worker(
+            process.returncode, error, pickle.loads(result.read_bytes()) if result.exists() else {}
+        )
         for process, error, result in zip(processes, errors, results, strict=True)
     ]
 
@@ -97,23 +106,39 @@ def story(layout, tasks, unevenly_masked, tmp_path_factory):
     trainer = {"batch_size": 64, "patience": 9, "loss_weight_clock": "step"}
     runs = {
         # A penalty counts once.
-        "killed": ({"name": "sluice", "layers": 1, "units": 8, "orthogonality": 1.0}, {"epochs": EPOCHS}),
+        "killed": (
+            {"name": "sluice", "layers": 1, "units": 8, "orthogonality": 1.0},
+            {"epochs": EPOCHS},
+        ),
         # GradNorm needs the gradients and losses of the whole batch.
-        "balanced": ({"name": "mmoe", "experts": 2, "expert_units": [8]}, {"epochs": 1, "balancing": "gradnorm"}),
+        "balanced": (
+            {"name": "mmoe", "experts": 2, "expert_units": [8]},
+            {"epochs": 1, "balancing": "gradnorm"},
+        ),
     }
 
     def settings_with(strategy):
         return {
-            name: parse_settings({"tower_units": [8], **model}, {**trainer, **own, "strategy": strategy})
+            name: parse_settings(
+                {"tower_units": [8], **model}, {**trainer, **own, "strategy": strategy}
+            )
             for name, (model, own) in runs.items()
         }
 
-    given = {"layout": layout, "tasks": tasks, "features": unevenly_masked, "runs": settings_with("multi_worker")}
+    given = {
+        "layout": layout,
+        "tasks": tasks,
+        "features": unevenly_masked,
+        "runs": settings_with("multi_worker"),
+    }
     given["validation_rows"] = VALIDATION_ROWS
-    # The chief, whose loss is the harder one, and noticed at once; another worker's silence is, after ten seconds.
+    # The chief, whose loss is the harder one, and noticed at once; another worker's silence is,
+    # after ten seconds.
     killed = run_workers(folder, given, (LAST_EPOCH, None))
     again = run_workers(folder, given, (None, None))
-    assert [worker.exit_code for worker in again] == [0, 0], "\n".join(worker.error[-3000:] for worker in again)
+    assert [worker.exit_code for worker in again] == [0, 0], "\n".join(
+        worker.error[-3000:] for worker in again
+    )
     train = tf.data.Dataset.from_tensor_slices(unevenly_masked).batch(64)
     validation = tf.data.Dataset.from_tensor_slices(unevenly_masked).take(VALIDATION_ROWS).batch(64)
     alone, kept = {}, []
@@ -126,7 +151,14 @@ def story(layout, tasks, unevenly_masked, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(fitting, "EarlyStopping", Watched)
         for name, settings in settings_with("none").items():
-            network = fitting.fit(layout, tasks, settings, train, validation, checkpoint_folder=folder / name / "alone")
+            network = fitting.fit(
+                layout,
+                tasks,
+                settings,
+                train,
+                validation,
+                checkpoint_folder=folder / name / "alone",
+            )
             alone[name] = {"weights": network.get_weights(), "history": kept[-1].history}
     return Story(killed, again, alone, unevenly_masked, folder)
 
@@ -136,7 +168,9 @@ def test_a_worker_that_loses_another_ends_and_says_what_to_do(story):
     assert chief.exit_code == -9
     assert other.exit_code == 1
     last_line = other.error.strip().splitlines()[-1]
-    assert last_line.startswith("trainer.distribute.worker_failure.WorkerLostError: training with the other workers broke off")
+    assert last_line.startswith(
+        "trainer.distribute.worker_failure.WorkerLostError: training with the other workers broke off"
+    )
     assert "Start all of them again" in other.error
 
 
@@ -153,7 +187,9 @@ def test_two_workers_report_the_losses_and_metrics_of_one_process(story, run):
 @pytest.mark.parametrize("run", ["killed", "balanced"])
 def test_two_workers_take_the_steps_of_one_process(story, run):
     for worker in story.again:
-        for received, expected in zip(worker.results[run]["weights"], story.alone[run]["weights"], strict=True):
+        for received, expected in zip(
+            worker.results[run]["weights"], story.alone[run]["weights"], strict=True
+        ):
             np.testing.assert_allclose(received, expected, atol=2e-5)
 
 

@@ -1,7 +1,8 @@
 """One worker of a cluster, from TF_CONFIG: `test_workers` runs several, because TensorFlow joins one cluster a process.
 
-Reads a pickle of {"layout", "tasks", "features", "validation_rows", "runs": {name: Settings}, "folder", "last_epoch"} and writes
-one of the results by name. A worker with a `last_epoch` kills itself at the end of that epoch of its first run.
+Reads a pickle of {"layout", "tasks", "features", "validation_rows", "runs": {name: Settings},
+"folder", "last_epoch"} and writes one of the results by name. A worker with a `last_epoch` kills
+itself at the end of that epoch of its first run.
 """
 
 from __future__ import annotations
@@ -66,7 +67,9 @@ def main(job_file: str, result_file: str) -> None:
             module = tf.Module()
             module.network = network
             module.logits = tf.function(network.call)
-            logits = module.logits({name: tf.constant(values) for name, values in job["features"].items()})
+            logits = module.logits(
+                {name: tf.constant(values) for name, values in job["features"].items()}
+            )
             tf.saved_model.save(module, str(folder / "saved"))
             results[name]["logits"] = {task: values.numpy() for task, values in logits.items()}
     Path(result_file).write_bytes(pickle.dumps(results))

@@ -38,7 +38,8 @@ def test_scores_stay_near_those_in_float32(made, name):
     for task, logits in half(inputs).items():
         exact = network(inputs)[task]
         assert logits.dtype == tf.float32
-        # bfloat16 keeps 8 bits: a rounding is up to 1/256 of a value, here of logits that spread over about 1.
+        # bfloat16 keeps 8 bits: a rounding is up to 1/256 of a value, here of logits that spread
+        # over about 1.
         difference = np.abs(logits - exact)
         assert 0.0 < difference.max() < 0.05 * max(1.0, np.abs(exact).max())
 
@@ -47,7 +48,9 @@ def test_scores_stay_near_those_in_float32(made, name):
 def test_one_request_scores_as_its_rows_do(made, name):
     network, inputs = made(name)
     half = half_precision_network(network)
-    one = {key: values[:1] if key.startswith("request") else values for key, values in inputs.items()}
+    one = {
+        key: values[:1] if key.startswith("request") else values for key, values in inputs.items()
+    }
     rows = {key: tf.repeat(values[:1], len(values), axis=0) if key.startswith("request") else values for key, values in inputs.items()}  # fmt: skip
     for task, logits in half(one, one_request=True).items():
         np.testing.assert_allclose(logits, half(rows)[task], atol=0.05)

@@ -23,7 +23,12 @@ GATED = {
     "mssm": {"name": "mssm", "units": 6},
     "mssm without field sparsity": {"name": "mssm", "units": 6, "field_sparsity": False},
     "mssm without cell sparsity": {"name": "mssm", "units": 6, "cell_sparsity": False},
-    "mssm without both": {"name": "mssm", "units": 6, "field_sparsity": False, "cell_sparsity": False},
+    "mssm without both": {
+        "name": "mssm",
+        "units": 6,
+        "field_sparsity": False,
+        "cell_sparsity": False,
+    },
     "snr_trans": {"name": "snr_trans", "units": 6, "subnetworks": 3},
     "snr_trans of 3 levels": {"name": "snr_trans", "units": 6, "subnetworks": 3, "levels": 3},
     "snr_aver of 2 levels": {"name": "snr_aver", "units": 6, "subnetworks": 3, "levels": 2},
@@ -36,7 +41,9 @@ def every_row(layout):
     result = []
     for side in ("request", "candidate"):
         slots = flat_order(layout.slots[side])
-        result += [FieldRows(np.arange(layout.table_rows[slot.width]), slot.length > 1) for slot in slots]
+        result += [
+            FieldRows(np.arange(layout.table_rows[slot.width]), slot.length > 1) for slot in slots
+        ]
         result += [FieldRows(None, is_list=False)] * layout.numbers[side]
     return result
 
@@ -45,7 +52,9 @@ def trained(layout, features, settings, tasks=2, open_share=0.3, seed=0):
     """A network with random weights and gates, of which `open_share` are open."""
     tf.keras.utils.set_random_seed(seed)
     random = np.random.default_rng(seed)
-    layout = dataclasses.replace(layout, tasks={f"task_{number}": "binary" for number in range(tasks)})
+    layout = dataclasses.replace(
+        layout, tasks={f"task_{number}": "binary" for number in range(tasks)}
+    )
     network = Network(layout, parse_settings({"tower_units": [5], **settings}, {}), name="network")
     network(features)
     for variable in network.weights:
@@ -70,7 +79,9 @@ def batch(features):
 
 
 @EVERY_GATED_MODEL
-@pytest.mark.parametrize(("open_share", "tasks"), [(0.0, 2), (0.1, 2), (0.5, 1), (0.5, 5), (1.0, 2)])
+@pytest.mark.parametrize(
+    ("open_share", "tasks"), [(0.0, 2), (0.1, 2), (0.5, 1), (0.5, 5), (1.0, 2)]
+)
 def test_scores_are_those_of_the_whole_network(settings, open_share, tasks, layout, batch):
     whole = trained(layout, batch, settings, tasks, open_share, seed=tasks)
     pruned, multiplications = pruned_network(whole, every_row(layout))
@@ -104,8 +115,8 @@ def test_a_field_that_all_its_values_mask_is_not_looked_up(layout, batch):
     table = whole.embeddings[0].tables["4"]
     table.assign(np.abs(table))
     query = whole.sharing.subnetworks.query.numpy()
-    # Fields: request of widths 2 and 4, number; candidate of width 4 and a list of width 4, number. No row of positive numbers
-    # scores above 0 with a negative query, nor does a mean of them.
+    # Fields: request of widths 2 and 4, number; candidate of width 4 and a list of width 4, number.
+    # No row of positive numbers scores above 0 with a negative query, nor does a mean of them.
     query[:, 2:6] = query[:, 11:15] = -1.0
     # One of three sub-networks does not mask the list.
     query[1, 11:15] = 1.0
@@ -136,9 +147,17 @@ def test_one_value_that_is_read_keeps_its_field(layout, batch):
 def test_units_that_never_fire_are_not_computed(name, layout, batch):
     whole = trained(layout, batch, GATED[name], open_share=1.0)
     first = getattr(whole.sharing, "first", None) or whole.sharing.subnetworks
-    kernel, bias = (first.kernels[0], first.biases[0]) if hasattr(first, "kernels") else (first.kernel, first.bias)
+    kernel, bias = (
+        (first.kernels[0], first.biases[0])
+        if hasattr(first, "kernels")
+        else (first.kernel, first.bias)
+    )
     # Numbers can be anything, so only a unit that does not read them can be known to stay at 0.
-    flat = kernel.numpy().reshape(-1, 16, 6) if name == "mssm" else kernel.numpy().reshape(16, -1, 6).swapaxes(0, 1)
+    flat = (
+        kernel.numpy().reshape(-1, 16, 6)
+        if name == "mssm"
+        else kernel.numpy().reshape(16, -1, 6).swapaxes(0, 1)
+    )
     flat[0, [6, 15], :2] = 0.0
     kernel.assign((flat if name == "mssm" else flat.swapaxes(0, 1)).reshape(kernel.shape))
     low = np.ones(bias.shape)
@@ -170,10 +189,12 @@ def test_the_multiplications_of_a_tiny_network(layout, batch):
     whole.sharing.subnetworks.query.assign([[-1.0] * 4 + [1.0] * 4] * 2)
     whole.sharing.subnetworks.bias.assign(np.ones((2, 2)))
     pruned, multiplications = pruned_network(whole, every_row(layout))
-    # Two sub-networks multiply each column by a query, by its mask, and by two units: 2 · (1 + 1 + 2) = 8; 4 columns a side: 32.
-    # Behind them two blocks of 2 × 2, 8, and a tower of 2 · 3 + 3 · 1 = 9.
+    # Two sub-networks multiply each column by a query, by its mask, and by two units: 2 · (1 + 1 +
+    # 2) = 8; 4 columns a side: 32. Behind them two blocks of 2 × 2, 8, and a tower of 2 · 3 + 3 · 1
+    # = 9.
     assert multiplications.all_open == Multiplications(request=32, candidate=32 + 8 + 9)
-    # One sub-network over the candidate's 4 columns: 4 · (1 + 1 + 2) = 16; one cell, 2; a tower of 1 · 3 + 3 · 1 = 6.
+    # One sub-network over the candidate's 4 columns: 4 · (1 + 1 + 2) = 16; one cell, 2; a tower of
+    # 1 · 3 + 3 · 1 = 6.
     assert multiplications.remaining == Multiplications(request=0, candidate=16 + 2 + 6)
     assert [kernel.shape for kernel in pruned.sharing.first.kernels] == [(4, 2)]
     assert_scores_alike(whole, pruned, batch)
@@ -190,11 +211,17 @@ def test_products_of_the_graph_are_as_small_as_what_is_open(layout, batch):
     fired = sum(kernel.shape[1] for kernel in pruned.sharing.first.kernels)
     # Both sides' products of the first level are one; towers have 5 hidden units and a logit each.
     graph = tf.function(pruned).get_concrete_function(batch).graph
-    products = [operation.outputs[0].shape[-1] for operation in graph.get_operations() if operation.type == "MatMul"]
+    products = [
+        operation.outputs[0].shape[-1]
+        for operation in graph.get_operations()
+        if operation.type == "MatMul"
+    ]
     assert sum(products) == fired + open_cells + 2 * (5 + 1)
 
 
-@pytest.mark.parametrize("name", [name for name in MODELS if name not in {"mssm", "snr_aver", "snr_trans"}])
+@pytest.mark.parametrize(
+    "name", [name for name in MODELS if name not in {"mssm", "snr_aver", "snr_trans"}]
+)
 def test_a_model_without_gates_is_served_as_it_is(name, layout):
     whole = Network(layout, parse_settings({"name": name}, {}))
     assert whole.sharing.pruned(InputFields((), (), 0)) is None
@@ -204,7 +231,9 @@ def test_a_model_without_gates_is_served_as_it_is(name, layout):
 def test_a_network_of_numbers_only_trains_and_is_served(name, layout, tasks, features, tmp_path):
     from trainer.fit.fitting import fit
 
-    numbers_only = dataclasses.replace(layout, table_rows={}, slots={"request": (), "candidate": ()})
+    numbers_only = dataclasses.replace(
+        layout, table_rows={}, slots={"request": (), "candidate": ()}
+    )
     numbers = {key: value for key, value in features.items() if not key.endswith("_ids")}
     batches = tf.data.Dataset.from_tensor_slices(numbers).batch(64)
     settings = parse_settings({"name": name}, {"epochs": 1, "batch_size": 64})

@@ -32,7 +32,9 @@ def test_scores_are_multiplied_with_their_weights_as_exponents():
     assert scored({"a": [0.5], "b": [0.25]}, {"a": 2.0, "b": 0.5}) == pytest.approx([0.125])
 
 
-@pytest.mark.parametrize(("score", "weight"), [(0.0, 1.0), (0.0, -3.0), (1.0, 5.0), (0.3, 0.0), (-2.0, 1.0), (0.0, 0.0)])
+@pytest.mark.parametrize(
+    ("score", "weight"), [(0.0, 1.0), (0.0, -3.0), (1.0, 5.0), (0.3, 0.0), (-2.0, 1.0), (0.0, 0.0)]
+)
 def test_the_score_is_finite_at_every_edge(score, weight):
     assert np.isfinite(scored({"a": [score]}, {"a": weight})).all()
 
@@ -48,7 +50,9 @@ def test_a_weight_of_zero_leaves_the_others_alone():
 def test_the_duration_is_scaled_transformed_and_weighted(transform, factor):
     formula = {"duration": {"field": "d", "transform": transform, "scale": 10.0, "weight": 2.0}}
     # Duration 20 over a scale of 10 is 2.
-    assert scored({"a": [0.5]}, {"a": 1.0}, [20.0], **formula) == pytest.approx([0.5 * factor**2], rel=1e-5)
+    assert scored({"a": [0.5]}, {"a": 1.0}, [20.0], **formula) == pytest.approx(
+        [0.5 * factor**2], rel=1e-5
+    )
 
 
 def test_a_missing_duration_leaves_the_score_as_it_is():

@@ -42,7 +42,11 @@ def test_a_probability_p_becomes_p_r_over_1_minus_p_plus_r_p() -> None:
     from trainer.export.sampling_correction import undo_sampling
 
     # p = 0.5 at r = 0.1: 0.05 / (0.5 + 0.05) = 1/11. p = 0.8 at r = 0.25: 0.2 / (0.2 + 0.2) = 1/2.
-    logits = {"a": tf.constant([0.0]), "b": tf.constant([np.log(4.0)], tf.float32), "c": tf.constant([0.3])}
+    logits = {
+        "a": tf.constant([0.0]),
+        "b": tf.constant([np.log(4.0)], tf.float32),
+        "c": tf.constant([0.3]),
+    }
     undone = undo_sampling(logits, {"a": 0.1, "b": 0.25})
     assert tf.sigmoid(undone["a"]).numpy() == pytest.approx([1 / 11])
     assert tf.sigmoid(undone["b"]).numpy() == pytest.approx([1 / 2])
@@ -70,7 +74,9 @@ def test_the_exported_model_restores_the_calibration_that_sampling_took() -> Non
         {"r": f"r{row}", "item": f"{item}", "c": int(click), "w": 1.0}
         for row, (item, click) in enumerate(zip(items, clicked, strict=True))
     ]
-    rows, _ = RowLabeller(settings)(RecordRows(records), "log", 0, list(range(len(records))), [b""] * len(records))
+    rows, _ = RowLabeller(settings)(
+        RecordRows(records), "log", 0, list(range(len(records))), [b""] * len(records)
+    )
     kept = sampled(rows, "train", settings)
     assert kept.num_rows < 0.3 * rows.num_rows
 
@@ -86,9 +92,13 @@ def test_the_exported_model_restores_the_calibration_that_sampling_took() -> Non
             return {"click": tf.sigmoid(logits["click"]), "watch": logits["watch"]}
 
     ranker = ExportedRanker(spec, Network(), tf.Module())
-    logits = {"click": tf.constant(np.log(learnt / (1 - learnt)), tf.float32), "watch": tf.constant([1.0, 2.0, 3.0])}
+    logits = {
+        "click": tf.constant(np.log(learnt / (1 - learnt)), tf.float32),
+        "watch": tf.constant([1.0, 2.0, 3.0]),
+    }
     scores = ranker._scores(logits)
-    # Some 400, 2,000 and 8,000 clicks: standard errors of 5, 2 and 1 percent, and negatives' of as much again.
+    # Some 400, 2,000 and 8,000 clicks: standard errors of 5, 2 and 1 percent, and negatives' of as
+    # much again.
     assert scores["click"].numpy() == pytest.approx(true, rel=0.15)
     calibration = scores["click"].numpy()[items].mean() / clicked.mean()
     assert calibration == pytest.approx(1.0, abs=0.02)

@@ -50,7 +50,9 @@ def example(fields):
             features[name] = tf.train.Feature(float_list=tf.train.FloatList(value=[value]))
         elif value:
             texts = [value] if isinstance(value, str) else value
-            features[name] = tf.train.Feature(bytes_list=tf.train.BytesList(value=[text.encode() for text in texts]))
+            features[name] = tf.train.Feature(
+                bytes_list=tf.train.BytesList(value=[text.encode() for text in texts])
+            )
     return tf.train.Example(features=tf.train.Features(feature=features)).SerializeToString()
 
 
@@ -74,7 +76,12 @@ def exported(tmp_path_factory):
     folder = tmp_path_factory.mktemp("export")
     spec = parse_spec(SPEC)
     random = np.random.default_rng(0)
-    labels = {"label_of_click": 1.0, "mask_of_click": 1.0, "label_of_ratio": 0.25, "mask_of_ratio": 0.0}
+    labels = {
+        "label_of_click": 1.0,
+        "mask_of_click": 1.0,
+        "label_of_ratio": 0.25,
+        "mask_of_ratio": 0.0,
+    }
     rows = [
         {
             "color": random.choice(["red", "blue"]).item(),
@@ -89,9 +96,14 @@ def exported(tmp_path_factory):
         }
         for _ in range(50)
     ]
-    tfxio = tf_example_record.TFExampleBeamRecord(physical_format="inmem", schema=schema_from_spec(spec))
+    tfxio = tf_example_record.TFExampleBeamRecord(
+        physical_format="inmem", schema=schema_from_spec(spec)
+    )
     options = beam.options.pipeline_options.PipelineOptions(["--direct_running_mode=in_memory"])
-    with beam.Pipeline(options=options) as pipeline, tft_beam.Context(temp_dir=str(folder / "temp")):
+    with (
+        beam.Pipeline(options=options) as pipeline,
+        tft_beam.Context(temp_dir=str(folder / "temp")),
+    ):
         batches = pipeline | beam.Create([example(row) for row in rows]) | tfxio.BeamSource()
         transform_fn = (batches, tfxio.TensorAdapterConfig()) | tft_beam.AnalyzeDataset(
             lambda inputs: preprocessing_fn(inputs, {"spec": SPEC})
@@ -99,15 +111,22 @@ def exported(tmp_path_factory):
         _ = transform_fn | tft_beam.WriteTransformFn(str(folder / "transform"))
 
     output = tft.TFTransformOutput(str(folder / "transform"))
-    sizes = {f"vocabulary_{width}": output.vocabulary_size_by_name(f"vocabulary_{width}") for width in (2, 4)}
+    sizes = {
+        f"vocabulary_{width}": output.vocabulary_size_by_name(f"vocabulary_{width}")
+        for width in (2, 4)
+    }
     tf.keras.utils.set_random_seed(0)
-    network = Network(network_layout(spec, sizes), parse_settings({"tower_units": [4], "dropout_rate": 0.5}, {}))
+    network = Network(
+        network_layout(spec, sizes), parse_settings({"tower_units": [4], "dropout_rate": 0.5}, {})
+    )
     layer = output.transform_features_layer()
     inputs = tf.io.parse_example(
         [example({**USER, **item, **labels}) for item in ITEMS],
         {
             **dict.fromkeys(["color", "hour", "item"], tf.io.FixedLenFeature([], tf.string, "")),
-            **dict.fromkeys(["age", "size_s", "price"], tf.io.FixedLenFeature([], tf.float32, float("nan"))),
+            **dict.fromkeys(
+                ["age", "size_s", "price"], tf.io.FixedLenFeature([], tf.float32, float("nan"))
+            ),
             **dict.fromkeys(["recent", "tags"], tf.io.VarLenFeature(tf.string)),
             **dict.fromkeys(labels, tf.io.FixedLenFeature([], tf.float32)),
         },
@@ -117,7 +136,9 @@ def exported(tmp_path_factory):
     for table in network.embedding_tables:
         table.assign(tf.random.normal(table.shape))
     features = layer(inputs)
-    scores = {task: score.numpy().tolist() for task, score in network.scores(network(features)).items()}
+    scores = {
+        task: score.numpy().tolist() for task, score in network.scores(network(features)).items()
+    }
     export(spec, SPEC, network, layer, folder / "model")
     export(spec, SPEC, network, layer, folder / "half", half_precision=True)
     export(spec, SPEC, network, layer, folder / "xla", xla=True)
@@ -190,7 +211,11 @@ def rank_inputs(folder, user, items, **changes):
         "tags": ["string", [item["tags"] + [""] * (width - len(item["tags"])) for item in items]],
         "size_s": ["float32", [number(item["size_s"]) for item in items]],
         "price": ["float32", [number(item["price"]) for item in items]],
-        **{name: value for name, value in default_inputs(folder).items() if name != "spec_fingerprint"},
+        **{
+            name: value
+            for name, value in default_inputs(folder).items()
+            if name != "spec_fingerprint"
+        },
         "spec_fingerprint": ["string", defaults(folder, "rank")["spec_fingerprint"].decode()],
     }
     return inputs | changes
@@ -211,11 +236,17 @@ def answers(exported):
         "one example": ("serving_default", serialised(USER, ITEMS[2:3])),
         "one candidate": ("rank", rank_inputs(folder, USER, ITEMS[2:3])),
         "weights": ("rank", rank_inputs(folder, USER, ITEMS, weight_of_click=["float32", 2.0])),
-        "other spec": ("rank", rank_inputs(folder, USER, ITEMS, spec_fingerprint=["string", "another"])),
+        "other spec": (
+            "rank",
+            rank_inputs(folder, USER, ITEMS, spec_fingerprint=["string", "another"]),
+        ),
         "features": ("transform_features", serialised(USER, ITEMS)),
         "top 2": ("rank_top_k", rank_inputs(folder, USER, ITEMS, top_k=["int32", 2])),
         "top 9": ("rank_top_k", rank_inputs(folder, USER, ITEMS, top_k=["int32", 9])),
-        "top of equals": ("rank_top_k", rank_inputs(folder, USER, [ITEMS[0]] * 3, top_k=["int32", 2])),
+        "top of equals": (
+            "rank_top_k",
+            rank_inputs(folder, USER, [ITEMS[0]] * 3, top_k=["int32", 2]),
+        ),
         "top 0": ("rank_top_k", rank_inputs(folder, USER, ITEMS, top_k=["int32", 0])),
     }
     return dict(zip(calls, call(folder, list(calls.values())), strict=True))
@@ -231,7 +262,11 @@ def test_all_signatures_score_as_the_network_does_offline(exported, answers):
 
 @pytest.mark.parametrize(
     ("examples", "rank"),
-    [("examples", "rank"), ("unknown user, examples", "unknown user, rank"), ("one example", "one candidate")],
+    [
+        ("examples", "rank"),
+        ("unknown user, examples", "unknown user, rank"),
+        ("one example", "one candidate"),
+    ],
 )
 def test_examples_and_ranking_requests_score_alike(answers, examples, rank):
     assert answers[rank].keys() == answers[examples].keys() == {"click", "ratio", "ranking_score"}
@@ -241,9 +276,12 @@ def test_examples_and_ranking_requests_score_alike(answers, examples, rank):
 
 def test_a_weight_in_the_request_replaces_the_specs(answers):
     clicks = np.array(answers["rank"]["click"])
-    # The weight of click goes from 1 to 2, so each ranking score is multiplied by the click score once more.
+    # The weight of click goes from 1 to 2, so each ranking score is multiplied by the click score
+    # once more.
     np.testing.assert_allclose(
-        answers["weights"]["ranking_score"], np.array(answers["rank"]["ranking_score"]) * clicks, rtol=1e-4
+        answers["weights"]["ranking_score"],
+        np.array(answers["rank"]["ranking_score"]) * clicks,
+        rtol=1e-4,
     )
 
 
@@ -296,16 +334,24 @@ def test_the_export_carries_its_spec_and_no_optimiser(exported):
 
     folder, _, _ = exported
     assert load_spec(folder / "assets.extra" / "feature_spec.yaml") == parse_spec(SPEC)
-    # The network's weights and nothing beside them: no slots of an optimiser, no step or clock of the training.
+    # The network's weights and nothing beside them: no slots of an optimiser, no step or clock of
+    # the training.
     _, _, network = exported
-    values = [name for name, _ in tf.train.list_variables(str(folder / "variables" / "variables")) if "VARIABLE_VALUE" in name]
+    values = [
+        name
+        for name, _ in tf.train.list_variables(str(folder / "variables" / "variables"))
+        if "VARIABLE_VALUE" in name
+    ]
     assert len(values) == len(network.weights)
 
 
 def test_an_export_in_half_precision_scores_nearly_the_same_for_examples_and_requests(exported):
     folder, offline, _ = exported
     half = folder.with_name("half")
-    examples, rank = call(half, [("serving_default", serialised(USER, ITEMS)), ("rank", rank_inputs(half, USER, ITEMS))])
+    examples, rank = call(
+        half,
+        [("serving_default", serialised(USER, ITEMS)), ("rank", rank_inputs(half, USER, ITEMS))],
+    )
     for task, scores in offline.items():
         assert examples[task] != scores
         np.testing.assert_allclose(examples[task], scores, atol=0.03)
@@ -315,10 +361,18 @@ def test_an_export_in_half_precision_scores_nearly_the_same_for_examples_and_req
 def test_nothing_random_is_left_of_the_training(exported):
     from tensorflow.core.protobuf import saved_model_pb2
 
-    graph = saved_model_pb2.SavedModel.FromString((exported[0] / "saved_model.pb").read_bytes()).meta_graphs[0].graph_def
-    operations = {node.op for function in graph.library.function for node in function.node_def} | {n.op for n in graph.node}
+    graph = (
+        saved_model_pb2.SavedModel.FromString((exported[0] / "saved_model.pb").read_bytes())
+        .meta_graphs[0]
+        .graph_def
+    )
+    operations = {node.op for function in graph.library.function for node in function.node_def} | {
+        n.op for n in graph.node
+    }
     assert "MatMul" in operations
-    assert not [operation for operation in operations if "Random" in operation or "Dropout" in operation]
+    assert not [
+        operation for operation in operations if "Random" in operation or "Dropout" in operation
+    ]
 
 
 def test_xla_scores_requests_of_any_size_as_the_network_does(exported):

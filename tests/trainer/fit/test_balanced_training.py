@@ -27,18 +27,26 @@ def with_a_batch_without_a_row(features):
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_both_tasks_are_learnt_although_a_batch_has_no_row_of_one(way, layout, tasks, features, settings, tmp_path):
-    chosen = settings(epochs=60, patience=60, balancing=way, learning_rate=0.01, embedding_learning_rate=0.5)
+def test_both_tasks_are_learnt_although_a_batch_has_no_row_of_one(
+    way, layout, tasks, features, settings, tmp_path
+):
+    chosen = settings(
+        epochs=60, patience=60, balancing=way, learning_rate=0.01, embedding_learning_rate=0.5
+    )
     dataset = batches(with_a_batch_without_a_row(features))
     network = fit(layout, tasks, chosen, dataset, dataset, checkpoint_folder=tmp_path)
     logits = network({key: tf.constant(value) for key, value in features.items()})
     assert np.mean((logits["click"].numpy() > 0) == (features["labels"][:, 0] > 0)) > 0.98
     errors = logits["ratio"].numpy() - features["labels"][:, 1]
-    assert np.mean(errors[features["masks"][:, 1] > 0] ** 2) < 0.1 * np.var(features["labels"][:, 1])
+    assert np.mean(errors[features["masks"][:, 1] > 0] ** 2) < 0.1 * np.var(
+        features["labels"][:, 1]
+    )
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_a_killed_run_goes_on_to_the_same_weights(way, layout, tasks, features, settings, tmp_path, monkeypatch):
+def test_a_killed_run_goes_on_to_the_same_weights(
+    way, layout, tasks, features, settings, tmp_path, monkeypatch
+):
     dataset = batches(with_a_batch_without_a_row(features))
     chosen = settings(epochs=5, patience=9, balancing=way)
     saved, models = EarlyStopping.on_epoch_end, []
@@ -64,7 +72,9 @@ def test_a_killed_run_goes_on_to_the_same_weights(way, layout, tasks, features, 
     undisturbed = fit(layout, tasks, chosen, dataset, dataset, checkpoint_folder=tmp_path / "b")
     for one, other in zip(undisturbed.get_weights(), resumed.get_weights(), strict=True):
         np.testing.assert_allclose(one, other, atol=1e-5)
-    states = [[variable.numpy() for variable in models[last][1].balancing.variables] for last in (1, -1)]
+    states = [
+        [variable.numpy() for variable in models[last][1].balancing.variables] for last in (1, -1)
+    ]
     assert states[0]
     for one, other in zip(*states, strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-4)
@@ -86,7 +96,9 @@ def one_step(layout, tasks, features, settings, name="ple", **trainer):
 
 @pytest.mark.parametrize("name", ["single_task", "sluice"])
 @pytest.mark.parametrize("way", ["gradnorm", "pcgrad"])
-def test_the_tasks_gradients_sum_to_that_of_the_joint_loss(name, way, layout, tasks, features, settings, monkeypatch):
+def test_the_tasks_gradients_sum_to_that_of_the_joint_loss(
+    name, way, layout, tasks, features, settings, monkeypatch
+):
     # With all factors 1, as GradNorm's in its first step are and PCGrad's without conflicts.
     from trainer.loss.balancing.pcgrad import PCGrad
 
@@ -110,5 +122,7 @@ def test_the_validation_is_not_balanced(layout, tasks, features, settings):
         model.compile_for_training()
         if state:
             getattr(model.balancing, state).assign([2.0, -2.0])
-        results.append(model.evaluate(dataset, return_dict=True, verbose=0) | model.validation_metrics())
+        results.append(
+            model.evaluate(dataset, return_dict=True, verbose=0) | model.validation_metrics()
+        )
     assert results[0] == pytest.approx(results[1])

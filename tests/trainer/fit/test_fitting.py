@@ -33,7 +33,9 @@ def test_every_model_overfits_what_can_be_learnt(name, layout, tasks, features, 
     assert np.mean(errors**2) < 0.1 * np.var(features["labels"][:, 1])
 
 
-def test_a_killed_run_goes_on_to_the_same_weights(layout, tasks, features, settings, tmp_path, monkeypatch):
+def test_a_killed_run_goes_on_to_the_same_weights(
+    layout, tasks, features, settings, tmp_path, monkeypatch
+):
     undisturbed = fitted(features, layout, tasks, settings(epochs=4, patience=9), tmp_path / "a")
     saved = EarlyStopping.on_epoch_end
 
@@ -50,7 +52,9 @@ def test_a_killed_run_goes_on_to_the_same_weights(layout, tasks, features, setti
         fitted(features, layout, tasks, settings(epochs=4, patience=9), tmp_path / "b")
     seen = []
     monkeypatch.setattr(
-        EarlyStopping, "on_epoch_end", lambda self, epoch, logs=None: (seen.append(epoch), saved(self, epoch, logs))
+        EarlyStopping,
+        "on_epoch_end",
+        lambda self, epoch, logs=None: (seen.append(epoch), saved(self, epoch, logs)),
     )
     resumed = fitted(features, layout, tasks, settings(epochs=4, patience=9), tmp_path / "b")
     assert seen == [2, 3]
@@ -62,14 +66,23 @@ def test_the_best_epochs_weights_are_kept(layout, tasks, features, settings, tmp
     def after(name, *errors):
         remaining = iter(errors)
         monkeypatch.setattr("trainer.fit.early_stopping.relative_error", lambda *_: next(remaining))
-        network = fitted(features, layout, tasks, settings(epochs=len(errors), patience=9), tmp_path / name)
+        network = fitted(
+            features, layout, tasks, settings(epochs=len(errors), patience=9), tmp_path / name
+        )
         return network.get_weights()
 
-    # The second of four epochs is the best one, so what is kept is what two epochs give; three epochs give something else.
-    kept, second, third = after("a", 1.0, 0.5, 0.7, 0.8), after("b", 1.0, 0.5), after("c", 1.0, 0.5, 0.3)
+    # The second of four epochs is the best one, so what is kept is what two epochs give; three
+    # epochs give something else.
+    kept, second, third = (
+        after("a", 1.0, 0.5, 0.7, 0.8),
+        after("b", 1.0, 0.5),
+        after("c", 1.0, 0.5, 0.3),
+    )
     for one, other in zip(kept, second, strict=True):
         np.testing.assert_allclose(one, other, atol=1e-6)
-    assert not all(np.allclose(one, other, atol=1e-6) for one, other in zip(kept, third, strict=True))
+    assert not all(
+        np.allclose(one, other, atol=1e-6) for one, other in zip(kept, third, strict=True)
+    )
 
 
 def test_auc_counts_upwards_and_squared_error_downwards(tasks):
@@ -95,7 +108,13 @@ def test_patience_ends_a_run(layout, tasks, features, settings, tmp_path):
 
 def test_the_clock_counts_epochs_or_steps(layout, tasks, features, settings, tmp_path):
     for clock, expected in (("epoch", 2), ("step", 12)):
-        fitted(features, layout, tasks, settings(epochs=3, patience=9, loss_weight_clock=clock), tmp_path / clock)
+        fitted(
+            features,
+            layout,
+            tasks,
+            settings(epochs=3, patience=9, loss_weight_clock=clock),
+            tmp_path / clock,
+        )
         state = tf.train.load_checkpoint(str(tmp_path / clock / "latest"))
         # The last of 3 epochs is t = 2; 3 epochs of 4 steps are 12.
         assert state.get_tensor("clock/.ATTRIBUTES/VARIABLE_VALUE") == expected
@@ -103,7 +122,11 @@ def test_the_clock_counts_epochs_or_steps(layout, tasks, features, settings, tmp
 
 def scalars(folder, tag):
     """The values of a TensorBoard scalar by step."""
-    events = [event for file in folder.rglob("events*") for event in tf.compat.v1.train.summary_iterator(str(file))]
+    events = [
+        event
+        for file in folder.rglob("events*")
+        for event in tf.compat.v1.train.summary_iterator(str(file))
+    ]
     return {
         event.step: float(tf.make_ndarray(value.tensor))
         for event in events
@@ -112,10 +135,21 @@ def scalars(folder, tag):
     }
 
 
-def test_the_share_of_closed_gates_is_logged_each_epoch(layout, tasks, features, settings, tmp_path):
-    # Nothing but closing gates pays, and each of Adam's first steps takes log α, which begins near 0, down by 5.
+def test_the_share_of_closed_gates_is_logged_each_epoch(
+    layout, tasks, features, settings, tmp_path
+):
+    # Nothing but closing gates pays, and each of Adam's first steps takes log α, which begins near
+    # 0, down by 5.
     chosen = settings("mssm", epochs=2, patience=2, coefficient_learning_rate=5.0)
     chosen = chosen.model_copy(update={"model": chosen.model.model_copy(update={"l0": 1e6})})
     dataset = batches(features)
-    fit(layout, tasks, chosen, dataset, dataset, checkpoint_folder=tmp_path / "c", tensorboard_folder=str(tmp_path / "t"))
+    fit(
+        layout,
+        tasks,
+        chosen,
+        dataset,
+        dataset,
+        checkpoint_folder=tmp_path / "c",
+        tensorboard_folder=str(tmp_path / "t"),
+    )
     assert scalars(tmp_path / "t", "epoch_closed_share_cssm") == {0: 1.0, 1: 1.0}

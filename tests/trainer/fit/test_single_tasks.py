@@ -19,13 +19,24 @@ def batches(features):
     return tf.data.Dataset.from_tensor_slices(dict(features)).batch(64)
 
 
-def test_a_task_alone_is_what_a_spec_with_this_task_only_gives(layout, tasks, features, settings, tmp_path):
+def test_a_task_alone_is_what_a_spec_with_this_task_only_gives(
+    layout, tasks, features, settings, tmp_path
+):
     # What weighs the tasks against each other has no say in it.
-    weighed = {**tasks, "ratio": tasks["ratio"].model_copy(update={"loss_weight": 7.0, "loss_weight_update_ratio": 0.5})}
+    weighed = {
+        **tasks,
+        "ratio": tasks["ratio"].model_copy(
+            update={"loss_weight": 7.0, "loss_weight_update_ratio": 0.5}
+        ),
+    }
     inputs = SimpleNamespace(
-        spec=SimpleNamespace(tasks=weighed), layout=layout, batches=lambda _: (batches(features), batches(features))
+        spec=SimpleNamespace(tasks=weighed),
+        layout=layout,
+        batches=lambda _: (batches(features), batches(features)),
     )
-    alone = fit_alone("ratio", inputs, settings(balancing="gradnorm"), checkpoint_folder=tmp_path / "alone")
+    alone = fit_alone(
+        "ratio", inputs, settings(balancing="gradnorm"), checkpoint_folder=tmp_path / "alone"
+    )
 
     own = {**features, "labels": features["labels"][:, 1:], "masks": features["masks"][:, 1:]}
     expected = fit(
@@ -37,5 +48,7 @@ def test_a_task_alone_is_what_a_spec_with_this_task_only_gives(layout, tasks, fe
         checkpoint_folder=tmp_path / "expected",
     )
     rows = {name: tf.constant(value) for name, value in own.items()}
-    np.testing.assert_allclose(alone(rows)["ratio"].numpy(), expected(rows)["ratio"].numpy(), atol=1e-6)
+    np.testing.assert_allclose(
+        alone(rows)["ratio"].numpy(), expected(rows)["ratio"].numpy(), atol=1e-6
+    )
     assert len(alone.weights) == len(expected.weights)

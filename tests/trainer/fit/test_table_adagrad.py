@@ -15,7 +15,10 @@ pytestmark = pytest.mark.tensorflow
 
 def changed(gradients, rows, *, shape=(2, 1), steps=1):
     """A table of ones after steps with these gradients; `shape` is what the graph knows of theirs."""
-    table, optimizer = tf.Variable(tf.ones([4, 1])), TableAdagrad(0.5, initial_accumulator_value=1.0, epsilon=0.0)
+    table, optimizer = (
+        tf.Variable(tf.ones([4, 1])),
+        TableAdagrad(0.5, initial_accumulator_value=1.0, epsilon=0.0),
+    )
 
     @tf.function(input_signature=[tf.TensorSpec(shape), tf.TensorSpec(shape[:1], tf.int64)])
     def step(values, indices):
@@ -29,16 +32,22 @@ def changed(gradients, rows, *, shape=(2, 1), steps=1):
 def test_only_rows_that_were_read_change():
     # Row 3: 1 − ½ · 2 / √(1 + 4); row 0 the same with −2.
     move = 0.5 * 2.0 / math.sqrt(5.0)
-    np.testing.assert_allclose(changed([[2.0], [-2.0]], [3, 0]), [1.0 + move, 1.0, 1.0, 1.0 - move], rtol=1e-6)
+    np.testing.assert_allclose(
+        changed([[2.0], [-2.0]], [3, 0]), [1.0 + move, 1.0, 1.0, 1.0 - move], rtol=1e-6
+    )
 
 
 @pytest.mark.parametrize("shape", [(2, 1), (None, 1)])
 def test_a_row_read_twice_takes_the_sum_of_its_gradients_once(shape):
     # 1 + 2 = 3: 1 − ½ · 3 / √(1 + 9), whether or not the number of rows is known beforehand.
-    np.testing.assert_allclose(changed([[1.0], [2.0]], [2, 2], shape=shape)[2], 1.0 - 1.5 / math.sqrt(10.0), rtol=1e-6)
+    np.testing.assert_allclose(
+        changed([[1.0], [2.0]], [2, 2], shape=shape)[2], 1.0 - 1.5 / math.sqrt(10.0), rtol=1e-6
+    )
 
 
 def test_squares_add_up_over_steps():
     # First step: − ½ · 1 / √2 on both rows; second: − ½ · 1 / √3.
     moved = 1.0 - 0.5 / math.sqrt(2.0) - 0.5 / math.sqrt(3.0)
-    np.testing.assert_allclose(changed([[1.0], [1.0]], [0, 1], steps=2)[:2], [moved, moved], rtol=1e-6)
+    np.testing.assert_allclose(
+        changed([[1.0], [1.0]], [0, 1], steps=2)[:2], [moved, moved], rtol=1e-6
+    )

@@ -37,7 +37,9 @@ def exposures():
     size = REQUESTS * CANDIDATES
     told, noise, length = random.uniform(0.05, 0.95, (3, size))
     request = np.repeat(np.arange(REQUESTS), CANDIDATES)
-    gains = np.stack([random.uniform(size=size) < told, random.uniform(size=size) < 1.0 - told], axis=1)
+    gains = np.stack(
+        [random.uniform(size=size) < told, random.uniform(size=size) < 1.0 - told], axis=1
+    )
     return LoggedExposures(
         log_factors=np.log(np.stack([told, noise, length], axis=1)),
         ranking_scores=np.zeros(size),
@@ -77,7 +79,11 @@ def test_what_tells_is_weighed_and_noise_is_not(found):
 
 def test_the_gain_comes_near_that_of_the_best_weights(exposures, found):
     # `told` alone is the best order: nothing else is known of the gain.
-    alone = SPEC.model_copy(update={"ranking_formula": SPEC.ranking_formula.model_copy(update={"weights": {"told": 1.0}})})
+    alone = SPEC.model_copy(
+        update={
+            "ranking_formula": SPEC.ranking_formula.model_copy(update={"weights": {"told": 1.0}})
+        }
+    )
     best = search_formula(
         only(exposures, [0]), alone, [Objective("told")], SearchSettings(trials=1, top_k=3), folder="model"
     )  # fmt: skip
@@ -85,13 +91,22 @@ def test_the_gain_comes_near_that_of_the_best_weights(exposures, found):
 
 
 def test_weights_that_are_best_already_stay(exposures):
-    alone = SPEC.model_copy(update={"ranking_formula": SPEC.ranking_formula.model_copy(update={"weights": {"told": 1.0}})})
+    alone = SPEC.model_copy(
+        update={
+            "ranking_formula": SPEC.ranking_formula.model_copy(update={"weights": {"told": 1.0}})
+        }
+    )
     result = search_formula(
         only(exposures, [0]), alone, [Objective("told")], SearchSettings(trials=1, top_k=3), folder="model"
     )  # fmt: skip
     assert result.found.weights == result.current == {"told": 1.0, "noise": 0.0, "duration": 0.0}
     (difference,) = result.found.held_out
-    assert (difference.difference, difference.lower, difference.upper, difference.verdict) == (0.0, 0.0, 0.0, "within noise")
+    assert (difference.difference, difference.lower, difference.upper, difference.verdict) == (
+        0.0,
+        0.0,
+        0.0,
+        "within noise",
+    )
 
 
 def test_every_exposure_and_group_is_accounted_for(found):
@@ -99,7 +114,12 @@ def test_every_exposure_and_group_is_accounted_for(found):
     assert counts.logged == REQUESTS * CANDIDATES == counts.searched + counts.held_out
     assert (counts.without_key, counts.in_groups_left_out) == (0, 0)
     # 500 users, half of them held out, three requests each.
-    assert (groups.searched, groups.held_out, groups.held_out_units, groups.left_out) == (750, 750, 250, 0)
+    assert (groups.searched, groups.held_out, groups.held_out_units, groups.left_out) == (
+        750,
+        750,
+        250,
+        0,
+    )
 
 
 def test_equal_seeds_give_equal_results_and_others_another_division(exposures, found):
@@ -111,7 +131,8 @@ def test_objectives_that_conflict_make_a_front_and_neither_is_bought_with_the_ot
     result = search(exposures, ("told", "noise"))
     assert len(result.front) > 3
     searched = [tuple(point.searched.values()) for point in result.front]
-    # Sorted by the first objective, the second must rise: that is what no point beats another means.
+    # Sorted by the first objective, the second must rise: that is what no point beats another
+    # means.
     assert all(a > b and c < d for (a, c), (b, d) in itertools.pairwise(searched))
     relative = [one.relative for one in result.found.held_out]
     assert min(relative) > -0.03
@@ -124,7 +145,9 @@ def test_without_a_discount_groups_that_are_shown_whole_are_left_out(exposures):
 
 def test_an_objective_of_which_there_is_nothing_is_refused(exposures):
     nothing = LoggedExposures(**{**vars(exposures), "gains": np.zeros((len(exposures), 1))})
-    with pytest.raises(FormulaSearchError, match="--objective told: no searched exposure brought any of it"):
+    with pytest.raises(
+        FormulaSearchError, match="--objective told: no searched exposure brought any of it"
+    ):
         search(nothing)
 
 
@@ -146,7 +169,11 @@ def test_an_objective_that_cannot_be_read_is_refused(text, problem):
 
 
 def test_watch_time_needs_a_duration():
-    without = SPEC.model_copy(update={"ranking_formula": SPEC.ranking_formula.model_copy(update={"duration": None})})
+    without = SPEC.model_copy(
+        update={"ranking_formula": SPEC.ranking_formula.model_copy(update={"duration": None})}
+    )
     assert parse_objective("told * duration", SPEC) == Objective("told", times_duration=True)
-    with pytest.raises(FormulaSearchError, match="names no duration field to multiply by; valid: told"):
+    with pytest.raises(
+        FormulaSearchError, match="names no duration field to multiply by; valid: told"
+    ):
         parse_objective("told*duration", without)

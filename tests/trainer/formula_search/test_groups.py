@@ -46,22 +46,40 @@ def test_without_requests_a_users_day_is_a_group_and_without_days_the_user():
     by_day = competing_groups(logged([""] * 5, users, days), "auto", smallest=1)
     assert by_day.by == "user_day"
     # (a, 3), (a, 4), (b, 3)
-    assert (by_day.rows.tolist(), by_day.group.tolist(), by_day.unit.tolist()) == ([1, 2, 3, 0, 4], [0, 1, 1, 2, 2], [0, 0, 1])
+    assert (by_day.rows.tolist(), by_day.group.tolist(), by_day.unit.tolist()) == (
+        [1, 2, 3, 0, 4],
+        [0, 1, 1, 2, 2],
+        [0, 0, 1],
+    )
     by_user = competing_groups(logged([""] * 5, users, [-1] * 5), "auto", smallest=1)
-    assert (by_user.by, by_user.rows.tolist(), by_user.group.tolist()) == ("user", [1, 2, 3, 0, 4], [0, 0, 0, 1, 1])
+    assert (by_user.by, by_user.rows.tolist(), by_user.group.tolist()) == (
+        "user",
+        [1, 2, 3, 0, 4],
+        [0, 0, 0, 1, 1],
+    )
 
 
 def test_without_users_each_group_is_a_unit():
-    groups = competing_groups(logged(["r1", "r1", "r2", "r2"], [""] * 4, [1] * 4), "auto", smallest=2)
+    groups = competing_groups(
+        logged(["r1", "r1", "r2", "r2"], [""] * 4, [1] * 4), "auto", smallest=2
+    )
     assert groups.unit.tolist() == [0, 1]
 
 
 @pytest.mark.parametrize(
     ("exposures", "by", "text"),
     [
-        (logged([""] * 2, [""] * 2, [1] * 2), "auto", "--group-by auto: no example has the keys for that; possible: none"),
+        (
+            logged([""] * 2, [""] * 2, [1] * 2),
+            "auto",
+            "--group-by auto: no example has the keys for that; possible: none",
+        ),
         (logged([""] * 2, ["a"] * 2, [1] * 2), "request", "possible: user_day, user"),
-        (logged(["r", "s"], ["a"] * 2, [1] * 2), "auto", "no request has 2 or more exposures.* 2 groups of at most 1"),
+        (
+            logged(["r", "s"], ["a"] * 2, [1] * 2),
+            "auto",
+            "no request has 2 or more exposures.* 2 groups of at most 1",
+        ),
     ],
 )
 def test_exposures_that_cannot_be_grouped_are_refused_with_what_is_possible(exposures, by, text):

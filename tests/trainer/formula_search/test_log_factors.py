@@ -26,11 +26,15 @@ def test_log_factors_times_weights_are_the_logarithm_of_the_ranking_score(transf
     factors = log_factors(formula, SCORES, DURATIONS)
     weights = np.array(list(weights_in_force(formula, SCORES).values()))
     for row, duration in enumerate(DURATIONS):
-        terms = formula_terms(formula, {task: scores[row] for task, scores in SCORES.items()}, duration)
+        terms = formula_terms(
+            formula, {task: scores[row] for task, scores in SCORES.items()}, duration
+        )
         assert np.exp(factors[row] @ weights) == pytest.approx(ranking_score(terms), rel=1e-12)
 
 
 def test_without_a_duration_there_is_one_column_a_task():
     factors = log_factors(RankingFormula(weights={}), SCORES, None)
     # log .5 = -.693147; a score of 0 counts as 1e-6, whose logarithm is -13.815511.
-    np.testing.assert_allclose(factors[:2], [[-0.693147, 0.693147], [-13.815511, -13.815511]], atol=1e-6)
+    np.testing.assert_allclose(
+        factors[:2], [[-0.693147, 0.693147], [-13.815511, -13.815511]], atol=1e-6
+    )

@@ -14,19 +14,25 @@ GROUP = np.array([0, 0, 0, 1, 1])
 
 
 def values(weights, top_k, discount, log_factors=LOG_FACTORS, gains=GAINS, group=GROUP):
-    return Replay(log_factors, gains, group, top_k=top_k, discount=discount).values(np.array(weights))
+    return Replay(log_factors, gains, group, top_k=top_k, discount=discount).values(
+        np.array(weights)
+    )
 
 
 def test_the_first_places_are_summed_group_by_group():
-    # By the first factor the orders are (third, second, first) and (fifth, fourth). Two places: gains 2 + 0, 0 + 4; 3 + 0, 0 + 10.
+    # By the first factor the orders are (third, second, first) and (fifth, fourth). Two places:
+    # gains 2 + 0, 0 + 4; 3 + 0, 0 + 10.
     np.testing.assert_allclose(values([1.0, 0.0], 2, "none"), [[2.0, 4.0], [3.0, 10.0]])
     # By the second: (second, first, third) and (fourth, fifth). One place.
     np.testing.assert_allclose(values([0.0, 1.0], 1, "none"), [[0.0, 4.0], [0.0, 10.0]])
 
 
 def test_a_later_rank_counts_by_its_discount():
-    # 1/log2(2) = 1, 1/log2(3) = .63093, 1/log2(4) = .5. Orders as above: 2·1 + 0 + 1·.5; 4·.63093; 3·1; 10·.63093.
-    np.testing.assert_allclose(values([1.0, 0.0], 10, "log2"), [[2.5, 2.52372], [3.0, 6.30930]], atol=1e-5)
+    # 1/log2(2) = 1, 1/log2(3) = .63093, 1/log2(4) = .5. Orders as above: 2·1 + 0 + 1·.5; 4·.63093;
+    # 3·1; 10·.63093.
+    np.testing.assert_allclose(
+        values([1.0, 0.0], 10, "log2"), [[2.5, 2.52372], [3.0, 6.30930]], atol=1e-5
+    )
 
 
 def test_weights_of_both_factors_add_up():
@@ -50,4 +56,6 @@ def test_groups_of_all_sizes_are_replayed_as_one_by_one(discount):
         order = rows[np.argsort(-(log_factors[rows] @ weights))][:5]
         discounts = 1.0 / np.log2(np.arange(2, 7)) if discount == "log2" else np.ones(5)
         expected.append(discounts[: len(order)] @ gains[order])
-    np.testing.assert_allclose(values(weights, 5, discount, log_factors, gains, group), expected, atol=1e-12)
+    np.testing.assert_allclose(
+        values(weights, 5, discount, log_factors, gains, group), expected, atol=1e-12
+    )

@@ -18,12 +18,16 @@ from trainer.formula_search.replay import Replay
 
 
 @pytest.mark.slow
-def test_weights_found_on_observed_shares_bring_most_of_what_the_best_order_by_true_expectations_would(tmp_path):
+def test_weights_found_on_observed_shares_bring_most_of_what_the_best_order_by_true_expectations_would(
+    tmp_path,
+):
     simulate_logs(SimulationSettings(days=2, rows_per_day=20_000, seed=3), tmp_path)
     truth = pq.read_table(sorted(tmp_path.glob("truth/*.parquet"))).to_pydict()
     spec = load_spec("short_video")
     # The truth names no durations.
-    spec = spec.model_copy(update={"ranking_formula": spec.ranking_formula.model_copy(update={"duration": None})})
+    spec = spec.model_copy(
+        update={"ranking_formula": spec.ranking_formula.model_copy(update={"duration": None})}
+    )
     size = len(truth["request_id"])
     factors = log_factors(spec.ranking_formula, {task: truth[task] for task in spec.tasks}, None)
     exposures = LoggedExposures(

@@ -46,13 +46,17 @@ class Transform(tf.keras.layers.Layer):
     def call(self, inputs):
         outputs = {}
         if "color" in inputs:
-            outputs["request_ids"] = 1 + tf.strings.to_hash_bucket_fast(inputs["color"], 8)[:, tf.newaxis]
+            outputs["request_ids"] = (
+                1 + tf.strings.to_hash_bucket_fast(inputs["color"], 8)[:, tf.newaxis]
+            )
         if "price" in inputs:
             numbers = tf.stack([inputs[name] for name in ("price", "length_s")], axis=1)
             outputs["candidate_numbers"] = tf.where(tf.math.is_nan(numbers), 0.0, numbers)
         if "label_of_click" in inputs:
             for feature, prefix in (("labels", "label_of"), ("masks", "mask_of")):
-                outputs[feature] = tf.stack([inputs[f"{prefix}_{task}"] for task in ("click", "ratio")], axis=1)
+                outputs[feature] = tf.stack(
+                    [inputs[f"{prefix}_{task}"] for task in ("click", "ratio")], axis=1
+                )
         return outputs
 
 
@@ -70,9 +74,19 @@ def root(tmp_path_factory):
     folder = tmp_path_factory.mktemp("root")
     spec = parse_spec(SPEC)
     tf.keras.utils.set_random_seed(0)
-    network = Network(network_layout(spec, {}), parse_settings({"name": "single_task", "tower_units": [4]}, {}))
+    network = Network(
+        network_layout(spec, {}), parse_settings({"name": "single_task", "tower_units": [4]}, {})
+    )
     transform = Transform()
-    network(transform({"color": tf.constant(["red"]), "price": tf.constant([1.0]), "length_s": tf.constant([1.0])}))
+    network(
+        transform(
+            {
+                "color": tf.constant(["red"]),
+                "price": tf.constant([1.0]),
+                "length_s": tf.constant([1.0]),
+            }
+        )
+    )
     export(spec, SPEC, network, transform, folder / "serving_model" / "7")
     split = folder / "artifacts" / "LogsExampleGen" / "examples" / "3" / "Split-evaluation"
     split.mkdir(parents=True)
@@ -96,13 +110,19 @@ def root(tmp_path_factory):
                 if place == 1:
                     del values["length_s"]
                 features = {name: feature(value) for name, value in values.items()}
-                writer.write(tf.train.Example(features=tf.train.Features(feature=features)).SerializeToString())
+                writer.write(
+                    tf.train.Example(
+                        features=tf.train.Features(feature=features)
+                    ).SerializeToString()
+                )
     return folder
 
 
 @pytest.fixture(scope="module")
 def files(root):
-    return [str(file) for file in root.glob("artifacts/LogsExampleGen/examples/3/Split-evaluation/*")]
+    return [
+        str(file) for file in root.glob("artifacts/LogsExampleGen/examples/3/Split-evaluation/*")
+    ]
 
 
 def test_log_factors_times_weights_are_the_models_own_ranking_score(root, files):
@@ -110,7 +130,9 @@ def test_log_factors_times_weights_are_the_models_own_ranking_score(root, files)
     exposures = scored_exposures(root / "serving_model" / "7", files, spec, [Objective("click")])
     weights = np.array(list(weights_in_force(spec.ranking_formula, spec.tasks).values()))
     assert np.ptp(exposures.ranking_scores) > 0.01
-    np.testing.assert_allclose(np.exp(exposures.log_factors @ weights), exposures.ranking_scores, rtol=1e-5)
+    np.testing.assert_allclose(
+        np.exp(exposures.log_factors @ weights), exposures.ranking_scores, rtol=1e-5
+    )
 
 
 def test_gains_are_the_labels_in_the_sample_space_times_the_duration_where_asked(root, files):
@@ -139,7 +161,11 @@ def test_the_command_finds_a_formula_and_writes_it_with_numbers_and_picture(root
     exposures, groups = found["exposures"], found["groups"]
     assert exposures["logged"] == REQUESTS * CANDIDATES + 2
     assert exposures["searched"] + exposures["held_out"] == REQUESTS * CANDIDATES
-    assert (exposures["without_key"], exposures["in_groups_left_out"], groups["left_out"]) == (1, 1, 1)
+    assert (exposures["without_key"], exposures["in_groups_left_out"], groups["left_out"]) == (
+        1,
+        1,
+        1,
+    )
     assert (
         "302 logged exposures = 150 searched + 150 held out + 1 where order makes no difference + 1 without a key"
         in result.output
@@ -155,7 +181,9 @@ def test_the_command_finds_a_formula_and_writes_it_with_numbers_and_picture(root
 
 def test_one_objective_finds_that_short_items_are_clicked(root, tmp_path):
     out = tmp_path / "formula.yaml"
-    result = invoke("--model", root, "--objective", "click", "--top-k", 2, "--trials", 100, "--out", out)
+    result = invoke(
+        "--model", root, "--objective", "click", "--top-k", 2, "--trials", 100, "--out", out
+    )
     assert result.exit_code == 0, result.output
     assert yaml.safe_load(out.read_text())["ranking_formula"]["duration"]["weight"] < 0.0
     assert "gain" in result.output
@@ -165,10 +193,19 @@ def test_one_objective_finds_that_short_items_are_clicked(root, tmp_path):
     ("options", "problem"),
     [
         (("--objective", "clic"), "--objective clic: no such task: did you mean 'click'"),
-        (("--objective", "click", "--picture", "front.gif"), "front.gif: a name that ends in .png, .svg, .pdf is needed"),
-        (("--objective", "click", "--picture", "front.png"), "a Pareto front needs two objectives or more; received 1"),
+        (
+            ("--objective", "click", "--picture", "front.gif"),
+            "front.gif: a name that ends in .png, .svg, .pdf is needed",
+        ),
+        (
+            ("--objective", "click", "--picture", "front.png"),
+            "a Pareto front needs two objectives or more; received 1",
+        ),
         (("--objective", "click", "--examples", "none/*"), "no file matches --examples none/*"),
-        (("--objective", "click", "--top-k", 9, "--discount", "none"), "no request has 10 or more exposures"),
+        (
+            ("--objective", "click", "--top-k", 9, "--discount", "none"),
+            "no request has 10 or more exposures",
+        ),
     ],
 )
 def test_what_cannot_be_searched_is_explained_without_a_stack_trace(root, options, problem):

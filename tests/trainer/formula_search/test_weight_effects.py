@@ -8,10 +8,13 @@ import pytest
 from trainer.formula_search.logged_exposures import LoggedExposures
 from trainer.formula_search.weight_effects import WeightEffect, effects_of, long_lists
 
-# Two lists of eleven exposures. In both, factor a goes 10, 9, …, 0. In the first one the last exposure has b = 1.5, so that with
-# weights of 1 it scores 0 + 1.5 and comes before the last but one, which scores 1: the top 10 are all but that one.
+# Two lists of eleven exposures. In both, factor a goes 10, 9, …, 0. In the first one the last
+# exposure has b = 1.5, so that with weights of 1 it scores 0 + 1.5 and comes before the last but
+# one, which scores 1: the top 10 are all but that one.
 A = [float(10 - position) for position in range(11)]
-LOG_FACTORS = np.array([[a, 1.5 if position == 10 else 0.0] for position, a in enumerate(A)] + [[a, 0.0] for a in A])
+LOG_FACTORS = np.array(
+    [[a, 1.5 if position == 10 else 0.0] for position, a in enumerate(A)] + [[a, 0.0] for a in A]
+)
 GROUP = np.repeat([0, 1], 11)
 
 
@@ -21,14 +24,22 @@ def effects() -> dict[tuple[str, float], WeightEffect]:
     return {(effect.name, effect.factor): effect for effect in found}
 
 
-def test_each_weight_is_changed_by_each_factor(effects: dict[tuple[str, float], WeightEffect]) -> None:
+def test_each_weight_is_changed_by_each_factor(
+    effects: dict[tuple[str, float], WeightEffect],
+) -> None:
     assert list(effects) == [("a", 0.0), ("a", 0.5), ("a", 1.5), ("b", 0.0), ("b", 0.5), ("b", 1.5)]
 
 
-def test_the_share_counts_lists_into_whose_top_another_candidate_comes(effects: dict[tuple[str, float], WeightEffect]) -> None:
-    # Without b, and with 0.75 of it, the last exposure falls behind the last but one: in one list of two, one place of twenty.
+def test_the_share_counts_lists_into_whose_top_another_candidate_comes(
+    effects: dict[tuple[str, float], WeightEffect],
+) -> None:
+    # Without b, and with 0.75 of it, the last exposure falls behind the last but one: in one list
+    # of two, one place of twenty.
     for factor in (0.0, 0.5):
-        assert (effects["b", factor].changed_share, effects["b", factor].replaced_share) == (0.5, 0.05)
+        assert (effects["b", factor].changed_share, effects["b", factor].replaced_share) == (
+            0.5,
+            0.05,
+        )
     # With 2.25 it climbs one place more within the top.
     assert (effects["b", 1.5].changed_share, effects["b", 1.5].replaced_share) == (0.0, 0.0)
 
@@ -36,7 +47,8 @@ def test_the_share_counts_lists_into_whose_top_another_candidate_comes(effects: 
 def test_another_order_within_the_top_is_no_change_of_it_but_may_be_one_of_the_first_place(
     effects: dict[tuple[str, float], WeightEffect],
 ) -> None:
-    # Without a, the first list begins with its last exposure, and the others stay in the order that they are given in.
+    # Without a, the first list begins with its last exposure, and the others stay in the order that
+    # they are given in.
     assert (effects["a", 0.0].changed_share, effects["a", 0.0].changed_first_share) == (0.0, 0.5)
     assert effects["a", 0.5].changed_first_share == 0.0
 

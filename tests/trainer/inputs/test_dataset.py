@@ -19,7 +19,11 @@ def pattern(tmp_path):
         with tf.io.TFRecordWriter(str(tmp_path / f"part-{file}.gz"), "GZIP") as writer:
             for number in numbers:
                 feature = tf.train.Feature(float_list=tf.train.FloatList(value=[number]))
-                writer.write(tf.train.Example(features=tf.train.Features(feature={"number": feature})).SerializeToString())
+                writer.write(
+                    tf.train.Example(
+                        features=tf.train.Features(feature={"number": feature})
+                    ).SerializeToString()
+                )
     return str(tmp_path / "part-*.gz")
 
 

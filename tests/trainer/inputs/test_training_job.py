@@ -10,8 +10,22 @@ from trainer.inputs.training_job import NoJobError, TrainingJob, awaited_job
 
 
 def job(folder, **changes):
-    paths = {"transform_graph": "graph", "checkpoints": str(folder), "model": "model", "curves": "curves"}
-    return TrainingJob(**{"spec": "s", "settings": "{}", "train_files": ["t"], "validation_files": ["v"], **paths, **changes})
+    paths = {
+        "transform_graph": "graph",
+        "checkpoints": str(folder),
+        "model": "model",
+        "curves": "curves",
+    }
+    return TrainingJob(
+        **{
+            "spec": "s",
+            "settings": "{}",
+            "train_files": ["t"],
+            "validation_files": ["v"],
+            **paths,
+            **changes,
+        }
+    )
 
 
 def test_a_worker_gets_the_job_that_the_chief_publishes_while_it_waits(tmp_path):
@@ -28,5 +42,10 @@ def test_a_worker_does_not_wait_for_ever(tmp_path):
 def test_only_the_same_training_goes_on_from_the_same_checkpoints(tmp_path):
     same = job(tmp_path, model="elsewhere", curves="elsewhere")
     assert same.own_checkpoints == job(tmp_path).own_checkpoints
-    for change in ({"spec": "other"}, {"settings": "other"}, {"train_files": ["u"]}, {"transform_graph": "other"}):
+    for change in (
+        {"spec": "other"},
+        {"settings": "other"},
+        {"train_files": ["u"]},
+        {"transform_graph": "other"},
+    ):
         assert job(tmp_path, **change).key != job(tmp_path).key

@@ -48,12 +48,16 @@ class Transform(tf.keras.layers.Layer):
     def call(self, inputs):
         outputs = {}
         if "color" in inputs:
-            outputs["request_ids"] = 1 + tf.strings.to_hash_bucket_fast(inputs["color"], 8)[:, tf.newaxis]
+            outputs["request_ids"] = (
+                1 + tf.strings.to_hash_bucket_fast(inputs["color"], 8)[:, tf.newaxis]
+            )
         if "price" in inputs:
             outputs["candidate_numbers"] = inputs["price"][:, tf.newaxis]
         if "label_of_click" in inputs:
             for feature, prefix in (("labels", "label_of"), ("masks", "mask_of")):
-                outputs[feature] = tf.stack([inputs[f"{prefix}_{task}"] for task in ("click", "ratio")], axis=1)
+                outputs[feature] = tf.stack(
+                    [inputs[f"{prefix}_{task}"] for task in ("click", "ratio")], axis=1
+                )
         return outputs
 
 
@@ -88,12 +92,15 @@ def write_examples(path, rows):
                 "color": tf.train.Feature(bytes_list=tf.train.BytesList(value=[color.encode()])),
                 "price": tf.train.Feature(float_list=tf.train.FloatList(value=[price])),
             }
-            writer.write(tf.train.Example(features=tf.train.Features(feature=features)).SerializeToString())
+            writer.write(
+                tf.train.Example(features=tf.train.Features(feature=features)).SerializeToString()
+            )
     return str(path)
 
 
 def gates_that_read_the_price_only(network):
-    # The input is (colour's 2 columns, price). Click's gate has logits (price · ln 3, 0), ratio's (0, 0).
+    # The input is (colour's 2 columns, price). Click's gate has logits (price · ln 3, 0), ratio's
+    # (0, 0).
     kernel = np.zeros((3, 4), "f4")
     kernel[2, 0] = np.log(3.0)
     network.sharing.levels[0].gates[0].kernel.assign(kernel)
@@ -112,20 +119,26 @@ def test_gate_weights_are_averaged_over_all_examples(exported, tmp_path):
     assert (click.gate, ratio.gate) == ("level_1/task_click", "level_1/task_ratio")
     assert [weight.expert for weight in click.experts] == ["own 1 of click", "shared 1"]
     assert [weight.expert for weight in ratio.experts] == ["own 1 of ratio", "shared 1"]
-    # softmax(price · ln 3, 0) = 3^price / (3^price + 1): 1/2, 3/4, 9/10. Their mean is 2.15/3 = .716667; the deviations
-    # −.216667, .033333, .183333 have the mean square (.046944 + .001111 + .033611)/3 = .027222, whose root is .164992.
+    # softmax(price · ln 3, 0) = 3^price / (3^price + 1): 1/2, 3/4, 9/10. Their mean is 2.15/3 =
+    # .716667; the deviations −.216667, .033333, .183333 have the mean square (.046944 + .001111 +
+    # .033611)/3 = .027222, whose root is .164992.
     for weight, mean in zip(click.experts, (0.716667, 0.283333), strict=True):
         assert weight.mean == pytest.approx(mean, abs=1e-5)
         assert weight.standard_deviation == pytest.approx(0.164992, abs=1e-5)
     for weight in ratio.experts:
-        assert (weight.mean, weight.standard_deviation) == (pytest.approx(0.5), pytest.approx(0.0, abs=1e-6))
+        assert (weight.mean, weight.standard_deviation) == (
+            pytest.approx(0.5),
+            pytest.approx(0.0, abs=1e-6),
+        )
 
 
 def mask_of_price_is_tanh_and_half_the_cells_are_closed(network):
     fscm, cssm = network.sharing.subnetworks, network.sharing.connection
-    # A query of (0, 0 | 1) a sub-network: the colour's mask is tanh(0), the price's is relu(tanh(price)).
+    # A query of (0, 0 | 1) a sub-network: the colour's mask is tanh(0), the price's is
+    # relu(tanh(price)).
     fscm.query.assign(np.tile(np.array([0.0, 0.0, 1.0], "f4"), (3, 1)))
-    # σ(±20) stretches to 0 and 1. In click's own block cells 1 and 2 are closed, in its block of the shared one cell 1.
+    # σ(±20) stretches to 0 and 1. In click's own block cells 1 and 2 are closed, in its block of
+    # the shared one cell 1.
     log_alpha = np.full((2, 2, 4), 20.0, "f4")
     log_alpha[0, 0, :2] = log_alpha[0, 1, 0] = -20.0
     cssm.task_gate.log_alpha.assign(log_alpha)
@@ -133,16 +146,25 @@ def mask_of_price_is_tanh_and_half_the_cells_are_closed(network):
 
 def test_field_masks_and_closed_cells_of_mssm(exported, tmp_path):
     folder = exported("mssm", mask_of_price_is_tanh_and_half_the_cells_are_closed)
-    examples = write_examples(tmp_path / "a.gz", [("red", 1.0), ("red", -1.0), ("blue", 0.0), ("blue", -3.0)])
+    examples = write_examples(
+        tmp_path / "a.gz", [("red", 1.0), ("red", -1.0), ("blue", 0.0), ("blue", -3.0)]
+    )
     found = inspect_model(folder, [examples])
-    assert [one.subnetwork for one in found.field_masks] == ["own of click", "own of ratio", "shared"]
+    assert [one.subnetwork for one in found.field_masks] == [
+        "own of click",
+        "own of ratio",
+        "shared",
+    ]
     for one in found.field_masks:
         color, price = one.fields
         assert (color.field, color.mean, color.zero_share) == ("color", 0.0, 1.0)
         # tanh(1) = .761594 in one row of four; a negative score closes the mask.
         assert (price.field, price.zero_share) == ("price", 0.75)
         assert price.mean == pytest.approx(0.761594 / 4, abs=1e-6)
-    shares = {(block.source, block.target): (block.gates, block.closed_share, block.mean) for block in found.blocks}
+    shares = {
+        (block.source, block.target): (block.gates, block.closed_share, block.mean)
+        for block in found.blocks
+    }
     assert shares == {
         ("own of click", "click"): (4, 0.5, 0.5),
         ("shared", "click"): (4, 0.25, 0.75),
@@ -154,11 +176,13 @@ def test_field_masks_and_closed_cells_of_mssm(exported, tmp_path):
 def test_the_export_of_mssm_is_pruned_and_says_how_far(exported, tmp_path):
     folder = exported("mssm", mask_of_price_is_tanh_and_half_the_cells_are_closed)
     found = inspect_model(folder, [write_examples(tmp_path / "a.gz", [("red", 1.0)])])
-    # Three sub-networks multiply a column by a query, a mask and 4 units: 3 · 6 = 18. The colour has 2 columns, the price 1.
-    # Behind them are four blocks of 4 × 4, 64, and two towers of 4 · 4 + 4 · 1 = 20.
+    # Three sub-networks multiply a column by a query, a mask and 4 units: 3 · 6 = 18. The colour
+    # has 2 columns, the price 1. Behind them are four blocks of 4 × 4, 64, and two towers of 4 · 4
+    # + 4 · 1 = 20.
     assert found.multiplications.all_open == Multiplications(request=2 * 18, candidate=18 + 64 + 40)
     left = found.multiplications.remaining
-    # The colour is masked. Of each sub-network, units with a weight above 0 fire when the price is; the others are left out.
+    # The colour is masked. Of each sub-network, units with a weight above 0 fire when the price is;
+    # the others are left out.
     assert left.request == 0
     assert left.candidate < 122
     result = invoke("--model", folder, "--examples", tmp_path / "a.gz")
@@ -172,12 +196,23 @@ def test_the_pruned_signatures_score_as_the_whole_network_does(exported, tmp_pat
     spec = parse_spec(SPEC)
     # Made as the exported one was.
     tf.keras.utils.set_random_seed(0)
-    network = Network(network_layout(spec, {}), parse_settings({"name": "mssm", "tower_units": [4], **SETTINGS["mssm"]}, {}))
+    network = Network(
+        network_layout(spec, {}),
+        parse_settings({"name": "mssm", "tower_units": [4], **SETTINGS["mssm"]}, {}),
+    )
     network(Transform()({"color": tf.constant(["red"]), "price": tf.constant([1.0])}))
     mask_of_price_is_tanh_and_half_the_cells_are_closed(network)
     rows = [("red", 1.0), ("blue", -2.0), ("", 3.5)]
-    examples = tf.data.TFRecordDataset(write_examples(tmp_path / "a.gz", rows), "GZIP").batch(3).get_single_element()
-    expected = network(Transform()({"color": tf.constant([c for c, _ in rows]), "price": tf.constant([p for _, p in rows])}))
+    examples = (
+        tf.data.TFRecordDataset(write_examples(tmp_path / "a.gz", rows), "GZIP")
+        .batch(3)
+        .get_single_element()
+    )
+    expected = network(
+        Transform()(
+            {"color": tf.constant([c for c, _ in rows]), "price": tf.constant([p for _, p in rows])}
+        )
+    )
     loaded = tf.saved_model.load(str(folder))
     scores = loaded.signatures["serving_default"](examples)
     np.testing.assert_allclose(scores["click"], tf.sigmoid(expected["click"]), atol=1e-6)
@@ -188,13 +223,19 @@ def test_coefficients_need_no_examples(exported):
     found = inspect_model(exported("cross_stitch"))
     assert found.examples == 0
     (alpha,) = found.mixtures
-    assert (alpha.name, alpha.sources, alpha.targets) == ("unit_1/alpha", ["click", "ratio"], ["click", "ratio"])
+    assert (alpha.name, alpha.sources, alpha.targets) == (
+        "unit_1/alpha",
+        ["click", "ratio"],
+        ["click", "ratio"],
+    )
     # As they begin: .9 of a task's own.
     np.testing.assert_allclose(alpha.values, [[0.9, 0.1], [0.1, 0.9]], atol=1e-6)
 
 
 def test_the_signature_exists_only_where_something_depends_on_examples(exported):
-    signatures = {name: set(tf.saved_model.load(str(exported(name))).signatures) for name in SETTINGS}
+    signatures = {
+        name: set(tf.saved_model.load(str(exported(name))).signatures) for name in SETTINGS
+    }
     common = {"serving_default", "rank", "rank_top_k", "transform_features"}
     assert signatures == {
         "ple": common | {"inspect"}, "mssm": common | {"inspect"}, "cross_stitch": common, "single_task": common,
@@ -206,16 +247,26 @@ def root(exported, tmp_path):
     """A pipeline root with two pushed models and two ingested evaluation splits."""
     for version, name in ((9, "single_task"), (10, "ple")):
         (tmp_path / "serving_model").mkdir(exist_ok=True)
-        (tmp_path / "serving_model" / str(version)).symlink_to(exported(name, gates_that_read_the_price_only))
+        (tmp_path / "serving_model" / str(version)).symlink_to(
+            exported(name, gates_that_read_the_price_only)
+        )
     examples = tmp_path / "artifacts" / "LogsExampleGen" / "examples"
-    write_examples(examples / "9" / "Split-evaluation" / "data_tfrecord-00000-of-00001.gz", [("red", 0.0)] * 5)
-    write_examples(examples / "10" / "Split-evaluation" / "data_tfrecord-00000-of-00001.gz", [("red", 0.0)] * 2)
-    write_examples(examples / "10" / "Split-train" / "data_tfrecord-00000-of-00001.gz", [("red", 0.0)] * 7)
+    write_examples(
+        examples / "9" / "Split-evaluation" / "data_tfrecord-00000-of-00001.gz", [("red", 0.0)] * 5
+    )
+    write_examples(
+        examples / "10" / "Split-evaluation" / "data_tfrecord-00000-of-00001.gz", [("red", 0.0)] * 2
+    )
+    write_examples(
+        examples / "10" / "Split-train" / "data_tfrecord-00000-of-00001.gz", [("red", 0.0)] * 7
+    )
     return tmp_path
 
 
 def test_of_a_root_the_newest_model_and_evaluation_split_are_taken(root):
-    assert model_folder(root) == model_folder(root / "serving_model") == root / "serving_model" / "10"
+    assert (
+        model_folder(root) == model_folder(root / "serving_model") == root / "serving_model" / "10"
+    )
     found = inspect_model(root)
     assert (found.model, found.examples) == ("ple", 2)
 
@@ -227,12 +278,23 @@ def invoke(*arguments):
 
 
 def test_the_command_prints_tables_and_writes_json_and_html(root, tmp_path):
-    result = invoke("--model", root, "--json", tmp_path / "found.json", "--html", tmp_path / "found.html")
+    result = invoke(
+        "--model", root, "--json", tmp_path / "found.json", "--html", tmp_path / "found.html"
+    )
     assert result.exit_code == 0, result.output
     assert "Gate weights over 2 examples" in result.output
     assert "own 1 of ratio" in result.output
     found = json.loads((tmp_path / "found.json").read_text())
-    assert list(found) == ["model", "folder", "examples", "gates", "field_masks", "blocks", "mixtures", "multiplications"]
+    assert list(found) == [
+        "model",
+        "folder",
+        "examples",
+        "gates",
+        "field_masks",
+        "blocks",
+        "mixtures",
+        "multiplications",
+    ]
     # A price of 0 leaves click's logits at 0: one half each.
     assert found["gates"][0] == {
         "gate": "level_1/task_click",
@@ -251,7 +313,9 @@ def test_a_model_with_nothing_to_show_says_so(exported):
 
 
 def test_a_file_that_cannot_be_written_is_named(exported, tmp_path):
-    result = invoke("--model", exported("single_task"), "--json", tmp_path / "nowhere" / "found.json")
+    result = invoke(
+        "--model", exported("single_task"), "--json", tmp_path / "nowhere" / "found.json"
+    )
     assert result.exit_code == 1
     assert "nowhere/found.json" in result.output
 
@@ -270,7 +334,9 @@ def test_files_without_examples_are_refused(exported, tmp_path, content):
 
 
 def test_records_that_are_no_examples_are_refused(exported, tmp_path):
-    with tf.io.TFRecordWriter(str(tmp_path / "a.gz"), tf.io.TFRecordOptions(compression_type="GZIP")) as writer:
+    with tf.io.TFRecordWriter(
+        str(tmp_path / "a.gz"), tf.io.TFRecordOptions(compression_type="GZIP")
+    ) as writer:
         writer.write(b"\xff\xff\xff")
     with pytest.raises(ExportedModelError, match="not gzipped TFRecords of tf.Examples"):
         inspect_model(exported("ple"), [str(tmp_path / "a.gz")])

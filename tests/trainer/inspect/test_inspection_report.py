@@ -10,11 +10,27 @@ import pytest
 from rich.console import Console
 
 from trainer.inspect import inspection_pictures
-from trainer.inspect.inspection import ExpertWeight, FieldMask, Gate, GatedBlock, Inspection, Mixture, SubnetworkFields
+from trainer.inspect.inspection import (
+    ExpertWeight,
+    FieldMask,
+    Gate,
+    GatedBlock,
+    Inspection,
+    Mixture,
+    SubnetworkFields,
+)
 from trainer.inspect.inspection_pictures import as_html
 from trainer.inspect.inspection_report import print_inspection
 
-EMPTY = Inspection(model="some_model", folder="/m/<1>", examples=0, gates=[], field_masks=[], blocks=[], mixtures=[])
+EMPTY = Inspection(
+    model="some_model",
+    folder="/m/<1>",
+    examples=0,
+    gates=[],
+    field_masks=[],
+    blocks=[],
+    mixtures=[],
+)
 
 
 def gate(name):
@@ -34,16 +50,41 @@ FULL = Inspection(
     # More than fill a row of pictures.
     gates=[gate(f"level_{level}/task_click") for level in range(1, 5)],
     field_masks=[
-        SubnetworkFields(subnetwork="own of click", fields=[FieldMask(field="age", mean=0.375, zero_share=0.5)]),
-        SubnetworkFields(subnetwork="shared", fields=[FieldMask(field="age", mean=0.0, zero_share=1.0)]),
+        SubnetworkFields(
+            subnetwork="own of click", fields=[FieldMask(field="age", mean=0.375, zero_share=0.5)]
+        ),
+        SubnetworkFields(
+            subnetwork="shared", fields=[FieldMask(field="age", mean=0.0, zero_share=1.0)]
+        ),
     ],
     blocks=[
-        GatedBlock(connection="cssm", source="own of click", target="click", gates=64, closed_share=0.625, mean=0.3125),
-        GatedBlock(connection="cssm", source="shared", target="ratio", gates=64, closed_share=0.0, mean=1.0),
+        GatedBlock(
+            connection="cssm",
+            source="own of click",
+            target="click",
+            gates=64,
+            closed_share=0.625,
+            mean=0.3125,
+        ),
+        GatedBlock(
+            connection="cssm", source="shared", target="ratio", gates=64, closed_share=0.0, mean=1.0
+        ),
     ],
     mixtures=[
-        Mixture(name="unit_1/alpha", sources=["a", "b"], targets=["a"], values=[[0.875, -0.125]], standard_deviations=None),
-        Mixture(name="unit_2/alpha", sources=["a"], targets=["a"], values=[[0.0]], standard_deviations=[[0.5]]),
+        Mixture(
+            name="unit_1/alpha",
+            sources=["a", "b"],
+            targets=["a"],
+            values=[[0.875, -0.125]],
+            standard_deviations=None,
+        ),
+        Mixture(
+            name="unit_2/alpha",
+            sources=["a"],
+            targets=["a"],
+            values=[[0.0]],
+            standard_deviations=[[0.5]],
+        ),
     ],
 )
 
@@ -82,7 +123,10 @@ def drawings(page):
 
 
 def texts(drawing):
-    return ["".join(element.itertext()).strip() for element in drawing.iter("{http://www.w3.org/2000/svg}text")]
+    return [
+        "".join(element.itertext()).strip()
+        for element in drawing.iter("{http://www.w3.org/2000/svg}text")
+    ]
 
 
 def test_the_page_has_a_drawing_of_each_kind_with_its_names():
@@ -96,8 +140,12 @@ def test_the_page_has_a_drawing_of_each_kind_with_its_names():
 
 
 def test_the_highest_bar_fits_with_its_deviation_whichever_gate_it_belongs_to():
-    low = Gate(gate="low", experts=[ExpertWeight(expert="shared 1", mean=0.1, standard_deviation=0.0)])
-    high = Gate(gate="high", experts=[ExpertWeight(expert="shared 1", mean=0.8, standard_deviation=0.1)])
+    low = Gate(
+        gate="low", experts=[ExpertWeight(expert="shared 1", mean=0.1, standard_deviation=0.0)]
+    )
+    high = Gate(
+        gate="high", experts=[ExpertWeight(expert="shared 1", mean=0.8, standard_deviation=0.1)]
+    )
     for axis in inspection_pictures._gates([low, high, low]).axes:
         assert 0.9 < axis.get_ylim()[1] < 1.0
 

@@ -46,27 +46,35 @@ def later_level(level, inputs, *, shared_gate):
     experts = []
     for module, x in zip(level.experts, inputs, strict=True):
         kernel, bias = module.kernels[0].numpy(), module.biases[0].numpy()
-        experts.append([relu(x @ kernel[:, e * U : (e + 1) * U] + bias[e]) for e in range(len(bias))])
+        experts.append(
+            [relu(x @ kernel[:, e * U : (e + 1) * U] + bias[e]) for e in range(len(bias))]
+        )
     outputs = []
     for k in range(K):
         w = softmax(inputs[k] @ level.gates[k].kernel.numpy())
         outputs.append(sum(w[:, [i]] * s for i, s in enumerate([*experts[k], *experts[K]])))
     if shared_gate:
         w = softmax(inputs[K] @ level.gates[K].kernel.numpy())
-        outputs.append(sum(w[:, [i]] * s for i, s in enumerate([s for module in experts for s in module])))
+        outputs.append(
+            sum(w[:, [i]] * s for i, s in enumerate([s for module in experts for s in module]))
+        )
     return outputs
 
 
 def ple(levels):
     tf.keras.utils.set_random_seed(1)
-    model = PLE(K, PLESettings(levels=levels, task_experts=M_K, shared_experts=M_S, expert_units=[U]))
+    model = PLE(
+        K, PLESettings(levels=levels, task_experts=M_K, shared_experts=M_S, expert_units=[U])
+    )
     x = np.random.default_rng(0).normal(size=(6, INPUT)).astype("f4")
     return model, x, [output.numpy() for output in model([tf.constant(x)])]
 
 
 def test_one_level_equals_the_equations_of_cgc():
     model, x, outputs = ple(levels=1)
-    np.testing.assert_allclose(outputs, first_level(model.levels[0], x, shared_gate=False), atol=1e-5)
+    np.testing.assert_allclose(
+        outputs, first_level(model.levels[0], x, shared_gate=False), atol=1e-5
+    )
 
 
 def test_three_levels_equal_the_equations_of_ple():
@@ -97,7 +105,10 @@ def last_level_gradient(levels, task, of_task):
     model, x, _ = ple(levels)
     with tf.GradientTape() as tape:
         loss = tf.reduce_sum(model([tf.constant(x)])[task])
-    first, last = model.levels[0].experts[0].kernels[0], model.levels[-1].experts[of_task].kernels[0]
+    first, last = (
+        model.levels[0].experts[0].kernels[0],
+        model.levels[-1].experts[of_task].kernels[0],
+    )
     first_gradient, last_gradient = tape.gradient(loss, [first, last])
     own = slice(of_task * M_K * U, (of_task + 1) * M_K * U)
     return (

@@ -25,8 +25,15 @@ def test_deeper_layers_stay_within_their_expert():
     layer = Experts(2, [1, 1])
     layer.build(tf.TensorShape([None, 1]))
     # Expert 1: x → 2x → 6x + 1. Expert 2: x → 5x → 5x.
-    kernels = [np.array([[2.0, 5.0]]), np.array([[0.0], [0.0]]), np.array([[[3.0]], [[1.0]]]), np.array([[1.0], [0.0]])]
-    for variable, value in zip([layer.kernels[0], layer.biases[0], layer.kernels[1], layer.biases[1]], kernels, strict=True):
+    kernels = [
+        np.array([[2.0, 5.0]]),
+        np.array([[0.0], [0.0]]),
+        np.array([[[3.0]], [[1.0]]]),
+        np.array([[1.0], [0.0]]),
+    ]
+    for variable, value in zip(
+        [layer.kernels[0], layer.biases[0], layer.kernels[1], layer.biases[1]], kernels, strict=True
+    ):
         variable.assign(value)
     assert layer(tf.constant([[1.0]])).numpy().tolist() == [[[7.0], [5.0]]]
 

@@ -11,7 +11,12 @@ from trainer.layers.field_embedding import FieldEmbedding, SlotLayout, flattened
 pytestmark = pytest.mark.tensorflow
 
 # Two fields of one value and a list of up to 3 of width 2, and a field of width 1.
-SLOTS = [SlotLayout(0, 1, 2, 0), SlotLayout(1, 3, 2, 1), SlotLayout(4, 1, 1, 0), SlotLayout(5, 1, 2, 0)]
+SLOTS = [
+    SlotLayout(0, 1, 2, 0),
+    SlotLayout(1, 3, 2, 1),
+    SlotLayout(4, 1, 1, 0),
+    SlotLayout(5, 1, 2, 0),
+]
 
 
 def embedding() -> FieldEmbedding:
@@ -29,14 +34,17 @@ def flat(layer, ids, numbers=None):
 
 
 def test_widths_ascend_with_single_values_before_lists_and_numbers_last():
-    # Width 1: row 2 → 200. Width 2: rows 3 and 1, then the list [2, 4] (1 is its padding): mean [3, 30]. Number 7.
+    # Width 1: row 2 → 200. Width 2: rows 3 and 1, then the list [2, 4] (1 is its padding): mean [3,
+    # 30]. Number 7.
     result = flat(embedding(), [[3, 2, 4, 1, 2, 1]], tf.constant([[7.0]]))
     assert result.numpy().tolist() == [[200.0, 3.0, 30.0, 1.0, 10.0, 3.0, 30.0, 7.0]]
 
 
 def test_rows_are_read_field_by_field():
     # Two examples; width 1 has one column, width 2 two fields and a list of 3.
-    one, two = embedding()(tf.constant([[3, 2, 4, 1, 2, 1], [0, 0, 0, 0, 1, 4]], tf.int64), slots=SLOTS)
+    one, two = embedding()(
+        tf.constant([[3, 2, 4, 1, 2, 1], [0, 0, 0, 0, 1, 4]], tf.int64), slots=SLOTS
+    )
     assert one.numpy().tolist() == [[[200.0], [100.0]]]
     assert two.shape == (5, 2, 2)
     assert two[:, 0, 0].numpy().tolist() == [3.0, 1.0, 2.0, 4.0, 1.0]

@@ -20,7 +20,10 @@ def test_the_request_counts_once_for_all_candidates():
 
 def test_split_and_concatenated_input_give_the_same_product():
     random = np.random.default_rng(0)
-    request, candidate = random.normal(size=(1, 5)).astype("f4"), random.normal(size=(7, 3)).astype("f4")
+    request, candidate = (
+        random.normal(size=(1, 5)).astype("f4"),
+        random.normal(size=(7, 3)).astype("f4"),
+    )
     kernel = tf.constant(random.normal(size=(8, 4)).astype("f4"))
     whole = np.concatenate([np.repeat(request, 7, axis=0), candidate], axis=1)
     split = product(FlatInput(tf.constant(request), tf.constant(candidate)), kernel)

@@ -18,7 +18,9 @@ def test_a_gate_is_the_softmax_of_a_linear_layer_without_bias():
     layer.build(tf.TensorShape([None, 1]))
     layer.set_weights([np.array([[math.log(3.0), 0.0]])])
     # x = 1: softmax(log 3, 0) = (3/4, 1/4); x = 0: no bias, so one half each.
-    np.testing.assert_allclose(layer(tf.constant([[1.0], [0.0]]))[0], [[0.75, 0.25], [0.5, 0.5]], rtol=1e-6)
+    np.testing.assert_allclose(
+        layer(tf.constant([[1.0], [0.0]]))[0], [[0.75, 0.25], [0.5, 0.5]], rtol=1e-6
+    )
     assert len(layer.trainable_variables) == 1
 
 

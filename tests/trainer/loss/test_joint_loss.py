@@ -17,7 +17,13 @@ EVENT = {"rule": "event", "column": "x"}
 
 
 def task(**changes):
-    settings = {"kind": "binary", "label": EVENT, "metric": "auc", "threshold": 0.5, "tolerance": 0.1}
+    settings = {
+        "kind": "binary",
+        "label": EVENT,
+        "metric": "auc",
+        "threshold": 0.5,
+        "tolerance": 0.1,
+    }
     return Task.model_validate(settings | changes)
 
 
@@ -31,14 +37,24 @@ def losses(tasks, labels, logits, masks, clock=0):
     return {
         name: float(loss)
         for name, loss in layer(
-            tf.constant(labels), tensors, tf.constant(masks), sample_space_sizes(tf.constant(masks)), clock=tf.constant(clock)
+            tf.constant(labels),
+            tensors,
+            tf.constant(masks),
+            sample_space_sizes(tf.constant(masks)),
+            clock=tf.constant(clock),
         ).items()
     }
 
 
 def test_cross_entropy_is_the_mean_over_the_sample_space_only():
-    # Logit 0 is p = ½ and costs log 2; logit log 3 is p = ¾ and costs log 4 where the label is 0. The third row is masked.
-    result = losses({"share": task()}, [[1.0], [0.0], [1.0]], [[0.0, math.log(3.0), 99.0]], [[1.0], [1.0], [0.0]])
+    # Logit 0 is p = ½ and costs log 2; logit log 3 is p = ¾ and costs log 4 where the label is 0.
+    # The third row is masked.
+    result = losses(
+        {"share": task()},
+        [[1.0], [0.0], [1.0]],
+        [[0.0, math.log(3.0), 99.0]],
+        [[1.0], [1.0], [0.0]],
+    )
     assert result["share"] == pytest.approx((math.log(2) + math.log(4)) / 2, rel=1e-6)
 
 
@@ -58,7 +74,10 @@ def test_a_masked_batch_costs_what_its_sub_batch_costs():
     for position, name in enumerate(tasks):
         rows = masks[:, position] > 0
         alone = losses(
-            {name: tasks[name]}, labels[rows, position : position + 1], [logits[position, rows]], np.ones((rows.sum(), 1), "f4")
+            {name: tasks[name]},
+            labels[rows, position : position + 1],
+            [logits[position, rows]],
+            np.ones((rows.sum(), 1), "f4"),
         )
         assert whole[name] == pytest.approx(alone[name], rel=1e-5)
 
@@ -67,7 +86,13 @@ def test_a_batch_without_a_valid_row_costs_nothing_and_moves_nothing():
     layer = JointLoss({"share": task(), "ratio": regression()})
     logits = {"share": tf.Variable([5.0, -3.0]), "ratio": tf.Variable([5.0, -3.0])}
     with tf.GradientTape() as tape:
-        loss = tf.add_n(list(layer(tf.ones([2, 2]), logits, tf.zeros([2, 2]), tf.zeros([2]), clock=tf.constant(0)).values()))
+        loss = tf.add_n(
+            list(
+                layer(
+                    tf.ones([2, 2]), logits, tf.zeros([2, 2]), tf.zeros([2]), clock=tf.constant(0)
+                ).values()
+            )
+        )
     assert float(loss) == 0.0
     for gradient in tape.gradient(loss, list(logits.values())):
         assert gradient.numpy().tolist() == [0.0, 0.0]
@@ -75,12 +100,23 @@ def test_a_batch_without_a_valid_row_costs_nothing_and_moves_nothing():
 
 def test_weights_follow_the_clock():
     # ω^(t) = 2 · 0.5^3 = 0.25 times the loss log 2.
-    result = losses({"a": task(loss_weight=2.0, loss_weight_update_ratio=0.5)}, [[1.0]], [[0.0]], [[1.0]], clock=3)
+    result = losses(
+        {"a": task(loss_weight=2.0, loss_weight_update_ratio=0.5)},
+        [[1.0]],
+        [[0.0]],
+        [[1.0]],
+        clock=3,
+    )
     assert result["a"] == pytest.approx(0.25 * math.log(2), rel=1e-6)
 
 
 def test_tasks_whose_names_begin_alike_share_nothing():
-    result = losses({"click": task(), "click_long": task()}, [[1.0, 1.0]], [[0.0], [math.log(3.0)]], [[1.0, 1.0]])
+    result = losses(
+        {"click": task(), "click_long": task()},
+        [[1.0, 1.0]],
+        [[0.0], [math.log(3.0)]],
+        [[1.0, 1.0]],
+    )
     assert result["click"] == pytest.approx(math.log(2), rel=1e-6)
     assert result["click_long"] == pytest.approx(math.log(4 / 3), rel=1e-6)
 

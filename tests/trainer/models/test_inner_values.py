@@ -39,9 +39,15 @@ def test_gates_of_mmoe_in_order_of_tasks_and_experts():
     assert list(found) == ["level_1/task_click", "level_1/task_ratio"]
     assert found["level_1/task_click"].experts == ["shared 1", "shared 2", "shared 3"]
     # x = 1: (2, 1, 1)/4 and (1, 1, 3)/5; x = 2: (4, 1, 1)/6 and (1, 1, 9)/11.
-    np.testing.assert_allclose(found["level_1/task_click"].weights, [[1 / 2, 1 / 4, 1 / 4], [2 / 3, 1 / 6, 1 / 6]], atol=1e-6)
     np.testing.assert_allclose(
-        found["level_1/task_ratio"].weights, [[1 / 5, 1 / 5, 3 / 5], [1 / 11, 1 / 11, 9 / 11]], atol=1e-6
+        found["level_1/task_click"].weights,
+        [[1 / 2, 1 / 4, 1 / 4], [2 / 3, 1 / 6, 1 / 6]],
+        atol=1e-6,
+    )
+    np.testing.assert_allclose(
+        found["level_1/task_ratio"].weights,
+        [[1 / 5, 1 / 5, 3 / 5], [1 / 11, 1 / 11, 9 / 11]],
+        atol=1e-6,
     )
 
 
@@ -50,26 +56,37 @@ def test_gates_of_ple_by_level_task_and_expert():
     x = tf.constant([[1.0]])
     model([x])
     first, second = model.levels
-    # Experts of level 1: click's give 1 and 2, ratio's 3 and 4, the shared one 5. Its gates: click's (3, 1, 1)/5, ratio's thirds,
-    # the shared one's fifths.
+    # Experts of level 1: click's give 1 and 2, ratio's 3 and 4, the shared one 5. Its gates:
+    # click's (3, 1, 1)/5, ratio's thirds, the shared one's fifths.
     first.experts[0].kernels[0].assign([[1.0, 2.0, 3.0, 4.0, 5.0]])
     first.gates[0].kernel.assign([[LN(3.0), *[0.0] * 10]])
-    # Level 2's gate of click reads g^{click,1} = (3·1 + 2 + 5)/5 = 2: logits 2 · (ln 2, 0, 0), so weights (4, 1, 1)/6.
-    # Ratio's reads (3 + 4 + 5)/3 = 4: logits 4 · (0, 0, ln 2), so weights (1, 1, 16)/18.
+    # Level 2's gate of click reads g^{click,1} = (3·1 + 2 + 5)/5 = 2: logits 2 · (ln 2, 0, 0), so
+    # weights (4, 1, 1)/6. Ratio's reads (3 + 4 + 5)/3 = 4: logits 4 · (0, 0, ln 2), so weights (1,
+    # 1, 16)/18.
     second.gates[0].kernel.assign([[LN(2.0), 0.0, 0.0]])
     second.gates[1].kernel.assign([[0.0, 0.0, LN(2.0)]])
     found = model.gate_weights([x], TASKS)
     assert {name: gate.experts for name, gate in found.items()} == {
         "level_1/task_click": ["own 1 of click", "own 2 of click", "shared 1"],
         "level_1/task_ratio": ["own 1 of ratio", "own 2 of ratio", "shared 1"],
-        "level_1/shared": ["own 1 of click", "own 2 of click", "own 1 of ratio", "own 2 of ratio", "shared 1"],
+        "level_1/shared": [
+            "own 1 of click",
+            "own 2 of click",
+            "own 1 of ratio",
+            "own 2 of ratio",
+            "shared 1",
+        ],
         "level_2/task_click": ["own 1 of click", "own 2 of click", "shared 1"],
         "level_2/task_ratio": ["own 1 of ratio", "own 2 of ratio", "shared 1"],
     }
     np.testing.assert_allclose(found["level_1/task_click"].weights, [[0.6, 0.2, 0.2]], atol=1e-6)
     np.testing.assert_allclose(found["level_1/shared"].weights, [[0.2] * 5], atol=1e-6)
-    np.testing.assert_allclose(found["level_2/task_click"].weights, [[4 / 6, 1 / 6, 1 / 6]], atol=1e-6)
-    np.testing.assert_allclose(found["level_2/task_ratio"].weights, [[1 / 18, 1 / 18, 16 / 18]], atol=1e-6)
+    np.testing.assert_allclose(
+        found["level_2/task_click"].weights, [[4 / 6, 1 / 6, 1 / 6]], atol=1e-6
+    )
+    np.testing.assert_allclose(
+        found["level_2/task_ratio"].weights, [[1 / 18, 1 / 18, 16 / 18]], atol=1e-6
+    )
 
 
 def test_gates_between_levels_of_ml_mmoe_are_told_from_those_of_tasks():
@@ -78,7 +95,10 @@ def test_gates_between_levels_of_ml_mmoe_are_told_from_those_of_tasks():
     model([x])
     # Four gates of two experts: into experts 1 and 2 of level 2, then click's and ratio's.
     model.gates.kernel.assign([[LN(3.0), 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, LN(3.0)]])
-    found = {name: np.round(gate.weights, 6).tolist() for name, gate in model.gate_weights([x], TASKS).items()}
+    found = {
+        name: np.round(gate.weights, 6).tolist()
+        for name, gate in model.gate_weights([x], TASKS).items()
+    }
     assert found == {
         "level_1/expert_1_of_level_2": [[0.75, 0.25]],
         "level_1/expert_2_of_level_2": [[0.5, 0.5]],
@@ -93,7 +113,10 @@ def test_connections_of_snr_from_sub_networks_to_sub_networks_and_tasks():
     # ẑ = min(1, max(0, 1.2·σ(log α) − .1)): 0 at −20, .5 at 0, 1 at 20.
     model.connections[0].gate.log_alpha.assign([[20.0, -20.0], [0.0, 20.0]])
     model.to_tasks.gate.log_alpha.assign([[-20.0, 20.0], [-20.0, -20.0]])
-    found = {(block.connection, block.source, block.target): np.asarray(block.gates).tolist() for block in model.blocks(TASKS)}
+    found = {
+        (block.connection, block.source, block.target): np.asarray(block.gates).tolist()
+        for block in model.blocks(TASKS)
+    }
     assert found == {
         ("connection_1", "sub-network 1", "sub-network 1"): [1.0],
         ("connection_1", "sub-network 2", "sub-network 1"): [0.0],
@@ -111,7 +134,10 @@ def test_mssm_without_cell_sparsity_has_a_gate_a_connection():
     model = MSSM(2, MSSMSettings(units=3, cell_sparsity=False), (2, 1))
     model([tf.ones([1, 3])])
     model.connection.gate.log_alpha.assign([[20.0, -20.0, 0.0], [-20.0, 20.0, 20.0]])
-    found = {(block.source, block.target): np.asarray(block.gates).tolist() for block in model.blocks(TASKS)}
+    found = {
+        (block.source, block.target): np.asarray(block.gates).tolist()
+        for block in model.blocks(TASKS)
+    }
     assert found == {
         ("own of click", "click"): [1.0],
         ("own of ratio", "click"): [0.0],

@@ -39,7 +39,9 @@ def sigmoid(z):
 def experts(layer, x):
     """Each expert's first layer, its matrix cut out of the common kernel."""
     kernel, bias, units = layer.kernels[0].numpy(), layer.biases[0].numpy(), layer.units[0]
-    return [relu(x @ kernel[:, e * units : (e + 1) * units] + bias[e]) for e in range(layer.experts)]
+    return [
+        relu(x @ kernel[:, e * units : (e + 1) * units] + bias[e]) for e in range(layer.experts)
+    ]
 
 
 def gate(layer, x, number):
@@ -54,7 +56,9 @@ def opened(hard_concrete):
 
 def test_single_task_is_one_network_a_task():
     model, x, outputs = made("single_task", bottom_units=[U])
-    np.testing.assert_allclose(outputs, [experts(bottom, x)[0] for bottom in model.bottoms], atol=1e-5)
+    np.testing.assert_allclose(
+        outputs, [experts(bottom, x)[0] for bottom in model.bottoms], atol=1e-5
+    )
 
 
 def test_shared_bottom_gives_all_tasks_one_representation():
@@ -66,7 +70,11 @@ def test_shared_bottom_gives_all_tasks_one_representation():
 def test_asymmetric_shows_a_task_the_bottoms_before_it(combine):
     model, x, outputs = made("asymmetric", bottom_units=[U], combine=combine)
     bottoms = experts(model.bottoms, x)
-    join = {"concat": lambda seen: np.concatenate(seen, axis=1), "sum": sum, "average": lambda seen: sum(seen) / len(seen)}
+    join = {
+        "concat": lambda seen: np.concatenate(seen, axis=1),
+        "sum": sum,
+        "average": lambda seen: sum(seen) / len(seen),
+    }
     for task, output in enumerate(outputs):
         np.testing.assert_allclose(output, join[combine](bottoms[: task + 1]), atol=1e-5)
 
@@ -75,14 +83,18 @@ def test_customized_joins_the_shared_and_the_own_bottom():
     model, x, outputs = made("customized", bottom_units=[U])
     bottoms = experts(model.bottoms, x)
     for task, output in enumerate(outputs):
-        np.testing.assert_allclose(output, np.concatenate([bottoms[K], bottoms[task]], axis=1), atol=1e-5)
+        np.testing.assert_allclose(
+            output, np.concatenate([bottoms[K], bottoms[task]], axis=1), atol=1e-5
+        )
 
 
 def test_mmoe_mixes_shared_experts_by_a_gate_a_task():
     model, x, outputs = made("mmoe", experts=5, expert_units=[U])
     for task, output in enumerate(outputs):
         weights = gate(model.gates, x, task)
-        expected = sum(weights[:, [e]] * expert for e, expert in enumerate(experts(model.experts, x)))
+        expected = sum(
+            weights[:, [e]] * expert for e, expert in enumerate(experts(model.experts, x))
+        )
         np.testing.assert_allclose(output, expected, atol=1e-5)
 
 
@@ -97,7 +109,9 @@ def test_ml_mmoe_feeds_each_upper_expert_its_own_mixture_with_gates_on_the_raw_i
         upper.append(relu(mixed @ layer.kernel.numpy()[number] + layer.bias.numpy()[number]))
     for task, output in enumerate(outputs):
         weights = gate(model.gates, x, 2 + task)
-        np.testing.assert_allclose(output, sum(weights[:, [e]] * expert for e, expert in enumerate(upper)), atol=1e-5)
+        np.testing.assert_allclose(
+            output, sum(weights[:, [e]] * expert for e, expert in enumerate(upper)), atol=1e-5
+        )
 
 
 @pytest.mark.parametrize("per_channel", [False, True])
@@ -107,7 +121,9 @@ def test_cross_stitch_mixes_the_tasks_after_each_layer(per_channel):
     for level, unit in enumerate(model.units):
         if level:
             dense = model.rest[level - 1]
-            layers = [relu(layers[k] @ dense.kernel.numpy()[k] + dense.bias.numpy()[k]) for k in range(K)]
+            layers = [
+                relu(layers[k] @ dense.kernel.numpy()[k] + dense.bias.numpy()[k]) for k in range(K)
+            ]
         alpha = unit.alpha.numpy()
         layers = [sum(alpha[i, j] * layers[j] for j in range(K)) for i in range(K)]
     np.testing.assert_allclose(outputs, layers, atol=1e-5)
@@ -116,7 +132,9 @@ def test_cross_stitch_mixes_the_tasks_after_each_layer(per_channel):
 def test_a_cross_stitch_unit_starts_near_the_identity():
     model, _, _ = made("cross_stitch", units=[U])
     # .9 on the diagonal, .1 spread over the two others.
-    np.testing.assert_allclose(model.units[0].alpha, np.full((K, K), 0.05) + 0.85 * np.eye(K), rtol=1e-6)
+    np.testing.assert_allclose(
+        model.units[0].alpha, np.full((K, K), 0.05) + 0.85 * np.eye(K), rtol=1e-6
+    )
 
 
 def sluice_subspaces(model, x):
@@ -124,7 +142,9 @@ def sluice_subspaces(model, x):
     for level, unit in enumerate(model.units):
         if level:
             dense = model.rest[level - 1]
-            layers = [relu(layers[k] @ dense.kernel.numpy()[k] + dense.bias.numpy()[k]) for k in range(K)]
+            layers = [
+                relu(layers[k] @ dense.kernel.numpy()[k] + dense.bias.numpy()[k]) for k in range(K)
+            ]
         halves = [half for layer in layers for half in np.split(layer, 2, axis=1)]
         alpha = unit.alpha.numpy()
         mixed = [sum(alpha[i, j] * halves[j] for j in range(2 * K)) for i in range(2 * K)]
@@ -145,7 +165,9 @@ def test_sluice_mixes_subspaces_between_tasks_and_layers_within_a_task():
 
 def test_sluice_penalises_the_overlap_of_a_layers_subspaces():
     model, _, _ = made("sluice", layers=2, units=U, orthogonality=0.5)
-    kernels = [model.first.kernels[0].numpy()[:, k * U : (k + 1) * U] for k in range(K)] + list(model.rest[0].kernel.numpy())
+    kernels = [model.first.kernels[0].numpy()[:, k * U : (k + 1) * U] for k in range(K)] + list(
+        model.rest[0].kernel.numpy()
+    )
     expected = 0.5 * sum(np.sum((kernel[:, :2].T @ kernel[:, 2:]) ** 2) for kernel in kernels)
     assert float(model.penalties()["orthogonality"]) == pytest.approx(expected, rel=1e-5)
 
@@ -168,7 +190,8 @@ def test_snr_routes_sub_networks_through_gates(name):
     def connected(layer, u):
         z = opened(layer.gate)
         turned = [
-            [s @ layer.kernel.numpy()[i, j] if name == "snr_trans" else s for j, s in enumerate(u)] for i in range(len(z))
+            [s @ layer.kernel.numpy()[i, j] if name == "snr_trans" else s for j, s in enumerate(u)]
+            for i in range(len(z))
         ]
         return [sum(z[i, j] * turned[i][j] for j in range(len(u))) for i in range(len(z))]
 
@@ -197,7 +220,9 @@ def fscm(layer, x):
     for j in range(K + 1):
         queries = fields_of(layer.query.numpy()[[j]])
         w = [relu(np.tanh(e @ g[0])) for e, g in zip(fields_of(x), queries, strict=True)]
-        masked = np.concatenate([w_i[:, None] * e for w_i, e in zip(w, fields_of(x), strict=True)], axis=1)
+        masked = np.concatenate(
+            [w_i[:, None] * e for w_i, e in zip(w, fields_of(x), strict=True)], axis=1
+        )
         subnetworks.append(relu(masked @ layer.kernel.numpy()[j] + layer.bias.numpy()[j]))
         masks.append(np.stack(w, axis=1))
     return subnetworks, np.stack(masks, axis=1)
@@ -226,7 +251,9 @@ def test_a_shared_row_of_the_cell_level_reads_all_sub_networks():
     v = layer(tf.constant(u)).numpy()
     m, kernel = opened(layer.shared_gate), layer.shared_kernel.numpy()
     assert v.shape == (5, K + 1, U)
-    np.testing.assert_allclose(v[:, K], sum(u[:, j] @ (kernel[j] * m[j]) for j in range(K + 1)), atol=1e-5)
+    np.testing.assert_allclose(
+        v[:, K], sum(u[:, j] @ (kernel[j] * m[j]) for j in range(K + 1)), atol=1e-5
+    )
 
 
 def test_mssm_basic_is_snr_trans():
@@ -255,8 +282,13 @@ def test_without_field_sparsity_and_with_one_gate_a_block_mssm_is_snr_trans_with
 
 def test_mssm_penalises_squared_weights_and_open_gates():
     model, _, _ = made("mssm", units=U, l2=0.5, l0=0.25)
-    squares = sum(np.sum(np.square(kernel)) for kernel in (model.subnetworks.kernel, model.connection.task_kernel))
-    likely_open = sigmoid(model.connection.task_gate.log_alpha.numpy() - 2 / 3 * np.log(0.1 / 1.1)).sum()
+    squares = sum(
+        np.sum(np.square(kernel))
+        for kernel in (model.subnetworks.kernel, model.connection.task_kernel)
+    )
+    likely_open = sigmoid(
+        model.connection.task_gate.log_alpha.numpy() - 2 / 3 * np.log(0.1 / 1.1)
+    ).sum()
     penalties = model.penalties()
     assert float(penalties["l2"]) == pytest.approx(0.5 * squares, rel=1e-5)
     assert float(penalties["l0"]) == pytest.approx(0.25 * likely_open, rel=1e-5)

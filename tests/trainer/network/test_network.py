@@ -17,10 +17,15 @@ def test_one_request_scores_as_repeated_requests(name, layout, features, setting
     tf.keras.utils.set_random_seed(3)
     network = Network(layout, settings(name))
     repeated = {
-        key: np.repeat(value[:1], 9, axis=0) if key.startswith("request") else value[:9] for key, value in features.items()
+        key: np.repeat(value[:1], 9, axis=0) if key.startswith("request") else value[:9]
+        for key, value in features.items()
     }
-    once = {key: value[:1] if key.startswith("request") else value for key, value in repeated.items()}
-    as_tensors = [{key: tf.constant(value) for key, value in batch.items()} for batch in (repeated, once)]
+    once = {
+        key: value[:1] if key.startswith("request") else value for key, value in repeated.items()
+    }
+    as_tensors = [
+        {key: tf.constant(value) for key, value in batch.items()} for batch in (repeated, once)
+    ]
     whole = network(as_tensors[0])
     split = network(as_tensors[1], one_request=True)
     for task in layout.tasks:
@@ -44,13 +49,17 @@ def test_tables_of_single_task_are_not_shared(layout, features, settings):
         loss = tf.reduce_sum(network(batch)["click"])
     gradients = tape.gradient(loss, network.trainable_variables)
     reached = {
-        variable.name.split("/")[1] for variable, g in zip(network.trainable_variables, gradients, strict=True) if g is not None
+        variable.name.split("/")[1]
+        for variable, g in zip(network.trainable_variables, gradients, strict=True)
+        if g is not None
     }
     assert not any(name.endswith(("_1", "_ratio")) for name in reached)
     assert "embedding_0" in reached
 
 
 def test_heads_give_probabilities_to_binary_tasks_and_leave_regressions(layout, settings):
-    scores = Network(layout, settings()).scores({"click": tf.constant([0.0]), "ratio": tf.constant([-3.0])})
+    scores = Network(layout, settings()).scores(
+        {"click": tf.constant([0.0]), "ratio": tf.constant([-3.0])}
+    )
     assert scores["click"].numpy().tolist() == [0.5]
     assert scores["ratio"].numpy().tolist() == [-3.0]

@@ -49,7 +49,10 @@ def test_what_is_no_setting_or_no_value_of_it_is_refused(path, dimension, messag
         checked(path, **dimension)
 
 
-@pytest.mark.parametrize("values", [[1, 2], [0.1, 0.2], [1, 0.5], [[32], [64, 32]], ["none", "dwa"], [True, False]])
+@pytest.mark.parametrize(
+    "values", [[1, 2], [0.1, 0.2], [1, 0.5], [[32], [64, 32]], ["none", "dwa"], [True, False]]
+)
 def test_values_survive_the_way_through_keras_tuner(values):
     assert [decoded({"path": value})["path"] for value in encoded(values)] == values
-    assert len({type(value) for value in encoded(values)}) == 1  # KerasTuner takes values of one type only.
+    # KerasTuner takes values of one type only.
+    assert len({type(value) for value in encoded(values)}) == 1

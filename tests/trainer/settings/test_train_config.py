@@ -30,7 +30,11 @@ def test_settings_survive_json(name):
         ({}, {"epoch": 3}, "trainer: unknown key 'epoch': did you mean 'epochs'?"),
         ({}, {"epochs": 0}, "trainer.epochs: Input should be greater than 0 (received 0)"),
         ({}, {"epochs": "3"}, "trainer.epochs: Input should be a valid integer (received '3')"),
-        ({"dropout_rate": 1.0}, {}, "model.dropout_rate: Input should be less than 1 (received 1.0)"),
+        (
+            {"dropout_rate": 1.0},
+            {},
+            "model.dropout_rate: Input should be less than 1 (received 1.0)",
+        ),
     ],
 )
 def test_a_wrong_setting_is_named_with_what_is_valid(model, trainer, message):

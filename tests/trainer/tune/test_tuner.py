@@ -29,7 +29,9 @@ def search(tasks, settings, tmp_path, monkeypatch):
         inputs = SimpleNamespace(spec=SimpleNamespace(tasks=tasks))
         monkeypatch.setattr(SettingsTuner, "_metrics", lambda _, tried, __: metrics_of(tried))
         monkeypatch.setattr(SettingsTuner, "_alone", lambda _: {"click": 0.7, "ratio": 0.1})
-        found = SettingsTuner(inputs, chosen, Tuner.model_validate({"search": space, **tuner}), tmp_path / "search")
+        found = SettingsTuner(
+            inputs, chosen, Tuner.model_validate({"search": space, **tuner}), tmp_path / "search"
+        )
         found.search()
         return found
 
@@ -78,7 +80,11 @@ def test_a_weighted_sum_may_buy_one_task_with_another(search):
     space = {"trainer.learning_rate": {"values": [0.001, 0.1]}}
     weights = {"click": 1.0, "ratio": 1.0}
     found = search(
-        lambda tried: metrics[tried.trainer.learning_rate], space=space, max_trials=2, objective="weighted_sum", weights=weights
+        lambda tried: metrics[tried.trainer.learning_rate],
+        space=space,
+        max_trials=2,
+        objective="weighted_sum",
+        weights=weights,
     )
     [best] = found.get_best_hyperparameters()
     assert best.values == {"trainer.learning_rate": 0.1}
@@ -115,7 +121,9 @@ def test_a_finished_search_goes_on_where_more_trials_are_asked_for(search):
     assert len(found.oracle.trials) == 4
 
 
-def test_the_networks_of_one_task_are_trained_once_whatever_becomes_of_the_search(search, tasks, monkeypatch):
+def test_the_networks_of_one_task_are_trained_once_whatever_becomes_of_the_search(
+    search, tasks, monkeypatch
+):
     import trainer.tune.tuner as module
 
     trained = []
@@ -130,7 +138,9 @@ def test_the_networks_of_one_task_are_trained_once_whatever_becomes_of_the_searc
     inputs = SimpleNamespace(spec=SimpleNamespace(tasks=tasks), batches=lambda _: (None, None))
     monkeypatch.setattr(module, "fit_alone", fit_alone)
     monkeypatch.setattr(module, "of_one_task", lambda batches, column: column)
-    monkeypatch.setattr(module, "validation_metrics", lambda network, one, settings, column: {network: 0.5 + column})
+    monkeypatch.setattr(
+        module, "validation_metrics", lambda network, one, settings, column: {network: 0.5 + column}
+    )
     found = search(lambda tried: best_near(0.05, tried), max_trials=1, seed=2)
     found._inputs = inputs
     assert own_metrics(found) == own_metrics(found) == {"click": 0.5, "ratio": 1.5}
@@ -143,7 +153,9 @@ def test_a_training_that_fails_ends_the_search_with_its_settings_and_cause(searc
     def fails(tried):
         raise ValueError("no batch")
 
-    with pytest.raises(keras_tuner.errors.FatalError, match=r"trial 0 with .*learning_rate.* failed: no batch"):
+    with pytest.raises(
+        keras_tuner.errors.FatalError, match=r"trial 0 with .*learning_rate.* failed: no batch"
+    ):
         search(fails, max_trials=2)
 
 

@@ -23,7 +23,9 @@ def test_a_task_that_loses_has_a_negative_share_that_no_other_makes_good(tasks):
 
 def test_a_weighted_sum_counts_what_is_better_lower_with_a_minus(tasks):
     # 2 · .8 − 3 · .1
-    assert weighted_sum(tasks, {"click": 0.8, "ratio": 0.1}, {"click": 2.0, "ratio": 3.0}) == pytest.approx(1.3)
+    assert weighted_sum(
+        tasks, {"click": 0.8, "ratio": 0.1}, {"click": 2.0, "ratio": 3.0}
+    ) == pytest.approx(1.3)
 
 
 def test_a_task_without_a_weight_does_not_count(tasks):

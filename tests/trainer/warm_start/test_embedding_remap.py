@@ -21,13 +21,17 @@ tasks:
   click: {kind: binary, label: {rule: event, column: c}, metric: auc, threshold: 0.5, tolerance: 0.1}
 ranking_formula: {weights: {click: 1.0}}
 """
-# Rows of width 4: 0 user missing, 1 and 2 its OOV buckets; 3 item missing, 4 its OOV bucket; 5 shop missing, 6 to 8 its hash
-# buckets; 9 and on the vocabulary. Rows of width 2: 0 missing, 1 and 2 the quantile buckets.
+# Rows of width 4: 0 user missing, 1 and 2 its OOV buckets; 3 item missing, 4 its OOV bucket; 5 shop
+# missing, 6 to 8 its hash buckets; 9 and on the vocabulary. Rows of width 2: 0 missing, 1 and 2 the
+# quantile buckets.
 RESERVED = list(range(9))
 
 
 def table_rows(entries: Sequence[str], spec: str = SPEC) -> TableRows:
-    return TableRows(parse_spec(spec), {"vocabulary_4": [entry.replace("=", "\x1f").encode() for entry in entries]})
+    return TableRows(
+        parse_spec(spec),
+        {"vocabulary_4": [entry.replace("=", "\x1f").encode() for entry in entries]},
+    )
 
 
 def moved(before: TableRows, now: TableRows, width: int = 4) -> dict[int, int]:
@@ -56,9 +60,9 @@ def test_reserved_rows_move_with_their_field() -> None:
 
 def test_buckets_of_another_number_begin_afresh() -> None:
     # Shop has rows 5 to 9 now; that of a missing value still means the same.
-    assert moved(table_rows([]), table_rows([], SPEC.replace("hash_buckets: 3", "hash_buckets: 4"))) == {
-        row: row for row in range(6)
-    }
+    assert moved(
+        table_rows([]), table_rows([], SPEC.replace("hash_buckets: 3", "hash_buckets: 4"))
+    ) == {row: row for row in range(6)}
 
 
 def test_buckets_of_another_kind_begin_afresh() -> None:
@@ -72,5 +76,7 @@ def test_quantile_buckets_keep_their_order() -> None:
 
 
 def test_a_field_of_another_width_begins_afresh() -> None:
-    now = TableRows(parse_spec(SPEC.replace("kind: categorical, width: 4}", "kind: categorical, width: 8}")), {})
+    now = TableRows(
+        parse_spec(SPEC.replace("kind: categorical, width: 4}", "kind: categorical, width: 8}")), {}
+    )
     assert moved(table_rows(["item=a"]), now, width=8) == {}

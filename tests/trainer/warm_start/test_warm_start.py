@@ -14,7 +14,12 @@ from trainer.settings.model_config import MODELS  # noqa: E402
 from trainer.settings.train_config import parse_settings  # noqa: E402
 from trainer.warm_start.embedding_remap import TableRows  # noqa: E402
 from trainer.warm_start.warm_start import begin_with  # noqa: E402
-from trainer.warm_start.weight_store import NoWeightsError, dense_weights, read_weights, save_weights  # noqa: E402
+from trainer.warm_start.weight_store import (  # noqa: E402
+    NoWeightsError,
+    dense_weights,
+    read_weights,
+    save_weights,
+)
 
 pytestmark = pytest.mark.tensorflow
 
@@ -40,7 +45,9 @@ def made(entries, name="ple", text=SPEC, **model):
     """A network with its variables, and what its rows stand for."""
     rows = TableRows(parse_spec(text), {"vocabulary_4": [entry.encode() for entry in entries]})
     settings = parse_settings({"name": name, "tower_units": [3], **model}, {})
-    network = Network(network_layout(rows.spec, {"vocabulary_4": len(entries)}), settings, name="network")
+    network = Network(
+        network_layout(rows.spec, {"vocabulary_4": len(entries)}), settings, name="network"
+    )
     network({
         "request_ids": tf.zeros([2, 1], tf.int64), "candidate_ids": tf.zeros([2, 1], tf.int64), "candidate_numbers": tf.zeros([2, 1]),
     })  # fmt: skip
@@ -64,11 +71,15 @@ def saved(tmp_path):
 def test_rows_move_with_their_values_and_new_values_stay_as_they_were_drawn(saved):
     trained, before = made(BEFORE)
     network, now = made(NOW)
-    [learnt], [drawn] = ([table.numpy() for table in one.embedding_tables] for one in (trained, network))
+    [learnt], [drawn] = (
+        [table.numpy() for table in one.embedding_tables] for one in (trained, network)
+    )
     begin_with(read_weights(saved(trained, before)), network, now)
     [table] = [table.numpy() for table in network.embedding_tables]
     # Reserved rows; v, which is new; b, which was the third entry; a, which was the first.
-    np.testing.assert_array_equal(table, np.concatenate([learnt[:4], drawn[4:5], learnt[6:7], learnt[4:5]]))
+    np.testing.assert_array_equal(
+        table, np.concatenate([learnt[:4], drawn[4:5], learnt[6:7], learnt[4:5]])
+    )
 
 
 @pytest.mark.parametrize("name", list(MODELS))
@@ -89,7 +100,9 @@ def test_a_model_that_begins_with_its_own_weights_is_the_same_model(name, saved)
         ({}, SPEC.replace("buy:", "share:"), "it has other tasks"),
     ],
 )
-def test_another_network_takes_over_the_tables_only_and_says_why(settings, text, why, saved, caplog):
+def test_another_network_takes_over_the_tables_only_and_says_why(
+    settings, text, why, saved, caplog
+):
     trained, before = made(BEFORE)
     network, now = made(NOW, text=text, **settings)
     drawn = [variable.numpy() for variable in dense_weights(network)]
@@ -98,7 +111,9 @@ def test_another_network_takes_over_the_tables_only_and_says_why(settings, text,
     assert why in caplog.text
     for one, other in zip(drawn, dense_weights(network), strict=True):
         np.testing.assert_array_equal(one, other.numpy())
-    np.testing.assert_array_equal(network.embedding_tables[0].numpy()[6], trained.embedding_tables[0].numpy()[4])
+    np.testing.assert_array_equal(
+        network.embedding_tables[0].numpy()[6], trained.embedding_tables[0].numpy()[4]
+    )
 
 
 def test_an_empty_vocabulary_survives_the_file(saved):

@@ -11,8 +11,8 @@ import tensorflow as tf
 class Balancing(tf.Module):
     """`none`: the weights ω of PLE Eq 10 alone. Other ways derive from this one and multiply ω, which stays the team's own say.
 
-    Only training is balanced: the validation, early stopping and blessing see each task's own metric. Trainable variables are
-    trained with the model, and all variables are in its checkpoint.
+    Only training is balanced: the validation, early stopping and blessing see each task's own
+    metric. Trainable variables are trained with the model, and all variables are in its checkpoint.
 
     Attributes:
         reads_losses: whether it learns from the tasks' own losses, by `observe` or otherwise.
@@ -24,9 +24,11 @@ class Balancing(tf.Module):
         """What ω multiplies. XLA compiles it with the dense part of the step.
 
         Args:
-            losses: L_k of each task, K scalars, 0 where the batch has no row of the task's sample space.
-            presence: 1 for a task with a row in the batch and 0 for others, divided by the number of replicas, (K,): it
-                multiplies what no row decides, so that the sum over replicas counts it once.
+            losses: L_k of each task, K scalars, 0 where the batch has no row of the task's sample
+                space.
+            presence: 1 for a task with a row in the batch and 0 for others, divided by the number
+                of replicas, (K,): it multiplies what no row decides, so that the sum over replicas
+                counts it once.
         """
         del presence
         return list(losses)
@@ -46,4 +48,6 @@ class Balancing(tf.Module):
 
 def synchronised_variable(value: tf.Tensor, name: str) -> tf.Variable:
     """A variable that is not trained and that all replicas assign the same."""
-    return tf.Variable(value, trainable=False, name=name, aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA)
+    return tf.Variable(
+        value, trainable=False, name=name, aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA
+    )

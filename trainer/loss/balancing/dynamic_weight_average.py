@@ -12,8 +12,9 @@ from trainer.loss.balancing.balancing import Balancing, synchronised_variable
 class DynamicWeightAverage(Balancing):
     """More weight for tasks whose loss falls slowly (Liu et al., CVPR 2019, Eq 7).
 
-    λ_k = K · softmax_k(r_k / T) with r_k the mean loss of the last epoch over that of the one before, over the rows of its
-    sample space; 1 in the first two epochs. A task without a row in one of the two epochs, or without a loss, has r_k = 1.
+    λ_k = K · softmax_k(r_k / T) with r_k the mean loss of the last epoch over that of the one
+    before, over the rows of its sample space; 1 in the first two epochs. A task without a row in
+    one of the two epochs, or without a loss, has r_k = 1.
 
     Args:
         tasks: K.

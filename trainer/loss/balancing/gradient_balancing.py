@@ -17,7 +17,9 @@ class GradientBalancing(Balancing):
 
     reads_losses = True
 
-    def factors(self, products: tf.Tensor, losses: tf.Tensor, sizes: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
+    def factors(
+        self, products: tf.Tensor, losses: tf.Tensor, sizes: tf.Tensor, weights: tf.Tensor
+    ) -> tf.Tensor:
         """How much of each task's gradient the shared weights take, (K,).
 
         Args:
@@ -39,21 +41,29 @@ class GradientBalancing(Balancing):
         """The gradient of each variable.
 
         Args:
-            gradients: by term and variable, summed over replicas: first those of the K tasks' terms, then those of penalties,
-                which count as they are.
+            gradients: by term and variable, summed over replicas: first those of the K tasks'
+                terms, then those of penalties, which count as they are.
             shared: whether tasks share the variable; a task's own ones take its gradient as it is.
             losses: as for `factors`.
             sizes: as for `factors`.
             weights: as for `factors`.
         """
         by_variable = [_stacked(of_variable) for of_variable in zip(*gradients, strict=True)]
-        products = tf.add_n([_products(stack) for (stack, _), is_shared in zip(by_variable, shared, strict=True) if is_shared])
+        products = tf.add_n(
+            [
+                _products(stack)
+                for (stack, _), is_shared in zip(by_variable, shared, strict=True)
+                if is_shared
+            ]
+        )
         tasks = losses.shape[0]
         factors = self.factors(products[:tasks, :tasks], losses, sizes, weights)
         factors = tf.concat([factors, tf.ones(len(gradients) - tasks)], axis=0)
         combined = []
         for (stack, rows), is_shared in zip(by_variable, shared, strict=True):
-            total = tf.tensordot(factors, stack, axes=1) if is_shared else tf.reduce_sum(stack, axis=0)
+            total = (
+                tf.tensordot(factors, stack, axes=1) if is_shared else tf.reduce_sum(stack, axis=0)
+            )
             combined.append(total if rows is None else tf.IndexedSlices(total, rows))
         return combined
 

@@ -11,12 +11,13 @@ from trainer.loss.balancing.gradient_balancing import GradientBalancing
 class PCGrad(GradientBalancing):
     """Projects conflicts out of the tasks' gradients (Yu et al., NeurIPS 2020, Algorithm 1).
 
-    Each task's gradient on the shared weights, of its term ω_k L_k, goes through the others in random order; where its product
-    with g_j is negative, it loses its part along g_j. The shared weights take the sum. A task without a row in a batch has no
-    gradient and conflicts with none.
+    Each task's gradient on the shared weights, of its term ω_k L_k, goes through the others in
+    random order; where its product with g_j is negative, it loses its part along g_j. The shared
+    weights take the sum. A task without a row in a batch has no gradient and conflicts with none.
 
     Args:
-        seed: of the order; with the number of the step it gives the same order on all replicas and after a resume.
+        seed: of the order; with the number of the step it gives the same order on all replicas and
+            after a resume.
     """
 
     def __init__(self, seed: int) -> None:
@@ -35,13 +36,18 @@ class PCGrad(GradientBalancing):
             row = tf.one_hot(i, tasks)
             for place in range(tasks):
                 j = order[place]
-                # A gradient's product with itself is no conflict, but that of the projected one with it might round below 0.
-                conflict = tf.where(tf.equal(i, j), 0.0, tf.minimum(tf.tensordot(row, products[:, j], axes=1), 0.0))
+                # A gradient's product with itself is no conflict, but that of the projected one
+                # with it might round below 0.
+                conflict = tf.where(
+                    tf.equal(i, j), 0.0, tf.minimum(tf.tensordot(row, products[:, j], axes=1), 0.0)
+                )
                 row -= tf.math.divide_no_nan(conflict, products[j, j]) * tf.one_hot(j, tasks)
             rows.append(row)
         return tf.stack(rows)
 
-    def factors(self, products: tf.Tensor, losses: tf.Tensor, sizes: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
+    def factors(
+        self, products: tf.Tensor, losses: tf.Tensor, sizes: tf.Tensor, weights: tf.Tensor
+    ) -> tf.Tensor:
         """How often the sum of the projected gradients contains each one."""
         del losses, sizes, weights
         factors = tf.reduce_sum(self.projections(products), axis=0)

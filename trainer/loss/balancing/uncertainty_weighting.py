@@ -12,9 +12,10 @@ from trainer.loss.balancing.balancing import Balancing
 class UncertaintyWeighting(Balancing):
     """Each task's loss by its learnt noise σ_k (Kendall et al., CVPR 2018, Eq 5–10).
 
-    L_k / (2σ_k²) + log σ_k for a regression and L_k / σ_k² + log σ_k for a binary task, with log σ_k² learnt, from 0. A term
-    may become negative. ω_k multiplies both parts: were it in the first only, σ_k would unlearn it. A batch without a row of
-    a task says nothing of its noise, so log σ_k is left out there.
+    L_k / (2σ_k²) + log σ_k for a regression and L_k / σ_k² + log σ_k for a binary task, with log
+    σ_k² learnt, from 0. A term may become negative. ω_k multiplies both parts: were it in the first
+    only, σ_k would unlearn it. A batch without a row of a task says nothing of its noise, so log
+    σ_k is left out there.
 
     Args:
         kinds: `binary` or `regression` for each task.

@@ -10,7 +10,9 @@ from pipeline.commands.spec_overrides import load_overridden_spec
 from pipeline.evaluate.metrics.eval_config import evaluation_config
 
 
-def metrics_of(output: str, *overrides: str, **settings: Any) -> list[tuple[str, dict[str, Any], str]]:
+def metrics_of(
+    output: str, *overrides: str, **settings: Any
+) -> list[tuple[str, dict[str, Any], str]]:
     """Class and settings of each metric of an output, and the feature by which its examples are grouped."""
     config = evaluation_config(load_overridden_spec("short_video", overrides), **settings)
     return [
@@ -22,14 +24,19 @@ def metrics_of(output: str, *overrides: str, **settings: Any) -> list[tuple[str,
 
 
 def test_the_blessed_model_is_the_baseline_of_the_outputs_that_it_has() -> None:
-    [candidate, baseline] = evaluation_config(load_spec("short_video"), {"vtr", "vcr", "shr", "cmr", "ctr"})["model_specs"]
+    [candidate, baseline] = evaluation_config(
+        load_spec("short_video"), {"vtr", "vcr", "shr", "cmr", "ctr"}
+    )["model_specs"]
     assert candidate["prediction_keys"]["shr"] == "shr"
     assert baseline["is_baseline"]
     assert list(baseline["prediction_keys"]) == ["vtr", "vcr", "shr", "cmr", "ctr"]
 
 
 def test_a_binary_task_is_also_measured_within_each_user() -> None:
-    assert metrics_of("vtr") == [("TaskMetrics", {"kind": "binary"}, ""), ("GroupedAUC", {}, "user_key")]
+    assert metrics_of("vtr") == [
+        ("TaskMetrics", {"kind": "binary"}, ""),
+        ("GroupedAUC", {}, "user_key"),
+    ]
 
 
 def test_a_regression_task_is_not() -> None:
@@ -52,12 +59,25 @@ def test_without_a_blessed_model_there_is_only_the_candidate() -> None:
 
 
 def test_an_output_that_the_blessed_model_lacks_is_measured_for_the_candidate_alone() -> None:
-    config = evaluation_config(load_spec("short_video"), {"vtr", "vcr", "shr", "cmr", "ranking_score"})
-    alone = {specs["output_names"][0] for specs in config["metrics_specs"] if specs.get("model_names") == ["candidate"]}
+    config = evaluation_config(
+        load_spec("short_video"), {"vtr", "vcr", "shr", "cmr", "ranking_score"}
+    )
+    alone = {
+        specs["output_names"][0]
+        for specs in config["metrics_specs"]
+        if specs.get("model_names") == ["candidate"]
+    }
     assert alone == {"ctr"}
     assert "ctr" not in config["model_specs"][1]["prediction_keys"]
 
 
 def test_slices_are_those_of_the_spec_beside_the_whole_split() -> None:
-    spec = load_overridden_spec("short_video", ["evaluation={slices: [{field: scenario}, {field: age_days, boundaries: [7]}]}"])
-    assert evaluation_config(spec)["slicing_specs"] == [{}, {"feature_keys": ["scenario"]}, {"feature_keys": ["age_days"]}]
+    spec = load_overridden_spec(
+        "short_video",
+        ["evaluation={slices: [{field: scenario}, {field: age_days, boundaries: [7]}]}"],
+    )
+    assert evaluation_config(spec)["slicing_specs"] == [
+        {},
+        {"feature_keys": ["scenario"]},
+        {"feature_keys": ["age_days"]},
+    ]

@@ -11,7 +11,14 @@ import pytest
 from scipy import stats
 
 from pipeline.evaluate.metrics.jackknife import PARTS, standard_error
-from pipeline.evaluate.metrics.metric_accumulators import added, calibration_curve, log_odds_step, metrics_of, ordinal, sums_of
+from pipeline.evaluate.metrics.metric_accumulators import (
+    added,
+    calibration_curve,
+    log_odds_step,
+    metrics_of,
+    ordinal,
+    sums_of,
+)
 
 
 def sigmoid(x: np.ndarray) -> np.ndarray:
@@ -24,7 +31,9 @@ def binary_rows(count: int, seed: int) -> np.ndarray:
     odds = random.normal(-2.0, 1.5, count)
     labels = random.random(count) < sigmoid(odds)
     scores = sigmoid(odds + 0.3 + random.normal(0.0, 0.5, count))
-    return np.stack([random.integers(0, PARTS, count), labels, scores, random.choice([0.5, 1.0], count)], axis=1)
+    return np.stack(
+        [random.integers(0, PARTS, count), labels, scores, random.choice([0.5, 1.0], count)], axis=1
+    )
 
 
 def regression_rows(count: int, seed: int) -> np.ndarray:
@@ -51,15 +60,24 @@ def by_definition(rows: np.ndarray) -> dict[str, float]:
 
 def errors_by_definition(rows: np.ndarray) -> dict[str, float]:
     _, labels, scores, _ = rows.T
-    concordant = np.sign(np.subtract.outer(labels, labels)) * np.sign(np.subtract.outer(scores, scores))
+    concordant = np.sign(np.subtract.outer(labels, labels)) * np.sign(
+        np.subtract.outer(scores, scores)
+    )
     pairs = np.not_equal.outer(labels, labels).sum()
     order_auc = (concordant.sum() / pairs + 1.0) / 2.0
-    return {"mse": np.mean((labels - scores) ** 2), "mae": np.mean(np.abs(labels - scores)), "order_auc": order_auc}
+    return {
+        "mse": np.mean((labels - scores) ** 2),
+        "mae": np.mean(np.abs(labels - scores)),
+        "order_auc": order_auc,
+    }
 
 
 @pytest.mark.parametrize(
     ("kind", "rows", "definition"),
-    [("binary", binary_rows(3000, seed=1), by_definition), ("regression", regression_rows(1500, seed=1), errors_by_definition)],
+    [
+        ("binary", binary_rows(3000, seed=1), by_definition),
+        ("regression", regression_rows(1500, seed=1), errors_by_definition),
+    ],
     ids=["binary", "regression"],
 )
 def test_metrics_and_their_errors_are_those_of_a_jackknife_over_the_examples(
@@ -72,10 +90,15 @@ def test_metrics_and_their_errors_are_those_of_a_jackknife_over_the_examples(
         by_part = np.array([each[name] for each in expected])
         assert values == pytest.approx(by_part, rel=2e-4)
         deviations = by_part[1:] - by_part[1:].mean()
-        assert standard_error(values) == pytest.approx(math.sqrt((PARTS - 1) / PARTS * (deviations**2).sum()), rel=0.02)
+        assert standard_error(values) == pytest.approx(
+            math.sqrt((PARTS - 1) / PARTS * (deviations**2).sum()), rel=0.02
+        )
 
 
-@pytest.mark.parametrize(("kind", "rows"), [("binary", binary_rows(500, seed=2)), ("regression", regression_rows(500, seed=2))])
+@pytest.mark.parametrize(
+    ("kind", "rows"),
+    [("binary", binary_rows(500, seed=2)), ("regression", regression_rows(500, seed=2))],
+)
 def test_sums_of_shares_of_the_examples_add_up(kind: Any, rows: np.ndarray) -> None:
     shares = [sums_of(kind, share) for share in np.array_split(rows, 7)]
     whole, together = sums_of(kind, rows), added(kind, [added(kind, shares[:3]), *shares[3:]])
@@ -111,7 +134,9 @@ def test_a_score_that_is_no_number_leaves_no_metric(kind: Any) -> None:
 def test_a_certain_mistake_costs_much_but_not_everything() -> None:
     # −ln 1e-7
     rows = np.array([[0, 1.0, 0.0, 1.0]])
-    assert metrics_of("binary", sums_of("binary", rows))["log_loss"][0] == pytest.approx(16.118, abs=1e-3)
+    assert metrics_of("binary", sums_of("binary", rows))["log_loss"][0] == pytest.approx(
+        16.118, abs=1e-3
+    )
 
 
 def test_without_examples_there_is_no_metric() -> None:
@@ -140,13 +165,19 @@ def test_an_interval_holds_the_truth_as_often_as_it_says() -> None:
     parts = np.arange(1000) % PARTS
     quantile = stats.t.ppf(0.975, PARTS - 1)
     # Positives score 1 higher: an AUC of Φ(1 / √2), or with noise of variance 1 more, Φ(1 / 2).
-    truth = stats.norm.cdf(1.0 / math.sqrt(2.0)), stats.norm.cdf(1.0 / math.sqrt(2.0)) - stats.norm.cdf(0.5)
+    truth = (
+        stats.norm.cdf(1.0 / math.sqrt(2.0)),
+        stats.norm.cdf(1.0 / math.sqrt(2.0)) - stats.norm.cdf(0.5),
+    )
     held = np.zeros(2)
     for _ in range(400):
         labels = (random.random(1000) < 0.2).astype(float)
         clear = labels + random.normal(size=1000)
         aucs = [
-            metrics_of("binary", sums_of("binary", np.stack([parts, labels, sigmoid(x), np.ones(1000)], axis=1)))["auc"]
+            metrics_of(
+                "binary",
+                sums_of("binary", np.stack([parts, labels, sigmoid(x), np.ones(1000)], axis=1)),
+            )["auc"]
             for x in (clear, clear + random.normal(size=1000))
         ]
         for place, values in enumerate((aucs[0], aucs[0] - aucs[1])):
@@ -156,7 +187,9 @@ def test_an_interval_holds_the_truth_as_often_as_it_says() -> None:
 
 def test_examples_alike_in_one_part_make_nothing_more_certain() -> None:
     rows = binary_rows(1000, seed=5)
-    once, often = (metrics_of("binary", sums_of("binary", np.repeat(rows, times, axis=0))) for times in (1, 5))
+    once, often = (
+        metrics_of("binary", sums_of("binary", np.repeat(rows, times, axis=0))) for times in (1, 5)
+    )
     for name in once:
         assert standard_error(often[name]) == pytest.approx(standard_error(once[name]))
 

@@ -36,7 +36,10 @@ def elements() -> list[Any]:
     scores = np.where(inside, random.random(ROWS), 0.0)
     return [
         StandardMetricInputs(
-            features={"click": np.array([labels[row], inside[row], scores[row]]), "part of the jackknife": np.array(row % 20)}
+            features={
+                "click": np.array([labels[row], inside[row], scores[row]]),
+                "part of the jackknife": np.array(row % 20),
+            }
         )
         for row in range(ROWS)
     ]
@@ -58,7 +61,9 @@ def expected(combiner: Any, elements: list[Any]) -> dict[str, Any]:
     return outputs(combiner, accumulated(combiner, elements))
 
 
-def test_it_counts_the_examples_of_the_sample_space(expected: dict[str, Any], elements: list[Any]) -> None:
+def test_it_counts_the_examples_of_the_sample_space(
+    expected: dict[str, Any], elements: list[Any]
+) -> None:
     assert expected["example_count"] == sum(element.features["click"][1] for element in elements)
 
 
@@ -82,6 +87,10 @@ def test_accumulators_merge_whatever_form_a_runner_gives_them_in(
         assert found[name] == pytest.approx(expected[name])
 
 
-def test_an_empty_accumulator_changes_nothing(combiner: Any, elements: list[Any], expected: dict[str, Any]) -> None:
-    merged = combiner.merge_accumulators([combiner.create_accumulator(), accumulated(combiner, elements)])
+def test_an_empty_accumulator_changes_nothing(
+    combiner: Any, elements: list[Any], expected: dict[str, Any]
+) -> None:
+    merged = combiner.merge_accumulators(
+        [combiner.create_accumulator(), accumulated(combiner, elements)]
+    )
     assert outputs(combiner, merged)["_auc"] == pytest.approx(expected["_auc"])

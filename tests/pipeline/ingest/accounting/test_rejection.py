@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import pickle
 
-from pipeline.ingest.accounting.rejection import REJECTED_SCHEMA, Reason, RejectedLine, UnusableLineError, rejected_table
+from pipeline.ingest.accounting.rejection import (
+    REJECTED_SCHEMA,
+    Reason,
+    RejectedLine,
+    UnusableLineError,
+    rejected_table,
+)
 
 
 def _row(reason: Reason, detail: str, raw: bytes) -> dict[str, str]:
@@ -15,7 +21,9 @@ def _row(reason: Reason, detail: str, raw: bytes) -> dict[str, str]:
 
 def test_a_line_is_a_row_of_one_schema() -> None:
     row = rejected_table([RejectedLine("day0.csv", 7, Reason.MALFORMED, "cut", b"a,b")]).to_pylist()
-    assert row == [{"source": "day0.csv", "offset": 7, "reason": "malformed", "detail": "cut", "raw": "a,b"}]
+    assert row == [
+        {"source": "day0.csv", "offset": 7, "reason": "malformed", "detail": "cut", "raw": "a,b"}
+    ]
 
 
 def test_bytes_that_are_not_utf_8_appear_as_escapes() -> None:

@@ -28,8 +28,16 @@ def _summary(tiny, **changes: Any) -> IngestSummary:
 
 
 def test_tallies_add_up_in_any_order() -> None:
-    parts: list[Tally] = [Counter({("day", "1"): 2}), Counter({("day", "1"): 3, ("examples", "train"): 1}), Counter()]
-    assert add_tallies(parts) == add_tallies(parts[::-1]) == {("day", "1"): 5, ("examples", "train"): 1}
+    parts: list[Tally] = [
+        Counter({("day", "1"): 2}),
+        Counter({("day", "1"): 3, ("examples", "train"): 1}),
+        Counter(),
+    ]
+    assert (
+        add_tallies(parts)
+        == add_tallies(parts[::-1])
+        == {("day", "1"): 5, ("examples", "train"): 1}
+    )
 
 
 def test_counts_appear_by_their_names(tiny) -> None:
@@ -55,40 +63,64 @@ def test_a_summary_in_order_passes(tiny) -> None:
 
 
 def test_a_lost_line_is_noticed(tiny) -> None:
-    with pytest.raises(ValueError, match="111 lines read are not 100 examples written, 10 lines rejected and 0 sampled out"):
+    with pytest.raises(
+        ValueError,
+        match="111 lines read are not 100 examples written, 10 lines rejected and 0 sampled out",
+    ):
         _summary(tiny, lines=111).check(tiny.settings())
 
 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({("step", "label", "received"): 99}, "100 passed on by the step parse are not 99 received by label"),
+        (
+            {("step", "label", "received"): 99},
+            "100 passed on by the step parse are not 99 received by label",
+        ),
         (
             {("step", "label", "passed"): 99},
             "100 received by the step label are not 99 passed on, 0 rejected, 0 sampled out",
         ),
-        ({("step", "write", "received"): 101}, "100 passed on by the step label are not 101 received by write"),
-        ({("examples", "train"): 49}, "110 lines read are not 99 examples written, 10 lines rejected and 0 sampled out"),
+        (
+            {("step", "write", "received"): 101},
+            "100 passed on by the step label are not 101 received by write",
+        ),
+        (
+            {("examples", "train"): 49},
+            "110 lines read are not 99 examples written, 10 lines rejected and 0 sampled out",
+        ),
         ({("rejected", "malformed"): 11}, "10 rejected by the steps are not 11 rejected by reason"),
-        ({("table_rows", "users"): 4}, "5 lines of side table users are not 4 rows, 0 of a repeated key and 0 rejected"),
+        (
+            {("table_rows", "users"): 4},
+            "5 lines of side table users are not 4 rows, 0 of a repeated key and 0 rejected",
+        ),
     ],
 )
-def test_a_count_that_does_not_add_up_fails_the_run(tiny, changes: dict[tuple[str, ...], int], message: str) -> None:
+def test_a_count_that_does_not_add_up_fails_the_run(
+    tiny, changes: dict[tuple[str, ...], int], message: str
+) -> None:
     with pytest.raises(ValueError, match=message):
         IngestSummary.of(Counter(GOOD | changes), tiny.settings()).check(tiny.settings())
 
 
 def test_a_reason_may_have_a_limit_of_its_own(tiny) -> None:
     summary = _summary(tiny)
-    summary.check(tiny.settings(logs__max_rejected_share=0.0, logs__max_rejected_share_of={"malformed": 0.1}))
-    with pytest.raises(ValueError, match=r"10 of the log's 110 lines were rejected, 9\.1%, more than .*_of.malformed 9\.0%"):
+    summary.check(
+        tiny.settings(logs__max_rejected_share=0.0, logs__max_rejected_share_of={"malformed": 0.1})
+    )
+    with pytest.raises(
+        ValueError,
+        match=r"10 of the log's 110 lines were rejected, 9\.1%, more than .*_of.malformed 9\.0%",
+    ):
         summary.check(tiny.settings(logs__max_rejected_share_of={"malformed": 0.09}))
 
 
 def _rejecting(tiny, lines: int, **rejected: int) -> IngestSummary:
     """A summary of lines that were rejected while parsing."""
     count = sum(rejected.values())
-    tally: dict[tuple[str, ...], int] = {name: number for name, number in GOOD.items() if name[0] != "rejected"}
+    tally: dict[tuple[str, ...], int] = {
+        name: number for name, number in GOOD.items() if name[0] != "rejected"
+    }
     tally |= {("step", "parse", "received"): lines, ("step", "parse", "rejected"): count}
     tally |= {("rejected", reason): number for reason, number in rejected.items()}
     return IngestSummary.of(Counter(tally), tiny.settings())
@@ -97,7 +129,8 @@ def _rejecting(tiny, lines: int, **rejected: int) -> IngestSummary:
 def test_too_many_rejected_lines_are_refused_with_their_reasons(tiny) -> None:
     summary = _rejecting(tiny, 112, malformed=4, wrong_type=8)
     with pytest.raises(
-        ValueError, match=r"12 of the log's 112 lines were rejected, 10\.7%, more than .*10\.0%: wrong_type 8, malformed 4"
+        ValueError,
+        match=r"12 of the log's 112 lines were rejected, 10\.7%, more than .*10\.0%: wrong_type 8, malformed 4",
     ):
         summary.check(tiny.settings(logs__max_rejected_share=0.1))
 
@@ -108,7 +141,9 @@ def test_a_share_of_rejected_lines_at_the_limit_passes(tiny) -> None:
 
 def test_too_many_rejected_rows_of_a_side_table_are_refused(tiny) -> None:
     summary = _summary(tiny)
-    summary.tables["users"] = summary.tables["users"].model_copy(update={"rows": 1, "rejected": {"missing_key": 4}})
+    summary.tables["users"] = summary.tables["users"].model_copy(
+        update={"rows": 1, "rejected": {"missing_key": 4}}
+    )
     with pytest.raises(ValueError, match=r"4 of side table users's 5 lines were rejected, 80\.0%"):
         summary.check(tiny.settings())
 
@@ -120,12 +155,15 @@ def test_a_log_without_lines_is_refused(tiny) -> None:
 
 def test_a_log_with_too_few_days_is_refused_with_its_days(tiny) -> None:
     with pytest.raises(
-        ValueError, match="evaluation_days is 2, but the log has only 1970-01-01, 1970-01-02 .*no day is left to train"
+        ValueError,
+        match="evaluation_days is 2, but the log has only 1970-01-01, 1970-01-02 .*no day is left to train",
     ):
         _summary(tiny).check(tiny.settings(split__evaluation_days=2))
 
 
 def test_an_empty_split_is_refused(tiny) -> None:
     summary = _summary(tiny, examples={"train": 60, "validation": 0, "evaluation": 40})
-    with pytest.raises(ValueError, match=r"no examples for validation \(train 60, validation 0, evaluation 40\)"):
+    with pytest.raises(
+        ValueError, match=r"no examples for validation \(train 60, validation 0, evaluation 40\)"
+    ):
         summary.check(tiny.settings())

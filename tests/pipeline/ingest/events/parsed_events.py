@@ -14,7 +14,10 @@ from pipeline.ingest.sources.rows import RecordRows
 
 
 def parsed_events(
-    parse: ImpressionParser | ActionParser, lines: list[bytes], file: int = 0, day: datetime.date | None = None
+    parse: ImpressionParser | ActionParser,
+    lines: list[bytes],
+    file: int = 0,
+    day: datetime.date | None = None,
 ) -> tuple[pa.Table, list[RejectedLine]]:
     """Events of a file, and what cannot be parsed or read."""
     records, unusable = [], []
@@ -24,6 +27,8 @@ def parsed_events(
         except UnusableLineError as problem:
             unusable.append(RejectedLine("log", number, problem.reason, problem.detail, line))
     rows = RecordRows([record for _, _, record in records])
-    batch = RecordBatch([number for number, _, _ in records], [line for _, line, _ in records], rows, [])
+    batch = RecordBatch(
+        [number for number, _, _ in records], [line for _, line, _ in records], rows, []
+    )
     table, rejected = parse(batch, "log", file, day)
     return table, unusable + rejected

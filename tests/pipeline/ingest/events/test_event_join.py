@@ -52,7 +52,9 @@ def _settings(tiny, join_by: str = "request", **changes: Any) -> IngestSettings:
     logs = {**LOGS, "actions": {**LOGS["actions"], "join_by": join_by}}
     price = {"side": "item", "kind": "numeric", "minimum": 0}
     item = {"side": "item", "kind": "categorical", "column": "item_id"}
-    return tiny.settings(**{"logs": logs, "tasks": TASKS, "fields": {"item": item, "price": price}} | changes)
+    return tiny.settings(
+        **{"logs": logs, "tasks": TASKS, "fields": {"item": item, "price": price}} | changes
+    )
 
 
 def _impression(number: int, time_s: int = 1000, **changes: Any) -> dict[str, Any]:
@@ -67,17 +69,28 @@ def _impression(number: int, time_s: int = 1000, **changes: Any) -> dict[str, An
 
 
 def _action(number: int, kind: str, time_s: int = 1010, **changes: Any) -> dict[str, Any]:
-    return {"id": f"a{number}", "request_id": "r", "user_id": "u", "item_id": "a", "time_s": time_s, "kind": kind} | changes
+    return {
+        "id": f"a{number}",
+        "request_id": "r",
+        "user_id": "u",
+        "item_id": "a",
+        "time_s": time_s,
+        "kind": kind,
+    } | changes
 
 
 class Run:
     """What becomes of the lines of two logs, sharded `shards` ways."""
 
-    def __init__(self, spec: IngestSettings, shown: list[bytes], done: list[bytes], shards: int = 1) -> None:
+    def __init__(
+        self, spec: IngestSettings, shown: list[bytes], done: list[bytes], shards: int = 1
+    ) -> None:
         self.rejected: dict[str, list[RejectedLine]] = {}
         tables = {}
         for log, lines in (("shown", shown), ("done", done)):
-            table, self.rejected[log] = parsed_events((ActionParser if log == "done" else ImpressionParser)(spec), lines)
+            table, self.rejected[log] = parsed_events(
+                (ActionParser if log == "done" else ImpressionParser)(spec), lines
+            )
             parts = []
             for part in _shards(table, "event_low", shards):
                 distinct = deduplicated(part, ["log"])
@@ -93,7 +106,9 @@ class Run:
             together = joined(impressions, actions, rules, ["log"])
             self.kinds += together.kinds
             self.rejected["done"] += together.rejected
-            rows, unusable = label_joined(impressions, together.columns, ValuesReader(spec, folded=True), ["log"])
+            rows, unusable = label_joined(
+                impressions, together.columns, ValuesReader(spec, folded=True), ["log"]
+            )
             self.rejected["shown"] += unusable
             self.rows += rows.to_pylist()
 
@@ -112,7 +127,9 @@ def _shards(table: pa.Table, column: str, shards: int, empty: bool = False) -> l
     return [part for part in parts if empty or part.num_rows]
 
 
-def _run(spec: IngestSettings, shown: Iterable[dict[str, Any]], done: Iterable[dict[str, Any]]) -> Run:
+def _run(
+    spec: IngestSettings, shown: Iterable[dict[str, Any]], done: Iterable[dict[str, Any]]
+) -> Run:
     return Run(spec, *([json.dumps(event).encode() for event in log] for log in (shown, done)))
 
 
@@ -139,8 +156,13 @@ def test_without_actions_events_did_not_happen_sums_are_0_and_a_maximum_is_missi
     assert [row[f"label.{task}"] for task in TASKS] == [1.0, 0.0, 0.0, None]
 
 
-@pytest.mark.parametrize(("time_s", "reason"), [(1000, None), (1100, None), (1101, "late_action"), (999, "orphan_action")])
-def test_an_action_counts_from_its_impression_to_the_end_of_the_window(tiny, time_s: int, reason: str | None) -> None:
+@pytest.mark.parametrize(
+    ("time_s", "reason"),
+    [(1000, None), (1100, None), (1101, "late_action"), (999, "orphan_action")],
+)
+def test_an_action_counts_from_its_impression_to_the_end_of_the_window(
+    tiny, time_s: int, reason: str | None
+) -> None:
     run = _run(_settings(tiny), [_impression(1)], [_action(1, "click", time_s)])
     assert run.rows[0]["label.click"] == (0.0 if reason else 1.0)
     assert run.reasons("done") == ({reason: 1} if reason else {})
@@ -159,7 +181,9 @@ def test_an_action_of_another_request_or_item_is_an_orphan(tiny) -> None:
 
 
 def test_joined_by_user_an_action_belongs_to_the_latest_impression_before_it(tiny) -> None:
-    shown = [_impression(number, 1000 + 30 * number, request_id=f"r{number}") for number in range(3)]
+    shown = [
+        _impression(number, 1000 + 30 * number, request_id=f"r{number}") for number in range(3)
+    ]
     run = _run(_settings(tiny, "user"), shown, [_action(1, "click", 1045, request_id="other")])
     assert [(row["request_key"], row["label.click"]) for row in sorted(run.rows, key=lambda row: row["request_key"])] == [
         (b"r0", 0.0), (b"r1", 1.0), (b"r2", 0.0),
@@ -177,9 +201,14 @@ def test_events_of_one_id_are_one_even_if_they_differ(tiny) -> None:
 
 
 def test_without_event_ids_equal_lines_are_one_event(tiny) -> None:
-    logs = {name: {key: value for key, value in log.items() if key != "event_id"} for name, log in LOGS.items()}
+    logs = {
+        name: {key: value for key, value in log.items() if key != "event_id"}
+        for name, log in LOGS.items()
+    }
     share = _action(1, "share")
-    run = _run(_settings(tiny, logs=logs), [_impression(1)] * 2, [share, share, share | {"time_s": 1011}])
+    run = _run(
+        _settings(tiny, logs=logs), [_impression(1)] * 2, [share, share, share | {"time_s": 1011}]
+    )
     assert (run.reasons("shown"), run.reasons("done")) == ({"duplicate": 1}, {"duplicate": 1})
     assert run.kinds == {"share": 2}
 
@@ -193,14 +222,20 @@ def test_an_impression_whose_values_cannot_be_used_is_rejected_at_its_line(tiny)
 
 def test_actions_on_an_impression_whose_values_cannot_be_used_are_no_orphans(tiny) -> None:
     run = _run(_settings(tiny), [_impression(1, price=-1)], [_action(1, "click")])
-    assert (run.reasons("shown"), run.reasons("done"), run.kinds) == ({"out_of_range": 1}, {}, {"click": 1})
+    assert (run.reasons("shown"), run.reasons("done"), run.kinds) == (
+        {"out_of_range": 1},
+        {},
+        {"click": 1},
+    )
 
 
 @pytest.mark.parametrize(("change", "reason"), [
     ({"kind": None}, "missing_key"), ({"id": ""}, "missing_key"), ({"time_s": "late"}, "bad_event_time"),
     ({"watch_s": "long"}, "wrong_type"), ({"item_id": None}, "missing_key"),
 ])  # fmt: skip
-def test_an_action_that_cannot_be_read_is_rejected(tiny, change: dict[str, Any], reason: str) -> None:
+def test_an_action_that_cannot_be_read_is_rejected(
+    tiny, change: dict[str, Any], reason: str
+) -> None:
     run = _run(_settings(tiny), [_impression(1)], [_action(1, "play") | change])
     assert run.reasons("done") == {reason: 1}
 
@@ -215,22 +250,33 @@ EVENTS = st.fixed_dictionaries(
     }
 )
 SHOWN = st.tuples(
-    EVENTS, st.fixed_dictionaries({"duration_s": st.sampled_from([None, 0, 5.0]), "price": st.sampled_from([1, -1])})
+    EVENTS,
+    st.fixed_dictionaries(
+        {"duration_s": st.sampled_from([None, 0, 5.0]), "price": st.sampled_from([1, -1])}
+    ),
 )
 DONE = st.tuples(
     EVENTS,
     st.fixed_dictionaries(
-        {"kind": st.sampled_from(["click", "play", "share", "other"]), "watch_s": st.sampled_from([None, 0.1, 0.2, 7])}
+        {
+            "kind": st.sampled_from(["click", "play", "share", "other"]),
+            "watch_s": st.sampled_from([None, 0.1, 0.2, 7]),
+        }
     ),
 )
 BROKEN = st.sampled_from([b"", b"{", b"[]", b'{"id": "e1"}', b'{"caf\xe9": 1}'])
 
 
 def _lines(events: st.SearchStrategy[Any]) -> st.SearchStrategy[list[bytes]]:
-    return st.lists(st.one_of(events.map(lambda parts: json.dumps(parts[0] | parts[1]).encode()), BROKEN), max_size=25)
+    return st.lists(
+        st.one_of(events.map(lambda parts: json.dumps(parts[0] | parts[1]).encode()), BROKEN),
+        max_size=25,
+    )
 
 
-def _reference(shown: list[bytes], done: list[bytes], first_key: str) -> tuple[list[tuple[Any, ...]], Counter[str]]:
+def _reference(
+    shown: list[bytes], done: list[bytes], first_key: str
+) -> tuple[list[tuple[Any, ...]], Counter[str]]:
     """Labels as of `Run.labels`, and what became of the actions, the slow and obvious way."""
 
     def events(lines: list[bytes]) -> list[dict[str, Any]]:
@@ -245,7 +291,10 @@ def _reference(shown: list[bytes], done: list[bytes], first_key: str) -> tuple[l
         by_id = defaultdict(list)
         for event in whole:
             by_id[event["id"]].append(event)
-        return [min(same, key=lambda event: (event["time_s"], record_digest(event))) for same in by_id.values()]
+        return [
+            min(same, key=lambda event: (event["time_s"], record_digest(event)))
+            for same in by_id.values()
+        ]
 
     impressions = events(shown)
     outcome: Counter[str] = Counter()
@@ -270,13 +319,25 @@ def _reference(shown: list[bytes], done: list[bytes], first_key: str) -> tuple[l
             continue
         kinds = Counter(action["kind"] for action in mine[impression["id"]])
         plays = [
-            action["watch_s"] for action in mine[impression["id"]] if action["kind"] == "play" and action["watch_s"] is not None
+            action["watch_s"]
+            for action in mine[impression["id"]]
+            if action["kind"] == "play" and action["watch_s"] is not None
         ]
         inside = kinds["click"] and impression["duration_s"]
         ratio = min(math.fsum(plays) / impression["duration_s"], 3.0) if inside else None
-        keys = (impression["request_id"].encode(), impression["item_id"].encode(), impression["time_s"] * 1_000_000)
+        keys = (
+            impression["request_id"].encode(),
+            impression["item_id"].encode(),
+            impression["time_s"] * 1_000_000,
+        )
         labels.append(
-            (*keys, float(kinds["click"] > 0), float(kinds["share"] > 0), ratio, float(max(plays)) if plays else None)
+            (
+                *keys,
+                float(kinds["click"] > 0),
+                float(kinds["share"] > 0),
+                ratio,
+                float(max(plays)) if plays else None,
+            )
         )
     return sorted(labels, key=repr), outcome
 
@@ -300,4 +361,6 @@ def test_random_logs_join_as_by_brute_force_in_any_order_and_any_shards(
     assert run.kinds.total() + len(run.rejected["done"]) == len(done)
     again = Run(spec, data.draw(st.permutations(shown)), data.draw(st.permutations(done)))
     assert again.labels() == labels
-    assert [again.reasons(log) for log in ("shown", "done")] == [run.reasons(log) for log in ("shown", "done")]
+    assert [again.reasons(log) for log in ("shown", "done")] == [
+        run.reasons(log) for log in ("shown", "done")
+    ]

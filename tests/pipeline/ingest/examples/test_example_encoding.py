@@ -15,14 +15,20 @@ pytestmark = [pytest.mark.slow, pytest.mark.tensorflow]
 USERS = {"key": [b"u0", b"u1"], "field.region": [b"north", None], "field.age": [30.0, None]}
 
 
-def _encoded(tiny, *records: dict[str, Any], tally: Counter[tuple[str, ...]] | None = None, **changes: Any) -> list[bytes]:
+def _encoded(
+    tiny, *records: dict[str, Any], tally: Counter[tuple[str, ...]] | None = None, **changes: Any
+) -> list[bytes]:
     from pipeline.ingest.examples.example_encoding import ExampleEncoder
 
     types = {"key": pa.binary(), "field.region": pa.binary(), "field.age": pa.float64()}
     users = pa.table({name: pa.array(USERS[name], kind) for name, kind in types.items()})
     rows, _ = tiny.labelled(list(records), **changes)
     encoder = ExampleEncoder(tiny.settings(**changes), {"users": users})
-    return [example for batch in encoder.encode(rows, Counter() if tally is None else tally) for example in batch.to_pylist()]
+    return [
+        example
+        for batch in encoder.encode(rows, Counter() if tally is None else tally)
+        for example in batch.to_pylist()
+    ]
 
 
 def _features(tiny, record: dict[str, Any], **changes: Any) -> dict[str, Any]:
@@ -31,7 +37,10 @@ def _features(tiny, record: dict[str, Any], **changes: Any) -> dict[str, Any]:
 
     [encoded] = _encoded(tiny, record, **changes)
     features = tf.train.Example.FromString(encoded).features.feature
-    return {name: list(getattr(feature, feature.WhichOneof("kind")).value) for name, feature in features.items()}
+    return {
+        name: list(getattr(feature, feature.WhichOneof("kind")).value)
+        for name, feature in features.items()
+    }
 
 
 def test_an_example_has_fields_keys_event_time_labels_and_masks(tiny) -> None:
@@ -62,7 +71,8 @@ def test_keys_that_the_spec_does_not_declare_have_no_feature(tiny) -> None:
 
 def test_a_record_without_a_row_in_a_side_table_is_counted(tiny) -> None:
     tally: Counter[tuple[str, ...]] = Counter()
-    _encoded(tiny, *map(tiny.row, range(6)), tally=tally)  # users 0, 1, 2, 0, 1, 2; the table lacks user 2
+    # users 0, 1, 2, 0, 1, 2; the table lacks user 2
+    _encoded(tiny, *map(tiny.row, range(6)), tally=tally)
     assert tally == {("unjoined", "users"): 2}
 
 
@@ -79,7 +89,8 @@ def test_the_fast_parser_reads_the_example_as_the_slow_one_does(tiny) -> None:
     # Longer than 16,383 bytes, so that the length takes three groups of seven bits.
     [encoded] = _encoded(tiny, tiny.row(3, recent=[f"video {number}" for number in range(3000)]))
     parsed = tf.io.parse_single_example(
-        encoded, {"recent": tf.io.RaggedFeature(tf.string), "price": tf.io.FixedLenFeature([], tf.float32)}
+        encoded,
+        {"recent": tf.io.RaggedFeature(tf.string), "price": tf.io.FixedLenFeature([], tf.float32)},
     )
     assert len(encoded) > 16_383
     assert parsed["recent"].shape == (3000,)
@@ -94,9 +105,18 @@ def test_a_negative_time_is_encoded_as_protocol_buffers_do(tiny) -> None:
 
 
 @settings(max_examples=50)
-@given(texts=st.lists(st.lists(st.text(st.characters(codec="utf-8"), max_size=300), max_size=4), min_size=1, max_size=20))
+@given(
+    texts=st.lists(
+        st.lists(st.text(st.characters(codec="utf-8"), max_size=300), max_size=4),
+        min_size=1,
+        max_size=20,
+    )
+)
 def test_batches_are_encoded_like_single_rows(tiny, texts: list[list[str]]) -> None:
-    rows = [tiny.row(number, recent=recent, price=None if number % 3 else number) for number, recent in enumerate(texts)]
+    rows = [
+        tiny.row(number, recent=recent, price=None if number % 3 else number)
+        for number, recent in enumerate(texts)
+    ]
     assert _encoded(tiny, *rows) == [encoded for row in rows for encoded in _encoded(tiny, row)]
     for row in rows:
         recent = [text.encode() for text in row["recent"] if text]

@@ -13,11 +13,17 @@ KEYED = 4000
 
 
 def _sampled(
-    tiny, count: int = KEYED, split: str = "train", sampling: dict[str, Any] | None = None, **changes: Any
+    tiny,
+    count: int = KEYED,
+    split: str = "train",
+    sampling: dict[str, Any] | None = None,
+    **changes: Any,
 ) -> pa.Table:
     """What is left of rows of which every other one was clicked; the regression `watch` lives in those."""
     settings = tiny.settings(sampling=sampling or {"negative_rate": 0.25}, **changes)
-    return sampled(tiny.labelled([tiny.row(number) for number in range(count)], **changes)[0], split, settings)
+    return sampled(
+        tiny.labelled([tiny.row(number) for number in range(count)], **changes)[0], split, settings
+    )
 
 
 def _clicks(rows: pa.Table) -> list[float]:
@@ -37,11 +43,17 @@ def test_the_draw_follows_from_the_keys_alone(tiny) -> None:
     first = sampled(tiny.labelled(rows)[0], "train", settings)
     other = [row | {"price": 9.0, "time_s": 5} for row in reversed(rows)]
     again = sampled(tiny.labelled(other)[0], "validation", settings)
-    assert sorted(first.column("request_key").to_pylist()) == sorted(again.column("request_key").to_pylist())
+    assert sorted(first.column("request_key").to_pylist()) == sorted(
+        again.column("request_key").to_pylist()
+    )
 
 
 def test_without_keys_the_whole_record_draws(tiny) -> None:
-    no_keys: dict[str, Any] = {"keys": {}, "split": {"evaluation_files": ["*"]}, "sampling": {"negative_rate": 0.25}}
+    no_keys: dict[str, Any] = {
+        "keys": {},
+        "split": {"evaluation_files": ["*"]},
+        "sampling": {"negative_rate": 0.25},
+    }
     rows = tiny.labelled([tiny.row(number) for number in range(1000)], **no_keys)[0]
     assert 570 < sampled(rows, "train", tiny.settings(**no_keys)).num_rows < 680
 
@@ -63,7 +75,11 @@ def test_a_rate_of_a_task_leaves_other_tasks_all_their_examples(tiny) -> None:
     }
     changes = {"tasks__watch": everywhere}
     settings = tiny.settings(sampling={"negative_rates": {"click": 0.25}}, **changes)
-    rows = sampled(tiny.labelled([tiny.row(number) for number in range(KEYED)], **changes)[0], "train", settings)
+    rows = sampled(
+        tiny.labelled([tiny.row(number) for number in range(KEYED)], **changes)[0],
+        "train",
+        settings,
+    )
     assert rows.num_rows == KEYED
     assert rows.column("label.watch").null_count == 0
     assert 420 < _clicks(rows).count(0.0) < 580
@@ -71,7 +87,8 @@ def test_a_rate_of_a_task_leaves_other_tasks_all_their_examples(tiny) -> None:
 
 def test_one_rate_leaves_a_regression_an_even_share(tiny) -> None:
     rows = _sampled(tiny)
-    # `watch` lives in the 2,000 clicks, all of which stay for `click`; a quarter of them trains `watch`.
+    # `watch` lives in the 2,000 clicks, all of which stay for `click`; a quarter of them trains
+    # `watch`.
     assert 420 < len(rows.column("label.watch").drop_null()) < 580
 
 
@@ -80,7 +97,9 @@ def test_a_rate_of_1_keeps_everything(tiny) -> None:
 
 
 def test_a_row_that_lies_in_no_sample_space_is_not_sampled(tiny) -> None:
-    changes: dict[str, Any] = {"tasks__click__sample_space": {"event": "play_s", "equals": ["never"]}}
+    changes: dict[str, Any] = {
+        "tasks__click__sample_space": {"event": "play_s", "equals": ["never"]}
+    }
     rows = _sampled(tiny, **changes)
     # The 2,000 that were not clicked lie in no task's; a quarter of the others trains `watch`.
     assert rows.column("label.watch").null_count == KEYED / 2
@@ -88,7 +107,8 @@ def test_a_row_that_lies_in_no_sample_space_is_not_sampled(tiny) -> None:
 
 
 def test_splits_do_not_depend_on_the_sampling(tiny) -> None:
-    # The draws of the validation split and of the sampling are independent: each keeps its rate within the other.
+    # The draws of the validation split and of the sampling are independent: each keeps its rate
+    # within the other.
     rows = tiny.labelled([tiny.row(number, clicked=0) for number in range(KEYED)])[0]
     left = sampled(rows, "train", tiny.settings(sampling={"negative_rate": 0.5}))
     below = np.mean(left.column("draw").to_numpy() < 2**63)

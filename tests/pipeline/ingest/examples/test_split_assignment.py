@@ -34,12 +34,20 @@ def _with(table: pa.Table, **columns: Any) -> pa.Table:
 def _settled(tiny, rows: pa.Table, days: int = 2, **changes: Any) -> Settled:
     settings = tiny.settings(**changes)
     by_files = settings.split.evaluation_files is not None
-    event_days = None if by_files else EventDays.of({FIRST_DAY + day: 1000 for day in range(days)}, evaluation=1)
+    event_days = (
+        None
+        if by_files
+        else EventDays.of({FIRST_DAY + day: 1000 for day in range(days)}, evaluation=1)
+    )
     return Settling(settings, FILES, frozenset({"b"} if by_files else ()), event_days).settle(rows)
 
 
 def _split_of(settled: Settled) -> dict[int, str]:
-    return {line: split for split, rows in settled.splits.items() for line in rows.column("line").to_pylist()}
+    return {
+        line: split
+        for split, rows in settled.splits.items()
+        for line in rows.column("line").to_pylist()
+    }
 
 
 def test_the_last_day_is_the_evaluation_and_a_share_of_the_rest_the_validation(tiny) -> None:
@@ -72,7 +80,11 @@ def test_a_record_stays_in_its_split_whatever_else_is_in_the_log(tiny) -> None:
 def test_the_first_of_equal_records_stays_in_any_order_of_arrival(tiny, seed: int) -> None:
     places = [(0, 9), (0, 30), (1, 2), (1, 3)]
     random.Random(seed).shuffle(places)
-    copies = _with(tiny.labelled([tiny.row(1)] * 4)[0], file=[file for file, _ in places], line=[line for _, line in places])
+    copies = _with(
+        tiny.labelled([tiny.row(1)] * 4)[0],
+        file=[file for file, _ in places],
+        line=[line for _, line in places],
+    )
     rejected = _settled(tiny, copies).rejected
     assert [(entry.source, entry.offset) for entry in rejected] == [("a", 30), ("b", 2), ("b", 3)]
     assert {(entry.reason, entry.detail, entry.raw) for entry in rejected} == {
@@ -81,7 +93,10 @@ def test_the_first_of_equal_records_stays_in_any_order_of_arrival(tiny, seed: in
 
 
 def test_equal_records_all_stay_where_the_spec_says_so(tiny) -> None:
-    assert len(_split_of(_settled(tiny, tiny.labelled([tiny.row(1)] * 2)[0], logs__deduplicate=False))) == 2
+    assert (
+        len(_split_of(_settled(tiny, tiny.labelled([tiny.row(1)] * 2)[0], logs__deduplicate=False)))
+        == 2
+    )
 
 
 def test_the_order_is_the_same_for_any_order_of_arrival(tiny) -> None:
@@ -94,7 +109,11 @@ def test_a_record_later_than_the_last_day_is_rejected(tiny) -> None:
     assert settled.splits == {}
     [entry] = settled.rejected
     assert entry == RejectedLine(
-        "a", 8, Reason.STRAY_EVENT_TIME, "on 2100-01-01, later than the last day of the log, 1970-01-02", b"raw"
+        "a",
+        8,
+        Reason.STRAY_EVENT_TIME,
+        "on 2100-01-01, later than the last day of the log, 1970-01-02",
+        b"raw",
     )
 
 
@@ -107,9 +126,13 @@ def test_equal_records_share_a_shard_and_others_spread(tiny) -> None:
 
 
 def test_a_record_of_another_day_than_the_spans_is_rejected_and_the_others_train(tiny) -> None:
-    settled = Settling(tiny.settings(), FILES, frozenset(), SpanDay(FIRST_DAY)).settle(_rows(tiny, 200, days=2))
+    settled = Settling(tiny.settings(), FILES, frozenset(), SpanDay(FIRST_DAY)).settle(
+        _rows(tiny, 200, days=2)
+    )
     assert set(settled.splits) == {TRAIN, VALIDATION}
     assert {line % 2 for line in _split_of(settled)} == {0}
     assert {entry.reason for entry in settled.rejected} == {Reason.STRAY_EVENT_TIME}
-    assert {entry.detail for entry in settled.rejected} == {"on 1970-01-02, in the logs of 1970-01-01"}
+    assert {entry.detail for entry in settled.rejected} == {
+        "on 1970-01-02, in the logs of 1970-01-01"
+    }
     assert len(settled.rejected) == 100

@@ -18,7 +18,10 @@ def _content(stored: bytes, name: str) -> bytes:
     return b"".join(content_chunks(io.BytesIO(stored), name))
 
 
-@pytest.mark.parametrize(("name", "compress"), [("a.csv", bytes), ("a.csv.gz", gzip.compress), ("a.csv.bz2", bz2.compress)])
+@pytest.mark.parametrize(
+    ("name", "compress"),
+    [("a.csv", bytes), ("a.csv.gz", gzip.compress), ("a.csv.bz2", bz2.compress)],
+)
 def test_content_comes_back_whole(name: str, compress) -> None:
     assert _content(compress(CONTENT), name) == CONTENT
 
@@ -43,7 +46,8 @@ def test_a_stream_cut_in_half_gives_what_was_read_then_fails(name: str, compress
     read = []
     with pytest.raises(UnreadableError, match="stream is cut off"):
         read.extend(content_chunks(io.BytesIO(stored[: len(stored) // 2]), name))
-    # Half of the stored bytes hold about half of the content; bzip2 works in blocks of up to 900 kB.
+    # Half of the stored bytes hold about half of the content; bzip2 works in blocks of up to 900
+    # kB.
     assert 0.2 * len(content) < len(b"".join(read)) < len(content)
     assert content.startswith(b"".join(read))
 

@@ -12,7 +12,10 @@ from pipeline.ingest.formats.lines import numbered_lines
 
 
 def _lines(*chunks: bytes, limit: int = 100) -> list[tuple[int, bytes, Reason | None]]:
-    return [(number, line, problem and problem.reason) for number, line, problem in numbered_lines(chunks, limit)]
+    return [
+        (number, line, problem and problem.reason)
+        for number, line, problem in numbered_lines(chunks, limit)
+    ]
 
 
 @pytest.mark.parametrize("chunks", [(b"a\nbc\nd",), (b"a", b"\nb", b"c\n", b"d"), (b"a\nbc\nd\n",)])

@@ -11,7 +11,13 @@ from pipeline.ingest.formats.parsing import header_columns, parse_csv, parse_jso
 
 
 def _csv(line: bytes, *columns: str, delimiter: str = ",") -> dict[str, str]:
-    return dict(zip(columns, (value.strip() for value in parse_csv(line, delimiter, len(columns))), strict=True))
+    return dict(
+        zip(
+            columns,
+            (value.strip() for value in parse_csv(line, delimiter, len(columns))),
+            strict=True,
+        )
+    )
 
 
 def test_a_json_object_is_a_record() -> None:
@@ -39,7 +45,21 @@ def test_a_line_that_is_no_json_object_says_why(line: bytes, reason: Reason, det
 
 # Pieces of lines that together, but not by themselves, may be JSON.
 PIECES = st.sampled_from(
-    [b"{}", b",", b"{", b"}", b"[", b"]", b'{"a": 1}', b'{"a": [{}', b'{"a": NaN}', b"0", b'"', b"\xe9", b" "]
+    [
+        b"{}",
+        b",",
+        b"{",
+        b"}",
+        b"[",
+        b"]",
+        b'{"a": 1}',
+        b'{"a": [{}',
+        b'{"a": NaN}',
+        b"0",
+        b'"',
+        b"\xe9",
+        b" ",
+    ]
 )
 
 
@@ -58,7 +78,11 @@ def test_lines_are_parsed_together_unless_one_needs_a_look_for_itself() -> None:
 
 
 def test_csv_values_are_stripped() -> None:
-    assert _csv(b"38, Private ,\t6", "age", "work", "industry") == {"age": "38", "work": "Private", "industry": "6"}
+    assert _csv(b"38, Private ,\t6", "age", "work", "industry") == {
+        "age": "38",
+        "work": "Private",
+        "industry": "6",
+    }
 
 
 def test_a_quoted_csv_value_may_hold_delimiters_and_quotes() -> None:

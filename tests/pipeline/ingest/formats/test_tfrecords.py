@@ -14,7 +14,14 @@ from pipeline.ingest.formats.tfrecords import TFRecordWriter, framed
 
 pytestmark = [pytest.mark.slow, pytest.mark.tensorflow]
 
-RECORDS = [b"", b"a", b"bb", b"cc", b"x" * 100_000, *(bytes([number]) * number for number in range(256))]
+RECORDS = [
+    b"",
+    b"a",
+    b"bb",
+    b"cc",
+    b"x" * 100_000,
+    *(bytes([number]) * number for number in range(256)),
+]
 
 
 def test_the_bytes_are_those_of_tensorflow(tmp_path: Path) -> None:
@@ -35,7 +42,9 @@ def test_batches_follow_one_another_in_one_gzip_stream(tmp_path: Path) -> None:
         for start in range(0, len(RECORDS), 10):
             writer.write(pa.array(RECORDS[start : start + 10], pa.binary()))
         writer.close()
-    assert [record.numpy() for record in tf.data.TFRecordDataset(str(path), compression_type="GZIP")] == RECORDS
+    assert [
+        record.numpy() for record in tf.data.TFRecordDataset(str(path), compression_type="GZIP")
+    ] == RECORDS
     assert gzip.decompress(path.read_bytes()) == bytes(framed(pa.array(RECORDS, pa.binary())))
 
 

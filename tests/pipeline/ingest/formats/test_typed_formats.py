@@ -32,7 +32,10 @@ MOMENT = datetime.datetime(2022, 4, 25, 0, 30, tzinfo=datetime.UTC)
 def _read(path: Path, kind: str) -> list[tuple[int, Any]]:
     file = LogFile(str(path), path.name, path.stat().st_size)
     records = read_records(file, Source(path=["*"], format=kind), max_line_bytes=1000)
-    return [(number, record.reason if isinstance(record, UnusableLineError) else record) for number, _, record in records]
+    return [
+        (number, record.reason if isinstance(record, UnusableLineError) else record)
+        for number, _, record in records
+    ]
 
 
 def _avro(path: Path, rows: list[dict[str, Any]]) -> None:
@@ -47,7 +50,10 @@ def _row(number: int | None, raw: bytes | None = None) -> dict[str, Any]:
 def test_avro_rows_are_records_with_plain_values(tmp_path: Path) -> None:
     _avro(tmp_path / "log.avro", [_row(1, b"b"), _row(None)])
     plain = {"tags": ["x", "y"], "time": "2022-04-25T00:30:00+00:00"}
-    assert _read(tmp_path / "log.avro", "avro") == [(1, {"a": 1, **plain, "raw": "b"}), (2, {"a": None, **plain, "raw": None})]
+    assert _read(tmp_path / "log.avro", "avro") == [
+        (1, {"a": 1, **plain, "raw": "b"}),
+        (2, {"a": None, **plain, "raw": None}),
+    ]
     with (tmp_path / "log.avro").open("rb") as file:
         assert avro_columns(file) == ["a", "tags", "time", "raw"]
 
@@ -99,7 +105,9 @@ def test_examples_are_records(tmp_path: Path, ending: str) -> None:
     path = tmp_path / f"log.tfrecord{ending}"
     path.write_bytes((gzip.compress if ending else bytes)(_examples(5000)))
     expected = {"price": 0.5, "tags": ["x", "ü"], "nothing": None}
-    assert _read(path, "tfrecord") == [(number + 1, {"a": number, **expected}) for number in range(5000)]
+    assert _read(path, "tfrecord") == [
+        (number + 1, {"a": number, **expected}) for number in range(5000)
+    ]
 
 
 @pytest.mark.slow
@@ -113,4 +121,7 @@ def test_damaged_tfrecords_give_the_records_before_the_damage(tmp_path: Path, da
         content[-7] ^= 1
     (tmp_path / "log.tfrecord").write_bytes(bytes(content))
     *rows, last = _read(tmp_path / "log.tfrecord", "tfrecord")
-    assert ([record["a"] for _, record in rows], last) == (list(range(99)), (100, Reason.UNREADABLE))
+    assert ([record["a"] for _, record in rows], last) == (
+        list(range(99)),
+        (100, Reason.UNREADABLE),
+    )

@@ -15,16 +15,40 @@ from hypothesis import strategies as st
 
 from pipeline.ingest.accounting.rejection import UnusableLineError
 from pipeline.ingest.formats.parsing import parse_json
-from pipeline.ingest.labelling.column_readers import EventReader, ListReader, NumberReader, TextReader
-from pipeline.ingest.labelling.scalar_readers import event_reader, list_reader, number_reader, text_reader
+from pipeline.ingest.labelling.column_readers import (
+    EventReader,
+    ListReader,
+    NumberReader,
+    TextReader,
+)
+from pipeline.ingest.labelling.scalar_readers import (
+    event_reader,
+    list_reader,
+    number_reader,
+    text_reader,
+)
 from pipeline.ingest.sources.rows import Problems
 
 MISSING = frozenset({"", "?", "-1"})
 TEXTS = st.one_of(
-    st.sampled_from(["", "?", "-1", "1", "1.5", "NaN", "true", "False", "a,b", "1e400", " 2 ", "1_0"]), st.text(max_size=5)
+    st.sampled_from(
+        ["", "?", "-1", "1", "1.5", "NaN", "true", "False", "a,b", "1e400", " 2 ", "1_0"]
+    ),
+    st.text(max_size=5),
 )
-NUMBERS = st.one_of(st.integers(-5, 5), st.integers(), st.floats(), st.sampled_from([0.0, -0.0, 3.4e38, 3.5e38, 10**400, 2.0]))
-VALUES = st.one_of(st.none(), TEXTS, NUMBERS, st.booleans(), st.lists(st.one_of(st.none(), TEXTS, st.integers()), max_size=3))
+NUMBERS = st.one_of(
+    st.integers(-5, 5),
+    st.integers(),
+    st.floats(),
+    st.sampled_from([0.0, -0.0, 3.4e38, 3.5e38, 10**400, 2.0]),
+)
+VALUES = st.one_of(
+    st.none(),
+    TEXTS,
+    NUMBERS,
+    st.booleans(),
+    st.lists(st.one_of(st.none(), TEXTS, st.integers()), max_size=3),
+)
 # Columns of one type, which have short cuts, and of several.
 COLUMNS = st.one_of(*(st.lists(st.one_of(kind, st.none()), max_size=8) for kind in (TEXTS, NUMBERS)),
                     st.lists(TEXTS, max_size=8), st.lists(st.floats(), max_size=8), st.lists(VALUES, max_size=8),
@@ -43,24 +67,35 @@ def _one_by_one(read: Callable[[Any], Any], values: list[Any]) -> tuple[list[Any
     return results, problems
 
 
-def _as_column(read: Callable[[list[Any], Problems], Any], values: list[Any]) -> tuple[list[Any], dict[int, str]]:
+def _as_column(
+    read: Callable[[list[Any], Problems], Any], values: list[Any]
+) -> tuple[list[Any], dict[int, str]]:
     problems: Problems = {}
     column = read(values, problems)
     if isinstance(column, pa.Array):
         results = [tuple(one) if isinstance(one, list) else one for one in column.to_pylist()]
     else:
-        results = [None if isinstance(one, float) and np.isnan(one) else one for one in column.tolist()]
-    return results, {position: f"{problem.reason}: {problem.detail}" for position, problem in sorted(problems.items())}
+        results = [
+            None if isinstance(one, float) and np.isnan(one) else one for one in column.tolist()
+        ]
+    return results, {
+        position: f"{problem.reason}: {problem.detail}"
+        for position, problem in sorted(problems.items())
+    }
 
 
 @given(COLUMNS)
 def test_texts(values: list[Any]) -> None:
-    assert _as_column(TextReader("c", MISSING), values) == _one_by_one(text_reader("c", MISSING), values)
+    assert _as_column(TextReader("c", MISSING), values) == _one_by_one(
+        text_reader("c", MISSING), values
+    )
 
 
 @given(COLUMNS)
 def test_lists(values: list[Any]) -> None:
-    assert _as_column(ListReader("c", ",", MISSING), values) == _one_by_one(list_reader("c", ",", MISSING), values)
+    assert _as_column(ListReader("c", ",", MISSING), values) == _one_by_one(
+        list_reader("c", ",", MISSING), values
+    )
 
 
 @given(
@@ -69,18 +104,27 @@ def test_lists(values: list[Any]) -> None:
     st.sampled_from([None, 1.0, 1e300]),
     st.sampled_from([MISSING, frozenset({"?"})]),
 )
-def test_numbers(values: list[Any], minimum: float | None, maximum: float | None, missing: frozenset[str]) -> None:
+def test_numbers(
+    values: list[Any], minimum: float | None, maximum: float | None, missing: frozenset[str]
+) -> None:
     bounds = (missing, minimum, maximum)
-    assert _as_column(NumberReader("c", *bounds), values) == _one_by_one(number_reader("c", *bounds), values)
+    assert _as_column(NumberReader("c", *bounds), values) == _one_by_one(
+        number_reader("c", *bounds), values
+    )
 
 
 @given(COLUMNS, st.sampled_from([None, ["1", "a", "true"]]))
 def test_events(values: list[Any], equals: list[str] | None) -> None:
     results, problems = _one_by_one(event_reader("c", equals, MISSING), values)
-    assert _as_column(EventReader("c", equals, MISSING), values) == ([bool(result) for result in results], problems)
+    assert _as_column(EventReader("c", equals, MISSING), values) == (
+        [bool(result) for result in results],
+        problems,
+    )
 
 
-def test_a_reader_keeps_its_results_when_it_has_seen_many_values(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_reader_keeps_its_results_when_it_has_seen_many_values(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr("pipeline.ingest.labelling.column_readers._REMEMBERED_VALUES", 3)
     read = TextReader("c", MISSING)
     for start in range(5):
@@ -89,14 +133,25 @@ def test_a_reader_keeps_its_results_when_it_has_seen_many_values(monkeypatch: py
 
 
 JSON = st.recursive(
-    st.one_of(st.none(), st.booleans(), st.integers(), st.integers(2**62, 2**66), st.floats(), st.text(max_size=5)),
-    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(st.text(max_size=3), inner, max_size=3)),
+    st.one_of(
+        st.none(),
+        st.booleans(),
+        st.integers(),
+        st.integers(2**62, 2**66),
+        st.floats(),
+        st.text(max_size=5),
+    ),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=3), st.dictionaries(st.text(max_size=3), inner, max_size=3)
+    ),
     max_leaves=6,
 )
 
 
 @given(st.dictionaries(st.text(max_size=3), JSON, max_size=4), st.booleans())
-def test_the_fast_json_parser_reads_what_the_slow_one_does(record: dict[str, Any], ascii_only: bool) -> None:
+def test_the_fast_json_parser_reads_what_the_slow_one_does(
+    record: dict[str, Any], ascii_only: bool
+) -> None:
     line = json.dumps(record, ensure_ascii=ascii_only).encode("utf-8", errors="surrogatepass")
     try:
         line.decode()

@@ -48,7 +48,10 @@ def test_the_day_begins_in_the_specs_time_zone() -> None:
 
 
 def test_a_text_without_a_zone_is_in_the_specs_zone() -> None:
-    assert _read("2022-04-25T00:30:00", "iso8601", "Asia/Shanghai") == (MOMENT_S * 1_000_000, DAY_25)
+    assert _read("2022-04-25T00:30:00", "iso8601", "Asia/Shanghai") == (
+        MOMENT_S * 1_000_000,
+        DAY_25,
+    )
 
 
 @pytest.mark.parametrize("value", [20220425, "20220425"])
@@ -84,6 +87,8 @@ def test_a_time_before_1970_is_valid() -> None:
     ],
 )
 def test_a_value_that_is_no_time_says_what_is_needed(value: Any, unit: str) -> None:
-    with pytest.raises(UnusableLineError, match=f"time: a time in {unit} is needed; received") as raised:
+    with pytest.raises(
+        UnusableLineError, match=f"time: a time in {unit} is needed; received"
+    ) as raised:
         _read(value, unit)
     assert raised.value.reason == Reason.BAD_EVENT_TIME

@@ -24,7 +24,11 @@ def test_a_row_has_its_keys_fields_event_time_and_labels(tiny) -> None:
     row = _row(tiny, tiny.row(5, day=1))
     assert (row["request_key"], row["user_key"], row["item_key"]) == (b"r5", b"u2", b"i5")
     assert row["key_of.users"] == b"u2"
-    assert (row["field.recent"], row["field.item"], row["field.price"]) == ([b"i1", b"i2"], b"i5", 1.25)
+    assert (row["field.recent"], row["field.item"], row["field.price"]) == (
+        [b"i1", b"i2"],
+        b"i5",
+        1.25,
+    )
     assert row["event_time_us"] == 86_405_000_000
     assert row["day"] == datetime.date(1970, 1, 2).toordinal()
     assert (row["label.click"], row["label.watch"]) == (1.0, 0.25)
@@ -45,7 +49,9 @@ def test_missing_fields_are_null(tiny) -> None:
 
 @pytest.mark.parametrize("key", ["request_id", "user_id", "item_id", "time_s"])
 @pytest.mark.parametrize("missing", [None, ""])
-def test_a_record_without_a_key_is_unusable_and_no_other(tiny, key: str, missing: str | None) -> None:
+def test_a_record_without_a_key_is_unusable_and_no_other(
+    tiny, key: str, missing: str | None
+) -> None:
     table, [entry] = tiny.labelled([tiny.row(1), tiny.row(2) | {key: missing}, tiny.row(3)])
     assert (entry.offset, entry.reason, entry.detail) == (2, Reason.MISSING_KEY, f"{key}: missing")
     assert table.column("line").to_pylist() == [1, 3]
@@ -55,7 +61,10 @@ def test_the_first_reason_that_applies_is_given(tiny) -> None:
     wrong = tiny.row(1, price=-1, play_s="a while")
     assert tiny.labelled([wrong])[1][0].detail.startswith("price: ")
     assert tiny.labelled([wrong | {"time_s": "late"}])[1][0].reason == Reason.BAD_EVENT_TIME
-    assert tiny.labelled([wrong | {"time_s": "late", "user_id": None}])[1][0].reason == Reason.MISSING_KEY
+    assert (
+        tiny.labelled([wrong | {"time_s": "late", "user_id": None}])[1][0].reason
+        == Reason.MISSING_KEY
+    )
 
 
 def test_a_record_without_the_key_of_a_side_table_is_usable(tiny) -> None:
@@ -79,10 +88,27 @@ def test_the_digest_is_that_of_the_values_and_not_of_their_order(tiny) -> None:
     assert record_digest(row | {"user_id": "u9"}) != record_digest(row)
 
 
-@pytest.mark.parametrize("value", [None, float("nan"), float("inf"), 2**70, 2**70 + 1, "null", 1, 1.0, True, "1", "\ud800"])
+@pytest.mark.parametrize(
+    "value",
+    [None, float("nan"), float("inf"), 2**70, 2**70 + 1, "null", 1, 1.0, True, "1", "\ud800"],
+)
 def test_values_that_differ_have_digests_that_differ(value: Any) -> None:
-    values = [None, float("nan"), float("inf"), 2**70, 2**70 + 1, "null", 1, 1.0, True, "1", "\ud800"]
-    equal = [other for other in values if record_digest({"a": [other]}) == record_digest({"a": [value]})]
+    values = [
+        None,
+        float("nan"),
+        float("inf"),
+        2**70,
+        2**70 + 1,
+        "null",
+        1,
+        1.0,
+        True,
+        "1",
+        "\ud800",
+    ]
+    equal = [
+        other for other in values if record_digest({"a": [other]}) == record_digest({"a": [value]})
+    ]
     assert [repr(other) for other in equal] == [repr(value)]
 
 
@@ -90,7 +116,9 @@ def test_the_digest_of_a_csv_line_does_not_depend_on_the_order_of_the_columns() 
     def digests(names: list[str], *rows: list[str]) -> list[bytes]:
         return TextRows(names, rows).digests({})
 
-    assert digests(["a", "b"], ["1", "2"], ["3", "4"]) == digests(["b", "a"], ["2", "1"], ["4", "3"])
+    assert digests(["a", "b"], ["1", "2"], ["3", "4"]) == digests(
+        ["b", "a"], ["2", "1"], ["4", "3"]
+    )
     assert digests(["a", "b"], ["1", "2"]) != digests(["a", "b"], ["2", "1"])
     assert digests(["a", "b"], ["1", "2"]) != digests(["a", "c"], ["1", "2"])
 
@@ -105,5 +133,7 @@ def test_a_record_that_is_nested_too_deeply_is_unusable(tiny) -> None:
 
 def test_raw_lines_are_kept_only_where_a_later_step_may_reject_the_record(tiny) -> None:
     by_files = {"split": {"evaluation_files": ["*"]}, "logs__deduplicate": False}
-    table, _ = RowLabeller(tiny.settings(**by_files))(RecordRows([tiny.row(1)]), "log", 0, [1], [b"raw"])
+    table, _ = RowLabeller(tiny.settings(**by_files))(
+        RecordRows([tiny.row(1)]), "log", 0, [1], [b"raw"]
+    )
     assert table.column("raw").to_pylist() == [b""]

@@ -15,10 +15,15 @@ from pipeline.ingest.sources.rows import RecordRows
 
 
 def _label(
-    record: dict[str, Any], label: dict[str, Any], kind: str = "binary", sample_space: dict[str, Any] | None = None
+    record: dict[str, Any],
+    label: dict[str, Any],
+    kind: str = "binary",
+    sample_space: dict[str, Any] | None = None,
 ) -> float | None:
     """The label of one record; raises what makes it unusable."""
-    task = pydantic.TypeAdapter(IngestedTask).validate_python({"kind": kind, "label": label, "sample_space": sample_space})
+    task = pydantic.TypeAdapter(IngestedTask).validate_python(
+        {"kind": kind, "label": label, "sample_space": sample_space}
+    )
     problems: dict[int, UnusableLineError] = {}
     [label] = label_reader(task, frozenset({""}))(RecordRows([record]), problems)
     if problems:
@@ -33,7 +38,8 @@ COLUMN = {"rule": "column", "column": "rating"}
 
 
 @pytest.mark.parametrize(
-    ("record", "label"), [({"clicked": 1}, 1.0), ({"clicked": "0"}, 0.0), ({}, 0.0), ({"clicked": ""}, 0.0)]
+    ("record", "label"),
+    [({"clicked": 1}, 1.0), ({"clicked": "0"}, 0.0), ({}, 0.0), ({"clicked": ""}, 0.0)],
 )
 def test_an_event_that_is_missing_did_not_happen(record: dict[str, Any], label: float) -> None:
     assert _label(record, EVENT) == label
@@ -46,7 +52,9 @@ def test_an_event_may_be_a_text_of_a_column() -> None:
 
 
 @pytest.mark.parametrize(("play_s", "label"), [(5, 1.0), (4.999, 0.0), (None, None)])
-def test_at_least_includes_its_threshold_and_leaves_out_the_missing(play_s: float | None, label: float | None) -> None:
+def test_at_least_includes_its_threshold_and_leaves_out_the_missing(
+    play_s: float | None, label: float | None
+) -> None:
     assert _label({"play_s": play_s}, AT_LEAST) == label
 
 
@@ -63,11 +71,15 @@ def test_at_least_includes_its_threshold_and_leaves_out_the_missing(play_s: floa
         (3, 1e-308, 1.0),  # beyond the largest float before the clip
     ],
 )
-def test_a_ratio_is_clipped_and_needs_both_parts(play_s: float | None, duration_s: float | None, label: float | None) -> None:
+def test_a_ratio_is_clipped_and_needs_both_parts(
+    play_s: float | None, duration_s: float | None, label: float | None
+) -> None:
     assert _label({"play_s": play_s, "duration_s": duration_s}, RATIO, kind="regression") == label
 
 
-@pytest.mark.parametrize("record", [{"play_s": -1, "duration_s": 2}, {"play_s": 1, "duration_s": -2}, {"play_s": -1}])
+@pytest.mark.parametrize(
+    "record", [{"play_s": -1, "duration_s": 2}, {"play_s": 1, "duration_s": -2}, {"play_s": -1}]
+)
 def test_a_negative_part_of_a_ratio_is_out_of_range(record: dict[str, Any]) -> None:
     with pytest.raises(UnusableLineError, match="should be at least 0") as raised:
         _label(record, RATIO, kind="regression")
@@ -86,8 +98,12 @@ def test_a_binary_column_lies_between_0_and_1() -> None:
 
 
 @pytest.mark.parametrize(("played", "label"), [(1, 1.0), (0, None), (None, None)])
-def test_outside_the_sample_space_there_is_no_label(played: int | None, label: float | None) -> None:
-    assert _label({"clicked": 1, "played": played}, EVENT, sample_space={"event": "played"}) == label
+def test_outside_the_sample_space_there_is_no_label(
+    played: int | None, label: float | None
+) -> None:
+    assert (
+        _label({"clicked": 1, "played": played}, EVENT, sample_space={"event": "played"}) == label
+    )
 
 
 def test_a_sample_space_may_be_a_text_of_a_column() -> None:
@@ -97,5 +113,7 @@ def test_a_sample_space_may_be_a_text_of_a_column() -> None:
 
 
 def test_an_unreadable_label_is_refused_even_outside_the_sample_space() -> None:
-    with pytest.raises(UnusableLineError, match="clicked: a flag or a count is needed; received 'maybe'"):
+    with pytest.raises(
+        UnusableLineError, match="clicked: a flag or a count is needed; received 'maybe'"
+    ):
         _label({"clicked": "maybe", "played": 0}, EVENT, sample_space={"event": "played"})

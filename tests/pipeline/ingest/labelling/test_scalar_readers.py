@@ -7,13 +7,19 @@ from typing import Any
 import pytest
 
 from pipeline.ingest.accounting.rejection import Reason, UnusableLineError
-from pipeline.ingest.labelling.scalar_readers import event_reader, list_reader, number_reader, text_reader
+from pipeline.ingest.labelling.scalar_readers import (
+    event_reader,
+    list_reader,
+    number_reader,
+    text_reader,
+)
 
 MISSING = frozenset({"", "?"})
 
 
 @pytest.mark.parametrize(
-    ("value", "text"), [("a b", b"a b"), (7, b"7"), (7.0, b"7"), (True, b"true"), ("7.0", b"7.0"), ("é", b"\xc3\xa9")]
+    ("value", "text"),
+    [("a b", b"a b"), (7, b"7"), (7.0, b"7"), (True, b"true"), ("7.0", b"7.0"), ("é", b"\xc3\xa9")],
 )
 def test_a_category_is_a_text(value: Any, text: bytes) -> None:
     assert text_reader("c", MISSING)(value) == text
@@ -51,11 +57,15 @@ def test_an_empty_text_is_missing_even_if_the_spec_does_not_say_so() -> None:
         (",", None),
     ],
 )
-def test_a_list_drops_missing_elements_and_is_missing_when_empty(value: Any, texts: tuple[bytes, ...] | None) -> None:
+def test_a_list_drops_missing_elements_and_is_missing_when_empty(
+    value: Any, texts: tuple[bytes, ...] | None
+) -> None:
     assert list_reader("c", ",", MISSING)(value) == texts
 
 
-@pytest.mark.parametrize(("value", "number"), [(3, 3.0), ("12.5", 12.5), ("-1e3", -1000.0), (True, 1.0), (0, 0.0)])
+@pytest.mark.parametrize(
+    ("value", "number"), [(3, 3.0), ("12.5", 12.5), ("-1e3", -1000.0), (True, 1.0), (0, 0.0)]
+)
 def test_a_number_may_be_a_text(value: Any, number: float) -> None:
     assert number_reader("c", MISSING)(value) == number
 
@@ -114,13 +124,16 @@ def test_an_event_is_a_flag_or_a_count(value: Any, happened: bool) -> None:
     assert event_reader("c", None, MISSING)(value) is happened
 
 
-@pytest.mark.parametrize(("value", "happened"), [("click", True), ("play", False), (7, True), ("7", True), (True, False)])
+@pytest.mark.parametrize(
+    ("value", "happened"), [("click", True), ("play", False), (7, True), ("7", True), (True, False)]
+)
 def test_an_event_may_be_one_of_some_texts(value: Any, happened: bool) -> None:
     assert event_reader("c", ["click", "7"], MISSING)(value) is happened
 
 
 @pytest.mark.parametrize(
-    ("value", "reason"), [("yes", Reason.WRONG_TYPE), ([1], Reason.WRONG_TYPE), (float("nan"), Reason.NOT_FINITE)]
+    ("value", "reason"),
+    [("yes", Reason.WRONG_TYPE), ([1], Reason.WRONG_TYPE), (float("nan"), Reason.NOT_FINITE)],
 )
 def test_an_event_that_is_neither_flag_nor_count_says_why(value: Any, reason: Reason) -> None:
     with pytest.raises(UnusableLineError) as raised:

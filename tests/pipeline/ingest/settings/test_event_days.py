@@ -13,7 +13,9 @@ def test_the_last_days_are_the_evaluation() -> None:
 
 
 @pytest.mark.parametrize(("late", "counts"), [(1, False), (2, True)])
-def test_a_day_with_less_than_a_thousandth_of_the_records_is_no_day(late: int, counts: bool) -> None:
+def test_a_day_with_less_than_a_thousandth_of_the_records_is_no_day(
+    late: int, counts: bool
+) -> None:
     # 1 of 1,501 records is less than a thousandth, 2 of 1,502 are more.
     days = EventDays.of({10: 700, 11: 800, 47_000: late}, evaluation=1)
     assert days.days == ((10, 11, 47_000) if counts else (10, 11))
@@ -29,7 +31,9 @@ def test_a_thin_day_before_the_last_one_is_not_stray() -> None:
 
 
 @pytest.mark.parametrize(("evaluation", "none_left"), [(1, False), (2, True), (3, True)])
-def test_a_log_with_no_more_days_than_the_evaluation_leaves_none_to_train(evaluation: int, none_left: bool) -> None:
+def test_a_log_with_no_more_days_than_the_evaluation_leaves_none_to_train(
+    evaluation: int, none_left: bool
+) -> None:
     assert EventDays.of({1: 10, 2: 10}, evaluation).leaves_none_to_train is none_left
 
 

@@ -16,7 +16,11 @@ from pipeline.ingest.shuffle.spill import StorePacks
 
 pytestmark = pytest.mark.tensorflow
 
-PACKS = [(shard, packed(pa.table({"line": [shard, 10 * number]}))) for shard in range(2) for number in range(1, 4)]
+PACKS = [
+    (shard, packed(pa.table({"line": [shard, 10 * number]})))
+    for shard in range(2)
+    for number in range(1, 4)
+]
 
 
 def _lines(packs: tuple[int, list[StoredPack]]) -> tuple[int, list[int]]:
@@ -27,7 +31,13 @@ def _lines(packs: tuple[int, list[StoredPack]]) -> tuple[int, list[int]]:
 
 def test_packs_wait_in_files_while_they_are_grouped_in_memory(tmp_path: Path) -> None:
     with TestPipeline() as pipeline:
-        grouped = pipeline | beam.Create(PACKS) | StorePacks(str(tmp_path / "waiting")) | beam.GroupByKey() | beam.Map(_lines)
+        grouped = (
+            pipeline
+            | beam.Create(PACKS)
+            | StorePacks(str(tmp_path / "waiting"))
+            | beam.GroupByKey()
+            | beam.Map(_lines)
+        )
         assert_that(grouped, equal_to([(0, [0, 0, 0, 10, 20, 30]), (1, [1, 1, 1, 10, 20, 30])]))
     written = [path.stat().st_size for path in (tmp_path / "waiting").iterdir()]
     assert sum(written) == sum(len(pack) for _, pack in PACKS)

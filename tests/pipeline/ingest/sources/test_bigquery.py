@@ -37,7 +37,9 @@ def _source(rows: BigQueryRows, *options: str) -> Any:
                 sources.append(node.transform.source)
 
     pipeline.visit(Visitor())
-    (source,) = {id(source): source for source in sources if "BigQuery" in type(source).__name__}.values()
+    (source,) = {
+        id(source): source for source in sources if "BigQuery" in type(source).__name__
+    }.values()
     return source
 
 
@@ -45,7 +47,11 @@ def test_a_table_is_exported_for_its_own_project() -> None:
     source = _source(BigQueryRows(table="my-project.d.shown", gcs_location="gs://bucket/exports"))
     table = source.table_reference
     assert (table.projectId, table.datasetId, table.tableId) == ("my-project", "d", "shown")
-    assert (source.method, source._get_project(), source.gcs_location.get()) == ("EXPORT", "my-project", "gs://bucket/exports")
+    assert (source.method, source._get_project(), source.gcs_location.get()) == (
+        "EXPORT",
+        "my-project",
+        "gs://bucket/exports",
+    )
 
 
 def test_another_project_pays_where_the_spec_or_beam_names_one() -> None:
@@ -55,14 +61,24 @@ def test_another_project_pays_where_the_spec_or_beam_names_one() -> None:
 
 
 def test_a_query_is_standard_sql_with_its_result_in_the_dataset_given() -> None:
-    rows = BigQueryRows(query="SELECT 1", project="q", temp_dataset="my-project.scratch", gcs_location="gs://bucket/exports")
+    rows = BigQueryRows(
+        query="SELECT 1",
+        project="q",
+        temp_dataset="my-project.scratch",
+        gcs_location="gs://bucket/exports",
+    )
     source = _source(rows)
     assert (source.query.get(), source.use_legacy_sql) == ("SELECT 1", False)
-    assert (source.temp_dataset.projectId, source.temp_dataset.datasetId) == ("my-project", "scratch")
+    assert (source.temp_dataset.projectId, source.temp_dataset.datasetId) == (
+        "my-project",
+        "scratch",
+    )
 
 
 def test_legacy_sql_is_asked_for() -> None:
-    assert _source(BigQueryRows(query="SELECT 1", use_standard_sql=False, method="DIRECT_READ", project="q")).use_legacy_sql
+    assert _source(
+        BigQueryRows(query="SELECT 1", use_standard_sql=False, method="DIRECT_READ", project="q")
+    ).use_legacy_sql
 
 
 def test_a_direct_read_asks_for_native_times() -> None:
@@ -109,16 +125,25 @@ class ReadClient:
     streams = {"one": [{"id": 1, "shown_at": shown_at}], "other": [{"id": 2, "shown_at": None}]}
 
     def create_read_session(self, parent: str, read_session: Any, max_stream_count: int) -> Any:
-        assert (parent, read_session.table) == ("projects/my-project", "projects/my-project/datasets/d/tables/shown")
+        assert (parent, read_session.table) == (
+            "projects/my-project",
+            "projects/my-project/datasets/d/tables/shown",
+        )
         streams = [SimpleNamespace(name=name) for name in self.streams]
-        return SimpleNamespace(streams=streams, arrow_schema="", data_format="ARROW", estimated_total_bytes_scanned=0)
+        return SimpleNamespace(
+            streams=streams, arrow_schema="", data_format="ARROW", estimated_total_bytes_scanned=0
+        )
 
     def read_rows(self, stream: str, **_: Any) -> Any:
-        rows = [{name: pa.scalar(value) for name, value in row.items()} for row in self.streams[stream]]
+        rows = [
+            {name: pa.scalar(value) for name, value in row.items()} for row in self.streams[stream]
+        ]
         return SimpleNamespace(rows=lambda: rows)
 
 
-def test_a_direct_read_gives_each_row_of_each_stream_as_a_dict(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_direct_read_gives_each_row_of_each_stream_as_a_dict(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     import apache_beam as beam
     from apache_beam.io.gcp import bigquery as connector
     from apache_beam.io.gcp.bigquery_tools import BigQueryWrapper
@@ -131,8 +156,13 @@ def test_a_direct_read_gives_each_row_of_each_stream_as_a_dict(monkeypatch: pyte
     monkeypatch.setattr(BigQueryWrapper, "_bigquery_client", lambda _: SimpleNamespace())
     options = beam.options.pipeline_options.PipelineOptions(["--direct_running_mode=in_memory"])
     with beam.Pipeline("DirectRunner", options=options) as pipeline:
-        rows = pipeline | read_from_bigquery(BigQueryRows(table="my-project.d.shown", method="DIRECT_READ"))
-        assert_that(rows, equal_to([{"id": 1, "shown_at": ReadClient.shown_at}, {"id": 2, "shown_at": None}]))
+        rows = pipeline | read_from_bigquery(
+            BigQueryRows(table="my-project.d.shown", method="DIRECT_READ")
+        )
+        assert_that(
+            rows,
+            equal_to([{"id": 1, "shown_at": ReadClient.shown_at}, {"id": 2, "shown_at": None}]),
+        )
 
 
 def test_an_export_gives_each_row_of_each_file_as_a_dict_and_removes_the_files(
@@ -144,10 +174,21 @@ def test_an_export_gives_each_row_of_each_file_as_a_dict_and_removes_the_files(
 
     from pipeline.ingest.sources.bigquery import read_from_bigquery
 
-    rows = [{"id": number, "shown_at": ReadClient.shown_at, "price": decimal.Decimal("1.50")} for number in range(4)]
+    rows = [
+        {"id": number, "shown_at": ReadClient.shown_at, "price": decimal.Decimal("1.50")}
+        for number in range(4)
+    ]
     price = {"type": "bytes", "logicalType": "decimal", "precision": 38, "scale": 2}
-    types = {"id": "long", "shown_at": {"type": "long", "logicalType": "timestamp-micros"}, "price": price}
-    schema = {"type": "record", "name": "Root", "fields": [{"name": name, "type": kind} for name, kind in types.items()]}
+    types = {
+        "id": "long",
+        "shown_at": {"type": "long", "logicalType": "timestamp-micros"},
+        "price": price,
+    }
+    schema = {
+        "type": "record",
+        "name": "Root",
+        "fields": [{"name": name, "type": kind} for name, kind in types.items()],
+    }
 
     def export(_: Any, destinations: list[str], *__: Any, **options: Any) -> None:
         assert options["project"] == "my-project"
@@ -160,11 +201,15 @@ def test_an_export_gives_each_row_of_each_file_as_a_dict_and_removes_the_files(
     monkeypatch.setattr(BigQueryWrapper, "perform_extract_job", export)
     monkeypatch.setattr(BigQueryWrapper, "wait_for_bq_job", lambda *_: None)
     monkeypatch.setattr(
-        BigQueryWrapper, "get_table", lambda *_: SimpleNamespace(numBytes=100, schema=SimpleNamespace(fields=[]))
+        BigQueryWrapper,
+        "get_table",
+        lambda *_: SimpleNamespace(numBytes=100, schema=SimpleNamespace(fields=[])),
     )
     monkeypatch.setattr(BigQueryWrapper, "_bigquery_client", lambda _: SimpleNamespace())
     # A folder of this machine stands for one of Cloud Storage, which alone the spec takes.
-    source = BigQueryRows(table="my-project.d.shown").model_copy(update={"gcs_location": str(tmp_path)})
+    source = BigQueryRows(table="my-project.d.shown").model_copy(
+        update={"gcs_location": str(tmp_path)}
+    )
     options = beam.options.pipeline_options.PipelineOptions(["--direct_running_mode=in_memory"])
     with beam.Pipeline("DirectRunner", options=options) as pipeline:
         assert_that(pipeline | read_from_bigquery(source), equal_to(rows))

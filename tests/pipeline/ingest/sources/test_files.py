@@ -30,13 +30,17 @@ def test_a_file_of_two_patterns_is_read_once(tiny, logs: Path) -> None:
 
 def test_a_pattern_without_files_is_named_with_the_closest_ones(tiny, logs: Path) -> None:
     with pytest.raises(
-        ValueError, match=r"logs\.tables\.users\.path: 'user\.jsonl' matches no file in .*did you mean 'users\.jsonl'"
+        ValueError,
+        match=r"logs\.tables\.users\.path: 'user\.jsonl' matches no file in .*did you mean 'users\.jsonl'",
     ):
         find_input_files(tiny.settings(logs__tables__users__path="user.jsonl"), str(logs))
 
 
 def test_an_empty_folder_is_called_so(tiny, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"logs\.exposures\.path: 'day\*' matches no file in .*: the folder has no files"):
+    with pytest.raises(
+        ValueError,
+        match=r"logs\.exposures\.path: 'day\*' matches no file in .*: the folder has no files",
+    ):
         find_input_files(tiny.settings(), str(tmp_path))
 
 
@@ -47,7 +51,8 @@ def test_a_folder_that_does_not_exist_is_called_so(tiny, tmp_path: Path) -> None
 
 def test_a_file_of_two_sources_is_refused(tiny, logs: Path) -> None:
     with pytest.raises(
-        ValueError, match=r"users\.jsonl in .* is matched by logs\.exposures\.path and by logs\.tables\.users\.path"
+        ValueError,
+        match=r"users\.jsonl in .* is matched by logs\.exposures\.path and by logs\.tables\.users\.path",
     ):
         find_input_files(tiny.settings(logs__exposures__path="*.jsonl"), str(logs))
 
@@ -57,7 +62,12 @@ def test_evaluation_files_are_told_apart(tiny, logs: Path) -> None:
     assert find_input_files(settings, str(logs)).evaluation == {"day1.jsonl"}
 
 
-def test_an_evaluation_pattern_without_files_is_named_with_the_closest_ones(tiny, logs: Path) -> None:
+def test_an_evaluation_pattern_without_files_is_named_with_the_closest_ones(
+    tiny, logs: Path
+) -> None:
     settings = tiny.settings(split={"evaluation_files": ["day1.json"]})
-    with pytest.raises(ValueError, match=r"split\.evaluation_files: 'day1\.json' matches no exposure file .*'day1\.jsonl'"):
+    with pytest.raises(
+        ValueError,
+        match=r"split\.evaluation_files: 'day1\.json' matches no exposure file .*'day1\.jsonl'",
+    ):
         find_input_files(settings, str(logs))

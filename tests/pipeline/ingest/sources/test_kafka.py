@@ -61,7 +61,9 @@ def java(monkeypatch: pytest.MonkeyPatch) -> Iterator[JavaSide]:
     known = (external_transforms_pb2.ExternalConfigurationPayload, side.transform)
     monkeypatch.setitem(PTransform._known_urns, ReadFromKafka.URN_WITH_METADATA, known)
     server = grpc.server(futures.ThreadPoolExecutor(2))
-    servicer = ExpansionServiceServicer(PipelineOptions(["--environment_type=beam:env:embedded_python:v1"]))
+    servicer = ExpansionServiceServicer(
+        PipelineOptions(["--environment_type=beam:env:embedded_python:v1"])
+    )
     beam_expansion_api_pb2_grpc.add_ExpansionServiceServicer_to_server(servicer, server)
     side.address = f"localhost:{server.add_insecure_port('localhost:0')}"
     server.start()
@@ -69,7 +71,9 @@ def java(monkeypatch: pytest.MonkeyPatch) -> Iterator[JavaSide]:
     server.stop(None)
 
 
-def _read(topics: KafkaTopics, address: str | None = None, expected: list[Any] | None = None) -> None:
+def _read(
+    topics: KafkaTopics, address: str | None = None, expected: list[Any] | None = None
+) -> None:
     """Reads in a pipeline, which sees that the records are those expected."""
     import apache_beam as beam
     from apache_beam.options.pipeline_options import PipelineOptions
@@ -81,7 +85,9 @@ def _read(topics: KafkaTopics, address: str | None = None, expected: list[Any] |
     options = PipelineOptions(["--direct_running_mode=in_memory", *services])
     with beam.Pipeline("DirectRunner", options=options) as pipeline:
         records = pipeline | ReadKafka(topics, "logs.exposures")
-        read = records | beam.Map(lambda record: (record.topic, record.partition, record.offset, record.value))
+        read = records | beam.Map(
+            lambda record: (record.topic, record.partition, record.offset, record.value)
+        )
         assert_that(read, equal_to(expected or []))
 
 
@@ -116,7 +122,10 @@ def test_the_connector_gets_what_the_spec_says(java: JavaSide) -> None:
 
 
 def test_the_time_to_stop_at_goes_to_java_beside_beams_own_settings(java: JavaSide) -> None:
-    _read(KafkaTopics(bootstrap_servers="k:9092", topics="shown", stop_time="1970-01-02T00:00:00Z"), java.address)
+    _read(
+        KafkaTopics(bootstrap_servers="k:9092", topics="shown", stop_time="1970-01-02T00:00:00Z"),
+        java.address,
+    )
     _read(KafkaTopics(bootstrap_servers="k:9092", topics="shown", max_num_records=1), java.address)
     until, others = (one._asdict() for one in java.asked)
     # A day has 86,400 seconds.
@@ -124,15 +133,21 @@ def test_the_time_to_stop_at_goes_to_java_beside_beams_own_settings(java: JavaSi
     assert until == others | {"max_num_records": None}
 
 
-def test_without_java_the_error_names_the_source_and_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_java_the_error_names_the_source_and_what_is_missing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setenv("PATH", "")
     monkeypatch.delenv("JAVA_HOME", raising=False)
-    with pytest.raises(ValueError, match="logs.exposures.kafka: .* needs Java and Beam's Java expansion service") as error:
+    with pytest.raises(
+        ValueError, match="logs.exposures.kafka: .* needs Java and Beam's Java expansion service"
+    ) as error:
         _read(KafkaTopics(bootstrap_servers="k:9092", topics="shown", max_num_records=1))
     assert "neither Java nor Docker executables are available" in str(error.value)
 
 
-def test_without_the_jar_the_error_says_where_beam_looked(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
+def test_without_the_jar_the_error_says_where_beam_looked(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Any
+) -> None:
     from apache_beam.utils.subprocess_server import JavaJarServer
 
     (tmp_path / "java").write_text("#!/bin/sh\n")
@@ -142,6 +157,8 @@ def test_without_the_jar_the_error_says_where_beam_looked(monkeypatch: pytest.Mo
     monkeypatch.setattr(JavaJarServer, "JAR_CACHE", str(tmp_path / "jars"))
     for repository in ("MAVEN_CENTRAL_REPOSITORY", "GOOGLE_MAVEN_MIRROR"):
         monkeypatch.setattr(JavaJarServer, repository, f"file://{tmp_path}/nowhere")
-    with pytest.raises(ValueError, match="logs.exposures.kafka: .* whose jar Beam takes from Maven Central") as error:
+    with pytest.raises(
+        ValueError, match="logs.exposures.kafka: .* whose jar Beam takes from Maven Central"
+    ) as error:
         _read(KafkaTopics(bootstrap_servers="k:9092", topics="shown", max_num_records=1))
     assert "beam-sdks-java-io-expansion-service" in str(error.value)

@@ -21,10 +21,17 @@ from pipeline.ingest.settings.ingest_config import IngestSettings
 pytestmark = [pytest.mark.slow, pytest.mark.tensorflow]
 
 KAFKA = {
-    "kafka": {"bootstrap_servers": "k:9092", "topics": ["shown", "again"], "max_num_records": 9, "shards": 4},
+    "kafka": {
+        "bootstrap_servers": "k:9092",
+        "topics": ["shown", "again"],
+        "max_num_records": 9,
+        "shards": 4,
+    },
     "format": "jsonl",
 }
-BIGQUERY = {"bigquery": {"table": "acme.d.shown", "gcs_location": "gs://bucket/exports", "shards": 3}}
+BIGQUERY = {
+    "bigquery": {"table": "acme.d.shown", "gcs_location": "gs://bucket/exports", "shards": 3}
+}
 
 
 class Ingested:
@@ -39,15 +46,24 @@ class Ingested:
         files = check_logs(rules, str(logs))
         options = beam.options.pipeline_options.PipelineOptions(["--direct_running_mode=in_memory"])
         with beam.Pipeline("DirectRunner", options=options) as pipeline:
-            _ = pipeline | IngestLogs(rules, files, str(out), {split: str(out / split) for split in SPLITS})
+            _ = pipeline | IngestLogs(
+                rules, files, str(out), {split: str(out / split) for split in SPLITS}
+            )
         self.summary = IngestSummary.model_validate_json((out / "ingest_summary.json").read_text())
         self.examples: Counter[tuple[str, bytes]] = Counter()
         self.shards = set()
         for split in SPLITS:
             paths = [str(path) for path in (out / split).glob("*")]
             self.shards |= {path.rpartition("-of-")[2] for path in paths}
-            self.examples.update((split, one.numpy()) for one in tf.data.TFRecordDataset(paths, compression_type="GZIP"))
-        self.rejected = [row for path in (out / "rejected").glob("*.parquet") for row in pq.read_table(path).to_pylist()]
+            self.examples.update(
+                (split, one.numpy())
+                for one in tf.data.TFRecordDataset(paths, compression_type="GZIP")
+            )
+        self.rejected = [
+            row
+            for path in (out / "rejected").glob("*.parquet")
+            for row in pq.read_table(path).to_pylist()
+        ]
 
 
 @pytest.fixture
@@ -60,11 +76,14 @@ def connectors(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 
     def kafka(_: Any) -> Any:
         names = ("topic", "partition", "offset", "value")
-        return beam.Create([rows[0](**dict(zip(names, record, strict=True))) for record in content["kafka"]])
+        return beam.Create(
+            [rows[0](**dict(zip(names, record, strict=True))) for record in content["kafka"]]
+        )
 
     monkeypatch.setattr("pipeline.ingest.sources.kafka.read_from_kafka", kafka)
     monkeypatch.setattr(
-        "pipeline.ingest.sources.bigquery.read_from_bigquery", lambda source: beam.Create(content[source.table])
+        "pipeline.ingest.sources.bigquery.read_from_bigquery",
+        lambda source: beam.Create(content[source.table]),
     )
     return content
 
@@ -126,7 +145,9 @@ def test_the_same_records_give_the_same_examples_and_counts_by_file_by_kafka_and
     assert by_bigquery.summary == by_file.summary
 
 
-def test_a_rejected_record_of_kafka_is_found_by_its_partition_and_offset(tiny, connectors, logs: Path, tmp_path: Path) -> None:
+def test_a_rejected_record_of_kafka_is_found_by_its_partition_and_offset(
+    tiny, connectors, logs: Path, tmp_path: Path
+) -> None:
     good = [tiny.row(number, number % 2) for number in range(20)]
     connectors["kafka"] = [
         *(("shown", 0, number, json.dumps(row).encode()) for number, row in enumerate(good)),
@@ -135,7 +156,9 @@ def test_a_rejected_record_of_kafka_is_found_by_its_partition_and_offset(tiny, c
         ("shown", 4, 5, None),
     ]
     run = Ingested(tiny.settings(logs__exposures=KAFKA), logs, tmp_path / "out")
-    places = {(entry["source"], entry["offset"], entry["reason"], entry["raw"]) for entry in run.rejected}
+    places = {
+        (entry["source"], entry["offset"], entry["reason"], entry["raw"]) for entry in run.rejected
+    }
     assert places == {
         ("kafka:again/2", 700, "malformed", "no json"),
         # Of equal records the one of the lowest partition counts as the first.
@@ -147,7 +170,9 @@ def test_a_rejected_record_of_kafka_is_found_by_its_partition_and_offset(tiny, c
     assert run.shards == {"00004.gz"}
 
 
-def test_a_rejected_row_of_bigquery_is_told_by_its_table_and_content(tiny, connectors, logs: Path, tmp_path: Path) -> None:
+def test_a_rejected_row_of_bigquery_is_told_by_its_table_and_content(
+    tiny, connectors, logs: Path, tmp_path: Path
+) -> None:
     rows = [tiny.row(number, number % 2) for number in range(20)]
     connectors["acme.d.shown"] = [*rows, tiny.row(30, price=-1), rows[0]]
     run = Ingested(tiny.settings(logs__exposures=BIGQUERY), logs, tmp_path / "out")
@@ -159,10 +184,19 @@ def test_a_rejected_row_of_bigquery_is_told_by_its_table_and_content(tiny, conne
     assert run.shards == {"00003.gz"}
 
 
-def test_a_side_table_of_bigquery_is_joined_whatever_order_its_rows_have(tiny, connectors, logs: Path, tmp_path: Path) -> None:
-    users = [{"user_id": "u0", "region": "south"}, {"user_id": "u0", "region": "north"}, {"user_id": "u1", "age": 30}]
+def test_a_side_table_of_bigquery_is_joined_whatever_order_its_rows_have(
+    tiny, connectors, logs: Path, tmp_path: Path
+) -> None:
+    users = [
+        {"user_id": "u0", "region": "south"},
+        {"user_id": "u0", "region": "north"},
+        {"user_id": "u1", "age": 30},
+    ]
     rules = tiny.settings(
-        logs__tables__users={"bigquery": {"table": "acme.d.users", "method": "DIRECT_READ"}, "key": "user_id"}
+        logs__tables__users={
+            "bigquery": {"table": "acme.d.users", "method": "DIRECT_READ"},
+            "key": "user_id",
+        }
     )
     runs = []
     for name, order in (("one", users), ("other", users[::-1])):
@@ -171,23 +205,40 @@ def test_a_side_table_of_bigquery_is_joined_whatever_order_its_rows_have(tiny, c
     assert runs[0].examples == runs[1].examples
     # Users 0, 1, 2 in turn; the table lacks user 2, who has 16 of 0…49 and 17 of 100…149.
     table = runs[0].summary.tables["users"]
-    assert (table.lines, table.rows, table.repeated_keys, table.examples_without_row) == (3, 2, 1, 33)
+    assert (table.lines, table.rows, table.repeated_keys, table.examples_without_row) == (
+        3,
+        2,
+        1,
+        33,
+    )
 
 
-def test_an_empty_side_table_of_bigquery_has_no_row(tiny, connectors, logs: Path, tmp_path: Path) -> None:
+def test_an_empty_side_table_of_bigquery_has_no_row(
+    tiny, connectors, logs: Path, tmp_path: Path
+) -> None:
     connectors["acme.d.users"] = []
     users = {"bigquery": {"table": "acme.d.users", "method": "DIRECT_READ"}, "key": "user_id"}
     run = Ingested(tiny.settings(logs__tables__users=users), logs, tmp_path / "out")
-    assert (run.summary.tables["users"].lines, run.summary.tables["users"].examples_without_row) == (0, 100)
+    assert (
+        run.summary.tables["users"].lines,
+        run.summary.tables["users"].examples_without_row,
+    ) == (0, 100)
 
 
-def test_event_logs_by_connectors_are_joined_as_those_in_files(tiny, connectors, tmp_path: Path) -> None:
+def test_event_logs_by_connectors_are_joined_as_those_in_files(
+    tiny, connectors, tmp_path: Path
+) -> None:
     logs = tmp_path / "logs"
     logs.mkdir()
     tiny.write(logs / "users.jsonl", [{"user_id": "u0", "region": "north", "age": 30}])
     shown = [tiny.row(number, number % 2) for number in range(30)]
     clicks = [
-        {"request_id": row["request_id"], "item_id": row["item_id"], "kind": "click", "time_s": row["time_s"] + 5}
+        {
+            "request_id": row["request_id"],
+            "item_id": row["item_id"],
+            "kind": "click",
+            "time_s": row["time_s"] + 5,
+        }
         for row in shown
     ]
     clicks += [clicks[0], clicks[1] | {"request_id": "none"}, clicks[2] | {"time_s": 10**6}]
@@ -203,39 +254,69 @@ def test_event_logs_by_connectors_are_joined_as_those_in_files(tiny, connectors,
     }
     runs = []
     for name, shown_source, actions_source in (
-        ("files", {"path": "shown.jsonl", "format": "jsonl"}, {"path": "clicks.jsonl", "format": "jsonl"}),
+        (
+            "files",
+            {"path": "shown.jsonl", "format": "jsonl"},
+            {"path": "clicks.jsonl", "format": "jsonl"},
+        ),
         ("connectors", BIGQUERY, KAFKA),
     ):
-        changes = {"logs__exposures": None, "logs__impressions": shown_source, "logs__actions": actions | actions_source}
+        changes = {
+            "logs__exposures": None,
+            "logs__impressions": shown_source,
+            "logs__actions": actions | actions_source,
+        }
         runs.append(Ingested(tiny.settings(**changes), logs, tmp_path / name))
     by_file, by_connector = runs
     assert by_connector.examples == by_file.examples
     assert by_connector.summary == by_file.summary
     assert by_file.summary.actions is not None
-    assert by_file.summary.actions.rejected == {"duplicate": 1, "late_action": 1, "orphan_action": 1}
+    assert by_file.summary.actions.rejected == {
+        "duplicate": 1,
+        "late_action": 1,
+        "orphan_action": 1,
+    }
     assert _rejects(by_connector) == _rejects(by_file)
     assert {entry["source"].partition(":")[0] for entry in by_connector.rejected} == {"kafka"}
 
 
-def test_a_column_that_no_record_has_stops_the_run_when_it_was_read(tiny, connectors, logs: Path, tmp_path: Path) -> None:
-    connectors["kafka"] = _kafka([json.dumps(tiny.row(number, number % 2)).encode() for number in range(20)], seed=0)
+def test_a_column_that_no_record_has_stops_the_run_when_it_was_read(
+    tiny, connectors, logs: Path, tmp_path: Path
+) -> None:
+    connectors["kafka"] = _kafka(
+        [json.dumps(tiny.row(number, number % 2)).encode() for number in range(20)], seed=0
+    )
     rules = tiny.settings(logs__exposures=KAFKA, fields__price__column="pricy")
     with pytest.raises(
-        ValueError, match=r"the logs are not as the spec says\n  fields.price: no column 'pricy' in kafka:shown,again"
+        ValueError,
+        match=r"the logs are not as the spec says\n  fields.price: no column 'pricy' in kafka:shown,again",
     ):
         Ingested(rules, logs, tmp_path / "out").summary.check(rules)
 
 
-def test_a_column_that_a_topic_of_csv_does_not_have_stops_the_run_before_it_is_read(tiny, logs: Path) -> None:
+def test_a_column_that_a_topic_of_csv_does_not_have_stops_the_run_before_it_is_read(
+    tiny, logs: Path
+) -> None:
     source = KAFKA | {
         "format": "csv",
-        "columns": ["request_id", "user_id", "item_id", "time_s", "recent", "clicked", "play_s", "duration_s"],
+        "columns": [
+            "request_id",
+            "user_id",
+            "item_id",
+            "time_s",
+            "recent",
+            "clicked",
+            "play_s",
+            "duration_s",
+        ],
     }
     with pytest.raises(ValueError, match="fields.price: no column 'price' in kafka:shown,again"):
         check_logs(tiny.settings(logs__exposures=source), str(logs))
 
 
-def test_several_tables_are_read_beside_each_other_by_beams_own_connector(tiny, logs: Path, tmp_path: Path) -> None:
+def test_several_tables_are_read_beside_each_other_by_beams_own_connector(
+    tiny, logs: Path, tmp_path: Path
+) -> None:
     import apache_beam as beam
 
     from pipeline.ingest.beam_ingestion import IngestLogs
@@ -253,7 +334,9 @@ def test_several_tables_are_read_beside_each_other_by_beams_own_connector(tiny, 
     assert read == {"ReadExposures", "Read_users"}
 
 
-def test_an_empty_topic_is_a_log_without_lines(tiny, connectors, logs: Path, tmp_path: Path) -> None:
+def test_an_empty_topic_is_a_log_without_lines(
+    tiny, connectors, logs: Path, tmp_path: Path
+) -> None:
     connectors["kafka"] = []
     rules = tiny.settings(logs__exposures=KAFKA)
     with pytest.raises(ValueError, match=r"the log \(kafka:shown,again\) has no lines"):

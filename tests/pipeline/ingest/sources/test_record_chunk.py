@@ -23,7 +23,9 @@ CSV = Source.model_validate({"kafka": KAFKA, "format": "csv", "columns": ["a", "
 ROWS = Source.model_validate({"bigquery": {"table": "acme.d.shown"}})
 
 
-def _read(received: Received, source: Source) -> tuple[dict[int, Any], dict[int, tuple[bytes, str]]]:
+def _read(
+    received: Received, source: Source
+) -> tuple[dict[int, Any], dict[int, tuple[bytes, str]]]:
     """Records, and line and reason of what is none, by offset."""
     records: dict[int, Any] = {}
     unusable = {}
@@ -35,7 +37,9 @@ def _read(received: Received, source: Source) -> tuple[dict[int, Any], dict[int,
 
 _LINES = st.lists(
     st.one_of(
-        st.dictionaries(st.sampled_from("ab"), st.integers() | st.text(max_size=3), max_size=2).map(json.dumps).map(str.encode),
+        st.dictionaries(st.sampled_from("ab"), st.integers() | st.text(max_size=3), max_size=2)
+        .map(json.dumps)
+        .map(str.encode),
         st.binary(max_size=120).filter(lambda line: not set(line) & set(b"\r\n")),
         st.just(b'"a",1'),
     ),
@@ -46,7 +50,9 @@ _LINES = st.lists(
 
 @pytest.mark.parametrize("source", [JSON, CSV])
 @given(lines=_LINES)
-def test_a_record_of_kafka_is_what_the_line_of_a_file_is(source: Source, lines: list[bytes]) -> None:
+def test_a_record_of_kafka_is_what_the_line_of_a_file_is(
+    source: Source, lines: list[bytes]
+) -> None:
     # What a byte order mark at the start of a file is, it is not at the start of each record.
     lines = [b" " + line for line in lines]
     with tempfile.TemporaryDirectory() as folder:
@@ -65,14 +71,21 @@ def test_each_record_keeps_the_offset_that_kafka_gave_it() -> None:
 
 def test_many_records_are_read_in_batches_that_keep_their_offsets() -> None:
     offsets = list(range(10, 5010, 2))
-    received = Received("kafka:shown/0", offsets, [json.dumps({"a": offset}).encode() for offset in offsets])
+    received = Received(
+        "kafka:shown/0", offsets, [json.dumps({"a": offset}).encode() for offset in offsets]
+    )
     records, _ = _read(received, JSON)
     assert records == {offset: {"a": offset} for offset in offsets}
 
 
 @pytest.mark.parametrize(
     ("value", "reason"),
-    [(None, "empty_line"), (b"", "empty_line"), (b"x" * 101, "line_too_long"), (b"1,2\n3,4", "malformed")],
+    [
+        (None, "empty_line"),
+        (b"", "empty_line"),
+        (b"x" * 101, "line_too_long"),
+        (b"1,2\n3,4", "malformed"),
+    ],
 )
 def test_a_value_that_is_not_one_line_is_rejected(value: bytes | None, reason: str) -> None:
     records, unusable = _read(Received("kafka:shown/0", [5], [value]), CSV)
@@ -83,13 +96,25 @@ def test_a_value_that_is_not_one_line_is_rejected(value: bytes | None, reason: s
 def test_values_of_bigquery_are_as_json_would_have_them() -> None:
     shown_at = datetime.datetime(2022, 5, 1, 12, tzinfo=datetime.UTC)
     rows = [
-        {"a": shown_at, "b": decimal.Decimal("1.5"), "c": ["x", "y"], "d": None, "e": {"f": datetime.date(2022, 5, 1)}},
+        {
+            "a": shown_at,
+            "b": decimal.Decimal("1.5"),
+            "c": ["x", "y"],
+            "d": None,
+            "e": {"f": datetime.date(2022, 5, 1)},
+        },
         {"a": b"\xff"},
     ]
     received = Received("bigquery:acme.d.shown", [0, 0], rows)
     (batch,) = batches_of(received, ROWS, max_line_bytes=100)
     assert batch.rows.records() == [
-        {"a": "2022-05-01T12:00:00+00:00", "b": 1.5, "c": ["x", "y"], "d": None, "e": {"f": "2022-05-01"}}
+        {
+            "a": "2022-05-01T12:00:00+00:00",
+            "b": 1.5,
+            "c": ["x", "y"],
+            "d": None,
+            "e": {"f": "2022-05-01"},
+        }
     ]
     assert json.loads(batch.raws[0]) == batch.rows.records()[0]
     ((offset, _, problem),) = batch.unusable

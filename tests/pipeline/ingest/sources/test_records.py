@@ -25,7 +25,10 @@ def _read(path: Path, **source: Any) -> list[tuple[int, Any]]:
     """Number and record, or number and reason."""
     file = LogFile(str(path), path.name, path.stat().st_size if path.exists() else 0)
     records = read_records(file, Source(path=["*"], **source), max_line_bytes=1000)
-    return [(number, record.reason if isinstance(record, UnusableLineError) else record) for number, _, record in records]
+    return [
+        (number, record.reason if isinstance(record, UnusableLineError) else record)
+        for number, _, record in records
+    ]
 
 
 @pytest.mark.parametrize("ending", COMPRESSIONS)
@@ -39,13 +42,20 @@ def test_json_lines_are_read_plain_and_compressed(tmp_path: Path, ending: str) -
 def test_a_csv_header_names_the_columns_and_is_no_record(tmp_path: Path, ending: str) -> None:
     path = tmp_path / f"log.csv{ending}"
     path.write_bytes(COMPRESSIONS[ending](b"a,b\n1,2\n3\n5,6\n"))
-    assert _read(path, format="csv") == [(2, {"a": "1", "b": "2"}), (3, Reason.MALFORMED), (4, {"a": "5", "b": "6"})]
+    assert _read(path, format="csv") == [
+        (2, {"a": "1", "b": "2"}),
+        (3, Reason.MALFORMED),
+        (4, {"a": "5", "b": "6"}),
+    ]
 
 
 def test_csv_without_a_header_takes_the_columns_of_the_spec(tmp_path: Path) -> None:
     path = tmp_path / "log.csv"
     path.write_bytes(b"1, 2\n3, 4\n")
-    assert _read(path, format="csv", columns=["a", "b"]) == [(1, {"a": "1", "b": "2"}), (2, {"a": "3", "b": "4"})]
+    assert _read(path, format="csv", columns=["a", "b"]) == [
+        (1, {"a": "1", "b": "2"}),
+        (2, {"a": "3", "b": "4"}),
+    ]
 
 
 def test_a_csv_file_without_a_usable_header_is_unreadable_as_a_whole(tmp_path: Path) -> None:
@@ -55,7 +65,9 @@ def test_a_csv_file_without_a_usable_header_is_unreadable_as_a_whole(tmp_path: P
 
 
 @pytest.mark.parametrize("content", [b"", b"a,b\n"])
-def test_a_csv_file_with_no_line_behind_its_header_has_no_records(tmp_path: Path, content: bytes) -> None:
+def test_a_csv_file_with_no_line_behind_its_header_has_no_records(
+    tmp_path: Path, content: bytes
+) -> None:
     path = tmp_path / "log.csv"
     path.write_bytes(content)
     assert _read(path, format="csv") == []
@@ -86,7 +98,12 @@ def test_parquet_bytes_that_are_no_text_spoil_their_row_only(tmp_path: Path) -> 
 
 def test_a_damaged_parquet_file_gives_the_rows_before_the_damage(tmp_path: Path) -> None:
     path = tmp_path / "log.parquet"
-    pq.write_table(pa.table({"a": [f"value {row}" for row in range(20_000)]}), path, row_group_size=5000, compression="gzip")
+    pq.write_table(
+        pa.table({"a": [f"value {row}" for row in range(20_000)]}),
+        path,
+        row_group_size=5000,
+        compression="gzip",
+    )
     third = pq.ParquetFile(path).metadata.row_group(2).column(0)
     stored = bytearray(path.read_bytes())
     start = third.dictionary_page_offset or third.data_page_offset
@@ -109,7 +126,9 @@ def test_a_file_that_is_gone_is_unreadable(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("ending", [".gz", ".bz2"])
-def test_a_file_cut_off_gives_its_whole_lines_and_one_unreadable_one(tmp_path: Path, ending: str) -> None:
+def test_a_file_cut_off_gives_its_whole_lines_and_one_unreadable_one(
+    tmp_path: Path, ending: str
+) -> None:
     path = tmp_path / f"log.jsonl{ending}"
     content = b"".join(b'{"a": %d}\n' % number for number in range(400_000))
     stored = COMPRESSIONS[ending](content)

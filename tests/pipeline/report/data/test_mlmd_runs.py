@@ -26,7 +26,8 @@ class Store:
         config.sqlite.connection_mode = mlmd.SqliteMetadataSourceConfig.READWRITE_OPENCREATE
         self.store = MetadataStore(config)
         self.types = {
-            name: self.store.put_context_type(mlmd.ContextType(name=name)) for name in ("pipeline", "pipeline_run", "node")
+            name: self.store.put_context_type(mlmd.ContextType(name=name))
+            for name in ("pipeline", "pipeline_run", "node")
         }
         self.execution_type = self.store.put_execution_type(mlmd.ExecutionType(name="component"))
         self.artifact_type = self.store.put_artifact_type(mlmd.ArtifactType(name="artifact"))
@@ -40,7 +41,14 @@ class Store:
         return self.contexts[name]
 
     def add(
-        self, run: str, node: str, state: int, output: str = "", uri: str = "", version: int | None = None, cause: str = ""
+        self,
+        run: str,
+        node: str,
+        state: int,
+        output: str = "",
+        uri: str = "",
+        version: int | None = None,
+        cause: str = "",
     ) -> None:
         execution = mlmd.Execution(type_id=self.execution_type, last_known_state=state)
         if cause:
@@ -54,7 +62,11 @@ class Store:
             event = mlmd.Event(type=mlmd.Event.OUTPUT)
             event.path.steps.add().key = output
             pairs.append((artifact, event))
-        contexts = [self.context("pipeline", "toy"), self.context("pipeline_run", run), self.context("node", f"toy.{node}")]
+        contexts = [
+            self.context("pipeline", "toy"),
+            self.context("pipeline_run", run),
+            self.context("node", f"toy.{node}"),
+        ]
         self.store.put_execution(execution, pairs, contexts)
 
 
@@ -72,7 +84,12 @@ def root(tmp_path: Path) -> Path:
 
 def test_a_run_has_its_outputs_and_its_version(root: Path) -> None:
     run = recorded_run(root, 1)
-    assert (run.spec, run.began, run.version, run.failure) == ("toy", "2026-01-07T08:00:00", 17, None)
+    assert (run.spec, run.began, run.version, run.failure) == (
+        "toy",
+        "2026-01-07T08:00:00",
+        17,
+        None,
+    )
     assert run.outputs["LogsExampleGen", "examples"] == "/r/examples/1"
 
 
@@ -81,12 +98,17 @@ def test_outputs_that_were_reused_are_a_runs_own(root: Path) -> None:
 
 
 def test_a_failure_has_its_component_and_cause(root: Path) -> None:
-    assert recorded_run(root, 2).failure == Failure(component="Trainer", cause="ValueError: too few examples")
+    assert recorded_run(root, 2).failure == Failure(
+        component="Trainer", cause="ValueError: too few examples"
+    )
 
 
 def test_the_last_run_is_the_default_and_a_killed_one_was_interrupted(root: Path) -> None:
     run = recorded_run(root)
-    assert (run.number, run.failure) == (3, Failure(component="LogsExampleGen", cause="it has not ended, or was interrupted"))
+    assert (run.number, run.failure) == (
+        3,
+        Failure(component="LogsExampleGen", cause="it has not ended, or was interrupted"),
+    )
 
 
 def test_a_number_that_no_run_has_is_refused_with_the_valid_ones(root: Path) -> None:

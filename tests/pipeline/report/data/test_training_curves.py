@@ -25,14 +25,23 @@ def write(file: Path, *values: tuple[str, int, float]) -> None:
 
 
 def test_epochs_are_counted_from_1_and_other_tags_left_out(tmp_path: Path) -> None:
-    write(tmp_path / "train" / "events.out.tfevents.1", ("epoch_loss", 0, 0.9), ("epoch_loss", 1, 0.8), ("keras", 0, 1.0))
-    assert training_curves(str(tmp_path)) == {"loss": [(1, pytest.approx(0.9)), (2, pytest.approx(0.8))]}
+    write(
+        tmp_path / "train" / "events.out.tfevents.1",
+        ("epoch_loss", 0, 0.9),
+        ("epoch_loss", 1, 0.8),
+        ("keras", 0, 1.0),
+    )
+    assert training_curves(str(tmp_path)) == {
+        "loss": [(1, pytest.approx(0.9)), (2, pytest.approx(0.8))]
+    }
 
 
 def test_of_an_epoch_that_was_trained_again_the_last_counts(tmp_path: Path) -> None:
     write(tmp_path / "events.out.tfevents.1", ("epoch_loss", 0, 0.9), ("epoch_loss", 1, 0.8))
     write(tmp_path / "events.out.tfevents.2", ("epoch_loss", 1, 0.7), ("epoch_loss", 2, 0.6))
-    assert [value for _, value in training_curves(str(tmp_path))["loss"]] == pytest.approx([0.9, 0.7, 0.6])
+    assert [value for _, value in training_curves(str(tmp_path))["loss"]] == pytest.approx(
+        [0.9, 0.7, 0.6]
+    )
 
 
 def test_half_an_event_of_a_killed_training_ends_the_file(tmp_path: Path) -> None:

@@ -15,7 +15,9 @@ VALUES = {
 
 
 def test_the_tasks_that_gain_most_and_least_in_the_last_bubble_are_shown_first() -> None:
-    shown = bubbles(["a", "b"], VALUES, sizes=[10.0, 20.0], colours=["red", "blue"], against="the first run")
+    shown = bubbles(
+        ["a", "b"], VALUES, sizes=[10.0, 20.0], colours=["red", "blue"], against="the first run"
+    )
     assert list(shown.choices) == ["click", "watch", "share"]
     [trace] = shown.picture.figure.data
     assert list(trace.x) == [0.01, 0.02]
@@ -23,9 +25,14 @@ def test_the_tasks_that_gain_most_and_least_in_the_last_bubble_are_shown_first()
 
 
 def test_an_interval_reaches_from_its_value_to_both_ends() -> None:
-    shown = bubbles(["a", "b"], VALUES, sizes=[10.0, 20.0], colours=["red", "blue"], against="the first run")
+    shown = bubbles(
+        ["a", "b"], VALUES, sizes=[10.0, 20.0], colours=["red", "blue"], against="the first run"
+    )
     # 0.02 - 0.01 and 0.05 - 0.02
-    assert shown.values["click"] == [(0.01, 0.0, 0.0), (0.02, pytest.approx(0.01), pytest.approx(0.03))]
+    assert shown.values["click"] == [
+        (0.01, 0.0, 0.0),
+        (0.02, pytest.approx(0.01), pytest.approx(0.03)),
+    ]
     assert shown.values["share"][0] == (None, 0.0, 0.0)
 
 

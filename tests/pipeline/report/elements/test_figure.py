@@ -7,7 +7,12 @@ import pytest
 from pipeline.evaluate.evaluation_result import Estimate
 from pipeline.report.elements.figure import axis_range, reach
 
-ESTIMATES = [Estimate(value=0.5), None, Estimate(value=0.7, lower=0.6, upper=1.0), Estimate(value=None)]
+ESTIMATES = [
+    Estimate(value=0.5),
+    None,
+    Estimate(value=0.7, lower=0.6, upper=1.0),
+    Estimate(value=None),
+]
 
 
 def test_an_axis_holds_all_intervals_with_room_at_both_sides() -> None:

@@ -19,23 +19,35 @@ def with_click(run: RunData, **changes: Estimate) -> RunData:
     [click, watch] = run.evaluation.tasks
     whole = dataclasses.replace(click.slices[0], metrics={**click.slices[0].metrics, **changes})
     click = dataclasses.replace(click, slices=[whole, *click.slices[1:]])
-    return dataclasses.replace(run, evaluation=dataclasses.replace(run.evaluation, tasks=[click, watch]))
+    return dataclasses.replace(
+        run, evaluation=dataclasses.replace(run.evaluation, tasks=[click, watch])
+    )
 
 
 def test_a_loss_within_the_tolerance_but_beyond_noise_is_worth_a_look(run: RunData) -> None:
-    assert sentences(run, "tasks") == ["watch: MSE +0.0030 (+0.0010 to +0.0050), a loss within its tolerance 0.01"]
+    assert sentences(run, "tasks") == [
+        "watch: MSE +0.0030 (+0.0010 to +0.0050), a loss within its tolerance 0.01"
+    ]
 
 
-def test_a_slice_that_nothing_protects_and_that_loses_more_than_the_tolerance_is_named(run: RunData) -> None:
+def test_a_slice_that_nothing_protects_and_that_loses_more_than_the_tolerance_is_named(
+    run: RunData,
+) -> None:
     # tab=2 loses 0.05 (0.02 to 0.08); tab=1 gains.
-    assert sentences(run, "slices") == ["click on tab=2: -0.0500 (-0.0800 to -0.0200) against the serving model"]
+    assert sentences(run, "slices") == [
+        "click on tab=2: -0.0500 (-0.0800 to -0.0200) against the serving model"
+    ]
 
 
 def test_of_several_losing_slices_the_worst_is_named(run: RunData) -> None:
     assert run.evaluation is not None
     [click, watch] = run.evaluation.tasks
-    worse = dataclasses.replace(click.slices[2], value="3", changes={"auc": Estimate(value=-0.2, lower=-0.25, upper=-0.15)})
-    evaluation = dataclasses.replace(run.evaluation, tasks=[dataclasses.replace(click, slices=[*click.slices, worse]), watch])
+    worse = dataclasses.replace(
+        click.slices[2], value="3", changes={"auc": Estimate(value=-0.2, lower=-0.25, upper=-0.15)}
+    )
+    evaluation = dataclasses.replace(
+        run.evaluation, tasks=[dataclasses.replace(click, slices=[*click.slices, worse]), watch]
+    )
     assert sentences(dataclasses.replace(run, evaluation=evaluation), "slices") == [
         "click on tab=3: -0.2000 (-0.2500 to -0.1500) against the serving model, and 1 more slice"
     ]
@@ -44,7 +56,9 @@ def test_of_several_losing_slices_the_worst_is_named(run: RunData) -> None:
 def test_a_refusal_stands_once_a_task(run: RunData) -> None:
     assert run.evaluation is not None
     [click, watch] = run.evaluation.tasks
-    refusing = dataclasses.replace(click, refusals=["auc 0.5 is below the threshold 0.6", "worse on tab=1", "worse on tab=2"])
+    refusing = dataclasses.replace(
+        click, refusals=["auc 0.5 is below the threshold 0.6", "worse on tab=1", "worse on tab=2"]
+    )
     evaluation = dataclasses.replace(run.evaluation, tasks=[refusing, watch])
     found = sentences(dataclasses.replace(run, evaluation=evaluation), "tasks")
     assert "click: auc 0.5 is below the threshold 0.6, and 2 more reasons" in found
@@ -55,7 +69,12 @@ def test_scores_that_are_too_high_on_average_are_worth_a_look(run: RunData) -> N
 
 
 def test_a_calibration_that_may_be_right_is_not(run: RunData) -> None:
-    assert sentences(with_click(run, calibration=Estimate(value=1.25, lower=0.95, upper=1.55)), "calibration") == []
+    assert (
+        sentences(
+            with_click(run, calibration=Estimate(value=1.25, lower=0.95, upper=1.55)), "calibration"
+        )
+        == []
+    )
 
 
 def test_negative_transfer_beyond_noise_is_named(run: RunData) -> None:
@@ -66,17 +85,23 @@ def test_negative_transfer_beyond_noise_is_named(run: RunData) -> None:
 
 
 def test_a_gate_that_has_collapsed_onto_an_expert_is_named(run: RunData) -> None:
-    assert sentences(run, "experts") == ["Gate level_1/task_click gives 95% of its weight to own 1 of click"]
+    assert sentences(run, "experts") == [
+        "Gate level_1/task_click gives 95% of its weight to own 1 of click"
+    ]
 
 
 def test_a_training_that_still_improved_at_its_end_asks_for_more_epochs(run: RunData) -> None:
-    assert sentences(run, "training") == ["The validation loss still fell in the last epoch (2): more epochs may help"]
+    assert sentences(run, "training") == [
+        "The validation loss still fell in the last epoch (2): more epochs may help"
+    ]
     ended = {"validation_loss": [(1, 0.85), (2, 0.95)]}
     assert sentences(dataclasses.replace(run, curves=ended), "training") == []
 
 
 def test_a_weight_that_decides_nothing_is_named(run: RunData) -> None:
-    assert sentences(run, "formula") == ["The weight of watch (0.1) changes no top 10, even set to 0"]
+    assert sentences(run, "formula") == [
+        "The weight of watch (0.1) changes no top 10, even set to 0"
+    ]
 
 
 def test_a_latency_close_to_the_budget_is_worth_a_look(run: RunData) -> None:
@@ -86,11 +111,15 @@ def test_a_latency_close_to_the_budget_is_worth_a_look(run: RunData) -> None:
 
 def test_many_rejected_lines_are_told_with_their_most_frequent_reason(run: RunData) -> None:
     # 20 of 1,000
-    assert sentences(run, "ingestion") == ["2.0% of the lines were rejected, most of them as malformed (15)"]
+    assert sentences(run, "ingestion") == [
+        "2.0% of the lines were rejected, most of them as malformed (15)"
+    ]
 
 
 def test_drift_is_named_with_its_fields(run: RunData) -> None:
-    assert sentences(run, "drift") == ["The examples have drifted since the last run that pushed a model, in hour"]
+    assert sentences(run, "drift") == [
+        "The examples have drifted since the last run that pushed a model, in hour"
+    ]
 
 
 def test_what_stops_a_model_stands_before_what_does_not(run: RunData) -> None:

@@ -11,11 +11,18 @@ from serving.client.ranking_request import Candidate, RankingRequest
 from serving.client.transport.attempts import CallCounts
 from serving.client.transport.hedging import HedgingPolicy
 from serving.client.transport.retries import RetryPolicy
-from serving.errors import DeadlineExceededError, OverloadedError, RankingError, ServerUnavailableError
+from serving.errors import (
+    DeadlineExceededError,
+    OverloadedError,
+    RankingError,
+    ServerUnavailableError,
+)
 
 pytestmark = pytest.mark.alone  # It asserts how long things take.
 
-TWO = RankingRequest(candidates=[Candidate(fields={"quality": 0.25}), Candidate(fields={"quality": 0.75})])
+TWO = RankingRequest(
+    candidates=[Candidate(fields={"quality": 0.25}), Candidate(fields={"quality": 0.75})]
+)
 QUICK = RetryPolicy(initial_backoff_ms=1.0)
 
 
@@ -31,24 +38,41 @@ def refusing(code, text="not now", *, first=10_000, then=None):
 
 
 @pytest.mark.parametrize("code", ["UNAVAILABLE", "RESOURCE_EXHAUSTED"])
-def test_a_server_that_is_away_or_busy_is_asked_again(scripted, answer_by_quality, rank_once, toy_spec, code):
+def test_a_server_that_is_away_or_busy_is_asked_again(
+    scripted, answer_by_quality, rank_once, toy_spec, code
+):
     ranker = scripted(refusing(code, first=2, then=answer_by_quality))
     ranked = rank_once(ranker.target, toy_spec, TWO, retries=QUICK)
     assert [one.position for one in ranked] == [1, 0]
     assert len(ranker.requests) == 3
 
 
-@pytest.mark.parametrize(("code", "kind"), [("UNAVAILABLE", ServerUnavailableError), ("RESOURCE_EXHAUSTED", OverloadedError)])
-def test_attempts_end_at_their_number_and_the_error_tells_it(scripted, rank_once, toy_spec, code, kind):
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [("UNAVAILABLE", ServerUnavailableError), ("RESOURCE_EXHAUSTED", OverloadedError)],
+)
+def test_attempts_end_at_their_number_and_the_error_tells_it(
+    scripted, rank_once, toy_spec, code, kind
+):
     ranker = scripted(refusing(code))
     with pytest.raises(kind, match=r"\(4 attempts\): not now") as failure:
-        rank_once(ranker.target, toy_spec, TWO, retries=RetryPolicy(attempts=4, initial_backoff_ms=1.0))
+        rank_once(
+            ranker.target, toy_spec, TWO, retries=RetryPolicy(attempts=4, initial_backoff_ms=1.0)
+        )
     assert (len(ranker.requests), failure.value.attempts) == (4, 4)
 
 
 @pytest.mark.parametrize(
     "code",
-    ["INVALID_ARGUMENT", "FAILED_PRECONDITION", "NOT_FOUND", "INTERNAL", "UNIMPLEMENTED", "ABORTED", "DEADLINE_EXCEEDED"],
+    [
+        "INVALID_ARGUMENT",
+        "FAILED_PRECONDITION",
+        "NOT_FOUND",
+        "INTERNAL",
+        "UNIMPLEMENTED",
+        "ABORTED",
+        "DEADLINE_EXCEEDED",
+    ],
 )
 def test_what_would_fail_again_is_sent_once(scripted, rank_once, toy_spec, code):
     ranker = scripted(refusing(code))
@@ -58,7 +82,9 @@ def test_what_would_fail_again_is_sent_once(scripted, rank_once, toy_spec, code)
 
 
 def test_a_message_that_is_too_large_is_sent_once(scripted, rank_once, toy_spec):
-    ranker = scripted(refusing("RESOURCE_EXHAUSTED", "SERVER: Received message larger than max (9 vs. 4)"))
+    ranker = scripted(
+        refusing("RESOURCE_EXHAUSTED", "SERVER: Received message larger than max (9 vs. 4)")
+    )
     with pytest.raises(OverloadedError, match="lower max_candidates"):
         rank_once(ranker.target, toy_spec, TWO, retries=QUICK)
     assert len(ranker.requests) == 1
@@ -66,12 +92,15 @@ def test_a_message_that_is_too_large_is_sent_once(scripted, rank_once, toy_spec)
 
 def test_retries_stay_within_the_deadline(scripted, rank_once, toy_spec):
     ranker = scripted(refusing("UNAVAILABLE"))
-    retries = RetryPolicy(attempts=1000, initial_backoff_ms=30.0, maximum_backoff_ms=30.0, maximum_share=1.0)
+    retries = RetryPolicy(
+        attempts=1000, initial_backoff_ms=30.0, maximum_backoff_ms=30.0, maximum_share=1.0
+    )
     began_s = time.monotonic()
     with pytest.raises(ServerUnavailableError):
         rank_once(ranker.target, toy_spec, TWO, retries=retries, timeout_ms=200.0)
     assert time.monotonic() - began_s < 1.0
-    # 200 ms hold at most 13 waits of half of 30 ms or more; the reserve of the budget allows ten retries
+    # 200 ms hold at most 13 waits of half of 30 ms or more; the reserve of the budget allows ten
+    # retries
     assert 3 <= len(ranker.requests) <= 11
 
 
@@ -87,7 +116,9 @@ def test_a_retry_has_the_time_that_is_left(scripted, rank_once, toy_spec):
 
     ranker = scripted(script)
     began_s = time.monotonic()
-    with pytest.raises(DeadlineExceededError, match=r"no answer within 500 ms from model toy \(2 attempts\)"):
+    with pytest.raises(
+        DeadlineExceededError, match=r"no answer within 500 ms from model toy \(2 attempts\)"
+    ):
         rank_once(ranker.target, toy_spec, TWO, retries=QUICK, timeout_ms=500.0)
     assert time.monotonic() - began_s < 1.2
     assert left_s[1] <= 0.31
@@ -102,8 +133,8 @@ def test_a_client_that_has_spent_its_retries_makes_no_more(scripted, toy_spec):
         for _ in range(20):
             with pytest.raises(ServerUnavailableError):
                 client.rank(TWO)
-    # 20 first attempts, the reserve of ten retries, and those earned: each call earns a quarter, which the first finds no room
-    # for, so 19 / 4 = 4 whole ones
+    # 20 first attempts, the reserve of ten retries, and those earned: each call earns a quarter,
+    # which the first finds no room for, so 19 / 4 = 4 whole ones
     assert len(ranker.requests) == 20 + 14
     assert client.counts == CallCounts(calls=20, retries=14, hedges=0)
 
@@ -117,7 +148,9 @@ def test_a_slow_first_attempt_is_beaten_by_the_hedge_on_another_connection_and_c
         return answer_by_quality(request)
 
     ranker = scripted(script)
-    ranked = rank_once(ranker.target, toy_spec, TWO, hedging=HedgingPolicy(delay_ms=20.0), timeout_ms=9_000.0)
+    ranked = rank_once(
+        ranker.target, toy_spec, TWO, hedging=HedgingPolicy(delay_ms=20.0), timeout_ms=9_000.0
+    )
     assert [one.position for one in ranked] == [1, 0]
     assert ranker.ended[0].wait(5.0)
     assert len(ranker.requests) == len(set(ranker.peers)) == 2
@@ -126,11 +159,15 @@ def test_a_slow_first_attempt_is_beaten_by_the_hedge_on_another_connection_and_c
 
 def test_a_quick_answer_is_not_hedged(scripted, answer_by_quality, rank_once, toy_spec):
     ranker = scripted(lambda number, request, context: answer_by_quality(request))
-    rank_once(ranker.target, toy_spec, TWO, hedging=HedgingPolicy(delay_ms=2_000.0), timeout_ms=9_000.0)
+    rank_once(
+        ranker.target, toy_spec, TWO, hedging=HedgingPolicy(delay_ms=2_000.0), timeout_ms=9_000.0
+    )
     assert len(ranker.requests) == 1
 
 
-def test_a_hedge_that_fails_leaves_the_first_attempt_its_time(scripted, answer_by_quality, rank_once, toy_spec):
+def test_a_hedge_that_fails_leaves_the_first_attempt_its_time(
+    scripted, answer_by_quality, rank_once, toy_spec
+):
     def script(number, request, context):
         if number == 1:
             context.abort(grpc.StatusCode.UNAVAILABLE, "the other server is down")
@@ -138,7 +175,9 @@ def test_a_hedge_that_fails_leaves_the_first_attempt_its_time(scripted, answer_b
         return answer_by_quality(request)
 
     ranker = scripted(script)
-    ranked = rank_once(ranker.target, toy_spec, TWO, hedging=HedgingPolicy(delay_ms=20.0), timeout_ms=9_000.0)
+    ranked = rank_once(
+        ranker.target, toy_spec, TWO, hedging=HedgingPolicy(delay_ms=20.0), timeout_ms=9_000.0
+    )
     assert (len(ranked), len(ranker.requests)) == (2, 2)
 
 
@@ -150,7 +189,9 @@ def test_hedges_are_no_more_than_their_share(scripted, answer_by_quality, toy_sp
         return answer_by_quality(request)
 
     ranker = scripted(script)
-    with RankingClient(ranker.target, toy_spec, hedging=HedgingPolicy(delay_ms=3.0, maximum_share=0.1)) as client:
+    with RankingClient(
+        ranker.target, toy_spec, hedging=HedgingPolicy(delay_ms=3.0, maximum_share=0.1)
+    ) as client:
         for _ in range(15):
             client.rank(TWO)
     # all 15 are slow: the reserve of ten, and 14 / 10 = 1 whole earned one
@@ -169,11 +210,20 @@ def test_hedging_needs_a_second_channel(toy_spec):
     ("make", "text"),
     [
         (lambda: RetryPolicy(attempts=0), "attempts must be at least 1; received 0"),
-        (lambda: RetryPolicy(initial_backoff_ms=0.0), "initial_backoff_ms must be a finite number above 0"),
-        (lambda: RetryPolicy(maximum_backoff_ms=float("nan")), "maximum_backoff_ms must be a finite number above 0"),
+        (
+            lambda: RetryPolicy(initial_backoff_ms=0.0),
+            "initial_backoff_ms must be a finite number above 0",
+        ),
+        (
+            lambda: RetryPolicy(maximum_backoff_ms=float("nan")),
+            "maximum_backoff_ms must be a finite number above 0",
+        ),
         (lambda: RetryPolicy(maximum_share=1.5), "maximum_share must be from 0 to 1; received 1.5"),
         (lambda: HedgingPolicy(delay_ms=0.0), "delay_ms must be a finite number above 0"),
-        (lambda: HedgingPolicy(delay_ms=1.0, maximum_share=-0.1), "maximum_share must be from 0 to 1"),
+        (
+            lambda: HedgingPolicy(delay_ms=1.0, maximum_share=-0.1),
+            "maximum_share must be from 0 to 1",
+        ),
     ],
 )
 def test_a_policy_that_is_none_is_refused(make, text):

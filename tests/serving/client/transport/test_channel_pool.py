@@ -22,7 +22,9 @@ NO_RETRIES = RetryPolicy(attempts=1)
 @pytest.fixture
 def answering(scripted, answer_by_quality):
     """Starts a server that answers everything."""
-    return lambda credentials=None: scripted(lambda number, request, context: answer_by_quality(request), credentials)
+    return lambda credentials=None: scripted(
+        lambda number, request, context: answer_by_quality(request), credentials
+    )
 
 
 @pytest.mark.parametrize("channels", [1, 3])
@@ -35,7 +37,9 @@ def test_each_channel_is_a_connection_and_has_its_turn(answering, toy_spec, chan
 
 
 @pytest.mark.alone
-def test_a_server_that_comes_back_is_found_within_a_second(answer_by_quality, toy_spec, scripted, free_port):
+def test_a_server_that_comes_back_is_found_within_a_second(
+    answer_by_quality, toy_spec, scripted, free_port
+):
     """gRPC itself would wait a second before it tries to connect again."""
     patient = RetryPolicy(attempts=10, initial_backoff_ms=100.0, maximum_backoff_ms=100.0)
     with RankingClient(f"127.0.0.1:{free_port}", toy_spec, retries=patient) as client:
@@ -49,7 +53,10 @@ def test_threads_share_a_client(answering, toy_spec):
     ranker = answering()
     ranks = []
     with RankingClient(ranker.target, toy_spec, timeout_ms=9_000.0) as client:
-        threads = [threading.Thread(target=lambda: ranks.extend(client.rank(ONE) for _ in range(25))) for _ in range(8)]
+        threads = [
+            threading.Thread(target=lambda: ranks.extend(client.rank(ONE) for _ in range(25)))
+            for _ in range(8)
+        ]
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -87,9 +94,13 @@ def test_a_server_with_tls_is_asked_over_tls(secured, rank_once, toy_spec, tls_f
     assert len(rank_once(ranker.target, toy_spec, ONE, tls=tls, timeout_ms=9_000.0)) == 1
 
 
-def test_a_server_that_wants_a_certificate_gets_the_clients(secured, rank_once, toy_spec, tls_files):
+def test_a_server_that_wants_a_certificate_gets_the_clients(
+    secured, rank_once, toy_spec, tls_files
+):
     ranker = secured(mutual=True)
-    assert len(rank_once(ranker.target, toy_spec, ONE, tls=Tls(**tls_files), timeout_ms=9_000.0)) == 1
+    assert (
+        len(rank_once(ranker.target, toy_spec, ONE, tls=Tls(**tls_files), timeout_ms=9_000.0)) == 1
+    )
     with pytest.raises(ServerUnavailableError, match="both sides use TLS or neither does"):
         tls = Tls(root_certificates=tls_files["root_certificates"])
         rank_once(ranker.target, toy_spec, ONE, tls=tls, retries=NO_RETRIES, timeout_ms=9_000.0)
@@ -99,20 +110,32 @@ def test_a_server_of_another_authority_is_not_trusted(secured, rank_once, toy_sp
     ranker = secured()
     trustme.CA().cert_pem.write_to_path(tmp_path / "other.pem")
     with pytest.raises(ServerUnavailableError):
-        rank_once(ranker.target, toy_spec, ONE, tls=Tls(root_certificates=tmp_path / "other.pem"), retries=NO_RETRIES)
+        rank_once(
+            ranker.target,
+            toy_spec,
+            ONE,
+            tls=Tls(root_certificates=tmp_path / "other.pem"),
+            retries=NO_RETRIES,
+        )
     assert not ranker.requests
 
 
-def test_the_name_in_the_certificate_may_be_another_than_the_targets(secured, rank_once, toy_spec, tls_files):
+def test_the_name_in_the_certificate_may_be_another_than_the_targets(
+    secured, rank_once, toy_spec, tls_files
+):
     ranker = secured("ranker.example")
     roots = tls_files["root_certificates"]
     with pytest.raises(ServerUnavailableError):
-        rank_once(ranker.target, toy_spec, ONE, tls=Tls(root_certificates=roots), retries=NO_RETRIES)
+        rank_once(
+            ranker.target, toy_spec, ONE, tls=Tls(root_certificates=roots), retries=NO_RETRIES
+        )
     named = Tls(root_certificates=roots, server_name="ranker.example")
     assert len(rank_once(ranker.target, toy_spec, ONE, tls=named, timeout_ms=9_000.0)) == 1
 
 
-def test_tls_files_that_cannot_be_used_are_named_before_anything_is_sent(toy_spec, tls_files, tmp_path):
+def test_tls_files_that_cannot_be_used_are_named_before_anything_is_sent(
+    toy_spec, tls_files, tmp_path
+):
     def client(**files):
         return RankingClient("localhost:1", toy_spec, tls=Tls(**files))
 
@@ -121,5 +144,7 @@ def test_tls_files_that_cannot_be_used_are_named_before_anything_is_sent(toy_spe
     (tmp_path / "text.pem").write_text("no certificate")
     with pytest.raises(TlsError, match=r"text\.pem: not a PEM file"):
         client(root_certificates=tmp_path / "text.pem")
-    with pytest.raises(TlsError, match="a client certificate and its key come together; .* client_key=None"):
+    with pytest.raises(
+        TlsError, match="a client certificate and its key come together; .* client_key=None"
+    ):
         client(client_certificate=tls_files["client_certificate"])

@@ -42,7 +42,10 @@ def test_a_change_is_taken_over_and_a_mistake_is_not(models, write, push, caplog
     file.poll(models), file.poll(models)
     assert models.named("toy").available_versions() == [2, 1]
     assert caplog.text.count("is not taken over") == 1
-    assert 'line 1:21 : Message type "tensorflow.serving.ModelConfigList" has no field named "confg"' in caplog.text
+    assert (
+        'line 1:21 : Message type "tensorflow.serving.ModelConfigList" has no field named "confg"'
+        in caplog.text
+    )
     write()
     file.poll(models)
     assert models.named("toy").available_versions() == [2]

@@ -20,7 +20,11 @@ def reload(models, root):
 
     def send(*configs, **settings):
         text = f"config {{ model_config_list {{ {' '.join(f'config {{ {config} }}' for config in configs)} }} }}"
-        reload_config(models, text_format.Parse(text.replace("/ROOT", str(root)), ReloadConfigRequest()), **settings)
+        reload_config(
+            models,
+            text_format.Parse(text.replace("/ROOT", str(root)), ReloadConfigRequest()),
+            **settings,
+        )
 
     return send
 
@@ -98,7 +102,9 @@ def test_the_same_version_from_another_folder_takes_over_without_a_gap(models, r
         with model.use() as other:
             assert product(other.model) == [1.0 * 2.0 * 2.0]
     model.poll()
-    assert [(version.number, version.state.name) for version in model.statuses()] == [(1, "AVAILABLE")]
+    assert [(version.number, version.state.name) for version in model.statuses()] == [
+        (1, "AVAILABLE")
+    ]
     assert not model._replaced
 
 
@@ -123,8 +129,14 @@ def test_a_missing_folder_holds_up_no_other_model(models, reload, push):
 
 def test_a_refused_configuration_changes_nothing(models, reload, push):
     push(1), push(2)
-    reload(toy('model_version_policy { all {} } version_labels { key: "stable" value: 1 }'), labels_may_wait=True)
-    assert refused(reload, policy("latest {}"), toy(name="other", platform=""))[0] == grpc.StatusCode.INVALID_ARGUMENT
+    reload(
+        toy('model_version_policy { all {} } version_labels { key: "stable" value: 1 }'),
+        labels_may_wait=True,
+    )
+    assert (
+        refused(reload, policy("latest {}"), toy(name="other", platform=""))[0]
+        == grpc.StatusCode.INVALID_ARGUMENT
+    )
     assert models.named("toy").available_versions() == [2, 1]
     assert models.named("toy").labels == {"stable": 1}
     reload(policy("latest {}"))
@@ -135,12 +147,17 @@ def test_a_label_may_wait_for_its_version_only_while_it_is_new(models, reload, p
     push(1)
     reload(toy('version_labels { key: "next" value: 2 }'), labels_may_wait=True)
     spec = label("next")
-    assert refused(lambda: models.use(spec).__enter__())[1] == "Servable not found for request: Specific(toy, 2)"
+    assert (
+        refused(lambda: models.use(spec).__enter__())[1]
+        == "Servable not found for request: Specific(toy, 2)"
+    )
     push(2)
     models.poll()
     with models.use(spec) as version:
         assert version.number == 2
-    code, _ = refused(lambda: reload(toy('version_labels { key: "next" value: 9 }'), labels_may_wait=True))
+    code, _ = refused(
+        lambda: reload(toy('version_labels { key: "next" value: 9 }'), labels_may_wait=True)
+    )
     assert code == grpc.StatusCode.FAILED_PRECONDITION
 
 
@@ -152,12 +169,18 @@ INVALID = grpc.StatusCode.INVALID_ARGUMENT
     [
         ([toy(), toy()], "Illegal to list model toy multiple times in config list"),
         ([toy(name="")], "A model has no name; its base_path is "),
-        ([toy(folder="models")], "Expected model toy to have an absolute path or URI; got base_path()=models"),
+        (
+            [toy(folder="models")],
+            "Expected model toy to have an absolute path or URI; got base_path()=models",
+        ),
         (
             [toy("model_type: TENSORFLOW")],
             "Illegal setting both ModelServerConfig::model_type (deprecated) and ModelServerConfig::model_platform.",
         ),
-        ([toy(platform="model_type: OTHER")], "ModelServerConfig::model_type choice 2 not supported."),
+        (
+            [toy(platform="model_type: OTHER")],
+            "ModelServerConfig::model_type choice 2 not supported.",
+        ),
     ],
 )
 def test_mistakes_in_a_configuration_are_refused_by_name(reload, configs, text):

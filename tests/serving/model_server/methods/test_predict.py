@@ -20,7 +20,10 @@ def predict(tmp_path_factory, toy_exports):
 
     root = tmp_path_factory.mktemp("root")
     (root / "2").symlink_to(toy_exports(2))
-    with LocalModelServer([ServedModel(root)], port=0) as server, grpc.insecure_channel(server.target) as channel:
+    with (
+        LocalModelServer([ServedModel(root)], port=0) as server,
+        grpc.insecure_channel(server.target) as channel,
+    ):
         stub = PredictionServiceStub(channel)
 
         def send(text: str, timeout_s: float = 10.0) -> PredictResponse:
@@ -53,17 +56,23 @@ def test_only_outputs_of_the_filter_are_sent(predict):
 
 
 def test_a_version_can_be_asked_for_by_number(predict):
-    assert predict('model_spec { name: "toy" version { value: 2 } }' + X).model_spec.version.value == 2
+    assert (
+        predict('model_spec { name: "toy" version { value: 2 } }' + X).model_spec.version.value == 2
+    )
 
 
 @pytest.mark.parametrize(
     ("values", "product"),
     [
-        ("tensor_shape { dim { size: 3 } } float_val: 1.0", [4.0, 4.0, 4.0]),  # the last value is repeated
+        # the last value is repeated
+        ("tensor_shape { dim { size: 3 } } float_val: 1.0", [4.0, 4.0, 4.0]),
         ("tensor_shape { dim { size: 2 } }", [0.0, 0.0]),
         ("tensor_shape { dim { size: 1 } } float_val: [1.0, 9.0]", [4.0]),
         ("tensor_shape { dim { size: 0 } }", []),
-        (r'tensor_shape { dim { size: 2 } } tensor_content: "\000\000\200?\000\000\000@"', [4.0, 8.0]),
+        (
+            r'tensor_shape { dim { size: 2 } } tensor_content: "\000\000\200?\000\000\000@"',
+            [4.0, 8.0],
+        ),
     ],
 )
 def test_tensors_may_come_in_any_of_their_forms(predict, values, product):
@@ -72,7 +81,9 @@ def test_tensors_may_come_in_any_of_their_forms(predict, values, product):
 
 
 def test_a_rank_that_the_graph_can_broadcast_is_no_error(predict):
-    response = predict(MODEL + 'inputs { key: "x" value { dtype: DT_FLOAT tensor_shape {} float_val: 1.0 } }')
+    response = predict(
+        MODEL + 'inputs { key: "x" value { dtype: DT_FLOAT tensor_shape {} float_val: 1.0 } }'
+    )
     assert list(response.outputs["product"].float_val) == [4.0]
 
 
@@ -85,9 +96,21 @@ INVALID, NOT_FOUND, PRECONDITION = "INVALID_ARGUMENT", "NOT_FOUND", "FAILED_PREC
         ("", INVALID, "Missing ModelSpec"),
         ("model_spec {}", INVALID, "ModelSpec has no name specified."),
         ('model_spec { name: "nope" }', NOT_FOUND, "Servable not found for request: Latest(nope)"),
-        ('model_spec { name: "toy" version { value: 99 } }', NOT_FOUND, "Servable not found for request: Specific(toy, 99)"),
-        ('model_spec { name: "toy" version_label: "canary" }', INVALID, "Unrecognized servable version label: canary"),
-        ('model_spec { name: "toy" signature_name: "nosig" }', PRECONDITION, 'Serving signature key "nosig" not found.'),
+        (
+            'model_spec { name: "toy" version { value: 99 } }',
+            NOT_FOUND,
+            "Servable not found for request: Specific(toy, 99)",
+        ),
+        (
+            'model_spec { name: "toy" version_label: "canary" }',
+            INVALID,
+            "Unrecognized servable version label: canary",
+        ),
+        (
+            'model_spec { name: "toy" signature_name: "nosig" }',
+            PRECONDITION,
+            'Serving signature key "nosig" not found.',
+        ),
         (
             'model_spec { name: "toy" signature_name: "__saved_model_init_op" }',
             PRECONDITION,
@@ -111,37 +134,55 @@ INVALID, NOT_FOUND, PRECONDITION = "INVALID_ARGUMENT", "NOT_FOUND", "FAILED_PREC
             "Signature input alias: x(feed name: serving_default_x:0) not found in request and no default value provided. "
             "Inputs expected to be in the request {weight}, or default input alias set: weight",
         ),
-        (MODEL + X + EXTRA, INVALID, "Inputs contains invalid name. Used request inputs: x, request input: x,zz"),
         (
-            MODEL + 'inputs { key: "x" value { dtype: DT_INT64 tensor_shape { dim { size: 1 } } int64_val: 1 } }',
+            MODEL + X + EXTRA,
+            INVALID,
+            "Inputs contains invalid name. Used request inputs: x, request input: x,zz",
+        ),
+        (
+            MODEL
+            + 'inputs { key: "x" value { dtype: DT_INT64 tensor_shape { dim { size: 1 } } int64_val: 1 } }',
             INVALID,
             "Expects arg[1] to be float but int64 is provided",
         ),
-        (MODEL + 'inputs { key: "x" value { tensor_shape {} float_val: 1.0 } }', INVALID, "tensor parsing error: x"),
-        (MODEL + 'inputs { key: "x" value { dtype: DT_VARIANT tensor_shape {} } }', INVALID, "tensor parsing error: x"),
         (
-            MODEL + 'inputs { key: "x" value { dtype: DT_FLOAT tensor_shape {} tensor_content: "123" } }',
+            MODEL + 'inputs { key: "x" value { tensor_shape {} float_val: 1.0 } }',
             INVALID,
             "tensor parsing error: x",
         ),
         (
-            MODEL + 'inputs { key: "x" value { dtype: DT_STRING tensor_shape {} tensor_content: "123" } }',
+            MODEL + 'inputs { key: "x" value { dtype: DT_VARIANT tensor_shape {} } }',
             INVALID,
             "tensor parsing error: x",
         ),
         (
-            MODEL + 'inputs { key: "x" value { dtype: DT_FLOAT tensor_shape { dim { size: -1 } } } }',
+            MODEL
+            + 'inputs { key: "x" value { dtype: DT_FLOAT tensor_shape {} tensor_content: "123" } }',
             INVALID,
             "tensor parsing error: x",
         ),
         (
-            MODEL + 'inputs { key: "x" value { dtype: DT_FLOAT tensor_shape { unknown_rank: true } } }',
+            MODEL
+            + 'inputs { key: "x" value { dtype: DT_STRING tensor_shape {} tensor_content: "123" } }',
+            INVALID,
+            "tensor parsing error: x",
+        ),
+        (
+            MODEL
+            + 'inputs { key: "x" value { dtype: DT_FLOAT tensor_shape { dim { size: -1 } } } }',
+            INVALID,
+            "tensor parsing error: x",
+        ),
+        (
+            MODEL
+            + 'inputs { key: "x" value { dtype: DT_FLOAT tensor_shape { unknown_rank: true } } }',
             INVALID,
             "tensor parsing error: x",
         ),
         (
             # 4 TB asked for by a few bytes
-            MODEL + 'inputs { key: "x" value { dtype: DT_FLOAT tensor_shape { dim { size: 1000000000000 } } float_val: 1.0 } }',
+            MODEL
+            + 'inputs { key: "x" value { dtype: DT_FLOAT tensor_shape { dim { size: 1000000000000 } } float_val: 1.0 } }',
             INVALID,
             "tensor parsing error: x",
         ),
@@ -150,7 +191,11 @@ INVALID, NOT_FOUND, PRECONDITION = "INVALID_ARGUMENT", "NOT_FOUND", "FAILED_PREC
             INVALID,
             "output tensor alias not found in signature: nope Outputs expected to be in the set {product,version}.",
         ),
-        (MODEL + X + 'output_filter: ["version", "version"]', INVALID, "duplicate output tensor alias: version"),
+        (
+            MODEL + X + 'output_filter: ["version", "version"]',
+            INVALID,
+            "duplicate output tensor alias: version",
+        ),
     ],
 )
 def test_refusals_have_the_code_and_text_of_tensorflow_serving(predict, request_text, code, text):
@@ -162,15 +207,27 @@ def test_refusals_have_the_code_and_text_of_tensorflow_serving(predict, request_
 @pytest.mark.parametrize(
     ("request_text", "first"),
     [
-        # wrong model and signature: the model is looked at first; then signature, count, proto, filter, dtype
+        # wrong model and signature: the model is looked at first; then signature, count, proto,
+        # filter, dtype
         ('model_spec { name: "nope" signature_name: "nosig" }', "Servable not found"),
-        ('model_spec { name: "toy" signature_name: "nosig" }' + X + WEIGHT + EXTRA, "Serving signature key"),
+        (
+            'model_spec { name: "toy" signature_name: "nosig" }' + X + WEIGHT + EXTRA,
+            "Serving signature key",
+        ),
         (MODEL + X.replace("DT_FLOAT", "DT_INVALID") + WEIGHT + EXTRA, "input size does not match"),
-        (MODEL + X.replace("DT_FLOAT", "DT_INVALID") + 'output_filter: "nope"', "tensor parsing error"),
-        (MODEL + X.replace("DT_FLOAT", "DT_INT64") + 'output_filter: "nope"', "output tensor alias"),
+        (
+            MODEL + X.replace("DT_FLOAT", "DT_INVALID") + 'output_filter: "nope"',
+            "tensor parsing error",
+        ),
+        (
+            MODEL + X.replace("DT_FLOAT", "DT_INT64") + 'output_filter: "nope"',
+            "output tensor alias",
+        ),
     ],
 )
-def test_of_several_mistakes_the_first_in_tensorflow_servings_order_is_reported(predict, request_text, first):
+def test_of_several_mistakes_the_first_in_tensorflow_servings_order_is_reported(
+    predict, request_text, first
+):
     with pytest.raises(grpc.RpcError, match=first):
         predict(request_text)
 
@@ -217,6 +274,14 @@ def test_a_time_limit_stops_the_session_itself_with_tensorflow_servings_text(toy
 
     model = SavedModel(toy_exports(1))
     with pytest.raises(StatusError) as stopped:
-        model.run("slow", {"rounds": TensorProto(dtype=3, int_val=[2_000_000_000])}, ["rounds"], timeout_s=0.2)
-    assert (stopped.value.code, stopped.value.text) == (grpc.StatusCode.DEADLINE_EXCEEDED, "Timed out waiting for notification")
+        model.run(
+            "slow",
+            {"rounds": TensorProto(dtype=3, int_val=[2_000_000_000])},
+            ["rounds"],
+            timeout_s=0.2,
+        )
+    assert (stopped.value.code, stopped.value.text) == (
+        grpc.StatusCode.DEADLINE_EXCEEDED,
+        "Timed out waiting for notification",
+    )
     model.close()

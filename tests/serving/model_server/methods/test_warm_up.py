@@ -43,9 +43,15 @@ def push_with(push):
             from google.protobuf import text_format
             from tensorflow_serving.apis.prediction_log_pb2 import PredictionLog
 
-            with tf.io.TFRecordWriter(str(folder / "assets.extra" / "tf_serving_warmup_requests")) as writer:
+            with tf.io.TFRecordWriter(
+                str(folder / "assets.extra" / "tf_serving_warmup_requests")
+            ) as writer:
                 for record in records:
-                    log = text_format.Parse(record, PredictionLog()) if isinstance(record, str) else None
+                    log = (
+                        text_format.Parse(record, PredictionLog())
+                        if isinstance(record, str)
+                        else None
+                    )
                     writer.write(log.SerializeToString() if log is not None else record)
 
         return push(1, number=number, break_it=write)
@@ -61,7 +67,9 @@ def test_each_record_is_run_and_nothing_else(model, runs, push_with):
 
 
 def test_records_may_name_any_model(model, push_with):
-    push_with(PREDICT.replace("request {", 'request { model_spec { name: "q" version { value: 9 } }'))
+    push_with(
+        PREDICT.replace("request {", 'request { model_spec { name: "q" version { value: 9 } }')
+    )
     model.poll()
     assert model.available_versions() == [1]
 
@@ -85,7 +93,9 @@ def test_records_may_name_any_model(model, push_with):
         (b"\xff", grpc.StatusCode.INVALID_ARGUMENT, "Failed to parse warmup record: number 2 from "),
     ],
 )  # fmt: skip
-def test_a_record_that_fails_fails_the_version_and_the_old_one_stays(model, push, push_with, record, code, text):
+def test_a_record_that_fails_fails_the_version_and_the_old_one_stays(
+    model, push, push_with, record, code, text
+):
     push(1)
     model.poll()
     push_with(PREDICT, record, number=2)
@@ -97,7 +107,12 @@ def test_a_record_that_fails_fails_the_version_and_the_old_one_stays(model, push
 
 
 def test_a_file_that_is_no_record_file_fails_the_version(model, push):
-    push(1, break_it=lambda folder: (folder / "assets.extra" / "tf_serving_warmup_requests").write_bytes(b"x" * 100))
+    push(
+        1,
+        break_it=lambda folder: (
+            folder / "assets.extra" / "tf_serving_warmup_requests"
+        ).write_bytes(b"x" * 100),
+    )
     model.poll()
     assert model.statuses()[0].error.code == grpc.StatusCode.DATA_LOSS
 
@@ -109,4 +124,6 @@ def test_a_thousand_records_are_the_most(model, push_with):
     push_with(*[PREDICT] * 1001, number=2)
     model.poll()
     assert model.available_versions() == [1]
-    assert model.statuses()[0].error.text.startswith("Number of warmup records exceeds the maximum (1000) at ")
+    assert model.statuses()[0].error.text.startswith(
+        "Number of warmup records exceeds the maximum (1000) at "
+    )

@@ -68,13 +68,32 @@ def test_whatever_is_refused_at_a_glance_has_a_mistake_and_nothing_else_has():
     from serving.model_server.status_error import StatusError
 
     leaves = (
-        st.none() | st.booleans() | st.integers(-(2**65), 2**65) | st.floats() | st.text(max_size=2) | st.just({"b64": "YQ"})
+        st.none()
+        | st.booleans()
+        | st.integers(-(2**65), 2**65)
+        | st.floats()
+        | st.text(max_size=2)
+        | st.just({"b64": "YQ"})
     )
     values = st.recursive(
-        leaves, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=1), inner, max_size=1)
+        leaves,
+        lambda inner: (
+            st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=1), inner, max_size=1)
+        ),
     )
     dtypes = st.sampled_from(
-        [tf.float32, tf.float64, tf.half, tf.int8, tf.int32, tf.int64, tf.uint32, tf.uint64, tf.bool, tf.string]
+        [
+            tf.float32,
+            tf.float64,
+            tf.half,
+            tf.int8,
+            tf.int32,
+            tf.int64,
+            tf.uint32,
+            tf.uint64,
+            tf.bool,
+            tf.string,
+        ]
     )
 
     @settings(max_examples=500)

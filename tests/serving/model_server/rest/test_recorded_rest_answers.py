@@ -19,7 +19,10 @@ _HTTP_STATUS = {"OK": 200, "INVALID_ARGUMENT": 400, "NOT_FOUND": 404}
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.tensorflow,
-    pytest.mark.skipif(not (_RECORDED.exists() and _MODELS.exists()), reason=f"no recorded answers in {_RECORDED.parent}"),
+    pytest.mark.skipif(
+        not (_RECORDED.exists() and _MODELS.exists()),
+        reason=f"no recorded answers in {_RECORDED.parent}",
+    ),
 ]
 
 
@@ -27,8 +30,12 @@ def recorded():
     """All cases but one: `regress` of the first group is of a server told to check the method names of signatures."""
     groups = json.loads(_RECORDED.read_text()) if _RECORDED.exists() else {"rest": [], "restc": []}
     newest = [("", case) for case in groups["rest"] if case["case"] != "regress"]
-    first = [("/versions/1", case) for case in groups["restc"]]  # recorded when only version 1 was served
-    return [pytest.param(version, case, id=f"{case['case']}{version}") for version, case in newest + first]
+    # recorded when only version 1 was served
+    first = [("/versions/1", case) for case in groups["restc"]]
+    return [
+        pytest.param(version, case, id=f"{case['case']}{version}")
+        for version, case in newest + first
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +63,8 @@ def test_rest_answers_as_recorded(server, version, case):
     assert response.status == _HTTP_STATUS[case["code"]]
     assert response.headers["content-type"] == "application/json"
     if "{{node" in case["message"]:
-        assert "{{node" in received["error"]  # the text of an operation, whose wording depends on the build of TensorFlow
+        # the text of an operation, whose wording depends on the build of TensorFlow
+        assert "{{node" in received["error"]
     elif case["code"] != "OK":
         assert received == {"error": case["message"]}
     else:

@@ -47,7 +47,10 @@ def call(server, method, path, body=None, headers=None):
 def test_columns_are_answered_by_name(server):
     # product = x · weight · version 1
     body = '{"inputs": {"x": [1.5, 2], "weight": 2}}'
-    assert call(server, "POST", PREDICT, body) == (200, {"outputs": {"product": [3.0, 4.0], "version": [1.0, 1.0]}})
+    assert call(server, "POST", PREDICT, body) == (
+        200,
+        {"outputs": {"product": [3.0, 4.0], "version": [1.0, 1.0]}},
+    )
 
 
 def test_every_input_is_demanded_although_the_signature_has_defaults(server):
@@ -56,7 +59,9 @@ def test_every_input_is_demanded_although_the_signature_has_defaults(server):
 
 
 def test_infinity_is_answered_as_infinity(server):
-    status, answer = call(server, "POST", PREDICT, '{"inputs": {"x": [Infinity, -Infinity, 0.1], "weight": 1}}')
+    status, answer = call(
+        server, "POST", PREDICT, '{"inputs": {"x": [Infinity, -Infinity, 0.1], "weight": 1}}'
+    )
     # 0.1 in float32, in the fewest digits that say so
     assert (status, answer["outputs"]["product"]) == (200, [float("inf"), float("-inf"), 0.1])
 
@@ -106,10 +111,20 @@ def test_lists_nested_without_end_are_refused(server):
         ("GET", "/v1/models", 400, "Missing model name in request."),
         ("PUT", "/v1/models/toy", 400, "Malformed request: PUT /v1/models/toy"),
         ("POST", "/v1/models/toy:rank", 400, "Malformed request: POST /v1/models/toy:rank"),
-        ("GET", "/v1/models/toy/versions/x", 400, "Malformed request: GET /v1/models/toy/versions/x"),
+        (
+            "GET",
+            "/v1/models/toy/versions/x",
+            400,
+            "Malformed request: GET /v1/models/toy/versions/x",
+        ),
         ("GET", "/v1/models/toy?verbose", 404, "Could not find any versions of model toy?verbose"),
         ("GET", "/v1/models/toy/versions/9", 404, "Could not find version 9 of model toy"),
-        ("GET", f"/v1/models/toy/versions/{2**63}", 400, f"Failed to convert version: {2**63} to numeric."),
+        (
+            "GET",
+            f"/v1/models/toy/versions/{2**63}",
+            400,
+            f"Failed to convert version: {2**63} to numeric.",
+        ),
         ("GET", "/", 404, "Nothing is served at /. Paths begin with /v1/models/"),
     ],
 )
@@ -118,7 +133,12 @@ def test_a_wrong_path_is_refused(server, method, path, status, text):
 
 
 def test_an_unknown_label_is_refused(server):
-    status, answer = call(server, "POST", "/v1/models/toy/labels/canary:predict", '{"inputs": {"x": [1], "weight": 1}}')
+    status, answer = call(
+        server,
+        "POST",
+        "/v1/models/toy/labels/canary:predict",
+        '{"inputs": {"x": [1], "weight": 1}}',
+    )
     assert (status, answer) == (400, {"error": "Unrecognized servable version label: canary"})
 
 
@@ -138,7 +158,10 @@ def test_a_body_beyond_the_limit_is_refused_as_too_much(server, packed):
     body = b" " * (2**26 + 1)
     body, headers = (gzip.compress(body), {"Content-Encoding": "gzip"}) if packed else (body, {})
     status, answer = call(server, "POST", PREDICT, body, headers)
-    assert (status, answer) == (429, {"error": "Received message larger than max (limit: 67108864 bytes)"})
+    assert (status, answer) == (
+        429,
+        {"error": "Received message larger than max (limit: 67108864 bytes)"},
+    )
     assert call(server, "GET", "/v1/models/toy")[0] == 200
 
 

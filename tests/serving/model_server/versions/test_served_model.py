@@ -32,7 +32,10 @@ def states(model):
     """Versions and the names of their states, newest first."""
     from tensorflow_serving.apis.get_model_status_pb2 import ModelVersionStatus
 
-    return [(version.number, ModelVersionStatus.State.Name(version.state)) for version in model.statuses()]
+    return [
+        (version.number, ModelVersionStatus.State.Name(version.state))
+        for version in model.statuses()
+    ]
 
 
 def remove(folder):
@@ -148,7 +151,9 @@ def test_an_old_version_stays_in_memory_until_its_last_request_is_answered(model
         (garble_model_file, grpc.StatusCode.DATA_LOSS, "as binary proto"),
     ],
 )
-def test_a_version_that_cannot_be_loaded_ends_with_its_error_and_the_old_one_stays(model, push, break_it, code, text):
+def test_a_version_that_cannot_be_loaded_ends_with_its_error_and_the_old_one_stays(
+    model, push, break_it, code, text
+):
     push(1)
     model.poll()
     push(2, break_it=break_it)
@@ -159,7 +164,9 @@ def test_a_version_that_cannot_be_loaded_ends_with_its_error_and_the_old_one_sta
     assert text in error.text
 
 
-def test_a_version_that_cannot_be_loaded_is_not_tried_again_until_its_files_change(root, push, toy_exports):
+def test_a_version_that_cannot_be_loaded_is_not_tried_again_until_its_files_change(
+    root, push, toy_exports
+):
     import shutil
 
     from serving.model_server.versions.saved_model import SavedModel
@@ -181,7 +188,9 @@ def test_a_version_that_cannot_be_loaded_is_not_tried_again_until_its_files_chan
     assert states(model) == [(2, "AVAILABLE")]
 
 
-def test_a_version_whose_files_stay_broken_is_tried_five_more_times_a_minute_apart(root, push, monkeypatch):
+def test_a_version_whose_files_stay_broken_is_tried_five_more_times_a_minute_apart(
+    root, push, monkeypatch
+):
     from serving.model_server.status_error import StatusError
     from serving.model_server.versions import served_model
 

@@ -31,8 +31,11 @@ def test_a_task_that_learns_slowly_weighs_more():
 
 
 def test_an_epochs_loss_is_the_mean_over_the_rows():
-    # Task 1: (1 · 3 + 2 · 1) / 4 = 1.25 in the second epoch after 1.25 in the first: as task 2 r = 1.
-    weights = after([[([1.25, 1.0], [4.0, 4.0])], [([1.0, 1.0], [3.0, 4.0]), ([2.0, 1.0], [1.0, 4.0])]])
+    # Task 1: (1 · 3 + 2 · 1) / 4 = 1.25 in the second epoch after 1.25 in the first: as task 2 r =
+    # 1.
+    weights = after(
+        [[([1.25, 1.0], [4.0, 4.0])], [([1.0, 1.0], [3.0, 4.0]), ([2.0, 1.0], [1.0, 4.0])]]
+    )
     assert weights == pytest.approx([1.0, 1.0])
 
 
@@ -43,7 +46,9 @@ def test_weights_are_1_until_two_epochs_are_over():
 
 def test_equal_rates_give_equal_weights_whatever_the_scale():
     # Both fall by a tenth.
-    assert after([[([100.0, 1.0], [4.0, 4.0])], [([90.0, 0.9], [4.0, 4.0])]]) == pytest.approx([1.0, 1.0])
+    assert after([[([100.0, 1.0], [4.0, 4.0])], [([90.0, 0.9], [4.0, 4.0])]]) == pytest.approx(
+        [1.0, 1.0]
+    )
 
 
 def test_an_epoch_without_a_row_of_a_task_counts_as_no_change():
@@ -57,11 +62,15 @@ def test_weights_sum_to_the_number_of_tasks():
     random = np.random.default_rng(0)
     for _ in range(20):
         epochs = [[(random.uniform(0, 5, 2).astype("f4"), [4.0, 4.0])] for _ in range(3)]
-        assert after(epochs, temperature=random.uniform(0.1, 5)).sum() == pytest.approx(2.0, rel=1e-5)
+        assert after(epochs, temperature=random.uniform(0.1, 5)).sum() == pytest.approx(
+            2.0, rel=1e-5
+        )
 
 
 def test_a_task_s_loss_is_multiplied_by_its_weight():
     balancing = DynamicWeightAverage(2, 2.0)
     balancing.recent.assign([[0.5, 1.0], [1.0, 1.0]])
     weighed = balancing.weigh([tf.constant(3.0), tf.constant(5.0)], tf.ones(2))
-    assert [float(w) for w in weighed] == pytest.approx((balancing.weights().numpy() * [3.0, 5.0]).tolist())
+    assert [float(w) for w in weighed] == pytest.approx(
+        (balancing.weights().numpy() * [3.0, 5.0]).tolist()
+    )

@@ -53,14 +53,19 @@ def test_three_tasks_are_projected_one_after_the_other():
                 if j != i and v @ g[j] < 0:
                     v -= (v @ g[j]) / (g[j] @ g[j]) * g[j]
             expected.append(v)
-        np.testing.assert_allclose(balancing.projections(tf.constant(g @ g.T)).numpy() @ g, expected, atol=1e-5)
+        np.testing.assert_allclose(
+            balancing.projections(tf.constant(g @ g.T)).numpy() @ g, expected, atol=1e-5
+        )
 
 
 def test_the_order_changes_with_the_steps():
     g = np.array([[1.0, 0.2, 0.0], [-1.0, 1.0, 0.3], [-0.5, -1.0, 1.0]], "f4")
     balancing = PCGrad(seed=0)
     products = tf.constant(g @ g.T)
-    seen = {tuple(np.round(balancing.factors(products, *[tf.ones(3)] * 3).numpy(), 5)) for _ in range(30)}
+    seen = {
+        tuple(np.round(balancing.factors(products, *[tf.ones(3)] * 3).numpy(), 5))
+        for _ in range(30)
+    }
     assert len(seen) > 1
 
 
@@ -68,7 +73,8 @@ def test_a_task_s_own_weights_take_its_gradient_as_it_is():
     # As in the first example, with a tower for each task.
     zero, one = tf.constant([0.0]), tf.constant([1.0])
     _, first, second = combined(
-        [[tf.constant([1.0, 0.0]), one, zero], [tf.constant([-1.0, 1.0]), zero, one]], [True, False, False]
+        [[tf.constant([1.0, 0.0]), one, zero], [tf.constant([-1.0, 1.0]), zero, one]],
+        [True, False, False],
     )
     assert (float(first[0]), float(second[0])) == (1.0, 1.0)
 
@@ -81,14 +87,14 @@ def test_a_penalty_is_neither_projected_nor_projected_upon():
 
 
 def test_rows_of_a_table_count_in_one_piece_and_stay_sparse():
-    # Row 7 occurs twice: task 1 has .25 + .75 = 1 in column 1 there, task 2 −1 and row 2 has 1 for task 2 only: the first example
-    # with its two coordinates in two rows.
+    # Row 7 occurs twice: task 1 has .25 + .75 = 1 in column 1 there, task 2 −1 and row 2 has 1 for
+    # task 2 only: the first example with its two coordinates in two rows.
     one = tf.IndexedSlices(tf.constant([[0.25], [0.75], [0.0]]), tf.constant([7, 7, 2]))
     two = tf.IndexedSlices(tf.constant([[-0.5], [-0.5], [1.0]]), tf.constant([7, 7, 2]))
     (total,) = combined([[one], [two]], [True])
-    assert dict(zip(total.indices.numpy().tolist(), total.values.numpy()[:, 0].tolist(), strict=True)) == pytest.approx(
-        {7: 0.5, 2: 1.5}
-    )
+    assert dict(
+        zip(total.indices.numpy().tolist(), total.values.numpy()[:, 0].tolist(), strict=True)
+    ) == pytest.approx({7: 0.5, 2: 1.5})
 
 
 def test_a_task_without_a_row_changes_nothing():

@@ -18,7 +18,9 @@ def terms_and_gradient(log_variances, losses, presence=(1.0, 1.0)):
     with tf.GradientTape() as tape:
         terms = balancing.weigh([tf.constant(loss) for loss in losses], tf.constant(presence))
         total = tf.add_n(terms)
-    return [float(term) for term in terms], tape.gradient(total, balancing.log_variances).numpy().tolist()
+    return [float(term) for term in terms], tape.gradient(
+        total, balancing.log_variances
+    ).numpy().tolist()
 
 
 def test_a_loss_is_divided_by_the_variance_and_a_regression_by_twice_that():
@@ -31,7 +33,9 @@ def test_the_gradient_leads_to_the_variance_that_the_loss_has():
     # At s = 0: −.8 + ½ and −½ · 2 + ½.
     assert terms_and_gradient([0.0, 0.0], [0.8, 2.0])[1] == pytest.approx([-0.3, -0.5])
     # It vanishes at σ² = 2 · .8 for the binary task and σ² = 2 for the regression.
-    assert terms_and_gradient([math.log(1.6), math.log(2)], [0.8, 2.0])[1] == pytest.approx([0.0, 0.0], abs=1e-6)
+    assert terms_and_gradient([math.log(1.6), math.log(2)], [0.8, 2.0])[1] == pytest.approx(
+        [0.0, 0.0], abs=1e-6
+    )
 
 
 def test_a_task_without_a_row_costs_nothing_and_keeps_its_variance():
