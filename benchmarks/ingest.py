@@ -3,8 +3,8 @@
     python -m benchmarks.ingest                 # a table for each size; about 45 minutes on 2 cores
     python -m benchmarks.ingest --json FILE --rows 100000
 
-All are given the same simulated exposures: as JSON lines, as CSV, and as event logs. Each system
-runs in a process of its own, DuckDB in a throw-away environment from the package registry.
+All are given the same simulated exposures: as JSON lines, as CSV, and as event logs. Each system runs in a process of its own,
+DuckDB in a throw-away environment from the package registry.
 """
 
 from __future__ import annotations

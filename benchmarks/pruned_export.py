@@ -3,13 +3,11 @@
     python -m benchmarks.pruned_export              # a table; about a minute on 2 cores
     python -m benchmarks.pruned_export --json FILE
 
-All networks have 30 fields of 1,000 values and width 16, 10 of them the candidate's, 5 tasks,
-sub-networks of 64 units, and random weights. Nothing is trained here; gates are closed at random.
-In the last network two thirds of the sub-networks' units never fire, too, which is how training
-left the MSSM of KuaiRand-Pure (`docs/models.md`): L2 shrank their matrices to nothing. In the first
-one all gates are open and nothing is left out: what that gains, it gains by the order of the
-operations alone. Whole and pruned networks take turns, and medians are reported, because machines
-are noisy.
+All networks have 30 fields of 1,000 values and width 16, 10 of them the candidate's, 5 tasks, sub-networks of 64 units, and
+random weights. Nothing is trained here; gates are closed at random. In the last network two thirds of the sub-networks' units
+never fire, too, which is how training left the MSSM of KuaiRand-Pure (`docs/models.md`): L2 shrank their matrices to nothing.
+In the first one all gates are open and nothing is left out: what that gains, it gains by the order of the operations alone.
+Whole and pruned networks take turns, and medians are reported, because machines are noisy.
 """
 
 from __future__ import annotations

@@ -1,10 +1,8 @@
 """How fast a ranking request is answered: in process, over gRPC, and beside slower ways to ask the same.
 
-    python -m benchmarks.serving --json FILE      # about 3 minutes on 2 cores, plus the peer's
-    installation
+    python -m benchmarks.serving --json FILE      # about 3 minutes on 2 cores, plus the peer's installation
 
-The systems take turns within one run, so that a busy machine slows all of them: read the ratios,
-not the milliseconds.
+The systems take turns within one run, so that a busy machine slows all of them: read the ratios, not the milliseconds.
 """
 
 from __future__ import annotations

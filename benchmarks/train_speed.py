@@ -1,10 +1,10 @@
 """How fast PLE trains, against public peers, the machine's matrix-product rate, and the other models.
 
-    python -m benchmarks.train_speed            # a table; about 40 minutes on 2 cores, plus the
-    peers' installation python -m benchmarks.train_speed --json FILE
+    python -m benchmarks.train_speed            # a table; about 40 minutes on 2 cores, plus the peers' installation
+    python -m benchmarks.train_speed --json FILE
 
-Each system runs in a process of its own, peers in throw-away environments from the package
-registry; the systems take turns within a run, and medians are reported, because machines are noisy.
+Each system runs in a process of its own, peers in throw-away environments from the package registry; the systems take turns
+within a run, and medians are reported, because machines are noisy.
 """
 
 from __future__ import annotations

@@ -1,17 +1,16 @@
 """What can go wrong between a ranking request and its ranked list.
 
-    RankingError ├── InvalidRequestError          the request does not fit the spec; nothing was
-    sent            (a ValueError) ├── SpecMismatchError            the served model was trained
-    with another feature spec ├── UnusableModelError           the served model, or its answer, is
-    not that of a `rank` signature ├── MixedVersionsError           no version of the model answered
-    all parts of the request └── ServerError                  the call failed; has the gRPC code and
-    the server's text
-        ├── DeadlineExceededError    no answer in time
-        (a TimeoutError) ├── ServerUnavailableError   nobody listens there, or the connection broke
-        (a ConnectionError) ├── OverloadedError          the server has too much to do, or the
-        message is too large ├── ModelNotFoundError       the server has no such model, or no
-        version of it is loaded └── RequestRefusedError      the server or the model's graph refused
-        the request
+    RankingError
+    ├── InvalidRequestError          the request does not fit the spec; nothing was sent            (a ValueError)
+    ├── SpecMismatchError            the served model was trained with another feature spec
+    ├── UnusableModelError           the served model, or its answer, is not that of a `rank` signature
+    ├── MixedVersionsError           no version of the model answered all parts of the request
+    └── ServerError                  the call failed; has the gRPC code and the server's text
+        ├── DeadlineExceededError    no answer in time                                              (a TimeoutError)
+        ├── ServerUnavailableError   nobody listens there, or the connection broke                  (a ConnectionError)
+        ├── OverloadedError          the server has too much to do, or the message is too large
+        ├── ModelNotFoundError       the server has no such model, or no version of it is loaded
+        └── RequestRefusedError      the server or the model's graph refused the request
 
 gRPC's errors are mapped in `server_error` and nowhere else, and stay chained as the cause.
 """

@@ -2,12 +2,10 @@
 
 In log space, where the exported model computes it too,
 
-    log ranking score = Σ_k w_k · log max(score_k, ε) + w_d · log max(f(duration / scale), ε),   ε =
-    SCORE_FLOOR
+    log ranking score = Σ_k w_k · log max(score_k, ε) + w_d · log max(f(duration / scale), ε),   ε = SCORE_FLOOR
 
-so that a score of 0 lowers a candidate without wiping out its other tasks, a weight of 0 leaves a
-task out, and a missing duration adds nothing. Pure Python in double precision: for explanations and
-tests, not for serving.
+so that a score of 0 lowers a candidate without wiping out its other tasks, a weight of 0 leaves a task out, and a missing
+duration adds nothing. Pure Python in double precision: for explanations and tests, not for serving.
 """
 
 from __future__ import annotations

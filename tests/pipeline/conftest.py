@@ -14,3 +14,9 @@ def _no_arguments() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "argv", sys.argv[:1])
         yield
+
+
+@pytest.fixture
+def without_plotly(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pages without Plotly's script, whose 5 MB take most of the time of writing and reading one."""
+    monkeypatch.setattr("plotly.offline.get_plotlyjs", lambda: "")

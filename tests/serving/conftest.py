@@ -1,9 +1,9 @@
 """A toy ranking system, small enough to score by hand, and a local model server for it.
 
 Its model gives, for a model of version v:
-    click          the candidate's `quality`; 0.5 where that is missing like           0.25, or 1.0
-    if the candidate has the tag "music", times 0.64 if the user is not "fan" ranking score  the
-    spec's formula: click^1 · like^0.5 · log1p(duration_s / 10)^2
+    click          the candidate's `quality`; 0.5 where that is missing
+    like           0.25, or 1.0 if the candidate has the tag "music", times 0.64 if the user is not "fan"
+    ranking score  the spec's formula: click^1 · like^0.5 · log1p(duration_s / 10)^2
 and beside the signatures of every export
     doubled        x (N,), weight () = 2.0 → `product` = x · weight · v and `version` = v, each (N,)
     slow           `rounds` () int32 → that many rounds of a loop

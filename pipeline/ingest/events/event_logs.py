@@ -1,8 +1,7 @@
 """Event logs as a Beam pipeline: duplicates are dropped, impressions joined with their actions, and the result labelled.
 
 impressions ─► ParseEvents ─► by identity ─► DropDuplicates ─► by join key ─┐
-                                                                            ├─► JoinEvents ─►
-                                                                            (shard, rows)
+                                                                            ├─► JoinEvents ─► (shard, rows)
 actions     ─► ParseEvents ─► by identity ─► DropDuplicates ─► by join key ─┘
 """
 

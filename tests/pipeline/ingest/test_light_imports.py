@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-PURE = ["exposure_file", "log_check", "settling", "side_table", "summary"]
+PURE = ["labelling.exposure_file", "log_check", "examples.split_assignment", "labelling.side_table", "accounting.summary"]
 
 
 def test_the_pure_modules_load_neither_tensorflow_nor_beam() -> None:

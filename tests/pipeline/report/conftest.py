@@ -20,13 +20,6 @@ from pipeline.validate.anomalies import Anomaly
 from pipeline.validate.distribution_shift import FieldShift
 from pipeline.validate.drift import DriftResult
 
-
-@pytest.fixture
-def without_plotly(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Pages without Plotly's script, whose 5 MB take most of the time of writing and reading one."""
-    monkeypatch.setattr("plotly.offline.get_plotlyjs", lambda: "")
-
-
 INGESTION: dict[str, Any] = {
     "lines": 1000,
     "rejected": {"malformed": 15, "duplicate": 5},
