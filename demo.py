@@ -1,6 +1,7 @@
-"""`make demo`: simulated logs to ranked lists, by the commands that a user would type. Nothing keeps running when it ends.
+"""The demo of `make demo`: simulated logs to ranked lists, by the commands that a user would type.
 
-Exit code 0 means that a model was blessed, pushed, served and ranked with.
+Exit code 0 means that a model was blessed, pushed, served and asked for rankings. Nothing keeps
+running when the demo ends.
 """
 
 from __future__ import annotations
@@ -31,13 +32,13 @@ FOLDER = Path("demo_run")
 FULCRUM = Path(sys.executable).with_name("fulcrum")
 USERS, CANDIDATES = 2, 6
 CHANGED_TASK, CHANGED_WEIGHT = "shr", 3.0
-TIMEOUT_MS = 3_600_000.0  # a hang ends; a slow machine does not
+TIMEOUT_MS = 3_600_000.0  # ends a call that hangs; a slow machine never takes this long
 
 console = Console(highlight=False)
 
 
 def main() -> None:
-    """Runs the four steps."""
+    """Simulate logs, run the pipeline, serve the model, and rank."""
     began = time.monotonic()
     logs, root = FOLDER / "logs", FOLDER / "root"
     fulcrum("simulate", "--out", logs, "--days", 8, "--rows-per-day", 12_500, "--seed", 1)
@@ -49,14 +50,15 @@ def main() -> None:
         for request in requests(logs):
             show(request, client)
     console.print(
-        f"\n[bold]Done in {time.monotonic() - began:.0f} s.[/bold] Everything is in {FOLDER}/; next, try:"
+        f"\n[bold]Done in {time.monotonic() - began:.0f} s.[/bold] "
+        f"Everything is in {FOLDER}/; next, try:"
     )
     console.print(f"  {FULCRUM.parent / 'fulcrum'} serve --root {root} --ui")
     console.print(f"  {FULCRUM.parent / 'tensorboard'} --logdir {root}")
 
 
 def fulcrum(*arguments: object) -> None:
-    """Runs one command as a user would; ends the demo with its exit code where it fails."""
+    """Run one command as a user would; if it fails, end the demo with its exit code."""
     console.print(f"\n[bold]$ fulcrum {' '.join(map(str, arguments))}[/bold]")
     code = subprocess.run([FULCRUM, *map(str, arguments)], check=False).returncode
     if code:
@@ -65,7 +67,7 @@ def fulcrum(*arguments: object) -> None:
 
 @contextlib.contextmanager
 def model_server(root: Path) -> Iterator[str]:
-    """The local model server on a free port of loopback while the block runs; gives its address."""
+    """Serve the models of a root on a free port of loopback, and yield the address."""
     log = FOLDER / "serve.log"
     console.print(f"\n[bold]$ fulcrum serve --root {root} --port 0[/bold]")
     with contextlib.ExitStack() as stack:
@@ -87,7 +89,7 @@ def model_server(root: Path) -> Iterator[str]:
 
 
 def requests(logs: Path) -> list[RankingRequest]:
-    """What some users of the logs could be shown: their own columns, an evening on wifi, and some videos."""
+    """Return requests of some users of the logs, on an evening on wifi, with some videos."""
     draw = random.Random(1)
     users = draw.sample(rows(logs / "users.jsonl.gz"), USERS)
     videos = {video["video_id"]: video for video in rows(logs / "videos.jsonl.gz")}
@@ -110,13 +112,16 @@ def requests(logs: Path) -> list[RankingRequest]:
 
 
 def rows(path: Path) -> list[dict[str, Any]]:
-    """A table of the logs."""
+    """Return the rows of a table of the logs."""
     with gzip.open(path, "rt", encoding="utf-8") as lines:
         return [json.loads(line) for line in lines]
 
 
 def show(request: RankingRequest, client: RankingClient) -> None:
-    """Ranks one request twice, with the model's own formula and with one weight changed in the request."""
+    """Rank one request twice and show both orders.
+
+    The first ranking uses the formula of the model; the second one changes a weight in the request.
+    """
     ranked = client.rank(request)
     changed = client.rank(dataclasses.replace(request, weights={CHANGED_TASK: CHANGED_WEIGHT}))
     console.print(
@@ -127,7 +132,7 @@ def show(request: RankingRequest, client: RankingClient) -> None:
 
 
 def side_by_side(title: str, ranked: RankedList, changed: RankedList) -> Table:
-    """Both orders of the candidates."""
+    """Return a table of both orders of the candidates."""
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
     table.add_column("video")
     for task in ranked.candidates[0].scores:

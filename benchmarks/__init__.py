@@ -1,1 +1,1 @@
-"""Speed and quality of the product, measured. Never imported by it."""
+"""Measurements of the speed and the quality of Fulcrum, which never imports this package."""

@@ -1,4 +1,4 @@
-"""Throw-away Python environments for the systems that Fulcrum is measured against, from the package registry."""
+"""Throw-away Python environments for the peers that Fulcrum is measured against."""
 
 from __future__ import annotations
 
@@ -16,7 +16,11 @@ REQUIREMENTS = {
 
 
 def python_of(system: str) -> Path:
-    """The system's Python, installed once, and anew where an installation was cut short or the requirements have changed."""
+    """Return the Python of a peer's environment, and install the environment where needed.
+
+    An environment is installed once. It is installed again if the installation was cut short or
+    the requirements have changed. Packages come from the package registry.
+    """
     folder = FOLDER / system
     python = folder / "bin" / "python"
     installed = folder / "installed"

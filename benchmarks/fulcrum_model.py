@@ -1,4 +1,4 @@
-"""Fulcrum's side of the workload: the model to train, and the batches in memory."""
+"""The model that Fulcrum trains in the speed benchmark, and its batches in memory."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def ranker(batch_size: int, values: int, units: int, model_name: str) -> MultiTaskRanker:
-    """A model of the registry, of about the width of the workload's PLE, compiled for training."""
+    """Return a model of the registry, about as wide as the workload's PLE, ready to train."""
     from feature_spec.tasks.task import Task
     from trainer.fit.multi_task_ranker import MultiTaskRanker
     from trainer.layers.field_embedding import SlotLayout
@@ -48,7 +48,7 @@ def ranker(batch_size: int, values: int, units: int, model_name: str) -> MultiTa
 
 
 def features(rows: int, values: int) -> dict[str, Any]:
-    """The workload as transformed examples, (rows, ·)."""
+    """Return the workload as transformed examples, (rows, ·) each."""
     import numpy as np
 
     data = ple.rows(rows, values)
@@ -62,7 +62,7 @@ def features(rows: int, values: int) -> dict[str, Any]:
 
 
 def same_width(units: int) -> dict[str, dict[str, Any]]:
-    """Settings of each model, of about as many units as the workload's PLE."""
+    """Return settings for each model with about as many units as the workload's PLE."""
     return {
         "single_task": {"bottom_units": [units] * ple.LEVELS},
         "shared_bottom": {"bottom_units": [units] * ple.LEVELS},

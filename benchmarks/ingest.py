@@ -1,10 +1,11 @@
-"""How fast logs are ingested, against TFX's CsvExampleGen, pandas, DuckDB and Beam with nothing to do.
+"""The speed of ingestion, beside TFX's CsvExampleGen, pandas, DuckDB and Beam with nothing to do.
 
     python -m benchmarks.ingest                 # a table for each size; about 45 minutes on 2 cores
     python -m benchmarks.ingest --json FILE --rows 100000
 
-All are given the same simulated exposures: as JSON lines, as CSV, and as event logs. Each system runs in a process of its own,
-DuckDB in a throw-away environment from the package registry.
+All systems read the same simulated exposures, as JSON lines, as CSV or as event logs. Each system
+runs in a process of its own. DuckDB runs in a throw-away environment, installed from the package
+registry.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from benchmarks.worker import FOLDER, machine, measure
 
 DAYS = 8
 SIZES = (100_000, 1_000_000, 5_000_000)
-# What takes an element a row takes its time, and the same for each row.
+# Systems that pass each row as an element of its own are slow, at the same rate for all sizes.
 MOST_ROWS = {"CsvExampleGen": 1_000_000, "Beam, a line an element": 1_000_000}
 Figures = dict[str, dict[str, float]]
 
@@ -51,7 +52,7 @@ def main(
         int, typer.Option(help="Turns of each system; the median counts.", min=1)
     ] = 1,
 ) -> None:
-    """Measure rows a second and peak memory of ingestion, and print them beside those of its peers."""
+    """Measure the rows a second and the peak memory of ingestion and its peers."""
     report = []
     for size in rows or SIZES:
         logs = simulated(size)
@@ -71,7 +72,7 @@ def main(
 
 
 def commands(logs: Path, rows: int) -> dict[str, list[str]]:
-    """The command of each system; `{out}` stands for a new folder."""
+    """Return the command of each system, in which `{out}` stands for a new folder."""
 
     def of_tfx(system: str) -> list[str]:
         return [
@@ -109,7 +110,10 @@ def commands(logs: Path, rows: int) -> dict[str, list[str]]:
 
 
 def simulated(rows: int) -> Path:
-    """Logs of one simulation: exposures as JSON lines and as CSV, and event logs. Made once."""
+    """Return the folder of one simulation's logs, which is written once.
+
+    The folder holds exposures as JSON lines and as CSV, and event logs.
+    """
     from pipeline.simulator.simulate import simulate_logs
     from pipeline.simulator.simulation_config import SimulationSettings
 
@@ -129,7 +133,7 @@ def simulated(rows: int) -> Path:
 
 
 def _write_csv(days: list[Path], path: Path) -> None:
-    # A record may lack what is missing in it, and early ones have no history.
+    # A record has no key for a missing value, and early records have no history.
     names = list(
         dict.fromkeys(
             name
@@ -153,7 +157,10 @@ def _records(day: Path) -> Iterator[dict[str, Any]]:
 
 
 def medians(name: str, command: list[str], repetitions: int) -> Figures:
-    """The median of each figure, by what the system names; a system that is one piece of work goes by its own name."""
+    """Run a system several times and return the median of each figure, by the parts it reports.
+
+    If a system reports a single part, the part gets the name of the system.
+    """
     turns = [measured_once(command) for _ in range(repetitions)]
     figures = {
         part: {
@@ -168,7 +175,7 @@ def medians(name: str, command: list[str], repetitions: int) -> Figures:
 
 
 def measured_once(command: list[str]) -> Figures:
-    """What a system measures with a new folder of its own."""
+    """Run a system once with a new folder of its own and return its figures."""
     with tempfile.TemporaryDirectory(dir=FOLDER) as out:
         return measure(
             [argument.replace("{out}", out) for argument in command], TF_USE_LEGACY_KERAS="1"
@@ -176,7 +183,7 @@ def measured_once(command: list[str]) -> Figures:
 
 
 def table(rows: int, figures: Figures) -> Table:
-    """Figures by system, and how many times as fast as CsvExampleGen each is."""
+    """Return a table of the figures by system, with the speed relative to CsvExampleGen."""
     result = Table(title=f"{rows:,} rows: {machine()}", title_justify="left")
     result.add_column("system", no_wrap=True)
     for heading in ("rows a second", "times CsvExampleGen", "time", "peak memory"):

@@ -1,4 +1,4 @@
-"""The workload that all systems of the speed benchmark train: one PLE on random data in memory."""
+"""The workload of the speed benchmark: all systems train one PLE on random data in memory."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ VALUES = 10_000
 
 @dataclass(frozen=True, kw_only=True)
 class Measured:
-    """One repetition of one system.
+    """The figures of one repetition of one system.
 
     Attributes:
-        rows_per_s: trained on.
-        peak_memory_bytes: resident, of the whole process.
-        input_wait_rate: share of the time in which a step waited for its batch, where that is
-            measured.
+        rows_per_s: rows trained on in a second.
+        peak_memory_bytes: the largest resident memory of the whole process.
+        input_wait_rate: share of the time in which a step waited for its batch; None if it was
+            not measured.
     """
 
     rows_per_s: float
@@ -30,12 +30,16 @@ class Measured:
     input_wait_rate: float | None = None
 
     def report(self) -> None:
-        """Prints the measurement as the line that the benchmark reads."""
+        """Print the figures as the line that the benchmark reads."""
         report({name: value for name, value in self.__dict__.items() if value is not None})
 
 
 def rows(count: int, values: int = VALUES) -> dict[str, Any]:
-    """Ids (count, FIELDS), numbers (count, NUMBERS) and labels (count, TASKS), the same for every system."""
+    """Draw the data, which are the same for every system.
+
+    Returns:
+        `ids` (count, FIELDS), `numbers` (count, NUMBERS) and `labels` (count, TASKS).
+    """
     import numpy as np
 
     random = np.random.default_rng(0)
@@ -47,7 +51,7 @@ def rows(count: int, values: int = VALUES) -> dict[str, Any]:
 
 
 def measured(train: Callable[[], int]) -> Measured:
-    """Runs `train`, which gives the number of rows it trained on, once to warm up and once to be timed."""
+    """Run `train` once to warm up and once to be timed; it returns its number of rows."""
     train()
     began = time.perf_counter()
     count = train()

@@ -1,13 +1,15 @@
-"""What pruning saves when candidates are scored: MSSM from field embeddings to logits, whole and as it is exported.
+"""The time that pruning saves: MSSM from field embeddings to logits, whole and as exported.
 
-    python -m benchmarks.pruned_export              # a table; about a minute on 2 cores
+    python -m benchmarks.pruned_export              # prints a table; about a minute on 2 cores
     python -m benchmarks.pruned_export --json FILE
 
-All networks have 30 fields of 1,000 values and width 16, 10 of them the candidate's, 5 tasks, sub-networks of 64 units, and
-random weights. Nothing is trained here; gates are closed at random. In the last network two thirds of the sub-networks' units
-never fire, too, which is how training left the MSSM of KuaiRand-Pure (`docs/models.md`): L2 shrank their matrices to nothing.
-In the first one all gates are open and nothing is left out: what that gains, it gains by the order of the operations alone.
-Whole and pruned networks take turns, and medians are reported, because machines are noisy.
+All networks have 30 fields of 1,000 values and width 16, of which 10 belong to the candidate,
+5 tasks, sub-networks of 64 units, and random weights. Nothing is trained here: gates are closed
+at random. In the last network, two thirds of the units of the sub-networks never fire as well.
+Training left the MSSM of KuaiRand-Pure like that (`docs/models.md`), because L2 shrank their
+matrices to nothing. In the first network all gates are open, so pruning leaves nothing out, and
+any gain comes from the order of the operations alone. Whole and pruned networks take turns and
+the median counts, because machines are noisy.
 """
 
 from __future__ import annotations
@@ -73,7 +75,7 @@ def main(
 
 
 def layout() -> NetworkLayout:
-    """Of the workload; row 0 of the table is that of a missing value."""
+    """Return the layout of the workload; row 0 of the table stands for a missing value."""
     from trainer.layers.field_embedding import SlotLayout
     from trainer.network.network_layout import NetworkLayout
 
@@ -89,7 +91,7 @@ def layout() -> NetworkLayout:
 
 
 def field_rows() -> list[FieldRows]:
-    """Each field has rows of its own."""
+    """Return the table rows of each field; no two fields share a row."""
     import numpy as np
 
     from trainer.network.network_layout import FieldRows
@@ -101,7 +103,7 @@ def field_rows() -> list[FieldRows]:
 
 
 def features(count: int, requests: int, seed: int = 0) -> dict[str, Any]:
-    """Random ids of `requests` requests, (requests, 20), and candidates, (count, 10)."""
+    """Return random ids of requests, (requests, 20), and of candidates, (count, 10)."""
     import numpy as np
 
     random = np.random.default_rng(seed)
@@ -114,7 +116,12 @@ def features(count: int, requests: int, seed: int = 0) -> dict[str, Any]:
 
 
 def network(open_share: float, firing_share: float) -> Network:
-    """`open_share` of its cells have open gates, `firing_share` of its sub-networks' units can be above 0."""
+    """Return an MSSM with random weights and gates.
+
+    Args:
+        open_share: share of the cells whose gates are open.
+        firing_share: share of the sub-network units that can be above 0.
+    """
     import numpy as np
     import tensorflow as tf
 
@@ -137,7 +144,7 @@ def network(open_share: float, firing_share: float) -> Network:
 def measured(
     name: str, whole: Network, candidates: list[int], repetitions: int
 ) -> list[dict[str, Any]]:
-    """Times of both networks for requests of each number of candidates."""
+    """Measure the whole and the pruned network on requests of each number of candidates."""
     import numpy as np
     import tensorflow as tf
 
@@ -170,13 +177,15 @@ def measured(
             "multiplications": found.multiplications.model_dump(),
             "candidates": count,
             **{f"{key}_ms": statistics.median(values) for key, values in times.items()},
-            "largest_difference": max(float(np.max(np.abs(expected[task] - logits_of_pruned[task]))) for task in expected),
+            "largest_difference": max(
+                float(np.max(np.abs(expected[task] - logits_of_pruned[task]))) for task in expected
+            ),
         })  # fmt: skip
     return result
 
 
 def table(figures: list[dict[str, Any]]) -> Table:
-    """A row a network and number of candidates."""
+    """Return a table with one row for each network and number of candidates."""
     result = Table(title=f"MSSM from field embeddings to logits: {machine()}", title_justify="left")
     for heading in (
         "network",
@@ -194,10 +203,15 @@ def table(figures: list[dict[str, Any]]) -> Table:
             figure["multiplications"][key]["candidate"] for key in ("all_open", "remaining")
         )
         result.add_row(
-            figure["network"], f"{figure['closed_share']:.0%}", f"{left / whole:.0%}", f"{figure['candidates']:,}",
-            f"{figure['whole_ms']:.2f} ms", f"{figure['pruned_ms']:.2f} ms",
-            f"{figure['whole_ms'] / figure['pruned_ms']:.2f}", f"{figure['largest_difference']:.0e}",
-        )  # fmt: skip
+            figure["network"],
+            f"{figure['closed_share']:.0%}",
+            f"{left / whole:.0%}",
+            f"{figure['candidates']:,}",
+            f"{figure['whole_ms']:.2f} ms",
+            f"{figure['pruned_ms']:.2f} ms",
+            f"{figure['whole_ms'] / figure['pruned_ms']:.2f}",
+            f"{figure['largest_difference']:.0e}",
+        )
     return result
 
 

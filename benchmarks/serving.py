@@ -1,8 +1,9 @@
-"""How fast a ranking request is answered: in process, over gRPC, and beside slower ways to ask the same.
+"""The time of a ranking request: in process, over gRPC, and by slower ways to ask the same.
 
-    python -m benchmarks.serving --json FILE      # about 3 minutes on 2 cores, plus the peer's installation
+    python -m benchmarks.serving --json FILE
 
-The systems take turns within one run, so that a busy machine slows all of them: read the ratios, not the milliseconds.
+A run takes about 3 minutes on 2 cores, plus the installation of the peer. The systems take turns
+within a run, so a busy machine slows all of them: read the ratios, not the milliseconds.
 """
 
 from __future__ import annotations
@@ -29,15 +30,16 @@ from benchmarks.environments import python_of
 from benchmarks.worker import REPOSITORY, machine
 from serving.model_server.process import serving_process
 
-RANK, OVER_GRPC, EXAMPLES, NAIVE = (
-    "rank, in process", "rank, over gRPC", "serving_default with examples, over gRPC", "user repeated, in process",
-)  # fmt: skip
-# Given the texts of a request, as all others are, or ids that somebody else has looked up.
+RANK = "rank, in process"
+OVER_GRPC = "rank, over gRPC"
+EXAMPLES = "serving_default with examples, over gRPC"
+NAIVE = "user repeated, in process"
+# DeepCTR reads the texts of a request, as all others do, or ids that were looked up beforehand.
 DEEPCTR = {"texts": "DeepCTR's PLE, in process", "ids": "DeepCTR's PLE, in process, given ids"}
 TARGETS_AT = 500
 CLIENTS = 8
 WARM_UP_CALLS = 10
-TIMEOUT_S = 3600.0  # of a hang: no clock decides whether a slow machine works
+TIMEOUT_S = 3600.0  # ends a call that hangs; a slow machine never takes this long
 
 console = Console(highlight=False)
 
@@ -66,7 +68,7 @@ def main(
         ),
     ] = 0,
 ) -> None:
-    """Measure how fast a PLE over 30 user and 20 item fields ranks, and print it beside slower ways."""
+    """Measure how fast a PLE over 30 user and 20 item fields ranks, beside slower ways to ask."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     from benchmarks.serving_workload import export_models
 
@@ -113,7 +115,7 @@ def main(
 def latencies(
     systems: dict[str, Callable[[int], list[float]]], rounds: int, calls: int
 ) -> dict[str, dict[str, float]]:
-    """p50 and p99 of each system in ms; the systems take turns."""
+    """Call the systems in turns and return p50 and p99 of each in ms."""
     times: dict[str, list[float]] = {name: [] for name in systems}
     for call in systems.values():
         call(WARM_UP_CALLS)
@@ -127,7 +129,7 @@ def latencies(
 
 
 def ratios(by_system: dict[str, dict[str, float]]) -> dict[str, float]:
-    """What the project holds itself to, each from the medians of one run."""
+    """Return the ratios that the project sets itself as aims, from the medians of one run."""
     p50 = {name: latency["p50"] for name, latency in by_system.items()}
     result = {
         "user repeated / rank (at least 2)": p50[NAIVE] / p50[RANK],
@@ -141,7 +143,7 @@ def ratios(by_system: dict[str, dict[str, float]]) -> dict[str, float]:
 
 
 def latency_table(count: int, by_system: dict[str, dict[str, float]]) -> Table:
-    """The latencies at one number of candidates."""
+    """Return a table of the latencies at one number of candidates."""
     table = Table(title=f"{count:,} candidates: {machine()}", title_justify="left")
     table.add_column("way")
     for heading in ("p50", "p99", "times rank's p50"):
@@ -154,7 +156,7 @@ def latency_table(count: int, by_system: dict[str, dict[str, float]]) -> Table:
 
 @contextlib.contextmanager
 def served(folder: Path) -> Iterator[tuple[str, subprocess.Popen[str]]]:
-    """The local model server in a process of its own, as `fulcrum serve` starts it; gives its address and the process."""
+    """Run `fulcrum serve` in a process of its own and yield its address and the process."""
     (folder / "served").mkdir()
     shutil.copytree(folder / "model", folder / "served" / "1")
     with serving_process(["--root", str(folder / "served")], folder / "serve.log") as server:
@@ -165,16 +167,22 @@ def served(folder: Path) -> Iterator[tuple[str, subprocess.Popen[str]]]:
 def deepctr(
     python: Path, folder: Path, categories: str
 ) -> Iterator[Callable[[int, int], list[float]]]:
-    """DeepCTR's worker; gives a function of candidates and calls that returns each call's time in ms."""
+    """Run DeepCTR in a process of its own and yield a function that times its calls.
+
+    The function takes the number of candidates and the number of calls. It returns the time of
+    each call in ms.
+    """
     command = [str(python), "-m", "benchmarks.peers.deepctr_serving", str(folder), categories]
-    process = subprocess.Popen(
-        command,
-        cwd=REPOSITORY,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    )
+    log = folder.with_suffix(".log")
+    with log.open("w", encoding="utf-8") as errors:
+        process = subprocess.Popen(
+            command,
+            cwd=REPOSITORY,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+        )
     stdin, stdout = process.stdin, process.stdout
     if stdin is None or stdout is None:
         raise RuntimeError("pipes were asked for")
@@ -185,7 +193,8 @@ def deepctr(
         for line in stdout:
             if line.startswith("TIMES "):
                 return json.loads(line.removeprefix("TIMES "))
-        raise RuntimeError(f"{' '.join(command)} ended with exit code {process.wait()}")
+        said = log.read_text(encoding="utf-8")[-2000:]
+        raise RuntimeError(f"{' '.join(command)} ended with exit code {process.wait()}:\n{said}")
 
     try:
         yield times_ms
@@ -195,7 +204,7 @@ def deepctr(
 
 
 class InProcess:
-    """The exported models, loaded and called as functions."""
+    """The exported models, loaded into this process and called as functions."""
 
     def __init__(self, folder: Path) -> None:
         import tensorflow as tf
@@ -205,7 +214,7 @@ class InProcess:
         self._naive = tf.saved_model.load(str(folder / "naive"))
 
     def ranker(self, count: int) -> Callable[[int], list[float]]:
-        """Times of the `rank` signature."""
+        """Return a function that times calls of the `rank` signature."""
         import tensorflow as tf
 
         inputs = {
@@ -215,7 +224,7 @@ class InProcess:
         return _function_caller(self._model.signatures["rank"], inputs)
 
     def naive_ranker(self, count: int) -> Callable[[int], list[float]]:
-        """Times of the signature that reads the user's fields once a candidate."""
+        """Return a function that times the signature that reads the user once a candidate."""
         import tensorflow as tf
 
         from benchmarks.serving_workload import fields
@@ -234,7 +243,7 @@ class InProcess:
 
 
 class Requests:
-    """Requests for a model, made of drawn users and items."""
+    """Requests for a model, made of randomly drawn users and items."""
 
     def __init__(self, folder: Path) -> None:
         from feature_spec import names
@@ -251,13 +260,13 @@ class Requests:
 
         examples = self._examples(count)
         request = rank_request(self.spec, "rank", examples[0], examples)
-        # In process there are no defaults that would allow to leave them out.
+        # A call in process has no defaults, so the weights cannot be left out.
         for task, weight in self.spec.ranking_formula.weights.items():
             request.inputs[weight_name(task)].CopyFrom(tf.make_tensor_proto(weight, tf.float32))
         return request
 
     def examples(self, count: int) -> Any:
-        """The same user and items as a request to `serving_default`."""
+        """Return the same user and items as a request to `serving_default`."""
         from serving.push_check.logged_requests import examples_request
 
         return examples_request(self.spec, "serving_default", self._examples(count))
@@ -275,7 +284,7 @@ class Requests:
 
 
 class OverGrpc:
-    """The served model."""
+    """The served model, called over gRPC."""
 
     def __init__(self, target: str, folder: Path) -> None:
         import grpc
@@ -300,16 +309,17 @@ class OverGrpc:
         return self._requests.examples(count)
 
     def caller(self, request: Any) -> Callable[[int], list[float]]:
-        """Times from the message to the message of the answer."""
+        """Return a function that times calls from the request message to the answer message."""
         from tensorflow_serving.apis.prediction_service_pb2_grpc import PredictionServiceStub
 
         predict = PredictionServiceStub(self._channel).Predict
         return _timer(lambda: predict(request, timeout=TIMEOUT_S))
 
     def under_load(self, count: int, seconds: float) -> dict[str, float]:
-        """Throughput of one and of several clients, each of which asks again as soon as it has its answer; then half that load.
+        """Measure the throughput of one and of several clients, then latencies at half that load.
 
-        At half load requests arrive at random times, and latencies count from then.
+        A client asks again as soon as it has its answer. At half load, requests arrive at random
+        times, and a latency counts from the arrival.
         """
         from serving.loadtest.connections import open_connections
         from serving.loadtest.load_generator import LoadGenerator
@@ -343,7 +353,7 @@ class OverGrpc:
         }
 
     def soak(self, count: int, requests: int, server: subprocess.Popen[str]) -> dict[str, float]:
-        """The server's resident memory over many requests, after a tenth of them and after all."""
+        """Measure the resident memory of the server after a tenth of the requests and after all."""
         import psutil
 
         from serving.loadtest.connections import open_connections
@@ -365,7 +375,10 @@ class OverGrpc:
 def closed_loop_rate(
     predicts: list[Any], request: bytes, seconds: float, requests: float = float("inf")
 ) -> float:
-    """Requests a second of as many clients as calls, for so many seconds or so many requests."""
+    """Return the requests a second of closed-loop clients, one for each function in `predicts`.
+
+    The clients stop after `seconds`, or after `requests` of all of them together.
+    """
     began_s = time.perf_counter()
     answered = [0] * len(predicts)
 

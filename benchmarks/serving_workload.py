@@ -1,4 +1,7 @@
-"""The serving benchmark's model and requests: an untrained PLE over 30 user and 20 item fields, exported as in production."""
+"""The model and the requests of the serving benchmark.
+
+The model is an untrained PLE over 30 user and 20 item fields, exported as in production.
+"""
 
 from __future__ import annotations
 
@@ -19,12 +22,12 @@ MODEL = "benchmark"
 
 
 def is_number(position: int) -> bool:
-    """Whether the field at this place of its side is a number; the others are categories."""
+    """Return whether the field at this place of its side is a number, not a category."""
     return position % NUMBER_EVERY == NUMBER_EVERY - 1
 
 
 def fields() -> dict[str, dict[str, Any]]:
-    """The fields of the spec."""
+    """Return the fields of the spec."""
     result = {}
     for side, count in FIELDS_OF.items():
         for position in range(count):
@@ -38,7 +41,7 @@ def fields() -> dict[str, dict[str, Any]]:
 
 
 def spec_text(candidate_counts: list[int]) -> str:
-    """The feature spec."""
+    """Return the feature spec as JSON."""
     task = {
         "kind": "binary",
         "label": {"rule": "event", "column": "x"},
@@ -59,7 +62,7 @@ def spec_text(candidate_counts: list[int]) -> str:
 
 
 def drawn(side: str, rows: int, seed: int) -> dict[str, np.ndarray]:
-    """The raw fields of a side, (rows,) each."""
+    """Draw the raw fields of a side, (rows,) each."""
     random = np.random.default_rng(seed)
     result = {}
     for name, field in fields().items():
@@ -74,7 +77,7 @@ def drawn(side: str, rows: int, seed: int) -> dict[str, np.ndarray]:
 
 
 def examples(user: dict[str, np.ndarray], items: dict[str, np.ndarray]) -> list[bytes]:
-    """Serialised tf.Examples (C,) of one user, or as many users, and C items."""
+    """Return serialised tf.Examples (C,) of C items with one user, or with a user each."""
     import tensorflow as tf
 
     rows = len(next(iter(items.values())))
@@ -93,9 +96,10 @@ def examples(user: dict[str, np.ndarray], items: dict[str, np.ndarray]) -> list[
 
 
 def export_models(folder: Path, candidate_counts: list[int], *, xla: bool) -> None:
-    """Learns the transform graph and exports an untrained PLE: ``model`` by the trainer's own code, and ``naive``.
+    """Learn the transform graph and export an untrained PLE twice.
 
-    `naive` has the same network behind a signature that reads the user's fields once a candidate.
+    The trainer's own code exports it to `model`. The export `naive` has the same network behind a
+    signature that reads the fields of the user once a candidate.
     """
     import apache_beam as beam
     import tensorflow as tf
@@ -142,11 +146,15 @@ def export_models(folder: Path, candidate_counts: list[int], *, xla: bool) -> No
     }
     settings = parse_settings(
         {
-            "name": "ple", "levels": ple.LEVELS, "task_experts": ple.TASK_EXPERTS, "shared_experts": ple.SHARED_EXPERTS,
-            "expert_units": [ple.EXPERT_UNITS], "tower_units": [ple.TOWER_UNITS],
+            "name": "ple",
+            "levels": ple.LEVELS,
+            "task_experts": ple.TASK_EXPERTS,
+            "shared_experts": ple.SHARED_EXPERTS,
+            "expert_units": [ple.EXPERT_UNITS],
+            "tower_units": [ple.TOWER_UNITS],
         },
         {},
-    )  # fmt: skip
+    )
     network = Network(network_layout(spec, sizes), settings)
     layer = transform.transform_features_layer()
     network(layer({**parsed_fields(spec, rows[:2]), **parsed_labels(spec, rows[:2])}))

@@ -1,10 +1,11 @@
-"""How fast PLE trains, against public peers, the machine's matrix-product rate, and the other models.
+"""The training speed of PLE, beside public peers, bare matrix products and the other models.
 
-    python -m benchmarks.train_speed            # a table; about 40 minutes on 2 cores, plus the peers' installation
+    python -m benchmarks.train_speed              # prints a table for each batch size
     python -m benchmarks.train_speed --json FILE
 
-Each system runs in a process of its own, peers in throw-away environments from the package registry; the systems take turns
-within a run, and medians are reported, because machines are noisy.
+A run takes about 40 minutes on 2 cores, plus the installation of the peers. Each system runs in
+a process of its own. Peers run in throw-away environments, installed from the package registry.
+The systems take turns within a run and the median counts, because machines are noisy.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from trainer.settings.model_config import MODELS
 
 PEERS = ("deepctr", "torch_rechub")
 MANY_VALUES = 50
-# Of MSSM's paper.
+# The sizes of the MSSM paper.
 SMALL_UNITS, SMALL_BATCH = 32, 256
 FIGURES = ("rows_per_s", "peak_memory_bytes", "input_wait_rate")
 
@@ -55,7 +56,7 @@ def main(
         bool, typer.Option(help="Whether every model of the registry takes part.")
     ] = True,
 ) -> None:
-    """Measure the training speed of PLE and print it beside that of its peers."""
+    """Measure the training speed of PLE and print it beside the speed of its peers."""
     sizes = [(size, EXPERT_UNITS) for size in batch_sizes or [512, 4096]]
     if not batch_sizes:
         sizes.append((SMALL_BATCH, SMALL_UNITS))
@@ -94,14 +95,14 @@ def main(
 
 
 def worker(script: str, *arguments: object, python: Path | None = None) -> list[str]:
-    """The command of one repetition."""
+    """Return the command that runs one repetition of a system."""
     return [str(python or sys.executable), "-m", f"benchmarks.peers.{script}", *map(str, arguments)]
 
 
 def medians(
     runs: dict[str, list[str]], repetitions: int, batch_size: int
 ) -> dict[str, dict[str, float]]:
-    """By system, the median of each figure of `Measured` that it has; the systems take turns."""
+    """Run the systems in turns and return, by system, the median of each figure in `FIGURES`."""
     measured: dict[str, list[dict[str, float]]] = {name: [] for name in runs}
     for repetition in range(repetitions):
         for name, command in runs.items():
@@ -120,7 +121,7 @@ def medians(
 
 
 def table(batch_size: int, units: int, figures: dict[str, dict[str, float]]) -> Table:
-    """Figures by system, and how many times as fast Fulcrum's PLE is."""
+    """Return a table of the figures by system, with how many times as fast Fulcrum's PLE is."""
     result = Table(
         title=f"PLE, batch {batch_size}, experts of {units} units: {machine()}",
         title_justify="left",

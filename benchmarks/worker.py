@@ -1,4 +1,4 @@
-"""A system under measurement, in a process of its own: arguments in, a line `MEASURED {…}` out."""
+"""The protocol of a measured system: arguments into a process, a line `MEASURED {…}` out of it."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ _MEASURED = "MEASURED "
 
 
 def measure(command: list[str], **environment: str) -> dict[str, Any]:
-    """Runs the system once and returns what it measured.
+    """Run a system once, however long it takes, and return the figures that it measured.
 
     Args:
-        command: of the system.
-        environment: variables that it is given beside this process's.
+        command: the command line of the system.
+        environment: variables to add to the environment of this process.
 
     Raises:
-        RuntimeError: it failed; with what it said.
+        RuntimeError: the system failed; the message ends with the last lines of its stderr.
     """
     variables = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", **environment}
     done = subprocess.run(
@@ -37,15 +37,15 @@ def measure(command: list[str], **environment: str) -> dict[str, Any]:
 
 
 def report(figures: dict[str, Any]) -> None:
-    """Prints, in the system's process, what it measured."""
+    """Print the figures of this process, the measured system, as the line that `measure` reads."""
     sys.stdout.write(f"{_MEASURED}{json.dumps(figures)}\n")
 
 
 def peak_memory_bytes() -> int:
-    """The largest resident memory of this process so far."""
+    """Return the largest resident memory of this process so far, in bytes."""
     return 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
 def machine() -> str:
-    """What the figures were measured on."""
+    """Return a description of the machine on which the figures are measured."""
     return f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}"

@@ -1,1 +1,1 @@
-"""Systems that `benchmarks.ingest` measures, each run in a process of its own (see `benchmarks.worker`)."""
+"""The systems that `benchmarks.ingest` measures, each in a process of its own."""

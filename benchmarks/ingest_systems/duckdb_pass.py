@@ -1,4 +1,7 @@
-"""The derivation in one pass of DuckDB: read, drop duplicates, join, label, split, write. Arguments: folder of logs, out."""
+"""Ingestion in one pass of DuckDB: read, drop duplicates, join, label, split, write.
+
+Arguments: folder of the logs, folder of the output.
+"""
 
 from __future__ import annotations
 
@@ -30,11 +33,12 @@ SPLITS = {
 
 
 def derive(logs: Path, out: Path) -> int:
-    """Writes a Parquet file a split; gives the rows read."""
+    """Write a Parquet file for each split and return the number of rows read."""
     connection = duckdb.connect()
     connection.execute(DERIVED.format(logs=logs))
     for split, chosen in SPLITS.items():
-        query = f"SELECT *, day = (SELECT max(day) FROM derived) AS evaluation FROM derived WHERE {chosen}"  # noqa: S608
+        last_day = "day = (SELECT max(day) FROM derived) AS evaluation"
+        query = f"SELECT *, {last_day} FROM derived WHERE {chosen}"  # noqa: S608
         connection.execute(f"COPY ({query}) TO '{out}/{split}.parquet' (COMPRESSION gzip)")
     [count] = connection.execute("SELECT count(*) FROM derived").fetchone()
     return count

@@ -1,4 +1,7 @@
-"""Beam's direct runner with nothing to do but shuffle lines, one an element. Arguments: folder of logs, rows."""
+"""Beam's direct runner with nothing to do but shuffle lines, each an element.
+
+Arguments: folder of the logs, number of rows.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from benchmarks.ingest_systems.measured import report_work
 
 
 def hand_on(logs: str, rows: int) -> int:
-    """Reads lines and gives each to a shard."""
+    """Read lines, assign each to a shard, and return the number of rows."""
     options = PipelineOptions(["--runner=DirectRunner", "--direct_running_mode=in_memory"])
     with beam.Pipeline(options=options) as pipeline:
         _ = (

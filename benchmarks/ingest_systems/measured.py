@@ -1,4 +1,4 @@
-"""What a system that is one piece of work took."""
+"""The report of a system that does its work in one piece."""
 
 from __future__ import annotations
 
@@ -9,7 +9,11 @@ from benchmarks.worker import peak_memory_bytes, report
 
 
 def report_work(work: Callable[[], int]) -> None:
-    """Runs the work, which gives its number of rows, and reports its time and the process's peak memory, imports included."""
+    """Run the work and report its rows, its time, and the peak memory of the process.
+
+    Args:
+        work: does the work and returns its number of rows. The peak memory includes imports.
+    """
     began = time.perf_counter()
     rows = work()
     elapsed_s = time.perf_counter() - began

@@ -1,4 +1,7 @@
-"""The derivation in one pass of pandas: read, drop duplicates, join, label, split, write. Arguments: folder of logs, out."""
+"""Ingestion in one pass of pandas: read, drop duplicates, join, label, split, write.
+
+Arguments: folder of the logs, folder of the output.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from benchmarks.ingest_systems.measured import report_work
 
 
 def derive(logs: Path, out: Path) -> int:
-    """Writes a Parquet file a split; gives the rows read."""
+    """Write a Parquet file for each split and return the number of rows read."""
     rows = pd.read_csv(logs / "csv" / "exposures.csv")
     count = len(rows)
     rows = rows.drop_duplicates()

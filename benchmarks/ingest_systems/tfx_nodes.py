@@ -1,7 +1,8 @@
-"""Components of TFX in a pipeline of their own, each timed by its runner. Arguments: system, folder of logs, rows, root.
+"""TFX components in a pipeline of their own, each timed by the runner.
 
-The systems: `exposures`, `events` and `csv` ingest by Fulcrum, `csv_example_gen` by TFX;
-`transform` goes on to statistics and Transform after `exposures`.
+Arguments: system, folder of the logs, number of rows, root. The systems `exposures`, `events` and
+`csv` ingest by Fulcrum and `csv_example_gen` by TFX. The system `transform` ingests `exposures`
+and goes on to statistics and Transform.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ SPECS = {
 
 
 def components(system: str, logs: Path, root: Path) -> list[Any]:
-    """The nodes of a system."""
+    """Return the nodes of a system."""
     import tfx  # noqa: F401, I001  (before TFDV)
     from tfx.components import CsvExampleGen, StatisticsGen, Transform
     from tfx.components.schema_gen.import_schema_gen.component import ImportSchemaGen
@@ -68,7 +69,7 @@ def components(system: str, logs: Path, root: Path) -> list[Any]:
 
 
 def main(system: str, logs: Path, rows: int, root: Path) -> None:
-    """Runs the nodes and prints what each took."""
+    """Run the nodes of a system and report the figures of each."""
     nodes = components(system, logs, root)
     from tfx.orchestration import metadata
     from tfx.orchestration.pipeline import Pipeline

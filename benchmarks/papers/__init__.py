@@ -1,1 +1,5 @@
-"""The papers' tables on public data: every model of the registry on the same preprocessing, tuned alike, over several seeds."""
+"""The tables of the papers on public data.
+
+Every model of the registry learns from the same preprocessing, is tuned alike, and is trained with
+several seeds.
+"""

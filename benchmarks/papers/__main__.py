@@ -1,4 +1,4 @@
-"""`python -m benchmarks.papers`: trains every model on public data and prints tables like those of the papers."""
+"""The command `python -m benchmarks.papers`, which prints tables like those of the papers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rich.console import Console
 from benchmarks.worker import FOLDER, machine
 
 SYNTHETIC = "synthetic"
-# Widens the tables where there is no terminal whose width could be asked for.
+# The width of the tables where no terminal gives a width.
 _WIDTH_OF_FILES = 300
 
 
@@ -74,19 +74,19 @@ def main(
         ),
     ] = None,
 ) -> None:
-    """Compare the models on one data set, on the same preprocessing and with the same tuning budget.
+    """Compare the models on one data set, with the same preprocessing and tuning budget.
 
     Each model tries the same settings with its first seed and keeps the one that is best on the
-    validation part; then it is trained with all seeds. The test part's labels are read once, for
-    the tables.
+    validation part. Then it is trained with all seeds. The labels of the test part are read once,
+    for the tables.
 
     Example: python -m benchmarks.papers --dataset kuairand --data kuairand_pure --models ple,mmoe
     --seeds 3
     """
     from benchmarks.papers.contenders import chosen_contenders
-    from benchmarks.papers.sources import SOURCES
+    from benchmarks.papers.data_sets.sources import SOURCES
+    from benchmarks.papers.data_sets.synthetic import CORRELATIONS
     from benchmarks.papers.study import Study
-    from benchmarks.papers.synthetic import CORRELATIONS
     from benchmarks.papers.tables import tables
     from feature_spec.strict_model import closest_names
 

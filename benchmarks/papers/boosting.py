@@ -1,4 +1,4 @@
-"""Gradient boosting, one model a task, on the rows and columns that the networks get, without ids."""
+"""Gradient boosting: a model for each task, on the rows of the networks, without ids."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from feature_spec import names
 from feature_spec.fields.field import NumericField
 from feature_spec.spec import FeatureSpec
 
-# What HistGradientBoosting takes as categories at most.
+# HistGradientBoosting takes no more categories than these.
 _MOST_CATEGORIES = 254
 _FILE, _COLUMNS, _CATEGORICAL = "boosting.npz", "columns", "categorical"
 
 
 def prepare_boosting(spec: FeatureSpec, folder: Path, without: Collection[str]) -> None:
-    """Keeps columns, labels and masks of all splits in the folder, unless it has those of its examples.
+    """Write columns, labels and masks of all splits into the folder, unless they are up to date.
 
-    A number is a number, and so is a category whose values all are numbers. Other categories count
-    by the rank of their frequency in the training rows; those beyond the 254 most frequent are
-    taken for missing. Of a list the first value counts.
+    Numbers and categories whose values all are numbers stay numbers. Other categories become the
+    rank of their frequency in the training rows; categories beyond the 254 most frequent count as
+    missing. Of a list, the first value counts.
 
     Args:
-        spec: the fields.
-        folder: of `preprocess`.
-        without: fields to leave out.
+        spec: gives the fields and the tasks.
+        folder: the folder that `preprocess` has filled.
+        without: names of the fields to leave out.
     """
     if (folder / _FILE).exists() and (folder / _FILE).stat().st_mtime >= (
         folder / DESCRIPTION
@@ -58,7 +58,7 @@ def prepare_boosting(spec: FeatureSpec, folder: Path, without: Collection[str]) 
 
 
 def boosting_examples(folder: Path, split: str, tasks: Sequence[int]) -> Examples:
-    """Labels and masks of these tasks' columns (rows, K), in the order of the rows of `boost`."""
+    """Return labels and masks (rows, K) of the tasks, in the row order of `boost`."""
     with np.load(folder / _FILE) as arrays:
         return {
             kind: arrays[f"{split}_{kind}"][:, list(tasks)] for kind in (names.LABELS, names.MASKS)
@@ -68,17 +68,17 @@ def boosting_examples(folder: Path, split: str, tasks: Sequence[int]) -> Example
 def boost(
     folder: Path, column: int, kind: str, setting: Mapping[str, Any], seed: int
 ) -> dict[str, npt.NDArray[np.float64]]:
-    """One task's model, which stops early on a tenth of its training rows.
+    """Train the model of one task, which stops early on a tenth of its training rows.
 
     Args:
-        folder: of `prepare_boosting`.
-        column: the task's place in the spec.
-        kind: of the task.
+        folder: the folder that `prepare_boosting` has filled.
+        column: the place of the task in the spec.
+        kind: the kind of the task.
         setting: arguments of scikit-learn's estimator.
         seed: draws the tenth.
 
     Returns:
-        Scores of the validation and evaluation rows.
+        Scores of the validation and evaluation rows, by split.
     """
     from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
@@ -98,7 +98,7 @@ def boost(
 
 
 def _read(folder: Path, split: str, features: Collection[str]) -> dict[str, list[Any]]:
-    """Of each feature a value a row: None where missing, a list where there are several."""
+    """Return the values of each feature by row: None if missing, a list if there are several."""
     import tensorflow as tf
 
     result: dict[str, list[Any]] = {name: [] for name in features}
@@ -121,7 +121,7 @@ def _value(feature: Any) -> Any:
 
 
 def _encoder(train: list[Any], is_number: bool) -> tuple[Any, bool]:
-    """The function from a column's values to numbers, and whether these are categories."""
+    """Return the function that makes a column's values numbers, and whether it makes categories."""
 
     def first(value: Any) -> Any:
         return value[0] if isinstance(value, list) else value

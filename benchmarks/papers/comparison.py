@@ -1,4 +1,4 @@
-"""From test metrics of several seeds to what a table says: means, deviations, MTL gain and paired t-tests."""
+"""Statistics over seeds for the tables: means, deviations, MTL gains and paired t-tests."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ BySeed = Mapping[int, Mapping[str, float]]
 
 @dataclass(frozen=True, kw_only=True)
 class TaskResult:
-    """One model on one task.
+    """The result of one model on one task.
 
     Attributes:
-        mean: over seeds, of the task's own metric.
-        deviation: sample standard deviation over seeds; 0 for one seed.
-        gain: MTL gain over the single-task model's mean (PLE, Eq 11): positive where this model is
-            better.
-        baseline: the best baseline, by its mean.
-        p_value: of a two-sided t-test, paired by seed, against it. None with fewer than two seeds,
-            for a baseline itself, and where all differences are equal.
+        mean: mean of the task's own metric over the seeds.
+        deviation: sample standard deviation over the seeds; 0 for one seed.
+        gain: MTL gain over the mean of the single-task model (PLE, Eq 11), positive if this model
+            is better.
+        baseline: the name of the baseline with the best mean.
+        p_value: p of a two-sided t-test against that baseline, paired by seed. None with fewer
+            than two seeds, for a baseline, and if all differences are equal.
     """
 
     mean: float
@@ -40,14 +40,14 @@ def compare(
     single_task: str,
     proposed: Sequence[str],
 ) -> dict[str, TaskResult]:
-    """Results by model.
+    """Return the result of each model on one task.
 
     Args:
-        task_name: of the metrics.
-        task: tells the direction of its metric.
-        results: test metrics by model, then seed; all of the same seeds.
+        task_name: the key of the task in the metrics.
+        task: gives the direction of the metric.
+        results: test metrics by model, then by seed; all models have the same seeds.
         single_task: the model that gains are measured against.
-        proposed: models that are no baselines: they are tested against the best of the others.
+        proposed: the models that are no baselines; each is tested against the best baseline.
     """
     values = {
         model: [metrics[task_name] for _, metrics in sorted(by_seed.items())]
@@ -77,11 +77,13 @@ def _paired_p_value(ours: Sequence[float], theirs: Sequence[float]) -> float | N
 
 
 def best_setting(tasks: Mapping[str, Task], validation: Mapping[str, Mapping[str, float]]) -> str:
-    """The setting with the smallest mean over tasks of the error relative to the first setting's, as in early stopping.
+    """Return the setting with the smallest mean relative error over the tasks.
+
+    As in early stopping, the error of a task is relative to its error under the first setting.
 
     Args:
-        tasks: by name.
-        validation: by setting, each task's own metric.
+        tasks: tasks by name.
+        validation: the own metric of each task, by setting, then by task.
     """
     first = next(iter(validation.values()))
 

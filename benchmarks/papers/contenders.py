@@ -1,4 +1,4 @@
-"""Who takes part: every model of the registry and MSSM's ablations, each with the same settings to choose from."""
+"""The contenders: every model of the registry, the ablations of MSSM, and their settings."""
 
 from __future__ import annotations
 
@@ -13,14 +13,31 @@ from trainer.settings.train_config import Settings, parse_settings
 SINGLE_TASK = "single_task"
 BOOSTING = "boosting"
 
+# Every network chooses one of these by the validation part of its first seed: values for the
+# parts `model` and `trainer` of its settings.
+SETTINGS: dict[str, dict[str, dict[str, Any]]] = {
+    "slow": {"trainer": {"learning_rate": 0.001}},
+    "fast": {"trainer": {"learning_rate": 0.003}},
+}
+# Gradient boosting has as many to choose from: arguments of scikit-learn's HistGradientBoosting.
+BOOSTING_SETTINGS: dict[str, dict[str, Any]] = {
+    "slow": {
+        "max_iter": 1000,
+        "learning_rate": 0.05,
+        "max_leaf_nodes": 15,
+        "l2_regularization": 1.0,
+    },
+    "fast": {"max_iter": 500, "learning_rate": 0.1},
+}
+
 
 @dataclass(frozen=True, kw_only=True)
 class Contender:
-    """A row of the tables.
+    """A contender, which is a row of the tables.
 
     Attributes:
-        model: of the registry.
-        own: settings that make it what it is.
+        model: the name of a model in the registry.
+        own: the model settings that define the contender.
     """
 
     model: str
@@ -29,18 +46,18 @@ class Contender:
     def settings(
         self, base: Mapping[str, Any], setting: Mapping[str, Mapping[str, Any]], seed: int
     ) -> Settings:
-        """Complete settings.
+        """Return the complete settings of a run.
 
         Args:
-            base: of the `trainer` part, the data set's.
-            setting: one of those to choose from: values for the parts `model` and `trainer`.
-            seed: of the run.
+            base: values for the part `trainer` that belong to the data set.
+            setting: one of `SETTINGS`, with values for the parts `model` and `trainer`.
+            seed: the seed of the run.
         """
         model = {"name": self.model, **setting.get("model", {}), **self.own}
         return parse_settings(model, {**base, **setting.get("trainer", {}), "seed": seed})
 
 
-# Of about the width of MSSM's paper, where experts and sub-networks have 32 units.
+# Widths are about those of the MSSM paper, where experts and sub-networks have 32 units.
 _SIZES: dict[str, dict[str, Any]] = {
     "single_task": {"bottom_units": [64]},
     "shared_bottom": {"bottom_units": [128]},
@@ -56,8 +73,8 @@ _SIZES: dict[str, dict[str, Any]] = {
     "snr_trans": {"subnetworks": 6, "units": 32},
     "mssm": {"units": 32},
 }
-# MSSM, section 4.4: without FSCM, without CSSM, without both, which is SNR-Trans over K + 1
-# sub-networks.
+# The ablations of MSSM, section 4.4: without FSCM, without CSSM, and without both. The last is
+# SNR-Trans over K + 1 sub-networks.
 ABLATIONS = {
     "mssm_a": {"field_sparsity": False},
     "mssm_b": {"cell_sparsity": False},
@@ -69,10 +86,10 @@ CONTENDERS = {name: Contender(model=name, own=_SIZES[name]) for name in MODELS} 
 
 
 def chosen_contenders(models: str) -> list[str]:
-    """Names from the command line: `all`, or some with commas between them.
+    """Return the contenders of a text from the command line: `all`, or names between commas.
 
     Raises:
-        ValueError: a name is no model's and no ablation's.
+        ValueError: a name belongs to no model and no ablation.
     """
     if models == "all":
         return list(CONTENDERS)
@@ -84,8 +101,10 @@ def chosen_contenders(models: str) -> list[str]:
 
 
 def task_groups(contender: str, tasks: Sequence[str]) -> list[list[str]]:
-    """Tasks that are trained together: all, or each alone for the single-task model.
+    """Return the groups of tasks that are trained together.
 
-    Its networks share nothing, so training them at once differs in one thing only: when they stop.
+    The single-task model trains each task alone, and all other models train all tasks together. The
+    networks of the single-task model share nothing, so training them together would change only
+    when they stop.
     """
     return [[task] for task in tasks] if contender == SINGLE_TASK else [list(tasks)]

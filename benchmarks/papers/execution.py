@@ -1,4 +1,4 @@
-"""Executes runs, several at a time, each in a process that keeps TensorFlow and the data for the next."""
+"""Execution of runs in several processes, which keep TensorFlow and the data between runs."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ _JOBS_A_PROCESS = 12
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """Runs that differ in their seed only, with all that a process needs for them.
+    """Runs that differ only in their seed, with all that a process needs for them.
 
     Attributes:
-        runs: which.
-        store: folder of the `RunStore`.
-        folder: of the preprocessed data; None for synthetic data.
-        tasks: to learn.
-        rows: of synthetic data.
-        trainer: the data set's trainer settings.
-        setting: what the runs' setting means.
+        runs: the runs to execute.
+        store: the folder of the `RunStore`.
+        folder: the folder of the preprocessed data; None for synthetic data.
+        tasks: the tasks to learn.
+        rows: the number of synthetic examples.
+        trainer: the trainer settings of the data set.
+        setting: the values of the setting that the runs share.
     """
 
     runs: tuple[Run, ...]
@@ -45,23 +45,23 @@ class Job:
 
 
 def execute(jobs: Iterable[Job], processes: int, on_end: Callable[[Run, Finished], None]) -> None:
-    """Executes the runs that are not finished yet; each result is kept as soon as it is there.
+    """Execute the runs that are not finished yet and keep each result at once.
 
     Args:
-        jobs: in any order.
-        processes: at a time; they share the cores evenly.
-        on_end: called for each run, after the last one of its job.
+        jobs: the jobs, in any order.
+        processes: number of processes at a time, which share the cores evenly.
+        on_end: called for each run after the last run of its job.
     """
     waiting = [left for job in jobs if (left := _unfinished(job)).runs]
     threads = max((os.cpu_count() or 1) // processes, 1)
-    # Each job leaves something behind in TensorFlow, so a pool is closed after some. With
-    # `max_tasks_per_child` it would replace its processes one by one, but that of Python 3.11 then
-    # comes to a standstill.
+    # Each job leaves something behind in TensorFlow, so a pool is closed after some jobs. A pool
+    # with `max_tasks_per_child` would replace its processes one by one, but such a pool comes to a
+    # standstill in Python 3.11.
     size = processes * _JOBS_A_PROCESS
     for first in range(0, len(waiting), size):
         with ProcessPoolExecutor(
             processes,
-            # A process that is forked after TensorFlow has started threads hangs.
+            # A process hangs if it is forked after TensorFlow has started threads.
             mp_context=multiprocessing.get_context("spawn"),
             initializer=_limit_threads,
             initargs=(threads,),
@@ -150,7 +150,10 @@ def _boosted(job: Job) -> list[Finished]:
 
 
 def workload_of(folder: Path | None, variant: str, rows: int, seed: int) -> Workload:
-    """The preprocessed data of a folder, or synthetic data of the correlation `variant`, drawn anew for each seed."""
+    """Return the preprocessed data of a folder, or else synthetic data.
+
+    Synthetic data are drawn anew for each seed, with the correlation that `variant` names.
+    """
     return _logged_workload(folder) if folder else _synthetic_workload(float(variant), rows, seed)
 
 
@@ -163,6 +166,6 @@ def _logged_workload(folder: Path) -> Workload:
 
 @functools.lru_cache(maxsize=1)
 def _synthetic_workload(correlation: float, rows: int, seed: int) -> Workload:
-    from benchmarks.papers.synthetic import synthetic_workload
+    from benchmarks.papers.data_sets.synthetic import synthetic_workload
 
     return synthetic_workload(correlation, rows, seed)

@@ -1,4 +1,4 @@
-"""MTL gains on synthetic data as a picture, like PLE's Fig 7."""
+"""A picture of the MTL gains on synthetic data, like Fig 7 of PLE."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from benchmarks.papers.report import mean_gains
 
 
 def draw_gains(report: Mapping[str, Any], path: Path) -> None:
-    """A bar for each model and correlation."""
+    """Draw a bar for each model and correlation."""
     import matplotlib as mpl
     from matplotlib.figure import Figure
 

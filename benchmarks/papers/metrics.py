@@ -1,4 +1,4 @@
-"""Metrics of a task's scores, each on the task's own sample space."""
+"""Metrics of scores, each measured on the sample space of its task."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ Scores = Mapping[str, npt.NDArray[np.floating]]
 def task_metrics(
     tasks: Mapping[str, Task], examples: Examples, scores: Scores
 ) -> dict[str, dict[str, float]]:
-    """By task, `auc` and `log_loss` (binary) or `mse` (regression).
+    """Return `auc` and `log_loss` (binary) or `mse` (regression) by task.
 
     Args:
-        tasks: in the order of the columns of the examples' labels and masks.
-        examples: what was scored.
-        scores: by task, (rows,).
+        tasks: the tasks, in the order of the columns of labels and masks.
+        examples: the scored examples, with labels and masks (rows, K).
+        scores: the scores of each task, (rows,).
     """
     from sklearn.metrics import log_loss, roc_auc_score
 
@@ -47,5 +47,5 @@ def task_metrics(
 def own_metric(
     tasks: Mapping[str, Task], metrics: Mapping[str, Mapping[str, float]]
 ) -> dict[str, float]:
-    """Of each task, the metric that its spec names."""
+    """Return, for each task, the metric that the spec judges it by."""
     return {name: metrics[name][task.metric] for name, task in tasks.items()}

@@ -1,4 +1,4 @@
-"""Preprocessing in a process of its own: TFX takes long to load, and much memory."""
+"""Preprocessing in a process of its own, because TFX takes long to load and much memory."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from pathlib import Path
 import typer
 
 from benchmarks.papers.boosting import prepare_boosting
+from benchmarks.papers.data_sets.sources import SOURCES
 from benchmarks.papers.preprocessing import preprocess
-from benchmarks.papers.sources import SOURCES
 
 
 def main(dataset: str, logs: Path, folder: Path, boosting: bool) -> None:
-    """Leaves transformed examples in the folder, and columns for gradient boosting if asked for."""
+    """Write transformed examples into the folder, and columns for gradient boosting on request."""
     source = SOURCES[dataset]
     spec = source.spec()
     preprocess(spec, logs, folder)

@@ -1,4 +1,4 @@
-"""From logs to transformed examples in memory, by the pipeline's own ingestion and Transform, once for all models."""
+"""Preprocessing, once for all models, by the ingestion and the Transform of the pipeline."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from feature_spec.feature_layout import Packing, vocabulary_file
 from feature_spec.loading import parse_spec
 from feature_spec.spec import FeatureSpec
 
-# Ids are rows of tables, which have fewer than 2 billion.
+# Ids are rows of tables, and tables have fewer than 2 billion rows.
 _DTYPES = {"int64": np.int32, "float32": np.float32}
 DESCRIPTION = "workload.json"
 
 
 def preprocess(spec: FeatureSpec, logs: Path, folder: Path) -> None:
-    """Ingests and transforms all three splits and keeps them in a folder, unless it has them.
+    """Ingest and transform all three splits and keep them in a folder, unless they are there.
 
     Args:
-        spec: fields, tasks and split.
-        logs: the folder that the spec's log paths are relative to.
-        folder: keeps the pipeline's artifacts, `raw/` and the examples, `<split>.npz`.
+        spec: gives the fields, the tasks and the split.
+        logs: the folder that the log paths of the spec are relative to.
+        folder: keeps the artifacts of the pipeline in `raw/`, and the examples in `<split>.npz`.
     """
     description = folder / DESCRIPTION
     if description.exists() and json.loads(description.read_text(encoding="utf-8"))[
@@ -70,7 +70,10 @@ def preprocess(spec: FeatureSpec, logs: Path, folder: Path) -> None:
 
 
 def what_is_learnt(spec: FeatureSpec) -> dict[str, Any]:
-    """The parts of the spec that a comparison depends on. Others, such as those for blessing, change nothing of it."""
+    """Return the parts of the spec that a comparison depends on.
+
+    Other parts, such as those for blessing, do not change the results.
+    """
     document = spec.model_dump(mode="json", exclude_unset=True)
     return {
         part: document[part]
@@ -80,13 +83,13 @@ def what_is_learnt(spec: FeatureSpec) -> dict[str, Any]:
 
 
 def ingested_examples(folder: Path, split: str) -> list[Path]:
-    """The files of a split's examples before Transform."""
+    """Return the files of ingested examples of a split, from before Transform."""
     facts = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
     return sorted((folder / facts["examples"] / f"Split-{split}").iterdir())
 
 
 def ingestion_counts(folder: Path) -> dict[str, object]:
-    """Lines read, rejected by reason and examples by split."""
+    """Return the ingestion summary: lines read, rejected by reason, and examples by split."""
     facts: dict[str, object] = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))[
         "ingestion"
     ]
@@ -94,7 +97,7 @@ def ingestion_counts(folder: Path) -> dict[str, object]:
 
 
 def load_workload(folder: Path) -> Workload:
-    """What `preprocess` left in the folder."""
+    """Load the tasks, the layout and the examples that `preprocess` wrote into the folder."""
     from trainer.network.network_layout import network_layout
 
     facts = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
@@ -109,7 +112,10 @@ def load_workload(folder: Path) -> Workload:
 
 
 def _run_components(spec: FeatureSpec, logs: Path, folder: Path) -> dict[str, Path]:
-    """Runs the pipeline's components up to Transform, which here transforms the evaluation split, too; outputs by name."""
+    """Run the components of the pipeline up to Transform and return their outputs by name.
+
+    Here, Transform also transforms the evaluation split.
+    """
     from google.protobuf import text_format
     from tfx.components import Transform
     from tfx.components.schema_gen.import_schema_gen.component import ImportSchemaGen

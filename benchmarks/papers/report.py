@@ -1,4 +1,4 @@
-"""What the tables say, as numbers: the one place that looks at the labels of the test part."""
+"""The numbers of the tables. No other module reads the labels of the test part."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from benchmarks.papers.run_store import Run, RunStore
 from benchmarks.papers.workload import Workload
 from feature_spec.names import EVALUATION
 
-# What the papers propose; all others but gradient boosting are baselines.
+# The models that the papers propose. All others but gradient boosting are baselines.
 PROPOSED = ("cgc", "ple", "mssm", *ABLATIONS)
 
 
@@ -26,18 +26,18 @@ def variant_report(
     chosen: Mapping[str, str],
     variant: str,
 ) -> dict[str, Any]:
-    """All results on one variant of the data.
+    """Return all results on one variant of the data.
 
     Args:
-        store: of the runs.
-        workloads: by seed, with the tasks of the comparison.
-        folder: of the preprocessed data, for gradient boosting's order of the rows.
-        chosen: setting by contender.
-        variant: of the data.
+        store: the store of the runs.
+        workloads: the workload of each seed, with the tasks of the comparison.
+        folder: the folder of the preprocessed data, for the row order of gradient boosting.
+        chosen: the chosen setting by contender.
+        variant: the variant of the data.
 
     Returns:
-        `models`: by contender, its setting, size, time, and by task mean, deviation, gain, p-value,
-            baseline and all values.
+        `models`: by contender, its setting, its size, its time, and by task the mean, the
+            deviation, the gain, the p-value, the baseline and the value of each seed.
     """
     tasks = next(iter(workloads.values())).tasks
     facts: dict[str, dict[str, Any]] = {}
@@ -79,7 +79,7 @@ def variant_report(
 
 
 def part_sizes(workload: Workload) -> dict[str, dict[str, Any]]:
-    """By task, the rows of each part that lie in its sample space, and how many of them are positive if it is binary."""
+    """Return, by task and part, the rows in the sample space, and the positives of binary tasks."""
     from feature_spec import names
 
     result: dict[str, dict[str, Any]] = {}
@@ -95,7 +95,10 @@ def part_sizes(workload: Workload) -> dict[str, dict[str, Any]]:
 
 
 def mean_gains(report: Mapping[str, Any]) -> dict[str, dict[float, float]]:
-    """By model and correlation, the MTL gain averaged over the two tasks: MSE of the single-task model minus its own."""
+    """Return the MTL gain by model and correlation, as the mean of the two tasks.
+
+    The gain is the MSE of the single-task model minus the MSE of the model.
+    """
     gains: dict[str, dict[float, float]] = {}
     for variant, of_variant in report["variants"].items():
         for model, facts in of_variant["models"].items():

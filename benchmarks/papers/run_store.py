@@ -1,4 +1,4 @@
-"""Finished runs as files, so that a second call goes on where the first stopped."""
+"""The store of finished runs, with which a second call goes on where the first stopped."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ from benchmarks.papers.metrics import Scores
 
 @dataclass(frozen=True, kw_only=True, order=True)
 class Run:
-    """One training, named.
+    """The name of one training.
 
     Attributes:
-        variant: of the data, such as a correlation of the synthetic ones; empty where there is one.
-        contender: who is trained.
-        setting: which of the settings to choose from.
-        seed: of initial weights, the order of the examples, and synthetic data.
+        variant: the variant of the data, such as a correlation of the synthetic tasks; empty if
+            there is only one.
+        contender: the name of the contender that is trained.
+        setting: the name of the setting.
+        seed: the seed of initial weights, the order of the examples, and synthetic data.
     """
 
     variant: str
@@ -31,12 +32,12 @@ class Run:
 
 @dataclass(frozen=True, kw_only=True)
 class Finished:
-    """What is known of a run before anyone looks at the test part.
+    """The facts of a finished run, without the test part.
 
     Attributes:
         validation: metrics by task on the validation part.
         parameters: number of weights.
-        elapsed_s: of the training and the scoring.
+        elapsed_s: seconds that training and scoring took.
     """
 
     validation: dict[str, dict[str, float]]
@@ -48,31 +49,35 @@ class RunStore:
     """A folder with a file of facts and one of test scores for each finished run.
 
     Args:
-        folder: of one comparison: runs of other tasks or another preprocessing belong elsewhere.
+        folder: the folder of one comparison. Runs with other tasks or another preprocessing need
+            a folder of their own.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
     def finished(self, run: Run) -> Finished | None:
-        """What the run left, if it is finished."""
+        """Return the facts of a run, or None if it is not finished."""
         facts = self._path(run, "json")
         return Finished(**json.loads(facts.read_text(encoding="utf-8"))) if facts.exists() else None
 
     def keep(self, run: Run, finished: Finished, test_scores: Scores) -> None:
-        """Keeps a run's facts and its scores of the test part, which meet the labels when the tables are made."""
+        """Keep the facts of a run and its scores of the test part.
+
+        The scores meet the labels when the tables are made.
+        """
         scores, facts = self._path(run, "npz"), self._path(run, "json")
         scores.parent.mkdir(parents=True, exist_ok=True)
         np.savez_compressed(
             scores, **{task: np.asarray(values, np.float32) for task, values in test_scores.items()}
         )
-        # Renamed last: a run is finished once its facts are there.
+        # A run counts as finished once its facts are there, so they are renamed last.
         unfinished = facts.with_suffix(".unfinished")
         unfinished.write_text(json.dumps(asdict(finished)), encoding="utf-8")
         os.replace(unfinished, facts)
 
     def test_scores(self, run: Run) -> Scores:
-        """Scores of the test part by task."""
+        """Return the scores of the test part by task."""
         with np.load(self._path(run, "npz")) as arrays:
             return {task: arrays[task] for task in arrays.files}
 

@@ -1,4 +1,4 @@
-"""A comparison on one data set: tuning, all seeds, and the report."""
+"""A comparison on one data set: tuning, training with all seeds, and the report."""
 
 from __future__ import annotations
 
@@ -14,34 +14,39 @@ from typing import Any
 from rich.console import Console
 
 from benchmarks.papers.comparison import best_setting
-from benchmarks.papers.contenders import ABLATIONS, BOOSTING, CONTENDERS, SINGLE_TASK
+from benchmarks.papers.contenders import (
+    ABLATIONS,
+    BOOSTING,
+    BOOSTING_SETTINGS,
+    CONTENDERS,
+    SETTINGS,
+    SINGLE_TASK,
+)
+from benchmarks.papers.data_sets.sources import Source, checksums
 from benchmarks.papers.execution import Job, execute, workload_of
 from benchmarks.papers.metrics import own_metric
 from benchmarks.papers.report import part_sizes, variant_report
 from benchmarks.papers.run_store import Finished, Run, RunStore
-from benchmarks.papers.sources import Source, checksums
-from benchmarks.papers.tuning import BOOSTING_SETTINGS, SETTINGS
 from feature_spec.strict_model import closest_names
 
 _TUNING_SEED = 1
-# An ablation is the model without a part, not a model of its own: it takes over what was chosen for
-# the whole.
+# An ablation is not a model of its own, so it takes over the setting of the whole model.
 _TUNED_AS = dict.fromkeys(ABLATIONS, "mssm")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Study:
-    """What is compared, on what.
+    """A comparison of contenders on one data set.
 
     Attributes:
         store: keeps the runs of exactly this comparison.
-        variants: of the data, by name; the first one chooses the settings.
-        folder: of preprocessed data; None for synthetic data.
-        rows: of synthetic data.
-        tasks: to learn.
-        trainer: settings of every run.
+        variants: the names of the variants of the data; the first one chooses the settings.
+        folder: the folder of preprocessed data; None for synthetic data.
+        rows: the number of synthetic examples.
+        tasks: the tasks to learn.
+        trainer: the trainer settings of every run.
         boosting: whether gradient boosting takes part.
-        facts: about the data, for the report.
+        facts: facts about the data, for the report.
     """
 
     store: RunStore
@@ -57,7 +62,7 @@ class Study:
     def of_logs(
         cls, source: Source, official: Path, folder: Path, tasks: Sequence[str], boosting: bool
     ) -> Study:
-        """Preprocesses the logs, unless that is done, and compares on some of the spec's tasks.
+        """Preprocess the logs, unless that is done, and return a study on some tasks of the spec.
 
         Raises:
             FileNotFoundError: an official file is missing.
@@ -73,7 +78,7 @@ class Study:
                 )
         chosen = tasks or source.default_tasks or list(spec.tasks)
         logs = source.logs(official, folder)
-        # TFX and all that it loads stay out of this process.
+        # Another process loads TFX and its dependencies.
         command = [
             sys.executable,
             "-m",
@@ -100,8 +105,8 @@ class Study:
 
     @classmethod
     def of_synthetic_data(cls, folder: Path, rows: int, correlations: Sequence[float]) -> Study:
-        """Compares on synthetic data; settings are chosen at the correlation nearest to .5."""
-        from benchmarks.papers.synthetic import TRAINER
+        """Return a study on synthetic data; the correlation nearest to .5 chooses the settings."""
+        from benchmarks.papers.data_sets.synthetic import TRAINER
 
         return cls(
             store=_store(folder, {"rows": rows, "trainer": TRAINER}),
@@ -119,8 +124,8 @@ class Study:
     def report(
         self, contenders: Sequence[str], seeds: Sequence[int], jobs: int, console: Console
     ) -> dict[str, Any]:
-        """Tunes, trains what is left to train, and judges."""
-        # Gains need it.
+        """Tune, execute the runs that are not finished, and return the results."""
+        # MTL gains need the single-task model.
         contenders = list(
             dict.fromkeys(
                 [SINGLE_TASK, *_with_tuned(contenders), *([BOOSTING] if self.boosting else [])]
@@ -210,7 +215,7 @@ class Study:
 
 
 def _with_tuned(contenders: Sequence[str]) -> list[str]:
-    """The contenders, and before an ablation the model whose settings it takes over."""
+    """Return the contenders, with the model that lends its setting before each ablation."""
     return [
         name
         for contender in contenders
@@ -219,7 +224,7 @@ def _with_tuned(contenders: Sequence[str]) -> list[str]:
 
 
 def _store(folder: Path, comparison: Mapping[str, Any]) -> RunStore:
-    """The store of what is compared: another spec, other tasks or settings have another one."""
+    """Return the store of a comparison; another spec, other tasks or settings get another store."""
     own = {name: contender.own for name, contender in CONTENDERS.items()}
     what = json.dumps(
         {**comparison, "settings": SETTINGS, "boosting": BOOSTING_SETTINGS, "own": own},

@@ -1,4 +1,4 @@
-"""The report as tables in Markdown, which terminals show and documents take over."""
+"""The tables of a report in Markdown, for terminals and documents."""
 
 from __future__ import annotations
 
@@ -16,7 +16,11 @@ _SIGNIFICANT = 0.05
 
 
 def tables(report: Mapping[str, Any]) -> Iterator[Table]:
-    """All tables of a report: results and significance on logs; on synthetic data the gains by correlation, then results."""
+    """Yield all tables of a report.
+
+    On synthetic data, the gains by correlation come first. Results and significance follow for each
+    variant of the data.
+    """
     synthetic = "" not in report["variants"]
     if synthetic:
         yield gains_table(report)
@@ -30,7 +34,7 @@ def tables(report: Mapping[str, Any]) -> Iterator[Table]:
 
 
 def gains_table(report: Mapping[str, Any]) -> Table:
-    """MTL gain by model and correlation, the mean of the two tasks."""
+    """Return a table of MTL gains by model and correlation, each the mean of the two tasks."""
     gains = mean_gains(report)
     correlations = list(next(iter(gains.values())))
     table = Table(title="MTL gain (MSE) by correlation", title_justify="left", box=box.MARKDOWN)
@@ -44,7 +48,11 @@ def gains_table(report: Mapping[str, Any]) -> Table:
 
 
 def results_table(title: str, models: Mapping[str, Any]) -> Table:
-    """A row a model: mean ± deviation of each task's metric, its MTL gain, and the sum of the log losses."""
+    """Return a table with a row for each model.
+
+    A row has the mean ± deviation of the metric and the MTL gain of each task, and the sum of the
+    log losses.
+    """
     first = next(iter(models.values()))
     table = Table(title=title, title_justify="left", box=box.MARKDOWN)
     table.add_column("model", no_wrap=True)
@@ -73,7 +81,10 @@ def results_table(title: str, models: Mapping[str, Any]) -> Table:
 
 
 def significance_table(models: Mapping[str, Any]) -> Table:
-    """p-values of paired t-tests of the proposed models against the best baseline of each task."""
+    """Return a table of the proposed models against the best baseline of each task.
+
+    A cell has the difference of the gains and p of a paired t-test.
+    """
     first = next(iter(models.values()))
     table = Table(
         title="Against the best baseline, p of a paired t-test",

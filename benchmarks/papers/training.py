@@ -1,4 +1,4 @@
-"""Trains one contender with several seeds, from initial weights to the scores of the validation and test examples."""
+"""The training of one contender with several seeds, up to its validation and test scores."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from benchmarks.papers.batches import batches
 from benchmarks.papers.metrics import Scores
 from benchmarks.papers.workload import Examples, Workload
+from feature_spec import names
 from feature_spec.names import EVALUATION, TRAIN, VALIDATION
 from trainer.fit.early_stopping import EarlyStopping
 from trainer.fit.multi_task_ranker import MultiTaskRanker
@@ -20,18 +20,19 @@ from trainer.network.network import Network
 from trainer.settings.train_config import Settings
 
 _SCORED_ROWS = 8192
+_PREFETCHED_BATCHES = 4
 
 
 class Trainee:
-    """A network that is trained again and again: XLA takes longer to compile it than some trainings take.
+    """A network that is trained several times, because XLA takes long to compile it.
 
     Each training begins with the weights, optimisers and order of the examples that its seed draws,
-    as the first one of a process does; only dropout and the noise of hard-concrete gates go on from
-    where the last training left them.
+    as the first training of a process does. Only dropout and the noise of hard-concrete gates go on
+    from where the last training left them.
 
     Args:
-        workload: the tasks, and examples of the shapes that it will be trained on.
-        settings: the model and the run.
+        workload: gives the tasks, and examples of the shapes that the network is trained on.
+        settings: the settings of the model and the run.
     """
 
     def __init__(self, workload: Workload, settings: Settings) -> None:
@@ -48,10 +49,11 @@ class Trainee:
         )
 
     def train(self, workload: Workload, seed: int) -> dict[str, Scores]:
-        """Trains with the joint loss, optimisers and early stopping of `fulcrum run`.
+        """Train with the joint loss, optimisers and early stopping of `fulcrum run`.
 
         Returns:
-            By split, validation and evaluation, the scores of the best epoch's weights.
+            The scores of the best epoch's weights on the splits validation and evaluation, by
+            split.
         """
         self.network.set_weights(self._new_network(seed).get_weights())
         self._model.clock.assign(0)
@@ -102,15 +104,15 @@ def train(
     seeds: Iterable[int],
     workload_of: Callable[[int], Workload],
 ) -> Iterator[tuple[int, dict[str, dict[str, Any]], int]]:
-    """Trains with each seed in turn.
+    """Train with each seed in turn.
 
     Args:
-        settings: the model and the run; its seed does not count.
-        groups: tasks that are trained together.
-        seeds: of the trainings.
-        workload_of: the examples of a seed.
+        settings: the settings of the model and the run; the seed in them does not count.
+        groups: groups of tasks that are trained together.
+        seeds: the seeds of the trainings.
+        workload_of: returns the workload of a seed.
 
-    Returns:
+    Yields:
         Seed, scores by split and task, and the number of weights.
     """
     trainees: list[Trainee] = []
@@ -123,3 +125,28 @@ def train(
             for split, of_split in trainees[position].train(part, seed).items():
                 scores[split].update(of_split)
         yield seed, scores, sum(trainee.network.count_params() for trainee in trainees)
+
+
+def batches(
+    examples: Examples, batch_size: int, shuffle_seed: int | None = None
+) -> tf.data.Dataset:
+    """Return examples in memory as the batches of `trainer.inputs.dataset.transformed_batches`.
+
+    Args:
+        examples: transformed examples, (rows, ·) each.
+        batch_size: rows of a batch, B.
+        shuffle_seed: draws a new order for each epoch and leaves out the last rows that do not
+            fill a batch. None keeps all rows in their order.
+    """
+    columns = {name: tf.constant(values) for name, values in examples.items()}
+    rows = len(examples[names.LABELS])
+    order = tf.data.Dataset.range(rows)
+    if shuffle_seed is not None:
+        order = order.shuffle(rows, seed=shuffle_seed)
+    places = order.batch(batch_size, drop_remainder=shuffle_seed is not None)
+    dataset = places.map(
+        lambda rows: {name: tf.gather(values, rows) for name, values in columns.items()}
+    )
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    return dataset.prefetch(_PREFETCHED_BATCHES).with_options(options)

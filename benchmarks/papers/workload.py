@@ -1,4 +1,4 @@
-"""What the models of one comparison learn: tasks, the places of the fields, and transformed examples held in memory."""
+"""The workload of a comparison: tasks, places of the fields, and transformed examples in memory."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ Examples: TypeAlias = "dict[str, npt.NDArray[np.generic]]"
 
 @dataclass(frozen=True, kw_only=True)
 class Workload:
-    """One data set, ready to train on.
+    """A data set that is ready to train on.
 
     Attributes:
-        tasks: by name, in the order of the columns of labels and masks.
+        tasks: tasks by name, in the order of the columns of labels and masks.
         layout: sizes of the tables and places of the fields.
-        splits: transformed examples of `feature_spec.names.SPLITS`.
+        splits: transformed examples by split, for each of `feature_spec.names.SPLITS`.
     """
 
     tasks: Mapping[str, Task]
@@ -34,7 +34,7 @@ class Workload:
     splits: Mapping[str, Examples]
 
     def of_tasks(self, chosen: Sequence[str]) -> Workload:
-        """The same examples with these tasks only, in the workload's own order."""
+        """Return the same examples with these tasks only, in the order of the workload."""
         columns = [position for position, task in enumerate(self.tasks) if task in chosen]
         kept = [list(self.tasks)[column] for column in columns]
         return Workload(

@@ -1,1 +1,4 @@
-"""One script a system. Each runs in a process, and a peer in an environment, of its own."""
+"""The systems of the speed and serving benchmarks, a script each.
+
+Each script runs in a process of its own, and the scripts of peers run in environments of their own.
+"""

@@ -1,4 +1,7 @@
-"""DeepCTR's part, through its own Keras `fit`. Arguments: batch size, steps, expert units, values a field."""
+"""DeepCTR's PLE, trained through its own Keras `fit`.
+
+Arguments: batch size, steps, units of an expert, values of a field.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from benchmarks import ple_workload as ple
 
 
 def main(batch_size: int, steps: int, units: int, values: int) -> None:
-    """Trains."""
+    """Train DeepCTR's PLE and report its figures."""
     from deepctr.feature_column import DenseFeat, SparseFeat
     from deepctr.models import PLE
 

@@ -1,8 +1,9 @@
-"""DeepCTR's part of the serving benchmark: its PLE, exported and called in process.
+"""DeepCTR's PLE in the serving benchmark, exported and called in process.
 
-Arguments: a folder for the export, and ``texts`` or ``ids``: whether categories come as the texts
-that requests hold, which DeepCTR hashes in the graph, or as ids that somebody else has looked up.
-Reads lines ``<candidates> <calls>`` and answers each with the calls' times in ms as JSON.
+Arguments: a folder for the export, and `texts` or `ids`. With `texts`, categories come as the
+texts that requests hold, and DeepCTR hashes them in the graph. With `ids`, they come as ids that
+were looked up beforehand. The script reads lines `<candidates> <calls>` and answers each with the
+times of the calls in ms as JSON.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from benchmarks.serving_workload import FIELDS_OF, VALUES, is_number
 
 
 def main(folder: str, categories: str) -> None:
-    """Exports, loads, and answers until its input ends."""
+    """Export the model, load it, and answer lines until stdin ends."""
     import numpy as np
     import tensorflow as tf
     from deepctr.feature_column import DenseFeat, SparseFeat
@@ -51,7 +52,7 @@ def main(folder: str, categories: str) -> None:
     random = np.random.default_rng(0)
     for line in sys.stdin:
         candidates, calls = map(int, line.split())
-        # Every row holds the user's fields too: the model knows no other form of a request.
+        # Every row holds the fields of the user too, since the model has no other form of request.
         inputs = {
             name: _column(
                 random, candidates, number, signature.structured_input_signature[1][name].dtype

@@ -1,4 +1,7 @@
-"""Fulcrum's dense part alone: forwards and backwards from what was looked up. Arguments: batch size, steps, units, values."""
+"""The dense part of Fulcrum's PLE alone, forwards and backwards from the looked-up embeddings.
+
+Arguments: batch size, steps, units of an expert, values of a field.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from benchmarks.fulcrum_model import features, ranker
 
 
 def main(batch_size: int, steps: int, units: int, values: int) -> None:
-    """Runs the program that XLA compiled, as a step does."""
+    """Run the program that XLA compiled, as a training step does, and report its figures."""
     model = ranker(batch_size, values, units, "ple")
 
     import tensorflow as tf  # isort: skip  after the trainer chose the Keras dialect

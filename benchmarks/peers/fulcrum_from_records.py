@@ -1,4 +1,7 @@
-"""Fulcrum, trained from files of examples: how long a step waits for them. Arguments: batch size, steps, units, values."""
+"""Fulcrum's PLE, trained from files of examples, with the time that steps wait for them.
+
+Arguments: batch size, steps, units of an expert, values of a field.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ from benchmarks.worker import peak_memory_bytes
 
 
 def main(batch_size: int, steps: int, units: int, values: int) -> None:
-    """Trains step by step, because Keras' `fit` does not tell how long it waits."""
+    """Train step by step, because Keras' `fit` does not measure how long it waits."""
     model = ranker(batch_size, values, units, "ple")
 
     import tensorflow as tf  # isort: skip  after the trainer chose the Keras dialect
@@ -60,7 +63,7 @@ def main(batch_size: int, steps: int, units: int, values: int) -> None:
 
 
 def write(file: Path, data: dict) -> None:
-    """Writes examples as Transform does."""
+    """Write examples as Transform does."""
     import tensorflow as tf
 
     with tf.io.TFRecordWriter(str(file), "GZIP") as writer:

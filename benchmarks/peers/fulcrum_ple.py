@@ -1,4 +1,7 @@
-"""Fulcrum's part. Arguments: batch size, steps, units of an expert, values a field, model."""
+"""A model of Fulcrum, trained on batches in memory.
+
+Arguments: batch size, steps, units of an expert, values of a field, name of the model.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +12,12 @@ from benchmarks.fulcrum_model import features, ranker
 
 
 def main(batch_size: int, steps: int, units: int, values: int, model_name: str) -> None:
-    """Trains through Keras' `fit`, as `trainer.fit.fitting` does."""
+    """Train through Keras' `fit`, as `trainer.fit.fitting` does, and report the figures."""
     model = ranker(batch_size, values, units, model_name)
 
     import tensorflow as tf  # isort: skip  after the trainer chose the Keras dialect
 
-    # Cut into batches beforehand, as DeepCTR's and torch-rechub's are cut out of arrays.
+    # Batches are cut beforehand, as DeepCTR and torch-rechub cut theirs out of arrays.
     data = {
         name: value.reshape([steps, batch_size, -1])
         for name, value in features(batch_size * steps, values).items()

@@ -1,4 +1,7 @@
-"""The machine's rate at the model's matrix products, forwards and backwards. Arguments: batch size, steps, expert units."""
+"""The matrix products of the PLE alone, forwards and backwards: the limit of the machine.
+
+Arguments: batch size, steps, units of an expert.
+"""
 
 from __future__ import annotations
 
@@ -13,10 +16,10 @@ EXPERTS = ple.TASKS * ple.TASK_EXPERTS + ple.SHARED_EXPERTS
 
 
 def main(batch_size: int, steps: int, units: int) -> None:
-    """Each product as a forward one and the two of its gradient."""
+    """Run each product forwards and the two products of its gradient, and report the figures."""
     import tensorflow as tf
 
-    # (columns in, columns out, how many) of each product of a forward pass.
+    # Each product of a forward pass: columns in, columns out, and how often it occurs.
     products = [
         (INPUT, EXPERTS * units, 1),
         (units, ple.TASK_EXPERTS * units, ple.TASKS + 1),

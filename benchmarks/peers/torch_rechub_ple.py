@@ -1,4 +1,7 @@
-"""torch-rechub's part: bare steps over batches in memory. Arguments: batch size, steps, expert units, values."""
+"""torch-rechub's PLE, trained by bare steps over batches in memory.
+
+Arguments: batch size, steps, units of an expert, values of a field.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from benchmarks import ple_workload as ple
 
 
 def main(batch_size: int, steps: int, units: int, values: int) -> None:
-    """Trains."""
+    """Train torch-rechub's PLE and report its figures."""
     import torch
     from torch_rechub.basic.features import DenseFeature, SparseFeature
     from torch_rechub.models.multi_task import PLE

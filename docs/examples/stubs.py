@@ -1,9 +1,9 @@
-"""Ranks with nothing but TensorFlow Serving's own stubs (`pip install tensorflow tensorflow-serving-api`).
+"""A caller with TensorFlow Serving's own stubs (`pip install tensorflow tensorflow-serving-api`).
 
     python docs/examples/stubs.py 127.0.0.1:8500 short_video docs/examples/short_video.json
 
-The file is a body of the REST API. Here, unlike there, inputs that have a default may be left out
-of it.
+The file is a body of the REST API. Over gRPC, unlike over REST, the file may leave out inputs that
+have a default.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The serving benchmark runs, and says what it measured."""
+"""The serving benchmark runs and reports its figures."""
 
 from __future__ import annotations
 

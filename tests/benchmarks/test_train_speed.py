@@ -1,4 +1,4 @@
-"""The speed benchmark runs, and says what it measured."""
+"""The benchmark of training speed runs and reports its figures."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a table says follows from the metrics of its seeds."""
+"""The tables follow from the metrics of the seeds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Logs become examples in memory by the pipeline's own steps, the same rows for networks and gradient boosting."""
+"""Logs become examples in memory, the same rows for networks and gradient boosting."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.tensorflow]
 def scores():
     """Scores of seeds 1, 2 and 1 again, by one network."""
     from benchmarks.papers.contenders import CONTENDERS
-    from benchmarks.papers.synthetic import synthetic_workload
+    from benchmarks.papers.data_sets.synthetic import synthetic_workload
     from benchmarks.papers.training import train
 
     workload = synthetic_workload(0.5, 2000, seed=0)

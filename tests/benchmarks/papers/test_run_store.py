@@ -1,4 +1,4 @@
-"""A finished run is found again; one that was broken off is not."""
+"""The store finds a finished run again, and not one that broke off."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Ali-CCP (Ma et al., SIGIR 2018): Taobao's impressions with clicks and the purchases after them, in the official layout.
+"""Ali-CCP (Ma et al., SIGIR 2018) in its official layout.
+
+The data are impressions of Taobao with their clicks and the purchases after the clicks.
 
 A line of `sample_skeleton_*.csv` is sample id, click, purchase, key of the common features, number
 of features, features; one of `common_features_*.csv` is key, number of features, features. Features
@@ -19,8 +21,8 @@ FILES = tuple(
     f"{kind}_{part}.csv" for part in PARTS for kind in ("sample_skeleton", "common_features")
 )
 _FEATURE_SEPARATOR, _FIELD_END, _VALUE_END = "\x01", "\x02", "\x03"
-# The data set's page says what an id stands for; those with an underscore are histories: many
-# values, weighed by counts.
+# The page of the data set explains the ids. Ids with an underscore are histories: many values,
+# weighed by counts.
 USER_FIELDS = ("101", "121", "122", "124", "125", "126", "127", "128", "129")
 USER_HISTORIES = ("109_14", "110_14", "127_14", "150_14")
 ITEM_FIELDS = ("205", "206", "207", "210", "216", "508", "509", "702", "853")
@@ -35,16 +37,17 @@ Features: TypeAlias = "dict[str, list[str]]"
 
 
 class MalformedLineError(ValueError):
-    """A line that is not in the official layout."""
+    """A line does not have the official layout."""
 
 
 def convert(official: Path, folder: Path) -> None:
-    """Joins common features to samples; writes `train.csv` and `test.csv`, a column a field, without a header.
+    """Join common features to samples and write `train.csv` and `test.csv`.
 
-    The common features of a part are held in memory.
+    The files have a column for each field and no header. The common features of a part are held in
+    memory.
 
     Raises:
-        MalformedLineError: a line is not in the official layout.
+        MalformedLineError: a line does not have the official layout.
     """
     # A line of common features may be longer than the csv module's default of 131,072 characters.
     csv.field_size_limit(sys.maxsize)
@@ -63,12 +66,16 @@ def convert(official: Path, folder: Path) -> None:
 
 
 def columns() -> list[str]:
-    """Columns of the converted files: both labels, then the fields by their official ids."""
+    """Return the columns of the converted files: both labels, then the fields by official id."""
     return ["click", "purchase", *_FIELDS]
 
 
 def document() -> dict[str, Any]:
-    """The spec: clicks over all impressions, purchases over clicks as in PLE's Table 5; half of the test file validates."""
+    """Return the spec of the data set.
+
+    Clicks are learnt over all impressions, and purchases over clicks, as in Table 5 of PLE. Half of
+    the test file validates.
+    """
     sides = dict.fromkeys((*USER_FIELDS, *USER_HISTORIES), "user")
     sides |= dict.fromkeys(ITEM_FIELDS, "item") | dict.fromkeys(CONTEXT_FIELDS, "context")
     fields = {}
@@ -123,7 +130,7 @@ def _samples(
 
 
 def _rows(path: Path, width: int) -> Iterator[tuple[str, list[str]]]:
-    """Each line's place, for errors, and its values."""
+    """Yield the place of each line, for errors, and its values."""
     with path.open(newline="", encoding="utf-8") as file:
         for number, row in enumerate(csv.reader(file), 1):
             if len(row) != width:
@@ -134,7 +141,7 @@ def _rows(path: Path, width: int) -> Iterator[tuple[str, list[str]]]:
 
 
 def _features(text: str, place: str) -> Features:
-    """Values of the columns' fields, as many as a column keeps, in the order of the file."""
+    """Return the values of each field in the order of the file, as many as a column keeps."""
     result: Features = {}
     for feature in filter(None, text.split(_FEATURE_SEPARATOR)):
         field, has_value, rest = feature.partition(_FIELD_END)

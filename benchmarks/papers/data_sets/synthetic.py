@@ -1,4 +1,4 @@
-"""Two regressions whose relatedness is known: the recipe of the MMoE paper with the parameters of PLE's."""
+"""Two regression tasks of known relatedness, by the recipe of MMoE with the parameters of PLE."""
 
 from __future__ import annotations
 
@@ -18,8 +18,9 @@ _PARTS = {names.TRAIN: 0.8, names.VALIDATION: 0.05, names.EVALUATION: 0.15}
 def synthetic_examples(
     correlation: float, rows: int, seed: int
 ) -> dict[str, npt.NDArray[np.float32]]:
-    """Draws x ~ N(0, I) and y_t = w_t·x + Σ_i sin(α_i w_t·x + β_i) + ε with cos(w_1, w_2) = `correlation` (PLE, section 5.2).
+    """Draw two related regression tasks (PLE, section 5.2).
 
+    x ~ N(0, I) and y_t = w_t·x + Σ_i sin(α_i w_t·x + β_i) + ε with cos(w_1, w_2) = `correlation`.
     α and β are drawn once for both tasks.
 
     Returns:
@@ -39,13 +40,19 @@ def synthetic_examples(
 
 
 def synthetic_workload(correlation: float, rows: int, seed: int) -> Workload:
-    """The examples as 512 numbers of a candidate, and two regression tasks."""
+    """Return the examples as 512 numbers of a candidate, with two regression tasks."""
     from trainer.network.network_layout import NetworkLayout
 
     data = synthetic_examples(correlation, rows, seed)
-    task = Task.model_validate({
-        "kind": "regression", "label": {"rule": "column", "column": "y"}, "metric": "mse", "threshold": 0.0, "tolerance": 0.0,
-    })  # fmt: skip
+    task = Task.model_validate(
+        {
+            "kind": "regression",
+            "label": {"rule": "column", "column": "y"},
+            "metric": "mse",
+            "threshold": 0.0,
+            "tolerance": 0.0,
+        }
+    )
     tasks = {"y1": task, "y2": task}
     bounds = np.cumsum([0, *(round(share * rows) for share in _PARTS.values())])
     splits: dict[str, Examples] = {

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from benchmarks.papers import ijcai15
+from benchmarks.papers.data_sets import ijcai15
 from feature_spec.loading import parse_spec
 
 HEADER = "user_id,item_id,cat_id,seller_id,brand_id,time_stamp,action_type"

@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from benchmarks.papers import ali_ccp
+from benchmarks.papers.data_sets import ali_ccp
 from feature_spec.loading import parse_spec
 
 

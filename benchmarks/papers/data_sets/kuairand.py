@@ -1,4 +1,4 @@
-"""KuaiRand-Pure: its official files, with the share of each video that was watched as a column of its own."""
+"""KuaiRand-Pure: the official files, with the watched share of each video as a column."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from typing import Any
 LOG = "log_standard_4_25_to_5_06_pure.csv.gz"
 SIDE_TABLES = ("user_features_pure.csv.gz", "video_features_basic_pure.csv.gz")
 _COMPLETE = 0.95
-# Half of the ready spec's: as good on the validation part, and trained in half of the time.
+# Half of the width in the ready spec: as good on the validation part, in half of the time.
 _WIDTH = 8
 
 
 def convert(official: Path, folder: Path) -> None:
-    """Adds the column `watch_ratio` to the log: play time over duration, missing where the duration is 0."""
+    """Add the column `watch_ratio` to the log: play time over duration, missing at duration 0."""
     for name in SIDE_TABLES:
         shutil.copyfile(official / name, folder / name)
     with (
@@ -38,7 +38,11 @@ def convert(official: Path, folder: Path) -> None:
 
 
 def document(ready: dict[str, Any]) -> dict[str, Any]:
-    """The ready spec with the five binary tasks that gradient boosting was judged on, and the ratio as PLE's VCR."""
+    """Return the ready spec with other tasks.
+
+    The tasks are the five binary ones that gradient boosting was judged on, and the watch ratio in
+    the place of PLE's VCR.
+    """
     bounds = {"threshold": 0.0, "tolerance": 1.0}
     events = {
         "click": "is_click",
@@ -56,7 +60,7 @@ def document(ready: dict[str, Any]) -> dict[str, Any]:
         for name, column in events.items()
     }
     for sparse in ("like", "profile_enter"):
-        # Twice, so that these tasks are best in the same epoch as the others.
+        # The weight of 2 puts the best epoch of these tasks beside the best epoch of the others.
         tasks[sparse]["loss_weight"] = 2.0
     tasks["completion"] = {
         "kind": "binary",

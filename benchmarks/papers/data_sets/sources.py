@@ -1,4 +1,4 @@
-"""The data sets: which official files each has, how they become logs, and with which spec."""
+"""The registry of data sets: official files, their conversion to logs, and the spec."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from benchmarks.papers import ali_ccp, ijcai15, kuairand
+from benchmarks.papers.data_sets import ali_ccp, ijcai15, kuairand
 from feature_spec.loading import parse_spec, ready_specs
 from feature_spec.spec import FeatureSpec
 
@@ -21,14 +21,14 @@ class Source:
     """A public data set of feedback logs.
 
     Attributes:
-        name: of the data set.
-        files: names of the official files, which a user downloads.
-        spec: what is learnt from what.
-        convert: writes the logs that the spec reads into a folder, from the folder of the official
-            files. None where these are such logs as they are.
-        default_tasks: those of the table; all of the spec's where empty.
-        trainer: settings of every run.
-        identifiers: fields that gradient boosting does not read.
+        name: the name of the data set on the command line.
+        files: the names of the official files, which a user downloads.
+        spec: makes the feature spec.
+        convert: takes the folder of the official files and another folder, and writes the logs
+            that the spec reads into the latter. None if the official files are such logs.
+        default_tasks: the tasks of the table; empty for all tasks of the spec.
+        trainer: the trainer settings of every run.
+        identifiers: the fields that gradient boosting does not read.
     """
 
     name: str
@@ -40,7 +40,7 @@ class Source:
     identifiers: Sequence[str] = ()
 
     def logs(self, official: Path, folder: Path) -> Path:
-        """The folder of the logs that the spec reads, converted once.
+        """Return the folder of the logs that the spec reads; convert them if that is not done yet.
 
         Raises:
             FileNotFoundError: an official file is missing.
@@ -53,7 +53,7 @@ class Source:
         if self.convert is None:
             return official
         converted = folder / "logs"
-        # The folder gets its name once it is whole.
+        # A complete folder gets its final name last.
         if not converted.exists():
             unfinished = folder / "logs.unfinished"
             unfinished.mkdir(parents=True, exist_ok=True)
@@ -63,7 +63,7 @@ class Source:
 
 
 def checksums(source: Source, official: Path) -> dict[str, str]:
-    """SHA-256 of each official file."""
+    """Return the SHA-256 of each official file."""
     result = {}
     for name in source.files:
         with (official / name).open("rb") as file:
@@ -80,8 +80,7 @@ def _kuairand() -> FeatureSpec:
     return parse_spec(json.dumps(kuairand.document(ready)), "kuairand")
 
 
-# Tables learn faster than by default, and batches are larger, so that a training takes half of the
-# time.
+# Larger batches and faster tables than by default halve the time of a training.
 _TRAINER = {"epochs": 12, "patience": 1, "batch_size": 1024, "embedding_learning_rate": 0.1}
 _ALL = (
     Source(

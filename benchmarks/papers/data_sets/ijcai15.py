@@ -1,12 +1,13 @@
-"""IJCAI-15 (repeat buyers of Tmall): half a year of what users did with items, in the official layout `data_format1`.
+"""IJCAI-15 (repeat buyers of Tmall) in the official layout `data_format1`.
 
+The data are half a year of actions of users on items.
 `user_log_format1.csv` has a line an action: user_id, item_id, cat_id, seller_id, brand_id,
 time_stamp (mmdd) and action_type (0 click, 1 add to cart, 2 purchase, 3 favourite);
 `user_info_format1.csv` has user_id, age_range and gender. Both have a header. No checksums are
 published.
 
-MSSM's paper predicts favourites and purchases and does not say how it makes samples of actions.
-Here a sample is a user, an item and a day on which the user did anything with the item.
+The MSSM paper predicts favourites and purchases. It does not say how it makes samples of actions.
+Here a sample is a user, an item and a day on which the user acted on the item.
 """
 
 from __future__ import annotations
@@ -23,16 +24,18 @@ _YEAR = 2014
 
 
 class LayoutError(ValueError):
-    """A file that is not in the official layout."""
+    """A file does not have the official layout."""
 
 
 def convert(official: Path, folder: Path) -> None:
-    """Writes `samples.csv`, a line a user, item and day, with whether it was bought or made a favourite.
+    """Write `samples.csv`, with a line for each user, item and day.
+
+    A line says whether the user bought the item or made it a favourite on that day.
 
     The actions, 55 million in the official file, are held in memory: about 4 GB.
 
     Raises:
-        LayoutError: the log's header is another one.
+        LayoutError: the header of the log differs from the official one.
     """
     import pandas as pd
 
@@ -42,7 +45,7 @@ def convert(official: Path, folder: Path) -> None:
         raise LayoutError(
             f"{LOG}: the columns {', '.join(wanted)} are expected, received {', '.join(header)}"
         )
-    # Brands may be missing; 0 stands for that.
+    # A missing brand becomes 0.
     actions = pd.read_csv(
         official / LOG,
         dtype={name: "float32" if name == "brand_id" else "int32" for name in wanted},
@@ -62,7 +65,7 @@ def convert(official: Path, folder: Path) -> None:
 
 
 def document() -> dict[str, Any]:
-    """The spec: favourites and purchases; the last day judges."""
+    """Return the spec: favourites and purchases are learnt, and the last day judges."""
     from_log = {"kind": "categorical", "width": 8, "vocabulary": {"min_count": 5}}
     of_user = {"side": "user", "kind": "categorical", "width": 8, "table": "users"}
     bounds = {"metric": "auc", "threshold": 0.0, "tolerance": 1.0}

@@ -1,11 +1,11 @@
-"""Synthetic data are those of the recipe."""
+"""Synthetic data follow the recipe of the papers."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from benchmarks.papers.synthetic import DIMENSIONS, synthetic_examples
+from benchmarks.papers.data_sets.synthetic import DIMENSIONS, synthetic_examples
 
 
 def mean_label_correlation(correlation: float, draws: int = 60) -> float:

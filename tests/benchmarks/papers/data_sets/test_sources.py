@@ -6,8 +6,8 @@ import gzip
 
 import pytest
 
-from benchmarks.papers import kuairand
-from benchmarks.papers.sources import SOURCES, checksums
+from benchmarks.papers.data_sets import kuairand
+from benchmarks.papers.data_sets.sources import SOURCES, checksums
 
 
 @pytest.mark.parametrize("name", SOURCES)

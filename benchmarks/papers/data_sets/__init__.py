@@ -1,0 +1,1 @@
+"""Public data sets of the papers: their official files, how these become logs, and their specs."""
