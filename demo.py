@@ -22,10 +22,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from feature_spec.loading import load_spec
-from serving.client.ranked_list import RankedList
-from serving.client.ranking_client import RankingClient
-from serving.client.ranking_request import Candidate, FieldValue, RankingRequest
+from fulcrum import Candidate, FieldValue, RankedList, RankingClient, RankingRequest, load_spec
 from serving.model_server.process import ServerProcessError, serving_process
 
 FOLDER = Path("demo_run")

@@ -1,19 +1,28 @@
 """Package metadata of Fulcrum. Beam workers install the project from this file (``--setup_file``)."""
 
+import re
 from pathlib import Path
 
 from setuptools import find_packages, setup
 
+HERE = Path(__file__).parent
+# Read, not imported: what `fulcrum` needs is not installed yet.
+VERSION = re.search(
+    r'^__version__ = "(.+)"', (HERE / "fulcrum" / "__init__.py").read_text(encoding="utf-8"), re.M
+)[1]
+
 setup(
     name="fulcrum-ranker",
-    version="0.1.0",
+    version=VERSION,
     description="Multi-task ranking: from feedback logs and one feature spec to a blessed model that serves.",
-    long_description=Path(__file__).with_name("README.md").read_text(encoding="utf-8"),
+    long_description=(HERE / "README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
     license="Apache-2.0",
-    py_modules=["fulcrum"],
-    packages=find_packages(include=["feature_spec*", "pipeline*", "trainer*", "serving*"]),
+    packages=find_packages(
+        include=["fulcrum*", "feature_spec*", "pipeline*", "trainer*", "serving*"]
+    ),
     package_data={
+        "fulcrum": ["py.typed"],
         "feature_spec": ["py.typed", "specs/*.yaml"],
         "pipeline": ["deploy/*", "deploy/*/*", "report/templates/*"],
         "serving": ["py.typed", "deploy/*", "deploy/*/*", "ui/page/*"],
@@ -72,5 +81,5 @@ setup(
         ],
         "kubeflow": ["kfp-pipeline-spec>=2.16"],
     },
-    entry_points={"console_scripts": ["fulcrum = fulcrum:main"]},
+    entry_points={"console_scripts": ["fulcrum = fulcrum.cli:main"]},
 )

@@ -45,7 +45,7 @@ def test_help_loads_nothing_heavy():
         "matplotlib",
     )
     code = (
-        "import sys, typer, fulcrum\ntry: fulcrum.app(['--help'])\nexcept SystemExit: pass\n"
+        "import sys, typer\nfrom fulcrum import cli\ntry: cli.app(['--help'])\nexcept SystemExit: pass\n"
         f"print('loaded:', [name for name in {heavy!r} if name in sys.modules])"
     )
     done = subprocess.run(
@@ -57,7 +57,7 @@ def test_help_loads_nothing_heavy():
 def test_no_catch_all_modules():
     names = {
         path.name
-        for package in ("feature_spec", "pipeline", "trainer", "serving")
+        for package in ("fulcrum", "feature_spec", "pipeline", "trainer", "serving")
         for path in (REPOSITORY / package).rglob("*.py")
     }
     assert not names & {"utils.py", "helpers.py", "common.py", "misc.py"}

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import typer
 
-import fulcrum
+from fulcrum import cli
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 PAGES = {
@@ -27,7 +27,7 @@ def commands_below(group: Any, name: str) -> Iterator[tuple[str, Any]]:
         )
 
 
-COMMANDS = dict(commands_below(typer.main.get_command(fulcrum.app), "fulcrum"))
+COMMANDS = dict(commands_below(typer.main.get_command(cli.app), "fulcrum"))
 
 
 def options_of(name: str) -> set[str]:

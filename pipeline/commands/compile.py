@@ -58,7 +58,7 @@ def compile_pipeline(  # noqa: PLR0917
     Exit code: 0 written; 1 wrong settings; 2 wrong usage.
 
     Example: fulcrum compile --kubeflow --spec short_video --logs gs://bucket/logs --root
-    gs://bucket/ranking --image registry/fulcrum-pipeline:0.1.0 --output job.yaml
+    gs://bucket/ranking --image registry/fulcrum-pipeline:0.2.0 --output job.yaml
     """
     from feature_spec.artifacts_place import is_uri
     from pipeline.runner.capture_output import quiet

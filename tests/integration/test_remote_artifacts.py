@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-import fulcrum
+from fulcrum import cli
 from tests.integration.ended_run import EndedRun, run_command
 
 pytestmark = [pytest.mark.slow, pytest.mark.tensorflow]
@@ -154,7 +154,7 @@ def test_the_report_is_made_of_what_is_there(story: Story) -> None:
 
 
 def test_rejected_lines_are_browsed_where_they_are(story: Story) -> None:
-    result = CliRunner().invoke(fulcrum.app, ["rejects", "--root", str(story.folder / "root")])
+    result = CliRunner().invoke(cli.app, ["rejects", "--root", str(story.folder / "root")])
     assert result.exit_code == 0
     assert f"2 rejected lines; all of them: {ARTIFACTS}/LogsExampleGen/examples/" in result.output
 

@@ -1,7 +1,7 @@
 #!/bin/sh
 # One run of the pipeline, with logs and artifacts in Cloud Storage and its Beam components on Dataflow. docs/scale.md explains.
 #   PROJECT=my-project REGION=europe-west1 BUCKET=my-bucket NAME=first \
-#   IMAGE=europe-west1-docker.pkg.dev/my-project/ranking/fulcrum-pipeline:0.1.0 \
+#   IMAGE=europe-west1-docker.pkg.dev/my-project/ranking/fulcrum-pipeline:0.2.0 \
 #   sh pipeline/deploy/dataflow/run.sh --spec short_video
 set -eu
 

@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner
 
-import fulcrum
+from fulcrum import cli
 from pipeline.ingest.accounting.rejection import Reason, RejectedLine, rejected_table
 
 LINES = [
@@ -35,7 +35,7 @@ def _keep(
 
 
 def _rejects(root: Path, *options: str) -> str:
-    result = CliRunner().invoke(fulcrum.app, ["rejects", "--root", str(root), *options])
+    result = CliRunner().invoke(cli.app, ["rejects", "--root", str(root), *options])
     assert result.exit_code == 0, result.output
     return result.output
 
@@ -95,13 +95,13 @@ def test_an_ingestion_that_rejected_nothing_has_no_lines(tmp_path: Path) -> None
 
 def test_a_reason_that_does_not_exist_is_refused_with_the_closest(tmp_path: Path) -> None:
     result = CliRunner().invoke(
-        fulcrum.app, ["rejects", "--root", str(tmp_path), "--reason", "malformd"]
+        cli.app, ["rejects", "--root", str(tmp_path), "--reason", "malformd"]
     )
     assert result.exit_code == 1
     assert "did you mean 'malformed'" in result.output
 
 
 def test_a_root_without_an_ingestion_says_so(tmp_path: Path) -> None:
-    result = CliRunner().invoke(fulcrum.app, ["rejects", "--root", str(tmp_path)])
+    result = CliRunner().invoke(cli.app, ["rejects", "--root", str(tmp_path)])
     assert result.exit_code == 1
     assert "no logs were ingested here yet" in result.output

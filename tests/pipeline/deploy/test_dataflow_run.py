@@ -16,7 +16,7 @@ GIVEN = {
     "REGION": "europe-west1",
     "BUCKET": "my-bucket",
     "NAME": "first",
-    "IMAGE": "europe-west1-docker.pkg.dev/my-project/ranking/fulcrum-pipeline:0.1.0",
+    "IMAGE": "europe-west1-docker.pkg.dev/my-project/ranking/fulcrum-pipeline:0.2.0",
 }
 # Beam else asks Cloud Storage about the bucket, and Dataflow to run the job.
 DRY = ["--dry_run=true"]

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[3]
-PACKAGES = {"feature_spec", "pipeline", "trainer", "serving"}
+PACKAGES = {"fulcrum", "feature_spec", "pipeline", "trainer", "serving"}
 
 
 def _locked(package: str) -> str:
@@ -57,7 +57,6 @@ def test_the_image_has_every_package_and_what_the_installation_reads(dockerfile)
         "pyproject.toml",
         "README.md",
         "LICENSE",
-        "fulcrum.py",
     }
     assert all((REPOSITORY / source).exists() for source in copied)
 
@@ -92,7 +91,7 @@ def test_setup_file_ships_every_module_and_spec(tmp_path, monkeypatch):
 
     project = tmp_path / "project"
     project.mkdir()
-    for name in ("setup.py", "pyproject.toml", "README.md", "LICENSE", "fulcrum.py"):
+    for name in ("setup.py", "pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(REPOSITORY / name, project / name)
     for package in PACKAGES:
         shutil.copytree(

@@ -17,7 +17,7 @@ from pipeline.workspace.cluster_root import ClusterRoot
 
 pytestmark = [pytest.mark.slow, pytest.mark.tensorflow]
 
-IMAGE = "registry.example/fulcrum-pipeline:0.1.0"
+IMAGE = "registry.example/fulcrum-pipeline:0.2.0"
 ROOT = "gs://bucket/ranking"
 READY_SPECS = ("census_income", "kuairand", "short_video", "short_video_events")
 EVERY_RUN = {

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import subprocess
 
 import pytest
 
@@ -89,38 +88,3 @@ def test_the_server_runs_without_root_and_without_rights(manifests, container):
     assert pod["securityContext"]["runAsNonRoot"]
     assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
     assert container["securityContext"]["readOnlyRootFilesystem"]
-
-
-@pytest.mark.slow
-def test_a_wheel_has_every_file_of_the_deployment(deploy, tmp_path):
-    import shutil
-    import sys
-    import zipfile
-
-    project = tmp_path / "project"
-    names = ("setup.py", "pyproject.toml", "README.md", "fulcrum.py", "LICENSE")
-    root = deploy.parents[1]
-    project.mkdir()
-    for name in names:
-        shutil.copy(root / name, project / name)
-    for package in ("feature_spec", "pipeline", "trainer", "serving"):
-        shutil.copytree(
-            root / package, project / package, ignore=shutil.ignore_patterns("__pycache__")
-        )
-    build = "import sys; from setuptools import build_meta; build_meta.build_wheel(sys.argv[1])"
-    subprocess.run(
-        [sys.executable, "-c", build, str(tmp_path)], cwd=project, check=True, capture_output=True
-    )
-    (wheel,) = tmp_path.glob("*.whl")
-    shipped = {
-        name
-        for name in zipfile.ZipFile(wheel).namelist()
-        if name.startswith(("pipeline/deploy/", "serving/deploy/"))
-    }
-    files = {
-        path.relative_to(root).as_posix()
-        for package in ("pipeline", "serving")
-        for path in (root / package / "deploy").rglob("*")
-        if path.is_file() and "__pycache__" not in path.parts
-    }
-    assert shipped == files

@@ -1,0 +1,160 @@
+"""Multi-task ranking: from feedback logs and one feature spec to a model that serves.
+
+    from fulcrum import Candidate, RankingClient, RankingRequest, load_spec
+
+    with RankingClient("127.0.0.1:8500", load_spec("short_video")) as client:
+        ranked = client.rank(
+            RankingRequest(user={"user_id": "u1"}, candidates=[Candidate(fields={"video_id": "v1"})])
+        )
+
+Every public name is in `__all__` and is imported on first use, so `import fulcrum` is quick and
+needs none of the optional dependencies. Names that are not listed here may change in any release.
+
+- the feature spec: `load_spec`, `FeatureSpec`, fields, `Task`, `RankingFormula`
+- the ranking client: `RankingClient`, `AsyncRankingClient`, `RankingRequest`, `RankedList`, errors
+- `fulcrum.layers` and `fulcrum.models`: Keras layers and multi-task architectures, usable alone
+- `fulcrum.components`: components for TFX pipelines, usable alone
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fulcrum.lazy_names import lazy_names
+
+if TYPE_CHECKING:
+    from feature_spec.fields.field import (
+        CategoricalField,
+        MultiCategoricalField,
+        NumericField,
+        SequenceField,
+        Vocabulary,
+    )
+    from feature_spec.formula.formula_terms import FormulaTerm, formula_terms, ranking_score
+    from feature_spec.formula.ranking_formula import DurationFactor, RankingFormula
+    from feature_spec.formula_file import load_formula
+    from feature_spec.loading import SpecError, load_spec, parse_spec, ready_specs
+    from feature_spec.spec import FeatureSpec
+    from feature_spec.tasks.task import Task
+    from fulcrum import components, layers, models
+    from serving.client.async_client import AsyncRankingClient
+    from serving.client.ranked_list import RankedCandidate, RankedList
+    from serving.client.ranking_client import RankingClient
+    from serving.client.ranking_request import Candidate, FieldValue, RankingRequest
+    from serving.client.request_log import RequestLog
+    from serving.client.served_model_info import ServedModelInfo
+    from serving.client.tls import Tls
+    from serving.client.transport.attempts import CallCounts
+    from serving.client.transport.hedging import HedgingPolicy
+    from serving.client.transport.retries import RetryPolicy
+    from serving.errors import (
+        DeadlineExceededError,
+        InvalidRequestError,
+        MixedVersionsError,
+        ModelNotFoundError,
+        OverloadedError,
+        RankingError,
+        RequestRefusedError,
+        ServerError,
+        ServerUnavailableError,
+        SpecMismatchError,
+        UnusableModelError,
+    )
+
+__all__ = [
+    "AsyncRankingClient",
+    "CallCounts",
+    "Candidate",
+    "CategoricalField",
+    "DeadlineExceededError",
+    "DurationFactor",
+    "FeatureSpec",
+    "FieldValue",
+    "FormulaTerm",
+    "HedgingPolicy",
+    "InvalidRequestError",
+    "MixedVersionsError",
+    "ModelNotFoundError",
+    "MultiCategoricalField",
+    "NumericField",
+    "OverloadedError",
+    "RankedCandidate",
+    "RankedList",
+    "RankingClient",
+    "RankingError",
+    "RankingFormula",
+    "RankingRequest",
+    "RequestLog",
+    "RequestRefusedError",
+    "RetryPolicy",
+    "SequenceField",
+    "ServedModelInfo",
+    "ServerError",
+    "ServerUnavailableError",
+    "SpecError",
+    "SpecMismatchError",
+    "Task",
+    "Tls",
+    "UnusableModelError",
+    "Vocabulary",
+    "__version__",
+    "components",
+    "formula_terms",
+    "layers",
+    "load_formula",
+    "load_spec",
+    "models",
+    "parse_spec",
+    "ranking_score",
+    "ready_specs",
+]
+__version__ = "0.2.0"
+
+_HOMES = {
+    "AsyncRankingClient": "serving.client.async_client",
+    "CallCounts": "serving.client.transport.attempts",
+    "Candidate": "serving.client.ranking_request",
+    "CategoricalField": "feature_spec.fields.field",
+    "DeadlineExceededError": "serving.errors",
+    "DurationFactor": "feature_spec.formula.ranking_formula",
+    "FeatureSpec": "feature_spec.spec",
+    "FieldValue": "serving.client.ranking_request",
+    "formula_terms": "feature_spec.formula.formula_terms",
+    "FormulaTerm": "feature_spec.formula.formula_terms",
+    "HedgingPolicy": "serving.client.transport.hedging",
+    "InvalidRequestError": "serving.errors",
+    "load_formula": "feature_spec.formula_file",
+    "load_spec": "feature_spec.loading",
+    "MixedVersionsError": "serving.errors",
+    "ModelNotFoundError": "serving.errors",
+    "MultiCategoricalField": "feature_spec.fields.field",
+    "NumericField": "feature_spec.fields.field",
+    "OverloadedError": "serving.errors",
+    "parse_spec": "feature_spec.loading",
+    "RankedCandidate": "serving.client.ranked_list",
+    "RankedList": "serving.client.ranked_list",
+    "ranking_score": "feature_spec.formula.formula_terms",
+    "RankingClient": "serving.client.ranking_client",
+    "RankingError": "serving.errors",
+    "RankingFormula": "feature_spec.formula.ranking_formula",
+    "RankingRequest": "serving.client.ranking_request",
+    "ready_specs": "feature_spec.loading",
+    "RequestLog": "serving.client.request_log",
+    "RequestRefusedError": "serving.errors",
+    "RetryPolicy": "serving.client.transport.retries",
+    "SequenceField": "feature_spec.fields.field",
+    "ServedModelInfo": "serving.client.served_model_info",
+    "ServerError": "serving.errors",
+    "ServerUnavailableError": "serving.errors",
+    "SpecError": "feature_spec.loading",
+    "SpecMismatchError": "serving.errors",
+    "Task": "feature_spec.tasks.task",
+    "Tls": "serving.client.tls",
+    "UnusableModelError": "serving.errors",
+    "Vocabulary": "feature_spec.fields.field",
+}
+_SUBMODULES = ("components", "layers", "models")
+# Console scripts of 0.1.0 call `fulcrum.main`.
+_OLD_NAMES = {"main": "fulcrum.cli"}
+
+__getattr__, __dir__ = lazy_names(__name__, {**_HOMES, **_OLD_NAMES}, _SUBMODULES)

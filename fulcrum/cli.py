@@ -1,0 +1,53 @@
+"""The `fulcrum` command: the one place that knows the commands of all packages.
+
+Each command imports what is heavy when it runs, so that `fulcrum --help` answers at once.
+"""
+
+from __future__ import annotations
+
+import sys
+import traceback
+
+import typer
+
+import feature_spec.commands
+import pipeline.commands
+import serving.commands
+import trainer.commands
+from fulcrum.lazy_names import EXTRAS, MissingExtraError, missing_package
+
+app = typer.Typer(
+    name="fulcrum",
+    help="Multi-task ranking: from feedback logs and one feature spec to a blessed model that serves.\n\n"
+    "A first round: fulcrum simulate, fulcrum run, fulcrum serve, fulcrum rank. Each has its own --help.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+for package in (feature_spec, pipeline, trainer, serving):
+    package.commands.add_to(app)
+
+
+def main() -> None:
+    """Run the command line; name the extra to install where an optional dependency is missing."""
+    try:
+        app()
+    except ModuleNotFoundError as error:
+        missing = missing_package(error)
+        if missing is None:
+            raise
+        sys.exit(str(MissingExtraError(_command(), missing, _extra(error))))
+
+
+def _command() -> str:
+    """Return the command as it was typed, without its options: `fulcrum run`."""
+    words = [word for word in sys.argv[1:3] if not word.startswith("-")]
+    return " ".join(["fulcrum", *words[:1]])
+
+
+def _extra(error: ImportError) -> str:
+    """Return the extra of the package whose command was running."""
+    for frame, _ in traceback.walk_tb(error.__traceback__):
+        package = frame.f_globals.get("__name__", "").partition(".")[0]
+        if package in EXTRAS:
+            return EXTRAS[package]
+    return "all"

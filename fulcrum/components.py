@@ -1,0 +1,55 @@
+"""TFX components of the ranking pipeline, for pipelines of your own."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fulcrum.lazy_names import lazy_names
+
+if TYPE_CHECKING:
+    from pipeline.evaluate.evaluator import Evaluator
+    from pipeline.evaluate.mtl_gain import MtlGain
+    from pipeline.ingest.component import LogsExampleGen
+    from pipeline.push.push_check import PushCheck
+    from pipeline.push.pusher import RenamingPusher
+    from pipeline.report.component import RunReport
+    from pipeline.report.model_insight import ModelInsight
+    from pipeline.resolvers.last_pushed_model import LastPushedModel
+    from pipeline.spans.window_component import WindowExampleGen
+    from pipeline.validate.anomaly_gate import AnomalyGate
+    from pipeline.validate.drift_check import DriftCheck, DriftGate
+    from pipeline.validate.spec_schema import SpecSchema
+
+__all__ = [
+    "AnomalyGate",
+    "DriftCheck",
+    "DriftGate",
+    "Evaluator",
+    "LastPushedModel",
+    "LogsExampleGen",
+    "ModelInsight",
+    "MtlGain",
+    "PushCheck",
+    "RenamingPusher",
+    "RunReport",
+    "SpecSchema",
+    "WindowExampleGen",
+]
+
+_HOMES = {
+    "AnomalyGate": "pipeline.validate.anomaly_gate",
+    "DriftCheck": "pipeline.validate.drift_check",
+    "DriftGate": "pipeline.validate.drift_check",
+    "Evaluator": "pipeline.evaluate.evaluator",
+    "LastPushedModel": "pipeline.resolvers.last_pushed_model",
+    "LogsExampleGen": "pipeline.ingest.component",
+    "ModelInsight": "pipeline.report.model_insight",
+    "MtlGain": "pipeline.evaluate.mtl_gain",
+    "PushCheck": "pipeline.push.push_check",
+    "RenamingPusher": "pipeline.push.pusher",
+    "RunReport": "pipeline.report.component",
+    "SpecSchema": "pipeline.validate.spec_schema",
+    "WindowExampleGen": "pipeline.spans.window_component",
+}
+
+__getattr__, __dir__ = lazy_names(__name__, _HOMES)

@@ -1,0 +1,64 @@
+"""Names that a package imports on first use (PEP 562), and the error for an extra that is not installed."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+# Top-level packages of Fulcrum, and the extra that installs what each needs.
+EXTRAS = {"pipeline": "pipeline", "trainer": "trainer", "serving": "serve"}
+_TITLES = {"apache_beam": "Apache Beam", "tensorflow": "TensorFlow", "tf_keras": "tf-keras", "tfx": "TFX"}  # fmt: skip
+
+
+class MissingExtraError(ImportError):
+    """An optional dependency is not installed. The message names the extra that installs it."""
+
+    def __init__(self, wanted: str, missing: str, extra: str) -> None:
+        super().__init__(
+            f"{wanted} needs {_TITLES.get(missing, missing)}: pip install 'fulcrum-ranker[{extra}]'",
+            name=missing,
+        )
+
+
+def missing_package(error: ImportError) -> str | None:
+    """Return the top-level package that could not be found; None for a module of Fulcrum itself."""
+    missing = (error.name or "").partition(".")[0]
+    is_ours = missing in {"", "fulcrum", "feature_spec", *EXTRAS}
+    return None if is_ours or not isinstance(error, ModuleNotFoundError) else missing
+
+
+def lazy_names(
+    package: str, homes: Mapping[str, str], submodules: Iterable[str] = ()
+) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
+    """Return the module functions `__getattr__` and `__dir__` of a package with lazily imported names.
+
+    Args:
+        package: the package's `__name__`.
+        homes: the module that defines each public name.
+        submodules: names of the package's own modules that attribute access may import.
+    """
+    submodules = frozenset(submodules)
+
+    def load(name: str) -> Any:
+        if name in submodules:
+            return importlib.import_module(f"{package}.{name}")
+        if name not in homes:
+            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        home = homes[name]
+        try:
+            value = getattr(importlib.import_module(home), name)
+        except ModuleNotFoundError as error:
+            missing = missing_package(error)
+            if missing is None:
+                raise
+            extra = EXTRAS.get(home.partition(".")[0], "all")
+            raise MissingExtraError(f"{package}.{name}", missing, extra) from error
+        setattr(sys.modules[package], name, value)
+        return value
+
+    def names() -> list[str]:
+        return sorted({*vars(sys.modules[package]), *homes, *submodules})
+
+    return load, names
