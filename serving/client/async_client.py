@@ -14,14 +14,14 @@ from typing import Self
 
 import grpc.aio
 
-from serving.client.base_client import RankingCore
+from serving.client.base_client import BaseRankingClient
 from serving.client.ranked_list import RankedList
 from serving.client.ranking_request import RankingRequest
 from serving.client.served_model_info import ServedModelInfo
 from serving.client.transport.async_transport import AsyncTransport
 
 
-class AsyncRankingClient(RankingCore):
+class AsyncRankingClient(BaseRankingClient):
     """Ranks candidates with a served model. It may be made anywhere, and belongs to the event loop of its first call."""
 
     def _connect(self) -> None:

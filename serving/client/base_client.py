@@ -11,7 +11,7 @@ import grpc
 from feature_spec.formula.formula_terms import weights_in_force
 from feature_spec.names import RANK, SPEC_FINGERPRINT, weight_name
 from feature_spec.spec import FeatureSpec
-from serving import tf_serving_api as messages
+from serving import tf_serving_api
 from serving.client.predicted_scores import ranked_list
 from serving.client.ranked_list import RankedList
 from serving.client.ranking_request import RankingRequest
@@ -41,7 +41,7 @@ from serving.errors import (
 _FINGERPRINT = re.compile(r"\b[0-9a-f]{16}\b")
 
 
-class RankingCore:
+class BaseRankingClient:
     """Base of the clients. It connects at the first call.
 
     Args:
@@ -179,19 +179,21 @@ class RankingCore:
         return Call(self._policy, deadline, error_of)
 
     def _payload(self, inputs: Any) -> bytes:
-        message = messages.PredictRequest(model_spec={**self._model_spec, "signature_name": RANK})
+        message = tf_serving_api.PredictRequest(
+            model_spec={**self._model_spec, "signature_name": RANK}
+        )
         for name, tensor in inputs.items():
             message.inputs[name].CopyFrom(tensor)
         return message.SerializeToString()
 
     def _served_model(self, call: Call) -> Steps[ServedModelInfo]:
-        request = messages.GetModelMetadataRequest(
+        request = tf_serving_api.GetModelMetadataRequest(
             metadata_field=["signature_def"], model_spec=self._model_spec
         )
         (response,) = yield from call.answers(
-            messages.GET_MODEL_METADATA, [request.SerializeToString()]
+            tf_serving_api.GET_MODEL_METADATA, [request.SerializeToString()]
         )
-        signatures = messages.SignatureDefMap()
+        signatures = tf_serving_api.SignatureDefMap()
         response.metadata["signature_def"].Unpack(signatures)
         version = response.model_spec.version.value
         defaults = signatures.signature_def[RANK].defaults

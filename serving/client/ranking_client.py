@@ -17,14 +17,14 @@ from typing import Self
 
 import grpc
 
-from serving.client.base_client import RankingCore
+from serving.client.base_client import BaseRankingClient
 from serving.client.ranked_list import RankedList
 from serving.client.ranking_request import RankingRequest
 from serving.client.served_model_info import ServedModelInfo
 from serving.client.transport.blocking_transport import BlockingTransport
 
 
-class RankingClient(RankingCore):
+class RankingClient(BaseRankingClient):
     """Ranks candidates with a served model. One client may be used by many threads, not across a fork; close it when done."""
 
     def _connect(self) -> None:

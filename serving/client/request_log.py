@@ -23,8 +23,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from serving import tf_serving_api as messages
-from serving.client.tfrecord_writer import RecordFile
+from serving import tf_serving_api
+from serving.client.tfrecord_writer import TFRecordWriter
 
 _log = logging.getLogger(__name__)
 _REPORT_EVERY_S = 60.0
@@ -101,7 +101,7 @@ class RequestLog:
         self._max_file_records = max_file_records
         self._name = f"{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}-{uuid.uuid4().hex[:8]}"
         self._files = 0
-        self._file: RecordFile | None = None
+        self._file: TFRecordWriter | None = None
         self._counts = RequestLogCounts()
         self._reported, self._report_at_s = RequestLogCounts(), 0.0
         self._lock = threading.Lock()
@@ -194,7 +194,7 @@ class RequestLog:
 
     def _write(self, payload: bytes, response: Any) -> str:
         """Writes a record; gives what became of it."""
-        record = messages.PredictionLog()
+        record = tf_serving_api.PredictionLog()
         record.log_metadata.model_spec.CopyFrom(response.model_spec)
         record.log_metadata.sampling_config.sampling_rate = self.sampling_rate
         record.predict_log.request.MergeFromString(payload)
@@ -202,7 +202,7 @@ class RequestLog:
         try:
             if self._file is None:
                 self._files += 1
-                self._file = RecordFile(
+                self._file = TFRecordWriter(
                     self.folder / f"requests-{self._name}-{self._files:05d}.tfrecord.part"
                 )
             self._file.write(record.SerializeToString())

@@ -16,7 +16,7 @@ import google_crc32c
 _MASK_DELTA = 0xA282EAD8
 
 
-class RecordFile:
+class TFRecordWriter:
     """A new, uncompressed record file.
 
     Attributes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from serving import tf_serving_api as messages
+from serving import tf_serving_api
 from serving.client.transport.attempts import Call
 from serving.client.transport.protocol import Steps
 from serving.errors import MixedVersionsError, ModelNotFoundError
@@ -28,14 +28,14 @@ def answers_of_one_version(
     """
     versions: set[int] = set()
     for _ in range(_ROUNDS):
-        responses = yield from call.answers(messages.PREDICT, payloads)
+        responses = yield from call.answers(tf_serving_api.PREDICT, payloads)
         answers = [{_version(response): response} for response in responses]
         versions |= {version for answer in answers for version in answer}
         for version in sorted({version for answer in answers for version in answer}, reverse=True):
             lacking = [part for part, answer in enumerate(answers) if version not in answer]
             try:
                 pinned = yield from call.answers(
-                    messages.PREDICT, [payloads[part] + _pin(version) for part in lacking]
+                    tf_serving_api.PREDICT, [payloads[part] + _pin(version) for part in lacking]
                 )
             except ModelNotFoundError:
                 continue  # it has been unloaded, or another server has it
@@ -55,6 +55,6 @@ def _version(response: Any) -> int:
 
 def _pin(version: int) -> bytes:
     """What makes a serialized PredictRequest ask for a version instead of a label: joining bytes merges messages."""
-    pinned = messages.PredictRequest()
+    pinned = tf_serving_api.PredictRequest()
     pinned.model_spec.version.value = version
     return pinned.SerializeToString()

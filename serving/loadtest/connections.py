@@ -9,7 +9,7 @@ from typing import Any
 import grpc
 
 from feature_spec.spec import FeatureSpec
-from serving import tf_serving_api as messages
+from serving import tf_serving_api
 from serving.client.predicted_scores import ranked_list
 from serving.client.ranked_list import RankedList
 from serving.client.ranking_request import RankingRequest
@@ -44,7 +44,7 @@ def open_connections(
                 raise NobodyAnswersError(
                     f"{target}: no connection within {timeout_s:g} s; is a model server there?"
                 ) from error
-        yield [channel.unary_unary(messages.PREDICT) for channel in pool.channels]
+        yield [channel.unary_unary(tf_serving_api.PREDICT) for channel in pool.channels]
 
 
 def try_one(
@@ -65,10 +65,13 @@ def try_one(
         try:
             answer = predict(encoded, timeout=timeout_s)
         except grpc.RpcError as error:
-            model = messages.PredictRequest.FromString(encoded).model_spec.name
+            model = tf_serving_api.PredictRequest.FromString(encoded).model_spec.name
             raise server_error(
                 error, target=target, model=model, timeout_ms=1000.0 * timeout_s
             ) from error
     return ranked_list(
-        spec, request, [messages.PredictResponse.FromString(answer)], [len(request.candidates)]
+        spec,
+        request,
+        [tf_serving_api.PredictResponse.FromString(answer)],
+        [len(request.candidates)],
     )

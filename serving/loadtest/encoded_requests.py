@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from feature_spec.names import RANK
 from feature_spec.spec import FeatureSpec
-from serving import tf_serving_api as messages
+from serving import tf_serving_api
 from serving.client.ranking_request import RankingRequest
 from serving.client.request_tensors import request_tensors
 
@@ -31,7 +31,7 @@ def encoded_requests(
     """
     encoded = []
     for request in requests:
-        message = messages.PredictRequest()
+        message = tf_serving_api.PredictRequest()
         message.model_spec.name = model_name
         message.model_spec.signature_name = RANK
         if label is not None:

@@ -13,7 +13,7 @@ from prometheus_client.registry import Collector
 from tensorflow_serving.apis.predict_pb2 import PredictRequest
 
 from serving.model_server.config.server_config import ConfigError, MonitoringConfig, read_config
-from serving.model_server.versions.model_registry import ServedModels
+from serving.model_server.versions.model_registry import ModelRegistry
 
 DEFAULT_PATH = "/monitoring/prometheus/metrics"
 CONTENT_TYPE = prometheus_client.CONTENT_TYPE_PLAIN_0_0_4
@@ -31,7 +31,7 @@ prometheus_client.disable_created_metrics()
 class ServerMetrics:
     """The metrics of one server. Safe to use from several threads."""
 
-    def __init__(self, models: ServedModels) -> None:
+    def __init__(self, models: ModelRegistry) -> None:
         """Counts from zero.
 
         Args:
@@ -94,7 +94,7 @@ class ServerMetrics:
 class _Versions(Collector):
     """The state of every version, looked up when the page is asked for."""
 
-    def __init__(self, models: ServedModels) -> None:
+    def __init__(self, models: ModelRegistry) -> None:
         self._models = models
 
     def collect(self) -> Iterable[GaugeMetricFamily]:

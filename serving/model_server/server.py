@@ -21,12 +21,13 @@ from serving.model_server.grpc_api.admission import AdmissionInterceptor
 from serving.model_server.grpc_api.health import ModelHealth
 from serving.model_server.grpc_api.metrics_interceptor import MetricsInterceptor
 from serving.model_server.grpc_api.services import ModelService, PredictionService
+from serving.model_server.methods.warm_up import load_and_warm
 from serving.model_server.metrics import ServerMetrics
 from serving.model_server.readable_requests import ReadableRequestsInterceptor
 from serving.model_server.request_pool import RequestPool
 from serving.model_server.rest.app import RestApi, http_app
 from serving.model_server.rest.http_server import HttpServer
-from serving.model_server.versions.model_registry import ServedModels
+from serving.model_server.versions.model_registry import ModelRegistry
 from serving.model_server.versions.served_model import ServedModel
 
 _CONTROL_THREADS = 8
@@ -98,7 +99,7 @@ class LocalModelServer:
         Raises:
             PortError: the address cannot be had.
         """
-        self.models = ServedModels(models, max_candidates=max_candidates)
+        self.models = ModelRegistry(models, load=load_and_warm, max_candidates=max_candidates)
         self.host = host
         self._poll_s = poll_s
         self._config_file = config_file

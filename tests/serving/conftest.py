@@ -6,6 +6,7 @@ Its model gives, for a model of version v:
     ranking score  the spec's formula: click^1 · like^0.5 · log1p(duration_s / 10)^2
 and beside the signatures of every export
     doubled        x (N,), weight () = 2.0 → `product` = x · weight · v and `version` = v, each (N,)
+    single         x (N,) → `product` = x · v, (N,)
     slow           `rounds` () int32 → that many rounds of a loop
 """
 
@@ -32,7 +33,7 @@ from feature_spec.loading import parse_spec
 from feature_spec.spec import FeatureSpec
 
 if TYPE_CHECKING:
-    from serving.model_server.versions.model_registry import ServedModels
+    from serving.model_server.versions.model_registry import ModelRegistry
 
 # for `pytest --hypothesis-profile=thorough`
 settings.register_profile("thorough", max_examples=20_000)
@@ -146,6 +147,10 @@ def _exported(folder: Path, version: int, spec: FeatureSpec) -> Path:
                 "version": tf.zeros_like(x) + self.version,
             }
 
+        @tf.function(input_signature=[number("x", None)])
+        def single(self, x):
+            return {"product": x * self.version}
+
         @tf.function(input_signature=[tf.TensorSpec([], tf.int32, name="rounds")])
         def slow(self, rounds):
             return {
@@ -155,7 +160,12 @@ def _exported(folder: Path, version: int, spec: FeatureSpec) -> Path:
             }
 
     ranker = ToyRanker()
-    signatures = {"serving_default": ranker.doubled, "rank": ranker.rank, "slow": ranker.slow}
+    signatures = {
+        "serving_default": ranker.doubled,
+        "rank": ranker.rank,
+        "single": ranker.single,
+        "slow": ranker.slow,
+    }
     tf.saved_model.save(ranker, str(folder), signatures=signatures)
     (folder / "assets.extra").mkdir()
     (folder / "assets.extra" / "feature_spec.yaml").write_text(TOY_SPEC)
@@ -264,11 +274,12 @@ def serve(root: Path) -> Iterator[Callable]:
 
 
 @pytest.fixture
-def models() -> Iterator[ServedModels]:
+def models() -> Iterator[ModelRegistry]:
     """Served models, none at first; closed at the end."""
-    from serving.model_server.versions.model_registry import ServedModels
+    from serving.model_server.methods.warm_up import load_and_warm
+    from serving.model_server.versions.model_registry import ModelRegistry
 
-    served = ServedModels()
+    served = ModelRegistry(load=load_and_warm)
     yield served
     for model in served.all:
         model.close()
@@ -380,7 +391,7 @@ def scripted() -> Iterator[Callable[..., ScriptedRanker]]:
     """Starts servers that answer by a script."""
     import grpc
 
-    from serving import tf_serving_api as messages
+    from serving import tf_serving_api
 
     servers = []
 
@@ -406,13 +417,13 @@ def scripted() -> Iterator[Callable[..., ScriptedRanker]]:
         methods = {
             "Predict": grpc.unary_unary_rpc_method_handler(
                 predict,
-                messages.PredictRequest.FromString,
-                messages.PredictResponse.SerializeToString,
+                tf_serving_api.PredictRequest.FromString,
+                tf_serving_api.PredictResponse.SerializeToString,
             ),
             "GetModelMetadata": grpc.unary_unary_rpc_method_handler(
                 metadata,
-                messages.GetModelMetadataRequest.FromString,
-                messages.GetModelMetadataResponse.SerializeToString,
+                tf_serving_api.GetModelMetadataRequest.FromString,
+                tf_serving_api.GetModelMetadataResponse.SerializeToString,
             ),
         }
         if metadata is None:
@@ -438,12 +449,12 @@ def scripted() -> Iterator[Callable[..., ScriptedRanker]]:
 @pytest.fixture(scope="session")
 def answer_by_quality() -> Callable:
     """Makes the PredictResponse of a version: click = like = quality, ranking score = quality + 100 · version."""
-    from serving import tf_serving_api as messages
+    from serving import tf_serving_api
     from serving.client.tensor_values import float_tensor, floats
 
     def answer(request: object, version: int = 1) -> object:
         quality = floats(request.inputs["quality"])
-        response = messages.PredictResponse()
+        response = tf_serving_api.PredictResponse()
         response.model_spec.name, response.model_spec.version.value = "toy", version
         for name, added in (("click", 0), ("like", 0), ("ranking_score", 100 * version)):
             response.outputs[name].CopyFrom(

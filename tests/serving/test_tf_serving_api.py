@@ -22,9 +22,9 @@ def test_the_client_does_not_import_tensorflow():
 def test_messages_have_the_wire_format_of_the_installed_api():
     from tensorflow_serving.apis import predict_pb2
 
-    from serving import tf_serving_api as messages
+    from serving import tf_serving_api
 
-    own, installed = messages.PredictRequest(), predict_pb2.PredictRequest()
+    own, installed = tf_serving_api.PredictRequest(), predict_pb2.PredictRequest()
     for request in (own, installed):
         request.model_spec.name = "toy"
         request.model_spec.version.value = 3

@@ -19,7 +19,7 @@ from serving.client.transport.deadline import Deadline
 from serving.client.transport.hedging import HedgingPolicy
 from serving.client.transport.protocol import Outcome, Send, Step, Steps
 from serving.client.transport.retries import RetryPolicy, is_retryable
-from serving.client.transport.retry_budget import ExtraCallBudget
+from serving.client.transport.retry_budget import RetryBudget
 from serving.errors import ServerError
 
 
@@ -53,8 +53,8 @@ class CallPolicy:
         self.rotation = rotation
         self.retries = retries
         self.hedging = hedging
-        self.retry_budget = ExtraCallBudget(retries.maximum_share)
-        self.hedging_budget = ExtraCallBudget(hedging.maximum_share if hedging else 0.0)
+        self.retry_budget = RetryBudget(retries.maximum_share)
+        self.hedging_budget = RetryBudget(hedging.maximum_share if hedging else 0.0)
 
     @property
     def counts(self) -> CallCounts:

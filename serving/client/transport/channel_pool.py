@@ -11,7 +11,7 @@ from typing import Any
 
 import grpc
 
-from serving import tf_serving_api as messages
+from serving import tf_serving_api
 
 _OPTIONS = [
     ("grpc.max_receive_message_length", -1),
@@ -25,8 +25,8 @@ _OPTIONS = [
     ("grpc.max_reconnect_backoff_ms", 2000),
 ]
 _RESPONSES = {
-    messages.PREDICT: messages.PredictResponse,
-    messages.GET_MODEL_METADATA: messages.GetModelMetadataResponse,
+    tf_serving_api.PREDICT: tf_serving_api.PredictResponse,
+    tf_serving_api.GET_MODEL_METADATA: tf_serving_api.GetModelMetadataResponse,
 }
 
 

@@ -7,7 +7,7 @@ import threading
 _RESERVE = 10.0
 
 
-class ExtraCallBudget:
+class RetryBudget:
     """A share of the calls made, and a reserve of ten that fills up again by that share. May be used by many threads.
 
     Args:

@@ -11,7 +11,7 @@ from tensorflow_serving.config.model_server_config_pb2 import ModelServerConfig
 
 from serving.model_server.config.reload import apply_config
 from serving.model_server.status_error import StatusError, invalid_argument
-from serving.model_server.versions.model_registry import ServedModels
+from serving.model_server.versions.model_registry import ModelRegistry
 
 logger = logging.getLogger(__name__)
 
@@ -35,7 +35,7 @@ class ConfigFile:
         self._in_force: ModelServerConfig | None = None
         self._refusal = ""
 
-    def apply(self, models: ServedModels) -> None:
+    def apply(self, models: ModelRegistry) -> None:
         """Serves what the file says.
 
         Raises:
@@ -45,7 +45,7 @@ class ConfigFile:
         apply_config(models, config, labels_may_wait=self.labels_may_wait)
         self._in_force = config
 
-    def poll(self, models: ServedModels) -> None:
+    def poll(self, models: ModelRegistry) -> None:
         """Serves what the file says if that has changed; a file that is refused changes nothing, and is tried again."""
         if not self._poll_s or time.monotonic() - self._looked_at_s < self._poll_s:
             return

@@ -13,13 +13,13 @@ from tensorflow_serving.config.model_server_config_pb2 import ModelServerConfig
 
 from serving.model_server.config.model_config import PLATFORM, ModelConfig, model_configs
 from serving.model_server.status_error import StatusError, invalid_argument
-from serving.model_server.versions.model_registry import ServedModels
+from serving.model_server.versions.model_registry import ModelRegistry
 from serving.model_server.versions.served_model import ServedModel
 from serving.model_server.versions.version_policy import VersionPolicy
 
 
 def reload_config(
-    models: ServedModels, request: ReloadConfigRequest, *, labels_may_wait: bool = False
+    models: ModelRegistry, request: ReloadConfigRequest, *, labels_may_wait: bool = False
 ) -> ReloadConfigResponse:
     """Answers a request once what it asks for is loaded, or cannot be.
 
@@ -47,7 +47,7 @@ def reload_config(
 
 
 def apply_config(
-    models: ServedModels, config: ModelServerConfig, *, labels_may_wait: bool = False
+    models: ModelRegistry, config: ModelServerConfig, *, labels_may_wait: bool = False
 ) -> list[ServedModel]:
     """Serves what a configuration lists, and nothing else.
 
@@ -109,7 +109,7 @@ def _check_labels(wanted: ModelConfig, served: ServedModel | None, may_wait: boo
             )
 
 
-def _set(models: ServedModels, wanted: ModelConfig) -> None:
+def _set(models: ModelRegistry, wanted: ModelConfig) -> None:
     model = models.named(wanted.name)
     if model is None:
         model = ServedModel(wanted.folder, name=wanted.name)

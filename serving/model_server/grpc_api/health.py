@@ -7,7 +7,7 @@ from grpc_health.v1.health import HealthServicer
 from grpc_health.v1.health_pb2 import HealthCheckResponse
 from grpc_health.v1.health_pb2_grpc import add_HealthServicer_to_server
 
-from serving.model_server.versions.model_registry import ServedModels
+from serving.model_server.versions.model_registry import ModelRegistry
 
 NAMES = ("", "ModelService", "PredictionService")
 
@@ -15,7 +15,7 @@ NAMES = ("", "ModelService", "PredictionService")
 class ModelHealth:
     """SERVING while any version of any model is AVAILABLE, under TensorFlow Serving's names."""
 
-    def __init__(self, models: ServedModels, server: grpc.Server) -> None:
+    def __init__(self, models: ModelRegistry, server: grpc.Server) -> None:
         """Not serving until the first `update`.
 
         Args:

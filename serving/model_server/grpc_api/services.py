@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeVar
+from functools import partial
+from typing import Any, TypeVar
 
 import grpc
 from tensorflow_serving.apis.classification_pb2 import ClassificationRequest, ClassificationResponse
@@ -24,55 +25,53 @@ from tensorflow_serving.apis.regression_pb2 import RegressionRequest, Regression
 
 from serving.model_server.config.reload import reload_config
 from serving.model_server.methods.classify import classify
-from serving.model_server.methods.model_metadata import model_metadata
-from serving.model_server.methods.model_status import model_status
-from serving.model_server.methods.multi_inference import multi_inference
+from serving.model_server.methods.model_info import model_metadata, model_status
+from serving.model_server.methods.multi_inference import chosen_model_spec, multi_inference
 from serving.model_server.methods.predict import predict
 from serving.model_server.methods.regress import regress
+from serving.model_server.methods.request_checks import require_model_spec
 from serving.model_server.status_error import as_status
-from serving.model_server.versions.model_registry import ServedModels
+from serving.model_server.versions.model_registry import ModelRegistry
+from serving.model_server.versions.version import VersionInUse
 
 Answer = TypeVar("Answer")
+_Method = Callable[[VersionInUse, Any, float | None], Any]
 
 
 class PredictionService(PredictionServiceServicer):
     """Runs models, and tells what they take."""
 
-    def __init__(self, models: ServedModels, as_tensor_content: bool) -> None:
+    def __init__(self, models: ModelRegistry, as_tensor_content: bool) -> None:
         self._models = models
         self._as_tensor_content = as_tensor_content
 
     def Predict(self, request: PredictRequest, context: grpc.ServicerContext) -> PredictResponse:  # noqa: N802 (API's name)
-        """Runs a signature."""
-        return _answered(
-            context,
-            lambda: predict(
-                self._models,
-                request,
-                context.time_remaining(),
-                as_tensor_content=self._as_tensor_content,
-            ),
-        )
+        """Run a signature."""
+        method = partial(predict, as_tensor_content=self._as_tensor_content)
+        return self._run(method, request, context)
 
     def Classify(  # noqa: N802 (API's name)
         self, request: ClassificationRequest, context: grpc.ServicerContext
     ) -> ClassificationResponse:
-        """Runs a signature that gives labels and scores for tf.Examples."""
-        return _answered(context, lambda: classify(self._models, request, context.time_remaining()))
+        """Run a signature that gives labels and scores for tf.Examples."""
+        return self._run(classify, request, context)
 
     def Regress(  # noqa: N802 (API's name)
         self, request: RegressionRequest, context: grpc.ServicerContext
     ) -> RegressionResponse:
-        """Runs a signature that gives a number for each tf.Example."""
-        return _answered(context, lambda: regress(self._models, request, context.time_remaining()))
+        """Run a signature that gives a number for each tf.Example."""
+        return self._run(regress, request, context)
 
     def MultiInference(  # noqa: N802 (API's name)
         self, request: MultiInferenceRequest, context: grpc.ServicerContext
     ) -> MultiInferenceResponse:
-        """Runs several signatures on the same tf.Examples."""
-        return _answered(
-            context, lambda: multi_inference(self._models, request, context.time_remaining())
-        )
+        """Run several signatures on the same tf.Examples."""
+
+        def answer() -> MultiInferenceResponse:
+            with self._models.use(chosen_model_spec(request)) as version:
+                return multi_inference(version, request, context.time_remaining())
+
+        return _answered(context, answer)
 
     def GetModelMetadata(  # noqa: N802 (API's name)
         self, request: GetModelMetadataRequest, context: grpc.ServicerContext
@@ -80,11 +79,21 @@ class PredictionService(PredictionServiceServicer):
         """Shows the signatures of a version."""
         return _answered(context, lambda: model_metadata(self._models, request))
 
+    def _run(self, method: _Method, request: Any, context: grpc.ServicerContext) -> Any:
+        """Answer a request that names one model, with the version that it asks for."""
+
+        def answer() -> Any:
+            require_model_spec(request)
+            with self._models.use(request.model_spec) as version:
+                return method(version, request, context.time_remaining())
+
+        return _answered(context, answer)
+
 
 class ModelService(ModelServiceServicer):
     """Tells the state of models, and replaces what is served."""
 
-    def __init__(self, models: ServedModels, labels_may_wait: bool) -> None:
+    def __init__(self, models: ModelRegistry, labels_may_wait: bool) -> None:
         self._models = models
         self._labels_may_wait = labels_may_wait
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 import numpy as np
 from tensorflow.core.framework.types_pb2 import DT_FLOAT, DT_STRING, DataType
@@ -21,50 +20,30 @@ from serving.model_server.methods.example_signature import (
     shape_text,
     signature_for_examples,
 )
-from serving.model_server.methods.model_spec import (
-    answering_spec,
-    require_model_spec,
-    signature_name,
-)
+from serving.model_server.methods.request_checks import answering_spec, signature_name
 from serving.model_server.status_error import invalid_argument
 from serving.model_server.versions.saved_model import SavedModel
 from serving.model_server.versions.version import VersionInUse
-
-if TYPE_CHECKING:
-    from serving.model_server.versions.model_registry import ServedModels
 
 METHOD = "tensorflow/serving/classify"
 _DTYPES = {"classes": DT_STRING, "scores": DT_FLOAT}
 
 
 def classify(
-    models: ServedModels, request: ClassificationRequest, time_remaining_s: float | None
+    version: VersionInUse, request: ClassificationRequest, time_remaining_s: float | None
 ) -> ClassificationResponse:
-    """Answers a request.
+    """Answer a request.
 
     Args:
-        models: what is served.
-        request: names the model, and holds the examples.
-        time_remaining_s: until the caller gives up; None if never.
+        version: The version that answers, whatever model the request names.
+        request: The request, which names the signature and holds the examples.
+        time_remaining_s: Seconds until the caller gives up; None if never.
 
     Raises:
-        StatusError: with TensorFlow Serving's code and text.
+        StatusError: The request is refused, with TensorFlow Serving's code and text.
     """
-    require_model_spec(request)
-    with models.use(request.model_spec) as version:
-        return classify_on(version, request, time_remaining_s, max_candidates=models.max_candidates)
-
-
-def classify_on(
-    version: VersionInUse,
-    request: ClassificationRequest,
-    time_remaining_s: float | None,
-    *,
-    max_candidates: int | None = None,
-) -> ClassificationResponse:
-    """As `classify`, on a version that is held already."""
     signature = classification_signature(version.model, signature_name(request.model_spec))
-    examples = serialized_examples(request.input, max_candidates)
+    examples = serialized_examples(version, request.input)
     outputs = [info.name for info in classification_outputs(signature).values()]
     tensors = run_on_examples(
         version.model, signature.inputs["inputs"], examples, outputs, time_remaining_s

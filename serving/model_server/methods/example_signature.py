@@ -16,11 +16,11 @@ from tensorflow.core.framework.types_pb2 import DT_STRING
 from tensorflow.core.protobuf.meta_graph_pb2 import SignatureDef, TensorInfo
 from tensorflow_serving.apis.input_pb2 import Input
 
-from serving.model_server.methods.candidates import check_candidates
-from serving.model_server.methods.deadline import time_limit_s
+from serving.model_server.methods.request_checks import check_candidates, time_limit_s
 from serving.model_server.methods.tensor_proto import dtype_name
 from serving.model_server.status_error import invalid_argument
 from serving.model_server.versions.saved_model import SavedModel
+from serving.model_server.versions.version import VersionInUse
 
 
 def signature_for_examples(model: SavedModel, name: str) -> SignatureDef:
@@ -45,11 +45,11 @@ def debug_text(signature: SignatureDef) -> str:
     return "goo.gle/debugonly  \n" + text_format.MessageToString(signature)
 
 
-def serialized_examples(examples: Input, max_candidates: int | None) -> list[bytes]:
+def serialized_examples(version: VersionInUse, examples: Input) -> list[bytes]:
     """The examples of a request; where they share a context, its features unless the example has its own.
 
     Raises:
-        StatusError: there are none, or more than `max_candidates`.
+        StatusError: there are none, or more than the version takes.
     """
     kind = examples.WhichOneof("kind")
     if kind == "example_list":
@@ -66,7 +66,7 @@ def serialized_examples(examples: Input, max_candidates: int | None) -> list[byt
         serialized = []
     if not serialized:
         raise invalid_argument("Input is empty.")
-    check_candidates(len(serialized), max_candidates, "input")
+    check_candidates(version, len(serialized), "input")
     return serialized
 
 

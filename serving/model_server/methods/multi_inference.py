@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import grpc
 from tensorflow.core.protobuf.meta_graph_pb2 import SignatureDef
 from tensorflow_serving.apis.inference_pb2 import (
@@ -15,48 +13,35 @@ from tensorflow_serving.apis.model_pb2 import ModelSpec
 
 from serving.model_server.methods import classify, regress
 from serving.model_server.methods.example_signature import run_on_examples, serialized_examples
-from serving.model_server.methods.model_spec import answering_spec, signature_name
+from serving.model_server.methods.request_checks import answering_spec, signature_name
 from serving.model_server.status_error import StatusError, invalid_argument
 from serving.model_server.versions.saved_model import SavedModel
 from serving.model_server.versions.version import VersionInUse
 
-if TYPE_CHECKING:
-    from serving.model_server.versions.model_registry import ServedModels
+
+def chosen_model_spec(request: MultiInferenceRequest) -> ModelSpec:
+    """Return the ModelSpec that chooses the version for all tasks: the first task's."""
+    return request.tasks[0].model_spec if request.tasks else ModelSpec()
 
 
 def multi_inference(
-    models: ServedModels, request: MultiInferenceRequest, time_remaining_s: float | None
+    version: VersionInUse, request: MultiInferenceRequest, time_remaining_s: float | None
 ) -> MultiInferenceResponse:
-    """Answers a request. The first task's model spec chooses the version for all.
+    """Answer a request.
 
     Args:
-        models: what is served.
-        request: holds tasks, each of one signature, and examples.
-        time_remaining_s: until the caller gives up; None if never.
+        version: The version that answers, whatever model the request names.
+        request: The request, which holds examples and tasks, each of one signature.
+        time_remaining_s: Seconds until the caller gives up; None if never.
 
     Raises:
-        StatusError: with TensorFlow Serving's code and text.
+        StatusError: The request is refused, with TensorFlow Serving's code and text.
     """
-    chosen = request.tasks[0].model_spec if request.tasks else ModelSpec()
-    with models.use(chosen) as version:
-        return multi_inference_on(
-            version, request, time_remaining_s, max_candidates=models.max_candidates
-        )
-
-
-def multi_inference_on(
-    version: VersionInUse,
-    request: MultiInferenceRequest,
-    time_remaining_s: float | None,
-    *,
-    max_candidates: int | None = None,
-) -> MultiInferenceResponse:
-    """As `multi_inference`, on a version that is held already."""
     if not request.tasks:
         raise invalid_argument("A MultiInferenceRequest must have at least one task.")
     signatures = _signatures(version.model, request)
     outputs = sorted({info.name for signature in signatures for info in signature.outputs.values()})
-    examples = serialized_examples(request.input, max_candidates)
+    examples = serialized_examples(version, request.input)
     tensors = run_on_examples(
         version.model, signatures[0].inputs["inputs"], examples, outputs, time_remaining_s
     )

@@ -7,19 +7,17 @@ filter, and then what the runtime itself checks: dtypes, and shapes inside the g
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import grpc
 from tensorflow.core.framework.tensor_pb2 import TensorProto
 from tensorflow.core.protobuf.meta_graph_pb2 import SignatureDef
 from tensorflow_serving.apis.predict_pb2 import PredictRequest, PredictResponse
 
-from serving.model_server.methods.candidates import check_candidates
-from serving.model_server.methods.deadline import time_limit_s
-from serving.model_server.methods.model_spec import (
+from serving.model_server.methods.request_checks import (
     answering_spec,
-    require_model_spec,
+    check_candidates,
     signature_name,
+    time_limit_s,
 )
 from serving.model_server.methods.tensor_proto import (
     MAX_REPEATED_BYTES,
@@ -30,52 +28,32 @@ from serving.model_server.methods.tensor_proto import (
 from serving.model_server.status_error import StatusError, invalid_argument
 from serving.model_server.versions.version import VersionInUse
 
-if TYPE_CHECKING:
-    from serving.model_server.versions.model_registry import ServedModels
-
 
 def predict(
-    models: ServedModels,
-    request: PredictRequest,
-    time_remaining_s: float | None,
-    *,
-    as_tensor_content: bool = False,
-) -> PredictResponse:
-    """Answers a request.
-
-    Args:
-        models: what is served.
-        request: names the model, and holds the inputs of one of its signatures.
-        time_remaining_s: until the caller gives up; None if never.
-        as_tensor_content: whether numbers are answered as bytes and not one by one.
-
-    Raises:
-        StatusError: with TensorFlow Serving's code and text.
-    """
-    require_model_spec(request)
-    with models.use(request.model_spec) as version:
-        return predict_on(
-            version, request, time_remaining_s,
-            as_tensor_content=as_tensor_content, max_candidates=models.max_candidates,
-        )  # fmt: skip
-
-
-def predict_on(
     version: VersionInUse,
     request: PredictRequest,
     time_remaining_s: float | None,
     *,
     as_tensor_content: bool = False,
-    max_candidates: int | None = None,
 ) -> PredictResponse:
-    """As `predict`, on a version that is held already."""
+    """Answer a request.
+
+    Args:
+        version: The version that answers, whatever model the request names.
+        request: The request, which holds the inputs of one signature.
+        time_remaining_s: Seconds until the caller gives up; None if never.
+        as_tensor_content: Whether numbers are answered as bytes, instead of one by one.
+
+    Raises:
+        StatusError: The request is refused, with TensorFlow Serving's code and text.
+    """
     name = signature_name(request.model_spec)
     if not version.model.runnable(name):
         raise StatusError(
             grpc.StatusCode.FAILED_PRECONDITION, f'Serving signature key "{name}" not found.'
         )
     signature = version.model.signatures[name]
-    inputs = _inputs(signature, request, max_candidates)
+    inputs = _inputs(version, signature, request)
     outputs = _outputs(signature, request.output_filter)
     _check_dtypes(signature, inputs)
     arrays = version.model.run(name, inputs, outputs, time_limit_s(time_remaining_s))
@@ -88,7 +66,7 @@ def predict_on(
 
 
 def _inputs(
-    signature: SignatureDef, request: PredictRequest, max_candidates: int | None
+    version: VersionInUse, signature: SignatureDef, request: PredictRequest
 ) -> dict[str, TensorProto]:
     """A readable proto for every input of the signature, from the request or the signature's defaults."""
     sent, declared = set(request.inputs), set(signature.inputs)
@@ -113,7 +91,7 @@ def _inputs(
         if repeated is None or repeated > room_bytes:
             raise invalid_argument(f"tensor parsing error: {alias}")
         room_bytes -= repeated
-        check_candidates(_rows(proto), max_candidates, f"input {alias}")
+        check_candidates(version, _rows(proto), f"input {alias}")
         protos[alias] = proto
     if sent - declared:
         used, received = ",".join(sorted(sent & declared)), ",".join(sorted(sent))

@@ -6,6 +6,7 @@ use up the time limit of a request. A version whose own requests fail does not g
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import grpc
@@ -13,15 +14,40 @@ import tensorflow as tf
 from google.protobuf.message import DecodeError
 from tensorflow_serving.apis.prediction_log_pb2 import PredictionLog
 
-from serving.model_server.methods.classify import classify_on
-from serving.model_server.methods.multi_inference import multi_inference_on
-from serving.model_server.methods.predict import predict_on
-from serving.model_server.methods.regress import regress_on
+from serving.model_server.methods.classify import classify
+from serving.model_server.methods.multi_inference import multi_inference
+from serving.model_server.methods.predict import predict
+from serving.model_server.methods.regress import regress
 from serving.model_server.status_error import StatusError, from_tensorflow, invalid_argument
+from serving.model_server.versions.saved_model import SavedModel
 from serving.model_server.versions.version import VersionInUse
 
 WARM_UP_FILE = Path("assets.extra") / "tf_serving_warmup_requests"
 MAX_RECORDS = 1000
+
+
+def load_and_warm(folder: Path, load: Callable[[Path], SavedModel] = SavedModel) -> SavedModel:
+    """Load a version and warm it up: with the requests that came with it, or else one row for each signature.
+
+    Args:
+        folder: The version's folder, named by its number.
+        load: Makes a model of the folder.
+
+    Raises:
+        StatusError: The version cannot be loaded, or its warm-up fails.
+    """
+    model = load(folder)
+    try:
+        if not warm_up(VersionInUse(number=int(folder.name), model=model), folder):
+            model.run_each_once()
+    except Exception as error:
+        model.close()
+        if isinstance(error, StatusError):
+            raise
+        raise StatusError(
+            grpc.StatusCode.UNKNOWN, f"warm-up: {type(error).__name__}: {error}"
+        ) from error
+    return model
 
 
 def warm_up(version: VersionInUse, folder: Path) -> bool:
@@ -64,12 +90,12 @@ def _log(record: bytes, position: int, path: Path) -> PredictionLog:
 def _replay(version: VersionInUse, log: PredictionLog) -> None:
     kind = log.WhichOneof("log_type")
     if kind == "predict_log":
-        predict_on(version, log.predict_log.request, None)
+        predict(version, log.predict_log.request, None)
     elif kind == "classify_log":
-        classify_on(version, log.classify_log.request, None)
+        classify(version, log.classify_log.request, None)
     elif kind == "regress_log":
-        regress_on(version, log.regress_log.request, None)
+        regress(version, log.regress_log.request, None)
     elif kind == "multi_inference_log":
-        multi_inference_on(version, log.multi_inference_log.request, None)
+        multi_inference(version, log.multi_inference_log.request, None)
     else:
         raise StatusError(grpc.StatusCode.UNIMPLEMENTED, f"Unsupported log_type for warmup: {kind}")

@@ -20,7 +20,7 @@ from serving.model_server.request_pool import RequestPool
 from serving.model_server.rest.handler import answer_call
 from serving.model_server.rest.rest_call import read_call
 from serving.model_server.status_error import StatusError, as_status
-from serving.model_server.versions.model_registry import ServedModels
+from serving.model_server.versions.model_registry import ModelRegistry
 
 logger = logging.getLogger(__name__)
 
@@ -50,7 +50,7 @@ class RestApi:
 
     def __init__(
         self,
-        models: ServedModels,
+        models: ModelRegistry,
         metrics: ServerMetrics,
         workers: RequestPool,
         *,

@@ -13,11 +13,10 @@ from tensorflow_serving.apis.predict_pb2 import PredictRequest
 from tensorflow_serving.apis.regression_pb2 import RegressionRequest
 
 from serving.model_server.methods.classify import classify
-from serving.model_server.methods.model_metadata import SIGNATURE_DEF, model_metadata
-from serving.model_server.methods.model_spec import signature_name
-from serving.model_server.methods.model_status import model_status
-from serving.model_server.methods.predict import predict_on
+from serving.model_server.methods.model_info import SIGNATURE_DEF, model_metadata, model_status
+from serving.model_server.methods.predict import predict
 from serving.model_server.methods.regress import regress
+from serving.model_server.methods.request_checks import signature_name
 from serving.model_server.metrics import ServerMetrics
 from serving.model_server.rest.example_body import (
     classification_answer,
@@ -28,11 +27,11 @@ from serving.model_server.rest.json_text import read_object, write
 from serving.model_server.rest.predict_body import answer, read_inputs, read_signature_name
 from serving.model_server.rest.rest_call import RestCall
 from serving.model_server.status_error import invalid_argument
-from serving.model_server.versions.model_registry import ServedModels
+from serving.model_server.versions.model_registry import ModelRegistry
 
 
 def answer_call(
-    models: ServedModels,
+    models: ModelRegistry,
     metrics: ServerMetrics,
     call: RestCall,
     body: bytes,
@@ -59,17 +58,18 @@ def answer_call(
     if call.method == "predict":
         return write(_predict(models, metrics, call, document, time_remaining_s))
     given = read_input(document)
-    if call.method == "classify":
-        classification = ClassificationRequest(model_spec=call.model_spec, input=given)
-        return write(
-            classification_answer(classify(models, classification, time_remaining_s).result)
-        )
-    regression = RegressionRequest(model_spec=call.model_spec, input=given)
-    return write(regression_answer(regress(models, regression, time_remaining_s).result))
+    with models.use(call.model_spec) as version:
+        if call.method == "classify":
+            classification = ClassificationRequest(model_spec=call.model_spec, input=given)
+            return write(
+                classification_answer(classify(version, classification, time_remaining_s).result)
+            )
+        regression = RegressionRequest(model_spec=call.model_spec, input=given)
+        return write(regression_answer(regress(version, regression, time_remaining_s).result))
 
 
 def _predict(
-    models: ServedModels,
+    models: ModelRegistry,
     metrics: ServerMetrics,
     call: RestCall,
     document: dict[str, Any],
@@ -86,16 +86,16 @@ def _predict(
             )
         layout, inputs = read_inputs(document, infos)
         request = PredictRequest(model_spec=call.model_spec, inputs=inputs)
-        response = predict_on(version, request, time_remaining_s)
+        response = predict(version, request, time_remaining_s)
     metrics.count_candidates(request)
     return answer(response, layout)
 
 
-def _status(models: ServedModels, call: RestCall) -> dict[str, Any]:
+def _status(models: ModelRegistry, call: RestCall) -> dict[str, Any]:
     return _as_json(model_status(models, GetModelStatusRequest(model_spec=call.model_spec)))
 
 
-def _metadata(models: ServedModels, call: RestCall) -> dict[str, Any]:
+def _metadata(models: ModelRegistry, call: RestCall) -> dict[str, Any]:
     """The signatures of a version, unpacked."""
     request = GetModelMetadataRequest(model_spec=call.model_spec, metadata_field=[SIGNATURE_DEF])
     response = model_metadata(models, request)

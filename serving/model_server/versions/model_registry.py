@@ -10,28 +10,34 @@ from contextlib import AbstractContextManager
 from tensorflow_serving.apis.model_pb2 import ModelSpec
 
 from serving.model_server.status_error import invalid_argument
-from serving.model_server.versions.served_model import ServedModel, servable_not_found
+from serving.model_server.versions.served_model import Load, ServedModel, servable_not_found
 from serving.model_server.versions.version import VersionInUse
 
 logger = logging.getLogger(__name__)
 
 
-class ServedModels:
+class ModelRegistry:
     """The models of a server, by the name that each may only learn from its first version.
 
     Attributes:
         all: the models. A model that is no longer served stays, for its versions in END.
-        max_candidates: rows that an input of a request, or examples that a request, may have; None
-            for any.
         changing: held by the one thread that may add models, change what is kept of them, or `poll`
             one.
     """
 
     def __init__(
-        self, models: Iterable[ServedModel] = (), *, max_candidates: int | None = None
+        self, models: Iterable[ServedModel] = (), *, load: Load, max_candidates: int | None = None
     ) -> None:
+        """Serve nothing until the first `poll`.
+
+        Args:
+            models: The models.
+            load: Makes a warm model of a version's folder.
+            max_candidates: The limit on candidates of every version in use; None for none.
+        """
         self.all = list(models)
-        self.max_candidates = max_candidates
+        self._load = load
+        self._max_candidates = max_candidates
         self.changing = threading.RLock()
 
     def named(self, name: str) -> ServedModel | None:
@@ -58,14 +64,14 @@ class ServedModels:
                 )
         if model is None:
             raise servable_not_found(model_spec.name, number)
-        return model.use(number)
+        return model.use(number, max_candidates=self._max_candidates)
 
     def poll(self) -> None:
         """Brings what is loaded of each model in line with its folder; the failure of one is no other's."""
         with self.changing:
             for model in self.all:
                 try:
-                    model.poll()
+                    model.poll(self._load)
                 except Exception:
                     logger.exception(
                         "%s: looking for versions failed; trying again", model.name or model.root

@@ -20,7 +20,6 @@ from pathlib import Path
 
 import grpc
 
-from serving.model_server.methods.warm_up import warm_up
 from serving.model_server.status_error import StatusError
 from serving.model_server.versions.saved_model import SavedModel
 from serving.model_server.versions.version import Version, VersionInUse, VersionState
@@ -34,6 +33,7 @@ from serving.model_server.versions.version_policy import VersionPolicy
 
 logger = logging.getLogger(__name__)
 
+Load = Callable[[Path], SavedModel]
 
 _LOAD_RETRIES = 5
 _RETRY_S = 60.0
@@ -58,7 +58,6 @@ class ServedModel:
         name: str | None = None,
         policy: VersionPolicy = VersionPolicy.LATEST,
         labels: Mapping[str, int] | None = None,
-        load: Callable[[Path], SavedModel] = SavedModel,
     ) -> None:
         """Serves nothing until the first `poll`.
 
@@ -68,24 +67,25 @@ class ServedModel:
                 version seen, else the root's.
             policy: which versions are kept loaded.
             labels: versions by names that requests may use for them.
-            load: makes a model of a version's folder.
         """
         self.root = root
         self.name = name
         self.policy = policy
         self.labels = dict(labels or {})
-        self._load_model = load
         self._versions: dict[int, Version] = {}
         self._replaced: list[Version] = []
         self._lock = threading.Lock()
         self._unreadable: str | None = None
 
     @contextmanager
-    def use(self, number: int | None = None) -> Iterator[VersionInUse]:
-        """Holds a version in memory for the duration of a request.
+    def use(
+        self, number: int | None = None, *, max_candidates: int | None = None
+    ) -> Iterator[VersionInUse]:
+        """Hold a version in memory for the duration of a request.
 
         Args:
-            number: the version. Defaults to the newest that is AVAILABLE.
+            number: The version's number. Defaults to the newest that is AVAILABLE.
+            max_candidates: The limit on candidates that the version in use carries; None for none.
 
         Raises:
             StatusError: NOT_FOUND, no such version is AVAILABLE.
@@ -99,7 +99,9 @@ class ServedModel:
                 raise servable_not_found(self.name or "", number)
             version.requests_in_flight += 1
         try:
-            yield VersionInUse(number=version.number, model=version.model)
+            yield VersionInUse(
+                number=version.number, model=version.model, max_candidates=max_candidates
+            )
         finally:
             with self._lock:
                 version.requests_in_flight -= 1
@@ -119,8 +121,12 @@ class ServedModel:
             version.number for version in self.statuses() if version.state == VersionState.AVAILABLE
         ]
 
-    def poll(self) -> None:
-        """Brings what is loaded in line with the folder: loads, then unloads."""
+    def poll(self, load: Load) -> None:
+        """Bring what is loaded in line with the folder: load, then unload.
+
+        Args:
+            load: Makes a warm model of a version's folder; raises StatusError where it cannot.
+        """
         try:
             on_disk = version_folders(versions_root(self.root))
         except OSError as error:
@@ -133,7 +139,7 @@ class ServedModel:
             self._unreadable = None
             if self.name is None and on_disk:
                 self.name = exported_spec_name(on_disk[max(on_disk)]) or self.root.resolve().name
-            wanted = self._load_wanted(on_disk)
+            wanted = self._load_wanted(on_disk, load)
             if on_disk and not wanted and self.policy != VersionPolicy.NONE:
                 # Nothing that is wanted can be loaded: what is in memory is all there is.
                 wanted = set(self.available_versions()[:1])
@@ -145,7 +151,7 @@ class ServedModel:
         self._retire(set(self.available_versions()))
         self._free_unused(even_if_in_use=True)
 
-    def _load_wanted(self, on_disk: dict[int, Path]) -> set[int]:
+    def _load_wanted(self, on_disk: dict[int, Path], load: Load) -> set[int]:
         """Loads what the policy wants, newest first; returns the wanted versions that are AVAILABLE."""
         wanted: set[int] = set()
         for number in sorted(filter(self.policy.considers, on_disk), reverse=True):
@@ -153,7 +159,7 @@ class ServedModel:
                 break
             if (
                 self._is_loaded(number, on_disk[number])
-                or self._load(number, on_disk[number])
+                or self._load(number, on_disk[number], load)
                 or self._is_loaded(number)
             ):
                 wanted.add(number)
@@ -168,7 +174,7 @@ class ServedModel:
             and folder in (None, version.folder)
         )
 
-    def _load(self, number: int, folder: Path) -> bool:
+    def _load(self, number: int, folder: Path, load: Load) -> bool:
         """Loads a version, in the place of one of that number from another folder, unless it is too early to try again."""
         files = files_state(folder)
         known = self._versions.get(number)
@@ -185,7 +191,7 @@ class ServedModel:
         self._set_state(version, VersionState.LOADING)
         start_s = time.monotonic()
         try:
-            model = self._loaded(number, folder)
+            model = load(folder)
         except StatusError as error:
             failed = replaced or version
             failed.failed_files, failed.failed_loads, failed.failed_at_s = (
@@ -216,21 +222,6 @@ class ServedModel:
             time.monotonic() - start_s,
         )
         return True
-
-    def _loaded(self, number: int, folder: Path) -> SavedModel:
-        """A model that has run every signature, or the requests that it came with."""
-        model = self._load_model(folder)
-        try:
-            if not warm_up(VersionInUse(number=number, model=model), folder):
-                model.run_each_once()
-        except Exception as error:
-            model.close()
-            if isinstance(error, StatusError):
-                raise
-            raise StatusError(
-                grpc.StatusCode.UNKNOWN, f"warm-up: {type(error).__name__}: {error}"
-            ) from error
-        return model
 
     def _retire(self, numbers: set[int]) -> None:
         for number in sorted(numbers):

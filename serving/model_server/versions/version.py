@@ -50,7 +50,15 @@ class Version:
 
 @dataclass(frozen=True, kw_only=True)
 class VersionInUse:
-    """A version that stays in memory while a request holds it."""
+    """A version that stays in memory while a request holds it.
+
+    Attributes:
+        number: The version's number.
+        model: The loaded model.
+        max_candidates: The largest number of rows that an input of a request, or of examples that
+            a request, may have; None for any number.
+    """
 
     number: int
     model: SavedModel
+    max_candidates: int | None = None

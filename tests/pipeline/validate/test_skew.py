@@ -76,7 +76,7 @@ def write_log(
     folder: Path, regions: list[str | None], *, spec: FeatureSpec = SPEC, signature: str = "rank"
 ) -> None:
     """A request a region, each for ten candidates with the tags and prices of training, as the client logs them."""
-    from serving import tf_serving_api as messages
+    from serving import tf_serving_api
     from serving.client.ranking_request import Candidate, RankingRequest
     from serving.client.request_log import RequestLog
     from serving.client.request_tensors import request_tensors
@@ -94,12 +94,12 @@ def write_log(
                 for i in range(10)
             ]
             request = RankingRequest(user={"region": region}, context={}, candidates=candidates)
-            message = messages.PredictRequest(
+            message = tf_serving_api.PredictRequest(
                 model_spec={"name": spec.name, "signature_name": signature}
             )
             for name, tensor in request_tensors(spec, request).items():
                 message.inputs[name].CopyFrom(tensor)
-            log.offer(None, [message.SerializeToString()], [messages.PredictResponse()])
+            log.offer(None, [message.SerializeToString()], [tf_serving_api.PredictResponse()])
 
 
 @pytest.fixture(scope="module")

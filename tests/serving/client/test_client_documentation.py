@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from feature_spec.loading import load_spec
-from serving import tf_serving_api as messages
+from serving import tf_serving_api
 from serving.client.async_client import AsyncRankingClient
 from serving.client.ranking_client import RankingClient
 from serving.client.request_log import RequestLog
@@ -28,14 +28,17 @@ def test_a_program_of_the_page_ranks(scripted, tmp_path, monkeypatch, capsys, pr
 
     def script(number, request, context):
         (count,) = shape_of(request.inputs["video_id"])
-        response = messages.PredictResponse()
+        response = tf_serving_api.PredictResponse()
         response.model_spec.version.value = 3
         for name in (*spec.tasks, "ranking_score"):
             response.outputs[name].CopyFrom(float_tensor([0.5] * count, [count]))
         return response
 
     def metadata(request, context):
-        answer, signatures = messages.GetModelMetadataResponse(), messages.SignatureDefMap()
+        answer, signatures = (
+            tf_serving_api.GetModelMetadataResponse(),
+            tf_serving_api.SignatureDefMap(),
+        )
         signatures.signature_def["rank"].defaults["spec_fingerprint"].string_val.append(
             spec.fingerprint.encode()
         )

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import grpc
 import pytest
 
-from serving import tf_serving_api as messages
+from serving import tf_serving_api
 from serving.client.ranking_client import RankingClient
 from serving.client.ranking_request import Candidate, RankingRequest
 from serving.errors import (
@@ -34,11 +34,11 @@ def request(*candidates, **parts):
 def answering(predict, metadata=None):
     """A server whose Predict and GetModelMetadata are the given functions of request and context; gives its address."""
     handlers = {
-        "Predict": (predict, messages.PredictRequest, messages.PredictResponse),
+        "Predict": (predict, tf_serving_api.PredictRequest, tf_serving_api.PredictResponse),
         "GetModelMetadata": (
             metadata,
-            messages.GetModelMetadataRequest,
-            messages.GetModelMetadataResponse,
+            tf_serving_api.GetModelMetadataRequest,
+            tf_serving_api.GetModelMetadataResponse,
         ),
     }
     methods = {
@@ -60,10 +60,10 @@ def answering(predict, metadata=None):
 
 def response(**columns):
     """A PredictResponse of version 7 with float columns."""
-    answer = messages.PredictResponse()
+    answer = tf_serving_api.PredictResponse()
     answer.model_spec.name, answer.model_spec.version.value = "toy", 7
     for name, values in columns.items():
-        answer.outputs[name].dtype = messages.DT_FLOAT
+        answer.outputs[name].dtype = tf_serving_api.DT_FLOAT
         answer.outputs[name].tensor_shape.dim.add(size=len(values))
         answer.outputs[name].float_val.extend(values)
     return answer
@@ -106,7 +106,7 @@ def test_candidates_are_ranked_by_ranking_score_and_equals_keep_their_order(toy_
 
 def test_scores_may_come_as_packed_bytes(toy_spec):
     answer = response(click=[0.5], like=[0.5])
-    answer.outputs["ranking_score"].dtype = messages.DT_FLOAT
+    answer.outputs["ranking_score"].dtype = tf_serving_api.DT_FLOAT
     answer.outputs["ranking_score"].tensor_shape.dim.add(size=1)
     answer.outputs["ranking_score"].tensor_content = b"\x00\x00\x80\x3f"
     assert ranked_with(toy_spec, answer, request({})).candidates[0].ranking_score == 1.0
@@ -215,8 +215,8 @@ def test_a_request_refused_for_its_inputs_is_traced_to_another_spec(toy_spec):
     """A model with other fields refuses the inputs before its graph can compare fingerprints."""
 
     def metadata(*_):
-        answer = messages.GetModelMetadataResponse()
-        signatures = messages.SignatureDefMap()
+        answer = tf_serving_api.GetModelMetadataResponse()
+        signatures = tf_serving_api.SignatureDefMap()
         signatures.signature_def["rank"].defaults["spec_fingerprint"].string_val.append(
             b"fedcba9876543210"
         )
@@ -350,8 +350,8 @@ def test_a_model_that_is_not_served_is_named(target, toy_spec):
 
 def test_check_refuses_a_model_that_fulcrum_did_not_export(toy_spec):
     def metadata(*_):
-        answer = messages.GetModelMetadataResponse()
-        answer.metadata["signature_def"].Pack(messages.SignatureDefMap())
+        answer = tf_serving_api.GetModelMetadataResponse()
+        answer.metadata["signature_def"].Pack(tf_serving_api.SignatureDefMap())
         return answer
 
     with (

@@ -10,20 +10,20 @@ from pathlib import Path
 
 import pytest
 
-from serving import tf_serving_api as messages
+from serving import tf_serving_api
 from serving.client.ranking_client import RankingClient
 from serving.client.ranking_request import Candidate, RankingRequest
 from serving.client.request_log import RequestLog, RequestLogCounts
-from serving.client.tfrecord_writer import RecordFile
+from serving.client.tfrecord_writer import TFRecordWriter
 
 
 def predict_request(text="toy"):
-    message = messages.PredictRequest()
+    message = tf_serving_api.PredictRequest()
     message.model_spec.name = text
     return message.SerializeToString()
 
 
-PAYLOAD, RESPONSE = predict_request(), messages.PredictResponse()
+PAYLOAD, RESPONSE = predict_request(), tf_serving_api.PredictResponse()
 
 
 def records(path: Path) -> list[bytes]:
@@ -38,14 +38,14 @@ def records(path: Path) -> list[bytes]:
 
 def logged(folder: Path) -> list:
     return [
-        messages.PredictionLog.FromString(record)
+        tf_serving_api.PredictionLog.FromString(record)
         for path in sorted(folder.glob("*.tfrecord"))
         for record in records(path)
     ]
 
 
 def test_a_record_is_framed_with_masked_checksums(tmp_path):
-    with RecordFile(tmp_path / "file") as file:
+    with TFRecordWriter(tmp_path / "file") as file:
         file.write(b"123456789")
     # CRC-32C of "123456789" is e3069283, its standard check value; rotated right by 15 bits
     # 2507c60d, plus a282ead8 c78ab0e5.
@@ -63,7 +63,7 @@ def test_tensorflow_reads_what_is_written(tmp_path):
     import tensorflow as tf
 
     texts = [b"", b"a", bytes(range(256)) * 500]
-    with RecordFile(tmp_path / "file") as file:
+    with TFRecordWriter(tmp_path / "file") as file:
         for text in texts:
             file.write(text)
     assert [record.numpy() for record in tf.data.TFRecordDataset(str(tmp_path / "file"))] == texts
@@ -155,14 +155,14 @@ def test_rates_of_0_and_1_take_none_and_all(tmp_path, rate, count):
 
 
 def test_a_full_queue_drops_and_counts_and_never_waits(tmp_path, monkeypatch, eventually, caplog):
-    go_on, entered, write = threading.Event(), threading.Event(), RecordFile.write
+    go_on, entered, write = threading.Event(), threading.Event(), TFRecordWriter.write
 
     def slow_write(file, record):
         entered.set()
         assert go_on.wait(20.0)
         write(file, record)
 
-    monkeypatch.setattr(RecordFile, "write", slow_write)
+    monkeypatch.setattr(TFRecordWriter, "write", slow_write)
     log = RequestLog(tmp_path, sampling_rate=1.0, queue_size=3)
     log.offer(None, [PAYLOAD], [RESPONSE])
     assert entered.wait(10.0)
@@ -201,14 +201,14 @@ def test_a_file_that_cannot_be_written_costs_its_records_and_is_tried_again(tmp_
 def test_a_write_that_fails_midway_leaves_the_file_unfinished_and_begins_another(
     tmp_path, monkeypatch, eventually
 ):
-    write = RecordFile.write
+    write = TFRecordWriter.write
 
     def failing_write(file, record):
         if b"bad" in record:
             raise OSError(28, "No space left on device")
         write(file, record)
 
-    monkeypatch.setattr(RecordFile, "write", failing_write)
+    monkeypatch.setattr(TFRecordWriter, "write", failing_write)
     with RequestLog(tmp_path, sampling_rate=1.0) as log:
         for text in ("good", "bad", "good again"):
             log.offer(None, [predict_request(text)], [RESPONSE])

@@ -44,13 +44,13 @@ def load_spec() -> FeatureSpec:
 @pytest.fixture(scope="session")
 def scores(load_spec: FeatureSpec) -> Callable[[bytes], bytes]:
     """The answer to an encoded request: 0.5 for every candidate and task, from version 7."""
-    from serving import tf_serving_api as messages
+    from serving import tf_serving_api
     from serving.client.tensor_values import float_tensor, shape_of
 
     def answer(encoded: bytes) -> bytes:
-        request = messages.PredictRequest.FromString(encoded)
+        request = tf_serving_api.PredictRequest.FromString(encoded)
         count = shape_of(request.inputs["video_id"])[0]
-        response = messages.PredictResponse()
+        response = tf_serving_api.PredictResponse()
         response.model_spec.name = request.model_spec.name
         response.model_spec.version.value = 7
         for name in (*load_spec.tasks, RANKING_SCORE):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import http.client
+import json
 import threading
 
 import grpc
@@ -76,18 +78,85 @@ def test_a_request_of_more_candidates_than_allowed_is_refused(limited):
     )
 
 
-def test_more_examples_than_candidates_allowed_are_refused():
-    from tensorflow_serving.apis.input_pb2 import Input
+@pytest.fixture(scope="module")
+def at_most_three(tmp_path_factory, toy_exports, examples_export):
+    """A server that takes 3 candidates, of the models `toy` and, with signatures for examples, `xs`."""
+    from serving.model_server.server import LocalModelServer
+    from serving.model_server.versions.served_model import ServedModel
 
-    from serving.model_server.methods.example_signature import serialized_examples
-    from serving.model_server.status_error import StatusError
+    toy, examples = tmp_path_factory.mktemp("toy"), tmp_path_factory.mktemp("xs")
+    (toy / "1").symlink_to(toy_exports(1))
+    (examples / "1").symlink_to(examples_export)
+    models = [ServedModel(toy, name="toy"), ServedModel(examples, name="xs")]
+    with LocalModelServer(models, port=0, rest_port=0, max_candidates=3) as server:
+        yield server
 
-    examples = Input()
-    for _ in range(3):
-        examples.example_list.examples.add()
-    assert len(serialized_examples(examples, 3)) == 3
-    with pytest.raises(StatusError, match="input has 3 candidates"):
-        serialized_examples(examples, 2)
+
+ROWS_TEXT = "has 4 candidates, and this server's --max-candidates is 3: send the request in parts."
+CLASSIFY, REGRESS = "tensorflow/serving/classify", "tensorflow/serving/regress"
+
+
+def in_grpc(method, count):
+    """A request for so many candidates, in text form."""
+    if method == "Predict":
+        tensor = f"dtype: DT_FLOAT tensor_shape {{ dim {{ size: {count} }} }} float_val: 1.0"
+        return f'model_spec {{ name: "toy" }} inputs {{ key: "x" value {{ {tensor} }} }}'
+    examples = f"input {{ example_list {{ {'examples {} ' * count} }} }}"
+    next_number = 'model_spec { name: "xs" signature_name: "next" }'
+    return {
+        "Classify": 'model_spec { name: "xs" }',
+        "Regress": next_number,
+        "MultiInference": f'tasks {{ {next_number} method_name: "{REGRESS}" }} '
+        f'tasks {{ model_spec {{ name: "xs" }} method_name: "{CLASSIFY}" }}',
+    }[method] + examples
+
+
+@pytest.mark.parametrize("method", ["Predict", "Classify", "Regress", "MultiInference"])
+def test_grpc_refuses_more_candidates_than_allowed_by_every_method(at_most_three, method):
+    from google.protobuf import text_format
+
+    from tests.serving.model_server.api_methods import stub_of, types_of
+
+    with grpc.insecure_channel(at_most_three.target) as channel:
+
+        def send(count):
+            request = text_format.Parse(in_grpc(method, count), types_of(method)[0]())
+            return getattr(stub_of(method)(channel), method)(request, timeout=600.0)
+
+        send(3)
+        code, text = refused(send, 4)
+    assert (code, text.endswith(ROWS_TEXT)) == ("RESOURCE_EXHAUSTED", True)
+
+
+def in_rest(verb, count):
+    """Path and body of a request for so many candidates."""
+    examples = {"examples": [{"x": 1.0}] * count}
+    return {
+        "predict in rows": (
+            "toy:predict",
+            {"signature_name": "single", "instances": [1.0] * count},
+        ),
+        "predict in columns": ("toy:predict", {"inputs": {"x": [1.0] * count, "weight": 2.0}}),
+        "classify": ("xs:classify", examples),
+        "regress": ("xs:regress", {"signature_name": "next", **examples}),
+    }[verb]
+
+
+@pytest.mark.parametrize("verb", ["predict in rows", "predict in columns", "classify", "regress"])
+def test_rest_refuses_more_candidates_than_allowed_by_every_verb(at_most_three, verb):
+    def send(count):
+        path, body = in_rest(verb, count)
+        connection = http.client.HTTPConnection(at_most_three.rest_target, timeout=600)
+        try:
+            connection.request("POST", f"/v1/models/{path}", json.dumps(body))
+            response = connection.getresponse()
+            return response.status, json.loads(response.read())
+        finally:
+            connection.close()
+
+    assert send(3)[0] == 200
+    status, answer = send(4)
+    assert (status, answer["error"].endswith(ROWS_TEXT)) == (429, True)
 
 
 def test_a_message_larger_than_allowed_is_refused_with_both_sizes(limited):

@@ -196,6 +196,7 @@ def test_a_corrupt_model_is_refused_in_a_reload_as_at_tensorflow_servings_start(
 def test_versions_come_and_go_through_the_recorded_states(models, tmp_path):
     """The states in which something rests; those that last an instant on the way are tested with the models' life."""
     from serving.model_server.versions.served_model import ServedModel
+    from tests.serving.model_server.polling import poll as poll_model
 
     model = ServedModel(tmp_path, name="m")
 
@@ -206,7 +207,7 @@ def test_versions_come_and_go_through_the_recorded_states(models, tmp_path):
     seen = []
 
     def poll():
-        model.poll()
+        poll_model(model)
         seen.append([[v.number, v.state.name, *_code_and_text(v.error)] for v in model.statuses()])
 
     push(1), poll()

@@ -221,15 +221,15 @@ def test_a_file_that_holds_no_requests_is_named(toy_spec, root, tmp_path, conten
 
 
 def test_a_request_log_of_another_spec_is_named(toy_spec, root, tmp_path):
-    from serving import tf_serving_api as messages
+    from serving import tf_serving_api
     from serving.client.tensor_values import text_tensor
-    from serving.client.tfrecord_writer import RecordFile
+    from serving.client.tfrecord_writer import TFRecordWriter
 
-    log = messages.PredictionLog()
+    log = tf_serving_api.PredictionLog()
     request = log.predict_log.request
     request.model_spec.signature_name = "rank"
     request.inputs["quality"].CopyFrom(text_tensor([b"good"], [1]))
-    with RecordFile(tmp_path / "log.tfrecord") as file:
+    with TFRecordWriter(tmp_path / "log.tfrecord") as file:
         file.write(log.SerializeToString())
     with pytest.raises(RequestFileError, match="a request for another spec than toy's: quality: "):
         requests(toy_spec, root, [tmp_path / "log.tfrecord"])

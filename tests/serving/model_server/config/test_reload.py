@@ -7,6 +7,8 @@ import shutil
 import grpc
 import pytest
 
+from tests.serving.model_server.polling import poll
+
 pytestmark = pytest.mark.tensorflow
 
 
@@ -101,7 +103,7 @@ def test_the_same_version_from_another_folder_takes_over_without_a_gap(models, r
         assert product(held.model) == [1.0 * 2.0 * 1.0]  # x · weight · version of the export
         with model.use() as other:
             assert product(other.model) == [1.0 * 2.0 * 2.0]
-    model.poll()
+    poll(model)
     assert [(version.number, version.state.name) for version in model.statuses()] == [
         (1, "AVAILABLE")
     ]

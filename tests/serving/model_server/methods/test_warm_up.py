@@ -5,6 +5,8 @@ from __future__ import annotations
 import grpc
 import pytest
 
+from tests.serving.model_server.polling import poll
+
 pytestmark = pytest.mark.tensorflow
 
 X = 'inputs { key: "x" value { dtype: DT_FLOAT tensor_shape { dim { size: 2 } } float_val: 1.0 } }'
@@ -13,14 +15,13 @@ PREDICT = f"predict_log {{ request {{ {X} }} }}"
 
 @pytest.fixture
 def runs():
-    """What models of the fixture `model` ran: signature and number of rows of x."""
+    """What models made by `recorder` ran: signature and number of rows of x."""
     return []
 
 
 @pytest.fixture
-def model(root, runs):
+def recorder(runs):
     from serving.model_server.versions.saved_model import SavedModel
-    from serving.model_server.versions.served_model import ServedModel
 
     class Recorder(SavedModel):
         def run(self, signature, inputs, outputs, timeout_s):
@@ -28,7 +29,14 @@ def model(root, runs):
             runs.append((signature, arrays[0].size))
             return arrays
 
-    served = ServedModel(root, load=Recorder)
+    return Recorder
+
+
+@pytest.fixture
+def model(root):
+    from serving.model_server.versions.served_model import ServedModel
+
+    served = ServedModel(root)
     yield served
     served.close()
 
@@ -59,9 +67,9 @@ def push_with(push):
     return push_version
 
 
-def test_each_record_is_run_and_nothing_else(model, runs, push_with):
+def test_each_record_is_run_and_nothing_else(model, recorder, runs, push_with):
     push_with(PREDICT, PREDICT.replace("size: 2", "size: 5"))
-    model.poll()
+    poll(model, recorder)
     assert runs == [("serving_default", 2), ("serving_default", 5)]
     assert model.available_versions() == [1]
 
@@ -70,7 +78,7 @@ def test_records_may_name_any_model(model, push_with):
     push_with(
         PREDICT.replace("request {", 'request { model_spec { name: "q" version { value: 9 } }')
     )
-    model.poll()
+    poll(model)
     assert model.available_versions() == [1]
 
 
@@ -97,9 +105,9 @@ def test_a_record_that_fails_fails_the_version_and_the_old_one_stays(
     model, push, push_with, record, code, text
 ):
     push(1)
-    model.poll()
+    poll(model)
     push_with(PREDICT, record, number=2)
-    model.poll()
+    poll(model)
     newest, older = model.statuses()
     assert (newest.state.name, older.state.name) == ("END", "AVAILABLE")
     assert newest.error.code == code
@@ -113,16 +121,16 @@ def test_a_file_that_is_no_record_file_fails_the_version(model, push):
             folder / "assets.extra" / "tf_serving_warmup_requests"
         ).write_bytes(b"x" * 100),
     )
-    model.poll()
+    poll(model)
     assert model.statuses()[0].error.code == grpc.StatusCode.DATA_LOSS
 
 
 def test_a_thousand_records_are_the_most(model, push_with):
     push_with(*[PREDICT] * 1000)
-    model.poll()
+    poll(model)
     assert model.available_versions() == [1]
     push_with(*[PREDICT] * 1001, number=2)
-    model.poll()
+    poll(model)
     assert model.available_versions() == [1]
     assert model.statuses()[0].error.text.startswith(
         "Number of warmup records exceeds the maximum (1000) at "

@@ -5,6 +5,8 @@ from __future__ import annotations
 import grpc
 import pytest
 
+from tests.serving.model_server.polling import poll
+
 pytestmark = pytest.mark.tensorflow
 
 
@@ -47,7 +49,7 @@ def remove(folder):
 def test_nothing_is_served_from_an_empty_root(model):
     from serving.model_server.status_error import StatusError
 
-    model.poll()
+    poll(model)
     assert states(model) == []
     assert model.name is None
     with pytest.raises(StatusError, match="Servable not found for request"), model.use():
@@ -56,13 +58,13 @@ def test_nothing_is_served_from_an_empty_root(model):
 
 def test_the_newest_of_several_versions_is_loaded(model, push):
     push(1), push(2)
-    model.poll()
+    poll(model)
     assert states(model) == [(2, "AVAILABLE")]
 
 
 def test_versions_are_compared_as_numbers(model, push):
     push(1, number=9), push(1, number=10)
-    model.poll()
+    poll(model)
     assert model.available_versions() == [10]
 
 
@@ -71,7 +73,7 @@ def test_a_folder_of_versions_can_be_served_directly(root, push):
 
     push(1)
     model = ServedModel(root / "serving_model")
-    model.poll()
+    poll(model)
     assert states(model) == [(1, "AVAILABLE")]
 
 
@@ -79,7 +81,7 @@ def test_folders_that_are_no_numbers_and_files_are_passed_over(model, root, push
     push(1)
     (root / "serving_model" / "tmp-7").mkdir()
     (root / "serving_model" / "8").write_text("a file")
-    model.poll()
+    poll(model)
     assert states(model) == [(1, "AVAILABLE")]
 
 
@@ -93,11 +95,11 @@ def test_a_new_version_is_loaded_before_the_old_one_is_unloaded(root, push):
         seen.append((folder.name, states(model)))
         return SavedModel(folder)
 
-    model = ServedModel(root, load=load)
+    model = ServedModel(root)
     push(1)
-    model.poll()
+    poll(model, load)
     push(2)
-    model.poll()
+    poll(model, load)
     assert seen == [("1", [(1, "LOADING")]), ("2", [(2, "LOADING"), (1, "AVAILABLE")])]
     assert states(model) == [(2, "AVAILABLE"), (1, "END")]
 
@@ -114,28 +116,29 @@ def test_every_signature_has_run_once_before_a_version_answers_requests(root, pu
             runs.append((signature, outputs, model.available_versions()))
             return arrays
 
-    model = ServedModel(root, load=Recorder)
+    model = ServedModel(root)
     push(1)
-    model.poll()
+    poll(model, Recorder)
     assert sorted(runs) == [
         ("rank", ["click", "like", "ranking_score"], []),
         ("serving_default", ["product", "version"], []),
+        ("single", ["product"], []),
         ("slow", ["rounds"], []),
     ]
 
 
 def test_an_old_version_stays_in_memory_until_its_last_request_is_answered(model, push):
     push(1)
-    model.poll()
+    poll(model)
     with model.use() as held:
         push(2)
-        model.poll()
+        poll(model)
         assert states(model) == [(2, "AVAILABLE"), (1, "UNLOADING")]
         with model.use() as other:
             assert other.number == 2
         assert held.number == 1
         assert held.model.run("slow", {"rounds": int32(3)}, ["rounds"], None) == [3]
-    model.poll()
+    poll(model)
     assert states(model) == [(2, "AVAILABLE"), (1, "END")]
 
 
@@ -155,9 +158,9 @@ def test_a_version_that_cannot_be_loaded_ends_with_its_error_and_the_old_one_sta
     model, push, break_it, code, text
 ):
     push(1)
-    model.poll()
+    poll(model)
     push(2, break_it=break_it)
-    model.poll()
+    poll(model)
     assert states(model) == [(2, "END"), (1, "AVAILABLE")]
     error = model.statuses()[0].error
     assert error.code == code
@@ -178,12 +181,12 @@ def test_a_version_that_cannot_be_loaded_is_not_tried_again_until_its_files_chan
         tries.append(folder.name)
         return SavedModel(folder)
 
-    model = ServedModel(root, load=load)
+    model = ServedModel(root)
     folder = push(2, break_it=remove_model_file)
-    model.poll(), model.poll()
+    poll(model, load), poll(model, load)
     assert tries == ["2"]
     shutil.copy(toy_exports(2) / "saved_model.pb", folder)
-    model.poll()
+    poll(model, load)
     assert tries == ["2", "2"]
     assert states(model) == [(2, "AVAILABLE")]
 
@@ -201,54 +204,54 @@ def test_a_version_whose_files_stay_broken_is_tried_five_more_times_a_minute_apa
         raise StatusError(grpc.StatusCode.RESOURCE_EXHAUSTED, "no memory")
 
     monkeypatch.setattr(served_model.time, "monotonic", lambda: now_s[0])
-    model = served_model.ServedModel(root, load=load)
+    model = served_model.ServedModel(root)
     push(1)
     for _ in range(100):
-        model.poll()
+        poll(model, load)
         now_s[0] += 10.0
     assert tries_s == [0.0, 60.0, 120.0, 180.0, 240.0, 300.0]
 
 
 def test_a_newest_version_broken_from_the_start_leaves_the_one_before_in_service(model, push):
     push(1), push(2, break_it=truncate_variables)
-    model.poll()
+    poll(model)
     assert states(model) == [(2, "END"), (1, "AVAILABLE")]
 
 
 def test_deleting_the_newest_version_brings_the_older_back(model, push):
     push(1)
     newest = push(2)
-    model.poll()
+    poll(model)
     remove(newest)
-    model.poll()
+    poll(model)
     assert states(model) == [(2, "END"), (1, "AVAILABLE")]
 
 
 def test_a_version_deleted_and_pushed_again_is_loaded_again(model, push):
     push(1)
     newest = push(2)
-    model.poll()
+    poll(model)
     remove(newest)
-    model.poll()
+    poll(model)
     push(3, number=2)
-    model.poll()
+    poll(model)
     assert states(model) == [(2, "AVAILABLE"), (1, "END")]
 
 
 def test_what_is_loaded_stays_when_only_broken_versions_are_left_on_disk(model, push):
     good = push(1)
-    model.poll()
+    poll(model)
     push(2, break_it=truncate_variables)
     remove(good)
-    model.poll()
+    poll(model)
     assert states(model) == [(2, "END"), (1, "AVAILABLE")]
 
 
 def test_deleting_every_version_ends_the_service(model, push):
     only = push(1)
-    model.poll()
+    poll(model)
     remove(only)
-    model.poll()
+    poll(model)
     assert states(model) == [(1, "END")]
 
 
@@ -259,10 +262,10 @@ def test_policy_all_keeps_every_version_that_loads(root, push):
     push(1), push(2, break_it=truncate_variables)
     newest = push(3)
     model = ServedModel(root, policy=VersionPolicy.ALL)
-    model.poll()
+    poll(model)
     assert states(model) == [(3, "AVAILABLE"), (2, "END"), (1, "AVAILABLE")]
     remove(newest)
-    model.poll()
+    poll(model)
     assert states(model) == [(3, "END"), (2, "END"), (1, "AVAILABLE")]
 
 
@@ -270,26 +273,26 @@ def test_a_root_that_cannot_be_read_for_a_while_changes_nothing(model, root, pus
     from pathlib import Path
 
     push(1)
-    model.poll()
+    poll(model)
 
     def unreadable(_):
         raise PermissionError("disk on strike")
 
     with monkeypatch.context() as patch:
         patch.setattr(Path, "iterdir", unreadable)
-        model.poll()
+        poll(model)
     assert states(model) == [(1, "AVAILABLE")]
 
 
 def test_the_model_goes_by_the_name_in_the_spec_it_was_trained_with(model, push):
     push(1)
-    model.poll()
+    poll(model)
     assert model.name == "toy"
 
 
 def test_a_model_without_a_spec_goes_by_the_name_of_the_root(model, push):
     push(1, break_it=lambda folder: (folder / "assets.extra" / "feature_spec.yaml").unlink())
-    model.poll()
+    poll(model)
     assert model.name == "root"
 
 
@@ -298,7 +301,7 @@ def test_a_given_name_is_kept(root, push):
 
     push(1)
     model = ServedModel(root, name="mine")
-    model.poll()
+    poll(model)
     assert model.name == "mine"
 
 
