@@ -14,11 +14,10 @@ if TYPE_CHECKING:
     from pipeline.push.pusher import RenamingPusher
     from pipeline.report.component import RunReport
     from pipeline.report.model_insight import ModelInsight
-    from pipeline.resolvers.last_pushed_model import LastPushedModel
+    from pipeline.resolvers.earlier_runs import LastPushedModel
     from pipeline.spans.window_component import WindowExampleGen
-    from pipeline.validate.anomaly_gate import AnomalyGate
-    from pipeline.validate.drift_check import DriftCheck, DriftGate
-    from pipeline.validate.spec_schema import SpecSchema
+    from pipeline.validate.checks import AnomalyGate, DriftCheck, DriftGate
+    from pipeline.validate.schema import SpecSchema
 
 __all__ = [
     "AnomalyGate",
@@ -37,18 +36,18 @@ __all__ = [
 ]
 
 _HOMES = {
-    "AnomalyGate": "pipeline.validate.anomaly_gate",
-    "DriftCheck": "pipeline.validate.drift_check",
-    "DriftGate": "pipeline.validate.drift_check",
+    "AnomalyGate": "pipeline.validate.checks",
+    "DriftCheck": "pipeline.validate.checks",
+    "DriftGate": "pipeline.validate.checks",
     "Evaluator": "pipeline.evaluate.evaluator",
-    "LastPushedModel": "pipeline.resolvers.last_pushed_model",
+    "LastPushedModel": "pipeline.resolvers.earlier_runs",
     "LogsExampleGen": "pipeline.ingest.component",
     "ModelInsight": "pipeline.report.model_insight",
     "MtlGain": "pipeline.evaluate.mtl_gain",
     "PushCheck": "pipeline.push.push_check",
     "RenamingPusher": "pipeline.push.pusher",
     "RunReport": "pipeline.report.component",
-    "SpecSchema": "pipeline.validate.spec_schema",
+    "SpecSchema": "pipeline.validate.schema",
     "WindowExampleGen": "pipeline.spans.window_component",
 }
 

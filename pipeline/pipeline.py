@@ -1,45 +1,96 @@
-"""The pipeline: which component reads what, and which part of the spec."""
+"""The pipeline: which component reads what, from ingested examples to a pushed model."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import tfx  # noqa: F401  (before TFDV, which on Python 3.11 needs TFX's stand-in)
-from tfx.components import ExampleValidator, Pusher, StatisticsGen, Trainer, Transform, Tuner
+from tfx.components import ExampleValidator, StatisticsGen, Trainer, Transform, Tuner
 from tfx.dsl.components.base.base_component import BaseComponent
-from tfx.orchestration import metadata
 from tfx.orchestration.pipeline import Pipeline
-from tfx.proto import pusher_pb2, trainer_pb2, transform_pb2
+from tfx.proto import trainer_pb2, transform_pb2
 from tfx.types import BaseChannel
 
 from feature_spec import names
 from feature_spec.sections.tuner import Tuner as TunerSection
 from feature_spec.spec import FeatureSpec
+from pipeline.deployment import Deployment
 from pipeline.evaluate.evaluator import Evaluator
 from pipeline.evaluate.mtl_gain import MtlGain
 from pipeline.push.push_check import PushCheck
-from pipeline.push.pusher import RenamingPusher
 from pipeline.report.component import RunReport
 from pipeline.report.model_insight import ModelInsight
-from pipeline.resolvers.baseline import baseline_resolver
-from pipeline.resolvers.earlier_spans import span_baseline_resolver, span_statistics_resolver
-from pipeline.resolvers.last_pushed_model import LastPushedModel
-from pipeline.resolvers.previous_statistics import previous_statistics_resolver
 from pipeline.spans.span_nodes import SpanNodes
-from pipeline.step_specs import (
-    evaluation_part,
-    gain_part,
-    serving_part,
-    training_part,
-    transform_part,
-)
-from pipeline.validate.anomaly_gate import AnomalyGate
-from pipeline.validate.drift_check import DriftCheck, DriftGate
-from pipeline.validate.schema import schema_from_spec
-from pipeline.validate.spec_schema import SpecSchema
-from pipeline.workspace.cluster_root import ClusterRoot
-from pipeline.workspace.root import Root
+from pipeline.step_specs import training_spec, transform_spec
+from pipeline.validate.checks import AnomalyGate, DriftCheck, DriftGate
+from pipeline.validate.schema import SpecSchema
+
+# Named by string: the pipeline does not import the trainer.
+_PREPROCESSING_FN = "pipeline.transform.preprocessing.preprocessing_fn"
+_RUN_FN = "trainer.run.run_fn"
+_SINGLE_TASKS_RUN_FN = "trainer.run.single_tasks_run_fn"
+_TUNER_FN = "trainer.tune.tuner.tuner_fn"
+
+
+class DataNodes(NamedTuple):
+    """Validated and transformed examples.
+
+    Attributes:
+        examples: raw examples of all splits.
+        anomalies: differences between the examples and the schema.
+        transformed: the examples to train on, transformed.
+        transform_graph: the transform graph.
+        analyzer_cache: what Transform has learnt about each day; None in runs without spans.
+        statistics: statistics of the raw examples.
+        drift: the comparison with an earlier run's statistics; None where there is none.
+        nodes: the nodes that make these outputs.
+    """
+
+    examples: BaseChannel
+    anomalies: BaseChannel
+    transformed: BaseChannel
+    transform_graph: BaseChannel
+    analyzer_cache: BaseChannel | None
+    statistics: BaseChannel
+    drift: BaseChannel | None
+    nodes: list[Any]
+
+
+class TrainingNodes(NamedTuple):
+    """A trained model.
+
+    Attributes:
+        model: the exported model.
+        model_run: training curves.
+        single_tasks: networks of one task each, in one export; None where nobody asked for them.
+        single_task_trainer: the node that trains `single_tasks`, or None.
+        nodes: the nodes that make these outputs.
+    """
+
+    model: BaseChannel
+    model_run: BaseChannel
+    single_tasks: BaseChannel | None
+    single_task_trainer: BaseComponent | None
+    nodes: list[Any]
+
+
+class ReleaseNodes(NamedTuple):
+    """A model that was evaluated, checked in service, and pushed or refused.
+
+    Attributes:
+        evaluation: metrics and verdicts.
+        infra_blessing: the version to push, and the report of its check.
+        pushed_model: the pushed version, if any.
+        pusher: the node that pushes.
+        nodes: the nodes that make these outputs.
+    """
+
+    evaluation: BaseChannel
+    infra_blessing: BaseChannel
+    pushed_model: BaseChannel
+    pusher: BaseComponent
+    nodes: list[Any]
 
 
 def ranking_pipeline(
@@ -47,49 +98,68 @@ def ranking_pipeline(
     *,
     example_gen: BaseComponent,
     trainer_settings: str,
-    root: Root | ClusterRoot,
+    deployment: Deployment,
     beam_arguments: Sequence[str],
     with_single_task: bool = False,
     tuner: TunerSection | None = None,
     span: SpanNodes | None = None,
-    run_fn: str = "trainer.run.run_fn",
-    single_tasks_run_fn: str = "trainer.run.single_tasks_run_fn",
-    tuner_fn: str = "trainer.tune.tuner.tuner_fn",
-    push_check: str = "serving.push_check.check.check_before_push",
-    model_insight: str = "trainer.model_insight.model_insight",
 ) -> Pipeline:
-    """From ingested examples to a pushed model.
+    """Return the pipeline from ingested examples to a pushed model.
 
     Args:
-        spec: what to learn.
-        example_gen: gives `examples` with the three splits of `feature_spec.names`.
+        spec: the feature spec, valid as a whole.
+        example_gen: a component whose output `examples` has the splits of `feature_spec.names`.
         trainer_settings: JSON of the trainer's settings.
-        root: where everything is kept. The metadata of a `Root` tells what earlier runs did; a
-            `ClusterRoot` has none.
+        deployment: the place where the pipeline runs.
         beam_arguments: Beam pipeline options, such as ``--runner=DirectRunner``.
-        with_single_task: whether each task is also trained alone, and the MTL gain measured.
-        tuner: the search for settings that the Trainer is to begin with; None to train with
+        with_single_task: whether to train each task alone, too, and to measure the MTL gain.
+        tuner: the search for settings that the Trainer begins with; None to train with
             `trainer_settings` as they are.
-        span: the nodes of a run by span, whose `example_gen` is to be given; None in other runs.
-        run_fn: import path of what the Trainer calls.
-        single_tasks_run_fn: import path of what trains each task alone.
-        tuner_fn: import path of what makes the search.
-        push_check: import path of what makes and checks the version to push.
-        model_insight: import path of what looks into the model for the report.
+        span: the nodes of a run by span, which include `example_gen`; None in other runs.
     """
-    on_cluster = isinstance(root, ClusterRoot)
-    examples = example_gen.outputs["examples"]
-    statistics = StatisticsGen(examples=examples)
-    schema = SpecSchema(schema_from_spec(spec))
-    validator = ExampleValidator(
-        statistics=statistics.outputs["statistics"], schema=schema.outputs["schema"]
+    data = data_nodes(spec, example_gen, deployment, span)
+    training = training_nodes(
+        spec,
+        data,
+        deployment,
+        span,
+        settings=trainer_settings,
+        tuner=tuner,
+        with_single_task=with_single_task,
     )
+    release = release_nodes(spec, data, training, deployment, span)
+    if span is not None:
+        span.mark(training.model, data.analyzer_cache, data.statistics)
+    return Pipeline(
+        pipeline_name=deployment.pipeline_name(spec.name),
+        pipeline_root=deployment.root.artifacts,
+        components=[
+            *data.nodes,
+            *training.nodes,
+            *release.nodes,
+            *report_nodes(spec, data, training, release),
+        ],
+        enable_cache=True,
+        metadata_connection_config=deployment.metadata_connection(),
+        beam_pipeline_args=list(beam_arguments),
+    )
+
+
+def data_nodes(
+    spec: FeatureSpec, example_gen: BaseComponent, deployment: Deployment, span: SpanNodes | None
+) -> DataNodes:
+    """Return the nodes that validate and transform examples; an anomaly stops the run before Transform."""
+    examples = example_gen.outputs["examples"]
+    statistics_gen = StatisticsGen(examples=examples)
+    statistics = statistics_gen.outputs["statistics"]
+    schema = SpecSchema(spec=spec)
+    validator = ExampleValidator(statistics=statistics, schema=schema.outputs["schema"])
     gate = AnomalyGate(anomalies=validator.outputs["anomalies"])
     transform = Transform(
         examples=span.training_examples if span else examples,
         schema=schema.outputs["schema"],
-        preprocessing_fn="pipeline.transform.preprocessing.preprocessing_fn",
-        custom_config={"spec": transform_part(spec)},
+        preprocessing_fn=_PREPROCESSING_FN,
+        custom_config={"spec": transform_spec(spec)},
         splits_config=transform_pb2.SplitsConfig(
             analyze=[names.TRAIN], transform=[names.TRAIN, names.VALIDATION]
         ),
@@ -98,124 +168,152 @@ def ranking_pipeline(
         analyzer_cache=span.analyzer_cache.outputs["analyzer_cache"] if span else None,
     )
     transform.add_upstream_node(gate)
-    training: dict[str, Any] = {
-        "examples": transform.outputs["transformed_examples"],
-        "transform_graph": transform.outputs["transform_graph"],
+    nodes = [example_gen, statistics_gen, schema, validator, gate, transform]
+    if span:
+        nodes += [*span.days, span.analyzer_cache]
+    previous = deployment.previous_statistics(statistics, span.number if span else None)
+    drift = None
+    if spec.drift.thresholds and previous is not None:
+        check = DriftCheck(
+            spec=spec, statistics=statistics, previous=previous.outputs["statistics"]
+        )
+        nodes += [previous, check]
+        drift = check.outputs["drift"]
+        if spec.drift.stops_run:
+            drift_gate = DriftGate(drift)
+            transform.add_upstream_node(drift_gate)
+            nodes.append(drift_gate)
+    return DataNodes(
+        examples=examples,
+        anomalies=validator.outputs["anomalies"],
+        transformed=transform.outputs["transformed_examples"],
+        transform_graph=transform.outputs["transform_graph"],
+        analyzer_cache=transform.outputs.get("updated_analyzer_cache"),
+        statistics=statistics,
+        drift=drift,
+        nodes=nodes,
+    )
+
+
+def training_nodes(
+    spec: FeatureSpec,
+    data: DataNodes,
+    deployment: Deployment,
+    span: SpanNodes | None,
+    *,
+    settings: str,
+    tuner: TunerSection | None,
+    with_single_task: bool,
+) -> TrainingNodes:
+    """Return the nodes that search for settings, train the model, and train each task alone."""
+    inputs: dict[str, Any] = {
+        "examples": data.transformed,
+        "transform_graph": data.transform_graph,
         "train_args": trainer_pb2.TrainArgs(splits=[names.TRAIN]),
         "eval_args": trainer_pb2.EvalArgs(splits=[names.VALIDATION]),
     }
-    config = {"spec": training_part(spec), "settings": trainer_settings}
-    search = tuner and Tuner(
-        tuner_fn=tuner_fn,
-        **training,
-        custom_config=config
-        | {"tuner": tuner.model_dump_json(exclude_unset=True), "tuning_folder": str(root.tuning)},
+    config = {"spec": training_spec(spec), "settings": settings}
+    nodes: list[Any] = []
+    if tuner is not None:
+        section = tuner.model_dump_json(exclude_unset=True)
+        search = Tuner(
+            tuner_fn=_TUNER_FN,
+            custom_config=config | {"tuner": section, "tuning_folder": str(deployment.root.tuning)},
+            **inputs,
+        )
+        inputs["hyperparameters"] = search.outputs["best_hyperparameters"]
+        nodes.append(search)
+    config["checkpoint_folder"] = str(deployment.root.checkpoints)
+    if span:
+        trainer = Trainer(
+            run_fn=_RUN_FN,
+            base_model=span.base_model.outputs["model"],
+            custom_config=config | {"span": span.window.model_dump_json()},
+            **inputs,
+        )
+        nodes.append(span.base_model)
+    else:
+        trainer = Trainer(run_fn=_RUN_FN, custom_config=config, **inputs)
+    nodes.append(trainer)
+    alone = None
+    if with_single_task:
+        alone = Trainer(run_fn=_SINGLE_TASKS_RUN_FN, custom_config=config, **inputs).with_id(
+            "SingleTaskTrainer"
+        )
+        nodes.append(alone)
+    return TrainingNodes(
+        model=trainer.outputs["model"],
+        model_run=trainer.outputs["model_run"],
+        single_tasks=alone.outputs["model"] if alone else None,
+        single_task_trainer=alone,
+        nodes=nodes,
     )
 
-    def trained_by(function: str, base_model: BaseChannel | None = None, **further: str) -> Trainer:
-        return Trainer(
-            run_fn=function,
-            **training,
-            base_model=base_model,
-            hyperparameters=search.outputs["best_hyperparameters"] if search else None,
-            custom_config=config | {"checkpoint_folder": str(root.checkpoints)} | further,
-        )
 
-    if span:
-        trainer = trained_by(
-            run_fn, span.base_model.outputs["model"], span=span.window.model_dump_json()
-        )
-        baseline = span_baseline_resolver(trainer.outputs["model"], span.number)
-        span.mark(trainer.outputs["model"])
-        span.mark(transform.outputs["updated_analyzer_cache"])
-        span.mark(statistics.outputs["statistics"])
-    else:
-        trainer = trained_by(run_fn)
-        baseline = (
-            LastPushedModel(str(root.serving_model)).with_id("Baseline")
-            if on_cluster
-            else baseline_resolver(trainer.outputs["model"])
-        )
+def release_nodes(
+    spec: FeatureSpec,
+    data: DataNodes,
+    training: TrainingNodes,
+    deployment: Deployment,
+    span: SpanNodes | None,
+) -> ReleaseNodes:
+    """Return the nodes that evaluate a model, check it in service, and push it."""
+    baseline = deployment.baseline(training.model, span.number if span else None)
     evaluator = Evaluator(
-        examples=examples,
-        model=trainer.outputs["model"],
+        spec=spec,
+        examples=data.examples,
+        model=training.model,
         baseline_model=baseline.outputs["model"],
-        spec=evaluation_part(spec),
     )
     check = PushCheck(
-        model=trainer.outputs["model"],
+        spec=spec,
+        model=training.model,
         model_blessing=evaluator.outputs["blessing"],
-        examples=examples,
-        spec=serving_part(spec),
-        check=push_check,
+        examples=data.examples,
     )
-    # Stores of objects cannot rename a folder.
-    pusher = (Pusher if on_cluster else RenamingPusher)(
+    pusher = deployment.pusher(
         model_blessing=evaluator.outputs["blessing"],
         infra_blessing=check.outputs["infra_blessing"],
-        push_destination=pusher_pb2.PushDestination(
-            filesystem=pusher_pb2.PushDestination.Filesystem(base_directory=str(root.serving_model))
-        ),
-    ).with_id("Pusher")
-    insight = ModelInsight(model=trainer.outputs["model"], examples=examples, look=model_insight)
-    # A model does not wait for its report to be pushed.
-    insight.add_upstream_node(pusher)
-    components: list[Any] = [
-        example_gen, statistics, schema, validator, gate, transform, trainer, baseline, evaluator, check, pusher, insight,
-    ]  # fmt: skip
-    if span:
-        components += span.components
-    if search:
-        components.append(search)
-    reported = {
-        "examples": examples,
-        "anomalies": validator.outputs["anomalies"],
-        "model": trainer.outputs["model"],
-        "model_run": trainer.outputs["model_run"],
-        "insight": insight.outputs["insight"],
-        "evaluation": evaluator.outputs["evaluation"],
-        "infra_blessing": check.outputs["infra_blessing"],
-        "pushed_model": pusher.outputs["pushed_model"],
-    }
-    if spec.drift.thresholds and not on_cluster:
-        current = statistics.outputs["statistics"]
-        previous = (
-            span_statistics_resolver(span.number) if span else previous_statistics_resolver(current)
-        )
-        drift = DriftCheck(
-            statistics=statistics.outputs["statistics"],
-            previous=previous.outputs["statistics"],
-            thresholds=spec.drift.thresholds,
-        )
-        components += [previous, drift]
-        reported["drift"] = drift.outputs["drift"]
-        if spec.drift.stops_run:
-            drift_gate = DriftGate(drift.outputs["drift"])
-            transform.add_upstream_node(drift_gate)
-            components.append(drift_gate)
-    if with_single_task:
-        single_tasks = trained_by(single_tasks_run_fn).with_id("SingleTaskTrainer")
-        # A model does not wait for its comparison to be pushed.
-        single_tasks.add_upstream_node(pusher)
-        gain = MtlGain(
-            examples=examples,
-            model=trainer.outputs["model"],
-            single_tasks=single_tasks.outputs["model"],
-            spec=gain_part(spec),
-        )
-        components += [single_tasks, gain]
-        reported["gain"] = gain.outputs["gain"]
-    components.append(RunReport(spec_name=spec.name, **reported))
-    return Pipeline(
-        # Kubeflow takes no underscores.
-        pipeline_name=spec.name.replace("_", "-") if on_cluster else spec.name,
-        pipeline_root=root.artifacts,
-        components=components,
-        enable_cache=True,
-        metadata_connection_config=(
-            metadata.sqlite_metadata_connection_config(str(root.metadata))
-            if isinstance(root, Root)
-            else None
-        ),
-        beam_pipeline_args=list(beam_arguments),
     )
+    return ReleaseNodes(
+        evaluation=evaluator.outputs["evaluation"],
+        infra_blessing=check.outputs["infra_blessing"],
+        pushed_model=pusher.outputs["pushed_model"],
+        pusher=pusher,
+        nodes=[baseline, evaluator, check, pusher],
+    )
+
+
+def report_nodes(
+    spec: FeatureSpec, data: DataNodes, training: TrainingNodes, release: ReleaseNodes
+) -> list[BaseComponent]:
+    """Return the nodes that inspect and compare a model for the report; pushing does not wait for them."""
+    insight = ModelInsight(model=training.model, examples=data.examples)
+    insight.add_upstream_node(release.pusher)
+    nodes: list[BaseComponent] = [insight]
+    optional = {}
+    if data.drift is not None:
+        optional["drift"] = data.drift
+    if training.single_task_trainer is not None:
+        training.single_task_trainer.add_upstream_node(release.pusher)
+        gain = MtlGain(
+            spec=spec,
+            examples=data.examples,
+            model=training.model,
+            single_tasks=training.single_tasks,
+        )
+        nodes.append(gain)
+        optional["gain"] = gain.outputs["gain"]
+    report = RunReport(
+        spec=spec,
+        examples=data.examples,
+        anomalies=data.anomalies,
+        model=training.model,
+        model_run=training.model_run,
+        insight=insight.outputs["insight"],
+        evaluation=release.evaluation,
+        infra_blessing=release.infra_blessing,
+        pushed_model=release.pushed_model,
+        **optional,
+    )
+    return [*nodes, report]

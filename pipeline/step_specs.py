@@ -19,7 +19,7 @@ _ANY_LABEL = {"kind": "binary", "label": {"rule": "event", "column": "any"}}
 _NO_BLESSING = {"threshold": 0.0, "tolerance": 0.0}
 
 
-def transform_part(spec: FeatureSpec) -> str:
+def transform_spec(spec: FeatureSpec) -> str:
     """What `preprocessing_fn` reads: the fields' transforms and the tasks' names."""
     part = _as_dict(spec)
     for field in part["fields"].values():
@@ -33,7 +33,7 @@ def transform_part(spec: FeatureSpec) -> str:
     return _without_split(part)
 
 
-def training_part(spec: FeatureSpec) -> str:
+def training_spec(spec: FeatureSpec) -> str:
     """What the trainer reads: everything that makes the fingerprint, loss weights, metrics, the sampling and the formula."""
     part = _model_part(spec)
     serving = part.pop("serving", {})
@@ -43,7 +43,7 @@ def training_part(spec: FeatureSpec) -> str:
     return _without_split(part)
 
 
-def evaluation_part(spec: FeatureSpec) -> str:
+def evaluation_spec(spec: FeatureSpec) -> str:
     """What the Evaluator reads: the tasks with their terms of blessing, the section `evaluation`, its fields and keys."""
     part = _as_dict(spec)
     part["logs"] = _any_logs(*part["logs"].get("tables", {}))
@@ -51,16 +51,16 @@ def evaluation_part(spec: FeatureSpec) -> str:
     return _without_split(part)
 
 
-def gain_part(spec: FeatureSpec) -> str:
+def gain_spec(spec: FeatureSpec) -> str:
     """What the MTL gain reads: what the Evaluator does, without the terms of blessing and NDCG."""
-    part = json.loads(evaluation_part(spec))
+    part = json.loads(evaluation_spec(spec))
     for task in part["tasks"].values():
         task.update(_NO_BLESSING)
     _drop(part.get("evaluation", {}), "ndcg")
     return json.dumps(part)
 
 
-def serving_part(spec: FeatureSpec) -> str:
+def serving_spec(spec: FeatureSpec) -> str:
     """What the check before a push reads: what the trainer reads, and what is asked of a model in service."""
     return _without_split(_model_part(spec))
 

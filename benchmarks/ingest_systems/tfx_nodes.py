@@ -33,7 +33,7 @@ def components(system: str, logs: Path, root: Path) -> list[Any]:
     from feature_spec.logs.source import Source
     from pipeline.ingest.component import LogsExampleGen
     from pipeline.validate.schema import schema_from_spec
-    from pipeline.step_specs import transform_part
+    from pipeline.step_specs import transform_spec
 
     if system == "csv_example_gen":
         return [CsvExampleGen(input_base=str(logs / "csv"))]
@@ -61,7 +61,7 @@ def components(system: str, logs: Path, root: Path) -> list[Any]:
         examples=examples.outputs["examples"],
         schema=schema.outputs["schema"],
         preprocessing_fn="pipeline.transform.preprocessing.preprocessing_fn",
-        custom_config={"spec": transform_part(spec)},
+        custom_config={"spec": transform_spec(spec)},
         disable_statistics=True,
         disable_analyzer_cache=True,
     )

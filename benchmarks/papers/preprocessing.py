@@ -127,7 +127,7 @@ def _run_components(spec: FeatureSpec, logs: Path, folder: Path) -> dict[str, Pa
     from pipeline.ingest.component import LogsExampleGen
     from pipeline.runner.capture_output import quiet
     from pipeline.runner.local_runner import run_pipeline
-    from pipeline.step_specs import transform_part
+    from pipeline.step_specs import transform_spec
     from pipeline.validate.schema import schema_from_spec
 
     raw = (folder / "raw").resolve()
@@ -141,7 +141,7 @@ def _run_components(spec: FeatureSpec, logs: Path, folder: Path) -> dict[str, Pa
             examples=example_gen.outputs["examples"],
             schema=schema.outputs["schema"],
             preprocessing_fn="pipeline.transform.preprocessing.preprocessing_fn",
-            custom_config={"spec": transform_part(spec)},
+            custom_config={"spec": transform_spec(spec)},
             splits_config=transform_pb2.SplitsConfig(
                 analyze=[names.TRAIN], transform=list(names.SPLITS)
             ),

@@ -32,6 +32,7 @@ from pipeline.evaluate.metrics.eval_config import BASELINE, CANDIDATE, evaluatio
 from pipeline.evaluate.seesaw_gate import task_verdicts
 from pipeline.evaluate.tfma_results import measurements
 from pipeline.runner.node_errors import cause_of
+from pipeline.step_specs import evaluation_spec
 from pipeline.workspace.artifact_files import matching_files
 
 _TRIED_EXAMPLES = 16
@@ -193,13 +194,14 @@ class _Spec(component_spec.ComponentSpec):
 
 
 class Evaluator(base_beam_component.BaseBeamComponent):
-    """Evaluates the candidate beside the baseline and blesses or refuses it.
+    """Evaluates a candidate model beside the blessed one and blesses or refuses it.
 
     Args:
-        examples: those of the evaluation split judge the model.
-        model: the candidate.
-        baseline_model: the blessed model, or nothing, or an empty artifact.
-        spec: text of the feature spec.
+        spec: the feature spec; a change of what the Evaluator does not read re-runs nothing.
+        examples: an Examples channel, whose evaluation split judges the model.
+        model: the Model channel of the candidate.
+        baseline_model: the Model channel of the blessed model. It may hold no artifact or an empty
+            one. None: the candidate is compared with nothing.
     """
 
     SPEC_CLASS = _Spec
@@ -208,17 +210,17 @@ class Evaluator(base_beam_component.BaseBeamComponent):
     def __init__(
         self,
         *,
+        spec: FeatureSpec,
         examples: types.BaseChannel,
         model: types.BaseChannel,
-        baseline_model: types.BaseChannel,
-        spec: str,
+        baseline_model: types.BaseChannel | None = None,
     ) -> None:
         super().__init__(
             spec=_Spec(
                 examples=examples,
                 model=model,
                 baseline_model=baseline_model,
-                spec=spec,
+                spec=evaluation_spec(spec),
                 evaluation=types.Channel(type=standard_artifacts.ModelEvaluation),
                 blessing=types.Channel(type=standard_artifacts.ModelBlessing),
             )

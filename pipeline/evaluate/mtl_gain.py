@@ -13,10 +13,12 @@ from tfx.utils.typing_utils import ArtifactMultiDict
 from typing_extensions import override
 
 from feature_spec.loading import parse_spec
+from feature_spec.spec import FeatureSpec
 from pipeline.evaluate.evaluator import evaluate
 from pipeline.evaluate.metrics.eval_config import BASELINE, CANDIDATE, evaluation_config
 from pipeline.evaluate.task_gains import mtl_gains, write_gains
 from pipeline.evaluate.tfma_results import measurements
+from pipeline.step_specs import gain_spec
 
 
 class _Executor(base_beam_executor.BaseBeamExecutor):
@@ -58,13 +60,13 @@ class _Spec(component_spec.ComponentSpec):
 
 
 class MtlGain(base_beam_component.BaseBeamComponent):
-    """Measures both on the same examples, as the Evaluator would.
+    """Measures a multi-task model and networks of one task each on the same examples.
 
     Args:
-        examples: those of the evaluation split count.
-        model: of all tasks.
-        single_tasks: one SavedModel with the networks of one task each.
-        spec: text of the feature spec.
+        spec: the feature spec; a change of what is not read re-runs nothing.
+        examples: an Examples channel, whose evaluation split is used.
+        model: the Model channel of the network for all tasks.
+        single_tasks: a Model channel whose one SavedModel holds a network for each task.
     """
 
     SPEC_CLASS = _Spec
@@ -73,17 +75,17 @@ class MtlGain(base_beam_component.BaseBeamComponent):
     def __init__(
         self,
         *,
+        spec: FeatureSpec,
         examples: types.BaseChannel,
         model: types.BaseChannel,
         single_tasks: types.BaseChannel,
-        spec: str,
     ) -> None:
         super().__init__(
             spec=_Spec(
                 examples=examples,
                 model=model,
                 single_tasks=single_tasks,
-                spec=spec,
+                spec=gain_spec(spec),
                 gain=types.Channel(type=standard_artifacts.ModelEvaluation),
             )
         )

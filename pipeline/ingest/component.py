@@ -1,32 +1,45 @@
-"""`LogsExampleGen`: the pipeline's first component."""
+"""`LogsExampleGen`: the first component of the pipeline, with its driver."""
 
 from __future__ import annotations
 
 import datetime
 import os
+from typing import Any
 
 from tfx.components.example_gen import component
+from tfx.components.example_gen.driver import FileBasedDriver
+from tfx.components.example_gen.input_processor import InputProcessor, QueryBasedInputProcessor
 from tfx.dsl.components.base import executor_spec
 from tfx.proto import example_gen_pb2
 
 from feature_spec.spec import FeatureSpec
-from pipeline.ingest.driver import LogsDriver
 from pipeline.ingest.executor import LogsExecutor, pack_settings
 from pipeline.ingest.settings.ingest_config import IngestSettings
+
+
+class LogsDriver(FileBasedDriver):
+    """TFX's driver, which fingerprints input files; other sources are reused by the spec alone."""
+
+    def get_input_processor(
+        self, splits: Any, range_config: Any = None, input_base_uri: str | None = None
+    ) -> InputProcessor:
+        """Return the processor that fingerprints the input."""
+        if not splits:
+            return QueryBasedInputProcessor(splits, range_config)
+        return super().get_input_processor(splits, range_config, input_base_uri)
 
 
 class LogsExampleGen(component.FileBasedExampleGen):
     """Ingests the logs that a feature spec describes.
 
-    Its output `examples` has the splits of `feature_spec.names.SPLITS`; beside them lie
-    `ingest_summary.json` and `rejected/`. It is cached while the files of the log and its side
-    tables, and what the spec says about them, stay as they are. A table of BigQuery or a topic of
-    Kafka tells nothing of changes: whoever runs the pipeline must not reuse the examples of one
-    (`Logs.are_read_anew`).
+    The output `examples` has the splits of `feature_spec.names.SPLITS`; beside the splits lie
+    `ingest_summary.json` and `rejected/`. The output is reused while the log files, the side tables
+    and what the spec says about them stay as they are. A BigQuery table or a Kafka topic does not
+    tell when it changes, so a runner must not reuse examples from one (`Logs.are_read_anew`).
 
     Args:
-        spec: fields, tasks, and where the logs lie.
-        logs: the folder that the spec's patterns are relative to.
+        spec: the feature spec with fields, tasks, and the place of the logs.
+        logs: the folder that the spec's path patterns are relative to.
         day: the only day to ingest, into the splits train and validation; None for all days.
     """
 
@@ -51,7 +64,7 @@ class LogsExampleGen(component.FileBasedExampleGen):
         ]
         super().__init__(
             input_base=logs if "://" in logs else os.path.abspath(logs),
-            # Read by the driver alone, which takes the fingerprint of all files that match.
+            # Only the driver reads these splits, to fingerprint all files that match.
             input_config=example_gen_pb2.Input(
                 splits=[
                     example_gen_pb2.Input.Split(name=name, pattern=pattern)

@@ -11,6 +11,7 @@ import yaml
 from tfx.orchestration.kubeflow.v2 import kubeflow_v2_dag_runner
 
 from feature_spec.spec import FeatureSpec
+from pipeline.deployment import ClusterDeployment
 from pipeline.ingest.component import LogsExampleGen
 from pipeline.pipeline import ranking_pipeline
 from pipeline.workspace.cluster_root import ClusterRoot
@@ -43,7 +44,7 @@ def kubeflow_job(
         spec,
         example_gen=LogsExampleGen(spec, logs),
         trainer_settings=trainer_settings,
-        root=root,
+        deployment=ClusterDeployment(root),
         beam_arguments=beam_arguments,
         with_single_task=with_single_task,
         tuner=spec.tuner if tune else None,

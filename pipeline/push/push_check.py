@@ -16,6 +16,8 @@ from tfx.utils.typing_utils import ArtifactMultiDict
 from typing_extensions import override
 
 from feature_spec import names
+from feature_spec.spec import FeatureSpec
+from pipeline.step_specs import serving_spec
 from pipeline.workspace.artifact_files import is_file, matching_files, read_bytes, write_bytes
 from pipeline.workspace.local_copies import filled_folder, local_copy
 
@@ -84,14 +86,15 @@ class _Spec(component_spec.ComponentSpec):
 
 
 class PushCheck(base_component.BaseComponent):
-    """Lets a function make, of a blessed model, the version to push, and check it in service.
+    """Makes the version to push from a blessed model and checks it in service.
 
     Args:
-        model: the trainer's export.
-        model_blessing: of the Evaluator; a model that it refused is not checked.
-        examples: those of the evaluation split become requests.
-        spec: text of the feature spec.
-        check: import path of the function; see `serving.push_check.check.check_before_push`.
+        spec: the feature spec; a change of what the check does not read re-runs nothing.
+        model: the Model channel of the trainer's export.
+        model_blessing: the ModelBlessing channel of the Evaluator. A refused model is not checked.
+        examples: an Examples channel, whose evaluation split is turned into requests.
+        check: import path of a function with the signature of
+            `serving.push_check.check.check_before_push`.
     """
 
     SPEC_CLASS = _Spec
@@ -100,18 +103,18 @@ class PushCheck(base_component.BaseComponent):
     def __init__(
         self,
         *,
+        spec: FeatureSpec,
         model: types.BaseChannel,
         model_blessing: types.BaseChannel,
         examples: types.BaseChannel,
-        spec: str,
-        check: str,
+        check: str = "serving.push_check.check.check_before_push",
     ) -> None:
         super().__init__(
             spec=_Spec(
                 model=model,
                 model_blessing=model_blessing,
                 examples=examples,
-                spec=spec,
+                spec=serving_spec(spec),
                 check=check,
                 infra_blessing=types.Channel(type=standard_artifacts.InfraBlessing),
             )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from tfx import types
 from tfx.components.pusher import component, executor
 from tfx.dsl.components.base import executor_spec
 from tfx.proto import pusher_pb2
@@ -47,9 +48,28 @@ class _Executor(executor.Executor):
 
 
 class RenamingPusher(component.Pusher):
-    """TFX's Pusher for one folder, with `publish` in place of a copy into the final folder.
+    """TFX's Pusher for one folder, which publishes by rename instead of copying into place.
 
-    The model is the one that comes with `infra_blessing`, which has its warm-up requests.
+    Args:
+        folder: the folder that model servers poll, such as ``serving_model``.
+        infra_blessing: the InfraBlessing channel of `PushCheck`, which holds the model to push with
+            its warm-up requests.
+        model_blessing: the ModelBlessing channel of the Evaluator. None: `infra_blessing` decides.
     """
 
     EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(_Executor)
+
+    def __init__(
+        self,
+        *,
+        folder: str | Path,
+        infra_blessing: types.BaseChannel,
+        model_blessing: types.BaseChannel | None = None,
+    ) -> None:
+        super().__init__(
+            model_blessing=model_blessing,
+            infra_blessing=infra_blessing,
+            push_destination=pusher_pb2.PushDestination(
+                filesystem=pusher_pb2.PushDestination.Filesystem(base_directory=str(folder))
+            ),
+        )

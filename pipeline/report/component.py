@@ -10,6 +10,7 @@ from tfx.types import component_spec, standard_artifacts
 from tfx.utils.typing_utils import ArtifactMultiDict
 from typing_extensions import override
 
+from feature_spec.spec import FeatureSpec
 from pipeline.report.data import load_run as gathering
 from pipeline.report.run_report import run_report
 from pipeline.workspace.artifact_files import write_bytes
@@ -78,15 +79,16 @@ class RunReport(base_component.BaseComponent):
     """Writes the page that `fulcrum report` shows, whether the model was pushed or refused.
 
     Args:
-        spec_name: name of the spec.
-        inputs: outputs of the other components, by the names of `_Spec.INPUTS`; `gain` and `drift`
-            where they were asked for.
+        spec: the feature spec, of which the page shows the name.
+        inputs: outputs of the other components: `examples`, `anomalies`, `model`, `model_run`,
+            `insight`, `evaluation`, `infra_blessing` and `pushed_model`; `gain` of `MtlGain` and
+            `drift` of `DriftCheck` where there are such components.
     """
 
     SPEC_CLASS = _Spec
     EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(_Executor)
 
-    def __init__(self, *, spec_name: str, **inputs: types.BaseChannel) -> None:
+    def __init__(self, *, spec: FeatureSpec, **inputs: types.BaseChannel) -> None:
         super().__init__(
-            spec=_Spec(spec_name=spec_name, report=types.Channel(type=Report), **inputs)
+            spec=_Spec(spec_name=spec.name, report=types.Channel(type=Report), **inputs)
         )

@@ -50,18 +50,24 @@ class _Spec(component_spec.ComponentSpec):
 
 
 class ModelInsight(base_component.BaseComponent):
-    """Keeps what the function found, so that reports need neither the model nor TensorFlow.
+    """Inspects a model on logged examples, so that reports need neither the model nor TensorFlow.
 
     Args:
-        model: the trainer's export, blessed or not.
-        examples: those of the evaluation split are scored.
-        look: import path of the function; see `trainer.model_insight.model_insight`.
+        model: the Model channel of the trainer's export, blessed or not.
+        examples: an Examples channel, whose evaluation split is scored.
+        look: import path of a function with the signature of `trainer.model_insight.model_insight`.
     """
 
     SPEC_CLASS = _Spec
     EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(_Executor)
 
-    def __init__(self, *, model: types.BaseChannel, examples: types.BaseChannel, look: str) -> None:
+    def __init__(
+        self,
+        *,
+        model: types.BaseChannel,
+        examples: types.BaseChannel,
+        look: str = "trainer.model_insight.model_insight",
+    ) -> None:
         super().__init__(
             spec=_Spec(
                 model=model, examples=examples, look=look, insight=types.Channel(type=Insight)

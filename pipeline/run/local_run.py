@@ -21,7 +21,7 @@ from pipeline.runner.capture_output import quiet
 from pipeline.runner.node_errors import NodeFailedError
 from pipeline.runner.progress import RunProgress
 from pipeline.spans.span_window import SpanWindow
-from pipeline.validate.drift import read_drift
+from pipeline.validate.distribution_shift import read_drift
 from pipeline.workspace.root import Root
 from pipeline.workspace.run_lock import locked
 
@@ -75,6 +75,7 @@ def run_locally(
         progress = stack.enter_context(RunProgress(console_of(stack.enter_context(quiet(log)))))
         progress.started("loading TFX")
         # TFX takes its time, and logs a lot, as soon as it is imported.
+        from pipeline.deployment import LocalDeployment
         from pipeline.ingest.component import LogsExampleGen
         from pipeline.pipeline import ranking_pipeline
         from pipeline.push.push_check import forget_refusals
@@ -88,7 +89,7 @@ def run_locally(
             example_gen=span.example_gen if span else ingestion[0],
             span=span,
             trainer_settings=trainer_settings,
-            root=root,
+            deployment=LocalDeployment(root),
             beam_arguments=beam_arguments,
             with_single_task=with_single_task,
             tuner=spec.tuner if tune else None,

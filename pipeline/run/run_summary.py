@@ -16,8 +16,7 @@ from pipeline.evaluate.task_gains import MtlGains
 from pipeline.run.tuning_result import TuningResult, tuning_text
 from pipeline.runner.progress import memory_text
 from pipeline.spans.span_window import SpanWindow
-from pipeline.validate.distribution_shift import shifts_table
-from pipeline.validate.drift import DriftResult
+from pipeline.validate.distribution_shift import DriftResult, shifts_table
 
 RunStatus = Literal["pushed", "superseded", "refused", "failed"]
 

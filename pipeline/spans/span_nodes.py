@@ -50,14 +50,10 @@ class SpanNodes:
         """The examples to train on, an artifact a day: what is known of a day stays valid when others join it."""
         return _examples_of(self.days[:-1])
 
-    @property
-    def components(self) -> list[Any]:
-        """All nodes but `example_gen`."""
-        return [*self.days, self.analyzer_cache, self.base_model]
-
-    def mark(self, channel: Any) -> None:
-        """Lets later spans know of which one the artifacts of an output are."""
-        channel.additional_custom_properties[SPAN_PROPERTY] = self.number
+    def mark(self, *outputs: Any) -> None:
+        """Mark the artifacts of output channels with this span, so that later spans find them."""
+        for channel in outputs:
+            channel.additional_custom_properties[SPAN_PROPERTY] = self.number
 
 
 def span_nodes(spec: FeatureSpec, logs: str, window: SpanWindow) -> SpanNodes:

@@ -1,4 +1,4 @@
-"""How far the distributions of fields are apart, by TensorFlow Data Validation."""
+"""Distances between the distributions of fields in two sets of examples, by TensorFlow Data Validation."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pydantic import TypeAdapter
 from rich.table import Table
 
 from feature_spec.sections.distribution import DistributionThreshold, Measure
+from pipeline.workspace.artifact_files import read_bytes, write_bytes
 
 if TYPE_CHECKING:
     from tensorflow_metadata.proto.v0 import statistics_pb2
@@ -84,3 +86,54 @@ def _shift(name: str, threshold: DistributionThreshold, distance: float | None) 
         threshold=threshold.limit,
         is_beyond=distance is None or distance > threshold.limit,
     )
+
+
+_FILE = "drift.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class DriftResult:
+    """What was found.
+
+    Attributes:
+        is_compared: whether there was an earlier run to compare with.
+        fields: those with a threshold; empty if nothing was compared.
+    """
+
+    is_compared: bool
+    fields: list[FieldShift]
+
+    @property
+    def beyond(self) -> list[FieldShift]:
+        """The fields beyond their thresholds."""
+        return [shift for shift in self.fields if shift.is_beyond]
+
+
+class DriftFoundError(ValueError):
+    """Names the fields beyond their thresholds, each with its distance in a note (`__notes__`)."""
+
+    def __init__(self, drift: DriftResult) -> None:
+        names = ", ".join(shift.field for shift in drift.beyond)
+        super().__init__(
+            f"the examples have drifted since the last run that pushed a model, in {names}"
+        )
+        for shift in drift.beyond:
+            found = (
+                "no values to compare"
+                if shift.distance is None
+                else f"{shift.measure} {shift.distance:.4f}"
+            )
+            self.add_note(f"{shift.field}: {found}, threshold {shift.threshold:g}")
+
+
+def write_drift(drift: DriftResult, folder: str) -> None:
+    """Writes it into a folder."""
+    write_bytes(f"{folder}/{_FILE}", _JSON.dump_json(drift, indent=1))
+
+
+def read_drift(folder: str) -> DriftResult:
+    """What `write_drift` wrote."""
+    return _JSON.validate_json(read_bytes(f"{folder}/{_FILE}"))
+
+
+_JSON = TypeAdapter(DriftResult)

@@ -1,8 +1,17 @@
-"""The schema of ingested examples, derived from the spec: what the data is held to, not what it happens to be."""
+"""The schema that the spec prescribes for ingested examples, and the component that writes it."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from google.protobuf import text_format
+from tfx import types
+from tfx.components.schema_gen import executor
+from tfx.dsl.components.base import base_component, base_executor, executor_spec
+from tfx.dsl.io import fileio
+from tfx.types import artifact_utils, component_spec, standard_artifacts
+from tfx.utils.typing_utils import ArtifactMultiDict
+from typing_extensions import override
 
 from feature_spec import names
 from feature_spec.fields.field import MultiCategoricalField, NumericField, SequenceField
@@ -83,3 +92,42 @@ def _always_present(schema: schema_pb2.Schema, name: str, kind: int) -> schema_p
     feature.presence.min_count = 1
     feature.value_count.min = feature.value_count.max = 1
     return feature
+
+
+class _Executor(base_executor.BaseExecutor):
+    @override
+    def Do(
+        self,
+        input_dict: ArtifactMultiDict,
+        output_dict: ArtifactMultiDict,
+        exec_properties: dict[str, Any],
+    ) -> None:
+        folder = artifact_utils.get_single_uri(output_dict["schema"])
+        with fileio.open(f"{folder}/{executor.DEFAULT_FILE_NAME}", "w") as file:
+            file.write(exec_properties["text"])
+
+
+class _Spec(component_spec.ComponentSpec):
+    PARAMETERS = {"text": component_spec.ExecutionParameter(type=str)}
+    INPUTS: dict[str, component_spec.ChannelParameter] = {}
+    OUTPUTS = {"schema": component_spec.ChannelParameter(type=standard_artifacts.Schema)}
+
+
+class SpecSchema(base_component.BaseComponent):
+    """Writes the schema that follows from a spec as the artifact that TFX's components read.
+
+    TFX's ImportSchemaGen copies a file, which may exist where the pipeline is made but not where it
+    runs.
+
+    Args:
+        spec: the feature spec.
+    """
+
+    SPEC_CLASS = _Spec
+    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(_Executor)
+
+    def __init__(self, *, spec: FeatureSpec) -> None:
+        text = text_format.MessageToString(schema_from_spec(spec))
+        super().__init__(
+            spec=_Spec(text=text, schema=types.Channel(type=standard_artifacts.Schema))
+        )

@@ -10,7 +10,7 @@ from tfx import types
 
 
 class DriftReport(types.Artifact):
-    """Holds `pipeline.validate.drift.DriftResult` as JSON."""
+    """Holds `pipeline.validate.distribution_shift.DriftResult` as JSON."""
 
     TYPE_NAME = "pipeline.DriftReport"
 

@@ -10,11 +10,11 @@ from feature_spec.loading import load_spec, parse_spec, ready_specs
 from feature_spec.spec import FeatureSpec
 from pipeline.commands.spec_overrides import load_overridden_spec
 from pipeline.step_specs import (
-    evaluation_part,
-    gain_part,
-    serving_part,
-    training_part,
-    transform_part,
+    evaluation_spec,
+    gain_spec,
+    serving_spec,
+    training_spec,
+    transform_spec,
 )
 
 
@@ -24,7 +24,7 @@ def changed(*overrides: str) -> FeatureSpec:
 
 @pytest.mark.parametrize("name", ready_specs())
 @pytest.mark.parametrize(
-    "part", [evaluation_part, gain_part, serving_part, training_part, transform_part]
+    "part", [evaluation_spec, gain_spec, serving_spec, training_spec, transform_spec]
 )
 def test_every_part_of_a_ready_spec_is_a_valid_spec(name: str, part: Any) -> None:
     assert list(parse_spec(part(load_spec(name))).fields) == list(load_spec(name).fields)
@@ -33,7 +33,7 @@ def test_every_part_of_a_ready_spec_is_a_valid_spec(name: str, part: Any) -> Non
 @pytest.mark.parametrize("name", ready_specs())
 def test_the_trainers_part_has_the_specs_fingerprint(name: str) -> None:
     spec = load_spec(name)
-    assert parse_spec(training_part(spec)).fingerprint == spec.fingerprint
+    assert parse_spec(training_spec(spec)).fingerprint == spec.fingerprint
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,7 @@ def test_the_trainers_part_has_the_specs_fingerprint(name: str) -> None:
     ],
 )
 def test_transform_does_not_depend_on(override: str) -> None:
-    assert transform_part(changed(override)) == transform_part(load_spec("short_video"))
+    assert transform_spec(changed(override)) == transform_spec(load_spec("short_video"))
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def test_transform_does_not_depend_on(override: str) -> None:
     ],
 )
 def test_transform_depends_on(override: str) -> None:
-    assert transform_part(changed(override)) != transform_part(load_spec("short_video"))
+    assert transform_spec(changed(override)) != transform_spec(load_spec("short_video"))
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ def test_transform_depends_on(override: str) -> None:
 )
 def test_the_trainers_part_does_not_depend_on(override: str) -> None:
     # The settings of model and trainer reach the trainer on their own, checked and complete.
-    assert training_part(changed(override)) == training_part(load_spec("short_video"))
+    assert training_spec(changed(override)) == training_spec(load_spec("short_video"))
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,7 @@ def test_the_trainers_part_does_not_depend_on(override: str) -> None:
     ],
 )
 def test_the_trainers_part_depends_on(override: str) -> None:
-    assert training_part(changed(override)) != training_part(load_spec("short_video"))
+    assert training_spec(changed(override)) != training_spec(load_spec("short_video"))
 
 
 @pytest.mark.parametrize(
@@ -108,14 +108,14 @@ def test_the_trainers_part_depends_on(override: str) -> None:
     ],
 )
 def test_the_check_before_a_push_depends_on(override: str) -> None:
-    assert serving_part(changed(override)) != serving_part(load_spec("short_video"))
+    assert serving_spec(changed(override)) != serving_spec(load_spec("short_video"))
 
 
 @pytest.mark.parametrize(
     "override", ["tasks.vtr.threshold=0.9", "logs.max_rejected_share=0.5", "trainer.epochs=1"]
 )
 def test_the_check_before_a_push_does_not_depend_on(override: str) -> None:
-    assert serving_part(changed(override)) == serving_part(load_spec("short_video"))
+    assert serving_spec(changed(override)) == serving_spec(load_spec("short_video"))
 
 
 @pytest.mark.parametrize(
@@ -128,18 +128,18 @@ def test_the_check_before_a_push_does_not_depend_on(override: str) -> None:
     ],
 )
 def test_the_evaluator_depends_on(override: str) -> None:
-    assert evaluation_part(changed(override)) != evaluation_part(load_spec("short_video"))
+    assert evaluation_spec(changed(override)) != evaluation_spec(load_spec("short_video"))
 
 
 @pytest.mark.parametrize(
     "override", ["serving.latency_budget_ms=7.0", "trainer.epochs=1", "split.validation_share=0.2"]
 )
 def test_the_evaluator_does_not_depend_on(override: str) -> None:
-    assert evaluation_part(changed(override)) == evaluation_part(load_spec("short_video"))
+    assert evaluation_spec(changed(override)) == evaluation_spec(load_spec("short_video"))
 
 
 @pytest.mark.parametrize(
-    "part", [evaluation_part, gain_part, serving_part, training_part, transform_part]
+    "part", [evaluation_spec, gain_spec, serving_spec, training_spec, transform_spec]
 )
 @pytest.mark.parametrize(
     "override",
@@ -160,33 +160,33 @@ def test_a_section_that_one_step_alone_reads_changes_no_others_part(
     ["tasks.vtr.threshold=0.9", "tasks.vtr.tolerance=0.9", "serving.latency_budget_ms=7.0"],
 )
 def test_the_mtl_gain_does_not_depend_on(override: str) -> None:
-    assert gain_part(changed(override)) == gain_part(load_spec("short_video"))
+    assert gain_spec(changed(override)) == gain_spec(load_spec("short_video"))
 
 
 @pytest.mark.parametrize(
     "override", ["tasks.vtr.metric=log_loss", "evaluation.slices=[{field: hour}]"]
 )
 def test_the_mtl_gain_depends_on(override: str) -> None:
-    assert gain_part(changed(override)) != gain_part(load_spec("short_video"))
+    assert gain_spec(changed(override)) != gain_spec(load_spec("short_video"))
 
 
 def test_the_mtl_gain_does_without_ndcg() -> None:
     ndcg = "evaluation.ndcg={by: user, relevance: {vtr: 1.0}}"
-    assert parse_spec(gain_part(changed(ndcg))).evaluation.ndcg is None
+    assert parse_spec(gain_spec(changed(ndcg))).evaluation.ndcg is None
 
 
 def test_the_trainer_knows_the_numbers_of_candidates_that_it_exports_programs_for() -> None:
     spec = changed("trainer.export_xla=true", "serving.candidate_counts=[7, 70]")
-    assert parse_spec(training_part(spec)).serving.candidate_counts == [7, 70]
+    assert parse_spec(training_spec(spec)).serving.candidate_counts == [7, 70]
     slower = changed(
         "trainer.export_xla=true",
         "serving.candidate_counts=[7, 70]",
         "serving.latency_budget_ms=9.0",
     )
-    assert training_part(slower) == training_part(spec)
+    assert training_spec(slower) == training_spec(spec)
 
 
 def test_training_without_xla_does_not_depend_on_the_numbers_of_candidates() -> None:
-    assert training_part(changed("serving.candidate_counts=[7, 70]")) == training_part(
+    assert training_spec(changed("serving.candidate_counts=[7, 70]")) == training_spec(
         load_spec("short_video")
     )

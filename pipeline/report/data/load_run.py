@@ -15,7 +15,7 @@ from pipeline.ingest.accounting.summary import SUMMARY_FILE
 from pipeline.report.data.run_data import Failure, RunData
 from pipeline.report.data.training_curves import training_curves
 from pipeline.validate.anomalies import read_anomalies
-from pipeline.validate.drift import read_drift
+from pipeline.validate.distribution_shift import read_drift
 from pipeline.workspace.artifact_files import is_file, read_bytes
 
 INSIGHT_FILE = "insight.json"

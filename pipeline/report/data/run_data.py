@@ -12,7 +12,7 @@ from feature_spec.formula.ranking_formula import RankingFormula
 from pipeline.evaluate.evaluation_result import EvaluationResult
 from pipeline.evaluate.task_gains import MtlGains
 from pipeline.validate.anomalies import Anomaly
-from pipeline.validate.drift import DriftResult
+from pipeline.validate.distribution_shift import DriftResult
 
 Outcome = Literal["pushed", "superseded", "refused", "failed"]
 

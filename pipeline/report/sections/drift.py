@@ -7,7 +7,7 @@ from typing import Any
 from pipeline.report.data.run_data import RunData
 from pipeline.report.elements.figure import BLUE, RED, figure, rows_height_px
 from pipeline.report.elements.section import Cell, Note, Picture, Section, Table
-from pipeline.validate.drift import DriftResult
+from pipeline.validate.distribution_shift import DriftResult
 
 
 def drift_section(run: RunData) -> Section:

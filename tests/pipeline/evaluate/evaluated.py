@@ -14,7 +14,7 @@ from feature_spec.spec import FeatureSpec
 from pipeline.commands.beam_options import beam_arguments
 from pipeline.evaluate.evaluation_result import Measurement, TaskVerdict, read_evaluation
 from pipeline.evaluate.evaluator import Evaluator
-from pipeline.step_specs import evaluation_part
+from pipeline.step_specs import evaluation_spec
 
 
 class Scorer(tf.Module):
@@ -115,7 +115,7 @@ def evaluate(
     Evaluator.EXECUTOR_SPEC.executor_class(context).Do(
         inputs,
         {"evaluation": [evaluation], "blessing": [blessing]},
-        {"spec": evaluation_part(spec)},
+        {"spec": evaluation_spec(spec)},
     )
     found = read_evaluation(evaluation.uri)
     return Evaluated(

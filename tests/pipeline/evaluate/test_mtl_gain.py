@@ -10,7 +10,7 @@ from sklearn.metrics import roc_auc_score
 
 from feature_spec.loading import parse_spec
 from pipeline.evaluate.task_gains import MtlGains, read_gains
-from pipeline.step_specs import gain_part
+from pipeline.step_specs import gain_spec
 
 pytestmark = [pytest.mark.slow, pytest.mark.tensorflow]
 
@@ -68,7 +68,7 @@ def gains(tmp_path_factory: pytest.TempPathFactory) -> MtlGains:
     MtlGain.EXECUTOR_SPEC.executor_class(context).Do(
         {"examples": [examples], "model": [together], "single_tasks": [alone]},
         {"gain": [gain]},
-        {"spec": gain_part(SPEC)},
+        {"spec": gain_spec(SPEC)},
     )
     return read_gains(gain.uri)
 

@@ -83,7 +83,7 @@ def test_the_job_of_every_ready_spec_fits_the_schema_and_has_all_components(name
     json_format.ParseDict(job, schema.PipelineJob())
     pipeline = json_format.ParseDict(job["pipelineSpec"], schema.PipelineSpec())
     json_format.ParseDict(job["pipelineSpec"]["deploymentSpec"], schema.PipelineDeploymentConfig())
-    assert set(pipeline.workspace.root.dag.tasks) == EVERY_RUN
+    assert set(pipeline.root.dag.tasks) == EVERY_RUN
     assert pipeline.pipeline_info.name == name.replace("_", "-")
 
 

@@ -17,8 +17,7 @@ from pipeline.evaluate.evaluation_result import (
 from pipeline.evaluate.task_gains import MtlGains, TaskGain
 from pipeline.report.data.run_data import RunData
 from pipeline.validate.anomalies import Anomaly
-from pipeline.validate.distribution_shift import FieldShift
-from pipeline.validate.drift import DriftResult
+from pipeline.validate.distribution_shift import DriftResult, FieldShift
 
 INGESTION: dict[str, Any] = {
     "lines": 1000,

@@ -1,4 +1,4 @@
-"""The components that compare statistics with those of an earlier run, and stop the run where they are too far apart.
+"""The components that check ingested examples and stop the run: `AnomalyGate`, `DriftCheck`, `DriftGate`.
 
 TFX's DistributionValidator does not run in a synchronous pipeline whose first run has nothing to
 compare with.
@@ -6,7 +6,6 @@ compare with.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import tfx  # noqa: F401  (before TFDV, which on Python 3.11 needs TFX's stand-in)
@@ -20,14 +19,53 @@ from typing_extensions import override
 
 from feature_spec import names
 from feature_spec.sections.distribution import DistributionThreshold
-from pipeline.validate.distribution_shift import field_shifts
-from pipeline.validate.drift import DriftFoundError, DriftResult, read_drift, write_drift
+from feature_spec.spec import FeatureSpec
+from pipeline.validate.anomalies import AnomaliesFoundError, read_anomalies
+from pipeline.validate.distribution_shift import (
+    DriftFoundError,
+    DriftResult,
+    field_shifts,
+    read_drift,
+    write_drift,
+)
 from pipeline.workspace.artifact_types import DriftReport
+
+
+class _AnomalyGateExecutor(base_executor.BaseExecutor):
+    @override
+    def Do(
+        self,
+        input_dict: ArtifactMultiDict,
+        output_dict: ArtifactMultiDict,
+        exec_properties: dict[str, Any],
+    ) -> None:
+        found = read_anomalies(artifact_utils.get_single_uri(input_dict["anomalies"]))
+        if found:
+            raise AnomaliesFoundError(found)
+
+
+class _AnomalyGateSpec(component_spec.ComponentSpec):
+    PARAMETERS: dict[str, component_spec.ExecutionParameter] = {}
+    INPUTS = {
+        "anomalies": component_spec.ChannelParameter(type=standard_artifacts.ExampleAnomalies)
+    }
+    OUTPUTS: dict[str, component_spec.ChannelParameter] = {}
+
+
+class AnomalyGate(base_component.BaseComponent):
+    """Fails on any anomaly; nodes that must not see bad examples name it with `add_upstream_node`."""
+
+    SPEC_CLASS = _AnomalyGateSpec
+    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(_AnomalyGateExecutor)
+
+    def __init__(self, anomalies: types.BaseChannel) -> None:
+        super().__init__(spec=_AnomalyGateSpec(anomalies=anomalies))
+
 
 _THRESHOLDS = TypeAdapter(dict[str, DistributionThreshold])
 
 
-class _ComparingExecutor(base_executor.BaseExecutor):
+class _DriftCheckExecutor(base_executor.BaseExecutor):
     @override
     def Do(
         self,
@@ -48,7 +86,7 @@ class _ComparingExecutor(base_executor.BaseExecutor):
         write_drift(drift, artifact_utils.get_single_uri(output_dict["drift"]))
 
 
-class _CheckSpec(component_spec.ComponentSpec):
+class _DriftCheckSpec(component_spec.ComponentSpec):
     PARAMETERS = {"thresholds": component_spec.ExecutionParameter(type=str)}
     INPUTS = {
         "statistics": component_spec.ChannelParameter(type=standard_artifacts.ExampleStatistics),
@@ -60,27 +98,28 @@ class _CheckSpec(component_spec.ComponentSpec):
 
 
 class DriftCheck(base_component.BaseComponent):
-    """Compares the train splits of two statistics.
+    """Compares the train split's statistics of this run with those of an earlier run.
 
     Args:
-        statistics: of this run.
-        previous: of an earlier one, or nothing.
-        thresholds: by field.
+        spec: the feature spec, with `drift.thresholds`.
+        statistics: the ExampleStatistics channel of this run.
+        previous: the ExampleStatistics channel of an earlier run, which may hold no artifact.
+            None: nothing is compared.
     """
 
-    SPEC_CLASS = _CheckSpec
-    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(_ComparingExecutor)
+    SPEC_CLASS = _DriftCheckSpec
+    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(_DriftCheckExecutor)
 
     def __init__(
         self,
         *,
+        spec: FeatureSpec,
         statistics: types.BaseChannel,
-        previous: types.BaseChannel,
-        thresholds: Mapping[str, DistributionThreshold],
+        previous: types.BaseChannel | None = None,
     ) -> None:
-        text = _THRESHOLDS.dump_json(dict(thresholds), exclude_none=True).decode()
+        text = _THRESHOLDS.dump_json(spec.drift.thresholds, exclude_none=True).decode()
         super().__init__(
-            spec=_CheckSpec(
+            spec=_DriftCheckSpec(
                 statistics=statistics,
                 previous=previous,
                 thresholds=text,
@@ -89,7 +128,7 @@ class DriftCheck(base_component.BaseComponent):
         )
 
 
-class _GateExecutor(base_executor.BaseExecutor):
+class _DriftGateExecutor(base_executor.BaseExecutor):
     @override
     def Do(
         self,
@@ -102,7 +141,7 @@ class _GateExecutor(base_executor.BaseExecutor):
             raise DriftFoundError(drift)
 
 
-class _GateSpec(component_spec.ComponentSpec):
+class _DriftGateSpec(component_spec.ComponentSpec):
     PARAMETERS: dict[str, component_spec.ExecutionParameter] = {}
     INPUTS = {"drift": component_spec.ChannelParameter(type=DriftReport)}
     OUTPUTS: dict[str, component_spec.ChannelParameter] = {}
@@ -111,8 +150,8 @@ class _GateSpec(component_spec.ComponentSpec):
 class DriftGate(base_component.BaseComponent):
     """Fails on drift beyond a threshold; nodes that must not see such examples name it with `add_upstream_node`."""
 
-    SPEC_CLASS = _GateSpec
-    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(_GateExecutor)
+    SPEC_CLASS = _DriftGateSpec
+    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(_DriftGateExecutor)
 
     def __init__(self, drift: types.BaseChannel) -> None:
-        super().__init__(spec=_GateSpec(drift=drift))
+        super().__init__(spec=_DriftGateSpec(drift=drift))

@@ -1,4 +1,4 @@
-"""Drift: distances by hand, what is compared with what, and the gate."""
+"""The components that stop a run: anomalies, and drift with distances worked by hand."""
 
 from __future__ import annotations
 
@@ -9,10 +9,66 @@ from typing import Any
 
 import pytest
 
-from feature_spec.sections.distribution import DistributionThreshold
-from pipeline.validate.drift import DriftFoundError, DriftResult, read_drift
+from feature_spec.loading import load_spec
+from feature_spec.sections.distribution import DistributionThreshold, Drift
+from pipeline.validate.anomalies import AnomaliesFoundError
+from pipeline.validate.distribution_shift import DriftFoundError, DriftResult, read_drift
 
 pytestmark = [pytest.mark.slow, pytest.mark.tensorflow]
+
+
+def pass_anomaly_gate(folder: Path, values: dict[str, list[float]]) -> None:
+    """Validates examples with the numbers `age` of each split, which the schema wants between 0 and 100, and passes the gate."""
+    import pandas as pd
+    import tfx  # noqa: F401
+    from tensorflow_metadata.proto.v0 import schema_pb2
+    from tfx.components.example_validator.executor import Executor
+    from tfx.types import standard_artifacts
+
+    from pipeline.validate.checks import AnomalyGate
+
+    import tensorflow_data_validation as tfdv  # isort: skip
+
+    schema = schema_pb2.Schema()
+    age = schema.feature.add(name="age", type=schema_pb2.FLOAT)
+    age.presence.min_count = 1
+    age.float_domain.min, age.float_domain.max = 0.0, 100.0
+    schema_artifact = standard_artifacts.Schema()
+    schema_artifact.uri = str(folder / "schema")
+    (folder / "schema").mkdir()
+    tfdv.write_schema_text(schema, str(folder / "schema" / "schema.pbtxt"))
+
+    statistics = standard_artifacts.ExampleStatistics()
+    statistics.uri, statistics.split_names = (
+        str(folder / "statistics"),
+        str(list(values)).replace("'", '"'),
+    )
+    for split, numbers in values.items():
+        found = tfdv.generate_statistics_from_dataframe(pd.DataFrame({"age": numbers}))
+        (folder / "statistics" / f"Split-{split}").mkdir(parents=True)
+        (folder / "statistics" / f"Split-{split}" / "FeatureStats.pb").write_bytes(
+            found.SerializeToString()
+        )
+
+    anomalies = standard_artifacts.ExampleAnomalies()
+    anomalies.uri = str(folder / "anomalies")
+    inputs: dict[str, Any] = {"statistics": [statistics], "schema": [schema_artifact]}
+    Executor().Do(inputs, {"anomalies": [anomalies]}, {"exclude_splits": "null"})
+    AnomalyGate.EXECUTOR_SPEC.executor_class().Do({"anomalies": [anomalies]}, {}, {})
+
+
+def test_examples_without_anomalies_pass(tmp_path: Path) -> None:
+    pass_anomaly_gate(tmp_path, {"train": [1.0, 50.0], "evaluation": [100.0]})
+
+
+def test_an_anomaly_in_any_split_stops_the_pipeline_and_is_named(tmp_path: Path) -> None:
+    with pytest.raises(AnomaliesFoundError, match="1 anomaly in the examples, of age") as stopped:
+        pass_anomaly_gate(tmp_path, {"train": [1.0, 50.0], "evaluation": [-3.0, 7.0]})
+    [table] = stopped.value.__notes__
+    [row] = table.splitlines()[1:]
+    assert row.split()[:3] == ["age", "evaluation", "ERROR"]
+    assert "-3" in row
+
 
 BEFORE = {
     "region": ["north"] * 5 + ["south"] * 3 + ["east"] * 2,
@@ -47,7 +103,7 @@ def statistics(folder: Path, columns: dict[str, list[Any]] | None) -> list[Any]:
 def check(
     folder: Path, thresholds: dict[str, dict[str, float]], before: dict[str, list[Any]] | None
 ) -> DriftResult:
-    from pipeline.validate.drift_check import DriftCheck, DriftReport
+    from pipeline.validate.checks import DriftCheck, DriftReport
 
     report = DriftReport()
     report.uri = str(folder / "drift")
@@ -63,8 +119,8 @@ def check(
     return read_drift(report.uri)
 
 
-def pass_gate(folder: Path) -> None:
-    from pipeline.validate.drift_check import DriftGate, DriftReport
+def pass_drift_gate(folder: Path) -> None:
+    from pipeline.validate.checks import DriftGate, DriftReport
 
     report = DriftReport()
     report.uri = str(folder / "drift")
@@ -87,7 +143,7 @@ def test_jensen_shannon_is_in_bits(tmp_path: Path) -> None:
     assert device.distance == pytest.approx(0.3113, abs=1e-4)
     assert not device.is_beyond
     assert age.distance == pytest.approx(0.0, abs=1e-9)
-    pass_gate(tmp_path)
+    pass_drift_gate(tmp_path)
 
 
 def test_a_field_without_values_is_beyond_any_threshold(tmp_path: Path) -> None:
@@ -102,7 +158,7 @@ def test_the_gate_names_the_fields_and_their_distances(tmp_path: Path) -> None:
     with pytest.raises(
         DriftFoundError, match="drifted since the last run that pushed a model, in region\n"
     ) as stopped:
-        pass_gate(tmp_path)
+        pass_drift_gate(tmp_path)
     assert stopped.value.__notes__ == ["region: l_infinity 0.3000, threshold 0.25"]
 
 
@@ -110,21 +166,20 @@ def test_the_first_run_has_nothing_to_compare_with_and_passes(tmp_path: Path) ->
     assert check(tmp_path, {"region": {"l_infinity": 0.25}}, None) == DriftResult(
         is_compared=False, fields=[]
     )
-    pass_gate(tmp_path)
+    pass_drift_gate(tmp_path)
 
 
 def test_thresholds_reach_the_component_as_they_are_in_the_spec() -> None:
     from tfx import types
     from tfx.types import standard_artifacts
 
-    from pipeline.validate.drift_check import DriftCheck
+    from pipeline.validate.checks import DriftCheck
 
     channel = types.Channel(type=standard_artifacts.ExampleStatistics)
-    component = DriftCheck(
-        statistics=channel,
-        previous=channel,
-        thresholds={"x": DistributionThreshold(l_infinity=0.5)},
+    spec = load_spec("short_video").model_copy(
+        update={"drift": Drift(thresholds={"x": DistributionThreshold(l_infinity=0.5)})}
     )
+    component = DriftCheck(spec=spec, statistics=channel, previous=channel)
     assert json.loads(component.exec_properties["thresholds"]) == {"x": {"l_infinity": 0.5}}
 
 
@@ -132,7 +187,7 @@ def previous(current: int, runs: list[tuple[int, bool]]) -> int | None:
     """Which statistics are chosen; `runs` in their order: the id of each one's statistics, and whether it pushed."""
     from tfx.types import standard_artifacts
 
-    from pipeline.resolvers.previous_statistics import LastPushedStatistics
+    from pipeline.resolvers.earlier_runs import LastPushedStatistics
 
     def artifact(kind: type[Any], number: int) -> Any:
         made = kind()
