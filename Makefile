@@ -8,7 +8,7 @@ INSTALLED := $(VENV)/.installed
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast lint format lock clean
+.PHONY: help demo test test-fast coverage lint format lock clean
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -23,6 +23,10 @@ test: $(INSTALLED) ## All tests: on all processors, then those that measure time
 	$(BIN)/python -m pytest -m alone || status=1; \
 	exit $$status
 
+coverage: $(INSTALLED) ## All tests, with the share of lines and branches that they run: htmlcov/index.html
+	$(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder \
+	  --cov --cov-report=term:skip-covered --cov-report=html
+
 test-fast: $(INSTALLED) ## Unit tests without TensorFlow
 	$(BIN)/python -m pytest -m "not slow and not tensorflow"
 
@@ -36,9 +40,10 @@ format: $(INSTALLED) ## Format the code
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-lock: $(INSTALLED) ## Resolve the dependencies of setup.py anew into requirements.lock
-	$(BIN)/uv lock
-	$(BIN)/uv export --quiet --frozen --no-emit-project --no-header --all-extras -o requirements.lock
+# Locked versions stay as they are where they still fit; `make lock UPGRADE=--upgrade` moves them to the newest.
+lock: $(INSTALLED) ## Resolve the dependencies of setup.py, all extras, into requirements.lock
+	$(BIN)/uv pip compile pyproject.toml --quiet --universal --all-extras --generate-hashes \
+	  --no-header --no-emit-index-url --no-emit-find-links $(UPGRADE) -o requirements.lock
 
 clean: ## Remove the virtual environment and what the demo wrote
 	rm -rf $(VENV) demo_run

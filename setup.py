@@ -1,4 +1,8 @@
-"""Package metadata of Fulcrum. Beam workers install the project from this file (``--setup_file``)."""
+"""Package metadata of Fulcrum.
+
+Beam workers install the project from this file (``--setup_file``). The base is the feature spec,
+the command line and the ranking client; each extra adds what one part of the house needs.
+"""
 
 import re
 from pathlib import Path
@@ -11,10 +15,45 @@ VERSION = re.search(
     r'^__version__ = "(.+)"', (HERE / "fulcrum" / "__init__.py").read_text(encoding="utf-8"), re.M
 )[1]
 
+TENSORFLOW = ["tensorflow==2.21.*"]
+REPORT = ["jinja2>=3.1", "matplotlib>=3.9", "plotly>=6", "tensorboard>=2.20"]
+TRAINER = [
+    *TENSORFLOW,
+    "keras-tuner>=1.4.8,<2",
+    "matplotlib>=3.9",
+    "optuna>=4,<5",
+    "tensorflow-recommenders>=0.7.7",
+    "tf-keras==2.21.*",
+]
+SERVE = [
+    *TENSORFLOW,
+    "grpcio-health-checking>=1.60,<1.79",
+    "grpcio-reflection>=1.60,<1.79",
+    "orjson>=3.10",
+    "prometheus-client>=0.21",
+    "python-rapidjson>=1.20",
+    "starlette>=0.40",
+    "tensorflow-serving-api>=2.19.1,<2.20",
+    "uvicorn>=0.30",
+]
+# A run trains, checks the model behind a server and writes a report, so it needs all of these.
+PIPELINE = [
+    *TRAINER,
+    *SERVE,
+    *REPORT,
+    "apache-beam[gcp]==2.77.*",
+    "fastavro>=1.9",
+    "isal>=1.7",
+    "psutil>=5.9",
+    "pyarrow>=18,<19",
+    "tfx==1.21.*",
+]
+KUBEFLOW = ["kfp-pipeline-spec>=2.16"]
+
 setup(
     name="fulcrum-ranker",
     version=VERSION,
-    description="Multi-task ranking: from feedback logs and one feature spec to a blessed model that serves.",
+    description="Multi-task ranking: feedback logs and one feature spec to a model that serves.",
     long_description=(HERE / "README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
     license="Apache-2.0",
@@ -28,38 +67,22 @@ setup(
         "serving": ["py.typed", "deploy/*", "deploy/*/*", "ui/page/*"],
     },
     install_requires=[
-        "apache-beam[gcp]==2.77.*",
-        "tensorflow==2.21.*",
-        "tf-keras==2.21.*",
-        "tensorflow-recommenders>=0.7.7",
-        "tensorflow-serving-api>=2.19.1,<2.20",
-        "tfx==1.21.*",
-        "fastavro>=1.9",
         "google-crc32c>=1.5",
         "grpcio>=1.60",
-        "grpcio-health-checking>=1.60,<1.79",
-        "grpcio-reflection>=1.60,<1.79",
-        "isal>=1.7",
-        "jinja2>=3.1",
-        "keras-tuner>=1.4.8,<2",
-        "matplotlib>=3.9",
         "numpy>=2,<3",
-        "optuna>=4,<5",
-        "orjson>=3.10",
-        "plotly>=6",
-        "prometheus-client>=0.21",
-        "psutil>=5.9",
-        "pyarrow>=18,<19",
+        "protobuf>=5.26,<7",
         "pydantic>=2.9,<3",
-        "python-rapidjson>=1.20",
         "pyyaml>=6",
         "rich>=13",
-        "starlette>=0.40",
-        "tensorboard>=2.20",
         "typer>=0.12",
-        "uvicorn>=0.30",
     ],
     extras_require={
+        "pipeline": sorted(set(PIPELINE)),
+        "trainer": TRAINER,
+        "serve": SERVE,
+        "report": REPORT,
+        "kubeflow": KUBEFLOW,
+        "all": sorted({*PIPELINE, *KUBEFLOW}),
         "dev": [
             "compose-spec>=0.2",
             "dockerfile-parse>=2",
@@ -71,6 +94,7 @@ setup(
             "mypy>=1.11",
             "promql-parser>=0.11",
             "pytest>=8",
+            "pytest-cov>=5",
             "pytest-timeout>=2.3",
             "pytest-xdist>=3.6",
             "ruff>=0.6",
@@ -79,7 +103,6 @@ setup(
             "types-PyYAML",
             "types-protobuf",
         ],
-        "kubeflow": ["kfp-pipeline-spec>=2.16"],
     },
     entry_points={"console_scripts": ["fulcrum = fulcrum.cli:main"]},
 )

@@ -3,9 +3,8 @@
     from fulcrum import Candidate, RankingClient, RankingRequest, load_spec
 
     with RankingClient("127.0.0.1:8500", load_spec("short_video")) as client:
-        ranked = client.rank(
-            RankingRequest(user={"user_id": "u1"}, candidates=[Candidate(fields={"video_id": "v1"})])
-        )
+        candidates = [Candidate(fields={"video_id": video}) for video in ("v1", "v2")]
+        ranked = client.rank(RankingRequest(user={"user_id": "u1"}, candidates=candidates))
 
 Every public name is in `__all__` and is imported on first use, so `import fulcrum` is quick and
 needs none of the optional dependencies. Names that are not listed here may change in any release.

@@ -14,12 +14,13 @@ import feature_spec.commands
 import pipeline.commands
 import serving.commands
 import trainer.commands
-from fulcrum.lazy_names import EXTRAS, MissingExtraError, missing_package
+from fulcrum.lazy_names import EXTRAS, MissingExtraError, extra_for, missing_package
 
 app = typer.Typer(
     name="fulcrum",
-    help="Multi-task ranking: from feedback logs and one feature spec to a blessed model that serves.\n\n"
-    "A first round: fulcrum simulate, fulcrum run, fulcrum serve, fulcrum rank. Each has its own --help.",
+    help="Multi-task ranking: from feedback logs and one feature spec to a blessed model that "
+    "serves.\n\nA first round: fulcrum simulate, fulcrum run, fulcrum serve, fulcrum rank. "
+    "Each has its own --help.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
@@ -35,7 +36,7 @@ def main() -> None:
         missing = missing_package(error)
         if missing is None:
             raise
-        sys.exit(str(MissingExtraError(_command(), missing, _extra(error))))
+        sys.exit(str(MissingExtraError(_command(), missing, extra_for(missing, _importer(error)))))
 
 
 def _command() -> str:
@@ -44,10 +45,10 @@ def _command() -> str:
     return " ".join(["fulcrum", *words[:1]])
 
 
-def _extra(error: ImportError) -> str:
-    """Return the extra of the package whose command was running."""
+def _importer(error: ImportError) -> str:
+    """Return the top-level package of Fulcrum whose command was running."""
     for frame, _ in traceback.walk_tb(error.__traceback__):
         package = frame.f_globals.get("__name__", "").partition(".")[0]
         if package in EXTRAS:
-            return EXTRAS[package]
-    return "all"
+            return package
+    return ""

@@ -1,4 +1,4 @@
-"""Names that a package imports on first use (PEP 562), and the error for an extra that is not installed."""
+"""Public names that are imported on first use, and the error for an extra that is not installed."""
 
 from __future__ import annotations
 
@@ -7,18 +7,27 @@ import sys
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-# Top-level packages of Fulcrum, and the extra that installs what each needs.
+# Top-level packages of Fulcrum, and the extra that installs what each needs; beside them, packages
+# that another extra installs, whoever imports them.
 EXTRAS = {"pipeline": "pipeline", "trainer": "trainer", "serving": "serve"}
-_TITLES = {"apache_beam": "Apache Beam", "tensorflow": "TensorFlow", "tf_keras": "tf-keras", "tfx": "TFX"}  # fmt: skip
+_EXTRA_OF_PACKAGE = {
+    "apache_beam": "pipeline",
+    "kfp": "kubeflow",
+    "matplotlib": "report",
+    "pyarrow": "pipeline",
+    "tensorflow_transform": "pipeline",
+    "tfx": "pipeline",
+}
+_TITLES = {"apache_beam": "Apache Beam", "tensorflow": "TensorFlow", "tfx": "TFX"}
 
 
 class MissingExtraError(ImportError):
     """An optional dependency is not installed. The message names the extra that installs it."""
 
     def __init__(self, wanted: str, missing: str, extra: str) -> None:
+        package = _TITLES.get(missing, missing)
         super().__init__(
-            f"{wanted} needs {_TITLES.get(missing, missing)}: pip install 'fulcrum-ranker[{extra}]'",
-            name=missing,
+            f"{wanted} needs {package}: pip install 'fulcrum-ranker[{extra}]'", name=missing
         )
 
 
@@ -29,10 +38,15 @@ def missing_package(error: ImportError) -> str | None:
     return None if is_ours or not isinstance(error, ModuleNotFoundError) else missing
 
 
+def extra_for(missing: str, importer: str) -> str:
+    """Return the extra that installs a missing package for one of Fulcrum's top-level packages."""
+    return _EXTRA_OF_PACKAGE.get(missing) or EXTRAS.get(importer, "all")
+
+
 def lazy_names(
     package: str, homes: Mapping[str, str], submodules: Iterable[str] = ()
 ) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
-    """Return the module functions `__getattr__` and `__dir__` of a package with lazily imported names.
+    """Return `__getattr__` and `__dir__` (PEP 562) for a package with lazily imported names.
 
     Args:
         package: the package's `__name__`.
@@ -53,7 +67,7 @@ def lazy_names(
             missing = missing_package(error)
             if missing is None:
                 raise
-            extra = EXTRAS.get(home.partition(".")[0], "all")
+            extra = extra_for(missing, home.partition(".")[0])
             raise MissingExtraError(f"{package}.{name}", missing, extra) from error
         setattr(sys.modules[package], name, value)
         return value

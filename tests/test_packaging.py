@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import ast
+import functools
 import shutil
 import subprocess
 import sys
 import zipfile
+from importlib.metadata import distribution, packages_distributions
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 import fulcrum
+from fulcrum.lazy_names import extra_for
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 PACKAGES = ("fulcrum", "feature_spec", "pipeline", "trainer", "serving")
@@ -55,3 +61,61 @@ def test_a_wheel_has_the_version_that_the_package_says_and_the_console_script(wh
     assert f"\nVersion: {fulcrum.__version__}\n" in wheel.read(metadata).decode()
     (scripts,) = (name for name in wheel.namelist() if name.endswith("entry_points.txt"))
     assert "fulcrum = fulcrum.cli:main" in wheel.read(scripts).decode()
+
+
+def test_an_extra_that_an_error_names_installs_what_is_missing():
+    """Each third-party package that a part of the house imports comes with the extra for that part."""
+    wrong = [
+        (path, imported, extra)
+        for package in ("pipeline", "trainer", "serving")
+        for path, imported in _imports_below(package)
+        for extra in [extra_for(imported, package)]
+        if not _distributions_of(imported) & (_installed_by("") | _installed_by(extra))
+    ]
+    assert wrong == []
+
+
+@pytest.mark.parametrize("package", ["feature_spec", "fulcrum", "serving/client", "serving/rank"])
+def test_the_base_installs_what_spec_client_and_face_import(package):
+    missing = {
+        imported
+        for _, imported in _imports_below(package)
+        if not _distributions_of(imported) & _installed_by("")
+    }
+    assert missing == set()
+
+
+def _imports_below(folder):
+    """The files of a folder with the third-party packages that each imports, lazily or not."""
+    for path in sorted((REPOSITORY / folder).rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            names = [node.module] if isinstance(node, ast.ImportFrom) else []
+            names += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            for name in names:
+                top = name.partition(".")[0]
+                if top not in (*PACKAGES, *sys.stdlib_module_names):
+                    yield path.relative_to(REPOSITORY).as_posix(), top
+
+
+@functools.cache
+def _distributions_of(package):
+    return {canonicalize_name(name) for name in packages_distributions()[package]}
+
+
+@functools.cache
+def _installed_by(extra):
+    """Distributions that `pip install fulcrum-ranker[extra]` installs, with all that they need."""
+    found, left = set(), [("fulcrum-ranker", frozenset({extra}))]
+    while left:
+        name, extras = left.pop()
+        for line in distribution(name).requires or ():
+            needed = Requirement(line)
+            markers = needed.marker
+            if markers is None or any(
+                markers.evaluate({"extra": extra}) for extra in extras | {""}
+            ):
+                name_and_extras = canonicalize_name(needed.name), frozenset(needed.extras)
+                if name_and_extras not in found:
+                    found.add(name_and_extras)
+                    left.append(name_and_extras)
+    return {name for name, _ in found}
