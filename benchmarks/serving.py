@@ -322,8 +322,7 @@ class OverGrpc:
         times, and a latency counts from the arrival.
         """
         from serving.loadtest.connections import open_connections
-        from serving.loadtest.load_generator import LoadGenerator
-        from serving.loadtest.schedule import send_times_s
+        from serving.loadtest.load_generator import LoadGenerator, send_times_s
 
         request = self.rank_request(count).SerializeToString()
         with open_connections(self._target, CLIENTS, TIMEOUT_S) as predicts:

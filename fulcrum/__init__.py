@@ -36,16 +36,19 @@ if TYPE_CHECKING:
     from feature_spec.spec import FeatureSpec
     from feature_spec.tasks.task import Task
     from fulcrum import components, layers, models
-    from serving.client.async_client import AsyncRankingClient
-    from serving.client.ranked_list import RankedCandidate, RankedList
-    from serving.client.ranking_client import RankingClient
-    from serving.client.ranking_request import Candidate, FieldValue, RankingRequest
+    from serving.client.ranking_client import AsyncRankingClient, RankingClient
     from serving.client.request_log import RequestLog
-    from serving.client.served_model_info import ServedModelInfo
     from serving.client.tls import Tls
     from serving.client.transport.attempts import CallCounts
-    from serving.client.transport.hedging import HedgingPolicy
-    from serving.client.transport.retries import RetryPolicy
+    from serving.client.transport.policies import HedgingPolicy, RetryPolicy
+    from serving.client.types import (
+        Candidate,
+        FieldValue,
+        RankedCandidate,
+        RankedList,
+        RankingRequest,
+        ServedModelInfo,
+    )
     from serving.errors import (
         DeadlineExceededError,
         InvalidRequestError,
@@ -110,17 +113,17 @@ __all__ = [
 __version__ = "0.2.0"
 
 _HOMES = {
-    "AsyncRankingClient": "serving.client.async_client",
+    "AsyncRankingClient": "serving.client.ranking_client",
     "CallCounts": "serving.client.transport.attempts",
-    "Candidate": "serving.client.ranking_request",
+    "Candidate": "serving.client.types",
     "CategoricalField": "feature_spec.fields.field",
     "DeadlineExceededError": "serving.errors",
     "DurationFactor": "feature_spec.formula.ranking_formula",
     "FeatureSpec": "feature_spec.spec",
-    "FieldValue": "serving.client.ranking_request",
+    "FieldValue": "serving.client.types",
     "formula_terms": "feature_spec.formula.formula_terms",
     "FormulaTerm": "feature_spec.formula.formula_terms",
-    "HedgingPolicy": "serving.client.transport.hedging",
+    "HedgingPolicy": "serving.client.transport.policies",
     "InvalidRequestError": "serving.errors",
     "load_formula": "feature_spec.formula_file",
     "load_spec": "feature_spec.loading",
@@ -130,19 +133,19 @@ _HOMES = {
     "NumericField": "feature_spec.fields.field",
     "OverloadedError": "serving.errors",
     "parse_spec": "feature_spec.loading",
-    "RankedCandidate": "serving.client.ranked_list",
-    "RankedList": "serving.client.ranked_list",
+    "RankedCandidate": "serving.client.types",
+    "RankedList": "serving.client.types",
     "ranking_score": "feature_spec.formula.formula_terms",
     "RankingClient": "serving.client.ranking_client",
     "RankingError": "serving.errors",
     "RankingFormula": "feature_spec.formula.ranking_formula",
-    "RankingRequest": "serving.client.ranking_request",
+    "RankingRequest": "serving.client.types",
     "ready_specs": "feature_spec.loading",
     "RequestLog": "serving.client.request_log",
     "RequestRefusedError": "serving.errors",
-    "RetryPolicy": "serving.client.transport.retries",
+    "RetryPolicy": "serving.client.transport.policies",
     "SequenceField": "feature_spec.fields.field",
-    "ServedModelInfo": "serving.client.served_model_info",
+    "ServedModelInfo": "serving.client.types",
     "ServerError": "serving.errors",
     "ServerUnavailableError": "serving.errors",
     "SpecError": "feature_spec.loading",

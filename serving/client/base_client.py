@@ -13,22 +13,16 @@ from feature_spec.names import RANK, SPEC_FINGERPRINT, weight_name
 from feature_spec.spec import FeatureSpec
 from serving import tf_serving_api
 from serving.client.predicted_scores import ranked_list
-from serving.client.ranked_list import RankedList
-from serving.client.ranking_request import RankingRequest
 from serving.client.request_log import RequestLog
-from serving.client.request_splitting import part_inputs, part_sizes
+from serving.client.request_splitting import answers_of_one_version, part_inputs, part_sizes
 from serving.client.request_tensors import request_tensors
-from serving.client.served_model_info import ServedModelInfo
 from serving.client.tensor_values import floats
 from serving.client.tls import Tls
 from serving.client.transport.attempts import Call, CallCounts, CallPolicy
-from serving.client.transport.channel_pool import ChannelPool
-from serving.client.transport.channel_rotation import ChannelRotation
-from serving.client.transport.deadline import Deadline, positive_ms
-from serving.client.transport.hedging import HedgingPolicy
+from serving.client.transport.channel_pool import ChannelPool, ChannelRotation
+from serving.client.transport.policies import Deadline, HedgingPolicy, RetryPolicy, positive_ms
 from serving.client.transport.protocol import Steps
-from serving.client.transport.retries import RetryPolicy
-from serving.client.version_pinning import answers_of_one_version
+from serving.client.types import RankedList, RankingRequest, ServedModelInfo
 from serving.errors import (
     RankingError,
     RequestRefusedError,

@@ -8,9 +8,8 @@ from typing import Any
 
 from feature_spec.names import RANKING_SCORE
 from feature_spec.spec import FeatureSpec
-from serving.client.ranked_list import RankedCandidate, RankedList
-from serving.client.ranking_request import RankingRequest
 from serving.client.tensor_values import floats, shape_of
+from serving.client.types import RankedCandidate, RankedList, RankingRequest
 from serving.errors import UnusableModelError
 from serving.tf_serving_api import DT_FLOAT
 

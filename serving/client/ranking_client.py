@@ -1,13 +1,19 @@
 """The ranking client: a typed request in, a ranked list out, over TensorFlow Serving's gRPC API.
 
     with RankingClient("127.0.0.1:8500", load_spec("short_video")) as client:
-        ranked = client.rank(RankingRequest(user={"user_id": "u1"},
-        candidates=[Candidate(fields={"video_id": "v1"})])) for candidate in ranked:
-            print(candidate.rank, candidate.ranking_score, candidate.scores)
+        ranked = client.rank(
+            RankingRequest(
+                user={"user_id": "u1"}, candidates=[Candidate(fields={"video_id": "v1"})]
+            )
+        )
+    for candidate in ranked:
+        print(candidate.rank, candidate.ranking_score, candidate.scores)
 
-It talks to the local model server and to TensorFlow Serving alike, and does not import TensorFlow.
-`serving.errors` draws the tree of what it raises; `serving.client.async_client` is the same for
-asyncio.
+`AsyncRankingClient` is the same for asyncio: ``async with`` and ``await client.rank(…)``. It builds
+a request and reads an answer on the event loop, which takes about 2 ms for 500 candidates.
+
+Both talk to the local model server and to TensorFlow Serving alike, and import no TensorFlow.
+`serving.errors` shows the tree of errors that they raise.
 """
 
 from __future__ import annotations
@@ -16,12 +22,11 @@ from types import TracebackType
 from typing import Self
 
 import grpc
+import grpc.aio
 
 from serving.client.base_client import BaseRankingClient
-from serving.client.ranked_list import RankedList
-from serving.client.ranking_request import RankingRequest
-from serving.client.served_model_info import ServedModelInfo
-from serving.client.transport.blocking_transport import BlockingTransport
+from serving.client.transport.transports import AsyncTransport, BlockingTransport
+from serving.client.types import RankedList, RankingRequest, ServedModelInfo
 
 
 class RankingClient(BaseRankingClient):
@@ -66,3 +71,49 @@ class RankingClient(BaseRankingClient):
         traceback: TracebackType | None,
     ) -> None:
         self.close()
+
+
+class AsyncRankingClient(BaseRankingClient):
+    """Ranks candidates with a served model. It may be made anywhere, and belongs to the event loop of its first call."""
+
+    def _connect(self) -> None:
+        self._transport = AsyncTransport(lambda: self._channel_pool(grpc.aio))
+
+    async def rank(self, request: RankingRequest, *, timeout_ms: float | None = None) -> RankedList:
+        """Ranks the candidates of a request, all with one version of the model.
+
+        Cancelling it cancels what it has sent.
+
+        Args:
+            request: whom to rank what for.
+            timeout_ms: milliseconds after which to give up. Defaults to the client's.
+
+        Raises:
+            RankingError: one of the errors in `serving.errors`.
+        """
+        return await self._transport.run(self._rank_steps(request, timeout_ms))
+
+    async def check(self, *, timeout_ms: float | None = None) -> ServedModelInfo:
+        """Asks what is served, and makes sure that it follows the client's spec.
+
+        Raises:
+            SpecMismatchError: the model was trained with another spec.
+            UnusableModelError: the model has no `rank` signature that names its spec.
+            RankingError: the call failed.
+        """
+        return await self._transport.run(self._check_steps(timeout_ms))
+
+    async def close(self) -> None:
+        """Closes the connections. A call still running elsewhere fails."""
+        await self._transport.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.close()

@@ -1,11 +1,15 @@
-"""A request with more candidates than one call may carry, cut into parts."""
+"""A request with more candidates than one message may carry: cut into parts, answered by one version."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from serving import tf_serving_api
 from serving.client.tensor_values import rows
+from serving.client.transport.attempts import Call
+from serving.client.transport.protocol import Steps
+from serving.errors import MixedVersionsError, ModelNotFoundError
 
 
 def part_sizes(count: int, limit: int | None) -> list[int]:
@@ -34,3 +38,53 @@ def part_inputs(
     for size in sizes:
         yield {**inputs, **{name: rows(inputs[name], start, start + size) for name in fields}}
         start += size
+
+
+_ROUNDS = 3
+
+
+def answers_of_one_version(
+    call: Call, payloads: Sequence[bytes], *, target: str, model: str
+) -> Steps[list[Any]]:
+    """Sends the PredictRequests of a call, which all name the same version or none; gives the responses, all from one version.
+
+    If a swap, or servers at different versions, mix them, the parts that a version has not answered
+    are asked of it by number, newest version first. If none of them is there any more, all starts
+    again.
+
+    Raises:
+        MixedVersionsError: no version could be had for all parts.
+        ServerError: a part has failed.
+    """
+    versions: set[int] = set()
+    for _ in range(_ROUNDS):
+        responses = yield from call.answers(tf_serving_api.PREDICT, payloads)
+        answers = [{_version(response): response} for response in responses]
+        versions |= {version for answer in answers for version in answer}
+        for version in sorted({version for answer in answers for version in answer}, reverse=True):
+            lacking = [part for part, answer in enumerate(answers) if version not in answer]
+            try:
+                pinned = yield from call.answers(
+                    tf_serving_api.PREDICT, [payloads[part] + _pin(version) for part in lacking]
+                )
+            except ModelNotFoundError:
+                continue  # it has been unloaded, or another server has it
+            if any(_version(response) != version for response in pinned):
+                continue
+            for part, response in zip(lacking, pinned, strict=True):
+                answers[part][version] = response
+            return [answer[version] for answer in answers]
+    raise MixedVersionsError(
+        versions=sorted(versions), parts=len(payloads), rounds=_ROUNDS, target=target, model=model
+    )
+
+
+def _version(response: Any) -> int:
+    return response.model_spec.version.value
+
+
+def _pin(version: int) -> bytes:
+    """What makes a serialized PredictRequest ask for a version instead of a label: joining bytes merges messages."""
+    pinned = tf_serving_api.PredictRequest()
+    pinned.model_spec.version.value = version
+    return pinned.SerializeToString()

@@ -1,24 +1,77 @@
 """A ranking request as the inputs of the `rank` signature, checked against the feature spec on the way.
 
 User and context fields become tensors (1,) or (1, T), item fields (C,) or (C, T): C candidates, and
-T the length of the field's longest list in the request, at least 1. Everything is checked before
-anything is sent, and all mistakes are reported at once.
+T the length of the field's longest list in the request, at least 1. Values are read as ingestion
+reads those of logs: UTF-8 texts, lists of texts, and numbers. Everything is checked before anything
+is sent, and all mistakes are reported at once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
+from functools import partial
 from typing import Any
 
-from feature_spec.fields.field import BaseField, CategoricalField, NumericField
+from feature_spec.fields.field import (
+    BaseField,
+    CategoricalField,
+    MultiCategoricalField,
+    NumericField,
+    SequenceField,
+)
+from feature_spec.fields.values import category_text, finite_number, is_missing, list_elements
 from feature_spec.formula.formula_terms import weights_in_force
 from feature_spec.names import SPEC_FINGERPRINT, weight_name
 from feature_spec.spec import FeatureSpec
 from feature_spec.strict_model import closest_names
-from serving.client.ranking_request import FieldValue, RankingRequest
-from serving.client.request_values import FLOAT32_MAX, MISSING_TEXT, value_reader
 from serving.client.tensor_values import float_tensor, text_tensor
+from serving.client.types import FieldValue, RankingRequest
 from serving.errors import InvalidRequestError
+
+MISSING_TEXT, MISSING_NUMBER = b"", float("nan")
+FLOAT32_MAX = 3.4028234663852886e38
+
+
+def value_reader(spec: FeatureSpec, field: BaseField) -> Callable[[Any], Any]:
+    """What reads a value of the field: `_text`, `_texts` or `_number`, each raising ValueError for a value it cannot be."""
+    missing = spec.logs.missing_values
+    if isinstance(field, NumericField):
+        return partial(_number, field, missing)
+    if isinstance(field, MultiCategoricalField | SequenceField):
+        return partial(_texts, field, missing)
+    return partial(_text, missing)
+
+
+def _text(missing: Collection[str], value: Any) -> bytes:
+    """A category's text in UTF-8, `MISSING_TEXT` for a missing one."""
+    if is_missing(value, missing):
+        return MISSING_TEXT
+    try:
+        return category_text(value).encode()
+    except UnicodeEncodeError:
+        raise ValueError(f"valid Unicode text is needed; received {value!r}") from None
+
+
+def _texts(
+    field: MultiCategoricalField | SequenceField, missing: Collection[str], value: Any
+) -> list[bytes]:
+    """The texts of a list without the missing ones, at most `max_length`; an empty list for a missing value."""
+    if is_missing(value, missing):
+        return []
+    texts = (_text(missing, element) for element in list_elements(value, field.separator))
+    return [text for text in texts if text != MISSING_TEXT][: field.max_length]
+
+
+def _number(field: NumericField, missing: Collection[str], value: Any) -> float:
+    """A number within the field's bounds, `MISSING_NUMBER` for a missing one."""
+    if is_missing(value, missing):
+        return MISSING_NUMBER
+    number = finite_number(value)
+    minimum = -FLOAT32_MAX if field.minimum is None else field.minimum
+    maximum = FLOAT32_MAX if field.maximum is None else field.maximum
+    if not minimum <= number <= maximum:
+        raise ValueError(f"a number from {minimum:g} to {maximum:g} is needed; received {value!r}")
+    return number
 
 
 def request_tensors(spec: FeatureSpec, request: RankingRequest) -> dict[str, Any]:

@@ -3,35 +3,65 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal, NoReturn
+from typing import Annotated, Literal
 
 import typer
 from rich.console import Console
-from rich.markup import escape
+
+from serving.commands.common import (
+    SERVER,
+    ClientCertificate,
+    ClientKey,
+    Model,
+    RootCertificates,
+    Target,
+    UseTls,
+    fail,
+    tls_settings,
+)
+
+_REQUESTS, _LOAD, _RESULT = "Requests", "Load", "Result"
 
 
 def loadtest(
     *,
-    target: Annotated[
-        str, typer.Option(help="host:port of the model server's gRPC port.")
-    ] = "127.0.0.1:8500",
+    target: Target = "127.0.0.1:8500",
+    model: Model = None,
+    label: Annotated[
+        str | None,
+        typer.Option(
+            help="Version label, such as canary.",
+            show_default="none: the latest version",
+            rich_help_panel=SERVER,
+        ),
+    ] = None,
+    connections: Annotated[
+        int,
+        typer.Option(
+            help="Connections, used in turn. A load balancer spreads connections, not requests.",
+            min=1,
+            rich_help_panel=SERVER,
+        ),
+    ] = 1,
+    tls: UseTls = False,
+    root_certificates: RootCertificates = None,
+    client_certificate: ClientCertificate = None,
+    client_key: ClientKey = None,
     spec: Annotated[
         str | None,
         typer.Option(
-            help="Feature spec: a YAML file or a ready one's name.",
+            help="Feature spec: a YAML file, or the name of a ready spec.",
             show_default="the one that a request file names",
+            rich_help_panel=_REQUESTS,
         ),
     ] = None,
-    rate: Annotated[
-        float, typer.Option(help="Requests a second, however long the server takes.")
-    ] = 10.0,
-    seconds: Annotated[float, typer.Option(help="How long to send.")] = 10.0,
     users: Annotated[
         int | None,
         typer.Option(
             help="Different users, each with a request of its own, sent in turn.",
             min=1,
             show_default="100",
+            rich_help_panel=_REQUESTS,
         ),
     ] = None,
     candidates: Annotated[
@@ -40,76 +70,69 @@ def loadtest(
             help="Candidates a request. Repeatable: the users then take turns.",
             min=1,
             show_default="100",
+            rich_help_panel=_REQUESTS,
         ),
     ] = None,
     request: Annotated[
         list[Path] | None,
         typer.Option(
-            help="Send the request of this file, as for `fulcrum rank`, instead of made-up ones. Repeatable: in turn.",
+            help="Send the request of this file, as for `fulcrum rank`, instead of made-up ones. "
+            "Repeatable: in turn.",
             show_default=False,
+            rich_help_panel=_REQUESTS,
         ),
     ] = None,
+    rate: Annotated[
+        float,
+        typer.Option(
+            help="Requests a second, however long the server takes.", rich_help_panel=_LOAD
+        ),
+    ] = 10.0,
+    seconds: Annotated[float, typer.Option(help="How long to send.", rich_help_panel=_LOAD)] = 10.0,
     arrivals: Annotated[
         Literal["poisson", "constant"],
-        typer.Option(help="Times between requests: random, as from many users, or even."),
+        typer.Option(
+            help="Times between requests: random, as from many users, or even.",
+            rich_help_panel=_LOAD,
+        ),
     ] = "poisson",
-    model: Annotated[
-        str | None, typer.Option(help="Name of the model on the server.", show_default="the spec's")
-    ] = None,
-    label: Annotated[
-        str | None,
-        typer.Option(
-            help="Version label, such as canary.", show_default="none: the latest version"
-        ),
-    ] = None,
-    connections: Annotated[
-        int,
-        typer.Option(
-            help="Connections, used in turn. A load balancer spreads connections, not requests.",
-            min=1,
-        ),
-    ] = 1,
-    tls: Annotated[
-        bool,
-        typer.Option(
-            "--tls",
-            help="Encrypt. Implied by the certificate options, without which gRPC's own list holds.",
-        ),
-    ] = False,
-    root_certificates: Annotated[
-        Path | None,
-        typer.Option(
-            help="PEM file of the authorities that the server's certificate is checked against."
-        ),
-    ] = None,
-    client_certificate: Annotated[
-        Path | None,
-        typer.Option(help="PEM file of the certificate to show the server, for mutual TLS."),
-    ] = None,
-    client_key: Annotated[
-        Path | None, typer.Option(help="PEM file of that certificate's private key.")
-    ] = None,
     timeout_ms: Annotated[
-        float, typer.Option(help="Deadline of each request in milliseconds.", min=1.0)
+        float,
+        typer.Option(
+            help="Deadline of each request in milliseconds.", min=1.0, rich_help_panel=_LOAD
+        ),
     ] = 1000.0,
     drain_seconds: Annotated[
         float,
         typer.Option(
-            help="Seconds to wait for what is open after the last request was due; then it ends.",
+            help="Seconds to wait for open requests after the last one was due; then the test "
+            "ends.",
             min=0.0,
+            rich_help_panel=_LOAD,
         ),
     ] = 5.0,
     seed: Annotated[
-        int, typer.Option(help="The same seed sends the same requests at the same times.")
+        int,
+        typer.Option(
+            help="The same seed sends the same requests at the same times.",
+            rich_help_panel=_LOAD,
+        ),
     ] = 0,
     json_file: Annotated[
-        Path | None, typer.Option("--json", help="File for all numbers as JSON.", dir_okay=False)
+        Path | None,
+        typer.Option(
+            "--json",
+            help="File for all numbers as JSON.",
+            dir_okay=False,
+            rich_help_panel=_RESULT,
+        ),
     ] = None,
     picture: Annotated[
         Path | None,
         typer.Option(
             help="File for a picture, .png, .svg or .pdf: latency over time and percentiles.",
             dir_okay=False,
+            rich_help_panel=_RESULT,
         ),
     ] = None,
 ) -> None:
@@ -124,28 +147,32 @@ def loadtest(
     load.png
     """
     if request and (users or candidates):
-        _fail("--users and --candidates are for made-up requests; a --request file has its own")
+        fail("--users and --candidates are for made-up requests; a --request file has its own")
     console = Console()
     with console.status("Starting …"):
         from feature_spec.loading import SpecError
-        from serving.client.tls import Tls
         from serving.errors import RankingError
         from serving.loadtest.load_test import LoadTestSettings, run_load_test
         from serving.loadtest.picture import check_format, save_picture
         from serving.loadtest.summary_table import counts_table, heading, latency_table, warning
 
-    certificates = (root_certificates, client_certificate, client_key)
-    encryption = Tls(
-        root_certificates=root_certificates,
-        client_certificate=client_certificate,
-        client_key=client_key,
-    )
     settings = LoadTestSettings(
-        target=target, spec=spec, request_files=request or [], users=users or 100, candidates=candidates or [100],
-        rate=rate, seconds=seconds, arrivals=arrivals, model=model, label=label, connections=connections,
-        timeout_ms=timeout_ms, drain_seconds=drain_seconds, seed=seed,
-        tls=encryption if tls or any(certificates) else None,
-    )  # fmt: skip
+        target=target,
+        spec=spec,
+        request_files=request or [],
+        users=users or 100,
+        candidates=candidates or [100],
+        rate=rate,
+        seconds=seconds,
+        arrivals=arrivals,
+        model=model,
+        label=label,
+        connections=connections,
+        tls=tls_settings(tls, root_certificates, client_certificate, client_key),
+        timeout_ms=timeout_ms,
+        drain_seconds=drain_seconds,
+        seed=seed,
+    )
     try:
         if picture:
             check_format(picture)
@@ -160,11 +187,6 @@ def loadtest(
         if picture:
             save_picture(picture, measurements, report.summary, heading(report))
     except (RankingError, SpecError, ValueError, OSError) as error:
-        _fail(str(error))
+        fail(str(error))
     if not report.summary.answered:
         raise typer.Exit(1)
-
-
-def _fail(text: str) -> NoReturn:
-    Console(stderr=True, soft_wrap=True, highlight=False).print(f"[red]{escape(text)}[/red]")
-    raise typer.Exit(1)

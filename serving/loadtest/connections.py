@@ -11,10 +11,9 @@ import grpc
 from feature_spec.spec import FeatureSpec
 from serving import tf_serving_api
 from serving.client.predicted_scores import ranked_list
-from serving.client.ranked_list import RankedList
-from serving.client.ranking_request import RankingRequest
 from serving.client.tls import Tls
 from serving.client.transport.channel_pool import ChannelPool
+from serving.client.types import RankedList, RankingRequest
 from serving.errors import RankingError, server_error
 
 

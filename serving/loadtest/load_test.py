@@ -1,4 +1,4 @@
-"""One load test, from its settings to its result."""
+"""One load test, from its settings to its result, with its progress while it runs."""
 
 from __future__ import annotations
 
@@ -7,20 +7,54 @@ from pathlib import Path
 
 import pydantic
 from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from feature_spec.loading import load_spec, ready_specs
 from feature_spec.spec import FeatureSpec
-from serving.client.ranking_request import RankingRequest
 from serving.client.tls import Tls
+from serving.client.types import RankingRequest
 from serving.loadtest.connections import open_connections, try_one
-from serving.loadtest.encoded_requests import encoded_requests
-from serving.loadtest.live_progress import run_to_the_end
-from serving.loadtest.load_generator import LoadGenerator
+from serving.loadtest.load_generator import Arrivals, LoadGenerator, send_times_s
+from serving.loadtest.load_requests import encoded_requests, random_requests
 from serving.loadtest.measurements import Measurements
-from serving.loadtest.random_requests import random_requests
-from serving.loadtest.schedule import Arrivals, send_times_s
-from serving.loadtest.summary import Summary, summarise
+from serving.loadtest.summary import Summary, distribution, summarise
 from serving.rank.request_file import RequestFileError, read_request_file
+
+_REFRESH_S = 0.25
+
+
+def run_to_the_end(
+    generator: LoadGenerator, seconds: float, console: Console
+) -> tuple[Measurements, float]:
+    """Runs a load test and shows how far it is. Gives what happened, and for how many seconds requests were due.
+
+    An interrupt ends the test early; it is then about the requests that were due until then.
+
+    Args:
+        generator: not yet started.
+        seconds: how long requests are due.
+        console: where to show it.
+    """
+    columns = (BarColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task("", total=seconds)
+        generator.start()
+        try:
+            while not generator.wait(_REFRESH_S):
+                now = generator.progress()
+                waiting = now.sent - now.answered - now.failed
+                latency = distribution(now.recent_latency_s)
+                bar.update(
+                    task,
+                    completed=min(now.elapsed_s, seconds),
+                    description=f"sent {now.sent:,}  answered {now.answered:,}  failed {now.failed:,}  open {waiting:,}  "
+                    f"p50 {latency.p50_ms:.1f} ms  p99 {latency.p99_ms:.1f} ms",
+                )
+        except KeyboardInterrupt:
+            seconds = min(seconds, generator.elapsed_s)
+            console.print(f"Interrupted after {seconds:.1f} s.", style="yellow")
+        return generator.stop(), seconds
+
 
 _CONNECTION_TIMEOUT_S = 10.0
 

@@ -17,13 +17,14 @@ from tensorflow_serving.apis.prediction_service_pb2_grpc import (
 )
 
 from serving.model_server.config.config_file import ConfigFile
-from serving.model_server.grpc_api.admission import AdmissionInterceptor
-from serving.model_server.grpc_api.health import ModelHealth
-from serving.model_server.grpc_api.metrics_interceptor import MetricsInterceptor
-from serving.model_server.grpc_api.services import ModelService, PredictionService
+from serving.model_server.grpc_api.interceptors import (
+    AdmissionInterceptor,
+    MetricsInterceptor,
+    ReadableRequestsInterceptor,
+)
+from serving.model_server.grpc_api.services import ModelHealth, ModelService, PredictionService
 from serving.model_server.methods.warm_up import load_and_warm
 from serving.model_server.metrics import ServerMetrics
-from serving.model_server.readable_requests import ReadableRequestsInterceptor
 from serving.model_server.request_pool import RequestPool
 from serving.model_server.rest.app import RestApi, http_app
 from serving.model_server.rest.http_server import HttpServer

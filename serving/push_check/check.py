@@ -25,10 +25,19 @@ from feature_spec.names import RANK, RANKING_SCORE, SERVING_DEFAULT
 from feature_spec.spec import FeatureSpec
 from serving.model_server.server import LocalModelServer
 from serving.model_server.versions.served_model import ServedModel
-from serving.push_check.latency import Latency, measured_latency
-from serving.push_check.logged_requests import Example, examples_request, rank_request, shown_to
-from serving.push_check.score_difference import ScoreDifference, largest_difference
-from serving.push_check.warmup_file import write_warmup_file
+from serving.push_check.criteria import (
+    Latency,
+    ScoreDifference,
+    largest_difference,
+    measured_latency,
+)
+from serving.push_check.logged_requests import (
+    Example,
+    examples_request,
+    rank_request,
+    shown_to,
+    write_warmup_file,
+)
 
 _REPLAYED = 5
 _TIMED = 100

@@ -22,7 +22,7 @@ from typing import Any
 from feature_spec.loading import ready_specs
 from feature_spec.spec import FeatureSpec
 from feature_spec.strict_model import closest_names
-from serving.client.ranking_request import Candidate, RankingRequest
+from serving.client.types import Candidate, RankingRequest
 from serving.errors import RankingError
 
 _KEYS = ("spec", "user", "context", "candidates", "weights")

@@ -12,8 +12,7 @@ from feature_spec.artifacts_place import artifacts_place, is_uri
 from feature_spec.names import EVALUATION, ITEM_KEY, RANK, REQUEST_KEY, USER_KEY
 from feature_spec.spec import FeatureSpec
 from serving.push_check.logged_requests import Example, rank_request
-from serving.ui.logged_request import LoggedRequest
-from serving.ui.typed_request import typed_request
+from serving.ui.logged_request import LoggedRequest, typed_request
 
 _READ = 20_000
 _REQUESTS = 24

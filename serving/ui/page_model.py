@@ -12,16 +12,24 @@ from feature_spec import names
 from feature_spec.formula.formula_terms import weights_in_force
 from feature_spec.loading import SpecError, load_spec
 from feature_spec.spec import FeatureSpec
-from serving.client.ranked_list import RankedList
+from feature_spec.spec_tables import label_text, sample_space_text
+from feature_spec.tasks.task import Task
 from serving.client.ranking_client import RankingClient
-from serving.client.ranking_request import Candidate, RankingRequest
+from serving.client.types import Candidate, RankedList, RankingRequest
 from serving.errors import RankingError
 from serving.model_server.versions.served_model import ServedModel
 from serving.model_server.versions.version import VersionState
-from serving.rank.explanation import explain
+from serving.rank.rank_report import explain
 from serving.ui.logged_request import LoggedRequest
 from serving.ui.request_sources import logged_requests
-from serving.ui.task_meaning import task_meaning
+
+
+def task_meaning(task: Task) -> str:
+    """Such as ``probability of shared, if played``."""
+    kind = "probability of" if task.kind == "binary" else "expected"
+    condition = f", if {sample_space_text(task.sample_space)}" if task.sample_space else ""
+    return f"{kind} {label_text(task.label)}{condition}"
+
 
 _TIMEOUT_MS = 10_000.0
 

@@ -1,16 +1,65 @@
-"""Where the page's requests come from."""
+"""Where the page's requests come from: request files, the evaluation split, or the version's warm-up file."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import tensorflow as tf
+from google.protobuf.message import DecodeError
+from tensorflow_serving.apis.predict_pb2 import PredictRequest
+from tensorflow_serving.apis.prediction_log_pb2 import PredictionLog
+
+from feature_spec.names import RANK, RANK_TOP_K
 from feature_spec.spec import FeatureSpec
 from serving.errors import RankingError
 from serving.model_server.methods.warm_up import WARM_UP_FILE
+from serving.rank.request_file import RequestFileError, read_request_file
 from serving.ui.logged_examples import evaluation_files, requests_of_examples
-from serving.ui.logged_request import LoggedRequest
-from serving.ui.request_files import requests_of_file
+from serving.ui.logged_request import LoggedRequest, typed_request
+
+_MOST = 100
+
+
+def requests_of_file(spec: FeatureSpec, path: Path) -> list[LoggedRequest]:
+    """The ranking requests of a file, at most 100; all their candidates count as shown.
+
+    Args:
+        spec: of the model that is to rank them.
+        path: ``*.json``, one request; else a TFRecord of PredictionLog, as a request log or a
+            version's warm-up file is.
+
+    Raises:
+        RequestFileError: the file cannot be read, or holds no ranking request that fits the spec.
+    """
+    if path.suffix == ".json":
+        request = read_request_file(path).request(spec)
+        return [LoggedRequest(label=path.stem, request=request, shown=len(request.candidates))]
+    try:
+        found = list(itertools.islice(_ranking_requests(path), _MOST))
+        requests = [typed_request(spec, request) for request in found]
+    except (tf.errors.OpError, DecodeError) as error:
+        raise RequestFileError(
+            f"{path}: neither *.json nor an uncompressed TFRecord of PredictionLog: {error}"
+        ) from error
+    except ValueError as error:
+        raise RequestFileError(
+            f"{path}: a request for another spec than {spec.name}'s: {error}"
+        ) from error
+    if not requests:
+        raise RequestFileError(f"{path}: holds no request to {RANK!r} or {RANK_TOP_K!r}")
+    return [
+        LoggedRequest(label=f"request {position}", request=request, shown=len(request.candidates))
+        for position, request in enumerate(requests, start=1)
+    ]
+
+
+def _ranking_requests(path: Path) -> Iterator[PredictRequest]:
+    for record in tf.data.TFRecordDataset(str(path)).as_numpy_iterator():
+        request = PredictionLog.FromString(record).predict_log.request
+        if request.model_spec.signature_name in (RANK, RANK_TOP_K):
+            yield request
 
 
 class NoRequestsError(RankingError):

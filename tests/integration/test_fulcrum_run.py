@@ -483,7 +483,7 @@ def test_a_ranking_request_over_grpc_scores_as_the_stored_example_does(
 ) -> None:
     from feature_spec.loading import load_spec
     from serving.client.ranking_client import RankingClient
-    from serving.client.ranking_request import Candidate, RankingRequest
+    from serving.client.types import Candidate, RankingRequest
     from serving.model_server.server import LocalModelServer
     from serving.model_server.versions.served_model import ServedModel
 

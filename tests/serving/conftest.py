@@ -468,8 +468,7 @@ def answer_by_quality() -> Callable:
 @pytest.fixture(params=["blocking", "asyncio"])
 def rank_once(request: pytest.FixtureRequest) -> Callable:
     """Ranks one request with a client of its own: as target, spec, request and settings say; with either kind of client."""
-    from serving.client.async_client import AsyncRankingClient
-    from serving.client.ranking_client import RankingClient
+    from serving.client.ranking_client import AsyncRankingClient, RankingClient
 
     def blocking(
         target: str, spec: FeatureSpec, ranking_request: object, **settings: object

@@ -14,12 +14,15 @@ from typing import Any
 
 import grpc
 
-from serving.client.transport.channel_rotation import ChannelRotation
-from serving.client.transport.deadline import Deadline
-from serving.client.transport.hedging import HedgingPolicy
+from serving.client.transport.channel_pool import ChannelRotation
+from serving.client.transport.policies import (
+    Deadline,
+    HedgingPolicy,
+    RetryBudget,
+    RetryPolicy,
+    is_retryable,
+)
 from serving.client.transport.protocol import Outcome, Send, Step, Steps
-from serving.client.transport.retries import RetryPolicy, is_retryable
-from serving.client.transport.retry_budget import RetryBudget
 from serving.errors import ServerError
 
 

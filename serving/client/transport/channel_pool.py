@@ -1,11 +1,12 @@
-"""The channels of a client.
+"""The channels of a client, and which of them an attempt takes.
 
-One channel is one HTTP/2 connection, on which messages queue up behind each other: a few work
-better than one.
+One channel is one HTTP/2 connection, on which messages queue up behind each other: a few channels
+work better than one.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
@@ -71,3 +72,20 @@ class ChannelPool:
     def method(self, channel: int, path: str) -> Any:
         """A method on a channel: takes a serialized request, gives a message."""
         return self._methods[channel][path]
+
+
+class ChannelRotation:
+    """Round robin. May be used by many threads: `next` of a count is one step of the interpreter.
+
+    Args:
+        count: number of channels.
+    """
+
+    def __init__(self, count: int) -> None:
+        self._count = count
+        self._turns = itertools.count()
+
+    def next(self, *, avoid: int | None = None) -> int:
+        """The next channel's number; another than `avoid` where there is another."""
+        channel = next(self._turns) % self._count
+        return (channel + 1) % self._count if channel == avoid else channel

@@ -13,7 +13,7 @@ from tensorflow_serving.config.model_server_config_pb2 import ModelConfig as Mod
 from tensorflow_serving.config.model_server_config_pb2 import ModelServerConfig, ModelType
 
 from serving.model_server.status_error import invalid_argument
-from serving.model_server.versions.version_policy import VersionPolicy
+from serving.model_server.versions.version import VersionPolicy
 
 PLATFORM = "tensorflow"
 

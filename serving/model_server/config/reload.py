@@ -15,7 +15,7 @@ from serving.model_server.config.model_config import PLATFORM, ModelConfig, mode
 from serving.model_server.status_error import StatusError, invalid_argument
 from serving.model_server.versions.model_registry import ModelRegistry
 from serving.model_server.versions.served_model import ServedModel
-from serving.model_server.versions.version_policy import VersionPolicy
+from serving.model_server.versions.version import VersionPolicy
 
 
 def reload_config(

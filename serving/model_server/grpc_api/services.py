@@ -1,4 +1,4 @@
-"""The gRPC services: each call handed on, each error turned into a status."""
+"""The gRPC services: prediction, model and health. Each call is handed on, each error becomes a status."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from functools import partial
 from typing import Any, TypeVar
 
 import grpc
+from grpc_health.v1.health import HealthServicer
+from grpc_health.v1.health_pb2 import HealthCheckResponse
+from grpc_health.v1.health_pb2_grpc import add_HealthServicer_to_server
 from tensorflow_serving.apis.classification_pb2 import ClassificationRequest, ClassificationResponse
 from tensorflow_serving.apis.get_model_metadata_pb2 import (
     GetModelMetadataRequest,
@@ -33,6 +36,38 @@ from serving.model_server.methods.request_checks import require_model_spec
 from serving.model_server.status_error import as_status
 from serving.model_server.versions.model_registry import ModelRegistry
 from serving.model_server.versions.version import VersionInUse
+
+NAMES = ("", "ModelService", "PredictionService")
+
+
+class ModelHealth:
+    """SERVING while any version of any model is AVAILABLE, under TensorFlow Serving's names."""
+
+    def __init__(self, models: ModelRegistry, server: grpc.Server) -> None:
+        """Not serving until the first `update`.
+
+        Args:
+            models: what is served.
+            server: where health is told.
+        """
+        self._models = models
+        self._servicer = HealthServicer()
+        add_HealthServicer_to_server(self._servicer, server)
+        self._set(HealthCheckResponse.NOT_SERVING)
+
+    def update(self) -> None:
+        """Looks at the models again."""
+        serving = any(model.available_versions() for model in self._models.all)
+        self._set(HealthCheckResponse.SERVING if serving else HealthCheckResponse.NOT_SERVING)
+
+    def end(self) -> None:
+        """Not serving from now on, whatever is loaded."""
+        self._servicer.enter_graceful_shutdown()
+
+    def _set(self, status: HealthCheckResponse.ServingStatus) -> None:
+        for name in NAMES:
+            self._servicer.set(name, status)
+
 
 Answer = TypeVar("Answer")
 _Method = Callable[[VersionInUse, Any, float | None], Any]

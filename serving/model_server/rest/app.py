@@ -17,8 +17,7 @@ from starlette.types import Receive, Scope, Send
 
 from serving.model_server.metrics import CONTENT_TYPE, ServerMetrics
 from serving.model_server.request_pool import RequestPool
-from serving.model_server.rest.handler import answer_call
-from serving.model_server.rest.rest_call import read_call
+from serving.model_server.rest.handler import answer_call, read_call
 from serving.model_server.status_error import StatusError, as_status
 from serving.model_server.versions.model_registry import ModelRegistry
 

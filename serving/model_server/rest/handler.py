@@ -1,14 +1,21 @@
-"""A REST call answered by the functions that answer gRPC."""
+"""A REST call: read from its path, and answered by the functions that answer gRPC.
+
+Paths are TensorFlow Serving's, compared without regard to case, with percent-encoded names.
+"""
 
 from __future__ import annotations
 
+import re
+from dataclasses import dataclass
 from typing import Any
+from urllib.parse import unquote
 
 from google.protobuf import json_format
 from google.protobuf.message import Message
 from tensorflow_serving.apis.classification_pb2 import ClassificationRequest
 from tensorflow_serving.apis.get_model_metadata_pb2 import GetModelMetadataRequest, SignatureDefMap
 from tensorflow_serving.apis.get_model_status_pb2 import GetModelStatusRequest
+from tensorflow_serving.apis.model_pb2 import ModelSpec
 from tensorflow_serving.apis.predict_pb2 import PredictRequest
 from tensorflow_serving.apis.regression_pb2 import RegressionRequest
 
@@ -25,9 +32,64 @@ from serving.model_server.rest.example_body import (
 )
 from serving.model_server.rest.json_text import read_object, write
 from serving.model_server.rest.predict_body import answer, read_inputs, read_signature_name
-from serving.model_server.rest.rest_call import RestCall
 from serving.model_server.status_error import invalid_argument
 from serving.model_server.versions.model_registry import ModelRegistry
+
+_VERSION = r"(?:/versions/(?P<version>[0-9]+)|/labels/(?P<label>[^/:]+))?"
+_PATHS = {
+    "POST": re.compile(
+        rf"/v1/models/(?P<name>[^/:]+){_VERSION}:(?P<method>classify|regress|predict)",
+        re.IGNORECASE,
+    ),
+    "GET": re.compile(
+        rf"/v1/models(?:/(?P<name>[^/:]+))?{_VERSION}(?:/(?P<resource>metadata))?", re.IGNORECASE
+    ),
+}
+_MAX_VERSION = 2**63 - 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class RestCall:
+    """A call on a model.
+
+    Attributes:
+        model_spec: the model, and the version or label, as gRPC names them.
+        method: ``predict``, ``classify`` or ``regress``; empty for a GET.
+        resource: ``metadata``; empty for the model's status, and for a POST.
+    """
+
+    model_spec: ModelSpec
+    method: str = ""
+    resource: str = ""
+
+
+def read_call(http_method: str, path: str) -> RestCall:
+    """What a request asks for.
+
+    Args:
+        http_method: such as GET, in capitals.
+        path: as it was sent, query included.
+
+    Raises:
+        StatusError: the interface has no such path or method, or the version is too large.
+    """
+    pattern = _PATHS.get(http_method)
+    found = pattern.fullmatch(path) if pattern else None
+    method = found.groupdict().get("method", "") if found else None
+    if found is None or method != (method or "").lower():
+        raise invalid_argument(f"Malformed request: {http_method} {path}")
+    if not found["name"]:
+        raise invalid_argument("Missing model name in request.")
+    spec = ModelSpec(name=unquote(found["name"]))
+    if found["version"]:
+        if int(found["version"]) > _MAX_VERSION:
+            raise invalid_argument(f"Failed to convert version: {found['version']} to numeric.")
+        spec.version.value = int(found["version"])
+    if found["label"]:
+        spec.version_label = unquote(found["label"])
+    return RestCall(
+        model_spec=spec, method=method or "", resource=found.groupdict().get("resource") or ""
+    )
 
 
 def answer_call(

@@ -22,14 +22,16 @@ import grpc
 
 from serving.model_server.status_error import StatusError
 from serving.model_server.versions.saved_model import SavedModel
-from serving.model_server.versions.version import Version, VersionInUse, VersionState
-from serving.model_server.versions.version_folders import (
+from serving.model_server.versions.version import (
+    Version,
+    VersionInUse,
+    VersionPolicy,
+    VersionState,
     exported_spec_name,
     files_state,
     version_folders,
     versions_root,
 )
-from serving.model_server.versions.version_policy import VersionPolicy
 
 logger = logging.getLogger(__name__)
 

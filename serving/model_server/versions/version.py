@@ -1,14 +1,83 @@
-"""One version of a model, and where it is in its life."""
+"""A version of a model: its folder, the policy that chooses it, and where it is in its life."""
 
 from __future__ import annotations
 
 import enum
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
+import yaml
+
+from feature_spec import names
 from serving.model_server.status_error import StatusError
 from serving.model_server.versions.saved_model import SavedModel
-from serving.model_server.versions.version_folders import FilesState
+
+FilesState = frozenset[tuple[str, int, int]]
+
+
+def versions_root(root: Path) -> Path:
+    """The folder that holds the versions: `root` itself if it has any, else its ``serving_model``."""
+    return root if version_folders(root) else root / names.SERVING_MODEL
+
+
+def version_folders(folder: Path) -> dict[int, Path]:
+    """The folders named by a number, by that number; none where `folder` does not exist.
+
+    Raises:
+        OSError: the folder cannot be read.
+    """
+    try:
+        folders = [path for path in folder.iterdir() if path.is_dir()]
+    except FileNotFoundError:
+        return {}
+    return {int(path.name): path for path in folders if path.name.isascii() and path.name.isdigit()}
+
+
+def exported_spec_name(version_folder: Path) -> str | None:
+    """The name in the feature spec that the version was trained with; None where the version carries no such spec."""
+    try:
+        spec = yaml.safe_load((version_folder / names.EXPORTED_SPEC).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError):
+        return None
+    name = spec.get("name") if isinstance(spec, dict) else None
+    return name if isinstance(name, str) else None
+
+
+def files_state(version_folder: Path) -> FilesState:
+    """Path, size in bytes and time of change of every file: equal states mean that loading again would fail again."""
+    try:
+        stats = [(path, path.stat()) for path in version_folder.rglob("*")]
+    except OSError:
+        return frozenset()
+    return frozenset((str(path), stat.st_size, stat.st_mtime_ns) for path, stat in stats)
+
+
+@dataclass(frozen=True, kw_only=True)
+class VersionPolicy:
+    """A choice among the versions on disk.
+
+    Attributes:
+        newest: how many are kept, the newest that load; None for every one that loads.
+        numbers: the only versions considered; None for any.
+    """
+
+    newest: int | None = 1
+    numbers: AbstractSet[int] | None = None
+
+    LATEST: ClassVar[VersionPolicy]
+    ALL: ClassVar[VersionPolicy]
+    NONE: ClassVar[VersionPolicy]
+
+    def considers(self, number: int) -> bool:
+        """Whether the version may be loaded."""
+        return self.numbers is None or number in self.numbers
+
+
+VersionPolicy.LATEST = VersionPolicy()
+VersionPolicy.ALL = VersionPolicy(newest=None)
+VersionPolicy.NONE = VersionPolicy(newest=None, numbers=frozenset())
 
 
 class VersionState(enum.IntEnum):

@@ -77,9 +77,9 @@ def write_log(
 ) -> None:
     """A request a region, each for ten candidates with the tags and prices of training, as the client logs them."""
     from serving import tf_serving_api
-    from serving.client.ranking_request import Candidate, RankingRequest
     from serving.client.request_log import RequestLog
     from serving.client.request_tensors import request_tensors
+    from serving.client.types import Candidate, RankingRequest
 
     with RequestLog(folder, sampling_rate=1.0) as log:
         for region in regions:

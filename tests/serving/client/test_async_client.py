@@ -7,9 +7,8 @@ import time
 
 import pytest
 
-from serving.client.async_client import AsyncRankingClient
-from serving.client.ranking_client import RankingClient
-from serving.client.ranking_request import Candidate, RankingRequest
+from serving.client.ranking_client import AsyncRankingClient, RankingClient
+from serving.client.types import Candidate, RankingRequest
 
 TWO = RankingRequest(
     candidates=[Candidate(fields={"quality": 0.25}), Candidate(fields={"quality": 0.75})]

@@ -10,13 +10,11 @@ import pytest
 
 from feature_spec.loading import load_spec
 from serving import tf_serving_api
-from serving.client.async_client import AsyncRankingClient
-from serving.client.ranking_client import RankingClient
+from serving.client.ranking_client import AsyncRankingClient, RankingClient
 from serving.client.request_log import RequestLog
 from serving.client.tensor_values import float_tensor, shape_of
 from serving.client.tls import Tls
-from serving.client.transport.hedging import HedgingPolicy
-from serving.client.transport.retries import RetryPolicy
+from serving.client.transport.policies import HedgingPolicy, RetryPolicy
 
 PAGE = (Path(__file__).parents[3] / "docs" / "client.md").read_text(encoding="utf-8")
 PROGRAMS = re.findall(r"```python\n(.*?)```", PAGE, flags=re.DOTALL)

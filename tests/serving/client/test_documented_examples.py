@@ -13,8 +13,8 @@ import pytest
 from feature_spec.formula.formula_terms import weights_in_force
 from feature_spec.loading import load_spec
 from feature_spec.names import SPEC_FINGERPRINT, weight_name
-from serving.client.ranking_request import Candidate, RankingRequest
 from serving.client.request_tensors import request_tensors
+from serving.client.types import Candidate, RankingRequest
 
 EXAMPLES = Path(__file__).parents[3] / "docs" / "examples"
 

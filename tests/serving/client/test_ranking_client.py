@@ -11,7 +11,7 @@ import pytest
 
 from serving import tf_serving_api
 from serving.client.ranking_client import RankingClient
-from serving.client.ranking_request import Candidate, RankingRequest
+from serving.client.types import Candidate, RankingRequest
 from serving.errors import (
     DeadlineExceededError,
     InvalidRequestError,
@@ -309,7 +309,7 @@ def test_check_names_the_version_and_the_weights_in_force(target, toy_spec):
 
 @pytest_tensorflow
 def test_a_version_asked_by_its_number_answers_though_a_newer_one_is_served(serve, push, toy_spec):
-    from serving.model_server.versions.version_policy import VersionPolicy
+    from serving.model_server.versions.version import VersionPolicy
 
     push(1), push(2)
     target = serve(policy=VersionPolicy.ALL).target

@@ -12,9 +12,9 @@ import pytest
 
 from serving import tf_serving_api
 from serving.client.ranking_client import RankingClient
-from serving.client.ranking_request import Candidate, RankingRequest
 from serving.client.request_log import RequestLog, RequestLogCounts
 from serving.client.tfrecord_writer import TFRecordWriter
+from serving.client.types import Candidate, RankingRequest
 
 
 def predict_request(text="toy"):

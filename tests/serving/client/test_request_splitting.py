@@ -9,9 +9,9 @@ import grpc
 import pytest
 
 from serving.client.ranking_client import RankingClient
-from serving.client.ranking_request import Candidate, RankingRequest
 from serving.client.request_splitting import part_sizes
 from serving.client.tensor_values import floats, shape_of
+from serving.client.types import Candidate, RankingRequest
 from serving.errors import InvalidRequestError, MixedVersionsError, ServerError, UnusableModelError
 
 

@@ -6,9 +6,9 @@ import math
 
 import pytest
 
-from serving.client.ranking_request import Candidate, RankingRequest
 from serving.client.request_tensors import request_tensors
 from serving.client.tensor_values import floats, shape_of
+from serving.client.types import Candidate, RankingRequest
 from serving.errors import InvalidRequestError
 
 

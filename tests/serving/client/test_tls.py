@@ -32,7 +32,7 @@ def config_file(tmp_path, authority):
 
 @pytest.fixture
 def serve_with_tls(push, root):
-    from serving.model_server.config.tls import server_credentials
+    from serving.model_server.config.server_config import server_credentials
     from serving.model_server.server import LocalModelServer
     from serving.model_server.versions.served_model import ServedModel
 
@@ -122,8 +122,7 @@ def test_a_client_that_cannot_be_verified_is_refused(serve_with_tls, config_file
     ],
 )
 def test_a_file_without_what_it_needs_is_refused(config_file, fields, text):
-    from serving.model_server.config.server_config import ConfigError
-    from serving.model_server.config.tls import server_credentials
+    from serving.model_server.config.server_config import ConfigError, server_credentials
 
     with pytest.raises(ConfigError, match=text):
         server_credentials(config_file(**fields))
@@ -138,8 +137,7 @@ def test_a_key_of_another_certificate_is_refused(serve_with_tls, config_file, au
 
 
 def test_an_unknown_field_is_refused_with_its_place_and_the_valid_ones(tmp_path):
-    from serving.model_server.config.server_config import ConfigError
-    from serving.model_server.config.tls import server_credentials
+    from serving.model_server.config.server_config import ConfigError, server_credentials
 
     file = tmp_path / "tls.config"
     file.write_text('server_key: "k"\nserver_certificate: "c"\n')

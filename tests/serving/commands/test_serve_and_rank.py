@@ -192,7 +192,7 @@ def test_serve_says_where_it_listens_follows_the_folder_and_drains_on_sigterm(
     root, push, toy_spec, tmp_path
 ):
     from serving.client.ranking_client import RankingClient
-    from serving.client.ranking_request import Candidate, RankingRequest
+    from serving.client.types import Candidate, RankingRequest
 
     code = (
         "import typer; from serving.commands import add_to; app = typer.Typer(); add_to(app); app()"

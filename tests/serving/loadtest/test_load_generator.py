@@ -10,8 +10,7 @@ import numpy as np
 import pytest
 
 from serving.loadtest.connections import open_connections
-from serving.loadtest.load_generator import LoadGenerator
-from serving.loadtest.schedule import send_times_s
+from serving.loadtest.load_generator import LoadGenerator, send_times_s
 from serving.loadtest.summary import summarise
 
 pytestmark = pytest.mark.alone  # It asserts how long things take.

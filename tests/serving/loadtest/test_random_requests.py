@@ -7,7 +7,7 @@ import pytest
 from feature_spec.loading import load_spec as load_ready_spec
 from feature_spec.loading import ready_specs
 from serving.client.request_tensors import request_tensors
-from serving.loadtest.random_requests import random_requests
+from serving.loadtest.load_requests import random_requests
 
 
 @pytest.fixture

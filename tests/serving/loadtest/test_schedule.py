@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from serving.loadtest.schedule import send_times_s
+from serving.loadtest.load_generator import send_times_s
 
 
 def test_constant_arrivals_are_evenly_spaced_from_the_start():

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from serving.push_check.latency import Latency, measured_latency
+from serving.push_check.criteria import Latency, measured_latency
 
 
 @pytest.mark.alone

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from serving.push_check.score_difference import largest_difference
+from serving.push_check.criteria import largest_difference
 
 NAN, INFINITE = float("nan"), float("inf")
 

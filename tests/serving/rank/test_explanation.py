@@ -6,9 +6,8 @@ import math
 
 import pytest
 
-from serving.client.ranked_list import RankedCandidate
-from serving.client.ranking_request import Candidate
-from serving.rank.explanation import explain
+from serving.client.types import Candidate, RankedCandidate
+from serving.rank.rank_report import explain
 
 
 def ranked(fields, ranking_score):

@@ -119,7 +119,7 @@ def test_a_weight_moves_candidates_from_where_the_models_own_weights_put_them(ra
 def test_two_versions_rank_side_by_side_each_with_its_own_weights(
     push, push_with_like_weight, serve, show, request_files
 ):
-    from serving.model_server.versions.version_policy import VersionPolicy
+    from serving.model_server.versions.version import VersionPolicy
 
     push(1)
     push_with_like_weight(2, -1.0)

@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.tensorflow]
 
 @pytest.fixture
 def server(push, push_with_like_weight, serve):
-    from serving.model_server.versions.version_policy import VersionPolicy
+    from serving.model_server.versions.version import VersionPolicy
 
     push(1)
     push_with_like_weight(2, -1.0)

@@ -181,7 +181,7 @@ def test_a_clients_request_log_comes_back_as_it_was_asked(
 def test_a_version_alone_brings_the_requests_of_its_warm_up_file(toy_spec, root):
     import tensorflow as tf
 
-    from serving.push_check.warmup_file import write_warmup_file
+    from serving.push_check.logged_requests import write_warmup_file
 
     class Signature:
         structured_input_signature = ((), dict.fromkeys(toy_spec.fields))

@@ -7,10 +7,9 @@ import time
 import grpc
 import pytest
 
-from serving.client.ranking_request import Candidate, RankingRequest
 from serving.client.transport.attempts import CallCounts
-from serving.client.transport.hedging import HedgingPolicy
-from serving.client.transport.retries import RetryPolicy
+from serving.client.transport.policies import HedgingPolicy, RetryPolicy
+from serving.client.types import Candidate, RankingRequest
 from serving.errors import (
     DeadlineExceededError,
     OverloadedError,

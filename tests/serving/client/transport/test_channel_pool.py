@@ -10,9 +10,9 @@ import pytest
 import trustme
 
 from serving.client.ranking_client import RankingClient
-from serving.client.ranking_request import Candidate, RankingRequest
 from serving.client.tls import Tls, TlsError
-from serving.client.transport.retries import RetryPolicy
+from serving.client.transport.policies import RetryPolicy
+from serving.client.types import Candidate, RankingRequest
 from serving.errors import ServerUnavailableError
 
 ONE = RankingRequest(candidates=[Candidate(fields={"quality": 0.25})])

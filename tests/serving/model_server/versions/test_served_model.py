@@ -257,7 +257,7 @@ def test_deleting_every_version_ends_the_service(model, push):
 
 def test_policy_all_keeps_every_version_that_loads(root, push):
     from serving.model_server.versions.served_model import ServedModel
-    from serving.model_server.versions.version_policy import VersionPolicy
+    from serving.model_server.versions.version import VersionPolicy
 
     push(1), push(2, break_it=truncate_variables)
     newest = push(3)

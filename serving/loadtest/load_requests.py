@@ -1,15 +1,15 @@
-"""Ranking requests made up from a feature spec: each value is one that the field may have, the same for the same seed.
+"""The requests of a load test: made up from a feature spec, and encoded before the load begins.
 
 The spec knows kinds, bounds and lengths, but not the vocabularies, so most texts are out of a
 trained model's vocabulary. Looking them up costs the same; their scores mean nothing. A few values
-are missing, as in logs.
+are missing, as in logs. The same seed gives the same requests.
 """
 
 from __future__ import annotations
 
 import math
 import random
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import cycle, islice
 
 from feature_spec.fields.field import (
@@ -19,8 +19,11 @@ from feature_spec.fields.field import (
     NumericField,
     SequenceField,
 )
+from feature_spec.names import RANK
 from feature_spec.spec import FeatureSpec
-from serving.client.ranking_request import Candidate, FieldValue, RankingRequest
+from serving import tf_serving_api
+from serving.client.request_tensors import request_tensors
+from serving.client.types import Candidate, FieldValue, RankingRequest
 
 _MISSING_SHARE = 0.03
 _DISTINCT_TEXTS = 10_000
@@ -84,3 +87,34 @@ def _number(field: NumericField, draw: random.Random) -> float:
     if field.maximum is not None:
         return field.maximum - distance
     return math.copysign(distance, draw.random() - 0.5)
+
+
+def encoded_requests(
+    spec: FeatureSpec,
+    requests: Iterable[RankingRequest],
+    *,
+    model_name: str,
+    label: str | None = None,
+) -> list[bytes]:
+    """A serialised PredictRequest for the `rank` signature each.
+
+    Args:
+        spec: the feature spec of the requests and of the model.
+        requests: what to rank for whom.
+        model_name: the model's name on the server.
+        label: a version label, such as ``canary``; without one the server's latest version answers.
+
+    Raises:
+        InvalidRequestError: a request does not fit the spec.
+    """
+    encoded = []
+    for request in requests:
+        message = tf_serving_api.PredictRequest()
+        message.model_spec.name = model_name
+        message.model_spec.signature_name = RANK
+        if label is not None:
+            message.model_spec.version_label = label
+        for name, tensor in request_tensors(spec, request).items():
+            message.inputs[name].CopyFrom(tensor)
+        encoded.append(message.SerializeToString())
+    return encoded

@@ -1,0 +1,160 @@
+"""When a client gives up, tries again, or sends a second attempt: deadline, retries, hedging and their budgets.
+
+Predict and GetModelMetadata change nothing on the server, so an attempt may be repeated whatever
+became of it. An attempt is repeated where the same request can be expected to succeed a moment
+later. gRPC's own `retryPolicy` retries too much, and gRPC in Python has no hedging; so both are
+done here.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+import threading
+import time
+from dataclasses import dataclass
+
+import grpc
+
+
+class Deadline:
+    """Runs from its making.
+
+    Attributes:
+        timeout_ms: milliseconds that it was made with.
+    """
+
+    def __init__(self, timeout_ms: float) -> None:
+        self.timeout_ms = positive_ms("timeout_ms", timeout_ms)
+        self._end_s = time.monotonic() + timeout_ms / 1000.0
+
+    @property
+    def remaining_s(self) -> float:
+        """Seconds left, at least 0."""
+        return max(self._end_s - time.monotonic(), 0.0)
+
+
+def positive_ms(name: str, value: float) -> float:
+    """The value, if it is a length of time.
+
+    Raises:
+        ValueError: it is not.
+    """
+    if not (value > 0.0 and math.isfinite(value)):
+        raise ValueError(f"{name} must be a finite number above 0; received {value!r}")
+    return value
+
+
+_RESERVE = 10.0
+
+
+class RetryBudget:
+    """A share of the calls made, and a reserve of ten that fills up again by that share. May be used by many threads.
+
+    Args:
+        share: extra calls a call, 0 to 1.
+
+    Attributes:
+        calls: counted so far.
+        taken: extra calls so far.
+    """
+
+    def __init__(self, share: float) -> None:
+        self._share = checked_share(share)
+        self._left = _RESERVE if share else 0.0
+        self.calls = 0
+        self.taken = 0
+        self._lock = threading.Lock()
+
+    def earn(self) -> None:
+        """Counts a call."""
+        with self._lock:
+            self.calls += 1
+            self._left = min(self._left + self._share, _RESERVE)
+
+    def take(self) -> bool:
+        """Spends an extra call, if there is one left."""
+        with self._lock:
+            if self._left < 1.0:
+                return False
+            self._left -= 1.0
+            self.taken += 1
+            return True
+
+
+def checked_share(share: float) -> float:
+    """The share, if it is one.
+
+    Raises:
+        ValueError: it is not.
+    """
+    if not 0.0 <= share <= 1.0:
+        raise ValueError(f"maximum_share must be from 0 to 1; received {share!r}")
+    return share
+
+
+# gRPC refuses a message over the limit of either side with RESOURCE_EXHAUSTED and these words. It
+# will not get smaller.
+_MESSAGE_TOO_LARGE = "larger than max"
+
+
+@dataclass(frozen=True, kw_only=True)
+class RetryPolicy:
+    """Exponential back-off with jitter, within the call's deadline.
+
+    Attributes:
+        attempts: how often a message is sent at most, hedges not counted; 1 for no retries.
+        initial_backoff_ms: before the first retry; doubled for each further one.
+        maximum_backoff_ms: where doubling ends.
+        maximum_share: retries that a client makes at most, as a share of its calls, beyond a
+            reserve of ten. It keeps retries from multiplying the load of a server that cannot take
+            it.
+    """
+
+    attempts: int = 3
+    initial_backoff_ms: float = 20.0
+    maximum_backoff_ms: float = 500.0
+    maximum_share: float = 0.2
+
+    def __post_init__(self) -> None:
+        if self.attempts < 1:
+            raise ValueError(f"attempts must be at least 1; received {self.attempts!r}")
+        positive_ms("initial_backoff_ms", self.initial_backoff_ms)
+        positive_ms("maximum_backoff_ms", self.maximum_backoff_ms)
+        checked_share(self.maximum_share)
+
+    def backoff_s(self, retry: int) -> float:
+        """Seconds to wait before the given retry, from 1: between half and all of the back-off."""
+        full_ms = min(self.initial_backoff_ms * 2.0 ** (retry - 1), self.maximum_backoff_ms)
+        return full_ms / 1000.0 * random.uniform(0.5, 1.0)
+
+
+def is_retryable(error: grpc.RpcError) -> bool:
+    """Whether the same message may succeed a moment later: the server was not reached, or was too busy."""
+    code = error.code()
+    too_busy = code is grpc.StatusCode.RESOURCE_EXHAUSTED and _MESSAGE_TOO_LARGE not in (
+        error.details() or ""
+    )
+    return too_busy or code is grpc.StatusCode.UNAVAILABLE
+
+
+@dataclass(frozen=True, kw_only=True)
+class HedgingPolicy:
+    """Sends a message a second time, on another channel, if no answer is there after a delay. The first answer wins.
+
+    It cuts the tail of the latency where several servers stand behind the target, and costs the
+    share of calls that are slower than the delay: choose about the 95th percentile.
+
+    Attributes:
+        delay_ms: between the first attempt and the second.
+        maximum_share: second attempts that a client makes at most, as a share of its calls, beyond
+            a reserve of ten. It keeps a server that has become slow as a whole from being asked
+            everything twice.
+    """
+
+    delay_ms: float
+    maximum_share: float = 0.1
+
+    def __post_init__(self) -> None:
+        positive_ms("delay_ms", self.delay_ms)
+        checked_share(self.maximum_share)

@@ -1,0 +1,170 @@
+"""`fulcrum rank`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from serving.commands.common import (
+    SERVER,
+    ClientCertificate,
+    ClientKey,
+    Model,
+    RootCertificates,
+    Target,
+    UseTls,
+    fail,
+    tls_settings,
+)
+
+_REQUEST, _OUTPUT = "Request", "Output"
+
+
+def rank(
+    *,
+    request: Annotated[
+        Path,
+        typer.Option(
+            help="JSON file with user, context, candidates and, if need be, weights and spec.",
+            rich_help_panel=_REQUEST,
+        ),
+    ],
+    spec: Annotated[
+        str | None,
+        typer.Option(
+            help="Feature spec: a YAML file, or the name of a ready spec.",
+            show_default="the one that the request file names",
+            rich_help_panel=_REQUEST,
+        ),
+    ] = None,
+    weight: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="An exponent of the ranking formula for this request, as task=value or "
+            "duration=value. Repeatable.",
+            rich_help_panel=_REQUEST,
+        ),
+    ] = None,
+    formula: Annotated[
+        Path | None,
+        typer.Option(
+            help="YAML file of a ranking formula, as `fulcrum tune-formula` writes it. --weight "
+            "overrides it.",
+            rich_help_panel=_REQUEST,
+        ),
+    ] = None,
+    target: Target = "127.0.0.1:8500",
+    model: Model = None,
+    label: Annotated[
+        str | None,
+        typer.Option(
+            help="Ask the version behind this label, such as canary.",
+            show_default="the newest version",
+            rich_help_panel=SERVER,
+        ),
+    ] = None,
+    timeout_ms: Annotated[
+        float,
+        typer.Option(help="Milliseconds to wait for an answer.", min=1.0, rich_help_panel=SERVER),
+    ] = 1000.0,
+    max_candidates: Annotated[
+        int | None,
+        typer.Option(
+            help="Most candidates in one message; a longer request is sent in parts, whose answers "
+            "are merged.",
+            min=1,
+            show_default="no limit",
+            rich_help_panel=SERVER,
+        ),
+    ] = None,
+    tls: UseTls = False,
+    root_certificates: RootCertificates = None,
+    client_certificate: ClientCertificate = None,
+    client_key: ClientKey = None,
+    explain: Annotated[
+        bool,
+        typer.Option(
+            "--explain",
+            help="Show what each task contributes to the ranking score.",
+            rich_help_panel=_OUTPUT,
+        ),
+    ] = False,
+    json: Annotated[
+        bool,
+        typer.Option("--json", help="Print JSON instead of tables.", rich_help_panel=_OUTPUT),
+    ] = False,
+) -> None:
+    """Rank the candidates of a request file with a served model.
+
+    The file holds one user, one context and the candidates: {"spec": "short_video", "user":
+    {"user_id": "u1"}, "context": {"hour": 20}, "candidates": [{"video_id": "v1", "duration_s":
+    12.5}, {"video_id": "v2"}], "weights": {"ctr": 1.0}}
+
+    Example: fulcrum rank --request request.json --weight ctr=2 --explain
+    """
+    from json import dumps
+
+    from feature_spec.formula_file import load_formula, request_weights
+    from feature_spec.loading import SpecError, load_spec, ready_specs
+    from serving.client.ranking_client import RankingClient
+    from serving.errors import RankingError
+    from serving.rank.rank_report import explain as explain_candidate
+    from serving.rank.rank_report import explanation_table, ranking_table, report
+    from serving.rank.request_file import read_request_file
+
+    try:
+        file = read_request_file(request)
+        spec_source = spec or file.spec
+        if spec_source is None:
+            fail(
+                f'{request} names no spec: give --spec, or a key "spec". '
+                f"Ready specs: {', '.join(ready_specs())}"
+            )
+        loaded = load_spec(spec_source)
+        weights = request_weights(load_formula(formula), loaded, formula) if formula else {}
+        ranking_request = file.request(loaded, weights | _weights(weight or []))
+        explanations = None
+        with RankingClient(
+            target,
+            loaded,
+            model_name=model,
+            label=label,
+            timeout_ms=timeout_ms,
+            tls=tls_settings(tls, root_certificates, client_certificate, client_key),
+            max_candidates=max_candidates,
+        ) as client:
+            served = client.check() if explain else None
+            ranked = client.rank(ranking_request)
+        if served is not None:
+            in_force = {**served.weights, **ranking_request.weights}
+            explanations = [explain_candidate(loaded, candidate, in_force) for candidate in ranked]
+    except (RankingError, SpecError) as error:
+        fail(str(error))
+    if json:
+        typer.echo(dumps(report(ranked, explanations), indent=2))
+        return
+    console = Console()
+    console.print(ranking_table(ranked))
+    if explanations is not None:
+        console.print(explanation_table(explanations))
+        if not all(explanation.agrees for explanation in explanations):
+            console.print(
+                "The products differ from the model's ranking scores: the model's formula has "
+                "another duration transform than the spec given here, or another version answered.",
+                style="yellow",
+            )
+
+
+def _weights(texts: list[str]) -> dict[str, float]:
+    """Read weights given as ``name=value``."""
+    weights = {}
+    for text in texts:
+        name, _, value = text.partition("=")
+        try:
+            weights[name] = float(value)
+        except ValueError:
+            fail(f"--weight {text}: give a task and a number, such as --weight ctr=2.0")
+    return weights
