@@ -31,10 +31,10 @@ from feature_spec.fields.field import (
 from feature_spec.spec import FeatureSpec
 
 TOKEN_SEPARATOR = "\x1f"  # noqa: S105 no secret
-PackSide = Literal["request", "candidate"]
-SIDES: tuple[PackSide, ...] = ("request", "candidate")
-IDS: dict[PackSide, str] = {"request": names.REQUEST_IDS, "candidate": names.CANDIDATE_IDS}
-NUMBERS: dict[PackSide, str] = {
+InputSide = Literal["request", "candidate"]
+SIDES: tuple[InputSide, ...] = ("request", "candidate")
+IDS: dict[InputSide, str] = {"request": names.REQUEST_IDS, "candidate": names.CANDIDATE_IDS}
+NUMBERS: dict[InputSide, str] = {
     "request": names.REQUEST_NUMBERS,
     "candidate": names.CANDIDATE_NUMBERS,
 }
@@ -85,7 +85,7 @@ class Slot:
 
 
 @dataclass(frozen=True)
-class Packing:
+class FeatureLayout:
     """The layout that follows from a spec. The same on every machine, and after any change that keeps the fingerprint."""
 
     spec: FeatureSpec
@@ -129,7 +129,7 @@ class Packing:
             slot.vocabulary for side in SIDES for slot in self.slots(side) if slot.width == width
         )
 
-    def slots(self, side: PackSide) -> list[Slot]:
+    def slots(self, side: InputSide) -> list[Slot]:
         """The columns of a side's id matrix (B, Σ length), in order."""
         result: list[Slot] = []
         start = 0
@@ -155,14 +155,14 @@ class Packing:
             start += length
         return result
 
-    def numbers(self, side: PackSide) -> list[str]:
+    def numbers(self, side: InputSide) -> list[str]:
         """The numeric fields in a side's number matrix (B, N), in order."""
         return [
             name for name, field in self._fields(side).items()
             if isinstance(field, NumericField) and field.transform != "quantiles"
         ]  # fmt: skip
 
-    def _fields(self, side: PackSide) -> dict[str, Field]:
+    def _fields(self, side: InputSide) -> dict[str, Field]:
         return (
             self.spec.fields_of("item")
             if side == "candidate"

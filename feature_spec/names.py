@@ -1,4 +1,11 @@
-"""Names that the pipeline, the trainer and serving agree on. They meet in artifacts only, so the names live here."""
+"""Names and places that the pipeline, the trainer and serving agree on.
+
+These packages meet in artifacts only and never import each other, so the names live here.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
 
 # Features of an ingested tf.Example beside the fields, which go by their own names.
 EVENT_TIME = "event_time_us"
@@ -66,3 +73,22 @@ def negative_rate_name(task: str) -> str:
 def weight_name(task: str) -> str:
     """The input of the `rank` signature with the task's exponent in the ranking formula: a float scalar."""
     return _WEIGHT + task
+
+
+_ARTIFACTS_PLACE = "artifacts_place"
+
+
+def is_uri(path: str | Path) -> bool:
+    """Whether a path has a scheme, such as ``gs://``, so that this machine's own file system does not know it."""
+    return "://" in str(path)
+
+
+def artifacts_place(root: Path) -> str:
+    """The folder or URI of the artifacts."""
+    file = root / _ARTIFACTS_PLACE
+    return file.read_text(encoding="utf-8") if file.exists() else str(root / ARTIFACTS)
+
+
+def keep_artifacts_at(root: Path, place: str) -> None:
+    """Makes `place` that of a root's artifacts."""
+    (root / _ARTIFACTS_PLACE).write_text(place, encoding="utf-8")

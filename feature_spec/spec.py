@@ -12,18 +12,13 @@ from pydantic import model_validator
 from pydantic_core import PydanticCustomError
 
 from feature_spec.fields.field import CategoricalField, Field, NumericField, SequenceField
-from feature_spec.formula.ranking_formula import RankingFormula
+from feature_spec.formula import RankingFormula
 from feature_spec.logs.event_logs import Actions
 from feature_spec.logs.logs import Keys, Logs, Split
 from feature_spec.names import RESERVED_NAMES, RESERVED_PREFIXES
-from feature_spec.sections.distribution import Drift, Skew
-from feature_spec.sections.evaluation import Evaluation
-from feature_spec.sections.serving import Serving
-from feature_spec.sections.spans import Spans
-from feature_spec.sections.tuner import Tuner
+from feature_spec.sections import Drift, Evaluation, Serving, Skew, Spans, Tuner
 from feature_spec.strict_model import StrictModel, closest_names
-from feature_spec.tasks.sampling import Sampling
-from feature_spec.tasks.task import Task
+from feature_spec.tasks.task import Sampling, Task
 
 
 class FeatureSpec(StrictModel):

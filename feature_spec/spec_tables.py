@@ -13,7 +13,7 @@ from feature_spec.fields.field import (
     NumericField,
     SequenceField,
 )
-from feature_spec.formula.ranking_formula import RankingFormula
+from feature_spec.formula import RankingFormula
 from feature_spec.spec import FeatureSpec
 from feature_spec.tasks.label_rule import AtLeastRule, ColumnRule, EventRule, LabelRule, SampleSpace
 from feature_spec.tasks.task import Task

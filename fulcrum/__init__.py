@@ -29,10 +29,14 @@ if TYPE_CHECKING:
         SequenceField,
         Vocabulary,
     )
-    from feature_spec.formula.formula_terms import FormulaTerm, formula_terms, ranking_score
-    from feature_spec.formula.ranking_formula import DurationFactor, RankingFormula
-    from feature_spec.formula_file import load_formula
-    from feature_spec.loading import SpecError, load_spec, parse_spec, ready_specs
+    from feature_spec.formula import (
+        DurationFactor,
+        FormulaTerm,
+        RankingFormula,
+        formula_terms,
+        ranking_score,
+    )
+    from feature_spec.loading import SpecError, load_formula, load_spec, parse_spec, ready_specs
     from feature_spec.spec import FeatureSpec
     from feature_spec.tasks.task import Task
     from fulcrum import components, layers, models
@@ -118,14 +122,14 @@ _HOMES = {
     "Candidate": "serving.client.types",
     "CategoricalField": "feature_spec.fields.field",
     "DeadlineExceededError": "serving.errors",
-    "DurationFactor": "feature_spec.formula.ranking_formula",
+    "DurationFactor": "feature_spec.formula",
     "FeatureSpec": "feature_spec.spec",
     "FieldValue": "serving.client.types",
-    "formula_terms": "feature_spec.formula.formula_terms",
-    "FormulaTerm": "feature_spec.formula.formula_terms",
+    "formula_terms": "feature_spec.formula",
+    "FormulaTerm": "feature_spec.formula",
     "HedgingPolicy": "serving.client.transport.policies",
     "InvalidRequestError": "serving.errors",
-    "load_formula": "feature_spec.formula_file",
+    "load_formula": "feature_spec.loading",
     "load_spec": "feature_spec.loading",
     "MixedVersionsError": "serving.errors",
     "ModelNotFoundError": "serving.errors",
@@ -135,10 +139,10 @@ _HOMES = {
     "parse_spec": "feature_spec.loading",
     "RankedCandidate": "serving.client.types",
     "RankedList": "serving.client.types",
-    "ranking_score": "feature_spec.formula.formula_terms",
+    "ranking_score": "feature_spec.formula",
     "RankingClient": "serving.client.ranking_client",
     "RankingError": "serving.errors",
-    "RankingFormula": "feature_spec.formula.ranking_formula",
+    "RankingFormula": "feature_spec.formula",
     "RankingRequest": "serving.client.types",
     "ready_specs": "feature_spec.loading",
     "RequestLog": "serving.client.request_log",

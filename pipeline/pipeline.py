@@ -13,7 +13,7 @@ from tfx.proto import trainer_pb2, transform_pb2
 from tfx.types import BaseChannel
 
 from feature_spec import names
-from feature_spec.sections.tuner import Tuner as TunerSection
+from feature_spec.sections import Tuner as TunerSection
 from feature_spec.spec import FeatureSpec
 from pipeline.deployment import Deployment
 from pipeline.evaluate.evaluator import Evaluator

@@ -10,7 +10,7 @@ import numpy as np
 
 from benchmarks.papers.workload import Examples, Workload
 from feature_spec import names
-from feature_spec.feature_layout import Packing, vocabulary_file
+from feature_spec.feature_layout import FeatureLayout, vocabulary_file
 from feature_spec.loading import parse_spec
 from feature_spec.spec import FeatureSpec
 
@@ -51,9 +51,11 @@ def preprocess(spec: FeatureSpec, logs: Path, folder: Path) -> None:
             folder / f"{split}.npz",
             **{name: values.astype(_DTYPES[values.dtype.name]) for name, values in columns.items()},
         )
-    packing = Packing(spec)
+    feature_layout = FeatureLayout(spec)
     files_of_vocabularies = [
-        vocabulary_file(width) for width in packing.widths if packing.has_vocabulary(width)
+        vocabulary_file(width)
+        for width in feature_layout.widths
+        if feature_layout.has_vocabulary(width)
     ]
     facts = {
         "learnt": what_is_learnt(spec),

@@ -60,7 +60,7 @@ def compile_pipeline(  # noqa: PLR0917
     Example: fulcrum compile --kubeflow --spec short_video --logs gs://bucket/logs --root
     gs://bucket/ranking --image registry/fulcrum-pipeline:0.2.0 --output job.yaml
     """
-    from feature_spec.artifacts_place import is_uri
+    from feature_spec.names import is_uri
     from pipeline.runner.capture_output import quiet
     from pipeline.workspace.cluster_root import ClusterRoot
 

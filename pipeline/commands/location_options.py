@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from feature_spec.artifacts_place import is_uri
+from feature_spec.names import is_uri
 
 # A scheme with one slash would be a folder of this machine.
 _SCHEME_AND_ONE_SLASH = re.compile(r"\w+:/(?!/)")

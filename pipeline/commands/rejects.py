@@ -40,7 +40,7 @@ def rejects(
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    from feature_spec.logs.rejection_reason import RejectionReason
+    from feature_spec.logs.logs import RejectionReason
     from feature_spec.strict_model import closest_names
     from pipeline.ingest.accounting.rejects import latest_rejects
 

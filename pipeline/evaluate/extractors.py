@@ -21,7 +21,7 @@ from tensorflow_model_analysis.extractors import (
 )
 
 from feature_spec import names
-from feature_spec.sections.evaluation import MISSING
+from feature_spec.sections import MISSING
 from feature_spec.spec import FeatureSpec
 from pipeline.evaluate.metrics.eval_config import BASELINE, CANDIDATE, PART
 from pipeline.evaluate.metrics.jackknife import part_of

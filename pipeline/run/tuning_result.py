@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from feature_spec.sections.tuner import Tuner
+from feature_spec.sections import Tuner
 from pipeline.workspace.artifact_files import read_bytes
 
 # Written by TFX's Tuner: a list of trials, the best one first.

@@ -19,8 +19,8 @@ from feature_spec.feature_layout import (
     NUMBERS,
     SIDES,
     TOKEN_SEPARATOR,
-    Packing,
-    PackSide,
+    FeatureLayout,
+    InputSide,
     Slot,
     vocabulary_file,
 )
@@ -48,20 +48,20 @@ def preprocessing_fn(
         where the spec has any, and labels and masks (B, K) float32.
     """
     spec = parse_spec(custom_config["spec"])
-    packing = Packing(spec)
+    feature_layout = FeatureLayout(spec)
     outputs = {}
-    texts = {side: _texts(spec, packing.slots(side), inputs) for side in SIDES}
+    texts = {side: _texts(spec, feature_layout.slots(side), inputs) for side in SIDES}
     vocabularies = {
-        width: _analyze_vocabulary(packing, width, texts)
-        for width in packing.widths
-        if packing.has_vocabulary(width)
+        width: _analyze_vocabulary(feature_layout, width, texts)
+        for width in feature_layout.widths
+        if feature_layout.has_vocabulary(width)
     }
     buckets = _quantile_buckets(spec, inputs)
     scaled = _scaled_numbers(spec, inputs)
     for side in SIDES:
-        if slots := packing.slots(side):
-            outputs[IDS[side]] = _ids(packing, slots, texts[side], buckets, vocabularies)
-        if numbers := packing.numbers(side):
+        if slots := feature_layout.slots(side):
+            outputs[IDS[side]] = _ids(feature_layout, slots, texts[side], buckets, vocabularies)
+        if numbers := feature_layout.numbers(side):
             outputs[NUMBERS[side]] = tf.stack([scaled[name] for name in numbers], axis=1)
     outputs[names.LABELS] = tf.stack(
         [inputs[names.label_name(task)] for task in spec.tasks], axis=1
@@ -95,12 +95,12 @@ def _texts(spec: FeatureSpec, slots: list[Slot], inputs: Mapping[str, Any]) -> d
 
 
 def _analyze_vocabulary(
-    packing: Packing, width: int, texts: dict[PackSide, dict[str, tf.Tensor]]
+    feature_layout: FeatureLayout, width: int, texts: dict[InputSide, dict[str, tf.Tensor]]
 ) -> tf.Tensor:
     """The file of the width's vocabulary. A value weighs 1/min_count of its field, so one threshold of 1 serves all fields."""
     tokens, weights = [], []
     for side, of_side in texts.items():
-        for slot in packing.slots(side):
+        for slot in feature_layout.slots(side):
             # A sequence only looks up what the field that it shares has learnt.
             if slot.width == width and slot.vocabulary and slot.source == slot.name:
                 text = of_side[slot.name]
@@ -126,7 +126,7 @@ def _prefix(slot: Slot) -> str:
 
 
 def _ids(
-    packing: Packing,
+    feature_layout: FeatureLayout,
     slots: list[Slot],
     texts: dict[str, tf.Tensor],
     buckets: dict[str, tf.Tensor],
@@ -137,7 +137,9 @@ def _ids(
     for width, vocabulary in vocabularies.items():
         looked_up = [slot for slot in slots if slot.width == width and slot.vocabulary]
         if looked_up:
-            columns |= _vocabulary_rows(looked_up, texts, vocabulary, packing.reserved_rows(width))
+            columns |= _vocabulary_rows(
+                looked_up, texts, vocabulary, feature_layout.reserved_rows(width)
+            )
     for slot in slots:
         if slot.name in buckets:
             columns[slot.name] = buckets[slot.name] + slot.rows.missing

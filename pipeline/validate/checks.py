@@ -18,7 +18,7 @@ from tfx.utils.typing_utils import ArtifactMultiDict
 from typing_extensions import override
 
 from feature_spec import names
-from feature_spec.sections.distribution import DistributionThreshold
+from feature_spec.sections import DistributionThreshold
 from feature_spec.spec import FeatureSpec
 from pipeline.validate.anomalies import AnomaliesFoundError, read_anomalies
 from pipeline.validate.distribution_shift import (

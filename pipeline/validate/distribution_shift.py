@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from pydantic import TypeAdapter
 from rich.table import Table
 
-from feature_spec.sections.distribution import DistributionThreshold, Measure
+from feature_spec.sections import DistributionThreshold, Measure
 from pipeline.workspace.artifact_files import read_bytes, write_bytes
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from feature_spec import names
-from feature_spec.artifacts_place import artifacts_place
+from feature_spec.names import artifacts_place
 from feature_spec.spec import FeatureSpec
 from pipeline.validate.distribution_shift import FieldShift, field_shifts
 from pipeline.validate.served_requests import ServedRequests

@@ -9,7 +9,7 @@ from __future__ import annotations
 import glob
 from pathlib import Path
 
-from feature_spec.artifacts_place import is_uri
+from feature_spec.names import is_uri
 
 
 def read_bytes(path: str) -> bytes:

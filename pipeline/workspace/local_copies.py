@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from tfx.utils import io_utils
 
-from feature_spec.artifacts_place import is_uri
+from feature_spec.names import is_uri
 
 
 @contextlib.contextmanager

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from feature_spec import names
-from feature_spec.artifacts_place import artifacts_place, keep_artifacts_at
+from feature_spec.names import artifacts_place, keep_artifacts_at
 from pipeline.runner.capture_output import quiet
 from pipeline.workspace.artifact_files import matching_files
 

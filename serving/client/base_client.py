@@ -8,7 +8,7 @@ from typing import Any
 
 import grpc
 
-from feature_spec.formula.formula_terms import weights_in_force
+from feature_spec.formula import weights_in_force
 from feature_spec.names import RANK, SPEC_FINGERPRINT, weight_name
 from feature_spec.spec import FeatureSpec
 from serving import tf_serving_api

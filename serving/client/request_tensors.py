@@ -20,7 +20,7 @@ from feature_spec.fields.field import (
     SequenceField,
 )
 from feature_spec.fields.values import category_text, finite_number, is_missing, list_elements
-from feature_spec.formula.formula_terms import weights_in_force
+from feature_spec.formula import weights_in_force
 from feature_spec.names import SPEC_FINGERPRINT, weight_name
 from feature_spec.spec import FeatureSpec
 from feature_spec.strict_model import closest_names

@@ -107,8 +107,13 @@ def rank(
     """
     from json import dumps
 
-    from feature_spec.formula_file import load_formula, request_weights
-    from feature_spec.loading import SpecError, load_spec, ready_specs
+    from feature_spec.loading import (
+        SpecError,
+        load_formula,
+        load_spec,
+        ready_specs,
+        request_weights,
+    )
     from serving.client.ranking_client import RankingClient
     from serving.errors import RankingError
     from serving.rank.rank_report import explain as explain_candidate

@@ -9,7 +9,7 @@ from typing import Any
 
 from rich.table import Table
 
-from feature_spec.formula.formula_terms import FormulaTerm, formula_terms, ranking_score
+from feature_spec.formula import FormulaTerm, formula_terms, ranking_score
 from feature_spec.spec import FeatureSpec
 from serving.client.request_tensors import value_reader
 from serving.client.types import RankedCandidate, RankedList

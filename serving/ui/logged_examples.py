@@ -8,8 +8,15 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from feature_spec.artifacts_place import artifacts_place, is_uri
-from feature_spec.names import EVALUATION, ITEM_KEY, RANK, REQUEST_KEY, USER_KEY
+from feature_spec.names import (
+    EVALUATION,
+    ITEM_KEY,
+    RANK,
+    REQUEST_KEY,
+    USER_KEY,
+    artifacts_place,
+    is_uri,
+)
 from feature_spec.spec import FeatureSpec
 from serving.push_check.logged_requests import Example, rank_request
 from serving.ui.logged_request import LoggedRequest, typed_request

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from feature_spec import names
-from feature_spec.formula.formula_terms import weights_in_force
+from feature_spec.formula import weights_in_force
 from feature_spec.loading import SpecError, load_spec
 from feature_spec.spec import FeatureSpec
 from feature_spec.spec_tables import label_text, sample_space_text

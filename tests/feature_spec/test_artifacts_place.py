@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from feature_spec.artifacts_place import artifacts_place, is_uri, keep_artifacts_at
+from feature_spec.names import artifacts_place, is_uri, keep_artifacts_at
 
 
 def test_artifacts_are_in_a_folder_of_the_root_unless_it_names_another_place(

@@ -6,9 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from feature_spec.formula.ranking_formula import DurationFactor, RankingFormula
-from feature_spec.formula_file import formula_text, load_formula, request_weights
-from feature_spec.loading import SpecError, parse_spec
+from feature_spec.formula import DurationFactor, RankingFormula
+from feature_spec.loading import SpecError, formula_text, load_formula, parse_spec, request_weights
 
 FORMULA = RankingFormula(
     weights={"click": 0.25}, duration=DurationFactor(field="length_s", weight=-1.5)

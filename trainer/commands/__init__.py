@@ -191,8 +191,7 @@ def tune_formula(
     from rich.console import Console
     from rich.progress import MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-    from feature_spec.formula_file import formula_text
-    from feature_spec.loading import SpecError
+    from feature_spec.loading import SpecError, formula_text
     from trainer.formula_search.formula_search import SearchSettings
     from trainer.formula_search.front_picture import check_picture, save_front
     from trainer.formula_search.problem import FormulaSearchError

@@ -6,8 +6,7 @@ from collections.abc import Mapping
 
 import tensorflow as tf
 
-from feature_spec.formula.formula_terms import SCORE_FLOOR
-from feature_spec.formula.ranking_formula import RankingFormula
+from feature_spec.formula import SCORE_FLOOR, RankingFormula
 
 
 def ranking_score(

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from feature_spec.formula.formula_terms import DURATION, weights_in_force
-from feature_spec.formula.ranking_formula import RankingFormula
+from feature_spec.formula import DURATION, RankingFormula, weights_in_force
 from feature_spec.spec import FeatureSpec
 from trainer.formula_search.bootstrap import difference_intervals
 from trainer.formula_search.found_formula import (

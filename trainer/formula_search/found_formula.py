@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 
 import pydantic
 
-from feature_spec.formula.ranking_formula import RankingFormula
+from feature_spec.formula import RankingFormula
 
 
 class _Part(pydantic.BaseModel):

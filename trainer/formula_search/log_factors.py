@@ -8,8 +8,7 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 
-from feature_spec.formula.formula_terms import SCORE_FLOOR, transformed_duration
-from feature_spec.formula.ranking_formula import RankingFormula
+from feature_spec.formula import SCORE_FLOOR, RankingFormula, transformed_duration
 
 Floats = npt.NDArray[np.float64]
 
@@ -20,7 +19,7 @@ def log_factors(
     """Log max(score_k, ε) of each task and, if the formula has a duration, log max(f(duration / scale), ε).
 
     They do not depend on the weights: log ranking score = log factors · weights, as in
-    `feature_spec.formula.formula_terms`.
+    `feature_spec.formula`.
 
     Args:
         formula: gives f and its scale.
@@ -28,7 +27,7 @@ def log_factors(
         durations: raw, (N,), NaN where missing; None where the formula has none.
 
     Returns:
-        (N, K) or (N, K + 1), in the order of `feature_spec.formula.formula_terms.weights_in_force`;
+        (N, K) or (N, K + 1), in the order of `feature_spec.formula.weights_in_force`;
         0 for a missing duration.
     """
     columns = [np.asarray(values, np.float64) for values in scores.values()]

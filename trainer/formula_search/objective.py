@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from feature_spec.formula.formula_terms import DURATION
+from feature_spec.formula import DURATION
 from feature_spec.spec import FeatureSpec
 from feature_spec.strict_model import closest_names
 from trainer.formula_search.problem import FormulaSearchError

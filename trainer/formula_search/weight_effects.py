@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pydantic
 
-from feature_spec.formula.formula_terms import weights_in_force
+from feature_spec.formula import weights_in_force
 from feature_spec.loading import load_spec
 from trainer.formula_search.groups import GroupBy, Groups, competing_groups
 from trainer.formula_search.log_factors import Floats

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import tensorflow as tf
 import tensorflow_transform as tft
 
-from feature_spec.feature_layout import Packing, vocabulary_file
+from feature_spec.feature_layout import FeatureLayout, vocabulary_file
 from feature_spec.loading import parse_spec
 from feature_spec.spec import FeatureSpec
 from trainer.inputs.dataset import transformed_batches
@@ -52,8 +52,12 @@ def training_inputs(job: TrainingJob) -> TrainingInputs:
     """Reads the transform graph of a job."""
     spec = parse_spec(job.spec)
     transform = tft.TFTransformOutput(job.transform_graph)
-    packing = Packing(spec)
-    files = [vocabulary_file(width) for width in packing.widths if packing.has_vocabulary(width)]
+    feature_layout = FeatureLayout(spec)
+    files = [
+        vocabulary_file(width)
+        for width in feature_layout.widths
+        if feature_layout.has_vocabulary(width)
+    ]
     vocabularies = {file: transform.vocabulary_by_name(file) for file in files}
     layout = network_layout(spec, {file: len(entries) for file, entries in vocabularies.items()})
     return TrainingInputs(

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from feature_spec import names
-from feature_spec.artifacts_place import artifacts_place, is_uri
+from feature_spec.names import artifacts_place, is_uri
 
 
 class ExportedModelError(ValueError):

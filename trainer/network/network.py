@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 
 import tensorflow as tf
 
-from feature_spec.feature_layout import IDS, NUMBERS, PackSide
+from feature_spec.feature_layout import IDS, NUMBERS, InputSide
 from trainer.layers.field_embedding import FieldEmbedding, flattened
 from trainer.layers.flat_input import FlatInput
 from trainer.layers.tower import Tower
@@ -18,7 +18,7 @@ from trainer.pruning.pruned_sharing import PrunedSharing
 from trainer.settings.train_config import Settings
 
 # The rows that are read of each set of tables, by side and width.
-Lookups: TypeAlias = "list[dict[PackSide, list[tf.Tensor]]]"
+Lookups: TypeAlias = "list[dict[InputSide, list[tf.Tensor]]]"
 
 
 class AssembledNetwork(tf.keras.layers.Layer):
@@ -108,7 +108,7 @@ class AssembledNetwork(tf.keras.layers.Layer):
 
     def _flat_input(
         self,
-        lookup: Mapping[PackSide, list[tf.Tensor]],
+        lookup: Mapping[InputSide, list[tf.Tensor]],
         features: Mapping[str, tf.Tensor],
         one_request: bool,
     ) -> tf.Tensor | FlatInput:
@@ -122,14 +122,14 @@ class AssembledNetwork(tf.keras.layers.Layer):
             else tf.concat([request, candidate], axis=1)
         )
 
-    def _has_fields(self, side: PackSide) -> bool:
+    def _has_fields(self, side: InputSide) -> bool:
         return bool(self.layout.slots[side] or self.layout.numbers[side])
 
     def _side(
         self,
-        lookup: Mapping[PackSide, list[tf.Tensor]],
+        lookup: Mapping[InputSide, list[tf.Tensor]],
         features: Mapping[str, tf.Tensor],
-        side: PackSide,
+        side: InputSide,
     ) -> tf.Tensor:
         slots = self.layout.slots[side]
         ids = features[IDS[side]] if slots else None

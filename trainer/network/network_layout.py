@@ -12,8 +12,8 @@ import numpy.typing as npt
 from feature_spec.feature_layout import (
     SIDES,
     TOKEN_SEPARATOR,
-    Packing,
-    PackSide,
+    FeatureLayout,
+    InputSide,
     Slot,
     vocabulary_file,
 )
@@ -33,8 +33,8 @@ class NetworkLayout:
     """
 
     table_rows: Mapping[int, int]
-    slots: Mapping[PackSide, tuple[SlotLayout, ...]]
-    numbers: Mapping[PackSide, int]
+    slots: Mapping[InputSide, tuple[SlotLayout, ...]]
+    numbers: Mapping[InputSide, int]
     tasks: Mapping[str, str]
 
     @property
@@ -56,7 +56,7 @@ class NetworkLayout:
 
     def with_fields(self, fields: Collection[int]) -> NetworkLayout:
         """The layout in which only these of the embedded fields are looked up, by their place in `field_widths`."""
-        slots: dict[PackSide, tuple[SlotLayout, ...]] = {}
+        slots: dict[InputSide, tuple[SlotLayout, ...]] = {}
         first = 0
         for side in SIDES:
             ordered = flat_order(self.slots[side])
@@ -76,28 +76,34 @@ class FieldRows(NamedTuple):
 
 def network_layout(spec: FeatureSpec, vocabulary_sizes: Mapping[str, int]) -> NetworkLayout:
     """The layout that follows from a spec and the sizes of the vocabularies that Transform found, by file name."""
-    packing = Packing(spec)
+    feature_layout = FeatureLayout(spec)
     return NetworkLayout(
         table_rows={
-            width: packing.reserved_rows(width)
-            + (vocabulary_sizes[vocabulary_file(width)] if packing.has_vocabulary(width) else 0)
-            for width in packing.widths
+            width: feature_layout.reserved_rows(width)
+            + (
+                vocabulary_sizes[vocabulary_file(width)]
+                if feature_layout.has_vocabulary(width)
+                else 0
+            )
+            for width in feature_layout.widths
         },
-        slots={side: tuple(_slot_layout(slot) for slot in packing.slots(side)) for side in SIDES},
-        numbers={side: len(packing.numbers(side)) for side in SIDES},
+        slots={
+            side: tuple(_slot_layout(slot) for slot in feature_layout.slots(side)) for side in SIDES
+        },
+        numbers={side: len(feature_layout.numbers(side)) for side in SIDES},
         tasks={name: task.kind for name, task in spec.tasks.items()},
     )
 
 
 def field_names(spec: FeatureSpec) -> list[str]:
     """The names of the fields in the order of `NetworkLayout.field_widths`."""
-    packing = Packing(spec)
+    feature_layout = FeatureLayout(spec)
     result = []
     for side in SIDES:
-        by_layout = {_slot_layout(slot): slot.name for slot in packing.slots(side)}
-        result += [by_layout[layout] for layout in flat_order(list(by_layout))] + packing.numbers(
-            side
-        )
+        by_layout = {_slot_layout(slot): slot.name for slot in feature_layout.slots(side)}
+        result += [
+            by_layout[layout] for layout in flat_order(list(by_layout))
+        ] + feature_layout.numbers(side)
     return result
 
 
@@ -112,16 +118,16 @@ def field_rows(
         vocabularies: the entries of the vocabularies that Transform found, by file name. The
             entries of one that is missing are taken for any field's.
     """
-    packing = Packing(spec)
+    feature_layout = FeatureLayout(spec)
     entries: dict[str, dict[str, list[int]]] = {}
-    for width in packing.widths:
+    for width in feature_layout.widths:
         if (file := vocabulary_file(width)) in vocabularies:
             of_source = entries.setdefault(file, {})
-            for row, token in enumerate(vocabularies[file], packing.reserved_rows(width)):
+            for row, token in enumerate(vocabularies[file], feature_layout.reserved_rows(width)):
                 of_source.setdefault(token.decode().partition(TOKEN_SEPARATOR)[0], []).append(row)
     result: list[FieldRows] = []
     for side in SIDES:
-        slots = {_slot_layout(slot): slot for slot in packing.slots(side)}
+        slots = {_slot_layout(slot): slot for slot in feature_layout.slots(side)}
         for slot in (slots[place] for place in flat_order(list(slots))):
             # The padding of a list does not count.
             first = slot.rows.first_bucket if slot.length > 1 else slot.rows.missing
@@ -129,9 +135,11 @@ def field_rows(
             if slot.vocabulary and (file := vocabulary_file(slot.width)) in entries:
                 rows += entries[file].get(slot.source, [])
             elif slot.vocabulary:
-                rows += range(packing.reserved_rows(slot.width), layout.table_rows[slot.width])
+                rows += range(
+                    feature_layout.reserved_rows(slot.width), layout.table_rows[slot.width]
+                )
             result.append(FieldRows(np.array(rows, np.int64), slot.length > 1))
-        result += [FieldRows(None, is_list=False)] * len(packing.numbers(side))
+        result += [FieldRows(None, is_list=False)] * len(feature_layout.numbers(side))
     return result
 
 

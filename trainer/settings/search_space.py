@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from feature_spec.sections.tuner import Tuner
+from feature_spec.sections import Tuner
 from trainer.settings.train_config import Settings, parse_settings
 
 # They choose where and how to train and export, or what is compared, and make no model better.

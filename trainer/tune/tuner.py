@@ -16,7 +16,7 @@ from keras_tuner.engine.base_tuner import BaseTuner
 from keras_tuner.engine.trial import Trial
 from tfx.v1.components import TunerFnResult
 
-from feature_spec.sections.tuner import SearchDimension, Tuner
+from feature_spec.sections import SearchDimension, Tuner
 from trainer.fit.fitting import fit, validation_metrics
 from trainer.fit.single_tasks import fit_alone, of_one_task
 from trainer.inputs.training_inputs import TrainingInputs, training_inputs
@@ -37,7 +37,7 @@ def tuner_fn(fn_args: Any) -> TunerFnResult:
     Args:
         fn_args: TFX's. Its `custom_config` holds `spec`, the spec's text; `settings`, JSON of
             `trainer.settings.train_config.Settings`; `tuner`, JSON of
-            `feature_spec.sections.tuner.Tuner`; and `tuning_folder`, which keeps the trials of all
+            `feature_spec.sections.Tuner`; and `tuning_folder`, which keeps the trials of all
             searches.
     """
     config = fn_args.custom_config

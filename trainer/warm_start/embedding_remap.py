@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from feature_spec.feature_layout import SIDES, Packing, Slot, vocabulary_file
+from feature_spec.feature_layout import SIDES, FeatureLayout, Slot, vocabulary_file
 from feature_spec.spec import FeatureSpec
 
 Indices = npt.NDArray[np.int64]
@@ -33,9 +33,9 @@ class TableRows:
     vocabularies: Mapping[str, Sequence[bytes]]
 
     @cached_property
-    def packing(self) -> Packing:
+    def feature_layout(self) -> FeatureLayout:
         """The layout of the rows."""
-        return Packing(self.spec)
+        return FeatureLayout(self.spec)
 
     @cached_property
     def owners(self) -> dict[str, Slot]:
@@ -43,14 +43,17 @@ class TableRows:
         return {
             slot.name: slot
             for side in SIDES
-            for slot in self.packing.slots(side)
+            for slot in self.feature_layout.slots(side)
             if slot.source == slot.name
         }
 
     def rows_of_entries(self, width: int) -> dict[bytes, int]:
         """The row of each vocabulary entry in the table of `width`."""
         entries = self.vocabularies.get(vocabulary_file(width), ())
-        return {entry: row for row, entry in enumerate(entries, self.packing.reserved_rows(width))}
+        return {
+            entry: row
+            for row, entry in enumerate(entries, self.feature_layout.reserved_rows(width))
+        }
 
 
 class MovedRows(NamedTuple):

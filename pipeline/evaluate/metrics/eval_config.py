@@ -7,7 +7,7 @@ from collections.abc import Collection
 from typing import Any
 
 from feature_spec import names
-from feature_spec.sections.evaluation import Ndcg
+from feature_spec.sections import Ndcg
 from feature_spec.spec import FeatureSpec
 from feature_spec.tasks.task import Task
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 import pyarrow as pa
 
-from feature_spec.logs.rejection_reason import RejectionReason as Reason
+from feature_spec.logs.logs import RejectionReason as Reason
 
 RAW_LIMIT_BYTES = 500
 # One row a rejected line. `offset` is the number of the line, or row, from 1 (see `RejectedLine`).

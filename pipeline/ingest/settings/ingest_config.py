@@ -15,7 +15,7 @@ from feature_spec.names import SPLITS, TRAIN, VALIDATION
 from feature_spec.spec import FeatureSpec
 from feature_spec.strict_model import StrictModel
 from feature_spec.tasks.label_rule import LabelRule, RatioRule, SampleSpace
-from feature_spec.tasks.sampling import Sampling
+from feature_spec.tasks.task import Sampling
 from pipeline.ingest.settings.lookaround_days import NeighbouringDay, neighbouring_days
 
 

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from pydantic import TypeAdapter
 
-from feature_spec.formula.ranking_formula import RankingFormula
+from feature_spec.formula import RankingFormula
 from pipeline.evaluate.evaluation_result import EvaluationResult
 from pipeline.evaluate.task_gains import MtlGains
 from pipeline.validate.anomalies import Anomaly

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from feature_spec.formula.ranking_formula import RankingFormula
+from feature_spec.formula import RankingFormula
 from pipeline.evaluate.evaluation_result import (
     CalibrationBucket,
     Estimate,

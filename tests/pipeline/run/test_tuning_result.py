@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from feature_spec.sections.tuner import Tuner
+from feature_spec.sections import Tuner
 from pipeline.run.tuning_result import read_tuning, tuning_text
 
 TUNER = Tuner.model_validate(

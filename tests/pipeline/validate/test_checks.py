@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from feature_spec.loading import load_spec
-from feature_spec.sections.distribution import DistributionThreshold, Drift
+from feature_spec.sections import DistributionThreshold, Drift
 from pipeline.validate.anomalies import AnomaliesFoundError
 from pipeline.validate.distribution_shift import DriftFoundError, DriftResult, read_drift
 

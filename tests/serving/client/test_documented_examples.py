@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from feature_spec.formula.formula_terms import weights_in_force
+from feature_spec.formula import weights_in_force
 from feature_spec.loading import load_spec
 from feature_spec.names import SPEC_FINGERPRINT, weight_name
 from serving.client.request_tensors import request_tensors

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 tf = pytest.importorskip("tensorflow")
-from feature_spec.formula.ranking_formula import RankingFormula  # noqa: E402
+from feature_spec.formula import RankingFormula  # noqa: E402
 from trainer.export.ranking_score import ranking_score  # noqa: E402
 
 pytestmark = pytest.mark.tensorflow
@@ -68,7 +68,7 @@ def test_a_duration_of_zero_ranks_low_and_stays_finite():
 @pytest.mark.parametrize("transform", ["none", "log1p", "sigmoid"])
 @pytest.mark.parametrize("duration", [-30.0, -10.0, -5.0, 0.0, 7.0, 1e9, NAN])
 def test_the_graph_and_the_explanation_agree(transform, duration):
-    from feature_spec.formula.formula_terms import formula_terms
+    from feature_spec.formula import formula_terms
 
     formula = {"duration": {"field": "d", "transform": transform, "scale": 10.0, "weight": 0.5}}
     in_graph = scored({"a": [0.3]}, {"a": 2.0}, [duration], **formula)[0]

@@ -7,8 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from feature_spec.formula.formula_terms import formula_terms, ranking_score, weights_in_force
-from feature_spec.formula.ranking_formula import RankingFormula
+from feature_spec.formula import RankingFormula, formula_terms, ranking_score, weights_in_force
 from trainer.formula_search.log_factors import log_factors
 
 SCORES = {"click": [0.5, 0.0, 1.0, 0.25], "ratio": [2.0, -1.0, 0.1, 0.3]}

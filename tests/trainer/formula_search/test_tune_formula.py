@@ -11,9 +11,8 @@ import yaml
 from typer.testing import CliRunner
 
 tf = pytest.importorskip("tensorflow")
-from feature_spec.formula.formula_terms import weights_in_force  # noqa: E402
-from feature_spec.formula_file import load_formula  # noqa: E402
-from feature_spec.loading import parse_spec  # noqa: E402
+from feature_spec.formula import weights_in_force  # noqa: E402
+from feature_spec.loading import load_formula, parse_spec  # noqa: E402
 from trainer import commands  # noqa: E402
 from trainer.export.saved_model import export  # noqa: E402
 from trainer.formula_search.logged_exposures import scored_exposures  # noqa: E402

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from feature_spec.sections.tuner import Tuner
+from feature_spec.sections import Tuner
 from trainer.settings.search_space import check_search, decoded, encoded, value_at, with_values
 from trainer.settings.train_config import parse_settings
 

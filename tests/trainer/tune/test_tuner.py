@@ -21,7 +21,7 @@ SPACE = {
 @pytest.fixture
 def search(tasks, settings, tmp_path, monkeypatch):
     """Searches in one folder; the training is replaced by a function of the settings that gives metrics."""
-    from feature_spec.sections.tuner import Tuner
+    from feature_spec.sections import Tuner
     from trainer.tune.tuner import SettingsTuner
 
     def searched(metrics_of, *, space=SPACE, own=None, **tuner):

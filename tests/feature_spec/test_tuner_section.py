@@ -9,7 +9,7 @@ import pydantic
 import pytest
 
 from feature_spec.loading import SpecError, load_spec, parse_spec
-from feature_spec.sections.tuner import SearchDimension, Tuner
+from feature_spec.sections import SearchDimension, Tuner
 
 SEARCH = {"trainer.epochs": {"values": [1, 2]}}
 

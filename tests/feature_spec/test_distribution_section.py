@@ -9,7 +9,7 @@ import pydantic
 import pytest
 
 from feature_spec.loading import SpecError, load_spec, parse_spec
-from feature_spec.sections.distribution import DistributionThreshold, Drift
+from feature_spec.sections import DistributionThreshold, Drift
 
 
 @pytest.mark.parametrize("received", [{}, {"l_infinity": 0.1, "jensen_shannon": 0.1}])

@@ -6,13 +6,14 @@ import math
 
 import pytest
 
-from feature_spec.formula.formula_terms import (
+from feature_spec.formula import (
+    DurationFactor,
+    RankingFormula,
     formula_terms,
     ranking_score,
     transformed_duration,
     weights_in_force,
 )
-from feature_spec.formula.ranking_formula import DurationFactor, RankingFormula
 
 FORMULA = RankingFormula(
     weights={"click": 1.0, "like": 0.5},

@@ -1,1 +1,0 @@
-"""The ranking formula: how scores become one ranking score."""

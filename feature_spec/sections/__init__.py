@@ -1,1 +1,0 @@
-"""The smaller sections of a spec: evaluation, distribution, spans, tuner and serving."""
