@@ -1,4 +1,4 @@
-"""What the documentation says of the command line, against the command line."""
+"""The documentation names options, commands, files and headings that exist."""
 
 from __future__ import annotations
 
@@ -65,3 +65,37 @@ def test_every_option_is_explained_on_a_page_about_its_command(name: str) -> Non
 def test_every_documented_command_has_the_options_that_it_is_given(page: str, line: str) -> None:
     [name] = [name for name in COMMANDS if re.match(rf"{name}(?![\w-])", line)]
     assert options_in(line) <= options_of(name)
+
+
+def anchors_of(text: str) -> set[str]:
+    """The anchors that GitHub gives the headings of a page."""
+    headings = re.findall(
+        r"^#+ (.*)$", re.sub(r"```.*?```", "", text, flags=re.DOTALL), re.MULTILINE
+    )
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_link_leads_to_a_file_and_a_heading(page: str) -> None:
+    for target in re.findall(r"\]\(((?!https?:)[^)]+)\)", PAGES[page]):
+        path, _, anchor = target.partition("#")
+        file = (REPOSITORY / page).parent / path if path else REPOSITORY / page
+        assert file.exists(), f"{page}: {target}"
+        if anchor:
+            assert anchor in anchors_of(file.read_text(encoding="utf-8")), f"{page}: {target}"
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_file_and_module_that_a_page_names_is_there(page: str) -> None:
+    ours = "feature_spec|pipeline|trainer|serving|fulcrum|benchmarks|tests|docs"
+    for path in re.findall(rf"(?<![\w/.-])(?:{ours})/[\w./*-]+", PAGES[page]):
+        assert any(REPOSITORY.glob(path.rstrip("./"))), f"{page}: {path}"
+    for name in re.findall(rf"(?<![\w/.-])(?:{ours})(?:\.\w+){{2,}}", PAGES[page]):
+        parts = name.split(".")
+        module = REPOSITORY.joinpath(*parts)
+        holder = module.parent.with_suffix(".py")
+        assert (
+            module.with_suffix(".py").exists()
+            or module.is_dir()
+            or (holder.exists() and re.search(rf"\b{parts[-1]}\b", holder.read_text("utf-8")))
+        ), f"{page}: {name}"

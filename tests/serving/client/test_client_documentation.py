@@ -1,4 +1,4 @@
-"""docs/client.md: its programs run, and its tables name every setting with its default."""
+"""The programs of the README and of docs/client.md run; tables name each setting's default."""
 
 from __future__ import annotations
 
@@ -16,12 +16,14 @@ from serving.client.tensor_values import float_tensor, shape_of
 from serving.client.tls import Tls
 from serving.client.transport.policies import HedgingPolicy, RetryPolicy
 
-PAGE = (Path(__file__).parents[3] / "docs" / "client.md").read_text(encoding="utf-8")
-PROGRAMS = re.findall(r"```python\n(.*?)```", PAGE, flags=re.DOTALL)
+REPOSITORY = Path(__file__).parents[3]
+PAGE = (REPOSITORY / "docs" / "client.md").read_text(encoding="utf-8")
+README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+PROGRAMS = re.findall(r"```python\n(.*?)```", README + PAGE, flags=re.DOTALL)
 
 
-@pytest.mark.parametrize("program", PROGRAMS, ids=["blocking", "asyncio"])
-def test_a_program_of_the_page_ranks(scripted, tmp_path, monkeypatch, capsys, program):
+@pytest.mark.parametrize("program", PROGRAMS, ids=["readme", "blocking", "asyncio"])
+def test_a_documented_program_ranks(scripted, tmp_path, monkeypatch, capsys, program):
     spec = load_spec("short_video")
 
     def script(number, request, context):
@@ -47,7 +49,7 @@ def test_a_program_of_the_page_ranks(scripted, tmp_path, monkeypatch, capsys, pr
     monkeypatch.chdir(tmp_path)
     assert "127.0.0.1:8500" in program
     exec(
-        compile(program.replace("127.0.0.1:8500", ranker.target), "client.md", "exec"),
+        compile(program.replace("127.0.0.1:8500", ranker.target), "program", "exec"),
         {"__name__": "__main__"},
     )
     printed = capsys.readouterr().out
