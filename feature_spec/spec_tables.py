@@ -15,7 +15,7 @@ from feature_spec.fields.field import (
 )
 from feature_spec.formula import RankingFormula
 from feature_spec.spec import FeatureSpec
-from feature_spec.tasks.label_rule import AtLeastRule, ColumnRule, EventRule, LabelRule, SampleSpace
+from feature_spec.tasks.label_rule import SampleSpace
 from feature_spec.tasks.task import Task
 
 
@@ -49,7 +49,7 @@ def print_spec(spec: FeatureSpec, console: Console) -> None:
         tasks.add_row(
             name,
             task.kind,
-            label_text(task.label),
+            task.label.text,
             sample_space_text(task.sample_space),
             _loss_weight(task),
             _blessing(task),
@@ -140,22 +140,9 @@ def _becomes(field: Field) -> str:
     return f"{tags}{rows} × {field.width}{default}"
 
 
-def label_text(rule: LabelRule) -> str:
-    """A label rule in words, such as ``play_s ≥ 5``."""
-    if isinstance(rule, EventRule):
-        return rule.column + (f" in {', '.join(rule.equals)}" if rule.equals else "")
-    if isinstance(rule, AtLeastRule):
-        return f"{rule.column} ≥ {rule.threshold:g}"
-    if isinstance(rule, ColumnRule):
-        return rule.column
-    return f"{rule.numerator} / {rule.denominator}, at most {rule.clip:g}"
-
-
 def sample_space_text(space: SampleSpace | None) -> str:
     """A sample space in words, such as ``scenario in click``."""
-    if space is None:
-        return "all exposures"
-    return space.event + (f" in {', '.join(space.equals)}" if space.equals else "")
+    return "all exposures" if space is None else space.text
 
 
 def _loss_weight(task: Task) -> str:

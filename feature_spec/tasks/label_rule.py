@@ -1,17 +1,73 @@
-"""Label rules: the closed set of ways in which a task's label follows from the columns of an exposure."""
+"""Label rules: how a task's label and sample space follow from the columns of an exposure.
+
+A rule is one class: its settings, the columns that it reads, the kinds of task that it fits, and
+its labels as arrays of NumPy. To add a kind of rule, add its class here and to `LabelRule`;
+ingestion, checks and tables follow. Exposures of a batch are N.
+"""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+import typing
+from typing import Annotated, ClassVar, Literal, Protocol
 
+import numpy as np
 import pydantic
 from pydantic import PositiveFloat
 
 from feature_spec.strict_model import StrictModel
 
+TaskKind = Literal["binary", "regression"]
 
-class EventRule(StrictModel):
-    """1 where an event happened, else 0.
+
+class ExposureColumns(Protocol):
+    """Columns of a batch of exposures, as ingestion reads them.
+
+    An exposure with a value that cannot be read, or that lies out of bounds, is rejected.
+    """
+
+    def numbers(
+        self, column: str, *, minimum: float | None = None, maximum: float | None = None
+    ) -> np.ndarray:
+        """Return a column's numbers, float64 (N,); NaN where missing."""
+
+    def events(self, column: str, equals: list[str] | None = None) -> np.ndarray:
+        """Return where an event happened, bool (N,).
+
+        Args:
+            column: a flag (0/1, true/false) or a count; the event happened where it is above 0, and
+                did not where it is missing.
+            equals: where given, the event happened if the column holds one of these texts.
+        """
+
+
+class BaseRule(StrictModel):
+    """The interface of every label rule.
+
+    Attributes:
+        task_kinds: the kinds of task that the rule can label.
+        rule: the rule's name in the spec.
+    """
+
+    task_kinds: ClassVar[tuple[TaskKind, ...]]
+    rule: str
+
+    @property
+    def columns(self) -> dict[str, str]:
+        """The columns that the rule reads, by the setting that names each."""
+        raise NotImplementedError
+
+    @property
+    def text(self) -> str:
+        """The rule in words, such as ``play_s ≥ 5``."""
+        raise NotImplementedError
+
+    def labels(self, exposures: ExposureColumns, task_kind: TaskKind) -> np.ndarray:
+        """Return the labels of a batch, float64 (N,); NaN outside the task's sample space."""
+        raise NotImplementedError
+
+
+class EventRule(BaseRule):
+    """Labels an exposure 1 if an event happened, else 0.
 
     Attributes:
         column: the event's column: a flag (0/1, true/false) or a count. The event happened where it
@@ -19,42 +75,108 @@ class EventRule(StrictModel):
         equals: where given, the event happened if the column holds one of these texts.
     """
 
+    task_kinds = ("binary",)
     rule: Literal["event"]
     column: str
     equals: list[str] | None = None
 
+    @property
+    def columns(self) -> dict[str, str]:
+        return {"column": self.column}
 
-class AtLeastRule(StrictModel):
-    """1 where a column is at least `threshold`, else 0. A row without the column lies outside the task's sample space."""
+    @property
+    def text(self) -> str:
+        return _event_text(self.column, self.equals)
 
+    def labels(self, exposures: ExposureColumns, task_kind: TaskKind) -> np.ndarray:
+        return exposures.events(self.column, self.equals).astype(np.float64)
+
+
+class AtLeastRule(BaseRule):
+    """Labels an exposure 1 if a column is at least `threshold`, else 0.
+
+    An exposure without the column lies outside the task's sample space.
+    """
+
+    task_kinds = ("binary",)
     rule: Literal["at_least"]
     column: str
     threshold: float
 
+    @property
+    def columns(self) -> dict[str, str]:
+        return {"column": self.column}
 
-class RatioRule(StrictModel):
-    """`numerator` / `denominator`, clipped to [0, `clip`].
+    @property
+    def text(self) -> str:
+        return f"{self.column} ≥ {self.threshold:g}"
 
-    A row without either, or whose denominator is 0, lies outside the task's sample space.
-    Both columns hold quantities: a negative one makes the record a rejected one.
+    def labels(self, exposures: ExposureColumns, task_kind: TaskKind) -> np.ndarray:
+        numbers = exposures.numbers(self.column)
+        return np.where(np.isnan(numbers), np.nan, numbers >= self.threshold)
+
+
+class RatioRule(BaseRule):
+    """Labels an exposure with `numerator` / `denominator`, clipped to [0, `clip`].
+
+    An exposure without either, or with a denominator of 0, lies outside the task's sample space.
+    Both columns hold quantities, so an exposure with a negative one is rejected.
     """
 
+    task_kinds = ("regression",)
     rule: Literal["ratio"]
     numerator: str
     denominator: str
     clip: PositiveFloat
 
+    @property
+    def columns(self) -> dict[str, str]:
+        return {"numerator": self.numerator, "denominator": self.denominator}
 
-class ColumnRule(StrictModel):
-    """A column as it is. A row without it lies outside the task's sample space."""
+    @property
+    def text(self) -> str:
+        return f"{self.numerator} / {self.denominator}, at most {self.clip:g}"
 
+    def labels(self, exposures: ExposureColumns, task_kind: TaskKind) -> np.ndarray:
+        above = exposures.numbers(self.numerator, minimum=0.0)
+        below = exposures.numbers(self.denominator, minimum=0.0)
+        # A tiny denominator may take the ratio to infinity, which the clip takes back.
+        with np.errstate(over="ignore"):
+            return np.minimum(above / np.where(below == 0.0, np.nan, below), self.clip)
+
+
+class ColumnRule(BaseRule):
+    """Labels an exposure with a column's number, from 0 to 1 in a binary task.
+
+    An exposure without the column lies outside the task's sample space.
+    """
+
+    task_kinds = ("binary", "regression")
     rule: Literal["column"]
     column: str
+
+    @property
+    def columns(self) -> dict[str, str]:
+        return {"column": self.column}
+
+    @property
+    def text(self) -> str:
+        return self.column
+
+    def labels(self, exposures: ExposureColumns, task_kind: TaskKind) -> np.ndarray:
+        if task_kind == "binary":
+            return exposures.numbers(self.column, minimum=0.0, maximum=1.0)
+        return exposures.numbers(self.column)
 
 
 LabelRule = Annotated[
     EventRule | AtLeastRule | RatioRule | ColumnRule, pydantic.Field(discriminator="rule")
 ]
+
+
+def label_rules() -> tuple[type[BaseRule], ...]:
+    """Return the classes of all label rules, in the order of `LabelRule`."""
+    return typing.get_args(typing.get_args(LabelRule)[0])
 
 
 class SampleSpace(StrictModel):
@@ -67,3 +189,12 @@ class SampleSpace(StrictModel):
 
     event: str
     equals: list[str] | None = None
+
+    @property
+    def text(self) -> str:
+        """The sample space in words, such as ``scenario in click``."""
+        return _event_text(self.event, self.equals)
+
+
+def _event_text(column: str, equals: list[str] | None) -> str:
+    return column + (f" in {', '.join(equals)}" if equals else "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import typing
 from collections.abc import Mapping
 from typing import Annotated, Literal, Self
 
@@ -9,7 +10,7 @@ import pydantic
 from pydantic import FiniteFloat, NonNegativeFloat, PositiveFloat, model_validator
 
 from feature_spec.strict_model import StrictModel
-from feature_spec.tasks.label_rule import AtLeastRule, EventRule, LabelRule, SampleSpace
+from feature_spec.tasks.label_rule import LabelRule, SampleSpace, TaskKind, label_rules
 
 Metric = Literal["auc", "log_loss", "mse"]
 HIGHER_IS_BETTER: dict[Metric, bool] = {"auc": True, "log_loss": False, "mse": False}
@@ -34,7 +35,7 @@ class Task(StrictModel):
             pushed, beyond noise.
     """
 
-    kind: Literal["binary", "regression"]
+    kind: TaskKind
     label: LabelRule
     sample_space: SampleSpace | None = None
     loss_weight: NonNegativeFloat = 1.0
@@ -46,13 +47,15 @@ class Task(StrictModel):
 
     @model_validator(mode="after")
     def _kind_fits(self) -> Self:
-        if self.kind == "regression" and isinstance(self.label, EventRule | AtLeastRule):
-            raise ValueError(
-                f"a regression task needs a label rule 'ratio' or 'column', received {self.label.rule!r}"
+        if self.kind not in self.label.task_kinds:
+            *others, last = (
+                repr(typing.get_args(rule.model_fields["rule"].annotation)[0])
+                for rule in label_rules()
+                if self.kind in rule.task_kinds
             )
-        if self.kind == "binary" and self.label.rule == "ratio":
             raise ValueError(
-                "a binary task needs a label rule 'event', 'at_least' or 'column', received 'ratio'"
+                f"a {self.kind} task needs a label rule {', '.join(others)} or {last}, "
+                f"received {self.label.rule!r}"
             )
         valid = _METRICS_OF_KIND[self.kind]
         if self.metric not in valid:

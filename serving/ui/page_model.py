@@ -12,7 +12,7 @@ from feature_spec import names
 from feature_spec.formula import weights_in_force
 from feature_spec.loading import SpecError, load_spec
 from feature_spec.spec import FeatureSpec
-from feature_spec.spec_tables import label_text, sample_space_text
+from feature_spec.spec_tables import sample_space_text
 from feature_spec.tasks.task import Task
 from serving.client.ranking_client import RankingClient
 from serving.client.types import Candidate, RankedList, RankingRequest
@@ -28,7 +28,7 @@ def task_meaning(task: Task) -> str:
     """Such as ``probability of shared, if played``."""
     kind = "probability of" if task.kind == "binary" else "expected"
     condition = f", if {sample_space_text(task.sample_space)}" if task.sample_space else ""
-    return f"{kind} {label_text(task.label)}{condition}"
+    return f"{kind} {task.label.text}{condition}"
 
 
 _TIMEOUT_MS = 10_000.0

@@ -1,12 +1,15 @@
-"""Labels and sample spaces of a task from the columns of exposures. `feature_spec.tasks.label_rule` says what each rule means."""
+"""The labels of a task, read from the columns of exposures by the rule of the feature spec.
+
+`feature_spec.tasks.label_rule` says what each rule computes; this module reads the columns for it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from typing import Any
 
 import numpy as np
 
-from feature_spec.tasks.label_rule import AtLeastRule, ColumnRule, EventRule, RatioRule
 from pipeline.ingest.labelling.column_readers import EventReader, NumberReader
 from pipeline.ingest.settings.ingest_config import IngestedTask
 from pipeline.ingest.sources.rows import Columns, Problems
@@ -16,64 +19,51 @@ LabelReader = Callable[[Columns, Problems], np.ndarray]
 
 
 def label_reader(task: IngestedTask, missing: Collection[str]) -> LabelReader:
-    """Builds the function from rows to a task's labels; it notes the rows whose values cannot be read."""
-    read_labels = _rule_reader(task, missing)
+    """Build the function from rows to a task's labels; it notes the rows that cannot be read."""
+    readers: dict[Any, Callable[[Collection[Any], Problems], np.ndarray]] = {}
     space = task.sample_space
-    if space is None:
-        return read_labels
-    happened = EventReader(space.event, space.equals, missing)
 
     def read(rows: Columns, problems: Problems) -> np.ndarray:
+        exposures = _RowColumns(rows, problems, missing, readers)
         # The label is read outside the sample space too, so that an unreadable value never passes.
-        labels = read_labels(rows, problems)
-        return np.where(happened(rows.column(space.event), problems), labels, np.nan)
+        labels = task.label.labels(exposures, task.kind)
+        if space is None:
+            return labels
+        return np.where(exposures.events(space.event, space.equals), labels, np.nan)
 
     return read
 
 
-def _rule_reader(task: IngestedTask, missing: Collection[str]) -> LabelReader:
-    rule = task.label
-    if isinstance(rule, EventRule):
-        return _event(rule, missing)
-    if isinstance(rule, AtLeastRule):
-        return _at_least(rule, missing)
-    if isinstance(rule, RatioRule):
-        return _ratio(rule, missing)
-    return _column(rule, missing, binary=task.kind == "binary")
+class _RowColumns:
+    """The `ExposureColumns` of some rows.
 
+    Args:
+        rows: the rows.
+        problems: receives the rows whose values cannot be read, by position.
+        missing: texts that stand for a missing value.
+        readers: readers made so far, which remember values from batch to batch.
+    """
 
-def _event(rule: EventRule, missing: Collection[str]) -> LabelReader:
-    happened = EventReader(rule.column, rule.equals, missing)
-    return lambda rows, problems: happened(rows.column(rule.column), problems).astype(np.float64)
+    def __init__(
+        self,
+        rows: Columns,
+        problems: Problems,
+        missing: Collection[str],
+        readers: dict[Any, Callable[[Collection[Any], Problems], np.ndarray]],
+    ) -> None:
+        self._rows, self._problems = rows, problems
+        self._missing, self._readers = missing, readers
 
+    def numbers(
+        self, column: str, *, minimum: float | None = None, maximum: float | None = None
+    ) -> np.ndarray:
+        key = ("numbers", column, minimum, maximum)
+        if key not in self._readers:
+            self._readers[key] = NumberReader(column, self._missing, minimum, maximum)
+        return self._readers[key](self._rows.column(column), self._problems)
 
-def _at_least(rule: AtLeastRule, missing: Collection[str]) -> LabelReader:
-    read_numbers = NumberReader(rule.column, missing)
-
-    def read(rows: Columns, problems: Problems) -> np.ndarray:
-        numbers = read_numbers(rows.column(rule.column), problems)
-        return np.where(np.isnan(numbers), np.nan, numbers >= rule.threshold)
-
-    return read
-
-
-def _ratio(rule: RatioRule, missing: Collection[str]) -> LabelReader:
-    numerator = NumberReader(rule.numerator, missing, minimum=0.0)
-    denominator = NumberReader(rule.denominator, missing, minimum=0.0)
-
-    def read(rows: Columns, problems: Problems) -> np.ndarray:
-        above = numerator(rows.column(rule.numerator), problems)
-        below = denominator(rows.column(rule.denominator), problems)
-        below[below == 0] = np.nan
-        # A tiny denominator may take the ratio to infinity, which the clip takes back.
-        with np.errstate(over="ignore"):
-            return np.minimum(above / below, rule.clip)
-
-    return read
-
-
-def _column(rule: ColumnRule, missing: Collection[str], binary: bool) -> LabelReader:
-    read_numbers = NumberReader(
-        rule.column, missing, minimum=0.0 if binary else None, maximum=1.0 if binary else None
-    )
-    return lambda rows, problems: read_numbers(rows.column(rule.column), problems)
+    def events(self, column: str, equals: list[str] | None = None) -> np.ndarray:
+        key = ("events", column, None if equals is None else tuple(equals))
+        if key not in self._readers:
+            self._readers[key] = EventReader(column, equals, self._missing)
+        return self._readers[key](self._rows.column(column), self._problems)

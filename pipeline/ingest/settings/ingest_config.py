@@ -14,7 +14,7 @@ from feature_spec.logs.logs import ACTIONS, Actions, Keys, Logs, Source, Split
 from feature_spec.names import SPLITS, TRAIN, VALIDATION
 from feature_spec.spec import FeatureSpec
 from feature_spec.strict_model import StrictModel
-from feature_spec.tasks.label_rule import LabelRule, RatioRule, SampleSpace
+from feature_spec.tasks.label_rule import LabelRule, SampleSpace, TaskKind
 from feature_spec.tasks.task import Sampling
 from pipeline.ingest.settings.lookaround_days import NeighbouringDay, neighbouring_days
 
@@ -41,20 +41,14 @@ class IngestedField(StrictModel):
 class IngestedTask(StrictModel):
     """How a task's label and mask follow from the columns of an exposure; as in the feature spec."""
 
-    kind: Literal["binary", "regression"]
+    kind: TaskKind
     label: LabelRule
     sample_space: SampleSpace | None = None
 
     @property
     def columns(self) -> dict[str, str]:
         """Each column that is read, by the place in the task that names it."""
-        if isinstance(self.label, RatioRule):
-            named = {
-                "label.numerator": self.label.numerator,
-                "label.denominator": self.label.denominator,
-            }
-        else:
-            named = {"label.column": self.label.column}
+        named = {f"label.{setting}": column for setting, column in self.label.columns.items()}
         if self.sample_space is not None:
             named["sample_space.event"] = self.sample_space.event
         return named

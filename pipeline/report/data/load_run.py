@@ -8,7 +8,7 @@ from typing import Any
 
 from feature_spec.loading import parse_spec
 from feature_spec.spec import FeatureSpec
-from feature_spec.spec_tables import label_text, sample_space_text
+from feature_spec.spec_tables import sample_space_text
 from pipeline.evaluate.evaluation_result import read_evaluation
 from pipeline.evaluate.task_gains import read_gains
 from pipeline.ingest.accounting.summary import SUMMARY_FILE
@@ -98,7 +98,7 @@ def _spec_of(outputs: Outputs) -> FeatureSpec | None:
 
 def _task_meanings(spec: FeatureSpec) -> dict[str, str]:
     return {
-        name: f"{task.kind}: {label_text(task.label)}, of {sample_space_text(task.sample_space)}"
+        name: f"{task.kind}: {task.label.text}, of {sample_space_text(task.sample_space)}"
         for name, task in spec.tasks.items()
     }
 
