@@ -8,7 +8,7 @@ INSTALLED := $(VENV)/.installed
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast coverage lint format lock clean
+.PHONY: help demo test test-fast coverage lint format lock protos clean
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,6 +44,9 @@ format: $(INSTALLED) ## Format the code
 lock: $(INSTALLED) ## Resolve the dependencies of setup.py, all extras, into requirements.lock
 	$(BIN)/uv pip compile pyproject.toml --quiet --universal --all-extras --generate-hashes \
 	  --no-header --no-emit-index-url --no-emit-find-links $(UPGRADE) -o requirements.lock
+
+protos: $(INSTALLED) ## Take the message types that the client speaks from the installed packages, after an update of them
+	$(BIN)/python -m serving.protos
 
 clean: ## Remove the virtual environment and what the demo wrote
 	rm -rf $(VENV) demo_run

@@ -64,7 +64,7 @@ setup(
         "fulcrum": ["py.typed"],
         "feature_spec": ["py.typed", "specs/*.yaml"],
         "pipeline": ["deploy/*", "deploy/*/*", "report/templates/*"],
-        "serving": ["py.typed", "deploy/*", "deploy/*/*", "ui/page/*"],
+        "serving": ["py.typed", "*.binpb", "deploy/*", "deploy/*/*", "ui/page/*"],
     },
     install_requires=[
         "google-crc32c>=1.5",

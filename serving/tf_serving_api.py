@@ -2,75 +2,45 @@
 
 The classes in `tensorflow_serving.apis` import `tensorflow.core.framework`, and so all of
 TensorFlow: some ten seconds and half a gigabyte for a client that needs a few message types. Here
-the descriptors are read out of the installed packages' generated ``*_pb2.py`` files and built in a
-pool of their own, so that the messages are those of the installed versions to the byte, nothing is
-imported, and a process that imports TensorFlow as well sees no conflict.
+the types are built from `tf_serving_api.binpb`, a FileDescriptorSet that `make protos` takes from
+the installed packages. They lie in a pool of their own, so that a process that imports TensorFlow
+as well sees no conflict.
 """
 
 from __future__ import annotations
 
-import ast
-import importlib.util
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 from google.protobuf import any_pb2, descriptor_pb2, descriptor_pool, message_factory, wrappers_pb2
 
-_pool = descriptor_pool.DescriptorPool()
-_XLA = "tensorflow/compiler/"  # the package that has the generated files of xla/
-_BUNDLED = {
-    module.DESCRIPTOR.name: module.DESCRIPTOR.serialized_pb for module in (any_pb2, wrappers_pb2)
-}
+_FILE = Path(__file__).with_suffix(".binpb")
 
 
-def _message(file: str, name: str) -> type[Any]:
-    """The class of a message, given its .proto file and full name."""
-    _add(file)
+def _filled_pool() -> descriptor_pool.DescriptorPool:
+    pool = descriptor_pool.DescriptorPool()
+    for module in (any_pb2, wrappers_pb2):
+        pool.AddSerializedFile(module.DESCRIPTOR.serialized_pb)
+    for file in descriptor_pb2.FileDescriptorSet.FromString(_FILE.read_bytes()).file:
+        pool.AddSerializedFile(file.SerializeToString())
+    return pool
+
+
+_pool = _filled_pool()
+
+
+def _message(name: str) -> type[Any]:
+    """Return the class of a message, given its full name."""
     return message_factory.GetMessageClass(_pool.FindMessageTypeByName(name))
 
 
-@cache
-def _add(file: str) -> None:
-    """Puts a .proto file into the pool, after the files that it imports."""
-    serialized = _BUNDLED.get(file) or _generated_descriptor(file)
-    for dependency in descriptor_pb2.FileDescriptorProto.FromString(serialized).dependency:
-        _add(dependency)
-    _pool.AddSerializedFile(serialized)
-
-
-def _generated_descriptor(file: str) -> bytes:
-    """The descriptor in the module that the protocol compiler generated of a .proto file, read without running it."""
-    package, _, path = (_XLA + file if file.startswith("xla/") else file).partition("/")
-    found = importlib.util.find_spec(package)
-    if found is None or not found.submodule_search_locations:
-        raise ImportError(f"the package {package} is not installed; the client needs it for {file}")
-    module = Path(found.submodule_search_locations[0]) / path.replace(".proto", "_pb2.py")
-    for node in ast.walk(ast.parse(module.read_text(encoding="utf-8"))):
-        if (
-            isinstance(node, ast.Call)
-            and isinstance(node.func, ast.Attribute)
-            and node.func.attr == "AddSerializedFile"
-        ):
-            return bytes(ast.literal_eval(node.args[0]))
-    raise ImportError(
-        f"{module} holds no descriptor; the client cannot use this version of {package}"
-    )
-
-
-_PREDICT, _METADATA = (
-    "tensorflow_serving/apis/predict.proto",
-    "tensorflow_serving/apis/get_model_metadata.proto",
-)
-_LOG = "tensorflow_serving/apis/prediction_log.proto"
-
-PredictRequest = _message(_PREDICT, "tensorflow.serving.PredictRequest")
-PredictResponse = _message(_PREDICT, "tensorflow.serving.PredictResponse")
-GetModelMetadataRequest = _message(_METADATA, "tensorflow.serving.GetModelMetadataRequest")
-GetModelMetadataResponse = _message(_METADATA, "tensorflow.serving.GetModelMetadataResponse")
-SignatureDefMap = _message(_METADATA, "tensorflow.serving.SignatureDefMap")
-PredictionLog = _message(_LOG, "tensorflow.serving.PredictionLog")
-TensorProto = _message("tensorflow/core/framework/tensor.proto", "tensorflow.TensorProto")
+PredictRequest = _message("tensorflow.serving.PredictRequest")
+PredictResponse = _message("tensorflow.serving.PredictResponse")
+GetModelMetadataRequest = _message("tensorflow.serving.GetModelMetadataRequest")
+GetModelMetadataResponse = _message("tensorflow.serving.GetModelMetadataResponse")
+SignatureDefMap = _message("tensorflow.serving.SignatureDefMap")
+PredictionLog = _message("tensorflow.serving.PredictionLog")
+TensorProto = _message("tensorflow.TensorProto")
 
 PREDICT = "/tensorflow.serving.PredictionService/Predict"
 GET_MODEL_METADATA = "/tensorflow.serving.PredictionService/GetModelMetadata"

@@ -11,8 +11,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-import google_crc32c
-
 _MASK_DELTA = 0xA282EAD8
 
 
@@ -65,6 +63,8 @@ class TFRecordWriter:
 
 def _masked_checksum(data: bytes) -> bytes:
     """CRC-32C rotated by 15 bits plus a constant, because a checksum of data that holds checksums says little."""
+    import google_crc32c  # here, so that a client without a request log needs no such package
+
     checksum = google_crc32c.value(data)
     rotated = (checksum >> 15) | (checksum << 17)
     return struct.pack("<I", (rotated + _MASK_DELTA) & 0xFFFFFFFF)

@@ -153,7 +153,6 @@ def loadtest(
         from feature_spec.loading import SpecError
         from serving.errors import RankingError
         from serving.loadtest.load_test import LoadTestSettings, run_load_test
-        from serving.loadtest.picture import check_format, save_picture
         from serving.loadtest.summary_table import counts_table, heading, latency_table, warning
 
     settings = LoadTestSettings(
@@ -175,6 +174,8 @@ def loadtest(
     )
     try:
         if picture:
+            from serving.loadtest.picture import check_format, save_picture  # loads matplotlib
+
             check_format(picture)
         report, measurements = run_load_test(settings, console)
         console.print(heading(report), highlight=False, soft_wrap=True)
