@@ -3,33 +3,20 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import grpc
 import pytest
 
-_SHARED = Path(os.environ.get("FULCRUM_SHARED", Path(__file__).parents[4] / "shared"))
-_RECORDED = _SHARED / "reference" / "tf_serving_recorded.json"
-_MODELS = _SHARED / "reference" / "tf_serving_models.py"
-_GROUPS = json.loads(_RECORDED.read_text()) if _RECORDED.exists() else {}
+_GROUPS = json.loads((Path(__file__).parent / "recorded" / "answers.json").read_text())
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.tensorflow,
-    pytest.mark.skipif(
-        not (_RECORDED.exists() and _MODELS.exists()),
-        reason=f"no recorded answers in {_RECORDED.parent}",
-    ),
-]
+pytestmark = [pytest.mark.slow, pytest.mark.tensorflow]
 
 
 def recorded(group):
-    return [pytest.param(case, id=case["case"]) for case in _GROUPS.get(group, [])]
+    return [pytest.param(case, id=case["case"]) for case in _GROUPS[group]]
 
 
 def case_of(group, name):
@@ -37,10 +24,8 @@ def case_of(group, name):
 
 
 @pytest.fixture(scope="module")
-def models(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("models")
-    subprocess.run([sys.executable, str(_MODELS), str(folder)], check=True, capture_output=True)
-    return folder
+def models(recorded_models):
+    return recorded_models
 
 
 @pytest.fixture(scope="module")

@@ -4,34 +4,21 @@ from __future__ import annotations
 
 import http.client
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-_SHARED = Path(os.environ.get("FULCRUM_SHARED", Path(__file__).parents[5] / "shared"))
-_RECORDED = _SHARED / "reference" / "tf_serving_recorded.json"
-_MODELS = _SHARED / "reference" / "tf_serving_models.py"
+_GROUPS = json.loads((Path(__file__).parents[1] / "recorded" / "answers.json").read_text())
 _HTTP_STATUS = {"OK": 200, "INVALID_ARGUMENT": 400, "NOT_FOUND": 404}
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.tensorflow,
-    pytest.mark.skipif(
-        not (_RECORDED.exists() and _MODELS.exists()),
-        reason=f"no recorded answers in {_RECORDED.parent}",
-    ),
-]
+pytestmark = [pytest.mark.slow, pytest.mark.tensorflow]
 
 
 def recorded():
     """All cases but one: `regress` of the first group is of a server told to check the method names of signatures."""
-    groups = json.loads(_RECORDED.read_text()) if _RECORDED.exists() else {"rest": [], "restc": []}
-    newest = [("", case) for case in groups["rest"] if case["case"] != "regress"]
+    newest = [("", case) for case in _GROUPS["rest"] if case["case"] != "regress"]
     # recorded when only version 1 was served
-    first = [("/versions/1", case) for case in groups["restc"]]
+    first = [("/versions/1", case) for case in _GROUPS["restc"]]
     return [
         pytest.param(version, case, id=f"{case['case']}{version}")
         for version, case in newest + first
@@ -39,13 +26,11 @@ def recorded():
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory):
+def server(recorded_models):
     from serving.model_server.server import LocalModelServer
     from serving.model_server.versions.served_model import ServedModel, VersionPolicy
 
-    folder = tmp_path_factory.mktemp("models")
-    subprocess.run([sys.executable, str(_MODELS), str(folder)], check=True, capture_output=True)
-    model = ServedModel(folder / "m", name="m", policy=VersionPolicy.ALL)
+    model = ServedModel(recorded_models / "m", name="m", policy=VersionPolicy.ALL)
     with LocalModelServer([model], port=0, rest_port=0) as running:
         yield running
 
