@@ -1,1 +1,1 @@
-"""Step 5, after training: every task is measured, compared with the blessed model, and the candidate blessed or refused."""
+"""Step 5: measures every task, compares with the blessed model, and blesses or refuses."""

@@ -1,4 +1,4 @@
-"""What an evaluation found, and its form as JSON in the evaluation artifact."""
+"""The result of an evaluation, its JSON in the evaluation artifact, and its numbers as text."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from pydantic import TypeAdapter
 
+from pipeline.evaluate.metrics.metric_registry import with_present_names
 from pipeline.workspace.artifact_files import read_bytes, write_bytes
 
 _FILE = "evaluation.json"
@@ -14,12 +15,12 @@ _FILE = "evaluation.json"
 
 @dataclass(frozen=True, kw_only=True)
 class Estimate:
-    """A metric, or the difference of one between two models, with its jackknife interval at 95 %.
+    """A metric, or its change between two models, with the jackknife interval at 95 %.
 
     Attributes:
-        value: on all examples; None where it cannot be computed.
-        lower: the interval's lower end; None where there is no interval.
-        upper: its upper end.
+        value: the value on all examples; None where it cannot be computed.
+        lower: the lower end of the interval; None where there is no interval.
+        upper: the upper end of the interval; None where there is no interval.
     """
 
     value: float | None
@@ -29,7 +30,7 @@ class Estimate:
 
 @dataclass(frozen=True, kw_only=True)
 class CalibrationBucket:
-    """Examples with scores between two bounds: mean score beside mean label."""
+    """Examples with scores between two bounds, with mean score and mean label."""
 
     example_count: float
     mean_score: float
@@ -38,16 +39,17 @@ class CalibrationBucket:
 
 @dataclass(frozen=True, kw_only=True)
 class Measurement:
-    """One output of the models on one slice of the evaluation split, in the task's sample space.
+    """Metrics of one output on one slice of the evaluation split, in the task's sample space.
 
     Attributes:
-        field: the field that the slice is made by; "" for the whole split.
+        field: the field that makes the slice; "" for the whole split.
         value: the field's value on the slice; "" for the whole split.
-        example_count: rows of the sample space; 0 for the ranking score, which has none.
-        metrics: of the candidate, by name.
-        baseline: of the blessed model; empty if there was none to compare with.
-        changes: candidate minus blessed model.
-        calibration: of a binary task's candidate, by ascending score; empty otherwise.
+        example_count: examples in the sample space; 0 for the ranking score, which has none.
+        metrics: the candidate's metrics by name.
+        baseline: the blessed model's metrics by name; empty if there was none to compare with.
+        changes: the candidate's metrics minus the blessed model's.
+        calibration: the calibration curve of a binary task's candidate, by ascending score; empty
+            for other outputs.
     """
 
     field: str
@@ -60,27 +62,28 @@ class Measurement:
 
     @property
     def name(self) -> str:
-        """Such as ``tab=1``; "" for the whole split."""
+        """The slice's name, such as ``tab=1``; "" for the whole split."""
         return f"{self.field}={self.value}" if self.field else ""
 
 
 @dataclass(frozen=True, kw_only=True)
 class TaskVerdict:
-    """One task on the evaluation split, on its own sample space.
+    """The verdict of one task, from the evaluation examples in its sample space.
 
     Attributes:
-        task: its name.
-        example_count: rows of the sample space.
-        metric: the metric that blessing looks at.
+        task: the name of the task.
+        example_count: evaluation examples in the sample space.
+        metric: the metric that blesses or refuses.
         threshold: the worst value of the metric that may be pushed.
         tolerance: the largest loss against the blessed model that may be pushed, beyond noise.
         metrics: all metrics of the candidate by name; None where one cannot be computed.
-        baseline_metrics: the same of the blessed model; empty if there was none to compare with.
-        change: of the metric that blessing looks at, candidate minus blessed model; None if there
-            was none to compare with.
+        baseline_metrics: all metrics of the blessed model by name; empty if there was no such
+            model.
+        change: the change of `metric`, candidate minus blessed model; None if there was no such
+            model.
         slices: the whole split first, then each slice.
         protected: names of the slices that may refuse the model.
-        refusals: why the task refuses the model; empty if it does not.
+        refusals: reasons to refuse the model; empty if there are none.
     """
 
     task: str
@@ -97,24 +100,25 @@ class TaskVerdict:
 
     @property
     def value(self) -> float | None:
-        """The candidate's value of the metric."""
+        """The candidate's value of `metric`."""
         return self.metrics.get(self.metric)
 
     @property
     def baseline_value(self) -> float | None:
-        """The blessed model's value of the metric."""
+        """The blessed model's value of `metric`."""
         return self.baseline_metrics.get(self.metric)
 
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluationResult:
-    """All of it.
+    """The result of an evaluation.
 
     Attributes:
-        tasks: the verdict of each, in the spec's order.
-        ranking: NDCG of the ranking score, the whole split first; empty where the spec asks for
-            none.
-        baseline_note: what could not be compared with the blessed model, and why; or "".
+        tasks: the verdict of each task, in the spec's order.
+        ranking: NDCG of the ranking score, the whole split first; empty where the spec does not ask
+            for NDCG.
+        baseline_note: a sentence about comparisons with the blessed model that were impossible, or
+            "".
     """
 
     tasks: list[TaskVerdict]
@@ -126,10 +130,27 @@ _JSON = TypeAdapter(EvaluationResult)
 
 
 def write_evaluation(result: EvaluationResult, folder: str) -> None:
-    """Writes it beside TFMA's own files."""
+    """Write a result beside TFMA's own files."""
     write_bytes(f"{folder}/{_FILE}", _JSON.dump_json(result, indent=1))
 
 
 def read_evaluation(folder: str) -> EvaluationResult:
-    """What `write_evaluation` wrote."""
-    return _JSON.validate_json(read_bytes(f"{folder}/{_FILE}"))
+    """Read the result that `write_evaluation` wrote, also in an older version."""
+    return _JSON.validate_json(with_present_names(read_bytes(f"{folder}/{_FILE}")))
+
+
+def number_text(value: float | None) -> str:
+    """Return a number with four decimals; a dash for None."""
+    return "–" if value is None else f"{value:.4f}"
+
+
+def change_text(change: Estimate | None) -> str:
+    """Return a change with its sign and its interval, if any; a dash for None."""
+    if change is None or change.value is None:
+        return "–"
+    interval = (
+        ""
+        if change.lower is None or change.upper is None
+        else f" ({change.lower:+.4f} to {change.upper:+.4f})"
+    )
+    return f"{change.value:+.4f}{interval}"

@@ -1,7 +1,8 @@
-"""The component that evaluates the candidate beside the blessed model with TFMA, and blesses or refuses it.
+"""The component that evaluates a candidate beside the blessed model, and blesses or refuses it.
 
-TFX's own Evaluator cannot hold the interval of a difference against a tolerance, knows no features
-made for slices, and fails on a baseline that lacks a task or cannot read today's examples.
+TFX's own Evaluator cannot hold the interval of a difference against a tolerance, does not know
+features derived for slices, and fails on a baseline that lacks a task or cannot read today's
+examples.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from feature_spec.loading import parse_spec
 from feature_spec.spec import FeatureSpec
 from pipeline.evaluate.evaluation_result import EvaluationResult, write_evaluation
 from pipeline.evaluate.extractors import extractors
-from pipeline.evaluate.metrics.eval_config import BASELINE, CANDIDATE, evaluation_config
+from pipeline.evaluate.metrics.eval_config import BASELINE, CANDIDATE, eval_config
 from pipeline.evaluate.seesaw_gate import task_verdicts
 from pipeline.evaluate.tfma_results import measurements
 from pipeline.runner.node_errors import cause_of
@@ -39,7 +40,11 @@ _TRIED_EXAMPLES = 16
 
 
 def outputs_of(model_folder: str, examples: list[bytes]) -> set[str]:
-    """The outputs that a SavedModel's `serving_default` gives for these examples.
+    """Return the names of the outputs of a SavedModel's `serving_default`.
+
+    Args:
+        model_folder: the folder of the SavedModel.
+        examples: serialized examples to try it on.
 
     Raises:
         tf.errors.OpError, ValueError: the model cannot be loaded or cannot read the examples.
@@ -71,7 +76,7 @@ class _Executor(base_beam_executor.BaseBeamExecutor):
             folders.pop(BASELINE, None)
         evaluation = artifact_utils.get_single_instance(output_dict["evaluation"])
         with self._make_beam_pipeline() as pipeline:
-            config = evaluation_config(spec, compared)
+            config = eval_config(spec, compared)
             evaluate(
                 pipeline,
                 spec=spec,
@@ -86,7 +91,7 @@ class _Executor(base_beam_executor.BaseBeamExecutor):
 
 
 def _compared(spec: FeatureSpec, folder: str, examples: list[bytes]) -> tuple[set[str] | None, str]:
-    """The outputs to compare with the baseline's, None if it cannot be compared at all, and what is left out, or ""."""
+    """Return the outputs that can be compared, None if the baseline cannot be used, and a note."""
     try:
         given = outputs_of(folder, examples)
     except (tf.errors.OpError, ValueError, KeyError, OSError) as error:
@@ -116,27 +121,27 @@ def evaluate(
     config: dict[str, Any],
     out: str,
 ) -> None:
-    """Adds TFMA's evaluation of one or two models on the evaluation split to a pipeline.
+    """Add the evaluation of one or two models on the evaluation split to a Beam pipeline.
 
     Args:
-        pipeline: of Beam.
-        spec: fields and tasks.
+        pipeline: the Beam pipeline.
+        spec: the feature spec.
         examples: an Examples artifact.
-        folders: of the SavedModels, the candidate's first, by their names in `config`.
-        config: what `evaluation_config` gives.
-        out: folder of the metrics.
+        folders: folders of the SavedModels by their names in `config`, the candidate first.
+        config: the result of `eval_config`.
+        out: the folder for the metrics.
     """
-    eval_config = tfma.utils.update_eval_config_with_defaults(
+    tfma_config = tfma.utils.update_eval_config_with_defaults(
         json_format.ParseDict(config, tfma.EvalConfig()),
         has_baseline=BASELINE in folders,
         rubber_stamp=True,
     )
     models = [
-        # TFMA takes a single model's name away.
+        # TFMA removes the name of a single model.
         tfma.default_eval_shared_model(
-            eval_saved_model_path=folder, model_name=model.name, eval_config=eval_config
+            eval_saved_model_path=folder, model_name=model.name, eval_config=tfma_config
         )
-        for model, folder in zip(eval_config.model_specs, folders.values(), strict=True)
+        for model, folder in zip(tfma_config.model_specs, folders.values(), strict=True)
     ]
     shared = models[0] if len(models) == 1 else models
     tfxio = tfxio_utils.get_tfxio_factory_from_artifact(
@@ -150,8 +155,8 @@ def evaluate(
         | "Evaluate"
         >> tfma.ExtractEvaluateAndWriteResults(
             eval_shared_model=shared,
-            eval_config=eval_config,
-            extractors=extractors(spec, eval_config, shared),
+            eval_config=tfma_config,
+            extractors=extractors(spec, tfma_config, shared),
             output_path=out,
         )
     )
@@ -167,7 +172,7 @@ def _result(spec: FeatureSpec, folder: str, note: str) -> EvaluationResult:
 
 
 def _bless(blessing: types.Artifact, model: types.Artifact, result: EvaluationResult) -> None:
-    """As TFX's Evaluator does, for its readers."""
+    """Set the properties and write the file that readers of TFX's blessing expect."""
     blessed = not any(verdict.refusals for verdict in result.tasks)
     blessing.set_string_custom_property(
         constants.ARTIFACT_PROPERTY_CURRENT_MODEL_URI_KEY, model.uri

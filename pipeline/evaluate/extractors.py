@@ -1,7 +1,7 @@
-"""What TFMA's extracts hold of ingested examples: keys and slices, and of each output its label, weight and the models' scores.
+"""TFMA extractors: keys, slices, and each output's label, weight and scores of ingested examples.
 
-TFMA's own extracts have an array for each label, weight and score of each example. Moving these
-about, above all to group examples by user, would take most of the Evaluator's time.
+TFMA's own extracts have an array for each label, weight and score of each example. To move these
+arrays, above all to group examples by user, would take most of the Evaluator's time.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from pipeline.evaluate.metrics.jackknife import part_of
 
 
 def extractors(spec: FeatureSpec, eval_config: Any, eval_shared_models: Any) -> list[Extractor]:
-    """TFMA's own extractors with two of ours, which make and narrow what is read."""
+    """Return TFMA's extractors with two of ours, which derive features and join scores."""
     return [
         Extractor(stage_name="DeriveFeatures", ptransform=beam.Map(_with_features, spec=spec)),
         PredictionsExtractor(eval_config, eval_shared_models),
@@ -39,23 +39,24 @@ def extractors(spec: FeatureSpec, eval_config: Any, eval_shared_models: Any) -> 
 
 
 def derived_features(batch: pa.RecordBatch, spec: FeatureSpec) -> dict[str, np.ndarray]:
-    """Of B examples: the keys that the spec names, the slice by field, the part in the jackknife, labels and weights by output.
+    """Return keys, slices, parts of the jackknife, labels and weights of B examples.
 
-    The ranking score's label is the example's gain in NDCG; outside its sample space a task's
-    weight is 0.
+    The label of the ranking score is the example's gain in NDCG. A task's weight is 0 outside its
+    sample space.
 
     Args:
-        batch: a column of lists a feature, as TFXIO reads examples.
-        spec: which slices, keys and relevance.
+        batch: a column of lists for each feature, as TFXIO reads examples.
+        spec: the feature spec, which names slices, keys and relevance.
 
     Returns:
-        (B,) each: text, for the part int64; by output float64 (B, 2).
+        Keys and slices as text (B,), the part as int64 (B,), and label and weight by output as
+        float64 (B, 2).
     """
     keys = {names.USER_KEY: spec.keys.user, names.REQUEST_KEY: spec.keys.request}
     features = {
         name: _texts(_values(batch, name)) for name, column in keys.items() if column is not None
     }
-    # Examples that may be alike belong to one part: those of a user or else of a request.
+    # Examples that may be alike belong to one part: those of a user, or else of a request.
     part_key = next(iter(features), constants.ARROW_INPUT_COLUMN)
     features[PART] = np.array([part_of(key) for key in _values(batch, part_key)])
     for part in spec.evaluation.slices:
@@ -76,17 +77,16 @@ def derived_features(batch: pa.RecordBatch, spec: FeatureSpec) -> dict[str, np.n
 def joined_scores(
     features: Mapping[str, np.ndarray], predictions: Mapping[str, Any], outputs: Sequence[str]
 ) -> dict[str, Any]:
-    """The features with the scores of the candidate, then of the baseline, beside each output's label and weight.
+    """Return the features with the scores of candidate and baseline beside label and weight.
 
     Args:
-        features: of `derived_features`.
-        predictions: scores by output, or if there is a baseline by model and output; B examples
-            each.
-        outputs: which features are to have scores.
+        features: the result of `derived_features`.
+        predictions: scores of B examples by output, or by model and output if there is a baseline.
+        outputs: the features that get scores.
     """
     several = isinstance(predictions.get(CANDIDATE), Mapping)
     models = [predictions[name] for name in (CANDIDATE, BASELINE)] if several else [predictions]
-    # Of a model with one output TFMA gives the scores alone.
+    # TFMA gives the scores alone if a model has only one output.
     models = [
         model if isinstance(model, Mapping) else dict.fromkeys(outputs[:1], model)
         for model in models
@@ -113,7 +113,7 @@ def _with_scores(extracts: Any, spec: FeatureSpec) -> Any:
 
 
 def _values(batch: pa.RecordBatch, name: str) -> list[Any]:
-    """The value of each row; None where it has none."""
+    """Return the value of each row; None where a row has none."""
     if name not in batch.schema.names:
         return [None] * batch.num_rows
     return [row[0] if row else None for row in batch.column(name).to_pylist()]

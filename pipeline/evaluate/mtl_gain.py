@@ -1,4 +1,4 @@
-"""The component that compares the model of all tasks with networks of one task each, and reports the MTL gain."""
+"""The component that measures the MTL gain against networks of one task each."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from typing_extensions import override
 from feature_spec.loading import parse_spec
 from feature_spec.spec import FeatureSpec
 from pipeline.evaluate.evaluator import evaluate
-from pipeline.evaluate.metrics.eval_config import BASELINE, CANDIDATE, evaluation_config
+from pipeline.evaluate.metrics.eval_config import BASELINE, CANDIDATE, eval_config
 from pipeline.evaluate.task_gains import mtl_gains, write_gains
 from pipeline.evaluate.tfma_results import measurements
 from pipeline.step_specs import gain_spec
@@ -31,15 +31,15 @@ class _Executor(base_beam_executor.BaseBeamExecutor):
     ) -> None:
         spec = parse_spec(exec_properties["spec"])
         examples = artifact_utils.get_single_instance(input_dict["examples"])
-        # The networks of one task stand in the place of the blessed model, so that metrics and
-        # intervals are the Evaluator's.
+        # The networks of one task take the place of the blessed model, so that metrics and
+        # intervals are computed as in the Evaluator.
         folders = {
             name: path_utils.serving_model_path(artifact_utils.get_single_uri(input_dict[key]))
             for name, key in ((CANDIDATE, "model"), (BASELINE, "single_tasks"))
         }
         gain = artifact_utils.get_single_uri(output_dict["gain"])
         with self._make_beam_pipeline() as pipeline:
-            config = evaluation_config(spec, compared=set(spec.tasks))
+            config = eval_config(spec, compared=set(spec.tasks))
             evaluate(
                 pipeline, spec=spec, examples=examples, folders=folders, config=config, out=gain
             )

@@ -1,4 +1,7 @@
-"""The seesaw gate: no task may fall below its floor, or below the blessed model by more than its tolerance beyond noise."""
+"""The seesaw gate: no task may fall below its floor, or lose more than its tolerance.
+
+A loss against the blessed model counts only beyond noise.
+"""
 
 from __future__ import annotations
 
@@ -12,11 +15,11 @@ from pipeline.evaluate.evaluation_result import Measurement, TaskVerdict
 def task_verdicts(
     spec: FeatureSpec, measured: Mapping[str, Sequence[Measurement]]
 ) -> list[TaskVerdict]:
-    """The verdict of each task, in the spec's order.
+    """Return the verdict of each task, in the spec's order.
 
     Args:
-        spec: with the terms of blessing.
-        measured: by task, the whole split first.
+        spec: the feature spec with thresholds and tolerances.
+        measured: measurements by task, the whole split first.
     """
     return [_verdict(spec, name, task, measured.get(name, ())) for name, task in spec.tasks.items()]
 
@@ -24,7 +27,7 @@ def task_verdicts(
 def _verdict(
     spec: FeatureSpec, name: str, task: Task, measured: Sequence[Measurement]
 ) -> TaskVerdict:
-    # TFMA says nothing at all where the split holds no example.
+    # TFMA writes no metrics where the split holds no example.
     whole = next(
         (part for part in measured if not part.field),
         Measurement(field="", value="", example_count=0, metrics={}, baseline={}, changes={}),
@@ -51,12 +54,15 @@ def _verdict(
 
 
 def _below_floor(task: Task, whole: Measurement) -> Iterable[str]:
-    """What speaks against the candidate whatever the blessed model is like."""
+    """Yield reasons to refuse the candidate whatever the blessed model is like."""
     estimate = whole.metrics.get(task.metric)
     if not whole.example_count:
         yield "no evaluation example lies in its sample space"
     elif estimate is None or estimate.value is None:
-        yield f"{task.metric} cannot be computed: all its labels are alike, or its scores are not numbers"
+        yield (
+            f"{task.metric} cannot be computed: all its labels are alike, or its scores are not "
+            "numbers"
+        )
     elif (
         estimate.value < task.threshold
         if task.higher_is_better
@@ -67,13 +73,16 @@ def _below_floor(task: Task, whole: Measurement) -> Iterable[str]:
 
 
 def _fallen(task: Task, part: Measurement) -> Iterable[str]:
-    """A loss against the blessed model on the whole split or a slice, of which even the interval's kindest end is too much."""
+    """Yield a loss against the blessed model whose interval lies beyond the tolerance."""
     blessed, candidate = part.baseline.get(task.metric), part.metrics.get(task.metric)
     if blessed is None or blessed.value is None:
         return
     where = f" on {part.name}" if part.name else ""
     if candidate is None or candidate.value is None:
-        yield f"{task.metric}{where} cannot be computed, though the blessed model's {blessed.value:.4f} can"
+        yield (
+            f"{task.metric}{where} cannot be computed, though the blessed model's "
+            f"{blessed.value:.4f} can"
+        )
         return
     change = part.changes.get(task.metric)
     sign = -1.0 if task.higher_is_better else 1.0
@@ -88,6 +97,7 @@ def _fallen(task: Task, part: Measurement) -> Iterable[str]:
         least_loss, interval = loss, "no interval"
     if least_loss > task.tolerance:
         yield (
-            f"{task.metric}{where} {candidate.value:.4f} is worse than the blessed model's {blessed.value:.4f} "
-            f"by {loss:.4f} ({interval}), more than the tolerance {task.tolerance:g}"
+            f"{task.metric}{where} {candidate.value:.4f} is worse than the blessed model's "
+            f"{blessed.value:.4f} by {loss:.4f} ({interval}), more than the tolerance "
+            f"{task.tolerance:g}"
         )

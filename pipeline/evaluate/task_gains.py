@@ -1,4 +1,4 @@
-"""MTL gain: what each task gains from being trained together with the others (PLE, Eq 11), and its form as JSON."""
+"""MTL gain (PLE, Eq 11): what each task gains from the others, as JSON and as a table."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from pydantic import TypeAdapter
+from rich.table import Table
+from rich.text import Text
 
 from feature_spec.spec import FeatureSpec
 from feature_spec.tasks.task import Task
-from pipeline.evaluate.evaluation_result import Estimate, Measurement
+from pipeline.evaluate.evaluation_result import Estimate, Measurement, change_text, number_text
 from pipeline.workspace.artifact_files import read_bytes, write_bytes
 
 _FILE = "mtl_gain.json"
@@ -17,19 +19,19 @@ _FILE = "mtl_gain.json"
 
 @dataclass(frozen=True, kw_only=True)
 class TaskGain:
-    """One task on one slice of the evaluation split, in its sample space.
+    """The MTL gain of one task on one slice of the evaluation split, in the task's sample space.
 
     Attributes:
-        task: its name.
-        metric: the spec's metric of the task.
-        field: the field that the slice is made by; "" for the whole split.
+        task: the name of the task.
+        metric: the metric that the spec gives the task.
+        field: the field that makes the slice; "" for the whole split.
         value: the field's value on the slice; "" for the whole split.
-        example_count: rows of the sample space.
-        together: the metric of the model of all tasks; None where it cannot be computed.
-        alone: that of the network trained on this task alone.
-        gain: Eq 11, above 0 where training together is better whatever the metric's direction; its
-            interval is that of the evaluation examples, not of the seeds. None where one of the two
-            cannot be computed.
+        example_count: examples in the sample space.
+        together: the metric of the multi-task model; None where it cannot be computed.
+        alone: the metric of the network trained on this task alone; None likewise.
+        gain: Eq 11: above 0 where training together is better, whatever the metric's direction. The
+            interval covers the choice of evaluation examples, not of seeds. None where `together`
+            or `alone` is None.
     """
 
     task: str
@@ -43,7 +45,7 @@ class TaskGain:
 
     @property
     def is_noise(self) -> bool:
-        """Whether the interval holds 0. Without an interval the gain itself decides."""
+        """True if the interval holds 0; False if it does not or there is none."""
         if self.gain is None or self.gain.lower is None or self.gain.upper is None:
             return False
         return self.gain.lower <= 0.0 <= self.gain.upper
@@ -51,15 +53,15 @@ class TaskGain:
 
 @dataclass(frozen=True, kw_only=True)
 class MtlGains:
-    """The gains of all tasks.
+    """The MTL gains of all tasks.
 
     Attributes:
-        tasks: on the whole split, in the spec's order.
-        slices: on each slice, task by task.
-        gaining: tasks with a gain above 0.
-        negative_transfer: tasks with one below 0.
-        seesaw: whether there are both: some tasks gain while others lose.
-        seesaw_beyond_noise: whether there are both when gains within noise are left out.
+        tasks: gains on the whole split, in the spec's order.
+        slices: gains on each slice, task by task.
+        gaining: names of the tasks with a gain above 0.
+        negative_transfer: names of the tasks with a gain below 0.
+        seesaw: whether some tasks gain while others lose.
+        seesaw_beyond_noise: whether that holds without the gains within noise.
     """
 
     tasks: list[TaskGain]
@@ -71,12 +73,12 @@ class MtlGains:
 
 
 def mtl_gains(spec: FeatureSpec, measured: Mapping[str, Sequence[Measurement]]) -> MtlGains:
-    """Eq 11 for each task.
+    """Return Eq 11 for each task.
 
     Args:
-        spec: whose tasks' metrics count.
-        measured: by task; the model of all tasks is the candidate, the networks of one task are the
-            baseline.
+        spec: the feature spec, which gives each task its metric.
+        measured: measurements by task, with the multi-task model as candidate and the networks of
+            one task as baseline.
     """
     gains = [
         _gain(name, task, part)
@@ -96,12 +98,12 @@ def mtl_gains(spec: FeatureSpec, measured: Mapping[str, Sequence[Measurement]]) 
 
 
 def write_gains(gains: MtlGains, folder: str) -> None:
-    """Writes them beside TFMA's own files."""
+    """Write gains beside TFMA's own files."""
     write_bytes(f"{folder}/{_FILE}", _JSON.dump_json(gains, indent=1))
 
 
 def read_gains(folder: str) -> MtlGains:
-    """What `write_gains` wrote."""
+    """Read the gains that `write_gains` wrote."""
     return _JSON.validate_json(read_bytes(f"{folder}/{_FILE}"))
 
 
@@ -124,7 +126,7 @@ def _gain(name: str, task: Task, part: Measurement) -> TaskGain:
 
 
 def _turned(task: Task, change: Estimate | None, difference: float) -> Estimate:
-    """The change from alone to together, with the sign that makes an improvement positive."""
+    """Return the change from alone to together, positive where it is an improvement."""
     lower, upper = (change.lower, change.upper) if change is not None else (None, None)
     if task.higher_is_better:
         return Estimate(value=difference, lower=lower, upper=upper)
@@ -148,3 +150,47 @@ def _has_both_signs(gains: Sequence[TaskGain]) -> bool:
 
 
 _JSON = TypeAdapter(MtlGains)
+
+
+def gains_table(gains: MtlGains) -> Table:
+    """Return a table with a row for each task."""
+    table = Table(
+        "task",
+        title="MTL gain (PLE, Eq 11): trained together against the same network trained on the "
+        "task alone",
+    )
+    for column in ("metric", "together", "alone", "gain (95 % interval)"):
+        table.add_column(column, justify="right")
+    table.add_column("verdict")
+    for gain in gains.tasks:
+        table.add_row(
+            gain.task,
+            gain.metric,
+            number_text(gain.together),
+            number_text(gain.alone),
+            change_text(gain.gain),
+            _verdict(gain),
+        )
+    return table
+
+
+def gains_text(gains: MtlGains) -> Text:
+    """Return a sentence that names negative transfer and the seesaw, if any."""
+    losing = ", ".join(gains.negative_transfer)
+    if gains.seesaw:
+        strength = "" if gains.seesaw_beyond_noise else " (not both beyond noise)"
+        gaining = ", ".join(gains.gaining)
+        return Text(
+            f"Seesaw{strength}: {gaining} gained, {losing} lost (negative transfer)", style="yellow"
+        )
+    if losing:
+        return Text(f"Negative transfer: {losing}", style="yellow")
+    return Text("No negative transfer")
+
+
+def _verdict(gain: TaskGain) -> str:
+    if gain.gain is None or gain.gain.value is None:
+        return "cannot be computed"
+    value = gain.gain.value
+    verdict = "gains" if value > 0.0 else "negative transfer" if value < 0.0 else "no difference"
+    return verdict + (", within noise" if gain.is_noise else "")

@@ -1,4 +1,4 @@
-"""TFMA's protos become one measurement an output and slice."""
+"""Conversion of TFMA's protos to one measurement for each output and slice."""
 
 from __future__ import annotations
 
@@ -10,18 +10,17 @@ from feature_spec.spec import FeatureSpec
 from pipeline.evaluate.evaluation_result import CalibrationBucket, Estimate, Measurement
 from pipeline.evaluate.metrics.eval_config import BASELINE, EXAMPLE_COUNT
 
-# Metrics that group examples by user or request, all of whose examples count in each slice that
-# holds one of them.
+# Metrics of lists. All examples of a user or request count in each slice that holds one of them.
 _GROUPED = ("gauc", "ndcg")
 
 
 def measurements(
     spec: FeatureSpec, metrics: Iterable[Any], plots: Iterable[Any]
 ) -> dict[str, list[Measurement]]:
-    """By output, the whole split first, then the slices in the spec's order and by value.
+    """Return measurements by output: the whole split first, then slices in the spec's order.
 
     Args:
-        spec: what was measured.
+        spec: the feature spec.
         metrics: `MetricsForSlice` protos.
         plots: `PlotsForSlice` protos.
     """
@@ -63,14 +62,14 @@ def measurements(
 
 
 def _slice_of(proto: Any) -> tuple[str, str]:
-    """The slice's field and value, both "" for the whole split."""
+    """Return the slice's field and value, both "" for the whole split."""
     for single in proto.slice_key.single_slice_keys:
         return single.column, single.bytes_value.decode("utf-8", "replace")
     return "", ""
 
 
 def _rank(spec: FeatureSpec, place: tuple[str, str]) -> tuple[int, int, str]:
-    """Orders slices: the whole split, then field by field in the spec's order, numbers ascending and texts by the alphabet."""
+    """Return the sort key of a slice: whole split, spec's order, then numbers or the alphabet."""
     for position, part in enumerate(spec.evaluation.slices):
         if part.field == place[0]:
             names = part.numeric_names

@@ -11,8 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from rich.table import Table
 
-from pipeline.evaluate.evaluation_result import Estimate, TaskVerdict
-from pipeline.evaluate.formatting import number_text
+from pipeline.evaluate.evaluation_result import Estimate, TaskVerdict, number_text
 from pipeline.run.run_summary import RunSummary
 
 _PAGE = """<!DOCTYPE html>

@@ -9,10 +9,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from pipeline.evaluate.evaluation_result import Measurement, TaskVerdict
-from pipeline.evaluate.formatting import change_text, number_text
-from pipeline.evaluate.gains_table import gains_table, gains_text
-from pipeline.evaluate.task_gains import MtlGains
+from pipeline.evaluate.evaluation_result import Measurement, TaskVerdict, change_text, number_text
+from pipeline.evaluate.task_gains import MtlGains, gains_table, gains_text
 from pipeline.run.tuning_result import TuningResult, tuning_text
 from pipeline.runner.progress import memory_text
 from pipeline.spans.span_window import SpanWindow

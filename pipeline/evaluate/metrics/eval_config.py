@@ -1,4 +1,4 @@
-"""What TFMA measures: each task's metrics on its own sample space, the order of the ranking score, slices, intervals."""
+"""The configuration of TFMA: metrics of each task in its sample space, NDCG, slices and models."""
 
 from __future__ import annotations
 
@@ -16,24 +16,20 @@ CANDIDATE, BASELINE = "candidate", "baseline"
 # The weighted count of a task's valid rows: the sum of δ_k over the evaluation split.
 EXAMPLE_COUNT = "example_count"
 CALIBRATION_PLOT = "calibration_plot"
-METRICS_OF_KIND: dict[str, tuple[str, ...]] = {
-    "binary": ("auc", "log_loss", "relative_cross_entropy", "calibration"),
-    "regression": ("mse", "mae", "order_auc"),
-}
 # The derived feature that says which part of the jackknife an example belongs to.
 PART = "part of the jackknife"
 _QUERY_KEYS: dict[str, str] = {"user": names.USER_KEY, "request": names.REQUEST_KEY}
 
 
-def evaluation_config(spec: FeatureSpec, compared: Collection[str] | None = None) -> dict[str, Any]:
-    """The JSON form of a `tfma.EvalConfig`.
+def eval_config(spec: FeatureSpec, compared: Collection[str] | None = None) -> dict[str, Any]:
+    """Return the JSON form of a `tfma.EvalConfig`.
 
-    Nothing has a threshold here, because TFMA knows no tolerance beyond noise; the seesaw gate
+    No metric has a threshold here, because TFMA knows no tolerance beyond noise; the seesaw gate
     reads the intervals.
 
     Args:
-        spec: whose tasks are judged.
-        compared: outputs that a baseline gives too; None where there is no baseline.
+        spec: the feature spec, whose tasks are evaluated.
+        compared: the outputs that the baseline has, too; None where there is no baseline.
     """
     outputs = list(spec.tasks) + [names.RANKING_SCORE] * (spec.evaluation.ndcg is not None)
     models = [_model_spec(CANDIDATE, outputs)]

@@ -1,4 +1,4 @@
-"""Metrics of lists as TFMA metrics: GAUC of users and NDCG of users or requests, each an average over those that have one."""
+"""GAUC of users and NDCG of users or requests, averaged over the lists, as TFMA metrics."""
 
 from __future__ import annotations
 
@@ -13,10 +13,13 @@ from typing_extensions import override
 
 from pipeline.evaluate.metrics.eval_config import PART
 from pipeline.evaluate.metrics.jackknife import PARTS, whole_and_without_each
-from pipeline.evaluate.metrics.metric_inputs import features_preprocessor, score_column
-from pipeline.evaluate.metrics.metric_intervals import private, with_intervals
-from pipeline.evaluate.metrics.ndcg import ndcg_at
-from pipeline.evaluate.metrics.pairwise_auc import order_auc
+from pipeline.evaluate.metrics.metric_intervals import (
+    features_preprocessor,
+    private,
+    score_column,
+    with_intervals,
+)
+from pipeline.evaluate.metrics.ranking_metrics import ndcg_at, pairwise_auc
 
 
 @dataclass(frozen=True)
@@ -28,14 +31,14 @@ class _Group:
     scores: np.ndarray
 
 
-# A group's value, NaN where it has none, and its weight.
+# A group's value, NaN where it is undefined, and the group's weight.
 _OfGroup = Callable[[_Group], tuple[float, float]]
 
 
 class GroupedAUC(metric_types.Metric):
-    """The AUC among each user's own exposures, averaged by their number; users without both labels are left out.
+    """The AUC among each user's own exposures, averaged by the number of exposures.
 
-    Its query key is the user.
+    Users without both labels are left out. The query key is the user.
     """
 
     def __init__(self, name: str = "gauc") -> None:
@@ -43,14 +46,14 @@ class GroupedAUC(metric_types.Metric):
 
 
 class GroupedNDCG(metric_types.Metric):
-    """NDCG@k of each user's or request's exposures, averaged; those without any gain are left out.
+    """NDCG@k of each user's or request's exposures, averaged; lists without any gain are left out.
 
-    Its query key says whose. Unlike TFMA's, it does not depend on the order of examples with equal
-    scores.
+    The query key says whose lists. Unlike TFMA's NDCG, the result does not depend on the order of
+    examples with equal scores.
 
     Args:
-        k: places of a list that count.
-        name: of the metric.
+        k: the number of places that count.
+        name: the name of the metric.
     """
 
     def __init__(self, k: int, name: str = "ndcg") -> None:
@@ -64,7 +67,7 @@ def _gauc(
     output_names: Iterable[str] = ("",),
 ) -> metric_types.MetricComputations:
     def of_user(group: _Group) -> tuple[float, float]:
-        return order_auc(group.labels, group.scores, group.weights), float(group.weights.sum())
+        return pairwise_auc(group.labels, group.scores, group.weights), float(group.weights.sum())
 
     return _computations(_keys(name, model_names, output_names), eval_config, of_user)
 
@@ -107,7 +110,7 @@ def _computations(
 
 
 class _Mean(beam.CombineFn):
-    """Sums, by part, weight · value and weight of groups: (PARTS, 2)."""
+    """Sums weight · value and weight of groups by part; (PARTS, 2)."""
 
     def __init__(self, key: metric_types.MetricKey, of_group: _OfGroup) -> None:
         super().__init__()
@@ -128,7 +131,7 @@ class _Mean(beam.CombineFn):
         group = _Group(labels[inside], weights[inside], scores[inside])
         value, weight = self._of_group(group)
         if not np.isnan(value):
-            # What is no number has no order, so that the average is none either.
+            # Scores that are not numbers have no order, and the average has no value.
             value = value if np.isfinite(group.scores).all() else np.nan
             mutable_accumulator[np.ravel(element.features[PART])[0]] += weight * value, weight
         return mutable_accumulator

@@ -1,4 +1,4 @@
-"""The delete-one-part jackknife: how far a metric may be off by chance, from sums that one pass over the examples makes.
+"""The delete-one-part jackknife: a metric's standard error from sums by part, in one pass.
 
 Examples are divided into parts by their user: what one user does is alike, so that leaving out
 single examples would make the noise look smaller than it is.
@@ -14,16 +14,16 @@ PARTS = 20
 
 
 def part_of(key: bytes) -> int:
-    """The part, below `PARTS`, of all examples with this key; the same for every model, worker and run."""
+    """Return the part, in [0, `PARTS`), of all examples with a key; the same in every run."""
     return int.from_bytes(hashlib.blake2b(key, digest_size=8).digest(), "big") % PARTS
 
 
 def whole_and_without_each(sums: np.ndarray, held: np.ndarray) -> np.ndarray:
-    """The sums of all parts, then those that remain without each part.
+    """Return the sums over all parts, then the sums without each part.
 
     Args:
-        sums: (PARTS, …).
-        held: (PARTS,), whether a part has examples; P of them have.
+        sums: sums by part; (PARTS, …).
+        held: whether a part has examples, which P parts do; (PARTS,).
 
     Returns:
         (1 + P, …).
@@ -33,11 +33,14 @@ def whole_and_without_each(sums: np.ndarray, held: np.ndarray) -> np.ndarray:
 
 
 def standard_error(values: np.ndarray) -> float:
-    """Of the first value, by the scatter of the others; NaN where there are fewer than two others or one is NaN.
+    """Return the standard error of the first value from the scatter of the others.
 
     Args:
-        values: (1 + P,): a metric of all parts, then without each part; or the difference of two
-            models' metrics.
+        values: a metric of all parts, then without each part, or the difference of two models'
+            metrics; (1 + P,).
+
+    Returns:
+        NaN where P is below 2 or a value is NaN.
     """
     without = values[1:]
     if len(without) < 2:

@@ -1,116 +1,119 @@
-"""What is summed of a task's examples, part by part: all of its metrics and their jackknife follow from it."""
+"""Sums over a task's examples by part of the jackknife, from which all of its metrics follow."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 
 from pipeline.evaluate.metrics.jackknife import PARTS, whole_and_without_each
-from pipeline.evaluate.metrics.pairwise_auc import order_aucs
-
-Kind = Literal["binary", "regression"]
+from pipeline.evaluate.metrics.metric_registry import (
+    EPSILON,
+    Kind,
+    MetricTotals,
+    moments_of,
+    task_metrics,
+)
+from pipeline.evaluate.metrics.ranking_metrics import pairwise_aucs
 
 # A binary task's scores are counted by log-odds, in steps of which none changes the odds by more
 # than 0.2 %.
 _STEPS_BY_LOG_ODDS = 512
 _LARGEST_LOG_ODDS = 16.0
-# A regression's labels and scores are cut to float32's sign, exponent and 7 bits of mantissa: what
-# is held is bounded, and small numbers are told apart as well as large ones.
+# A regression's labels and scores are cut to float32's sign, exponent and 7 bits of mantissa: this
+# bounds the size of a histogram and tells small numbers apart as well as large ones.
 _BITS_CUT = 16
 _BITS_KEPT = 16
 _CURVE_RANGES = 10
-# Keras' own, which keeps the loss of a certain mistake finite.
-_EPSILON = 1e-7
 
 
 @dataclass(frozen=True)
 class TaskSums:
-    """Of some of a task's examples; two of them add up to those of both.
+    """Sums over some of a task's examples; the sums of two sets of examples can be added.
 
     Attributes:
-        moments: sums by part: weight, and of a binary task label, score and cross-entropy, of a
-            regression squared and absolute error; (PARTS, 4) or (PARTS, 3).
-        cells: numbers of the cells of part, label and score that have examples; (N,), ascending.
-        weights: of the examples in each cell; (N,).
+        moments: sums of weights by part, then weighted sums of the M moments of the task's kind;
+            (PARTS, 1 + M).
+        histogram: the bins that hold examples, ascending; a bin is a part, a label and a score
+            packed into one integer; (N,).
+        weights: sums of weights by bin; (N,).
     """
 
     moments: np.ndarray
-    cells: np.ndarray
+    histogram: np.ndarray
     weights: np.ndarray
 
 
 def sums_of(kind: Kind, rows: np.ndarray) -> TaskSums:
-    """Of examples: (N, 4), part, label, score and weight of each."""
+    """Return the sums over examples.
+
+    Args:
+        kind: the kind of the task.
+        rows: part, label, score and weight of each example; (N, 4).
+    """
     parts, labels, scores, weights = rows.T
     parts = parts.astype(np.int64)
+    columns = [weights, *(weights * moment(labels, scores) for moment in moments_of(kind))]
     if kind == "binary":
-        likely = np.clip(scores, _EPSILON, 1.0 - _EPSILON)
-        losses = -(labels * np.log(likely) + (1.0 - labels) * np.log(1.0 - likely))
-        columns = [weights, weights * labels, weights * scores, weights * losses]
-        places = log_odds_step(likely)
-        cells = np.concatenate(
-            [_cell(parts, np.zeros_like(parts), places), _cell(parts, np.ones_like(parts), places)]
+        steps = log_odds_step(np.clip(scores, EPSILON, 1.0 - EPSILON))
+        bins = np.concatenate(
+            [_bin(parts, np.zeros_like(parts), steps), _bin(parts, np.ones_like(parts), steps)]
         )
         weights = np.concatenate([weights * (1.0 - labels), weights * labels])
     else:
-        errors = scores - labels
-        columns = [weights, weights * errors**2, weights * np.abs(errors)]
-        cells = _cell(parts, ordinal(labels), ordinal(scores))
+        bins = _bin(parts, ordinal(labels), ordinal(scores))
     moments = np.stack([np.bincount(parts, column, PARTS) for column in columns], axis=1)
-    return TaskSums(moments, *_summed(cells, weights))
+    return TaskSums(moments, *_summed(bins, weights))
 
 
 def added(kind: Kind, sums: Iterable[TaskSums]) -> TaskSums:
-    """The sums of all examples together; of no example where there are none."""
+    """Return the sums over the examples of all `sums`, which may be none."""
     all_sums = [sums_of(kind, np.zeros((0, 4))), *sums]
     return TaskSums(
         np.sum([one.moments for one in all_sums], axis=0),
         *_summed(
-            np.concatenate([one.cells for one in all_sums]),
+            np.concatenate([one.histogram for one in all_sums]),
             np.concatenate([one.weights for one in all_sums]),
         ),
     )
 
 
 def metrics_of(kind: Kind, sums: TaskSums) -> dict[str, np.ndarray]:
-    """By name, each of all examples, then without each of the P parts that have any: (1 + P,); NaN where undefined."""
+    """Return the metrics of a task by name.
+
+    Returns:
+        The metric of all examples, then the metric without each of the P parts that have any
+        examples; NaN where undefined; (1 + P,) each.
+    """
     held = sums.moments[:, 0] > 0.0
     totals = whole_and_without_each(sums.moments, held)
-    weights = totals[:, 0]
-    parts, labels, scores = _place(sums.cells)
-    aucs = order_aucs(labels, scores, sums.weights, parts, np.flatnonzero(held))
-    # What is no number has no order.
+    parts, labels, scores = _unpacked(sums.histogram)
+    aucs = pairwise_aucs(labels, scores, sums.weights, parts, np.flatnonzero(held))
+    # Scores that are not numbers have no order.
     aucs = np.where(np.isfinite(totals).all(axis=1), aucs, np.nan)
+    found = MetricTotals(
+        weight=totals[:, 0],
+        moments=dict(zip(moments_of(kind), totals.T[1:], strict=True)),
+        pairwise_auc=aucs,
+    )
     with np.errstate(divide="ignore", invalid="ignore"):
-        if kind == "binary":
-            rates, log_losses = totals[:, 1] / weights, totals[:, 3] / weights
-            base = -(rates * np.log(rates) + (1.0 - rates) * np.log(1.0 - rates))
-            found = {
-                "auc": aucs,
-                "log_loss": log_losses,
-                "relative_cross_entropy": log_losses / base,
-                "calibration": totals[:, 2] / totals[:, 1],
-            }
-        else:
-            found = {
-                "mse": totals[:, 1] / weights,
-                "mae": totals[:, 2] / weights,
-                "order_auc": aucs,
-            }
-    return {name: np.where(np.isfinite(values), values, np.nan) for name, values in found.items()}
+        metrics = {
+            name: metric.value(found)
+            for name, metric in task_metrics(kind).items()
+            if metric.value is not None
+        }
+    return {name: np.where(np.isfinite(values), values, np.nan) for name, values in metrics.items()}
 
 
 def calibration_curve(sums: TaskSums) -> np.ndarray:
-    """Up to ten ranges of a binary task's scores, ascending, each with about as many examples.
+    """Return up to ten ranges of a binary task's scores, each with about as many examples.
 
     Returns:
-        (R, 4): lowest score, sum of weights, of scores, and of labels. Scores are right to 0.1 % of
-        their odds.
+        Lowest score, sum of weights, of scores, and of labels by range, ascending; (R, 4). Scores
+        are right to 0.1 % of their odds.
     """
-    _, labels, steps = _place(sums.cells)
+    _, labels, steps = _unpacked(sums.histogram)
     found, places = np.unique(steps, return_inverse=True)
     scores = 1.0 / (1.0 + np.exp(_LARGEST_LOG_ODDS - found / _STEPS_BY_LOG_ODDS))
     weights, positives = (
@@ -127,7 +130,7 @@ def calibration_curve(sums: TaskSums) -> np.ndarray:
 
 
 def log_odds_step(scores: np.ndarray) -> np.ndarray:
-    """Integers from 0 that order probabilities as they are ordered; those whose odds hardly differ may have the same."""
+    """Return integers from 0 in the order of probabilities; almost equal odds may share one."""
     odds = np.clip(
         np.nan_to_num(np.log(scores / (1.0 - scores))), -_LARGEST_LOG_ODDS, _LARGEST_LOG_ODDS
     )
@@ -135,24 +138,24 @@ def log_odds_step(scores: np.ndarray) -> np.ndarray:
 
 
 def ordinal(numbers: np.ndarray) -> np.ndarray:
-    """Integers from 0 that order numbers as they are ordered; those that differ by less than a hundredth may have the same."""
+    """Return integers from 0 in the order of numbers; numbers within a hundredth may share one."""
     bits = np.asarray(numbers, np.float32).view(np.int32).astype(np.int64)
     size = (bits & 0x7FFFFFFF) >> _BITS_CUT
     return np.where(bits < 0, -size, size) + (1 << (_BITS_KEPT - 1))
 
 
-def _cell(parts: np.ndarray, labels: np.ndarray, scores: np.ndarray) -> np.ndarray:
+def _bin(parts: np.ndarray, labels: np.ndarray, scores: np.ndarray) -> np.ndarray:
     return (((parts << _BITS_KEPT) | labels) << _BITS_KEPT) | scores
 
 
-def _place(cells: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Part, label and score of each cell."""
+def _unpacked(bins: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return part, label and score of each bin."""
     mask = (1 << _BITS_KEPT) - 1
-    return cells >> (2 * _BITS_KEPT), (cells >> _BITS_KEPT) & mask, cells & mask
+    return bins >> (2 * _BITS_KEPT), (bins >> _BITS_KEPT) & mask, bins & mask
 
 
-def _summed(cells: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Each cell once, ascending, with the sum of its weights; without those that weigh nothing."""
-    cells, weights = cells[weights > 0.0], weights[weights > 0.0]
-    found, places = np.unique(cells, return_inverse=True)
+def _summed(bins: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return each bin that has weight once, ascending, with its sum of weights."""
+    bins, weights = bins[weights > 0.0], weights[weights > 0.0]
+    found, places = np.unique(bins, return_inverse=True)
     return found, np.bincount(places, weights, len(found))

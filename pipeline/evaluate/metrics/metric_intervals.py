@@ -1,8 +1,8 @@
-"""Gives TFMA metrics of ours their intervals, and those of the differences between candidate and blessed model.
+"""The inputs and the jackknife intervals of our TFMA metrics.
 
 TFMA's own jackknife combines every metric anew for each part and takes minutes. Here a combiner
-leaves arrays under a private key, a metric of all examples and then without each part, and this
-turns them into what TFMA writes.
+leaves an array under a private key: the metric of all examples, then without each part. A derived
+metric turns the arrays into what TFMA writes.
 """
 
 from __future__ import annotations
@@ -12,25 +12,45 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from tensorflow_model_analysis import types
+from tensorflow_model_analysis import constants, types
 from tensorflow_model_analysis.metrics import metric_types
+from tensorflow_model_analysis.metrics.metric_types import StandardMetricInputsPreprocessor
 from tensorflow_model_analysis.utils import model_util
 
+from pipeline.evaluate.metrics.eval_config import BASELINE, PART
 from pipeline.evaluate.metrics.jackknife import standard_error
+
+
+def features_preprocessor(output: str) -> StandardMetricInputsPreprocessor:
+    """Return the preprocessor that keeps the part, and label, weight and scores of an output."""
+    return StandardMetricInputsPreprocessor(
+        {constants.FEATURES_KEY: {PART: {}, output: {}}}, include_default_inputs=False
+    )
+
+
+def score_column(model: str) -> int:
+    """Return the column of a model's scores: label, weight, candidate's and baseline's scores."""
+    return 3 if model == BASELINE else 2
+
 
 _Metrics = dict[metric_types.MetricKey, Any]
 
 
 def private(key: metric_types.MetricKey) -> metric_types.MetricKey:
-    """Where a combiner leaves the array of a metric: (1 + P,), of all examples, then without each of P parts."""
-    # TFMA drops what begins so at the end.
+    """Return the key under which a combiner leaves the array of a metric; (1 + P,)."""
+    # TFMA drops metrics whose names begin with an underscore.
     return key._replace(name=f"_{key.name}")
 
 
 def with_intervals(
     keys: Sequence[metric_types.MetricKey], eval_config: Any
 ) -> metric_types.CIDerivedMetricComputation:
-    """The metrics of these keys, and their differences from the baseline, each with its interval where there is one."""
+    """Return the computation that gives metrics, and their changes from the baseline, intervals.
+
+    Args:
+        keys: metrics whose arrays a combiner has left under `private` keys.
+        eval_config: the `tfma.EvalConfig`, which names the baseline.
+    """
     baseline_spec = model_util.get_baseline_model_spec(eval_config)
     baseline = baseline_spec.name if baseline_spec else None
 
@@ -42,8 +62,8 @@ def with_intervals(
             if baseline is not None and key.model_name != baseline:
                 compared = metrics.get(private(key.make_baseline_key(baseline)))
                 if compared is not None:
-                    # Both models were judged on the same parts, so what makes an example hard for
-                    # both cancels out.
+                    # Both models have the same parts, so examples that are hard for both cancel
+                    # out.
                     found[key.make_diff_key()] = _estimate(values - compared)
         return found
 

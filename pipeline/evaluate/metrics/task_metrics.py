@@ -1,8 +1,8 @@
-"""The metrics of one task as one TFMA metric: its examples are summed once, and every metric follows with its interval.
+"""All metrics of a task as one TFMA metric, which sums the examples once.
 
-TFMA's own metrics have no interval but by its jackknife, and some of them, such as
-BinaryCrossEntropy and MeanSquaredError, count the first of several accumulators twice, so that they
-are wrong where several workers share the examples.
+TFMA's own metrics have no interval without its slow jackknife. Some of them, such as
+BinaryCrossEntropy and MeanSquaredError, count the first of several accumulators twice and are wrong
+where several workers share the examples.
 """
 
 from __future__ import annotations
@@ -21,19 +21,22 @@ from typing_extensions import override
 from pipeline.evaluate.metrics.eval_config import (
     CALIBRATION_PLOT,
     EXAMPLE_COUNT,
-    METRICS_OF_KIND,
     PART,
 )
 from pipeline.evaluate.metrics.metric_accumulators import (
-    Kind,
     TaskSums,
     added,
     calibration_curve,
     metrics_of,
     sums_of,
 )
-from pipeline.evaluate.metrics.metric_inputs import features_preprocessor, score_column
-from pipeline.evaluate.metrics.metric_intervals import private, with_intervals
+from pipeline.evaluate.metrics.metric_intervals import (
+    features_preprocessor,
+    private,
+    score_column,
+    with_intervals,
+)
+from pipeline.evaluate.metrics.metric_registry import Kind, task_metrics
 
 # Examples are summed so many at a time: a loop in Python over each would take most of the
 # Evaluator's time.
@@ -41,11 +44,11 @@ _ROWS = 4096
 
 
 class TaskMetrics(metric_types.Metric):
-    """All metrics of a task, its example count and, of a binary one, its calibration curve.
+    """All metrics of a task, its example count and, of a binary task, its calibration curve.
 
     Args:
-        kind: of the task.
-        name: of the whole, which no report shows.
+        kind: the kind of the task.
+        name: the name of the group of metrics, which no report shows.
     """
 
     def __init__(self, kind: Kind, name: str = "task_metrics") -> None:
@@ -64,7 +67,7 @@ def _computations(
         keys = []
         for model in model_names:
             key = metric_types.MetricKey(EXAMPLE_COUNT, model_name=model, output_name=output)
-            keys += [key._replace(name=metric) for metric in METRICS_OF_KIND[kind]]
+            keys += [key._replace(name=metric) for metric in task_metrics(kind)]
             computations.append(
                 metric_types.MetricComputation(
                     keys=[key],
@@ -78,7 +81,12 @@ def _computations(
 
 @dataclass
 class _Accumulator:
-    """Attributes: rows: part, label, score and weight of examples not yet summed, one after the other; sums: of the others."""
+    """Examples that are not yet summed, and sums over the others.
+
+    Attributes:
+        rows: part, label, score and weight of each example, one after the other.
+        sums: sums over the other examples.
+    """
 
     rows: array = field(default_factory=lambda: array("d"))
     sums: list[TaskSums] = field(default_factory=list)

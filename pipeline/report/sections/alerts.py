@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pipeline.evaluate.evaluation_result import TaskVerdict
-from pipeline.evaluate.formatting import change_text
+from pipeline.evaluate.evaluation_result import TaskVerdict, change_text
+from pipeline.evaluate.metrics.metric_registry import meaning_of
 from pipeline.report.data.run_data import RunData
-from pipeline.report.elements.measurement_table import whole_split
-from pipeline.report.elements.metric_meanings import is_better, is_noise, meaning_of
+from pipeline.report.elements.estimates import is_better, is_noise, whole_split
 from pipeline.report.elements.section import Tone
 from pipeline.report.sections.ingestion import rejected_share
 

@@ -6,8 +6,8 @@ from typing import Any
 
 from feature_spec.spec_tables import formula_text
 from pipeline.report.data.run_data import RunData
+from pipeline.report.elements.estimates import measurement_table
 from pipeline.report.elements.figure import BLUE, GREY, ORANGE, figure, rows_height_px
-from pipeline.report.elements.measurement_table import measurement_table
 from pipeline.report.elements.section import Cell, Note, Picture, Section, Table
 
 _COLOURS = {0.0: ORANGE, 0.5: GREY, 1.5: BLUE}

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from pipeline.evaluate.evaluation_result import Estimate, Measurement
+from pipeline.evaluate.metrics.metric_registry import meaning_of
 from pipeline.report.data.run_data import RunData
+from pipeline.report.elements.estimates import change_cell, estimate_cell, whole_split
 from pipeline.report.elements.figure import BLUE, GREY, axis_range, figure, reach, rows_height_px
-from pipeline.report.elements.measurement_table import estimate_cell, whole_split
-from pipeline.report.elements.metric_meanings import change_cell, meaning_of
 from pipeline.report.elements.section import Cell, Choice, Note, Picture, Section, Table
 
 

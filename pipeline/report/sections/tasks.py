@@ -6,10 +6,18 @@ import itertools
 from collections.abc import Sequence
 from typing import Any
 
-from pipeline.evaluate.evaluation_result import Estimate, TaskVerdict
-from pipeline.evaluate.formatting import change_text, number_text
+from pipeline.evaluate.evaluation_result import Estimate, TaskVerdict, change_text, number_text
+from pipeline.evaluate.metrics.metric_registry import meaning_of
 from pipeline.evaluate.task_gains import TaskGain
 from pipeline.report.data.run_data import RunData
+from pipeline.report.elements.estimates import (
+    change_cell,
+    estimate_cell,
+    gain_cell,
+    measurement_table,
+    turned,
+    whole_split,
+)
 from pipeline.report.elements.figure import (
     BLUE,
     ORANGE,
@@ -19,8 +27,6 @@ from pipeline.report.elements.figure import (
     reach,
     rows_height_px,
 )
-from pipeline.report.elements.measurement_table import estimate_cell, measurement_table, whole_split
-from pipeline.report.elements.metric_meanings import change_cell, gain_cell, meaning_of, turned
 from pipeline.report.elements.section import Cell, Choice, Note, Picture, Section, Table
 
 NOT_ALONE = (

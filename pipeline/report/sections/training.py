@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from pipeline.evaluate.metrics.metric_registry import meaning_of
 from pipeline.report.data.run_data import RunData
 from pipeline.report.elements.figure import BLUE, COLOURS, GREY, figure
-from pipeline.report.elements.metric_meanings import meaning_of
 from pipeline.report.elements.section import Note, Picture, Pictures, Section
 
 _VALIDATION = "validation_"

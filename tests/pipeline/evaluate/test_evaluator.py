@@ -121,13 +121,13 @@ def test_a_tasks_metrics_are_those_of_its_sample_space(first: Any) -> None:
     # 2.
     assert first.verdicts["watch"].metrics["mse"] == pytest.approx(0.031429, abs=1e-5)
     assert first.verdicts["watch"].metrics["mae"] == pytest.approx((0.25 + 0.01894) / 2, abs=1e-5)
-    assert first.verdicts["watch"].metrics["order_auc"] is None  # its labels are all alike
+    assert first.verdicts["watch"].metrics["pairwise_auc"] is None  # its labels are all alike
 
 
 def test_log_loss_is_related_to_that_of_the_base_rate_and_scores_to_labels(first: Any) -> None:
     # Half of share's examples are positive, which alone costs ln 2 each; the scores add up to
     # .6397, the labels to 2.
-    assert first.verdicts["share"].metrics["relative_cross_entropy"] == pytest.approx(
+    assert first.verdicts["share"].metrics["normalized_entropy"] == pytest.approx(
         0.71016 / 0.693147, abs=1e-4
     )
     assert first.verdicts["share"].metrics["calibration"] == pytest.approx(0.63966 / 2, abs=1e-4)

@@ -134,7 +134,7 @@ def test_relative_cross_entropy_and_calibration_are_those_of_their_definitions(
     log_loss = -np.mean(labels * np.log(scores) + (1.0 - labels) * np.log(1.0 - scores))
     base = -(rate * np.log(rate) + (1.0 - rate) * np.log(1.0 - rate))
     metrics = shuffled.verdicts["click"].baseline_metrics
-    assert metrics["relative_cross_entropy"] == pytest.approx(log_loss / base, rel=1e-5)
+    assert metrics["normalized_entropy"] == pytest.approx(log_loss / base, rel=1e-5)
     assert metrics["calibration"] == pytest.approx(scores.mean() / rate, rel=1e-5)
 
 

@@ -10,8 +10,14 @@ from rich.console import Console
 
 from feature_spec.loading import parse_spec
 from pipeline.evaluate.evaluation_result import Estimate, Measurement
-from pipeline.evaluate.gains_table import gains_table, gains_text
-from pipeline.evaluate.task_gains import MtlGains, mtl_gains, read_gains, write_gains
+from pipeline.evaluate.task_gains import (
+    MtlGains,
+    gains_table,
+    gains_text,
+    mtl_gains,
+    read_gains,
+    write_gains,
+)
 
 SPEC = parse_spec("""
 name: tiny

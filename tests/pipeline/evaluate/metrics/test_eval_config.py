@@ -7,14 +7,14 @@ from typing import Any
 
 from feature_spec.loading import load_spec
 from pipeline.commands.spec_overrides import load_overridden_spec
-from pipeline.evaluate.metrics.eval_config import evaluation_config
+from pipeline.evaluate.metrics.eval_config import eval_config
 
 
 def metrics_of(
     output: str, *overrides: str, **settings: Any
 ) -> list[tuple[str, dict[str, Any], str]]:
     """Class and settings of each metric of an output, and the feature by which its examples are grouped."""
-    config = evaluation_config(load_overridden_spec("short_video", overrides), **settings)
+    config = eval_config(load_overridden_spec("short_video", overrides), **settings)
     return [
         (metric["class_name"], json.loads(metric["config"]), specs.get("query_key", ""))
         for specs in config["metrics_specs"]
@@ -24,7 +24,7 @@ def metrics_of(
 
 
 def test_the_blessed_model_is_the_baseline_of_the_outputs_that_it_has() -> None:
-    [candidate, baseline] = evaluation_config(
+    [candidate, baseline] = eval_config(
         load_spec("short_video"), {"vtr", "vcr", "shr", "cmr", "ctr"}
     )["model_specs"]
     assert candidate["prediction_keys"]["shr"] == "shr"
@@ -44,7 +44,7 @@ def test_a_regression_task_is_not() -> None:
 
 
 def test_without_users_there_is_no_gauc() -> None:
-    assert "query_key" not in str(evaluation_config(load_spec("census_income")))
+    assert "query_key" not in str(eval_config(load_spec("census_income")))
 
 
 def test_the_ranking_score_is_measured_where_the_spec_says_what_is_relevant() -> None:
@@ -54,14 +54,12 @@ def test_the_ranking_score_is_measured_where_the_spec_says_what_is_relevant() ->
 
 
 def test_without_a_blessed_model_there_is_only_the_candidate() -> None:
-    [model] = evaluation_config(load_spec("short_video"))["model_specs"]
+    [model] = eval_config(load_spec("short_video"))["model_specs"]
     assert model["name"] == "candidate"
 
 
 def test_an_output_that_the_blessed_model_lacks_is_measured_for_the_candidate_alone() -> None:
-    config = evaluation_config(
-        load_spec("short_video"), {"vtr", "vcr", "shr", "cmr", "ranking_score"}
-    )
+    config = eval_config(load_spec("short_video"), {"vtr", "vcr", "shr", "cmr", "ranking_score"})
     alone = {
         specs["output_names"][0]
         for specs in config["metrics_specs"]
@@ -76,7 +74,7 @@ def test_slices_are_those_of_the_spec_beside_the_whole_split() -> None:
         "short_video",
         ["evaluation={slices: [{field: scenario}, {field: age_days, boundaries: [7]}]}"],
     )
-    assert evaluation_config(spec)["slicing_specs"] == [
+    assert eval_config(spec)["slicing_specs"] == [
         {},
         {"feature_keys": ["scenario"]},
         {"feature_keys": ["age_days"]},

@@ -37,7 +37,7 @@ def binary_rows(count: int, seed: int) -> np.ndarray:
 
 
 def regression_rows(count: int, seed: int) -> np.ndarray:
-    """Labels and scores are multiples of 1/64, which order AUC tells apart."""
+    """Labels and scores are multiples of 1/64, which pairwise AUC tells apart."""
     random = np.random.default_rng(seed)
     labels = np.rint(64 * random.random(count)) / 64
     scores = labels + np.rint(64 * random.normal(0.0, 0.3, count)) / 64
@@ -53,7 +53,7 @@ def by_definition(rows: np.ndarray) -> dict[str, float]:
     return {
         "auc": roc_auc_score(labels, scores, sample_weight=weights),
         "log_loss": loss,
-        "relative_cross_entropy": loss / stats.entropy([rate, 1.0 - rate]),
+        "normalized_entropy": loss / stats.entropy([rate, 1.0 - rate]),
         "calibration": np.average(scores, weights=weights) / rate,
     }
 
@@ -64,11 +64,11 @@ def errors_by_definition(rows: np.ndarray) -> dict[str, float]:
         np.subtract.outer(scores, scores)
     )
     pairs = np.not_equal.outer(labels, labels).sum()
-    order_auc = (concordant.sum() / pairs + 1.0) / 2.0
+    pairwise_auc = (concordant.sum() / pairs + 1.0) / 2.0
     return {
         "mse": np.mean((labels - scores) ** 2),
         "mae": np.mean(np.abs(labels - scores)),
-        "order_auc": order_auc,
+        "pairwise_auc": pairwise_auc,
     }
 
 
@@ -103,7 +103,7 @@ def test_sums_of_shares_of_the_examples_add_up(kind: Any, rows: np.ndarray) -> N
     shares = [sums_of(kind, share) for share in np.array_split(rows, 7)]
     whole, together = sums_of(kind, rows), added(kind, [added(kind, shares[:3]), *shares[3:]])
     assert together.moments == pytest.approx(whole.moments)
-    assert together.cells.tolist() == whole.cells.tolist()
+    assert together.histogram.tolist() == whole.histogram.tolist()
     assert together.weights == pytest.approx(whole.weights)
 
 
@@ -121,7 +121,7 @@ def test_labels_that_are_all_alike_have_no_auc_but_a_log_loss(label: float) -> N
     rows = np.array([[0, label, 0.5, 1.0], [1, label, 0.5, 1.0]])
     found = metrics_of("binary", sums_of("binary", rows))
     assert math.isnan(found["auc"][0])
-    assert math.isnan(found["relative_cross_entropy"][0])
+    assert math.isnan(found["normalized_entropy"][0])
     assert found["log_loss"][0] == pytest.approx(math.log(2.0))
 
 

@@ -1,53 +1,12 @@
-"""What the metrics of an evaluation mean, for tooltips and tables."""
+"""Estimates on a page: cells, texts and tables with intervals, and their direction and noise."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 
-from pipeline.evaluate.evaluation_result import Estimate
-from pipeline.report.elements.section import Cell, Tone
-
-
-@dataclass(frozen=True)
-class MetricMeaning:
-    """A metric in words.
-
-    Attributes:
-        label: its name on the page.
-        meaning: one sentence.
-        higher_is_better: its direction; None where a certain value is best.
-    """
-
-    label: str
-    meaning: str
-    higher_is_better: bool | None
-
-
-MEANINGS = {
-    "auc": MetricMeaning("AUC", "Share of pairs of a positive and a negative example in the right order; 0.5 is chance.", True),
-    "gauc": MetricMeaning("GAUC", "AUC among each user's own examples, averaged over users by their number of examples.", True),
-    "log_loss": MetricMeaning("log loss", "Mean cross-entropy of score and label.", False),
-    "relative_cross_entropy": MetricMeaning(
-        "relative cross-entropy", "Log loss over that of always giving the base rate; below 1 the scores tell something.", False
-    ),
-    "calibration": MetricMeaning("calibration", "Sum of scores over sum of labels; above 1 scores are too high.", None),
-    "mse": MetricMeaning("MSE", "Mean squared error.", False),
-    "mae": MetricMeaning("MAE", "Mean absolute error.", False),
-    "order_auc": MetricMeaning("order AUC", "Share of pairs with different labels in the right order; 0.5 is chance.", True),
-    "ndcg": MetricMeaning(
-        "NDCG", "Gain that the ranking score puts into the first places, over the most that any order could.", True
-    ),
-}  # fmt: skip
-
-
-def meaning_of(metric: str) -> MetricMeaning:
-    """The meaning of a metric; its name alone where it is an unknown one, such as NDCG at some k."""
-    if metric in MEANINGS:
-        return MEANINGS[metric]
-    known = MEANINGS.get(metric.partition("@")[0])
-    return MetricMeaning(
-        metric, known.meaning if known else "", known.higher_is_better if known else None
-    )
+from pipeline.evaluate.evaluation_result import Estimate, Measurement
+from pipeline.evaluate.metrics.metric_registry import meaning_of
+from pipeline.report.elements.section import Cell, Table, Tone
 
 
 def is_better(metric: str, change: Estimate | None) -> bool | None:
@@ -105,3 +64,46 @@ def turned(metric: str, change: Estimate | None) -> Estimate | None:
         lower=None if upper is None else -upper,
         upper=None if lower is None else -lower,
     )
+
+
+def measurement_table(caption: str, measured: Measurement) -> Table:
+    """A row a metric. Without a serving model there is nothing to compare with, and no column for it."""
+    is_compared = bool(measured.baseline)
+    rows: list[list[str | Cell]] = []
+    for name, estimate in measured.metrics.items():
+        rows.append(
+            [Cell(meaning_of(name).label, hint=meaning_of(name).meaning), estimate_cell(estimate)]
+        )
+        if is_compared:
+            rows[-1] += [
+                estimate_cell(measured.baseline.get(name)),
+                change_cell(name, measured.changes.get(name)),
+            ]
+    return Table(
+        caption=caption,
+        columns=["Metric", "This model", *(["Serving model", "Change"] if is_compared else [])],
+        rows=rows,
+        hints={
+            "Change": "This model minus the serving model. ▲ better, ▼ worse; grey within noise."
+        },
+    )
+
+
+def whole_split(parts: Sequence[Measurement]) -> Measurement | None:
+    """Of the parts of an evaluation split, that which is all of it."""
+    return next((part for part in parts if not part.field), None)
+
+
+def estimate_cell(estimate: Estimate | None, tone: Tone = "") -> Cell:
+    """A value, and below it its interval where there is one."""
+    if estimate is None or estimate.value is None:
+        return Cell("–", "quiet")
+    return Cell(f"{estimate.value:.4f}", tone, detail=interval_text(estimate))
+
+
+def estimate_text(estimate: Estimate | None) -> str:
+    """A value with its interval, where there is one."""
+    if estimate is None or estimate.value is None:
+        return "–"
+    interval = interval_text(estimate)
+    return f"{estimate.value:.4f} ({interval})" if interval else f"{estimate.value:.4f}"
