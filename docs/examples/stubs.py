@@ -17,6 +17,8 @@ from tensorflow_serving.apis.get_model_metadata_pb2 import GetModelMetadataReque
 from tensorflow_serving.apis.predict_pb2 import PredictRequest
 from tensorflow_serving.apis.prediction_service_pb2_grpc import PredictionServiceStub
 
+TIMEOUT_S = 60.0
+
 target, model, file = sys.argv[1:]
 with open(file, encoding="utf-8") as text:
     body = json.load(text)
@@ -25,7 +27,7 @@ with grpc.insecure_channel(target) as channel:
     service = PredictionServiceStub(channel)
     metadata = service.GetModelMetadata(
         GetModelMetadataRequest(model_spec={"name": model}, metadata_field=["signature_def"]),
-        timeout=5.0,
+        timeout=TIMEOUT_S,
     )
     signatures = SignatureDefMap()
     metadata.metadata["signature_def"].Unpack(signatures)
@@ -34,7 +36,7 @@ with grpc.insecure_channel(target) as channel:
     request = PredictRequest(model_spec={"name": model, "signature_name": body["signature_name"]})
     for name, value in body["inputs"].items():
         request.inputs[name].CopyFrom(tf.make_tensor_proto(value, declared[name].dtype))
-    response = service.Predict(request, timeout=5.0)
+    response = service.Predict(request, timeout=TIMEOUT_S)
 
 print(
     json.dumps(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import inspect
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -22,8 +24,9 @@ README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
 PROGRAMS = re.findall(r"```python\n(.*?)```", README + PAGE, flags=re.DOTALL)
 
 
-@pytest.mark.parametrize("program", PROGRAMS, ids=["readme", "blocking", "asyncio"])
-def test_a_documented_program_ranks(scripted, tmp_path, monkeypatch, capsys, program):
+@pytest.fixture
+def ranker(scripted):
+    """A server that gives each task and each ranking score of `short_video` the value 0.5."""
     spec = load_spec("short_video")
 
     def script(number, request, context):
@@ -45,7 +48,11 @@ def test_a_documented_program_ranks(scripted, tmp_path, monkeypatch, capsys, pro
         answer.metadata["signature_def"].Pack(signatures)
         return answer
 
-    ranker = scripted(script, metadata=metadata)
+    return scripted(script, metadata=metadata)
+
+
+@pytest.mark.parametrize("program", PROGRAMS, ids=["readme", "blocking", "asyncio"])
+def test_a_documented_program_ranks(ranker, tmp_path, monkeypatch, capsys, program):
     monkeypatch.chdir(tmp_path)
     assert "127.0.0.1:8500" in program
     exec(
@@ -55,6 +62,15 @@ def test_a_documented_program_ranks(scripted, tmp_path, monkeypatch, capsys, pro
     printed = capsys.readouterr().out
     assert "0.5" in printed
     assert "no ranking" not in printed
+
+
+def test_the_example_with_the_client_ranks(ranker):
+    program = REPOSITORY / "docs" / "examples" / "rank.py"
+    done = subprocess.run(
+        [sys.executable, program, ranker.target], capture_output=True, text=True, check=False
+    )
+    assert done.stderr == ""
+    assert done.stdout.splitlines() == ["1 v43 0.5", "2 v10 0.5", "3 v7 0.5"]
 
 
 @pytest.mark.parametrize(
