@@ -1,1 +1,1 @@
-"""WHAT EXISTS: fields, tasks and the ranking formula. Pure Python: importing this never loads TensorFlow."""
+"""The feature spec: fields, tasks, logs and the ranking formula; never loads TensorFlow."""

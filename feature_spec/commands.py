@@ -1,4 +1,4 @@
-"""`fulcrum spec`: look at feature specs."""
+"""The command `fulcrum spec`, which checks and lists feature specs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ spec_app = typer.Typer(help="Check and print feature specs.", no_args_is_help=Tr
 
 
 def add_to(app: typer.Typer) -> None:
-    """Registers the commands of this package."""
+    """Add the commands of this package to the command line."""
     app.add_typer(spec_app, name="spec")
 
 

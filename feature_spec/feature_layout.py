@@ -1,4 +1,6 @@
-"""How the fields are packed into few tensors, so that the trainer parses six features rather than one a field.
+"""The layout of all fields in a few tensors.
+
+The trainer parses six features of an example rather than one for each field.
 
 All ids of a side stand in one matrix, and an id is at once the row of the embedding table of its
 width. The rows of a table are
@@ -41,34 +43,39 @@ NUMBERS: dict[InputSide, str] = {
 
 
 def vocabulary_file(width: int) -> str:
-    """The name of the vocabulary of all fields of one width."""
+    """Return the file name of the vocabulary that all fields of one width share."""
     return f"vocabulary_{width}"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Rows:
-    """A field's reserved rows in the table of its width: `missing`, then `buckets` rows from `first_bucket` on."""
+    """The rows that a field reserves in the embedding table of its width.
+
+    Attributes:
+        missing: the row of a missing value; the buckets follow it.
+        buckets: the number of OOV, hash or quantile buckets.
+    """
 
     missing: int
     buckets: int
 
     @property
     def first_bucket(self) -> int:
-        """The first row after that of the missing value."""
+        """The first bucket's row, right after the row of a missing value."""
         return self.missing + 1
 
 
 @dataclass(frozen=True, kw_only=True)
 class Slot:
-    """Where an embedded field stands in the id matrix of its side.
+    """The columns of an embedded field in the id matrix of its side.
 
     Attributes:
-        name: the field.
-        side: whose property the field is.
-        start: its first column.
-        length: its columns: 1, or `max_length` for a list.
-        width: embedding width D of its rows.
-        source: the field whose rows it reads: itself, or the one a sequence shares.
+        name: the field's name.
+        side: the side that the field describes.
+        start: the field's first column.
+        length: the number of columns: 1, or `max_length` for a list.
+        width: embedding width D of the field's rows.
+        source: the field whose rows are read: itself, or the field that a sequence shares.
         rows: reserved rows of `source`.
         vocabulary: vocabulary of `source`; None where values are hashed or put into quantile
             buckets.
@@ -86,13 +93,16 @@ class Slot:
 
 @dataclass(frozen=True)
 class FeatureLayout:
-    """The layout that follows from a spec. The same on every machine, and after any change that keeps the fingerprint."""
+    """The layout of a spec's fields.
+
+    It is the same on every machine, and after any change that keeps the spec's fingerprint.
+    """
 
     spec: FeatureSpec
 
     @cached_property
     def _embedded(self) -> dict[str, tuple[int, int]]:
-        """Width and number of buckets of each field that owns rows."""
+        """The width and the number of buckets of each field that owns rows."""
         owned = {}
         for name, field in self.spec.fields.items():
             if isinstance(field, CategoricalField | MultiCategoricalField):
@@ -120,17 +130,17 @@ class FeatureLayout:
         return sorted({width for width, _ in self._embedded.values()})
 
     def reserved_rows(self, width: int) -> int:
-        """Rows before those of the vocabulary in the table of `width`."""
+        """Return the number of rows before the vocabulary's rows in the table of `width`."""
         return sum(1 + buckets for table, buckets in self._embedded.values() if table == width)
 
     def has_vocabulary(self, width: int) -> bool:
-        """Whether any field of this width has a vocabulary, and so the table rows after the reserved ones."""
+        """Return whether a field of this width has a vocabulary, which adds rows to the table."""
         return any(
             slot.vocabulary for side in SIDES for slot in self.slots(side) if slot.width == width
         )
 
     def slots(self, side: InputSide) -> list[Slot]:
-        """The columns of a side's id matrix (B, Σ length), in order."""
+        """Return the fields of a side's id matrix (B, Σ length), in the order of their columns."""
         result: list[Slot] = []
         start = 0
         for name, field in self._fields(side).items():
@@ -148,15 +158,15 @@ class FeatureLayout:
             )
             result.append(
                 Slot(
-                    name=name, side=field.side, start=start, length=length, width=self._embedded[source][0],
-                    source=source, rows=self.rows[source], vocabulary=vocabulary,
+                    name=name, side=field.side, start=start, length=length,
+                    width=self._embedded[source][0], source=source, rows=self.rows[source], vocabulary=vocabulary,
                 )
             )  # fmt: skip
             start += length
         return result
 
     def numbers(self, side: InputSide) -> list[str]:
-        """The numeric fields in a side's number matrix (B, N), in order."""
+        """Return the numeric fields of a side's number matrix (B, N), in order."""
         return [
             name for name, field in self._fields(side).items()
             if isinstance(field, NumericField) and field.transform != "quantiles"

@@ -1,11 +1,13 @@
-"""The ranking formula taken apart: what each task, and the duration, contributes to a ranking score.
+"""The ranking formula (PLE, Eq 1), and its terms for one candidate.
 
-In log space, where the exported model computes it too,
+The formula combines the scores of a candidate into one ranking score. In log space, where the
+exported model computes it too,
 
-    log ranking score = Σ_k w_k · log max(score_k, ε) + w_d · log max(f(duration / scale), ε),   ε = SCORE_FLOOR
+    log ranking score = Σ_k w_k · log max(score_k, ε) + w_d · log max(f(duration / scale), ε)
 
-so that a score of 0 lowers a candidate without wiping out its other tasks, a weight of 0 leaves a task out, and a missing
-duration adds nothing. Pure Python in double precision: for explanations and tests, not for serving.
+with ε = SCORE_FLOOR. So a score of 0 lowers a candidate without wiping out its other tasks, a
+weight of 0 leaves a task out, and a missing duration adds nothing. The functions here are pure
+Python in double precision: they serve explanations and tests, not ranking.
 """
 
 from __future__ import annotations
@@ -21,13 +23,15 @@ from feature_spec.strict_model import StrictModel
 
 
 class DurationFactor(StrictModel):
-    """The factor f(duration)^weight of PLE Eq 1. A missing duration leaves the ranking score as it is.
+    """The factor f(duration)^weight of PLE Eq 1.
+
+    A missing duration leaves the ranking score as it is.
 
     Attributes:
         field: the numeric item field that holds the duration.
-        transform: f over duration / scale: `none` (as it is), `log1p` or `sigmoid`.
+        transform: f over duration / scale: `none` (unchanged), `log1p` or `sigmoid`.
         scale: divides the duration first, in the field's own unit.
-        weight: exponent of the factor.
+        weight: the exponent of the factor.
     """
 
     field: str
@@ -37,12 +41,12 @@ class DurationFactor(StrictModel):
 
 
 class RankingFormula(StrictModel):
-    """ranking score = Π_k score_k ^ weights[k] · f(duration).
+    """The formula: ranking score = Π_k score_k ^ weights[k] · f(duration).
 
     Attributes:
-        weights: exponent of each task's score; a task that is not named has 0. A request may
-            override each one.
-        duration: the duration's factor, if any.
+        weights: the exponent of each task's score; a task that is not named has 0. A request may
+            override each exponent.
+        duration: the factor of the duration, if there is one.
     """
 
     weights: dict[str, float]
@@ -58,11 +62,11 @@ class FormulaTerm:
     """One factor of a ranking score.
 
     Attributes:
-        name: the task, or ``duration``.
-        value: the task's score, or f(duration / scale); None where the duration is missing.
-        weight: its exponent.
-        log_factor: weight · log max(value, SCORE_FLOOR), its share of the log ranking score; 0
-            where the value is missing.
+        name: the task's name, or ``duration``.
+        value: the task's score, or f(duration / scale); None if the duration is missing.
+        weight: the exponent.
+        log_factor: weight · log max(value, SCORE_FLOOR), a summand of the log ranking score; 0
+            if the value is missing.
     """
 
     name: str
@@ -77,7 +81,7 @@ class FormulaTerm:
 
 
 def transformed_duration(factor: DurationFactor, duration: float) -> float:
-    """f(duration / scale); 0 where log1p has no value, at a scaled duration of -1 and below."""
+    """Return f(duration / scale); 0 where log1p is undefined (a scaled duration of -1 or less)."""
     scaled = duration / factor.scale
     if factor.transform == "log1p":
         return math.log1p(scaled) if scaled > -1.0 else 0.0
@@ -93,7 +97,13 @@ def transformed_duration(factor: DurationFactor, duration: float) -> float:
 def weights_in_force(
     formula: RankingFormula, tasks: Iterable[str], overrides: Mapping[str, float] | None = None
 ) -> dict[str, float]:
-    """The exponent of every task, then of ``duration`` if the formula has one: the formula's own unless overridden."""
+    """Return the exponent of every task, then of ``duration`` if the formula has that factor.
+
+    Args:
+        formula: gives the exponents that are not overridden.
+        tasks: names of the tasks; one that the formula does not name has the exponent 0.
+        overrides: exponents that replace the formula's, by task or ``duration``.
+    """
     own = {task: formula.weights.get(task, 0.0) for task in tasks}
     if formula.duration is not None:
         own[DURATION] = formula.duration.weight
@@ -106,12 +116,12 @@ def formula_terms(
     duration: float | None = None,
     overrides: Mapping[str, float] | None = None,
 ) -> list[FormulaTerm]:
-    """The terms of one candidate's ranking score, in the order of `scores`, the duration's last.
+    """Return the terms of one candidate's ranking score, in the order of `scores`, duration last.
 
     Args:
         formula: the spec's formula.
-        scores: by task.
-        duration: in the unit of the duration's field; None or NaN where missing.
+        scores: the candidate's scores by task.
+        duration: in the unit of the duration's field; None or NaN if missing.
         overrides: exponents by task or ``duration`` that replace the formula's.
     """
     weights = weights_in_force(formula, scores, overrides)
@@ -127,7 +137,7 @@ def formula_terms(
 
 
 def ranking_score(terms: Iterable[FormulaTerm]) -> float:
-    """The product of the factors."""
+    """Return the ranking score: the product of all factors."""
     return _exp(math.fsum(term.log_factor for term in terms))
 
 
@@ -137,7 +147,7 @@ def _term(name: str, value: float | None, weight: float) -> FormulaTerm:
 
 
 def _exp(exponent: float) -> float:
-    """E to a power; infinite where that leaves double precision, as it does in the exported model."""
+    """Return e to a power; infinity on overflow, as in the exported model."""
     try:
         return math.exp(exponent)
     except OverflowError:

@@ -17,11 +17,11 @@ Model = TypeVar("Model", bound=StrictModel)
 
 
 class SpecError(ValueError):
-    """A feature spec that cannot be used. The message names the file and, line by line, each path, value and remedy."""
+    """A feature spec cannot be used. The message lists each path, value and remedy by line."""
 
 
 class _UniqueKeyLoader(yaml.SafeLoader):
-    """Refuses a key given twice in one mapping, which YAML libraries otherwise drop without a word."""
+    """Refuses duplicate keys in a mapping, of which YAML libraries silently keep the last."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen = set()
@@ -35,13 +35,13 @@ class _UniqueKeyLoader(yaml.SafeLoader):
 
 
 def ready_specs() -> dict[str, Path]:
-    """The specs that ship with Fulcrum, by name."""
+    """Return the files of the specs that ship with Fulcrum, by name."""
     folder = Path(str(resources.files("feature_spec"))) / "specs"
     return {path.stem: path for path in sorted(folder.glob("*.yaml"))}
 
 
 def load_spec(path: str | Path) -> FeatureSpec:
-    """Reads a feature spec.
+    """Read a feature spec.
 
     Args:
         path: a YAML file, or the name of a ready spec such as ``kuairand``.
@@ -60,7 +60,7 @@ def load_spec(path: str | Path) -> FeatureSpec:
 
 
 def parse_spec(text: str, source: str = "<spec>") -> FeatureSpec:
-    """Reads a feature spec from YAML (or JSON) text; `source` names it in errors.
+    """Read a feature spec from YAML (or JSON) text; errors call it `source`.
 
     Raises:
         SpecError: the text is not YAML or does not describe a ranking system.
@@ -69,7 +69,7 @@ def parse_spec(text: str, source: str = "<spec>") -> FeatureSpec:
 
 
 def validated_yaml(model: type[Model], text: str, source: str, kind: str) -> Model:
-    """Reads YAML (or JSON) text into a model; `source` and `kind` name it in errors.
+    """Read YAML (or JSON) text into a model; errors call it `source` and `kind`.
 
     Raises:
         SpecError: the text is not YAML, or not valid.
@@ -80,7 +80,8 @@ def validated_yaml(model: type[Model], text: str, source: str, kind: str) -> Mod
         raise SpecError(f"{source}: not valid YAML: {error}") from error
     if not isinstance(received, dict):
         raise SpecError(
-            f"{source}: {kind} is a mapping with {', '.join(model.model_fields)}; received {_shown(received)}"
+            f"{source}: {kind} is a mapping with {', '.join(model.model_fields)}; "
+            f"received {_shown(received)}"
         )
     try:
         return model.model_validate(received)
@@ -92,7 +93,7 @@ def validated_yaml(model: type[Model], text: str, source: str, kind: str) -> Mod
 
 
 def _line(spec: dict[Any, Any], detail: Any) -> str:
-    """One mistake: its path in the YAML, what was received there and what is valid."""
+    """Return the line for one mistake: its path in the YAML, the value, and what is valid."""
     path, value = [], spec
     missing = detail["type"] in ("missing", "union_tag_not_found")
     for part in detail["loc"]:
@@ -101,7 +102,7 @@ def _line(spec: dict[Any, Any], detail: Any) -> str:
         ):
             value = value[part]
         elif not (detail["type"] == "missing" and part is detail["loc"][-1]):
-            # pydantic puts the kind of a field into the path, which the YAML does not have
+            # pydantic adds the kind of a field to the path, which the YAML does not have
             continue
         path.append(str(part))
     text = _valid(detail)
@@ -130,7 +131,7 @@ class _FormulaFile(StrictModel):
 
 
 def load_formula(path: Path) -> RankingFormula:
-    """Reads a formula file.
+    """Read a ranking formula from a file of its own: a spec's section `ranking_formula`.
 
     Raises:
         SpecError: the file cannot be read or does not hold a ranking formula.
@@ -143,7 +144,7 @@ def load_formula(path: Path) -> RankingFormula:
 
 
 def formula_text(formula: RankingFormula, *comments: str) -> str:
-    """A formula as YAML, below lines of comment."""
+    """Return a formula as the YAML of a formula file, below lines of comment."""
     content = yaml.safe_dump(
         {"ranking_formula": formula.model_dump(mode="json", exclude_none=True)}, sort_keys=False
     )
@@ -151,21 +152,22 @@ def formula_text(formula: RankingFormula, *comments: str) -> str:
 
 
 def request_weights(formula: RankingFormula, spec: FeatureSpec, source: Path) -> dict[str, float]:
-    """The exponents that make a model of `spec` rank by `formula`, whatever its own are.
+    """Return the exponents that make a served model rank by another formula.
 
     Args:
-        formula: from a file.
-        spec: of the model that is asked.
-        source: the file, for errors.
+        formula: the formula to rank by, from a file.
+        spec: the spec of the served model.
+        source: the formula's file, for errors.
 
     Raises:
-        SpecError: the formula has a task that the spec has not, or transforms the duration
-            otherwise, which no request can.
+        SpecError: the formula names a task that the spec does not have, or transforms the duration
+            differently, which no request can.
     """
     for task in formula.weights:
         if task not in spec.tasks:
             raise SpecError(
-                f"{source}: weights.{task}: spec {spec.name} has no such task: {closest_names(task, spec.tasks)}"
+                f"{source}: weights.{task}: spec {spec.name} has no such task: "
+                f"{closest_names(task, spec.tasks)}"
             )
     own = spec.ranking_formula.duration
     if formula.duration is not None and (
@@ -173,8 +175,8 @@ def request_weights(formula: RankingFormula, spec: FeatureSpec, source: Path) ->
         or own.model_copy(update={"weight": formula.duration.weight}) != formula.duration
     ):
         raise SpecError(
-            f"{source}: duration: a request can change its weight only: received {formula.duration!r}; spec {spec.name} has "
-            f"{own!r}"
+            f"{source}: duration: a request can change its weight only: "
+            f"received {formula.duration!r}; spec {spec.name} has {own!r}"
         )
     weights = weights_in_force(formula, spec.tasks)
     return weights if own is None else {DURATION: 0.0, **weights}

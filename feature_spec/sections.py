@@ -12,7 +12,7 @@ from pydantic import NonNegativeFloat, PositiveFloat, PositiveInt, model_validat
 
 from feature_spec.strict_model import StrictModel
 
-# The slice of examples that have no value of the field.
+# The name of the slice of examples without a value of the field.
 MISSING = "missing"
 
 
@@ -20,10 +20,10 @@ class Ndcg(StrictModel):
     """NDCG@k of the ranking score.
 
     Attributes:
-        k: places of a ranked list that count.
-        by: whose examples are ranked against each other: those of one `request` or of one `user`.
-        relevance: weight by task; an example's gain is the weighted sum of its labels, outside a
-            task's sample space 0.
+        k: the number of places of a ranked list that count.
+        by: ranks the examples of one `request`, or of one `user`, against each other.
+        relevance: a weight by task. The gain of an example is the weighted sum of its labels; a
+            label outside the task's sample space counts 0.
     """
 
     k: PositiveInt = 10
@@ -36,10 +36,10 @@ class Slice(StrictModel):
 
     Attributes:
         field: a categorical field with few values, or a numeric one with `boundaries`.
-        boundaries: where one slice of a numeric field ends and the next begins, which holds the
-            boundary; ascending.
-        protected: whether each of these slices may refuse a model, as the whole split does, by a
-            loss against the blessed one.
+        boundaries: values that separate the slices of a numeric field, ascending; a boundary
+            belongs to the slice above it.
+        protected: whether a loss against the blessed model on one of these slices refuses a
+            model, as a loss on the whole split does.
     """
 
     field: str
@@ -54,25 +54,25 @@ class Slice(StrictModel):
 
     @property
     def numeric_names(self) -> list[str]:
-        """The names of a numeric field's slices in ascending order; [] for a categorical field."""
+        """The names of the slices of a numeric field, ascending; [] for a categorical field."""
         if not self.boundaries:
             return []
         between = [f"{lower:g} to {upper:g}" for lower, upper in pairwise(self.boundaries)]
         return [f"below {self.boundaries[0]:g}", *between, f"{self.boundaries[-1]:g} and above"]
 
     def numeric_name(self, number: float | None) -> str:
-        """The slice of a number; that of examples without a value for None and NaN."""
+        """Return the name of a number's slice; `MISSING` for None and NaN."""
         if number is None or math.isnan(number):
             return MISSING
         return self.numeric_names[bisect.bisect_right(self.boundaries or [], number)]
 
 
 class Evaluation(StrictModel):
-    """What is measured on the evaluation split beside the metrics of each task.
+    """Measurements on the evaluation split beside the metrics of each task.
 
     Attributes:
-        ndcg: the quality of the ranking score's order; not measured where left out.
-        slices: measured like the whole evaluation split.
+        ndcg: the quality of the order by ranking score; not measured by default.
+        slices: parts of the evaluation split that are measured like the whole.
     """
 
     ndcg: Ndcg | None = None
@@ -84,11 +84,13 @@ Measure = Literal["l_infinity", "jensen_shannon"]
 
 
 class DistributionThreshold(StrictModel):
-    """The largest distance between two distributions of a field's values; a missing value is none. One measure a field.
+    """The largest accepted distance between two distributions of a field's values.
+
+    Missing values do not count. A field has one measure.
 
     Attributes:
-        l_infinity: of the shares of any one value, the largest difference. Not for numbers.
-        jensen_shannon: the Jensen–Shannon divergence, in bits; of numbers by histogram.
+        l_infinity: the largest difference of any value's share. Not for numbers.
+        jensen_shannon: the Jensen–Shannon divergence, in bits; for numbers, of histograms.
     """
 
     l_infinity: Distance | None = None
@@ -102,31 +104,31 @@ class DistributionThreshold(StrictModel):
 
     @property
     def measure(self) -> Measure:
-        """The one that is given."""
+        """The measure that is given."""
         return "jensen_shannon" if self.l_infinity is None else "l_infinity"
 
     @property
     def limit(self) -> float:
-        """Its threshold."""
+        """The threshold of the measure."""
         limit: float = getattr(self, self.measure)
         return limit
 
 
 class Skew(StrictModel):
-    """Served requests against the examples that the model was trained on.
+    """Limits of skew: served requests against the examples that the model was trained on.
 
     Attributes:
-        thresholds: by field.
+        thresholds: the largest accepted distances, by field.
     """
 
     thresholds: dict[str, DistributionThreshold] = {}
 
 
 class Drift(StrictModel):
-    """The examples to train on against those of the last run that pushed a model.
+    """Limits of drift: new examples against the examples of the last run that pushed a model.
 
     Attributes:
-        thresholds: by field.
+        thresholds: the largest accepted distances, by field.
         stops_run: whether a field beyond its threshold stops the run before it trains.
     """
 
@@ -141,11 +143,11 @@ class Drift(StrictModel):
 
 
 class Spans(StrictModel):
-    """How `fulcrum run --span` and `fulcrum backfill` put days together.
+    """Settings of `fulcrum run --span` and `fulcrum backfill`, where a span is a day of logs.
 
     Attributes:
-        window_days: the days of logs that a model is trained on, right before the day that judges
-            it; fewer where the logs begin later.
+        window_days: the number of days that a model is trained on, right before the day that
+            evaluates it; fewer if the logs begin later.
     """
 
     window_days: PositiveInt = 7
@@ -155,11 +157,10 @@ class SearchDimension(StrictModel):
     """The values that one setting may take: a list, or a range.
 
     Attributes:
-        values: the list; any YAML values, such as ``[[32], [64, 32]]``.
-        minimum: the range's lower end; whole numbers where both ends are.
-        maximum: its upper end, which belongs to it.
-        scale: how a range is covered: `linear`, or `log` where factors count rather than
-            differences.
+        values: a list of any YAML values, such as ``[[32], [64, 32]]``.
+        minimum: the lower end of a range. The range has whole numbers if both ends are whole.
+        maximum: the upper end of a range, inclusive.
+        scale: `linear`, or `log` to sample a range by factors rather than differences.
     """
 
     values: list[Any] | None = pydantic.Field(default=None, min_length=1)
@@ -185,7 +186,7 @@ class SearchDimension(StrictModel):
 
     @property
     def extremes(self) -> list[Any]:
-        """Values that are all valid only if all of the dimension are: the list, or both ends."""
+        """The values to validate for the whole dimension: the list, or both ends of the range."""
         return [self.minimum, self.maximum] if self.values is None else self.values
 
 
@@ -193,14 +194,14 @@ class Tuner(StrictModel):
     """A search over settings of `model` and `trainer`, made by `fulcrum run --tune`.
 
     Attributes:
-        search: what may change, by path, such as ``trainer.learning_rate``.
-        objective: `smallest_mtl_gain`, that of the task that gains least over a network trained on
-            it alone, so that no task is bought with another; or `weighted_sum` of the tasks'
-            metrics.
-        weights: by task, of `weighted_sum`; a task that is not named has weight 0.
-        max_trials: settings to try at most, the spec's own among them.
+        search: the settings that may change, by path, such as ``trainer.learning_rate``.
+        objective: `smallest_mtl_gain`, the MTL gain of the task that gains least over a network
+            trained on it alone, so that no task is traded for another; or `weighted_sum` of the
+            tasks' metrics.
+        weights: the weights of `weighted_sum` by task; a task that is not named has weight 0.
+        max_trials: the largest number of settings to try, the spec's own included.
         algorithm: `bayesian` (a Gaussian process over the trials so far) or `random`.
-        seed: of the search.
+        seed: the seed of the search.
     """
 
     search: dict[str, SearchDimension] = pydantic.Field(min_length=1)
@@ -222,16 +223,16 @@ class Tuner(StrictModel):
 
 
 class Serving(StrictModel):
-    """Ranking requests as they will come, and how fast and how exactly they must be answered.
+    """Conditions that a model must meet in service before it is pushed.
 
     Attributes:
-        candidate_counts: candidates of small, usual and the largest requests. The export carries a
-            warm-up request of each, and the check before a push tries each.
-        latency_budget_ms: the longest time that 99 of 100 ranking requests of any of these sizes
-            may take over gRPC, on the machine that runs the pipeline.
+        candidate_counts: numbers of candidates of small, usual and the largest requests. The
+            export carries a warm-up request of each size, and the check before a push tries each.
+        latency_budget_ms: the largest 99th percentile of latency over gRPC for requests of each
+            of these sizes, on the machine that runs the pipeline.
         score_tolerance: the largest difference between a served score and the trainer's: absolute,
-            and relative above 1. More than the rounding of float32 only for models that are
-            exported in half precision.
+            and relative above 1. Only a model in half precision needs more than the rounding of
+            float32.
     """
 
     candidate_counts: Annotated[list[PositiveInt], pydantic.Field(min_length=1)] = [1, 100, 500]

@@ -1,4 +1,4 @@
-"""The feature spec: everything the rest of Fulcrum derives its work from."""
+"""The feature spec as a whole, from which every other part of Fulcrum derives its work."""
 
 from __future__ import annotations
 
@@ -22,25 +22,25 @@ from feature_spec.tasks.task import Sampling, Task
 
 
 class FeatureSpec(StrictModel):
-    """Fields, tasks, ranking formula and logs of one ranking system, valid as a whole.
+    """The fields, tasks, ranking formula and logs of one ranking system, valid as a whole.
 
     Attributes:
-        name: names the model wherever it is served.
+        name: the name of the model wherever it is served.
         keys: columns that identify an exposure.
-        logs: where the logs lie and how they are read.
-        split: which exposures train, stop and judge the model.
-        spans: how days are put together in a run by span.
-        sampling: which negatives train it; all of them by default.
-        fields: what the model reads, by name.
-        tasks: what it predicts, by name, in the order of every report.
-        ranking_formula: how a candidate's scores become one ranking score.
-        model: settings of the sharing architecture, checked by the trainer; `name` chooses it.
+        logs: the places and formats of the logs.
+        split: assigns exposures to training, early stopping and evaluation.
+        spans: settings of runs by span.
+        sampling: down-sampling of negatives; none by default.
+        fields: the inputs of the model, by name.
+        tasks: the predictions of the model, by name, in the order of every report.
+        ranking_formula: combines the scores of a candidate into one ranking score.
+        model: settings of the sharing architecture, which `name` chooses; checked by the trainer.
         trainer: settings of the training run, checked by the trainer.
-        evaluation: what is measured on the evaluation split beside the metrics of each task.
-        drift: how far the examples may be from those of the last run that pushed a model.
-        skew: how far served requests may be from the examples.
-        tuner: a search for better settings of `model` and `trainer`, where one is asked for.
-        serving: what a model must be able to do in service before it is pushed.
+        evaluation: measurements beside the metrics of each task.
+        drift: limits of drift between runs that pushed a model.
+        skew: limits of skew between served requests and examples.
+        tuner: a search for better settings of `model` and `trainer`, if one is asked for.
+        serving: conditions that a model must meet before it is pushed.
 
     Raises:
         pydantic.ValidationError: a part is wrong or two parts contradict each other.
@@ -73,7 +73,7 @@ class FeatureSpec(StrictModel):
             *self._evaluation_problems(),
         ]
         if problems:
-            # One error a place, so that a reader mends them all at once.
+            # One error for each place, so that a reader can correct them all at once.
             raise pydantic.ValidationError.from_exception_data(
                 "FeatureSpec",
                 [
@@ -89,10 +89,10 @@ class FeatureSpec(StrictModel):
 
     @property
     def fingerprint(self) -> str:
-        """16 hexadecimal digits over what a client and a model must agree on: every field, and every task's meaning.
+        """A hash of what a client and a model must agree on, as 16 hexadecimal digits.
 
-        Log paths, training settings, tolerances, slices, serving limits and formula weights may
-        change without a new one.
+        It covers every field, and the kind, label and sample space of every task. Log paths,
+        training settings, tolerances, slices, serving limits and formula weights do not change it.
         """
         contract = {
             "fields": {name: field.model_dump(mode="json") for name, field in self.fields.items()},
@@ -104,7 +104,7 @@ class FeatureSpec(StrictModel):
         return hashlib.sha256(json.dumps(contract).encode()).hexdigest()[:16]
 
     def negative_rates(self) -> dict[str, float]:
-        """The share of its negatives that each sampled task trains on."""
+        """Return the share of negatives that each sampled task trains on."""
         return (
             self.sampling.rates({name: task.kind for name, task in self.tasks.items()})
             if self.sampling is not None
@@ -112,7 +112,7 @@ class FeatureSpec(StrictModel):
         )
 
     def fields_of(self, *sides: str) -> dict[str, Field]:
-        """The fields of the given sides by name, in the spec's order."""
+        """Return the fields of the given sides by name, in the spec's order."""
         return {name: field for name, field in self.fields.items() if field.side in sides}
 
     def _naming_problems(self) -> Iterable[tuple[tuple[str | int, ...], Any, str]]:
@@ -127,8 +127,10 @@ class FeatureSpec(StrictModel):
                         (part, name),
                         name,
                         (
-                            "not a usable name: give letters, digits and underscores, beginning with a letter, other than "
-                            f"{', '.join(sorted(RESERVED_NAMES))} and not beginning with {' or '.join(RESERVED_PREFIXES)}"
+                            "not a usable name: give letters, digits and underscores, "
+                            "beginning with a letter, other than "
+                            f"{', '.join(sorted(RESERVED_NAMES))} and not beginning with "
+                            f"{' or '.join(RESERVED_PREFIXES)}"
                         ),
                     )
         if not self.fields_of("item"):

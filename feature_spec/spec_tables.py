@@ -1,4 +1,4 @@
-"""A spec as tables for people."""
+"""Tables of a spec's fields, tasks and formula, for the terminal."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from feature_spec.tasks.task import Task
 
 
 def print_spec(spec: FeatureSpec, console: Console) -> None:
-    """Prints the fields, tasks and ranking formula of a spec."""
+    """Print the fields, tasks and ranking formula of a spec."""
     fields = Table(
         title=f"{spec.name}: {len(spec.fields)} fields",
         title_justify="left",
@@ -61,13 +61,16 @@ def print_spec(spec: FeatureSpec, console: Console) -> None:
     for line in [*_evaluation(spec), *_by_span(spec), *_watched(spec), *_search(spec)]:
         console.print(line, markup=False, highlight=False)
     counts = ", ".join(f"{count:,}" for count in spec.serving.candidate_counts)
-    budget = f"pushed if 99 of 100 requests of {counts} candidates take at most {spec.serving.latency_budget_ms:g} ms"
+    budget = (
+        f"pushed if 99 of 100 requests of {counts} candidates "
+        f"take at most {spec.serving.latency_budget_ms:g} ms"
+    )
     console.print(budget, markup=False, highlight=False)
     console.print(f"fingerprint   = {spec.fingerprint}", markup=False, highlight=False)
 
 
 def formula_text(formula: RankingFormula) -> str:
-    """The formula as one line, such as ``ctr^1.0 · log1p(duration_s / 10)^0.5``."""
+    """Return the formula as one line, such as ``ctr^1.0 · log1p(duration_s / 10)^0.5``."""
     factors = [f"{task}^{weight:g}" for task, weight in formula.weights.items()]
     if formula.duration:
         argument = f"{formula.duration.field} / {formula.duration.scale:g}"
@@ -103,18 +106,20 @@ def _watched(spec: FeatureSpec) -> list[str]:
         f"drift of examples, beyond which {then}": spec.drift.thresholds,
         "skew of requests": spec.skew.thresholds,
     }
-    return [
-        f"{what}: {', '.join(f'{field} {threshold.measure} {threshold.limit:g}' for field, threshold in thresholds.items())}"
-        for what, thresholds in told.items()
-        if thresholds
-    ]
+    lines = []
+    for what, thresholds in told.items():
+        limits = [f"{name} {limit.measure} {limit.limit:g}" for name, limit in thresholds.items()]
+        if limits:
+            lines.append(f"{what}: {', '.join(limits)}")
+    return lines
 
 
 def _search(spec: FeatureSpec) -> list[str]:
     if spec.tuner is None:
         return []
     return [
-        f"with --tune: at most {spec.tuner.max_trials} trials of {', '.join(spec.tuner.search)} for {spec.tuner.objective}"
+        f"with --tune: at most {spec.tuner.max_trials} trials of {', '.join(spec.tuner.search)} "
+        f"for {spec.tuner.objective}"
     ]
 
 
@@ -141,7 +146,7 @@ def _becomes(field: Field) -> str:
 
 
 def sample_space_text(space: SampleSpace | None) -> str:
-    """A sample space in words, such as ``scenario in click``."""
+    """Return a sample space in words, such as ``scenario in click``."""
     return "all exposures" if space is None else space.text
 
 

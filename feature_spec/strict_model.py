@@ -1,4 +1,4 @@
-"""The base of every part of a spec: immutable, strict, and helpful about unknown keys."""
+"""The base class of every part of a spec: immutable, strict, helpful about unknown keys."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pydantic_core import PydanticCustomError
 
 
 def closest_names(received: str, valid: Iterable[str]) -> str:
-    """Ends an error sentence: the closest valid names, or all of them when none is close."""
+    """Return the end of an error sentence: the closest valid names, or all if none is close."""
     names = sorted(valid)
     if not names:
         return "none is valid here"
@@ -22,7 +22,10 @@ def closest_names(received: str, valid: Iterable[str]) -> str:
 
 
 class StrictModel(BaseModel):
-    """A frozen pydantic model that never casts silently and names the closest valid key for an unknown one."""
+    """A frozen pydantic model that never casts a value silently.
+
+    The error for an unknown key names the closest valid keys.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 

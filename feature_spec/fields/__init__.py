@@ -1,1 +1,1 @@
-"""Fields: what a ranker reads about a user, a candidate and the context of a request."""
+"""Fields, the inputs of a ranker, and their values."""

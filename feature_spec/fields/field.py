@@ -1,4 +1,4 @@
-"""Fields: what a ranker reads about a user, a candidate item and the request's context."""
+"""Fields, the inputs of a ranker: of the user, the candidate item and the request's context."""
 
 from __future__ import annotations
 
@@ -14,21 +14,26 @@ Share = Annotated[float, pydantic.Field(ge=0.0, le=1.0)]
 
 
 class Vocabulary(StrictModel):
-    """Values seen at least `min_count` times get a row of their own; the rest are hashed to `oov_buckets` rows."""
+    """The vocabulary of a categorical field.
+
+    Attributes:
+        min_count: the number of occurrences from which a value has an embedding row of its own.
+        oov_buckets: the number of rows that all other values are hashed to.
+    """
 
     min_count: PositiveInt = 1
     oov_buckets: PositiveInt = 1
 
 
 class BaseField(StrictModel):
-    """What every kind of field has.
+    """The settings of every kind of field.
 
     Attributes:
-        side: whose property it is. `user` and `context` fields are sent once a ranking request,
-            `item` fields once a candidate.
+        side: the side that the field describes. A ranking request carries `user` and `context`
+            fields once, and `item` fields once per candidate.
         column: the column of the log or side table. Defaults to the field's name.
-        table: the side table that holds the column. Defaults to the exposure log itself.
-        min_presence: the smallest share of examples that must carry a value; fewer is an anomaly
+        table: the side table that holds the column. Defaults to the exposure log.
+        min_presence: the smallest share of examples with a value; a smaller share is an anomaly
             that stops the pipeline.
     """
 
@@ -42,10 +47,10 @@ class EmbeddedField(BaseField):
     """A field whose values are looked up in an embedding table.
 
     Attributes:
-        vocabulary: one row a frequent value. The default, with its defaults, where neither this nor
-            `hash_buckets` is given.
-        hash_buckets: rows that all values are hashed to, for values too many to list. Excludes
-            `vocabulary`.
+        vocabulary: gives each frequent value its own row. Without `vocabulary` and `hash_buckets`,
+            the field has a vocabulary with default settings.
+        hash_buckets: the number of rows that all values are hashed to, if they are too many to
+            list. Excludes `vocabulary`.
         width: embedding width D. Fields of one width share one table.
     """
 
@@ -61,23 +66,28 @@ class EmbeddedField(BaseField):
 
     @property
     def vocabulary_or_default(self) -> Vocabulary | None:
-        """The vocabulary in force; None for a hashed field."""
+        """The vocabulary of the field; None for a hashed field."""
         return None if self.hash_buckets else self.vocabulary or Vocabulary()
 
 
 class CategoricalField(EmbeddedField):
-    """One value. A missing one takes `default`, or an embedding row of its own where there is no default."""
+    """A field with one value.
+
+    Attributes:
+        default: stands in for a missing value. Without it, a missing value has its own embedding
+            row.
+    """
 
     kind: Literal["categorical"]
     default: str | None = None
 
 
 class MultiCategoricalField(EmbeddedField):
-    """Several values, such as tags, averaged into one embedding.
+    """A field with several values, such as tags, averaged into one embedding.
 
     Attributes:
         separator: splits the text of a source without lists (CSV).
-        max_length: values kept of each example; later ones are dropped.
+        max_length: the number of values kept of each example; later values are dropped.
     """
 
     kind: Literal["multi_categorical"]
@@ -86,12 +96,14 @@ class MultiCategoricalField(EmbeddedField):
 
 
 class SequenceField(BaseField):
-    """Recent values of another field (such as item ids, newest first), averaged; shares that field's embedding rows.
+    """Recent values of another field, such as item ids, newest first, averaged.
+
+    The sequence shares the embedding rows of that field.
 
     Attributes:
-        shares: the categorical field whose rows it reads.
+        shares: the categorical field whose rows the sequence reads.
         separator: splits the text of a source without lists (CSV).
-        max_length: values kept of each example; later ones are dropped.
+        max_length: the number of values kept of each example; later values are dropped.
     """
 
     kind: Literal["sequence"]
@@ -101,17 +113,17 @@ class SequenceField(BaseField):
 
 
 class NumericField(BaseField):
-    """A number.
+    """A field with a number.
 
     Attributes:
-        transform: `z_score`; `log1p_z_score`, for skewed numbers of at least 0; or `quantiles`, an
-            embedding row a bucket.
-        buckets: number of quantile buckets. Only with `quantiles`.
+        transform: `z_score`; `log1p_z_score`, for skewed numbers of at least 0; or `quantiles`,
+            with an embedding row for each bucket.
+        buckets: the number of quantile buckets. Only with `quantiles`.
         width: embedding width of a quantile bucket. Only with `quantiles`.
         minimum: the smallest valid number; a record below it is rejected.
         maximum: the largest valid number; a record above it is rejected.
-        default: stands in for a missing number. Without one it is the mean (z-scores) or a row of
-            its own (`quantiles`).
+        default: stands in for a missing number. Without it, a missing number becomes the mean
+            (z-scores) or has its own row (`quantiles`).
     """
 
     kind: Literal["numeric"]
@@ -128,13 +140,15 @@ class NumericField(BaseField):
             idle = sorted({"buckets", "width"} & self.model_fields_set)
             if idle:
                 raise ValueError(
-                    f"{' and '.join(map(repr, idle))} only works with transform 'quantiles', received {self.transform!r}"
+                    f"{' and '.join(map(repr, idle))} only works with transform 'quantiles', "
+                    f"received {self.transform!r}"
                 )
         if self.minimum is not None and self.maximum is not None and self.minimum > self.maximum:
             raise ValueError(f"'minimum' {self.minimum} is above 'maximum' {self.maximum}")
         if self.transform == "log1p_z_score" and (self.minimum is None or self.minimum < 0):
             raise ValueError(
-                f"transform 'log1p_z_score' needs a 'minimum' of at least 0, received {self.minimum}"
+                "transform 'log1p_z_score' needs a 'minimum' of at least 0, "
+                f"received {self.minimum}"
             )
         return self
 

@@ -1,4 +1,4 @@
-"""The one way in which a value of a log or a request becomes a category's text or a number, so that the two never differ."""
+"""Conversion of raw values to categories and numbers, the same for logs and for requests."""
 
 from __future__ import annotations
 
@@ -8,22 +8,24 @@ from typing import Any
 
 
 def is_missing(value: Any, missing_values: Collection[str]) -> bool:
-    """Whether a value stands for a missing one: None, an empty text, or one of the spec's `logs.missing_values`."""
+    """Return whether a value is missing: None, "", or one of the spec's `logs.missing_values`."""
     return value is None or (isinstance(value, str) and (not value or value in missing_values))
 
 
 def list_elements(value: Any, separator: str) -> list[Any]:
-    """The elements of a list's value: a list as it is, a text split at the field's separator, anything else a list of one."""
+    """Return the elements of a list; split a text at the separator, and wrap any other value."""
     if isinstance(value, str):
         return [element.strip() for element in value.split(separator)]
     return list(value) if isinstance(value, list | tuple) else [value]
 
 
 def category_text(value: Any) -> str:
-    """The text of a category: text as it is, 7 as ``7``, true as ``true``; an empty text is a missing value.
+    """Return the text of a category: text as it is, 7 as ``7``, true as ``true``.
+
+    An empty text is a missing value.
 
     Raises:
-        ValueError: the value is a fraction, which has no one text, or not a scalar.
+        ValueError: the value is a fraction, whose text is ambiguous, or is not a scalar.
     """
     if isinstance(value, str):
         return value
@@ -37,7 +39,7 @@ def category_text(value: Any) -> str:
 
 
 def finite_number(value: Any) -> float:
-    """The number a value stands for: a number, a truth value, or text such as ``12.5``.
+    """Return the number of a value: of a number, a truth value, or text such as ``12.5``.
 
     Raises:
         ValueError: the value is not a number, or is NaN or infinite.

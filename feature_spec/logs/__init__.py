@@ -1,1 +1,1 @@
-"""Logs: where they lie, how they are read, and when things happened."""
+"""Logs: their places, formats and event times."""

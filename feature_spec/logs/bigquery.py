@@ -1,4 +1,4 @@
-"""Rows of BigQuery as a log."""
+"""Rows of BigQuery as a source of a log."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pydantic import PositiveInt, field_validator, model_validator
 from feature_spec.logs.day_pattern import check_day_pattern, of_day
 from feature_spec.strict_model import StrictModel
 
-# Other braces of a query are SQL's own, such as those of a regular expression.
+# Other braces belong to the SQL of a query, such as to a regular expression.
 _DAY = re.compile(r"\{day[^{}]*\}")
 _PROJECT = r"([a-z0-9.-]+:)?[a-z][a-z0-9-]*[a-z0-9]"
 _TABLE = re.compile(rf"{_PROJECT}\.\w+\.[\w$-]+")
@@ -24,20 +24,20 @@ class BigQueryRows(StrictModel):
     """The rows of a table or of a query, read by Beam's ReadFromBigQuery.
 
     Attributes:
-        table: `project.dataset.table`. A run by span needs the day's place in it, as in
+        table: `project.dataset.table`. A run by span needs a placeholder for the day, as in
             ``exposures_{day:%Y%m%d}``, or ``exposures${day:%Y%m%d}`` for a partition.
-        query: SQL instead of a table; with the day's place, as in ``WHERE DATE(shown_at) =
-            '{day}'``, for a run by span.
-        method: `EXPORT` has BigQuery write Avro files to Cloud Storage, which Beam reads;
-            `DIRECT_READ` reads streams of its Storage Read API.
-        gcs_location: folder of Cloud Storage for the files of `EXPORT`; by default Beam's
+        query: SQL instead of a table. A run by span needs a placeholder for the day, as in
+            ``WHERE DATE(shown_at) = '{day}'``.
+        method: `EXPORT` writes Avro files to Cloud Storage and reads them; `DIRECT_READ` reads
+            streams of the Storage Read API.
+        gcs_location: the folder of Cloud Storage for the files of `EXPORT`. Defaults to Beam's
             `temp_location`.
-        project: pays for the query or export; by default Beam's `project`, then that of the table.
+        project: the project that pays for the query or export. Defaults to Beam's `project`, then
+            to the project of the table.
         use_standard_sql: whether the query is GoogleSQL rather than legacy SQL.
-        temp_dataset: `project.dataset`, which exists, for the query's result; by default Beam makes
-            one and removes it.
-        shards: how many shards the examples are written in: a table does not tell its size
-            beforehand, as files do.
+        temp_dataset: an existing `project.dataset` for the result of the query. By default, Beam
+            creates one and removes it.
+        shards: the number of shards to write, because the size of a table is not known beforehand.
     """
 
     table: str | None = None
@@ -69,7 +69,8 @@ class BigQueryRows(StrictModel):
     def _settings_have_an_effect(self) -> Self:
         if (self.table is None) == (self.query is None):
             raise ValueError(
-                f"needs either 'table' or 'query', received {'none' if self.table is None else 'both'}"
+                "needs either 'table' or 'query', "
+                f"received {'none' if self.table is None else 'both'}"
             )
         idle = sorted({"use_standard_sql", "temp_dataset"} & self.model_fields_set)
         if self.table is not None and idle:
@@ -84,11 +85,11 @@ class BigQueryRows(StrictModel):
 
     @property
     def has_day(self) -> bool:
-        """Whether table or query have a place for the day."""
+        """Whether the table or the query has a placeholder for the day."""
         return _DAY.search(self.table or self.query or "") is not None
 
     def of_day(self, day: datetime.date | None) -> Self:
-        """The rows of one day, or of all days (None).
+        """Return the rows of one day, or of all days (None).
 
         Raises:
             ValueError: `day` is None, and the rows can only be read day by day.
@@ -97,7 +98,8 @@ class BigQueryRows(StrictModel):
             return self
         if day is None:
             raise ValueError(
-                f"bigquery: {self.table or self.query!r} is one day's: run it by span, or give a table or query of all days"
+                f"bigquery: {self.table or self.query!r} is one day's: run it by span, "
+                "or give a table or query of all days"
             )
 
         def filled(text: str | None) -> str | None:

@@ -1,7 +1,7 @@
-"""Glob patterns with a place for the day, such as ``day={day}/*.jsonl.gz`` or ``{day:%Y/%m/%d}/*.parquet``.
+"""Glob patterns with a placeholder for the day.
 
-A day is written as in ``2022-05-01``, or in the format behind the colon, which is that of
-`datetime.date.strftime`.
+Examples are ``day={day}/*.jsonl.gz`` and ``{day:%Y/%m/%d}/*.parquet``. A day is written as in
+``2022-05-01``, or in the format of `datetime.date.strftime` that follows the colon.
 """
 
 from __future__ import annotations
@@ -11,19 +11,19 @@ import re
 import string
 
 _PLACE = "day"
-# Formats that tell these apart tell all days apart.
+# A format that distinguishes these days distinguishes all days.
 _DIFFERENT_DAYS = [
     datetime.date(*day) for day in ((2001, 1, 1), (2001, 1, 2), (2001, 2, 1), (2002, 1, 1))
 ]
 
 
 def has_day(pattern: str) -> bool:
-    """Whether the pattern has a place for the day."""
+    """Return whether the pattern has a placeholder for the day."""
     return any(place == _PLACE for _, place, _, _ in string.Formatter().parse(pattern))
 
 
 def of_day(pattern: str, day: datetime.date | None) -> str:
-    """The pattern of one day's files; of all days' where `day` is None."""
+    """Return the pattern of the files of one day, or of all days (None)."""
     parts = []
     for literal, place, form, _ in string.Formatter().parse(pattern):
         parts.append(literal)
@@ -33,10 +33,10 @@ def of_day(pattern: str, day: datetime.date | None) -> str:
 
 
 def check_day_pattern(pattern: str) -> None:
-    """Sees that braces are places for the day.
+    """Check that all braces of a pattern are placeholders for the day.
 
     Raises:
-        ValueError: they are not, or days would share files.
+        ValueError: a brace is something else, or two days would share files.
     """
     try:
         places = [part[1:] for part in string.Formatter().parse(pattern) if part[1] is not None]
@@ -47,7 +47,8 @@ def check_day_pattern(pattern: str) -> None:
     for place, form, conversion in places:
         if place != _PLACE or conversion is not None:
             raise ValueError(
-                f"{pattern!r}: the only thing in braces is 'day', as in '{{day}}' or '{{day:%Y%m%d}}'"
+                f"{pattern!r}: the only thing in braces is 'day', "
+                "as in '{day}' or '{day:%Y%m%d}'"
             )
         if len({format(day, form or "") for day in _DIFFERENT_DAYS}) < len(_DIFFERENT_DAYS):
             raise ValueError(
@@ -56,5 +57,5 @@ def check_day_pattern(pattern: str) -> None:
 
 
 def _any_day(form: str) -> str:
-    """A glob for any day in this format. `*` does not cross folders, so each folder has its own."""
+    """Return a glob for any day in this format. `*` does not match across folders."""
     return re.sub("(%.)+", "*", form or "%F")

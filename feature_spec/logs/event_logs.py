@@ -1,4 +1,4 @@
-"""Event logs: what was shown and what users did as separate streams."""
+"""Event logs: impressions and actions as separate logs, and the times of events."""
 
 from __future__ import annotations
 
@@ -13,13 +13,12 @@ from feature_spec.strict_model import StrictModel
 
 
 class EventTime(StrictModel):
-    """When an exposure happened.
+    """The column with the time of an event.
 
     Attributes:
-        column: the column that holds it: a number since the Unix epoch, or text when `unit` is a
-            date unit.
+        column: a column with a number since the Unix epoch, or with text if `unit` is a date unit.
         unit: `s`, `ms` or `us` since the Unix epoch; `iso8601` text; or `yyyymmdd`, a day.
-        timezone: IANA name of the zone in which days begin, and of times that do not name one.
+        timezone: the IANA name of the zone in which days begin, also of times without a zone.
     """
 
     column: str
@@ -39,14 +38,14 @@ class EventTime(StrictModel):
 
 
 class FoldedColumn(StrictModel):
-    """A column that impressions get from their actions of one kind.
+    """A column of impressions, aggregated from their actions of one kind.
 
     Attributes:
         action: the kind of action.
-        fold: what several actions come to: `any`, 1 if there is one, else 0; `count`, how many
-            there are; `sum` of their values, 0 without any; `maximum` of their values, missing
-            without any.
-        value: the column of the actions with the values; for `sum` and `maximum`.
+        fold: the aggregate: `any` is 1 if there is an action, else 0; `count` is the number of
+            actions; `sum` adds their values and is 0 without actions; `maximum` is their largest
+            value and is missing without actions.
+        value: the column of the actions with the values, for `sum` and `maximum`.
     """
 
     action: str
@@ -57,35 +56,36 @@ class FoldedColumn(StrictModel):
     def _values_are_folded(self) -> Self:
         if (self.fold in ("sum", "maximum")) != (self.value is not None):
             raise ValueError(
-                f"'value' belongs to the folds 'sum' and 'maximum', received fold {self.fold!r} and value {self.value!r}"
+                "'value' belongs to the folds 'sum' and 'maximum', "
+                f"received fold {self.fold!r} and value {self.value!r}"
             )
         return self
 
 
 class Impressions(Source):
-    """The log of what was shown: one line an impression, with the columns of `keys`.
+    """The log of impressions, one per line, with the columns of `keys`.
 
     Attributes:
-        event_id: the column that identifies an impression. Several with one id are one. By default,
-            equal lines are.
+        event_id: the column that identifies an impression. Lines with the same id count once. By
+            default, equal lines do.
     """
 
     event_id: str | None = None
 
 
 class Actions(Source):
-    """The log of what users did: one line an action, with the columns of `keys` by which it is joined.
+    """The log of actions, one per line, with the columns of `keys` by which they are joined.
 
     Attributes:
-        event_id: the column that identifies an action. Several with one id are one. By default,
-            equal lines are.
-        kind: the column with the action's kind, such as `click`.
-        event_time: when it happened.
-        join_by: an action belongs to the latest impression before it of its item: in its `request`,
-            or to its `user`.
-        window_s: how long after its impression an action counts.
-        folds: what impressions get from their actions, by column; it takes the place of their own
-            column of that name.
+        event_id: the column that identifies an action. Lines with the same id count once. By
+            default, equal lines do.
+        kind: the column with the kind of action, such as `click`.
+        event_time: the time of the action.
+        join_by: joins an action to the latest earlier impression of the same item, in the same
+            `request` or to the same `user`.
+        window_s: the attribution window: seconds after its impression in which an action counts.
+        folds: columns that impressions get from their actions; each replaces a column of the same
+            name.
     """
 
     event_id: str | None = None

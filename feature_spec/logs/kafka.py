@@ -1,4 +1,4 @@
-"""Records of Kafka topics as a log."""
+"""Kafka topics as a source of a log."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pydantic import AwareDatetime, PositiveInt, field_validator, model_validato
 
 from feature_spec.strict_model import StrictModel
 
-# A time with its zone, in YAML or as text.
+# A time with a time zone, in YAML or as text.
 Time = Annotated[AwareDatetime, pydantic.Field(strict=False)]
 
 _OWN_OPTIONS = {"bootstrap.servers": "bootstrap_servers", "group.id": "group"}
@@ -20,23 +20,22 @@ _OWN_OPTIONS = {"bootstrap.servers": "bootstrap_servers", "group.id": "group"}
 class KafkaTopics(StrictModel):
     """A batch of the records of some topics, read by Beam's ReadFromKafka.
 
-    What time a record has is Kafka's own timestamp of it, not the log's event time. Beam makes
-    offsets of times, each partition for itself: from the first record at or after the start up to
-    the first at or after the stop, both of which must be there.
+    The time of a record is its Kafka timestamp, not the log's event time. Beam turns times into
+    offsets for each partition: from the first record at or after the start up to the first record
+    at or after the stop. Both records must exist.
 
     Attributes:
-        bootstrap_servers: such as ``kafka-1:9092,kafka-2:9092``.
+        bootstrap_servers: servers such as ``kafka-1:9092,kafka-2:9092``.
         topics: one topic or several.
-        start_time: records from this time on; by default from the offset that the group has
-            committed, or else from the first record that Kafka still has.
-        stop_time: records before this time.
-        by_day: in a run by span, which it is for, the records of the day.
-        max_num_records: as many records and no more; for a trial.
-        max_read_time_s: what arrives within this time; for a trial.
-        group: the consumer group, where access or quotas depend on it. No offset is committed.
+        start_time: the earliest time to read. Defaults to the offset that the group has committed,
+            or else to the first record that Kafka still has.
+        stop_time: the time before which records are read.
+        by_day: reads the records of the day in a run by span.
+        max_num_records: the largest number of records to read; for a trial.
+        max_read_time_s: the seconds to wait for records; for a trial.
+        group: the consumer group, if access or quotas depend on it. No offset is committed.
         consumer_config: more settings of Kafka's client, such as `security.protocol`.
-        shards: how many shards the examples are written in: a topic does not tell its size
-            beforehand, as files do.
+        shards: the number of shards to write, because the size of a topic is not known beforehand.
     """
 
     bootstrap_servers: Annotated[str, pydantic.Field(pattern=r"^[^\s,]+:\d+(,[^\s,]+:\d+)*$")]
@@ -70,14 +69,16 @@ class KafkaTopics(StrictModel):
         times = {"start_time", "stop_time"} & self.model_fields_set
         if self.by_day and limits | times:
             raise ValueError(
-                f"'by_day' says all, received it with {' and '.join(map(repr, sorted(limits | times)))}"
+                "'by_day' says all, received it with "
+                f"{' and '.join(map(repr, sorted(limits | times)))}"
             )
         if not self.by_day and self.stop_time is None and not limits:
             raise ValueError(
-                "a topic has no end: needs 'by_day', 'stop_time', 'max_num_records' or 'max_read_time_s'"
+                "a topic has no end: needs 'by_day', 'stop_time', 'max_num_records' or "
+                "'max_read_time_s'"
             )
         if self.stop_time is not None and limits:
-            # Beam's connector leaves the stop time aside once it counts records or time.
+            # Beam's connector ignores the stop time once it counts records or time.
             raise ValueError(
                 f"'stop_time' does not go with {' and '.join(map(repr, sorted(limits)))}"
             )
@@ -92,7 +93,7 @@ class KafkaTopics(StrictModel):
         return self
 
     def of_day(self, day: datetime.date | None, timezone: str) -> Self:
-        """The records of one day, which begins in `timezone`, or of all days (None).
+        """Return the records of one day, which begins in `timezone`, or of all days (None).
 
         Raises:
             ValueError: `day` is None, and the records can only be read day by day.
@@ -101,7 +102,8 @@ class KafkaTopics(StrictModel):
             return self
         if day is None:
             raise ValueError(
-                f"kafka: {', '.join(self.topics)} is read by day: run it by span, or give 'stop_time' instead of 'by_day'"
+                f"kafka: {', '.join(self.topics)} is read by day: run it by span, "
+                "or give 'stop_time' instead of 'by_day'"
             )
         start, stop = (
             datetime.datetime.combine(
@@ -109,7 +111,7 @@ class KafkaTopics(StrictModel):
             )
             for days in (0, 1)
         )
-        # In UTC, a time in JSON is a point in time.
+        # JSON does not keep time zones, so times are in UTC.
         times = {
             "start_time": start.astimezone(datetime.UTC),
             "stop_time": stop.astimezone(datetime.UTC),

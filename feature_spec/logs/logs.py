@@ -1,4 +1,4 @@
-"""Where a user's logs lie and how they are read: sources, keys and the split into train, validation and evaluation."""
+"""The logs of a ranking system: sources, keys, and the split into training and evaluation."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from feature_spec.strict_model import StrictModel
 
 
 class RejectionReason(StrEnum):
-    """Each rejected line has one reason: the first that applies."""
+    """The reason for which a line is rejected: the first that applies."""
 
     UNREADABLE = "unreadable"  # the file ends or breaks here; what follows is lost
     EMPTY_LINE = "empty_line"
@@ -46,7 +46,7 @@ __all__ = [
     "Split",
 ]
 
-# The name of the log of actions among the sources, which no side table may have.
+# The name of the log of actions among the sources; no side table may have it.
 ACTIONS = "actions"
 
 
@@ -54,9 +54,9 @@ class SideTable(Source):
     """A table joined to the exposures by key, such as users or items.
 
     Attributes:
-        key: the column of this table that identifies a row. Of several rows with one key the first
-            by path and line is used.
-        exposure_key: the column of the exposure log that refers to it. Defaults to `key`.
+        key: the column of this table that identifies a row. If several rows have the same key, the
+            first by path and line is used.
+        exposure_key: the column of the exposure log with the key. Defaults to `key`.
     """
 
     key: str
@@ -72,21 +72,22 @@ class SideTable(Source):
 
 
 class Logs(StrictModel):
-    """The log of exposures and its side tables. It is one table with the feedback in it, or event logs that are joined.
+    """The log of exposures and its side tables.
+
+    The log is one table with the feedback in it, or event logs that are joined.
 
     Attributes:
-        exposures: the log as a table, one line an exposure with its feedback.
-        impressions: the log as events: what was shown.
-        actions: and what users did.
+        exposures: one table, with an exposure and its feedback in each line.
+        impressions: the event log of impressions.
+        actions: the event log of actions.
         tables: side tables by name.
         missing_values: texts that stand for a missing value.
         deduplicate: whether a line equal to an earlier one in every column is rejected as a
             duplicate.
-        max_line_bytes: a longer line is rejected unread.
-        max_rejected_share: the largest share of the log's lines that may be rejected before the run
-            stops.
-        max_rejected_share_of: a limit of its own for a reason, which then does not count towards
-            the common one.
+        max_line_bytes: the largest size of a line; a longer line is rejected unread.
+        max_rejected_share: the largest share of rejected lines; beyond it, the run stops.
+        max_rejected_share_of: limits by reason. A reason with its own limit does not count towards
+            `max_rejected_share`.
     """
 
     exposures: Source | None = None
@@ -110,14 +111,18 @@ class Logs(StrictModel):
         ]
         if given not in (["exposures"], ["impressions", "actions"]):
             raise ValueError(
-                f"needs either 'exposures', or 'impressions' and 'actions'; received {' and '.join(given) or 'none'}"
+                "needs either 'exposures', or 'impressions' and 'actions'; "
+                f"received {' and '.join(given) or 'none'}"
             )
         if self.actions is not None and ACTIONS in self.tables:
             raise ValueError(f"a side table beside event logs cannot be named {ACTIONS!r}")
         return self
 
     def of_day(self, day: datetime.date | None, timezone: str = "UTC") -> Self:
-        """The logs of one day, or of all days (None): every source that has a place for the day. Kafka's begin in `timezone`.
+        """Return the logs of one day, or of all days (None).
+
+        The change applies to every source with a placeholder for the day. Days of Kafka begin in
+        `timezone`.
 
         Raises:
             ValueError: `day` is None, and a source can only be read day by day.
@@ -134,11 +139,13 @@ class Logs(StrictModel):
         return self.model_copy(update=changes)
 
     def are_read_anew(self, *, by_day: bool) -> bool:
-        """Whether nothing tells if the logs have changed, as sizes and times of files do: they come from a table or a topic.
+        """Return whether the logs must be read again because nothing tells if they have changed.
+
+        Files have sizes and times; a table of BigQuery and a topic of Kafka do not.
 
         Args:
-            by_day: whether they are read day by day. What has a place for the day is as that day
-                left it.
+            by_day: whether the logs are read day by day. A source with a placeholder for the day
+                does not change after that day.
         """
         sources = [
             self.shown,
@@ -151,20 +158,22 @@ class Logs(StrictModel):
 
     @property
     def shown(self) -> Source:
-        """The source with a line an exposure: the table of exposures, or the impressions."""
+        """The source with one line per exposure: the table of exposures, or the impressions."""
         source = self.exposures or self.impressions
         assert source is not None  # noqa: S101 (one of them is there)
         return source
 
 
 class Keys(StrictModel):
-    """Columns of the log that say who was shown what, and when. A line without one of those named is rejected.
+    """The columns of the log that identify an exposure and its time.
+
+    A line without a value in one of these columns is rejected.
 
     Attributes:
-        request: identifies the ranking request.
-        user: identifies the user.
-        item: identifies the item.
-        event_time: when the exposure happened. Needed to split by days.
+        request: the column that identifies the ranking request.
+        user: the column that identifies the user.
+        item: the column that identifies the item.
+        event_time: the time of the exposure. A split by days needs it.
     """
 
     request: str | None = None
@@ -174,16 +183,18 @@ class Keys(StrictModel):
 
 
 class Split(StrictModel):
-    """Which exposures train the model, which stop the training, and which judge it. No exposure is in two splits.
+    """The split of exposures into training, validation (early stopping) and evaluation.
+
+    Each exposure is in one split.
 
     Attributes:
-        evaluation_days: the last days of the log judge the model (as in PLE, section 4.1). Excludes
-            `evaluation_files`.
-        evaluation_files: glob patterns of the files that judge the model, for logs without an event
-            time.
-        validation_share: share of the exposures of `validation_of` set aside for early stopping,
-            drawn by a hash of each.
-        validation_of: the part that share is taken from.
+        evaluation_days: the number of last days of the log that evaluate the model (as in PLE,
+            section 4.1). Excludes `evaluation_files`.
+        evaluation_files: glob patterns of the files that evaluate the model, for logs without an
+            event time.
+        validation_share: the share of the exposures of `validation_of` that is set aside for early
+            stopping, drawn by a hash of each exposure.
+        validation_of: the split from which the validation examples are taken.
     """
 
     evaluation_days: PositiveInt | None = None

@@ -1,4 +1,4 @@
-"""Where the records of one table of the logs are, and how they are read."""
+"""A source of log records: files, BigQuery or Kafka."""
 
 from __future__ import annotations
 
@@ -17,19 +17,22 @@ LogFormat = Literal["jsonl", "csv", "parquet", "avro", "tfrecord"]
 
 
 class Source(StrictModel):
-    """The records of one table: files below the folder given to ``fulcrum run --logs``, rows of BigQuery, or Kafka's records.
+    """The source of the records of one table.
+
+    It is files below the folder given to ``fulcrum run --logs``, rows of BigQuery, or records of
+    Kafka.
 
     Attributes:
         path: glob patterns relative to the logs folder, such as ``day=*/*.jsonl.gz``. Files may be
-            plain, .gz or .bz2. A run by span looks for one day's files: it needs the day's place,
-            such as ``day={day}/*.jsonl.gz`` (`feature_spec.logs.day_pattern`).
-        format: of files `jsonl`, `csv`, `parquet`, `avro`, or `tfrecord` of tf.Examples; of Kafka's
-            records `jsonl` or `csv`.
-        columns: column names of CSV files without a header line. Left out where each file starts
-            with a header.
+            plain, .gz or .bz2. A run by span reads the files of one day, so it needs a placeholder
+            for the day, such as ``day={day}/*.jsonl.gz`` (`feature_spec.logs.day_pattern`).
+        format: `jsonl`, `csv`, `parquet`, `avro`, or `tfrecord` of tf.Examples for files; `jsonl`
+            or `csv` for records of Kafka.
+        columns: column names of CSV files without a header line. Omit it if each file starts with
+            a header.
         delimiter: separates the values of a CSV line. White space around a value is dropped.
-        bigquery: rows of BigQuery in the place of files.
-        kafka: records of Kafka in the place of files, one line each.
+        bigquery: rows of BigQuery instead of files.
+        kafka: records of Kafka instead of files, one line each.
     """
 
     path: Annotated[list[str], pydantic.Field(min_length=1)] = []
@@ -56,11 +59,13 @@ class Source(StrictModel):
         places = [name for name in ("path", "bigquery", "kafka") if getattr(self, name)]
         if len(places) != 1:
             raise ValueError(
-                f"needs one of 'path', 'bigquery' and 'kafka', received {' and '.join(map(repr, places)) or 'none'}"
+                "needs one of 'path', 'bigquery' and 'kafka', "
+                f"received {' and '.join(map(repr, places)) or 'none'}"
             )
         if self.bigquery is not None and self.format is not None:
             raise ValueError(
-                f"'format' has no effect with 'bigquery', whose rows have columns, received {self.format!r}"
+                "'format' has no effect with 'bigquery', whose rows have columns, "
+                f"received {self.format!r}"
             )
         if self.bigquery is None and self.format is None:
             raise ValueError(f"{places[0]!r} needs a 'format'")
@@ -77,25 +82,26 @@ class Source(StrictModel):
         idle = sorted({"columns", "delimiter"} & self.model_fields_set)
         if self.format != "csv" and idle:
             raise ValueError(
-                f"{' and '.join(map(repr, idle))} only has an effect with format 'csv', received {self.format!r}"
+                f"{' and '.join(map(repr, idle))} only has an effect with format 'csv', "
+                f"received {self.format!r}"
             )
         return self
 
     @property
     def connector(self) -> BigQueryRows | KafkaTopics | None:
-        """Where the records are, unless in files."""
+        """The connector that reads the records; None for files."""
         return self.bigquery or self.kafka
 
     @property
     def has_day(self) -> bool:
-        """Whether one day can be read alone."""
+        """Whether the records of one day can be read alone."""
         if self.kafka is not None:
             return self.kafka.by_day
         return self.bigquery.has_day if self.bigquery is not None else all(map(has_day, self.path))
 
     @property
     def text(self) -> str:
-        """Where the records are, for messages."""
+        """The place of the records, for messages."""
         if self.kafka is not None:
             return f"kafka:{','.join(self.kafka.topics)}"
         if self.bigquery is not None:
@@ -103,7 +109,9 @@ class Source(StrictModel):
         return " ".join(self.path)
 
     def of_day(self, day: datetime.date | None, timezone: str = "UTC") -> Self:
-        """The source of one day's records, or of all days' (None). Days of Kafka begin in `timezone`.
+        """Return the source of the records of one day, or of all days (None).
+
+        Days of Kafka begin in `timezone`.
 
         Raises:
             ValueError: `day` is None, and the records can only be read day by day.

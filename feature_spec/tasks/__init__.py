@@ -1,1 +1,1 @@
-"""Tasks: what a ranker predicts, by which label, on which sample space."""
+"""Tasks, with their label rules and sample spaces."""

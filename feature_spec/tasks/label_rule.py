@@ -180,7 +180,9 @@ def label_rules() -> tuple[type[BaseRule], ...]:
 
 
 class SampleSpace(StrictModel):
-    """Limits a task to the exposures in which an event happened, such as plays for shares (PLE, section 4.3).
+    """Limits a task to the exposures in which an event happened (PLE, section 4.3).
+
+    For example, a video can only be shared when it was played.
 
     Attributes:
         event: the event's column, read as `EventRule.column` is.

@@ -1,4 +1,4 @@
-"""Tasks: what a ranker predicts about each candidate."""
+"""Tasks, the predictions that a ranker makes about each candidate, and negative down-sampling."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ _METRICS_OF_KIND: dict[str, tuple[Metric, ...]] = {
 
 
 class Task(StrictModel):
-    """One prediction, with its own label, sample space, share of the joint loss and terms of blessing.
+    """One prediction, with its label, sample space, loss weight and conditions for blessing.
 
     Attributes:
         kind: `binary` (cross-entropy, a probability) or `regression` (squared error, a number).
-        label: how the label follows from the columns of an exposure.
-        sample_space: the exposures the task lives in. Defaults to all of them.
+        label: the rule that computes the label from the columns of an exposure.
+        sample_space: the exposures that the task covers. Defaults to all exposures.
         loss_weight: ω_0 of PLE Eq 9.
         loss_weight_update_ratio: γ of PLE Eq 10: ω^(t) = ω_0 · γ^t.
-        metric: what blessing and early stopping look at: `auc`, `log_loss` or `mse`.
+        metric: the metric that blessing and early stopping use: `auc`, `log_loss` or `mse`.
         threshold: the worst value of the metric that may be pushed, on the evaluation split.
         tolerance: the largest loss of the metric against the latest blessed model that may be
             pushed, beyond noise.
@@ -60,7 +60,8 @@ class Task(StrictModel):
         valid = _METRICS_OF_KIND[self.kind]
         if self.metric not in valid:
             raise ValueError(
-                f"metric of a {self.kind} task must be one of {', '.join(valid)}, received {self.metric!r}"
+                f"metric of a {self.kind} task must be one of {', '.join(valid)}, "
+                f"received {self.metric!r}"
             )
         return self
 
@@ -74,7 +75,9 @@ Rate = Annotated[float, pydantic.Field(gt=0.0, le=1.0)]
 
 
 class Sampling(StrictModel):
-    """Negative down-sampling of the training and validation examples; the exported model's scores undo it.
+    """Negative down-sampling of the training and validation examples.
+
+    The exported model corrects its scores for the sampling.
 
     A negative of a task, an example with label 0, stays in the task's sample space with the task's
     rate. An example that no task keeps is not written.
@@ -96,7 +99,11 @@ class Sampling(StrictModel):
         return self
 
     def rates(self, kinds: Mapping[str, str]) -> dict[str, float]:
-        """The share of its negatives that each sampled task keeps, given the kinds of all tasks by name."""
+        """Return the share of negatives that each sampled task keeps.
+
+        Args:
+            kinds: the kind of every task, by name.
+        """
         if self.negative_rate is None:
             return dict(self.negative_rates or {})
         return {task: self.negative_rate for task, kind in kinds.items() if kind == "binary"}
