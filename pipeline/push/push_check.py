@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import json
 from typing import Any
 
 from tfx import types
@@ -16,25 +15,24 @@ from tfx.utils.typing_utils import ArtifactMultiDict
 from typing_extensions import override
 
 from feature_spec import names
+from feature_spec.artifacts.push_check_report import REPORT_FILE, PushCheckReport
 from feature_spec.spec import FeatureSpec
 from pipeline.step_specs import serving_spec
 from pipeline.workspace.artifact_files import is_file, matching_files, read_bytes, write_bytes
 from pipeline.workspace.local_copies import filled_folder, local_copy
 
-_REPORT = "push_check.json"
 
-
-def push_check_report(blessing: types.Artifact) -> dict[str, Any] | None:
-    """What the check found, as `serving.push_check.check` says it; None where the model had been refused before."""
-    path = f"{blessing.uri}/{_REPORT}"
-    return json.loads(read_bytes(path)) if is_file(path) else None
+def push_check_report(blessing: types.Artifact) -> PushCheckReport | None:
+    """Return the findings of the check; None where the model had been refused before."""
+    path = f"{blessing.uri}/{REPORT_FILE}"
+    return PushCheckReport.from_json(read_bytes(path)) if is_file(path) else None
 
 
 def forget_refusals(artifacts: str) -> None:
     """Removes the outputs of checks that refused, so that no run takes them over: the machine may have been busy."""
-    for report in matching_files(artifacts, f"{PushCheck.__name__}/infra_blessing/*/{_REPORT}"):
-        if json.loads(read_bytes(report))["refusals"]:
-            fileio.rmtree(report.removesuffix(f"/{_REPORT}"))
+    for report in matching_files(artifacts, f"{PushCheck.__name__}/infra_blessing/*/{REPORT_FILE}"):
+        if PushCheckReport.from_json(read_bytes(report)).refusals:
+            fileio.rmtree(report.removesuffix(f"/{REPORT_FILE}"))
 
 
 class _Executor(base_executor.BaseExecutor):
@@ -64,9 +62,9 @@ class _Executor(base_executor.BaseExecutor):
                 spec=exec_properties["spec"],
                 version=version_folder,
             )
-        write_bytes(f"{blessing.uri}/{_REPORT}", json.dumps(report, indent=1).encode())
+        write_bytes(f"{blessing.uri}/{REPORT_FILE}", report.to_json().encode())
         # What TFX's Pusher asks of an InfraBlessing whose model it is to push.
-        blessing.set_int_custom_property("blessed", int(not report["refusals"]))
+        blessing.set_int_custom_property("blessed", int(not report.refusals))
         blessing.set_int_custom_property("has_model", 1)
 
 

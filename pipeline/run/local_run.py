@@ -152,7 +152,7 @@ def _summary(
         version = int(pushed.get_string_custom_property("pushed_version"))
     report = push_check_report(checked) if checked is not None else None
     tasks = evaluated.tasks if evaluated is not None else []
-    is_refused = any(verdict.refusals for verdict in tasks) or bool(report and report["refusals"])
+    is_refused = any(verdict.refusals for verdict in tasks) or bool(report and report.refusals)
     status: RunStatus = (
         "pushed" if version is not None else "refused" if is_refused else "superseded"
     )

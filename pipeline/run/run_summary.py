@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from feature_spec.artifacts.push_check_report import PushCheckReport
 from pipeline.evaluate.evaluation_result import Measurement, TaskVerdict, change_text, number_text
 from pipeline.evaluate.task_gains import MtlGains, gains_table, gains_text
 from pipeline.run.tuning_result import TuningResult, tuning_text
@@ -81,7 +82,7 @@ class RunSummary:
     ranking: list[Measurement]
     baseline_note: str
     mtl_gain: MtlGains | None
-    push_check: dict[str, Any] | None
+    push_check: PushCheckReport | None
     version: int | None
     newly_pushed: bool
     components: list[ComponentRun]
@@ -93,7 +94,8 @@ class RunSummary:
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
         return asdict(self) | {
-            "span": self.span.model_dump(mode="json") if self.span is not None else None
+            "push_check": self.push_check.model_dump() if self.push_check is not None else None,
+            "span": self.span.model_dump(mode="json") if self.span is not None else None,
         }
 
 
@@ -117,7 +119,7 @@ def print_summary(summary: RunSummary, console: Console) -> None:
     if summary.mtl_gain is not None:
         console.print(gains_table(summary.mtl_gain))
         console.print(gains_text(summary.mtl_gain), soft_wrap=True)
-    if summary.push_check is not None and summary.push_check["latency_ms"]:
+    if summary.push_check is not None and summary.push_check.latency_ms:
         console.print(_push_check_text(summary.push_check), soft_wrap=True)
     console.print(outcome_text(summary), soft_wrap=True)
 
@@ -203,14 +205,13 @@ def _drift_text(drift: DriftResult) -> Table | Text:
     )
 
 
-def _push_check_text(check: dict[str, Any]) -> Text:
+def _push_check_text(check: PushCheckReport) -> Text:
     latencies = [
-        f"{entry['candidates']:,}: {entry['p50']:.1f} / {entry['p99']:.1f} ms"
-        for entry in check["latency_ms"]
+        f"{entry.candidates:,}: {entry.p50:.1f} / {entry.p99:.1f} ms" for entry in check.latency_ms
     ]
     return Text(
-        f"Served over gRPC: scores differ from the trainer's by {check['largest_difference']:.1g} at most; "
-        f"p50 / p99 by candidates: {', '.join(latencies)} (budget {check['latency_budget_ms']:g} ms)"
+        f"Served over gRPC: scores differ from the trainer's by {check.largest_difference:.1g} at most; "
+        f"p50 / p99 by candidates: {', '.join(latencies)} (budget {check.latency_budget_ms:g} ms)"
     )
 
 
@@ -229,7 +230,8 @@ def outcome_text(summary: RunSummary) -> Text:
             for verdict in summary.tasks
             for refusal in verdict.refusals
         ]
-        reasons += [f"  {refusal}" for refusal in (summary.push_check or {}).get("refusals", [])]
+        if summary.push_check is not None:
+            reasons += [f"  {refusal}" for refusal in summary.push_check.refusals]
         return Text("\n".join(["Refused, so nothing was pushed:", *reasons]), style="yellow")
     if summary.status == "superseded":
         return Text("Blessed, but not pushed: the newest version is of a later day", style="green")

@@ -20,15 +20,16 @@ import tensorflow as tf
 from tensorflow_serving.apis.predict_pb2 import PredictRequest
 from tensorflow_serving.apis.prediction_service_pb2_grpc import PredictionServiceStub
 
+from feature_spec.artifacts.push_check_report import PushCheckReport, RankingLatency
 from feature_spec.loading import parse_spec
 from feature_spec.names import RANK, RANKING_SCORE, SERVING_DEFAULT
 from feature_spec.spec import FeatureSpec
 from serving.model_server.server import LocalModelServer
 from serving.model_server.versions.served_model import ServedModel
 from serving.push_check.criteria import (
-    Latency,
     ScoreDifference,
     largest_difference,
+    latency_refusal,
     measured_latency,
 )
 from serving.push_check.logged_requests import (
@@ -47,7 +48,7 @@ _CHANNEL_OPTIONS = [("grpc.max_receive_message_length", -1), ("grpc.max_send_mes
 
 def check_before_push(
     *, model: str, example_files: Sequence[str], spec: str, version: str
-) -> dict[str, Any]:
+) -> PushCheckReport:
     """Makes the version that may be pushed, and checks it.
 
     Args:
@@ -55,11 +56,6 @@ def check_before_push(
         example_files: gzipped TFRecords of ingested examples, which the trainer did not train on.
         spec: text of the feature spec.
         version: folder to write: the export with its warm-up requests.
-
-    Returns:
-        `refusals`, why the version must not be pushed; `warmup_requests` and `compared_requests`,
-        their numbers; `largest_difference` of a score; `latency_ms`, p50 and p99 by number of
-        candidates; `latency_budget_ms`.
 
     Raises:
         ValueError: there are no examples, or a signature for which no request can be made.
@@ -72,7 +68,7 @@ def check_before_push(
         feature_spec, trainers_model.signatures, examples, Path(version)
     )
     differences: list[ScoreDifference] = []
-    latencies: list[Latency] = []
+    latencies: list[RankingLatency] = []
     refusals = []
     with ExitStack() as stack:
         server = stack.enter_context(_served(version, feature_spec.name))
@@ -99,21 +95,18 @@ def check_before_push(
     if worst is not None and not worst.size <= limits.score_tolerance:
         refusals.append(worst.refusal(limits.score_tolerance))
     refusals += [
-        latency.refusal(limits.latency_budget_ms)
+        latency_refusal(latency, limits.latency_budget_ms)
         for latency in latencies
-        if latency.p99_ms > limits.latency_budget_ms
+        if latency.p99 > limits.latency_budget_ms
     ]
-    return {
-        "refusals": refusals,
-        "warmup_requests": warmup_requests,
-        "compared_requests": len(differences),
-        "largest_difference": worst.size if worst is not None else None,
-        "latency_ms": [
-            {"candidates": latency.candidates, "p50": latency.p50_ms, "p99": latency.p99_ms}
-            for latency in latencies
-        ],
-        "latency_budget_ms": limits.latency_budget_ms,
-    }
+    return PushCheckReport(
+        refusals=refusals,
+        warmup_requests=warmup_requests,
+        compared_requests=len(differences),
+        largest_difference=worst.size if worst is not None else None,
+        latency_ms=latencies,
+        latency_budget_ms=limits.latency_budget_ms,
+    )
 
 
 def _examples(files: Sequence[str], count: int) -> list[Example]:
@@ -167,7 +160,9 @@ def _compared(
     )
 
 
-def _latencies(spec: FeatureSpec, predict: Any, examples: Sequence[Example]) -> list[Latency]:
+def _latencies(
+    spec: FeatureSpec, predict: Any, examples: Sequence[Example]
+) -> list[RankingLatency]:
     return [
         measured_latency(
             count,

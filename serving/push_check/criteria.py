@@ -9,40 +9,38 @@ from typing import Any
 
 import numpy as np
 
+from feature_spec.artifacts.push_check_report import RankingLatency
 
-@dataclass(frozen=True, kw_only=True)
-class Latency:
-    """The time of ranking requests of one size over gRPC, one after the other.
 
-    Attributes:
-        candidates: of each request.
-        p50_ms: the time that half of the requests took at most.
-        p99_ms: the time that 99 of 100 took at most.
-    """
-
-    candidates: int
-    p50_ms: float
-    p99_ms: float
-
-    def refusal(self, budget_ms: float) -> str:
-        """Why the version is too slow."""
-        return (
-            f"rank of {self.candidates} candidates: p99 {self.p99_ms:.1f} ms (p50 {self.p50_ms:.1f} ms) is above "
-            f"serving.latency_budget_ms {budget_ms:g} by {self.p99_ms - budget_ms:.1f} ms"
-        )
+def latency_refusal(latency: RankingLatency, budget_ms: float) -> str:
+    """Say why a version is too slow."""
+    return (
+        f"rank of {latency.candidates} candidates: p99 {latency.p99:.1f} ms (p50 {latency.p50:.1f} "
+        f"ms) is above serving.latency_budget_ms {budget_ms:g} by {latency.p99 - budget_ms:.1f} ms"
+    )
 
 
 def measured_latency(
-    candidates: int, call: Callable[[Any], Any], requests: Sequence[Any]
-) -> Latency:
-    """Makes the requests, which have so many candidates each."""
+    candidates: int,
+    call: Callable[[Any], Any],
+    requests: Sequence[Any],
+    clock: Callable[[], float] = time.perf_counter,
+) -> RankingLatency:
+    """Make requests one after the other, and measure the time that each takes.
+
+    Args:
+        candidates: The number of candidates in each request.
+        call: Makes a request and waits for its answer.
+        requests: The requests.
+        clock: Gives the time in seconds.
+    """
     times_ms = []
     for request in requests:
-        began_s = time.perf_counter()
+        began_s = clock()
         call(request)
-        times_ms.append(1000.0 * (time.perf_counter() - began_s))
+        times_ms.append(1000.0 * (clock() - began_s))
     p50_ms, p99_ms = np.percentile(times_ms, [50, 99])
-    return Latency(candidates=candidates, p50_ms=float(p50_ms), p99_ms=float(p99_ms))
+    return RankingLatency(candidates=candidates, p50=float(p50_ms), p99=float(p99_ms))
 
 
 @dataclass(frozen=True, kw_only=True)

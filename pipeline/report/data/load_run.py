@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from feature_spec.artifacts.push_check_report import REPORT_FILE, PushCheckReport
 from feature_spec.loading import parse_spec
 from feature_spec.spec import FeatureSpec
 from feature_spec.spec_tables import sample_space_text
@@ -19,7 +20,6 @@ from pipeline.validate.distribution_shift import read_drift
 from pipeline.workspace.artifact_files import is_file, read_bytes
 
 INSIGHT_FILE = "insight.json"
-PUSH_CHECK_FILE = "push_check.json"
 # Of a Model artifact, whose export has a copy of the spec and names for what can be looked into.
 _EXPORT_EXTRA = "Format-Serving/assets.extra/"
 
@@ -64,6 +64,7 @@ def gathered_run(
         outputs.get(ANOMALIES),
         outputs.get(MODEL_RUN),
     )
+    check = _content(outputs, PUSH_CHECK, REPORT_FILE)
     return RunData(
         name=name,
         spec=spec_name,
@@ -85,7 +86,7 @@ def gathered_run(
         if evaluation and is_file(f"{evaluation}/evaluation.json")
         else None,
         gains=read_gains(outputs[GAIN]) if GAIN in outputs else None,
-        push_check=_json(outputs, PUSH_CHECK, PUSH_CHECK_FILE),
+        push_check=PushCheckReport.from_json(check) if check is not None else None,
         insight=_json(outputs, INSIGHT, INSIGHT_FILE),
     )
 

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from pydantic import TypeAdapter
 
+from feature_spec.artifacts.push_check_report import PushCheckReport
 from feature_spec.formula import RankingFormula
 from pipeline.evaluate.evaluation_result import EvaluationResult
 from pipeline.evaluate.task_gains import MtlGains
@@ -65,7 +66,7 @@ class RunData:
     curves: dict[str, list[tuple[int, float]]] | None = None
     evaluation: EvaluationResult | None = None
     gains: MtlGains | None = None
-    push_check: dict[str, Any] | None = None
+    push_check: PushCheckReport | None = None
     insight: dict[str, Any] | None = None
 
     @property
@@ -84,7 +85,7 @@ class RunData:
         of_tasks = [
             f"{verdict.task}: {refusal}" for verdict in verdicts for refusal in verdict.refusals
         ]
-        return [*of_tasks, *(self.push_check or {}).get("refusals", [])]
+        return [*of_tasks, *(self.push_check.refusals if self.push_check is not None else [])]
 
     @property
     def has_baseline(self) -> bool:

@@ -156,14 +156,16 @@ def _of_formula(run: RunData) -> Iterator[Finding]:
 
 
 def _of_service(run: RunData) -> Iterator[Finding]:
-    check = run.push_check or {"refusals": [], "latency_ms": []}
-    yield from (("bad", refusal, "service") for refusal in check["refusals"])
-    for entry in check["latency_ms"]:
-        if BUDGET_SHARE * check["latency_budget_ms"] < entry["p99"] <= check["latency_budget_ms"]:
-            budget = f"{check['latency_budget_ms']:g} ms"
+    check = run.push_check
+    if check is None:
+        return
+    yield from (("bad", refusal, "service") for refusal in check.refusals)
+    for entry in check.latency_ms:
+        if BUDGET_SHARE * check.latency_budget_ms < entry.p99 <= check.latency_budget_ms:
+            budget = f"{check.latency_budget_ms:g} ms"
             yield (
                 "warn",
-                f"{entry['candidates']:,} candidates take {entry['p99']:.1f} ms at the p99, close to {budget}",
+                f"{entry.candidates:,} candidates take {entry.p99:.1f} ms at the p99, close to {budget}",
                 "service",
             )
 

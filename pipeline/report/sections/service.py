@@ -15,25 +15,25 @@ def service_section(run: RunData) -> Section:
     if check is None:
         blocks.append(Note("Not checked: only a model that no task refuses is served on trial."))
     else:
-        blocks += [Note(refusal, "bad") for refusal in check["refusals"]]
-        if check["largest_difference"] is not None:
-            compared = f"{check['compared_requests']} requests over gRPC"
-            text = f"Scores of {compared} differ from the trainer's by {check['largest_difference']:.1g} at most."
+        blocks += [Note(refusal, "bad") for refusal in check.refusals]
+        if check.largest_difference is not None:
+            compared = f"{check.compared_requests} requests over gRPC"
+            text = f"Scores of {compared} differ from the trainer's by {check.largest_difference:.1g} at most."
             blocks.append(
-                Note(f"{text} The version carries {check['warmup_requests']} warm-up requests.")
+                Note(f"{text} The version carries {check.warmup_requests} warm-up requests.")
             )
-        budget = check["latency_budget_ms"]
+        budget = check.latency_budget_ms
         blocks.append(
             Table(
                 caption=f"Latency of ranking requests, budget {budget:g} ms for the p99",
                 columns=["Candidates", "p50", "p99"],
                 rows=[
                     [
-                        f"{entry['candidates']:,}",
-                        f"{entry['p50']:.1f} ms",
-                        Cell(f"{entry['p99']:.1f} ms", "bad" if entry["p99"] > budget else "good"),
+                        f"{entry.candidates:,}",
+                        f"{entry.p50:.1f} ms",
+                        Cell(f"{entry.p99:.1f} ms", "bad" if entry.p99 > budget else "good"),
                     ]
-                    for entry in check["latency_ms"]
+                    for entry in check.latency_ms
                 ],
             )
         )

@@ -55,7 +55,7 @@ def outcome_note(run: RunData) -> Note:
         if run.evaluation is not None
         else []
     )
-    refusing += ["the check in service"] * bool(run.push_check and run.push_check["refusals"])
+    refusing += ["the check in service"] * bool(run.push_check and run.push_check.refusals)
     return Note(
         f"Refused, so nothing was pushed, by {', '.join(refusing)}. The reasons stand below.", "bad"
     )

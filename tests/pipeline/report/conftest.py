@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from feature_spec.artifacts.push_check_report import PushCheckReport, RankingLatency
 from feature_spec.formula import RankingFormula
 from pipeline.evaluate.evaluation_result import (
     CalibrationBucket,
@@ -180,10 +181,10 @@ def run() -> RunData:
             baseline_note="",
         ),
         gains=gains(),
-        push_check={
-            "refusals": [], "warmup_requests": 8, "compared_requests": 16, "largest_difference": 2e-7,
-            "latency_ms": [{"candidates": 100, "p50": 3.0, "p99": 9.0}], "latency_budget_ms": 10.0,
-        },
+        push_check=PushCheckReport(
+            refusals=[], warmup_requests=8, compared_requests=16, largest_difference=2e-7,
+            latency_ms=[RankingLatency(candidates=100, p50=3.0, p99=9.0)], latency_budget_ms=10.0,
+        ),
         insight=INSIGHT,
     )  # fmt: skip
 

@@ -99,7 +99,7 @@ def test_several_refusals_are_named_by_task_and_told_in_full_where_the_tasks_are
         second, refusals=["mse 0.3 is above the threshold 0.2", "worse on tab=1"]
     )
     evaluation = dataclasses.replace(run.evaluation, tasks=[first, refusing])
-    too_slow = {**run.push_check, "refusals": ["p99 12 ms is above 10 ms"]}
+    too_slow = run.push_check.model_copy(update={"refusals": ["p99 12 ms is above 10 ms"]})
     page = Page(
         run_report(
             dataclasses.replace(run, evaluation=evaluation, push_check=too_slow, version=None)

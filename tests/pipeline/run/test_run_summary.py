@@ -8,6 +8,7 @@ import json
 
 from rich.console import Console
 
+from feature_spec.artifacts.push_check_report import PushCheckReport, RankingLatency
 from pipeline.evaluate.evaluation_result import Estimate, Measurement, TaskVerdict
 from pipeline.run.run_summary import ComponentRun, NodeFailure, RunSummary, print_summary
 
@@ -116,10 +117,10 @@ def test_a_refusal_names_the_task_and_the_reason() -> None:
     assert "click: auc 0.5000 is below the threshold 0.6" in shown
 
 
-CHECK = {
-    "refusals": [], "warmup_requests": 5, "compared_requests": 16, "largest_difference": 2.4e-07, "latency_budget_ms": 250.0,
-    "latency_ms": [{"candidates": 1, "p50": 1.16, "p99": 1.94}, {"candidates": 1000, "p50": 6.4, "p99": 8.97}],
-}  # fmt: skip
+CHECK = PushCheckReport(
+    refusals=[], warmup_requests=5, compared_requests=16, largest_difference=2.4e-07, latency_budget_ms=250.0,
+    latency_ms=[RankingLatency(candidates=1, p50=1.16, p99=1.94), RankingLatency(candidates=1000, p50=6.4, p99=8.97)],
+)  # fmt: skip
 
 
 def test_what_the_check_before_the_push_measured_is_told() -> None:
@@ -129,7 +130,7 @@ def test_what_the_check_before_the_push_measured_is_told() -> None:
 
 
 def test_a_refusal_of_the_check_before_the_push_is_told() -> None:
-    check = {**CHECK, "refusals": ["rank of 1 candidates: too slow by 3 ms"]}
+    check = CHECK.model_copy(update={"refusals": ["rank of 1 candidates: too slow by 3 ms"]})
     shown = text(dataclasses.replace(PUSHED, status="refused", version=None, push_check=check))
     assert "nothing was pushed" in shown
     assert "  rank of 1 candidates: too slow by 3 ms" in shown

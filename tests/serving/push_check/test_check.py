@@ -131,16 +131,16 @@ def test_a_version_that_answers_as_the_trainers_export_does_is_not_refused(
     passed: tuple[Path, dict[str, Any]],
 ) -> None:
     _, report = passed
-    assert report["refusals"] == []
+    assert report.refusals == []
     # 5 users with each number of candidates, and the examples themselves.
-    assert report["compared_requests"] == 2 * 5 + 1
-    assert report["largest_difference"] < 1e-6
+    assert report.compared_requests == 2 * 5 + 1
+    assert report.largest_difference < 1e-6
 
 
 def test_latencies_are_told_by_number_of_candidates(passed: tuple[Path, dict[str, Any]]) -> None:
     _, report = passed
-    assert [entry["candidates"] for entry in report["latency_ms"]] == [1, 4]
-    assert all(0.0 < entry["p50"] <= entry["p99"] < math.inf for entry in report["latency_ms"])
+    assert [entry.candidates for entry in report.latency_ms] == [1, 4]
+    assert all(0.0 < entry.p50 <= entry.p99 < math.inf for entry in report.latency_ms)
 
 
 def test_the_version_is_the_export_with_a_warm_up_request_for_each_signature_and_number_of_candidates(
@@ -157,7 +157,7 @@ def test_the_version_is_the_export_with_a_warm_up_request_for_each_signature_and
         )
     ]
     assert requests == [("rank", [1]), ("rank", [4]), ("serving_default", [3])]
-    assert report["warmup_requests"] == 3
+    assert report.warmup_requests == 3
     for file in ("saved_model.pb", "variables/variables.index"):
         assert (folder / "version" / file).read_bytes() == (folder / "model" / file).read_bytes()
 
@@ -186,25 +186,21 @@ def test_the_same_examples_give_the_same_warm_up_file(
 
 
 def test_scores_that_differ_from_the_trainers_refuse_the_version(tmp_path: Path) -> None:
-    [refusal] = check(tmp_path, rank_adds=0.01)["refusals"]
+    [refusal] = check(tmp_path, rank_adds=0.01).refusals
     assert refusal.startswith("rank of ")
     assert "they differ by 0.01, more than serving.score_tolerance 0.0001" in refusal
 
 
 def test_a_tolerance_in_the_spec_lets_a_difference_pass(tmp_path: Path) -> None:
-    assert (
-        check(tmp_path, SPEC.replace("10000}", "10000, score_tolerance: 0.02}"), rank_adds=0.01)[
-            "refusals"
-        ]
-        == []
-    )
+    spec = SPEC.replace("10000}", "10000, score_tolerance: 0.02}")
+    assert check(tmp_path, spec, rank_adds=0.01).refusals == []
 
 
 def test_answers_beyond_the_budget_refuse_the_version_with_each_number_of_candidates(
     tmp_path: Path,
 ) -> None:
     report = check(tmp_path, SPEC.replace("10000}", "1}"), seconds_a_rank=0.005)
-    for count, refusal in zip((1, 4), report["refusals"], strict=True):
+    for count, refusal in zip((1, 4), report.refusals, strict=True):
         assert refusal.startswith(f"rank of {count} candidates: p99 ")
         assert "is above serving.latency_budget_ms 1 by " in refusal
 
@@ -223,7 +219,7 @@ def test_a_version_that_refuses_logged_requests_is_refused_with_what_it_said(
     tmp_path: Path,
 ) -> None:
     # The third user's age; warm-up requests are those of the first.
-    [refusal] = check(tmp_path, refused_age=2.0)["refusals"]
+    [refusal] = check(tmp_path, refused_age=2.0).refusals
     assert refusal.startswith("a request made of logged examples failed: INVALID_ARGUMENT: ")
     assert "not today" in refusal
 
@@ -232,9 +228,9 @@ def test_a_version_that_refuses_its_warm_up_requests_is_refused_with_what_it_sai
     tmp_path: Path,
 ) -> None:
     report = check(tmp_path, refused_age=1.0)
-    [refusal] = report["refusals"]
+    [refusal] = report.refusals
     assert refusal.startswith("the version cannot be loaded: assertion failed: [not today]")
-    assert report["compared_requests"] == 0
+    assert report.compared_requests == 0
 
 
 def test_a_version_that_cannot_be_loaded_is_refused(
@@ -250,8 +246,8 @@ def test_a_version_that_cannot_be_loaded_is_refused(
 
     monkeypatch.setattr(SavedModel, "__init__", broken)
     report = check(tmp_path)
-    assert report["refusals"] == ["the version cannot be loaded: the file is cut"]
-    assert report["latency_ms"] == []
+    assert report.refusals == ["the version cannot be loaded: the file is cut"]
+    assert report.latency_ms == []
 
 
 def test_without_an_example_there_is_nothing_to_check_with(tmp_path: Path) -> None:

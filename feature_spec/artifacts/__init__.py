@@ -1,0 +1,1 @@
+"""Typed files that one package writes and another reads."""
