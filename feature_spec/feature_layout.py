@@ -159,7 +159,8 @@ class FeatureLayout:
             result.append(
                 Slot(
                     name=name, side=field.side, start=start, length=length,
-                    width=self._embedded[source][0], source=source, rows=self.rows[source], vocabulary=vocabulary,
+                    width=self._embedded[source][0], source=source, rows=self.rows[source],
+                    vocabulary=vocabulary,
                 )
             )  # fmt: skip
             start += length

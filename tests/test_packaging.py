@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import ast
 import functools
-import shutil
-import subprocess
 import sys
 import zipfile
 from importlib.metadata import distribution, packages_distributions
-from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
@@ -17,28 +14,13 @@ from packaging.utils import canonicalize_name
 
 import fulcrum
 from fulcrum.lazy_names import extra_for
-
-REPOSITORY = Path(__file__).resolve().parents[1]
-PACKAGES = ("fulcrum", "feature_spec", "pipeline", "trainer", "serving")
+from tests.wheel import PACKAGES, REPOSITORY, built_wheel
 
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory):
-    """A wheel of the files in the working tree, built without a registry."""
-    folder = tmp_path_factory.mktemp("wheel")
-    project = folder / "project"
-    project.mkdir()
-    for name in ("setup.py", "pyproject.toml", "README.md", "LICENSE"):
-        shutil.copy(REPOSITORY / name, project / name)
-    for package in PACKAGES:
-        shutil.copytree(
-            REPOSITORY / package, project / package, ignore=shutil.ignore_patterns("__pycache__")
-        )
-    build = "import sys; from setuptools import build_meta; build_meta.build_wheel(sys.argv[1])"
-    subprocess.run(
-        [sys.executable, "-c", build, str(folder)], cwd=project, check=True, capture_output=True
-    )
-    (path,) = folder.glob("*.whl")
+    """The wheel of the working tree."""
+    path = built_wheel(tmp_path_factory.mktemp("wheel"))
     with zipfile.ZipFile(path) as archive:
         yield archive
 

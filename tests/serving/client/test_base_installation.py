@@ -1,0 +1,143 @@
+"""The ranking client in an environment that has the base installation and no extra."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+import pytest
+
+from tests.wheel import built_wheel
+
+pytestmark = [pytest.mark.slow, pytest.mark.tensorflow]
+REPOSITORY = Path(__file__).resolve().parents[3]
+
+# Refuses every distribution that `pip install fulcrum-ranker` does not install.
+REFUSE_EXTRAS = """
+import sys
+from importlib.metadata import distribution, packages_distributions
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+allowed, left = set(), ["fulcrum-ranker"]
+while left:
+    name = canonicalize_name(left.pop())
+    if name not in allowed:
+        allowed.add(name)
+        needs = [Requirement(line) for line in distribution(name).requires or ()]
+        left += [need.name for need in needs if not need.marker or need.marker.evaluate({"extra": ""})]
+installed = packages_distributions()
+
+class Refuse:
+    def find_spec(self, name, path=None, target=None):
+        owners = {canonicalize_name(owner) for owner in installed.get(name.partition(".")[0], ())}
+        if owners and not owners & allowed:
+            raise ModuleNotFoundError(f"No module named {name!r} in the base", name=name)
+
+for module in [module for module in sys.modules if module.partition(".")[0] == "packaging"]:
+    del sys.modules[module]
+sys.meta_path.insert(0, Refuse())
+for name in ("tensorflow", "tfx", "apache_beam", "packaging"):
+    try: __import__(name)
+    except ModuleNotFoundError: pass
+    else: sys.exit(f"{name} is not refused")
+"""
+
+RANK_BOTH_WAYS = """
+import asyncio, json, sys
+from pathlib import Path
+from fulcrum import AsyncRankingClient, Candidate, RankingClient, RankingRequest, RequestLog, load_spec
+
+target, spec, log = sys.argv[1], load_spec(sys.argv[2]), RequestLog(Path(sys.argv[3]), sampling_rate=1.0)
+request = RankingRequest(
+    user={"user_id": "fan"},
+    candidates=[
+        Candidate(id="low", fields={"video_id": "v1", "quality": 0.2, "duration_s": 10.0}),
+        Candidate(id="high", fields={"video_id": "v2", "quality": 0.9, "duration_s": 10.0}),
+    ],
+)
+
+async def rank():
+    async with AsyncRankingClient(target, spec) as client:
+        return await client.rank(request)
+
+with log, RankingClient(target, spec, request_log=log) as client:
+    client.check()
+    orders = [client.rank(request), asyncio.run(rank())]
+heavy = [name for name in ("tensorflow", "tf_keras", "tfx", "apache_beam") if name in sys.modules]
+print(json.dumps([[[ranked.candidate.id for ranked in order] for order in orders], heavy]))
+"""
+
+
+@pytest.fixture
+def target(push, serve):
+    """The address of a local model server with a toy model."""
+    push(1)
+    return f"127.0.0.1:{serve().port}"
+
+
+def _orders(python, code, target, toy_spec_text, folder, **environment):
+    spec = folder / "toy.yaml"
+    spec.write_text(toy_spec_text)
+    done = subprocess.run(
+        [python, "-c", code, target, spec, folder / "log"],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=folder,
+        env={**os.environ, **environment},
+    )
+    assert done.returncode == 0, done.stderr
+    orders, heavy = json.loads(done.stdout.splitlines()[-1])
+    assert heavy == []
+    return orders
+
+
+def test_the_client_ranks_with_nothing_that_an_extra_installs(target, toy_spec_text, tmp_path):
+    orders = _orders(
+        sys.executable,
+        REFUSE_EXTRAS + RANK_BOTH_WAYS,
+        target,
+        toy_spec_text,
+        tmp_path,
+        PYTHONPATH=str(REPOSITORY),
+    )
+    assert orders == [["high", "low"], ["high", "low"]]
+
+
+def test_the_client_ranks_from_a_new_environment_with_the_base_alone(
+    target, toy_spec_text, tmp_path
+):
+    venv.create(tmp_path / "venv", with_pip=True)
+    python = tmp_path / "venv" / "bin" / "python"
+    pip = [python, "-m", "pip", "--disable-pip-version-check"]
+    reached = subprocess.run(
+        [
+            *pip,
+            "download",
+            "--quiet",
+            "--no-deps",
+            "--retries=0",
+            "--dest",
+            tmp_path / "tried",
+            "typer",
+        ],
+        capture_output=True,
+        check=False,
+    )
+    if reached.returncode:
+        pytest.skip("no package registry can be reached")
+    wheel = built_wheel(tmp_path)
+    subprocess.run([*pip, "install", "--quiet", wheel], check=True)
+    orders = _orders(python, RANK_BOTH_WAYS, target, toy_spec_text, tmp_path)
+    assert orders == [["high", "low"], ["high", "low"]]
+    listed = subprocess.run(
+        [*pip, "list", "--format=json"], capture_output=True, text=True, check=True
+    )
+    names = {package["name"].lower().replace("_", "-") for package in json.loads(listed.stdout)}
+    assert "fulcrum-ranker" in names
+    assert not names & {"tensorflow", "tf-keras", "keras", "tfx", "apache-beam", "pyarrow"}
