@@ -12,8 +12,7 @@ if TYPE_CHECKING:
     from pipeline.ingest.component import LogsExampleGen
     from pipeline.push.push_check import PushCheck
     from pipeline.push.pusher import RenamingPusher
-    from pipeline.report.component import RunReport
-    from pipeline.report.model_insight import ModelInsight
+    from pipeline.report.component import ModelInsight, RunReport
     from pipeline.resolvers.earlier_runs import LastPushedModel
     from pipeline.spans.window_component import WindowExampleGen
     from pipeline.validate.checks import AnomalyGate, DriftCheck, DriftGate
@@ -42,7 +41,7 @@ _HOMES = {
     "Evaluator": "pipeline.evaluate.evaluator",
     "LastPushedModel": "pipeline.resolvers.earlier_runs",
     "LogsExampleGen": "pipeline.ingest.component",
-    "ModelInsight": "pipeline.report.model_insight",
+    "ModelInsight": "pipeline.report.component",
     "MtlGain": "pipeline.evaluate.mtl_gain",
     "PushCheck": "pipeline.push.push_check",
     "RenamingPusher": "pipeline.push.pusher",

@@ -19,8 +19,7 @@ from pipeline.resolvers.earlier_runs import (
     previous_statistics_resolver,
 )
 from pipeline.resolvers.earlier_spans import span_baseline_resolver, span_statistics_resolver
-from pipeline.workspace.cluster_root import ClusterRoot
-from pipeline.workspace.root import Root
+from pipeline.workspace.root import ClusterRoot, Root
 
 
 class Deployment(abc.ABC):

@@ -19,8 +19,7 @@ from pipeline.deployment import Deployment
 from pipeline.evaluate.evaluator import Evaluator
 from pipeline.evaluate.mtl_gain import MtlGain
 from pipeline.push.push_check import PushCheck
-from pipeline.report.component import RunReport
-from pipeline.report.model_insight import ModelInsight
+from pipeline.report.component import ModelInsight, RunReport
 from pipeline.spans.span_nodes import SpanNodes
 from pipeline.step_specs import training_spec, transform_spec
 from pipeline.validate.checks import AnomalyGate, DriftCheck, DriftGate

@@ -74,7 +74,7 @@ def main(system: str, logs: Path, rows: int, root: Path) -> None:
     from tfx.orchestration import metadata
     from tfx.orchestration.pipeline import Pipeline
 
-    from pipeline.commands.beam_options import beam_arguments
+    from pipeline.commands.run_options import beam_arguments
     from pipeline.runner.local_runner import run_pipeline
 
     runs = run_pipeline(

@@ -125,18 +125,18 @@ def _run_components(spec: FeatureSpec, logs: Path, folder: Path) -> dict[str, Pa
     from tfx.orchestration.pipeline import Pipeline
     from tfx.proto import transform_pb2
 
-    from pipeline.commands.beam_options import beam_arguments
+    from pipeline.commands.run_options import beam_arguments
     from pipeline.ingest.component import LogsExampleGen
-    from pipeline.runner.capture_output import quiet
     from pipeline.runner.local_runner import run_pipeline
     from pipeline.step_specs import transform_spec
     from pipeline.validate.schema import schema_from_spec
+    from pipeline.workspace.capture_output import capture_output
 
     raw = (folder / "raw").resolve()
     raw.mkdir(parents=True, exist_ok=True)
     schema_file = raw / "schema.pbtxt"
     schema_file.write_text(text_format.MessageToString(schema_from_spec(spec)), encoding="utf-8")
-    with quiet(folder / "preprocessing.log"):
+    with capture_output(folder / "preprocessing.log"):
         example_gen = LogsExampleGen(spec, str(logs))
         schema = ImportSchemaGen(schema_file=str(schema_file))
         transform = Transform(

@@ -11,14 +11,17 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from pipeline.commands.exit_codes import EXIT_CODES, ended_early, failed
-from pipeline.commands.location_options import ArtifactsPlace, LogsPlace
 from pipeline.commands.run_options import (
+    EXIT_CODES,
+    ArtifactsPlace,
     BeamOption,
+    LogsPlace,
     ModelOption,
     SetOption,
     SpecOption,
     checked_options,
+    ended_early,
+    failed,
 )
 
 if TYPE_CHECKING:
@@ -105,7 +108,7 @@ def backfill(  # noqa: PLR0917
 
 
 def _report(days: list[RunSummary], root: Path, console: Console) -> None:
-    from pipeline.run.backfill_report import days_page, days_table, reused_text
+    from pipeline.run.backfill import days_page, days_table, reused_text
     from pipeline.run.run_summary import outcome_text
 
     page = root / "backfill.html"

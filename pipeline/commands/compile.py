@@ -9,7 +9,6 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from pipeline.commands.exit_codes import failed
 from pipeline.commands.run_options import (
     BeamOption,
     ModelOption,
@@ -18,6 +17,7 @@ from pipeline.commands.run_options import (
     TuneOption,
     WithSingleTaskOption,
     checked_options,
+    failed,
 )
 
 _ENDINGS = (".yaml", ".yml", ".json")
@@ -61,8 +61,8 @@ def compile_pipeline(  # noqa: PLR0917
     gs://bucket/ranking --image registry/fulcrum-pipeline:0.2.0 --output job.yaml
     """
     from feature_spec.names import is_uri
-    from pipeline.runner.capture_output import quiet
-    from pipeline.workspace.cluster_root import ClusterRoot
+    from pipeline.workspace.capture_output import capture_output
+    from pipeline.workspace.root import ClusterRoot
 
     try:
         if not kubeflow:
@@ -80,7 +80,7 @@ def compile_pipeline(  # noqa: PLR0917
         checked.spec.logs.of_day(None)  # refuses a table that is one day's
     except ValueError as error:
         raise failed(error) from error
-    with quiet(Path(os.devnull)):
+    with capture_output(Path(os.devnull)):
         try:
             import kfp.pipeline_spec  # noqa: F401
         except ModuleNotFoundError as error:

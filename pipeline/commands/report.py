@@ -31,11 +31,11 @@ def report(
     Example: fulcrum report --root runs/first --open
     """
     from pipeline.report.data.mlmd_runs import NoSuchRunError
-    from pipeline.report.run_lookup import named_run
+    from pipeline.report.run_lookup import find_run
     from pipeline.report.run_report import run_report
 
     try:
-        page = run_report(named_run(str(root), run))
+        page = run_report(find_run(str(root), run))
     except (NoSuchRunError, OSError) as error:
         raise _failed(error) from error
     _write(page, out or root / "report.html", open_)
@@ -63,10 +63,10 @@ def compare(
     from pipeline.report.comparison import comparison
     from pipeline.report.data.mlmd_runs import NoSuchRunError
     from pipeline.report.elements.page import NoReportError
-    from pipeline.report.run_lookup import named_runs
+    from pipeline.report.run_lookup import find_runs
 
     try:
-        page = comparison(named_runs(runs))
+        page = comparison(find_runs(runs))
     except (NoSuchRunError, NoReportError, OSError) as error:
         raise _failed(error) from error
     _write(page, out, open_)

@@ -1,12 +1,20 @@
-"""Options that `fulcrum run`, `backfill` and `compile` share, and what they amount to."""
+"""Options that the pipeline's commands share, the checks of these options, and exit codes."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+import os
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.console import Console
+from rich.text import Text
+
+from feature_spec.names import is_uri
 
 if TYPE_CHECKING:
     from feature_spec.spec import FeatureSpec
@@ -82,7 +90,7 @@ def checked_options(
     Raises:
         ValueError: one of them is wrong, or they do not go together.
     """
-    from pipeline.commands.beam_options import beam_arguments
+    from pipeline.commands.run_options import beam_arguments
     from pipeline.commands.spec_overrides import checked_trainer_settings, load_overridden_spec
 
     feature_spec = load_overridden_spec(spec, overrides or [], model)
@@ -92,3 +100,137 @@ def checked_options(
     if tune and feature_spec.tuner is None:
         raise ValueError(f"--tune: {spec} has no section 'tuner'; see docs/feature_spec.md")
     return checked
+
+
+# A scheme with one slash would be a folder of this machine.
+_SCHEME_AND_ONE_SLASH = re.compile(r"\w+:/(?!/)")
+
+
+def _logs_place(value: str) -> str:
+    """The URI, or the absolute path of the folder.
+
+    Raises:
+        typer.BadParameter: there is no such folder, or no file system for the URI.
+    """
+    place = _place(value)
+    if not is_uri(place) and not Path(place).is_dir():
+        raise typer.BadParameter(f"there is no folder {value}")
+    return place
+
+
+def _artifacts_place(value: str | None) -> str | None:
+    """The URI, or the absolute path of the folder, which need not be there; None where the option is not given.
+
+    Raises:
+        typer.BadParameter: there is no file system for the URI.
+    """
+    return _place(value) if value is not None else None
+
+
+def _place(value: str) -> str:
+    if not is_uri(value):
+        if _SCHEME_AND_ONE_SLASH.match(value):
+            raise typer.BadParameter(
+                f"{value} lacks a slash: write {value.replace(':/', '://', 1)}"
+            )
+        return str(Path(value).resolve())
+    scheme = value.partition("://")[0]
+    beam, tensorflow = known_schemes()
+    strange_to = [
+        library
+        for library, known in (("Beam", beam), ("TensorFlow", tensorflow))
+        if scheme not in known
+    ]
+    if strange_to:
+        known_to_both = ", ".join(f"{one}://" for one in sorted(beam & tensorflow))
+        raise typer.BadParameter(
+            f"{value}: {scheme}:// is no file system here for {' and '.join(strange_to)}; Beam and TensorFlow both know "
+            f"{known_to_both}, and folders of this machine"
+        )
+    return value.rstrip("/")
+
+
+def known_schemes() -> tuple[set[str], set[str]]:
+    """Schemes of URIs that Beam knows, whose workers read and write examples, and those that TensorFlow knows, for all else."""
+    from pipeline.workspace.capture_output import capture_output
+
+    # TensorFlow prints as it is imported.
+    with capture_output(Path(os.devnull)):
+        import tensorflow as tf
+        from apache_beam.io import filesystems  # noqa: F401  (defines the file systems)
+        from apache_beam.io.filesystem import FileSystem
+
+        beam = {system.scheme() for system in FileSystem.get_all_subclasses()}
+        return {scheme for scheme in beam if scheme}, set(tf.io.gfile.get_registered_schemes()) - {
+            ""
+        }
+
+
+LogsPlace = Annotated[
+    str,
+    typer.Option(
+        metavar="FOLDER",
+        help="Folder that the spec's log paths are relative to, or its URI, such as gs://…",
+        callback=_logs_place,
+    ),
+]
+ArtifactsPlace = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FOLDER",
+        help="Folder for what the components make, or its URI, such as gs://…; the root keeps to it.",
+        show_default="ROOT/artifacts",
+        callback=_artifacts_place,
+    ),
+]
+
+
+# `in_memory`, because a plain DirectRunner first tries to download another runner.
+_BEAM_DEFAULTS = {"runner": "DirectRunner", "direct_running_mode": "in_memory"}
+# TFX would package itself anew for each component, seconds each, unless it is told what workers
+# run. Those in this process run nothing else, and the name is not read.
+_NO_PACKAGE = "sdk_container_image=none"
+# Workers that a portable runner starts in this process.
+_LOOPBACK = "environment_type=LOOPBACK"
+
+
+def beam_arguments(options: Sequence[str]) -> list[str]:
+    """Beam's arguments for options such as ``direct_num_workers=2``; a default gives way to an option of the same name.
+
+    Raises:
+        ValueError: an option is not `key=value`.
+    """
+    for option in options:
+        key, equals, _ = option.partition("=")
+        if not equals or not key or key.startswith("-"):
+            raise ValueError(f"--beam {option}: give key=value, such as runner=FlinkRunner")
+    given = {option.partition("=")[0] for option in options}
+    defaults = [f"{key}={value}" for key, value in _BEAM_DEFAULTS.items() if key not in given]
+    if len(defaults) == len(_BEAM_DEFAULTS) or _LOOPBACK in options:
+        defaults.append(_NO_PACKAGE)
+    return [f"--{option}" for option in (*defaults, *options)]
+
+
+# 2 is typer's own, for wrong usage.
+EXIT_CODES = {"pushed": 0, "superseded": 0, "failed": 1, "refused": 3}
+INTERRUPTED = 130
+
+
+def failed(error: Exception) -> typer.Exit:
+    """Says what is wrong; to be raised."""
+    Console(stderr=True).print(Text.assemble(("Error:", "red"), f" {error}"), soft_wrap=True)
+    return typer.Exit(EXIT_CODES["failed"])
+
+
+@contextlib.contextmanager
+def ended_early() -> Iterator[None]:
+    """Ends the command where the root cannot be used, or somebody interrupts it."""
+    from pipeline.workspace.root import RootError, RootInUseError
+
+    try:
+        yield
+    except (RootInUseError, RootError) as error:
+        raise failed(error) from error
+    except KeyboardInterrupt:
+        Console(stderr=True).print("Interrupted. The same command goes on from here.")
+        raise typer.Exit(INTERRUPTED) from None

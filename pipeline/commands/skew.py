@@ -53,17 +53,17 @@ def skew(
     from rich.text import Text
 
     from feature_spec.loading import load_spec
-    from pipeline.commands.beam_options import beam_arguments
+    from pipeline.commands.run_options import beam_arguments
     from pipeline.run.local_run import console_of
-    from pipeline.runner.capture_output import quiet
     from pipeline.validate.distribution_shift import shifts_table
     from pipeline.validate.skew import skew as compare
+    from pipeline.workspace.capture_output import capture_output
 
     try:
         files = _matching(requests)
         feature_spec = load_spec(spec)
         # What libraries print is of no use here, and the root may belong to a run under way.
-        with tempfile.TemporaryDirectory() as folder, quiet(Path(folder) / "log"):
+        with tempfile.TemporaryDirectory() as folder, capture_output(Path(folder) / "log"):
             found = compare(feature_spec, root, files, beam_arguments([]))
     except ValueError as error:
         Console(stderr=True).print(Text.assemble(("Error:", "red"), f" {error}"), soft_wrap=True)

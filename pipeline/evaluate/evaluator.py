@@ -18,9 +18,8 @@ from tfx import types
 from tfx.components.evaluator import constants
 from tfx.components.util import tfxio_utils
 from tfx.dsl.components.base import base_beam_component, base_beam_executor, executor_spec
-from tfx.dsl.io import fileio
 from tfx.types import artifact_utils, component_spec, standard_artifacts
-from tfx.utils import io_utils, path_utils
+from tfx.utils import path_utils
 from tfx.utils.typing_utils import ArtifactMultiDict
 from typing_extensions import override
 
@@ -34,7 +33,7 @@ from pipeline.evaluate.seesaw_gate import task_verdicts
 from pipeline.evaluate.tfma_results import measurements
 from pipeline.runner.node_errors import cause_of
 from pipeline.step_specs import evaluation_spec
-from pipeline.workspace.artifact_files import matching_files
+from pipeline.workspace.artifact_files import is_file, matching_files, write_bytes
 
 _TRIED_EXAMPLES = 16
 
@@ -70,7 +69,7 @@ class _Executor(base_beam_executor.BaseBeamExecutor):
         for baseline in input_dict.get("baseline_model", []):
             folders[BASELINE] = path_utils.serving_model_path(baseline.uri)
             # `LastPushedModel` gives an empty artifact where nothing has been pushed.
-            if fileio.exists(folders[BASELINE]):
+            if is_file(f"{folders[BASELINE]}/saved_model.pb"):
                 compared, note = _compared(spec, folders[BASELINE], _first_examples(examples))
         if compared is None:
             folders.pop(BASELINE, None)
@@ -148,7 +147,7 @@ def evaluate(
         examples=[examples],
         telemetry_descriptors=["Evaluator"],
         raw_record_column_name=tfma.constants.ARROW_INPUT_COLUMN,
-    )(io_utils.all_files_pattern(artifact_utils.get_split_uri([examples], names.EVALUATION)))
+    )(f"{artifact_utils.get_split_uri([examples], names.EVALUATION)}/*")
     _ = (
         pipeline
         | "Read" >> tfxio.BeamSource()
@@ -180,7 +179,7 @@ def _bless(blessing: types.Artifact, model: types.Artifact, result: EvaluationRe
     blessing.set_int_custom_property(constants.ARTIFACT_PROPERTY_CURRENT_MODEL_ID_KEY, model.id)
     blessing.set_int_custom_property(constants.ARTIFACT_PROPERTY_BLESSED_KEY, int(blessed))
     name = constants.BLESSED_FILE_NAME if blessed else constants.NOT_BLESSED_FILE_NAME
-    io_utils.write_string_file(f"{blessing.uri}/{name}", "")
+    write_bytes(f"{blessing.uri}/{name}", b"")
 
 
 class _Spec(component_spec.ComponentSpec):

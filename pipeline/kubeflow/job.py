@@ -14,7 +14,7 @@ from feature_spec.spec import FeatureSpec
 from pipeline.deployment import ClusterDeployment
 from pipeline.ingest.component import LogsExampleGen
 from pipeline.pipeline import ranking_pipeline
-from pipeline.workspace.cluster_root import ClusterRoot
+from pipeline.workspace.root import ClusterRoot
 
 
 def kubeflow_job(

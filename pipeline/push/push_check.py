@@ -8,7 +8,6 @@ from typing import Any
 from tfx import types
 from tfx.components.util import model_utils
 from tfx.dsl.components.base import base_component, base_executor, executor_spec
-from tfx.dsl.io import fileio
 from tfx.types import artifact_utils, component_spec, standard_artifacts
 from tfx.utils import path_utils
 from tfx.utils.typing_utils import ArtifactMultiDict
@@ -18,8 +17,15 @@ from feature_spec import names
 from feature_spec.artifacts.push_check_report import REPORT_FILE, PushCheckReport
 from feature_spec.spec import FeatureSpec
 from pipeline.step_specs import serving_spec
-from pipeline.workspace.artifact_files import is_file, matching_files, read_bytes, write_bytes
-from pipeline.workspace.local_copies import filled_folder, local_copy
+from pipeline.workspace.artifact_files import (
+    filled_folder,
+    is_file,
+    local_copy,
+    matching_files,
+    read_bytes,
+    remove_folder,
+    write_bytes,
+)
 
 
 def push_check_report(blessing: types.Artifact) -> PushCheckReport | None:
@@ -32,7 +38,7 @@ def forget_refusals(artifacts: str) -> None:
     """Removes the outputs of checks that refused, so that no run takes them over: the machine may have been busy."""
     for report in matching_files(artifacts, f"{PushCheck.__name__}/infra_blessing/*/{REPORT_FILE}"):
         if PushCheckReport.from_json(read_bytes(report)).refusals:
-            fileio.rmtree(report.removesuffix(f"/{REPORT_FILE}"))
+            remove_folder(report.removesuffix(f"/{REPORT_FILE}"))
 
 
 class _Executor(base_executor.BaseExecutor):

@@ -15,7 +15,7 @@ from tfx.utils.typing_utils import ArtifactMultiDict
 from typing_extensions import override
 
 from pipeline.push.atomic_publish import publish
-from pipeline.workspace.local_copies import local_copy
+from pipeline.workspace.artifact_files import local_copy
 
 
 class _Executor(executor.Executor):

@@ -8,9 +8,8 @@ from typing import Any
 from pipeline.evaluate.evaluation_result import Estimate, TaskVerdict
 from pipeline.evaluate.metrics.metric_registry import meaning_of
 from pipeline.report.data.run_data import RunData
-from pipeline.report.elements.bubbles import bubbles
 from pipeline.report.elements.estimates import estimate_cell, estimate_text, turned, whole_split
-from pipeline.report.elements.figure import COLOURS, GREY, figure, reach
+from pipeline.report.elements.figure import COLOURS, GREY, bubbles, figure, reach
 from pipeline.report.elements.section import Cell, Choice, Note, Picture, Pictures, Section, Table
 from pipeline.report.sections.tasks import gains_by_task
 

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
-from pipeline.report.data.load_run import gathered_run
+from pipeline.report.data.load_run import load_run
 from pipeline.report.data.mlmd_runs import NoSuchRunError, recorded_run
 from pipeline.report.data.run_data import RunData
 from pipeline.report.elements.page import run_of_page
@@ -16,7 +16,7 @@ from pipeline.workspace.root import Root
 _REPORT = "report.html"
 
 
-def named_run(name: str, number: int | None = None) -> RunData:
+def find_run(name: str, number: int | None = None) -> RunData:
     """The run of a root.
 
     Args:
@@ -27,12 +27,12 @@ def named_run(name: str, number: int | None = None) -> RunData:
         NoSuchRunError: there is none.
     """
     run = recorded_run(Path(name), number)
-    return gathered_run(
+    return load_run(
         run.outputs, name=name, spec_name=run.spec, began=run.began, version=run.version, failure=run.failure
     )  # fmt: skip
 
 
-def named_runs(names: Sequence[str]) -> list[RunData]:
+def find_runs(names: Sequence[str]) -> list[RunData]:
     """At least two runs, each with a name of its own.
 
     Args:
@@ -58,10 +58,10 @@ def _read(name: str) -> RunData:
         return run_of_page(path)
     if path.is_dir():
         is_report = (path / _REPORT).is_file() and not Root(path).metadata.exists()
-        return run_of_page(path / _REPORT) if is_report else named_run(name)
+        return run_of_page(path / _REPORT) if is_report else find_run(name)
     root, at, number = name.rpartition("@")
     if at and number.isdecimal() and Path(root).is_dir():
-        return named_run(root, int(number))
+        return find_run(root, int(number))
     raise NoSuchRunError(
         f"{name} is neither a pipeline root, nor ROOT@NUMBER for one of its runs, nor the file of a report"
     )

@@ -5,9 +5,7 @@ from __future__ import annotations
 from pipeline.report.data.run_data import RunData
 from pipeline.report.elements.page import page
 from pipeline.report.elements.section import Tab
-from pipeline.report.sections.anomalies import anomalies_section
 from pipeline.report.sections.calibration import calibration_section
-from pipeline.report.sections.drift import drift_section
 from pipeline.report.sections.experts import experts_section
 from pipeline.report.sections.fields_and_cells import fields_and_cells_section
 from pipeline.report.sections.formula import formula_section
@@ -18,6 +16,7 @@ from pipeline.report.sections.slices import slices_section
 from pipeline.report.sections.summary import began_text, summary_section
 from pipeline.report.sections.tasks import tasks_section
 from pipeline.report.sections.training import training_section
+from pipeline.report.sections.validation import anomalies_section, drift_section
 
 
 def run_report(run: RunData) -> str:

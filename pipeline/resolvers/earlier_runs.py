@@ -10,11 +10,12 @@ from tfx.components.evaluator import constants as evaluator_constants
 from tfx.dsl.compiler import constants
 from tfx.dsl.components.base import base_component, base_executor, executor_spec
 from tfx.dsl.components.common import resolver
-from tfx.dsl.io import fileio
 from tfx.types import artifact_utils, component_spec, standard_artifacts
-from tfx.utils import io_utils, path_utils
+from tfx.utils import path_utils
 from tfx.utils.typing_utils import ArtifactMultiDict
 from typing_extensions import override
+
+from pipeline.workspace.artifact_files import copy_folder, matching_folders
 
 
 class LatestOtherBlessedModel(resolver.ResolverStrategy):
@@ -108,13 +109,10 @@ class _LastPushedModelExecutor(base_executor.BaseExecutor):
         exec_properties: dict[str, Any],
     ) -> None:
         folder = exec_properties["serving_model"]
-        # Listings of object stores end names of folders with a slash.
-        names = (
-            [name.rstrip("/") for name in fileio.listdir(folder)] if fileio.isdir(folder) else []
-        )
+        names = [path.rpartition("/")[2] for path in matching_folders(folder, "*")]
         if versions := [int(name) for name in names if name.isdecimal()]:
             model = artifact_utils.get_single_uri(output_dict["model"])
-            io_utils.copy_dir(f"{folder}/{max(versions)}", path_utils.serving_model_dir(model))
+            copy_folder(f"{folder}/{max(versions)}", path_utils.serving_model_dir(model))
 
 
 class _LastPushedModelSpec(component_spec.ComponentSpec):

@@ -1,11 +1,19 @@
-"""`fulcrum backfill` without its flags: a run by span for each of a series of days."""
+"""A series of runs by span, a day after the other, as a table and as a page with pictures."""
 
 from __future__ import annotations
 
 import datetime
+import html
+import io
 from collections.abc import Callable, Sequence
 
+import matplotlib
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from rich.table import Table
+
 from feature_spec.spec import FeatureSpec
+from pipeline.evaluate.evaluation_result import Estimate, TaskVerdict, number_text
 from pipeline.run.local_run import run_locally
 from pipeline.run.run_summary import RunSummary
 from pipeline.spans.span_window import SpanWindow, span_window
@@ -54,7 +62,7 @@ def run_days(
         A summary a day, up to the first that failed.
 
     Raises:
-        pipeline.workspace.run_lock.RootInUseError: another run is using the root.
+        pipeline.workspace.root.RootInUseError: another run is using the root.
         pipeline.workspace.root.RootError: the root was made for another spec, or keeps its
             artifacts elsewhere.
     """
@@ -75,3 +83,177 @@ def run_days(
         if summaries[-1].status == "failed":
             break
     return summaries
+
+
+_PAGE = """<!DOCTYPE html>
+<html lang="en">
+<head><meta charset="utf-8"><title>{title}</title>
+<style>
+body {{ font-family: sans-serif; margin: 2em }}
+svg {{ max-width: 100%; height: auto }}
+td, th {{ padding: 0.2em 0.8em; text-align: right }}
+</style></head>
+<body>
+<h1>{title}</h1>
+<p>Each day's model was trained on the days before it and judged on the day itself. A task that refused it is hollow. Bars:
+95 % intervals; dotted: the blessed model that it was compared with; dashed: the threshold.</p>
+{picture}
+<table>
+{rows}
+</table>
+</body>
+</html>
+"""
+_HEIGHT_OF_TASK = 2.2
+# They look at what there is, in no time, and so are never reused.
+_ALWAYS_RUN = frozenset(
+    {"AnalyzerCache", "BaseModel", "Baseline", "PreviousStatistics", "Pusher", "RunReport"}
+)
+
+
+def days_table(days: Sequence[RunSummary]) -> Table:
+    """A row a day: days trained on, outcome, version, each task's metric, steps reused."""
+    header, *rows = _cells(days)
+    table = Table(title="Each day's model, judged on the day itself")
+    for name in header:
+        table.add_column(name, justify="right")
+    for row in rows:
+        table.add_row(*row)
+    return table
+
+
+def days_page(days: Sequence[RunSummary]) -> str:
+    """One HTML file that needs nothing else; its picture is SVG within it."""
+    header, *rows = _cells(days)
+    lines = [_row("th", header), *(_row("td", row) for row in rows)]
+    title = f"{days[0].spec} day by day"
+    return _PAGE.format(
+        title=html.escape(title), picture=_svg(_picture(days)), rows="\n".join(lines)
+    )
+
+
+def reused_text(days: Sequence[RunSummary]) -> str:
+    """How much of the work had been done before."""
+    states = [state for day in days for state in _states(day)]
+    return f"{states.count('cached'):,} of {len(states):,} steps reused"
+
+
+def _states(day: RunSummary) -> list[str]:
+    return [run.state for run in day.components if run.node not in _ALWAYS_RUN]
+
+
+def _cells(days: Sequence[RunSummary]) -> list[list[str]]:
+    tasks = _tasks(days)
+    cells = [
+        [
+            "day",
+            "trained on",
+            "outcome",
+            "version",
+            *(f"{name} {metric}" for name, metric in tasks),
+            "steps reused",
+        ]
+    ]
+    for day in days:
+        values = {verdict.task: number_text(verdict.value) for verdict in day.tasks}
+        cells.append(
+            [
+                _name(day),
+                f"{len(day.span.training_days)} d" if day.span else "",
+                day.status,
+                str(day.version or "–"),
+                *(values.get(name, "–") for name, _ in tasks),
+                f"{_states(day).count('cached')} of {len(_states(day))}",
+            ]
+        )
+    return cells
+
+
+def _tasks(days: Sequence[RunSummary]) -> list[tuple[str, str]]:
+    """Name and metric of each task; of a day that failed there may be none."""
+    return list(
+        dict.fromkeys((verdict.task, verdict.metric) for day in days for verdict in day.tasks)
+    )
+
+
+def _name(day: RunSummary) -> str:
+    return str(day.span.evaluation_day) if day.span else ""
+
+
+def _row(tag: str, cells: Sequence[str]) -> str:
+    return f"<tr>{''.join(f'<{tag}>{html.escape(cell)}</{tag}>' for cell in cells)}</tr>"
+
+
+def _picture(days: Sequence[RunSummary]) -> Figure:
+    tasks = _tasks(days)
+    figure = Figure(
+        figsize=(10.0, 1.0 + _HEIGHT_OF_TASK * max(len(tasks), 1)), layout="constrained"
+    )
+    if not tasks:
+        return figure
+    for (name, metric), axis in zip(
+        tasks, figure.subplots(len(tasks), 1, sharex=True, squeeze=False)[:, 0], strict=True
+    ):
+        verdicts = [
+            (_name(day), verdict) for day in days for verdict in day.tasks if verdict.task == name
+        ]
+        _draw(axis, [_name(day) for day in days], verdicts)
+        axis.set_title(f"{name}: {metric}", loc="left", fontsize="medium")
+    figure.axes[-1].tick_params(axis="x", rotation=45)
+    return figure
+
+
+def _draw(axis: Axes, names: Sequence[str], verdicts: Sequence[tuple[str, TaskVerdict]]) -> None:
+    places = {name: place for place, name in enumerate(names)}
+    shown = [
+        (places[name], verdict, value)
+        for name, verdict in verdicts
+        if (value := verdict.value) is not None
+    ]
+    axis.plot(
+        [place for place, _, _ in shown],
+        [value for _, _, value in shown],
+        color="C0",
+        linewidth=1.0,
+    )
+    for place, verdict, value in shown:
+        estimate = _estimate(verdict)
+        if estimate is not None and estimate.lower is not None and estimate.upper is not None:
+            axis.vlines(place, estimate.lower, estimate.upper, color="C0", alpha=0.4, linewidth=4.0)
+        axis.plot(
+            place,
+            value,
+            marker="o",
+            color="C0",
+            markerfacecolor="white" if verdict.refusals else "C0",
+        )
+    compared = [
+        (place, verdict.baseline_value)
+        for place, verdict, _ in shown
+        if verdict.baseline_value is not None
+    ]
+    axis.plot(
+        [place for place, _ in compared],
+        [value for _, value in compared],
+        color="C1",
+        linestyle=":",
+        marker=".",
+    )
+    if verdicts:
+        axis.axhline(verdicts[-1][1].threshold, color="0.5", linestyle="--", linewidth=0.8)
+    axis.set_xticks(list(places.values()), names)
+    axis.grid(visible=True, alpha=0.3)
+
+
+def _estimate(verdict: TaskVerdict) -> Estimate | None:
+    whole = next((part for part in verdict.slices if not part.field), None)
+    return whole.metrics.get(verdict.metric) if whole is not None else None
+
+
+def _svg(figure: Figure) -> str:
+    text = io.StringIO()
+    # Letters stay letters, so that the page can be searched; and the same days give the same file.
+    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "fulcrum"}):
+        figure.savefig(text, format="svg", metadata={"Date": None})
+    # What stands before is for SVG files on their own.
+    return text.getvalue()[text.getvalue().index("<svg") :]

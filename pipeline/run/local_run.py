@@ -17,13 +17,12 @@ from pipeline.evaluate.task_gains import read_gains
 from pipeline.push.atomic_publish import versions
 from pipeline.run.run_summary import ComponentRun, NodeFailure, RunStatus, RunSummary
 from pipeline.run.tuning_result import read_tuning
-from pipeline.runner.capture_output import quiet
 from pipeline.runner.node_errors import NodeFailedError
 from pipeline.runner.progress import RunProgress
 from pipeline.spans.span_window import SpanWindow
 from pipeline.validate.distribution_shift import read_drift
-from pipeline.workspace.root import Root
-from pipeline.workspace.run_lock import locked
+from pipeline.workspace.capture_output import capture_output
+from pipeline.workspace.root import Root, locked
 
 if TYPE_CHECKING:
     from pipeline.runner.local_runner import NodeRun
@@ -63,7 +62,7 @@ def run_locally(
         window: the days of a run by span; None to use all logs and split them as the spec says.
 
     Raises:
-        pipeline.workspace.run_lock.RootInUseError: another run is using the root.
+        pipeline.workspace.root.RootInUseError: another run is using the root.
         pipeline.workspace.root.RootError: the root was made for another spec, or keeps its
             artifacts elsewhere.
     """
@@ -72,7 +71,9 @@ def run_locally(
     with contextlib.ExitStack() as stack:
         stack.enter_context(locked(root.lock))
         root.claim(spec.name, artifacts)
-        progress = stack.enter_context(RunProgress(console_of(stack.enter_context(quiet(log)))))
+        progress = stack.enter_context(
+            RunProgress(console_of(stack.enter_context(capture_output(log))))
+        )
         progress.started("loading TFX")
         # TFX takes its time, and logs a lot, as soon as it is imported.
         from pipeline.deployment import LocalDeployment

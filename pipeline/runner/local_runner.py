@@ -19,7 +19,6 @@ from typing import Any, Literal
 from ml_metadata.proto import metadata_store_pb2
 from tfx import types
 from tfx.dsl.compiler import compiler, constants
-from tfx.dsl.io import fileio
 from tfx.orchestration import metadata
 from tfx.orchestration.local import runner_utils
 from tfx.orchestration.pipeline import Pipeline
@@ -27,8 +26,9 @@ from tfx.orchestration.portable import launcher, runtime_parameter_utils
 from tfx.orchestration.portable.mlmd import execution_lib
 from tfx.proto.orchestration import pipeline_pb2
 
-from pipeline.runner.memory_sampler import PeakMemory
+from pipeline.runner.memory_sampler import MemorySampler
 from pipeline.runner.node_errors import FAILURE_CAUSE, NodeFailedError, cause_of, details_of
+from pipeline.workspace.artifact_files import matching_folders, remove_folder
 
 logger = logging.getLogger(__name__)
 
@@ -105,7 +105,7 @@ def _launch(
     name = node.node_info.id
     began = time.monotonic()
     try:
-        with PeakMemory() as memory:
+        with MemorySampler() as memory:
             launched = launcher.Launcher(
                 pipeline_node=node,
                 mlmd_connection=metadata.Metadata(connection),
@@ -180,7 +180,7 @@ def _close_abandoned(store: Any, artifacts: str) -> None:
             execution.id,
             names[execution.type_id],
         )
-        for leftover in fileio.glob(f"{artifacts}/*/*/{execution.id}"):
-            fileio.rmtree(leftover)
+        for leftover in matching_folders(artifacts, f"*/*/{execution.id}"):
+            remove_folder(leftover)
     if abandoned:
         store.put_executions(abandoned)

@@ -12,7 +12,7 @@ import psutil
 _PERIOD_S = 0.1
 
 
-class PeakMemory:
+class MemorySampler:
     """Samples the resident memory of this process and its children while a `with` block runs.
 
     Attributes:

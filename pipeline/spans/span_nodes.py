@@ -17,8 +17,7 @@ from pipeline.resolvers.earlier_spans import (
     analyzer_cache_resolver,
     base_model_resolver,
 )
-from pipeline.spans.span_number import span_number
-from pipeline.spans.span_window import SpanWindow
+from pipeline.spans.span_window import SpanWindow, span_number
 from pipeline.spans.window_component import WindowExampleGen
 
 

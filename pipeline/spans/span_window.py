@@ -1,4 +1,4 @@
-"""Which days a run by span trains on, and which one judges it."""
+"""The days that a run by span trains on, the day that judges it, and their numbers."""
 
 from __future__ import annotations
 
@@ -8,6 +8,19 @@ from feature_spec.logs.day_pattern import has_day
 from feature_spec.spec import FeatureSpec
 from feature_spec.strict_model import StrictModel
 from pipeline.ingest.sources.files import any_file
+
+_FIRST_DAY = datetime.date(1970, 1, 1)
+
+
+def span_number(day: datetime.date) -> int:
+    """Days since 1970-01-01."""
+    return (day - _FIRST_DAY).days
+
+
+def day_of_span(number: int) -> datetime.date:
+    """The day that `span_number` gives this number."""
+    return _FIRST_DAY + datetime.timedelta(days=number)
+
 
 # The ingestion of a day reads as many days before it and after it.
 _LONGEST_ATTRIBUTION_DAYS = 31

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from pathlib import PurePath
 from typing import Any
@@ -10,7 +9,6 @@ from typing import Any
 from tfx import types
 from tfx.components.util import examples_utils
 from tfx.dsl.components.base import base_component, base_executor, executor_spec
-from tfx.dsl.io import fileio
 from tfx.types import artifact_utils, component_spec, standard_artifacts
 from tfx.utils.typing_utils import ArtifactMultiDict
 from typing_extensions import override
@@ -18,8 +16,14 @@ from typing_extensions import override
 from feature_spec.names import EVALUATION, SPLITS, TRAIN, VALIDATION
 from pipeline.ingest.accounting.summary import SUMMARY_FILE
 from pipeline.ingest.executor import read_summary, record_totals
-from pipeline.spans.span_number import day_of_span
+from pipeline.spans.span_window import day_of_span
 from pipeline.spans.window_summary import window_summary
+from pipeline.workspace.artifact_files import (
+    link_or_copy_file,
+    make_folder,
+    matching_files,
+    write_bytes,
+)
 
 
 class _Executor(base_executor.BaseExecutor):
@@ -41,8 +45,8 @@ class _Executor(base_executor.BaseExecutor):
             _link_files([judging], split, window, EVALUATION)
         summaries = [read_summary(day.uri) for day in training]
         summary = window_summary(summaries, read_summary(judging.uri), day_of_span(judging.span))
-        with fileio.open(f"{window.uri}/{SUMMARY_FILE}", "w") as file:
-            file.write(summary.model_dump_json(indent=2))
+        content = summary.model_dump_json(indent=2).encode()
+        write_bytes(f"{window.uri}/{SUMMARY_FILE}", content)
         record_totals(window, summary)
 
 
@@ -50,14 +54,10 @@ def _link_files(
     days: Iterable[types.Artifact], split: str, window: types.Artifact, into: str
 ) -> None:
     folder = artifact_utils.get_split_uri([window], into)
-    fileio.makedirs(folder)
+    make_folder(folder)
     for day in days:
-        for file in fileio.glob(f"{artifact_utils.get_split_uri([day], split)}/*"):
-            target = f"{folder}/{day.span}-{split}-{PurePath(file).name}"
-            try:
-                os.link(file, target)
-            except OSError:  # another file system, or one without links
-                fileio.copy(file, target)
+        for file in matching_files(artifact_utils.get_split_uri([day], split), "*"):
+            link_or_copy_file(file, f"{folder}/{day.span}-{split}-{PurePath(file).name}")
 
 
 class _Spec(component_spec.ComponentSpec):

@@ -8,7 +8,6 @@ from google.protobuf import text_format
 from tfx import types
 from tfx.components.schema_gen import executor
 from tfx.dsl.components.base import base_component, base_executor, executor_spec
-from tfx.dsl.io import fileio
 from tfx.types import artifact_utils, component_spec, standard_artifacts
 from tfx.utils.typing_utils import ArtifactMultiDict
 from typing_extensions import override
@@ -16,6 +15,7 @@ from typing_extensions import override
 from feature_spec import names
 from feature_spec.fields.field import MultiCategoricalField, NumericField, SequenceField
 from feature_spec.spec import FeatureSpec
+from pipeline.workspace.artifact_files import write_bytes
 
 if TYPE_CHECKING:
     from tensorflow_metadata.proto.v0 import schema_pb2
@@ -103,8 +103,7 @@ class _Executor(base_executor.BaseExecutor):
         exec_properties: dict[str, Any],
     ) -> None:
         folder = artifact_utils.get_single_uri(output_dict["schema"])
-        with fileio.open(f"{folder}/{executor.DEFAULT_FILE_NAME}", "w") as file:
-            file.write(exec_properties["text"])
+        write_bytes(f"{folder}/{executor.DEFAULT_FILE_NAME}", exec_properties["text"].encode())
 
 
 class _Spec(component_spec.ComponentSpec):

@@ -1,18 +1,133 @@
-"""Training–serving skew: how far served requests are from the examples that were trained on."""
+"""Training–serving skew: how far served requests are from the examples of the train split."""
 
 from __future__ import annotations
 
+import collections
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
 
 from feature_spec import names
+from feature_spec.fields.field import NumericField
 from feature_spec.names import artifacts_place
 from feature_spec.spec import FeatureSpec
 from pipeline.validate.distribution_shift import FieldShift, field_shifts
-from pipeline.validate.served_requests import ServedRequests
 from pipeline.workspace.artifact_files import matching_files
+
+if TYPE_CHECKING:
+    from tensorflow_serving.apis.predict_pb2 import PredictRequest
+
+_ROWS_OF_A_BATCH = 10_000
+
+
+class RequestLogError(ValueError):
+    """A file is no request log, or holds no request of this spec."""
+
+
+class ServedRequests:
+    """Reads request logs: TFRecords of PredictionLog, as `serving.client.request_log` and TensorFlow Serving write them.
+
+    Args:
+        spec: whose ranking requests are read.
+        files: uncompressed.
+
+    Attributes:
+        used: ranking requests read so far.
+        left_out: records that were not, by reason.
+    """
+
+    def __init__(self, spec: FeatureSpec, files: Sequence[str]) -> None:
+        self._spec, self._files = spec, files
+        self.used = 0
+        self.left_out: collections.Counter[str] = collections.Counter()
+
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        """Columns of lists by field, as TFDV reads examples: a value as it was sent, null where it was missing.
+
+        User and context fields have a row a request, and item fields a row a candidate, each with
+        nulls in the others' columns, so that every value counts as often as it was sent.
+
+        Raises:
+            RequestLogError: a file is no request log, or none of them has a request.
+        """
+        columns: dict[str, list[Any]] = {name: [] for name in self._spec.fields}
+        rows = 0
+        for request in self._requests():
+            for sides in (("user", "context"), ("item",)):
+                fields = self._spec.fields_of(*sides)
+                values = {name: _values(request, name) for name in fields if name in request.inputs}
+                count = max((len(of_field) for of_field in values.values()), default=0)
+                for name, column in columns.items():
+                    column.extend(values.get(name) or [None] * count)
+                rows += count
+            if rows >= _ROWS_OF_A_BATCH:
+                yield self._batch(columns)
+                columns, rows = {name: [] for name in self._spec.fields}, 0
+        if rows:
+            yield self._batch(columns)
+        if not self.used:
+            reasons = "".join(f"; {count:,} {reason}" for reason, count in self.left_out.items())
+            raise RequestLogError(
+                f"no ranking request of spec {self._spec.name!r} in {', '.join(self._files)}{reasons}"
+            )
+
+    def _requests(self) -> Iterator[PredictRequest]:
+        import tensorflow as tf
+        from google.protobuf.message import DecodeError
+        from tensorflow_serving.apis.prediction_log_pb2 import PredictionLog
+
+        for file in self._files:
+            try:
+                for record in tf.data.TFRecordDataset(file).as_numpy_iterator():
+                    request = PredictionLog.FromString(record).predict_log.request
+                    if reason := self._reason_against(request):
+                        self.left_out[reason] += 1
+                        continue
+                    self.used += 1
+                    yield request
+            except (tf.errors.OpError, DecodeError) as error:
+                raise RequestLogError(
+                    f"{file} is no TFRecord file of PredictionLog: {error}"
+                ) from error
+
+    def _reason_against(self, request: PredictRequest) -> str:
+        if request.model_spec.signature_name not in (names.RANK, names.RANK_TOP_K):
+            return "of another signature than rank and rank_top_k"
+        if list(request.inputs[names.SPEC_FINGERPRINT].string_val) != [
+            self._spec.fingerprint.encode()
+        ]:
+            return "for another fingerprint of the spec"
+        return ""
+
+    def _batch(self, columns: dict[str, list[Any]]) -> pa.RecordBatch:
+        arrays = [
+            pa.array(
+                values,
+                pa.large_list(
+                    pa.float32() if isinstance(field, NumericField) else pa.large_binary()
+                ),
+            )
+            for field, values in zip(self._spec.fields.values(), columns.values(), strict=True)
+        ]
+        return pa.RecordBatch.from_arrays(arrays, names=list(columns))
+
+
+def _values(request: PredictRequest, name: str) -> list[list[Any] | None]:
+    """A field's values a row; None where it was missing, which is sent as NaN or an empty text."""
+    import tensorflow as tf
+
+    values = tf.make_ndarray(request.inputs[name])
+    return [_present(np.atleast_1d(row)) for row in values]
+
+
+def _present(row: Any) -> list[Any] | None:
+    kept = row[~np.isnan(row)] if row.dtype.kind == "f" else [text for text in row if text]
+    return list(kept) or None
 
 
 class SkewError(ValueError):
@@ -73,7 +188,7 @@ def skew(
 
     Raises:
         SkewError: the spec has no thresholds, or the root no statistics.
-        pipeline.validate.served_requests.RequestLogError: the files hold no requests.
+        pipeline.validate.skew.RequestLogError: the files hold no requests.
     """
     if not spec.skew.thresholds:
         raise SkewError(f"spec {spec.name} has no skew.thresholds; see docs/feature_spec.md")

@@ -1,51 +1,50 @@
-"""Files of artifacts: on this machine, or at a URI such as ``gs://`` on a file system that Beam knows.
+"""Files of artifacts: on this machine, or at a URI such as ``gs://`` on a file system of Beam.
 
-What reads these files does without TFX and TensorFlow, which take their time to load; Beam is
-loaded for URIs only.
+All reading and writing of artifacts outside ingestion goes through this module, which needs neither
+TFX nor TensorFlow and loads Beam for URIs only.
 """
 
 from __future__ import annotations
 
+import contextlib
 import glob
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from feature_spec.names import is_uri
 
 
 def read_bytes(path: str) -> bytes:
-    """The content of a file.
+    """Return the content of a file.
 
     Raises:
-        OSError: it cannot be read.
+        OSError: the file cannot be read.
     """
-    if not is_uri(path):
-        return Path(path).read_bytes()
-    from apache_beam.io.filesystem import CompressionTypes
-    from apache_beam.io.filesystems import FileSystems
-
-    with FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED) as file:
+    with _opened(path) as file:
         content: bytes = file.read()
         return content
 
 
 def write_bytes(path: str, content: bytes) -> None:
-    """Writes a file into a folder that is there.
+    """Write a file, and the folder that holds it.
 
     Raises:
-        OSError: it cannot be written.
+        OSError: the file cannot be written.
     """
-    if not is_uri(path):
-        Path(path).write_bytes(content)
-        return
-    from apache_beam.io.filesystem import CompressionTypes
-    from apache_beam.io.filesystems import FileSystems
-
-    with FileSystems.create(path, compression_type=CompressionTypes.UNCOMPRESSED) as file:
+    with _created(path) as file:
         file.write(content)
 
 
 def matching_files(folder: str, pattern: str) -> list[str]:
-    """The files below a folder whose paths match, sorted. `*` does not cross folders, `**` does.
+    """Return the files below a folder whose paths match a pattern, sorted.
+
+    Args:
+        folder: a folder or URI.
+        pattern: a glob pattern relative to the folder; `*` does not cross folders, `**` does.
 
     Raises:
         OSError: the file system cannot be reached.
@@ -53,21 +52,147 @@ def matching_files(folder: str, pattern: str) -> list[str]:
     if not is_uri(folder):
         paths = (f"{folder}/{path}" for path in glob.glob(pattern, root_dir=folder, recursive=True))
         return sorted(path for path in paths if Path(path).is_file())
-    from apache_beam.io.filesystems import FileSystems
-
-    (result,) = FileSystems.match([f"{folder}/{pattern}"])
+    (result,) = _beam().match([f"{folder}/{pattern}"])
     return sorted(found.path for found in result.metadata_list)
 
 
+def matching_folders(folder: str, pattern: str) -> list[str]:
+    """Return the folders below a folder whose paths match a pattern, sorted.
+
+    Args:
+        folder: a folder or URI. At a URI only folders with files are found.
+        pattern: a glob pattern relative to the folder, without `**`.
+
+    Raises:
+        OSError: the file system cannot be reached.
+    """
+    if not is_uri(folder):
+        paths = (f"{folder}/{path}" for path in glob.glob(pattern, root_dir=folder))
+        return sorted(path for path in paths if Path(path).is_dir())
+    depth = folder.count("/") + pattern.count("/") + 2
+    files = matching_files(folder, f"{pattern}/**")
+    return sorted({"/".join(file.split("/")[:depth]) for file in files})
+
+
 def is_file(path: str) -> bool:
-    """Whether there is such a file.
+    """Return whether a file exists.
 
     Raises:
         OSError: the file system cannot be reached.
     """
     if not is_uri(path):
         return Path(path).is_file()
+    found: bool = _beam().exists(path)
+    return found
+
+
+def make_folder(folder: str) -> None:
+    """Make a folder; a URI has folders only where it has files."""
+    if not is_uri(folder):
+        Path(folder).mkdir(parents=True, exist_ok=True)
+
+
+def remove_folder(folder: str) -> None:
+    """Remove a folder with all that it holds, if it exists.
+
+    Raises:
+        OSError: the folder cannot be removed.
+    """
+    if not is_uri(folder):
+        if Path(folder).exists():
+            shutil.rmtree(folder)
+    elif matching_files(folder, "**"):
+        _beam().delete([folder])
+
+
+def copy_folder(source: str, target: str) -> None:
+    """Copy all files below a folder into another folder.
+
+    Raises:
+        OSError: a file cannot be read or written.
+    """
+    if is_uri(source):
+        files = matching_files(source, "**")
+    else:
+        files = [str(path) for path in sorted(Path(source).rglob("*")) if path.is_file()]
+    for path in files:
+        copy_file(path, f"{target}/{path.removeprefix(source).lstrip('/')}")
+
+
+def copy_file(source: str, target: str) -> None:
+    """Copy a file, and make the folder that holds the copy.
+
+    Raises:
+        OSError: the file cannot be read or written.
+    """
+    with _opened(source) as original, _created(target) as copy:
+        shutil.copyfileobj(original, copy)
+
+
+def link_or_copy_file(source: str, target: str) -> None:
+    """Link a file where both places are on one file system that has links; else copy the file.
+
+    Raises:
+        OSError: the file cannot be read or written.
+    """
+    if not is_uri(source) and not is_uri(target):
+        Path(target).parent.mkdir(parents=True, exist_ok=True)
+        with contextlib.suppress(OSError):
+            os.link(source, target)
+            return
+    copy_file(source, target)
+
+
+@contextlib.contextmanager
+def local_copy(folder: str) -> Iterator[str]:
+    """Give a folder of this machine with the files of a folder or URI.
+
+    For a URI it is a copy, which is removed afterwards.
+    """
+    if not is_uri(folder):
+        yield folder
+        return
+    with tempfile.TemporaryDirectory() as temporary:
+        copy = f"{temporary}/copy"
+        copy_folder(folder, copy)
+        yield copy
+
+
+@contextlib.contextmanager
+def filled_folder(folder: str) -> Iterator[str]:
+    """Give the path of a folder of this machine, to be made and filled, for a new folder or URI.
+
+    For a URI it is another folder, which is copied to the URI at the end.
+    """
+    if not is_uri(folder):
+        yield folder
+        return
+    with tempfile.TemporaryDirectory() as temporary:
+        made = f"{temporary}/made"
+        yield made
+        copy_folder(made, folder)
+
+
+def _opened(path: str) -> Any:
+    if not is_uri(path):
+        return Path(path).open("rb")
+    return _beam().open(path, compression_type=_uncompressed())
+
+
+def _created(path: str) -> Any:
+    if not is_uri(path):
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        return Path(path).open("wb")
+    return _beam().create(path, compression_type=_uncompressed())
+
+
+def _beam() -> Any:
     from apache_beam.io.filesystems import FileSystems
 
-    found: bool = FileSystems.exists(path)
-    return found
+    return FileSystems
+
+
+def _uncompressed() -> Any:
+    from apache_beam.io.filesystem import CompressionTypes
+
+    return CompressionTypes.UNCOMPRESSED

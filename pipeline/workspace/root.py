@@ -1,15 +1,18 @@
-"""The folder of `fulcrum run --root`: all that the pipeline keeps between runs, but for artifacts that are put elsewhere."""
+"""The places where a pipeline keeps its files: `Root` on this machine, `ClusterRoot` on a cluster."""
 
 from __future__ import annotations
 
+import fcntl
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from feature_spec import names
 from feature_spec.names import artifacts_place, keep_artifacts_at
-from pipeline.runner.capture_output import quiet
 from pipeline.workspace.artifact_files import matching_files
+from pipeline.workspace.capture_output import capture_output
 
 
 class RootError(ValueError):
@@ -104,7 +107,7 @@ def _check_empty(artifacts: str) -> None:
     """Two roots count their executions from 1, so that at one place they would write over each other's artifacts."""
     try:
         # Beam prints each attempt to find credentials.
-        with quiet(Path(os.devnull)):
+        with capture_output(Path(os.devnull)):
             files = matching_files(artifacts, "**")
     except Exception as error:  # the libraries of a cloud have errors of their own
         raise ArtifactsPlaceError(f"--artifacts {artifacts} cannot be reached: {error}") from error
@@ -112,3 +115,61 @@ def _check_empty(artifacts: str) -> None:
         raise ArtifactsPlaceError(
             f"--artifacts {artifacts}: there are files already, such as {files[0]}; give each root its own"
         )
+
+
+@dataclass(frozen=True)
+class ClusterRoot:
+    """URIs below a root that all pods can reach, and folders of a single pod.
+
+    Attributes:
+        uri: of the root, such as ``gs://bucket/ranking``, without a slash at its end.
+    """
+
+    uri: str
+
+    @property
+    def artifacts(self) -> str:
+        """Outputs of components, by run."""
+        return f"{self.uri}/{names.ARTIFACTS}"
+
+    @property
+    def serving_model(self) -> str:
+        """Pushed models, a folder a version."""
+        return f"{self.uri}/{names.SERVING_MODEL}"
+
+    @property
+    def checkpoints(self) -> str:
+        """The trainer's checkpoints, which need a file system that can append and rename; they end with the pod."""
+        return f"/tmp/{names.CHECKPOINTS}"  # noqa: S108 (nobody else is in the pod)
+
+    @property
+    def tuning(self) -> str:
+        """Trials of the search for settings; they end with the pod."""
+        return "/tmp/tuning"  # noqa: S108
+
+
+class RootInUseError(RuntimeError):
+    """Another run holds the lock."""
+
+
+@contextmanager
+def locked(file: Path) -> Iterator[None]:
+    """Holds a lock that the kernel frees when the process ends, however it ends.
+
+    Raises:
+        RootInUseError: another process holds it; the message has its process id.
+    """
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with file.open("a+", encoding="ascii") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.seek(0)
+            holder = lock.read().strip() or "unknown"
+            raise RootInUseError(
+                f"another run (process {holder}) is using {file.parent}: wait until it has ended, or give another --root"
+            ) from None
+        lock.truncate(0)
+        lock.write(str(os.getpid()))
+        lock.flush()
+        yield

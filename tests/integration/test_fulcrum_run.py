@@ -303,9 +303,9 @@ def test_a_failed_node_is_named_with_its_cause_in_one_line(story: Story) -> None
 
 def reported(project: Project, number: int) -> RunData:
     """The run as `fulcrum report --run` shows it."""
-    from pipeline.report.run_lookup import named_run
+    from pipeline.report.run_lookup import find_run
 
-    return named_run(str(project.root), number)
+    return find_run(str(project.root), number)
 
 
 def test_a_run_leaves_a_report_of_itself(story: Story, project: Project) -> None:

@@ -142,9 +142,9 @@ def test_the_root_keeps_to_the_place_and_reuses_what_is_there(story: Story) -> N
 
 
 def test_the_report_is_made_of_what_is_there(story: Story) -> None:
-    from pipeline.report.run_lookup import named_run
+    from pipeline.report.run_lookup import find_run
 
-    remote, local = (named_run(str(story.folder / name), 1) for name in ("root", "local"))
+    remote, local = (find_run(str(story.folder / name), 1) for name in ("root", "local"))
     assert remote.outcome == local.outcome == "pushed"
     assert remote.ingestion == story.remote.summary["ingestion"]
     assert remote.curves.keys() == local.curves.keys()

@@ -1,10 +1,17 @@
-"""From the folders that a run's components wrote to the data of its report."""
+"""Reads the data of a run's report from the artifacts that its components wrote."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
 from typing import Any
+
+from tensorboard.compat.proto.event_pb2 import Event
+from tensorboard.compat.tensorflow_stub import errors
+from tensorboard.compat.tensorflow_stub.pywrap_tensorflow import PyRecordReader_New
+from tensorboard.util.tensor_util import make_ndarray
 
 from feature_spec.artifacts.push_check_report import REPORT_FILE, PushCheckReport
 from feature_spec.loading import parse_spec
@@ -14,10 +21,9 @@ from pipeline.evaluate.evaluation_result import read_evaluation
 from pipeline.evaluate.task_gains import read_gains
 from pipeline.ingest.accounting.summary import SUMMARY_FILE
 from pipeline.report.data.run_data import Failure, RunData
-from pipeline.report.data.training_curves import training_curves
 from pipeline.validate.anomalies import read_anomalies
 from pipeline.validate.distribution_shift import read_drift
-from pipeline.workspace.artifact_files import is_file, read_bytes
+from pipeline.workspace.artifact_files import is_file, matching_files, read_bytes
 
 INSIGHT_FILE = "insight.json"
 # Of a Model artifact, whose export has a copy of the spec and names for what can be looked into.
@@ -39,7 +45,7 @@ DRIFT = ("DriftCheck", "drift")
 Outputs = Mapping[tuple[str, str], str]
 
 
-def gathered_run(
+def load_run(
     outputs: Outputs,
     *,
     name: str,
@@ -112,3 +118,41 @@ def _json(outputs: Outputs, key: tuple[str, str], file: str) -> Any:
 def _content(outputs: Outputs, key: tuple[str, str], file: str) -> bytes | None:
     path = f"{outputs[key]}/{file}" if key in outputs else ""
     return read_bytes(path) if path and is_file(path) else None
+
+
+_EPOCH = "epoch_"
+
+
+def training_curves(folder: str) -> dict[str, list[tuple[int, float]]]:
+    """The values of each quantity by epoch, which are counted from 1.
+
+    Args:
+        folder: folder or URI of a ModelRun artifact. A training that went on after an interruption
+            left several files; of an epoch that is in more than one, the last counts.
+
+    Returns:
+        By name as the trainer gives it, such as `loss` or `validation_ctr`.
+    """
+    curves: dict[str, dict[int, float]] = {}
+    for file in sorted(matching_files(folder, "**/events.out.tfevents.*"), key=os.path.basename):
+        for event in _events(file):
+            for value in event.summary.value:
+                if value.tag.startswith(_EPOCH) and value.HasField("tensor"):
+                    curve = curves.setdefault(value.tag.removeprefix(_EPOCH), {})
+                    curve[event.step + 1] = float(make_ndarray(value.tensor))
+    return {name: sorted(curve.items()) for name, curve in curves.items()}
+
+
+def _events(file: str) -> Iterator[Event]:
+    # TensorBoard's reader knows other file systems than Beam does.
+    with tempfile.NamedTemporaryFile() as copy:
+        copy.write(read_bytes(file))
+        copy.flush()
+        reader = PyRecordReader_New(copy.name)
+        while True:
+            try:
+                reader.GetNext()
+            except (errors.OutOfRangeError, errors.DataLossError):
+                # A killed training may have left half an event.
+                return
+            yield Event.FromString(reader.record())

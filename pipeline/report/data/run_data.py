@@ -44,7 +44,7 @@ class RunData:
             left out some of it.
         anomalies: differences between examples and schema; empty where there are none.
         drift: of the examples since the last run that pushed a model; None without thresholds.
-        curves: values by epoch of each training curve; see `pipeline.report.data.training_curves`.
+        curves: values by epoch of each training curve; see `pipeline.report.data.load_run`.
         evaluation: of the candidate beside the blessed model.
         gains: against networks of one task each; None unless the run was asked for them.
         push_check: what the check before the push found; None too if the model was refused before.

@@ -1,13 +1,14 @@
-"""What all figures of a report have in common. Colours are of middling lightness, so that they do on light and dark ground."""
+"""Figures of a report: colours, axes, error bars, and the bubble picture of PLE, Fig 3."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import plotly.graph_objects as go
 
 from pipeline.evaluate.evaluation_result import Estimate
+from pipeline.report.elements.section import BubblePicture, Picture
 
 BLUE, ORANGE, GREEN, PURPLE, RED, GREY = (
     "#3f83d8",
@@ -79,3 +80,111 @@ def axis_range(estimates: Sequence[Estimate | None], *, holds_zero: bool) -> lis
 def rows_height_px(rows: int, row_px: int = 34) -> int:
     """The height of a figure with so many rows of marks."""
     return 90 + row_px * max(rows, 2)
+
+
+_LARGEST_PX, _SMALLEST_PX = 46.0, 10.0
+
+
+def bubbles(
+    names: Sequence[str],
+    values: Mapping[str, Sequence[Estimate | None]],
+    *,
+    sizes: Sequence[float],
+    colours: Sequence[str],
+    against: str,
+    labelled: bool = False,
+) -> BubblePicture:
+    """The picture.
+
+    Args:
+        names: of the bubbles.
+        values: by task, a gain a bubble; above 0 is better.
+        sizes: diameters in pixels.
+        colours: of the bubbles.
+        against: what the gains are measured against.
+        labelled: whether names stand beside the bubbles.
+    """
+    tasks = _farthest_apart(values)
+    first, second = tasks[0], tasks[1]
+    rows = {
+        task: [_bubble(estimate) for estimate in estimates] for task, estimates in values.items()
+    }
+    made = figure(
+        xaxis={"title": {"text": f"gain of {first}"}, "zeroline": True, "zerolinewidth": 2},
+        yaxis={"title": {"text": f"gain of {second}"}, "zeroline": True, "zerolinewidth": 2},
+        showlegend=False,
+    )
+    made.add_scatter(
+        x=[row[0] for row in rows[first]],
+        y=[row[0] for row in rows[second]],
+        error_x=_bars(rows[first]),
+        error_y=_bars(rows[second]),
+        mode="markers+text" if labelled else "markers",
+        text=list(names),
+        textposition="top center",
+        marker={"size": list(sizes), "color": list(colours), "opacity": 0.75, "line": {"width": 1}},
+        hovertemplate="<b>%{text}</b><br>%{xaxis.title.text}: %{x:+.4f}<br>%{yaxis.title.text}: %{y:+.4f}<extra></extra>",
+    )
+    corners = {
+        ("right", "top"): "both gain",
+        ("left", "top"): "seesaw",
+        ("right", "bottom"): "seesaw",
+        ("left", "bottom"): "both lose",
+    }
+    for (xanchor, yanchor), text in corners.items():
+        place = {
+            "x": float(xanchor == "right"),
+            "y": float(yanchor == "top"),
+            "xref": "paper",
+            "yref": "paper",
+        }
+        made.add_annotation(
+            **place, text=text, showarrow=False, opacity=0.6, xanchor=xanchor, yanchor=yanchor
+        )
+    picture = Picture(
+        title=f"Gain {against}",
+        describes=f"Gains of two tasks {against}; the tables have the numbers.",
+        figure=made,
+        height_px=420,
+    )
+    return BubblePicture(picture=picture, choices=tasks, values=rows)
+
+
+def _farthest_apart(values: Mapping[str, Sequence[Estimate | None]]) -> list[str]:
+    """The tasks, first the one that gains most and the one that gains least in the last bubble."""
+    gains = {
+        task: (estimates[-1].value or 0.0) if estimates[-1] else 0.0
+        for task, estimates in values.items()
+    }
+    ends = [max(gains, key=gains.__getitem__), min(gains, key=gains.__getitem__)]
+    return list(dict.fromkeys([*ends, *values]))
+
+
+def bubble_sizes(counts: Sequence[int]) -> list[float]:
+    """Diameters in pixels; areas go with the counts, as far as a bubble can still be seen."""
+    most = max(counts, default=0) or 1
+    return [max(_LARGEST_PX * (count / most) ** 0.5, _SMALLEST_PX) for count in counts]
+
+
+def _bubble(estimate: Estimate | None) -> tuple[float | None, float, float]:
+    if estimate is None or estimate.value is None:
+        return None, 0.0, 0.0
+    if estimate.lower is None or estimate.upper is None:
+        return estimate.value, 0.0, 0.0
+    return (
+        estimate.value,
+        max(estimate.value - estimate.lower, 0.0),
+        max(estimate.upper - estimate.value, 0.0),
+    )
+
+
+def _bars(rows: Sequence[tuple[float | None, float, float]]) -> dict[str, Any]:
+    return {
+        "type": "data",
+        "symmetric": False,
+        "arrayminus": [row[1] for row in rows],
+        "array": [row[2] for row in rows],
+        "thickness": 1,
+        "width": 0,
+        "color": GREY,
+    }

@@ -122,15 +122,15 @@ class Facts:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Findings:
+class Alerts:
     """Sentences that each point to a section.
 
     Attributes:
-        findings: tone, sentence and anchor of the section, worst first.
+        alerts: tone, sentence and anchor of the section, worst first.
     """
 
-    kind: ClassVar[str] = "findings"
-    findings: Sequence[tuple[Tone, str, str]]
+    kind: ClassVar[str] = "alerts"
+    alerts: Sequence[tuple[Tone, str, str]]
 
 
 @dataclass(frozen=True, kw_only=True)

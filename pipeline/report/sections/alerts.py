@@ -11,7 +11,7 @@ from pipeline.report.elements.estimates import is_better, is_noise, whole_split
 from pipeline.report.elements.section import Tone
 from pipeline.report.sections.ingestion import rejected_share
 
-Finding = tuple[Tone, str, str]
+Alert = tuple[Tone, str, str]
 
 # Beyond these, something is worth a look. None of them refuses a model.
 REJECTED_SHARE = 0.01
@@ -21,7 +21,7 @@ BUDGET_SHARE = 0.8
 _WORST_FIRST = ("bad", "warn", "good")
 
 
-def findings(run: RunData) -> list[Finding]:
+def alerts(run: RunData) -> list[Alert]:
     """Worst first."""
     found = [
         *_of_tasks(run),
@@ -32,10 +32,10 @@ def findings(run: RunData) -> list[Finding]:
         *_of_service(run),
         *_of_data(run),
     ]
-    return sorted(found, key=lambda finding: _WORST_FIRST.index(finding[0]))
+    return sorted(found, key=lambda alert: _WORST_FIRST.index(alert[0]))
 
 
-def _of_tasks(run: RunData) -> Iterator[Finding]:
+def _of_tasks(run: RunData) -> Iterator[Alert]:
     for verdict in run.evaluation.tasks if run.evaluation is not None else []:
         label = meaning_of(verdict.metric).label
         if verdict.refusals:
@@ -59,7 +59,7 @@ def _of_tasks(run: RunData) -> Iterator[Finding]:
         yield from _of_calibration(verdict)
 
 
-def _of_calibration(verdict: TaskVerdict) -> Iterator[Finding]:
+def _of_calibration(verdict: TaskVerdict) -> Iterator[Alert]:
     whole = whole_split(verdict.slices)
     calibration = whole.metrics.get("calibration") if whole is not None else None
     if (
@@ -83,7 +83,7 @@ def _of_calibration(verdict: TaskVerdict) -> Iterator[Finding]:
     )
 
 
-def _of_slices(run: RunData) -> Iterator[Finding]:
+def _of_slices(run: RunData) -> Iterator[Alert]:
     """Of each task the worst of the slices that lose beyond noise by more than its tolerance, though they are not protected."""
     for verdict in run.evaluation.tasks if run.evaluation is not None else []:
         losing: list[tuple[float, str]] = []
@@ -113,7 +113,7 @@ def _and_more(count: int, what: str) -> str:
     return f", and {count} more {what}{'s' * (count > 1)}" if count else ""
 
 
-def _of_gains(run: RunData) -> Iterator[Finding]:
+def _of_gains(run: RunData) -> Iterator[Alert]:
     for gain in run.gains.tasks if run.gains is not None else []:
         if (
             gain.task in (run.gains.negative_transfer if run.gains is not None else ())
@@ -126,7 +126,7 @@ def _of_gains(run: RunData) -> Iterator[Finding]:
             )
 
 
-def _of_model(run: RunData) -> Iterator[Finding]:
+def _of_model(run: RunData) -> Iterator[Alert]:
     for gate in run.insight["inspection"]["gates"] if run.insight is not None else []:
         strongest = max(gate["experts"], key=lambda weight: weight["mean"])
         if len(gate["experts"]) > 1 and strongest["mean"] > COLLAPSED_WEIGHT:
@@ -144,7 +144,7 @@ def _of_model(run: RunData) -> Iterator[Finding]:
         )
 
 
-def _of_formula(run: RunData) -> Iterator[Finding]:
+def _of_formula(run: RunData) -> Iterator[Alert]:
     effects = run.insight["weight_effects"]["effects"] if run.insight is not None else []
     for effect in effects:
         if effect["factor"] == 0.0 and effect["changed_share"] == 0.0:
@@ -155,7 +155,7 @@ def _of_formula(run: RunData) -> Iterator[Finding]:
             )
 
 
-def _of_service(run: RunData) -> Iterator[Finding]:
+def _of_service(run: RunData) -> Iterator[Alert]:
     check = run.push_check
     if check is None:
         return
@@ -170,7 +170,7 @@ def _of_service(run: RunData) -> Iterator[Finding]:
             )
 
 
-def _of_data(run: RunData) -> Iterator[Finding]:
+def _of_data(run: RunData) -> Iterator[Alert]:
     if run.anomalies:
         features = ", ".join(sorted({anomaly.feature for anomaly in run.anomalies}))
         yield "bad", f"Anomalies in the examples, of {features}", "anomalies"

@@ -9,9 +9,8 @@ from pipeline.evaluate.evaluation_result import Estimate, number_text
 from pipeline.evaluate.metrics.metric_registry import meaning_of
 from pipeline.evaluate.task_gains import TaskGain
 from pipeline.report.data.run_data import RunData
-from pipeline.report.elements.bubbles import bubble_sizes, bubbles
 from pipeline.report.elements.estimates import gain_cell, turned
-from pipeline.report.elements.figure import BLUE, GREY
+from pipeline.report.elements.figure import BLUE, GREY, bubble_sizes, bubbles
 from pipeline.report.elements.section import Cell, Note, Section, Table
 from pipeline.report.sections.tasks import NOT_ALONE
 

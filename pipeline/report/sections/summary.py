@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from pipeline.report.data.run_data import RunData
-from pipeline.report.elements.section import Cell, Facts, Findings, Note, Section
-from pipeline.report.sections.alerts import findings
+from pipeline.report.elements.section import Alerts, Cell, Facts, Note, Section
+from pipeline.report.sections.alerts import alerts
 from pipeline.report.sections.ingestion import rejected_share
 from pipeline.report.sections.tasks import verdict_table
 
@@ -14,9 +14,9 @@ from pipeline.report.sections.tasks import verdict_table
 def summary_section(run: RunData) -> Section:
     """Blessed or refused, why, and what to look at."""
     blocks: list[Any] = [outcome_note(run), Facts(facts=_facts(run))]
-    found = findings(run)
+    found = alerts(run)
     blocks.append(
-        Findings(findings=found)
+        Alerts(alerts=found)
         if found
         else Note("Nothing stands out: no refusal, no loss beyond noise, no anomaly.", "good")
     )

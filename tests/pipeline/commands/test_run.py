@@ -16,8 +16,7 @@ from typer.testing import CliRunner, Result
 import pipeline.run.local_run
 from pipeline.commands import add_to
 from pipeline.run.run_summary import NodeFailure, RunSummary
-from pipeline.workspace.root import Root
-from pipeline.workspace.run_lock import locked
+from pipeline.workspace.root import Root, locked
 
 PUSHED = RunSummary(
     status="pushed", spec="short_video", fingerprint="0123456789abcdef", ingestion=None, tasks=[], ranking=[], baseline_note="",

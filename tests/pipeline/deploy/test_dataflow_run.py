@@ -56,7 +56,7 @@ def _refusals(options: list[str]) -> list[str]:
     from apache_beam.options.pipeline_options_validator import PipelineOptionsValidator
     from apache_beam.runners.dataflow.dataflow_runner import DataflowRunner
 
-    from pipeline.commands.beam_options import beam_arguments
+    from pipeline.commands.run_options import beam_arguments
 
     parsed = PipelineOptions([*beam_arguments(options), *DRY])
     unknown = {option.partition("=")[0] for option in options} - parsed.get_all_options().keys()
@@ -68,11 +68,10 @@ def test_fulcrum_run_takes_the_arguments(
 ) -> None:
     import typer
 
-    from pipeline.commands import add_to
-    from pipeline.commands import location_options as place_options
+    from pipeline.commands import add_to, run_options
 
     # Loading TensorFlow to ask it would take seconds.
-    monkeypatch.setattr(place_options, "known_schemes", lambda: ({"gs"}, {"gs"}))
+    monkeypatch.setattr(run_options, "known_schemes", lambda: ({"gs"}, {"gs"}))
     app = typer.Typer()
     add_to(app)
     command: Any = typer.main.get_command(app)
@@ -92,7 +91,7 @@ def test_beam_knows_every_option_and_finds_them_valid_together(arguments: list[s
 def test_an_option_that_is_given_takes_the_place_of_the_scripts(tmp_path: Path) -> None:
     from apache_beam.options.pipeline_options import PipelineOptions
 
-    from pipeline.commands.beam_options import beam_arguments
+    from pipeline.commands.run_options import beam_arguments
 
     done = _called(tmp_path, "--spec", "short_video", "--beam", "max_num_workers=50", **GIVEN)
     options = PipelineOptions(beam_arguments(_beam_options(done.stdout.splitlines())))
@@ -141,7 +140,7 @@ def test_dataflows_runner_takes_the_ingestion_up_to_its_submission(
 
     from feature_spec.loading import load_spec
     from feature_spec.names import SPLITS
-    from pipeline.commands.beam_options import beam_arguments
+    from pipeline.commands.run_options import beam_arguments
     from pipeline.ingest.beam_ingestion import IngestLogs
     from pipeline.ingest.log_check import check_logs
     from pipeline.ingest.settings.ingest_config import IngestSettings

@@ -170,7 +170,7 @@ def test_beam_knows_every_option_and_finds_them_valid_together(containers):
     from apache_beam.options.pipeline_options_validator import PipelineOptionsValidator
     from apache_beam.runners.portability.portable_runner import PortableRunner
 
-    from pipeline.commands.beam_options import beam_arguments
+    from pipeline.commands.run_options import beam_arguments
 
     given = _beam_options(containers)
     options = pipeline_options.PipelineOptions(beam_arguments(given))

@@ -11,7 +11,7 @@ from tfx.dsl.components.base.base_beam_executor import BaseBeamExecutor
 from tfx.types import standard_artifacts
 
 from feature_spec.spec import FeatureSpec
-from pipeline.commands.beam_options import beam_arguments
+from pipeline.commands.run_options import beam_arguments
 from pipeline.evaluate.evaluation_result import Measurement, TaskVerdict, read_evaluation
 from pipeline.evaluate.evaluator import Evaluator
 from pipeline.step_specs import evaluation_spec

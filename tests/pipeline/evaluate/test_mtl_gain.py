@@ -40,7 +40,7 @@ def gains(tmp_path_factory: pytest.TempPathFactory) -> MtlGains:
     from tfx.dsl.components.base.base_beam_executor import BaseBeamExecutor
     from tfx.types import standard_artifacts
 
-    from pipeline.commands.beam_options import beam_arguments
+    from pipeline.commands.run_options import beam_arguments
     from pipeline.evaluate.mtl_gain import MtlGain
     from tests.pipeline.evaluate import evaluated
 

@@ -16,7 +16,7 @@ from tfx.orchestration import metadata
 from tfx.orchestration.pipeline import Pipeline
 
 from feature_spec.loading import load_spec
-from pipeline.commands.beam_options import beam_arguments
+from pipeline.commands.run_options import beam_arguments
 from pipeline.ingest.component import LogsExampleGen
 from pipeline.runner.local_runner import run_pipeline
 

@@ -11,7 +11,7 @@ import pytest
 
 from feature_spec.loading import load_spec
 from feature_spec.names import SPLITS
-from pipeline.commands.beam_options import beam_arguments
+from pipeline.commands.run_options import beam_arguments
 from pipeline.ingest.accounting.summary import IngestSummary
 from pipeline.ingest.log_check import check_logs
 from pipeline.ingest.settings.ingest_config import IngestSettings

@@ -11,9 +11,9 @@ import pytest
 import yaml
 
 from feature_spec.loading import load_spec, parse_spec
-from pipeline.commands.beam_options import beam_arguments
+from pipeline.commands.run_options import beam_arguments
 from pipeline.commands.spec_overrides import checked_trainer_settings
-from pipeline.workspace.cluster_root import ClusterRoot
+from pipeline.workspace.root import ClusterRoot
 
 pytestmark = [pytest.mark.slow, pytest.mark.tensorflow]
 

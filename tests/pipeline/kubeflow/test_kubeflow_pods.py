@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from feature_spec.loading import parse_spec
-from pipeline.commands.beam_options import beam_arguments
+from pipeline.commands.run_options import beam_arguments
 from pipeline.commands.spec_overrides import checked_trainer_settings
-from pipeline.workspace.cluster_root import ClusterRoot
+from pipeline.workspace.root import ClusterRoot
 
 pytestmark = [pytest.mark.slow, pytest.mark.tensorflow]
 

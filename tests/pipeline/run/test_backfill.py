@@ -17,7 +17,7 @@ from typer.testing import CliRunner, Result
 import pipeline.run.backfill
 from pipeline.commands import add_to
 from pipeline.evaluate.evaluation_result import Estimate, Measurement, TaskVerdict
-from pipeline.run.backfill_report import days_page, days_table, reused_text
+from pipeline.run.backfill import days_page, days_table, reused_text
 from pipeline.run.run_summary import ComponentRun, NodeFailure, RunSummary
 from pipeline.spans.span_window import SpanWindow
 

@@ -8,15 +8,15 @@ import time
 
 import numpy as np
 
-from pipeline.runner.memory_sampler import PeakMemory
+from pipeline.runner.memory_sampler import MemorySampler
 
 _MB = 1_000_000
 
 
 def test_memory_that_is_freed_before_the_end_counts() -> None:
-    with PeakMemory() as before:
+    with MemorySampler() as before:
         pass
-    with PeakMemory() as memory:
+    with MemorySampler() as memory:
         block = np.ones(200 * _MB, np.uint8)
         time.sleep(0.5)
         del block
@@ -24,9 +24,9 @@ def test_memory_that_is_freed_before_the_end_counts() -> None:
 
 
 def test_the_memory_of_children_counts() -> None:
-    with PeakMemory() as before:
+    with MemorySampler() as before:
         pass
     hold = f"import time; block = b'x' * {200 * _MB}; time.sleep(1)"
-    with PeakMemory() as memory:
+    with MemorySampler() as memory:
         subprocess.run([sys.executable, "-c", hold], check=True)
     assert memory.peak_bytes - before.peak_bytes > 150 * _MB

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.spans.span_number import span_number
+from pipeline.spans.span_window import span_number
 from tests.pipeline.spans.test_window_summary import DAY, of_day
 
 pytestmark = [pytest.mark.slow, pytest.mark.tensorflow]

@@ -6,11 +6,11 @@ import dataclasses
 
 from pipeline.evaluate.evaluation_result import Estimate
 from pipeline.report.data.run_data import RunData
-from pipeline.report.sections.alerts import findings
+from pipeline.report.sections.alerts import alerts
 
 
 def sentences(run: RunData, anchor: str) -> list[str]:
-    return [sentence for _, sentence, section in findings(run) if section == anchor]
+    return [sentence for _, sentence, section in alerts(run) if section == anchor]
 
 
 def with_click(run: RunData, **changes: Estimate) -> RunData:
@@ -123,10 +123,10 @@ def test_drift_is_named_with_its_fields(run: RunData) -> None:
 
 
 def test_what_stops_a_model_stands_before_what_does_not(run: RunData) -> None:
-    tones = [tone for tone, _, _ in findings(run)]
+    tones = [tone for tone, _, _ in alerts(run)]
     assert tones == sorted(tones, key=("bad", "warn").index)
-    assert findings(run)[0] == ("bad", "Anomalies in the examples, of age", "anomalies")
+    assert alerts(run)[0] == ("bad", "Anomalies in the examples, of age", "anomalies")
 
 
 def test_of_a_run_that_failed_at_once_nothing_else_stands_out(bare_run: RunData) -> None:
-    assert findings(bare_run) == []
+    assert alerts(bare_run) == []

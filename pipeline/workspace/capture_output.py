@@ -12,7 +12,7 @@ from typing import IO
 
 
 @contextlib.contextmanager
-def quiet(log_file: Path) -> Iterator[IO[str]]:
+def capture_output(log_file: Path) -> Iterator[IO[str]]:
     """Sends standard output and error and all log records to a file, and gives a stream to the terminal.
 
     Native code writes to the file descriptors whatever `sys.stderr` is, so these are redirected,

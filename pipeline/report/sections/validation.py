@@ -1,4 +1,4 @@
-"""How far the examples are from those of the last run that pushed a model."""
+"""The sections on schema anomalies and on drift."""
 
 from __future__ import annotations
 
@@ -8,6 +8,39 @@ from pipeline.report.data.run_data import RunData
 from pipeline.report.elements.figure import BLUE, RED, figure, rows_height_px
 from pipeline.report.elements.section import Cell, Note, Picture, Section, Table
 from pipeline.validate.distribution_shift import DriftResult
+
+
+def anomalies_section(run: RunData) -> Section:
+    """TFDV's anomalies."""
+    blocks: list[Any]
+    if run.anomalies is None:
+        blocks = [Note("Not validated: the run did not get so far.", "warn")]
+    elif not run.anomalies:
+        blocks = [Note("No anomalies: all splits are as the schema wants them.", "good")]
+    else:
+        blocks = [
+            Table(
+                caption="Anomalies",
+                columns=[
+                    "Feature",
+                    "Split",
+                    "Severity",
+                    "What was found, and what the schema wants",
+                ],
+                rows=[
+                    [one.feature, one.split, Cell(one.severity, "bad"), one.what]
+                    for one in run.anomalies
+                ],
+                texts=4,
+            )
+        ]
+    return Section(
+        anchor="anomalies",
+        title="Schema anomalies",
+        lead="Do the examples look as the spec says? A row is a feature that does not: missing too often, of the wrong type, "
+        "or out of its bounds. Any anomaly stops the pipeline before training.",
+        blocks=blocks,
+    )
 
 
 def drift_section(run: RunData) -> Section:
@@ -22,7 +55,7 @@ def drift_section(run: RunData) -> Section:
             )
         ]
     else:
-        blocks = [_picture(run.drift), _table(run.drift)]
+        blocks = [_drift_picture(run.drift), _drift_table(run.drift)]
     return Section(
         anchor="drift",
         title="Drift",
@@ -33,7 +66,7 @@ def drift_section(run: RunData) -> Section:
     )
 
 
-def _picture(drift: DriftResult) -> Picture:
+def _drift_picture(drift: DriftResult) -> Picture:
     shifts = [
         shift for shift in drift.fields if shift.distance is not None and shift.threshold > 0.0
     ]
@@ -69,7 +102,7 @@ def _picture(drift: DriftResult) -> Picture:
     )
 
 
-def _table(drift: DriftResult) -> Table:
+def _drift_table(drift: DriftResult) -> Table:
     rows: list[list[str | Cell]] = []
     for shift in drift.fields:
         distance = "no values to compare" if shift.distance is None else f"{shift.distance:.4f}"

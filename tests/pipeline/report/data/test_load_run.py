@@ -11,7 +11,7 @@ from tensorboard.compat.proto.summary_pb2 import Summary
 from tensorboard.summary.writer.record_writer import RecordWriter
 from tensorboard.util.tensor_util import make_tensor_proto
 
-from pipeline.report.data.training_curves import training_curves
+from pipeline.report.data.load_run import training_curves
 
 
 def write(file: Path, *values: tuple[str, int, float]) -> None:

@@ -1,4 +1,4 @@
-"""`--logs` and `--artifacts` take folders of this machine and URIs of file systems that are known, and nothing else."""
+"""Options that commands share: places of files, and options for Beam."""
 
 from __future__ import annotations
 
@@ -10,9 +10,8 @@ import pytest
 import typer
 from typer.testing import CliRunner, Result
 
-from pipeline.commands import add_to
-from pipeline.commands import location_options as place_options
-from pipeline.commands.location_options import ArtifactsPlace, LogsPlace
+from pipeline.commands import add_to, run_options
+from pipeline.commands.run_options import ArtifactsPlace, LogsPlace, beam_arguments
 
 REPOSITORY = Path(__file__).parents[3]
 
@@ -31,7 +30,7 @@ def given(*arguments: str) -> Result:
 @pytest.fixture(autouse=True)
 def _known(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("COLUMNS", "1000")
-    monkeypatch.setattr(place_options, "known_schemes", lambda: ({"gs", "hdfs"}, {"gs", "ram"}))
+    monkeypatch.setattr(run_options, "known_schemes", lambda: ({"gs", "hdfs"}, {"gs", "ram"}))
     (tmp_path / "logs").mkdir()
     monkeypatch.chdir(tmp_path)
 
@@ -102,8 +101,40 @@ def test_a_run_ends_before_it_writes_anything(command: str, tmp_path: Path) -> N
 @pytest.mark.slow
 @pytest.mark.tensorflow
 def test_cloud_storage_is_known_to_both_and_asking_prints_nothing() -> None:
-    program = "from pipeline.commands.location_options import known_schemes; beam, tf = known_schemes(); print('gs' in beam & tf, 'hdfs' in tf)"
+    program = "from pipeline.commands.run_options import known_schemes; beam, tf = known_schemes(); print('gs' in beam & tf, 'hdfs' in tf)"
     done = subprocess.run(
         [sys.executable, "-c", program], cwd=REPOSITORY, capture_output=True, text=True, check=False
     )
     assert (done.stdout, done.stderr) == ("True False\n", "")
+
+
+def test_by_default_beam_runs_in_this_process() -> None:
+    assert beam_arguments([])[:2] == ["--runner=DirectRunner", "--direct_running_mode=in_memory"]
+
+
+def test_nothing_is_packaged_for_workers_in_this_process_only() -> None:
+    assert "--sdk_container_image=none" in beam_arguments(["experiments=a"])
+    assert "--sdk_container_image=none" in beam_arguments(
+        ["runner=PortableRunner", "environment_type=LOOPBACK"]
+    )
+    assert "--sdk_container_image=none" not in beam_arguments(["runner=FlinkRunner"])
+
+
+def test_an_option_takes_the_place_of_the_default_of_the_same_name() -> None:
+    assert beam_arguments(["runner=FlinkRunner"]) == [
+        "--direct_running_mode=in_memory",
+        "--runner=FlinkRunner",
+    ]
+
+
+def test_options_go_on_unchanged_even_if_repeated() -> None:
+    assert beam_arguments(["experiments=a=1", "experiments=b"])[-2:] == [
+        "--experiments=a=1",
+        "--experiments=b",
+    ]
+
+
+@pytest.mark.parametrize("option", ["runner", "--runner=FlinkRunner", "=x"])
+def test_an_option_that_is_not_a_pair_is_refused(option: str) -> None:
+    with pytest.raises(ValueError, match="give key=value, such as runner=FlinkRunner"):
+        beam_arguments([option])

@@ -11,10 +11,10 @@ import pytest
 _PROGRAM = """
 import logging, os, sys
 from pathlib import Path
-from pipeline.runner.capture_output import quiet
+from pipeline.workspace.capture_output import capture_output
 print("before", flush=True)
 try:
-    with quiet(Path(sys.argv[1])) as terminal:
+    with capture_output(Path(sys.argv[1])) as terminal:
         print("from print")
         os.write(1, b"native out\\n")
         os.write(2, b"native error\\n")
