@@ -1,1 +1,1 @@
-"""From logs to labelled, joined and split tf.Examples: an ExampleGen with its own Beam executor (docs/ingestion.md)."""
+"""Ingestion: an ExampleGen with a Beam executor of its own, logs to tf.Examples (docs/ingestion.md)."""

@@ -30,9 +30,8 @@ _log = logging.getLogger(__name__)
 class LogsExecutor(base_beam_executor.BaseBeamExecutor):
     """Ingests logs in Beam.
 
-    It writes its splits itself, in place of `BaseExampleGenExecutor.Do`: so the order of examples
-    is the same in every run, and an element of the shuffle holds thousands of records rather than
-    one.
+    It writes the splits itself, in place of `BaseExampleGenExecutor.Do`. So every run gives the
+    same order of examples, and an element of the shuffle holds thousands of records, not one.
     """
 
     def Do(  # noqa: N802 (the name TFX calls)
@@ -41,14 +40,14 @@ class LogsExecutor(base_beam_executor.BaseBeamExecutor):
         output_dict: dict[str, list[types.Artifact]],
         exec_properties: dict[str, Any],
     ) -> None:
-        """Writes examples, rejected lines and summary.
+        """Write examples, rejected lines and the summary.
 
         Args:
             input_dict: empty.
-            output_dict: `examples`, an Examples artifact, which gets the totals of its summary as
+            output_dict: `examples`, an Examples artifact, which gets the totals of the summary as
                 custom properties.
-            exec_properties: `input_base`, the logs folder; `custom_config`, the settings as packed
-                by `pack_settings`.
+            exec_properties: `input_base`, the logs folder; `custom_config`, the settings packed by
+                `pack_settings`.
 
         Raises:
             ValueError: the logs do not fit the spec, or too few of their lines can be used.
@@ -72,8 +71,7 @@ class LogsExecutor(base_beam_executor.BaseBeamExecutor):
         try:
             summary.check(settings)
         except ValueError as error:
-            # TFX removes the artifact of a failed run, but nobody can mend a log without its
-            # rejected lines.
+            # TFX removes the artifact of a failed run. Users need the rejected lines.
             examples = _examples_of_rejected(artifact.uri)
             if not examples:
                 raise
@@ -94,26 +92,26 @@ class LogsExecutor(base_beam_executor.BaseBeamExecutor):
 
 
 def read_summary(uri: str) -> IngestSummary:
-    """What became of every line; `uri` is that of the Examples artifact."""
+    """Read the summary of an ingestion from the URI of its Examples artifact."""
     with fileio.open(f"{uri}/{SUMMARY_FILE}") as file:
         return IngestSummary.model_validate_json(file.read())
 
 
 def record_totals(examples: types.Artifact, summary: IngestSummary) -> None:
-    """Makes the totals custom properties, so that ML Metadata tells them without the artifact's files."""
+    """Store the totals as custom properties, so that ML Metadata has them without files."""
     for name, count in summary.totals.items():
         examples.set_int_custom_property(name, count)
 
 
 def pack_settings(settings: IngestSettings) -> example_gen_pb2.CustomConfig:
-    """The settings as an execution property, and so a part of the cache key."""
+    """Pack settings into an execution property, which makes them part of the cache key."""
     config = example_gen_pb2.CustomConfig()
     config.custom_config.Pack(wrappers_pb2.StringValue(value=settings.to_json()))
     return config
 
 
 def unpack_settings(json_of_config: str) -> IngestSettings:
-    """Reads what `pack_settings` packed, after TFX made JSON of it."""
+    """Read the settings that `pack_settings` packed and TFX turned into JSON."""
     config = example_gen_pb2.CustomConfig()
     proto_utils.json_to_proto(json_of_config, config)
     text = wrappers_pb2.StringValue()
@@ -122,7 +120,7 @@ def unpack_settings(json_of_config: str) -> IngestSettings:
 
 
 def _examples_of_rejected(uri: str) -> str:
-    """The first rejected line of each reason, for an error message."""
+    """Describe the first rejected line of each reason, for an error message."""
     first: dict[str, str] = {}
     for path in sorted(fileio.glob(f"{uri}/{REJECTED_FOLDER}/*.parquet")):
         with fileio.open(path, "rb") as stored:
@@ -131,6 +129,7 @@ def _examples_of_rejected(uri: str) -> str:
                 columns=["source", "offset", "reason", "detail"]
             ):
                 for entry in batch.to_pylist():
-                    place = f"{entry['source']}, line {entry['offset']}: {entry['reason']}: {entry['detail']}"
+                    place = f"{entry['source']}, line {entry['offset']}"
+                    place += f": {entry['reason']}: {entry['detail']}"
                     first.setdefault(entry["reason"], place)
     return "".join(f"\n  {place}" for _, place in sorted(first.items()))

@@ -1,4 +1,4 @@
-"""The best metrics that any model can reach on simulated logs, from the probabilities they were drawn with."""
+"""The best metrics that any model can reach on simulated logs, from their true probabilities."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ TRUTH = "truth"
 
 
 def best_metrics(logs: Path, evaluation_days: int = 1) -> dict[str, dict[str, float | None]]:
-    """Scores the true expectations as if they were a model's.
+    """Score the true expectations like the predictions of a model.
 
     Args:
         logs: the folder that `fulcrum simulate` wrote.
-        evaluation_days: how many of the last days make up the part `evaluation`.
+        evaluation_days: the number of last days in the part `evaluation`.
 
     Returns:
-        by part (`evaluation`, `all`), the metric of each task on its own sample space: AUC, for vcr
-        the mean squared error. None where it is undefined, because one class or the whole sample
+        the metric of each task on its own sample space, by part (`evaluation`, `all`): AUC, for vcr
+        the mean squared error. None where it is undefined, because a class or the whole sample
         space is empty.
 
     Raises:
@@ -42,9 +42,9 @@ def best_metrics(logs: Path, evaluation_days: int = 1) -> dict[str, dict[str, fl
 
 
 def area_under_curve(labels: np.ndarray, scores: np.ndarray) -> float | None:
-    """AUC of scores (N,) for labels (N,) of 0 and 1: P(a positive scores higher than a negative), ties count half.
+    """Return the AUC of scores (N,) for labels (N,) of 0 and 1; None where a class is empty.
 
-    None where one of the classes is empty.
+    The AUC is P(a positive scores higher than a negative), where ties count half.
     """
     positives = int(labels.sum())
     negatives = len(labels) - positives

@@ -1,4 +1,4 @@
-"""The same feedback as event logs: what was shown, and what users did, as two streams."""
+"""Simulated feedback as event logs: impressions and actions as two streams."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pipeline.simulator.malformed import spoilt_line
 
 # The attribution window of the ready spec `short_video_events`.
 WINDOW_S = 86_400
-# Columns that an impression does not know yet.
+# Columns that are not known at the time of an impression.
 _FEEDBACK = ("clicked", "played", "play_s", "shared", "commented")
 IMPRESSION_FAULTS = (
     "cut_line",
@@ -37,7 +37,7 @@ Columns = dict[str, list[Any]]
 
 
 def impression_columns(columns: Columns) -> Columns:
-    """What was shown, from the columns of exposures, with an id of each event."""
+    """Return the columns of impressions from those of exposures, with an id of each event."""
     ids = [
         f"{request}-{video}"
         for request, video in zip(columns["request_id"], columns["video_id"], strict=True)
@@ -48,7 +48,10 @@ def impression_columns(columns: Columns) -> Columns:
 
 
 def action_columns(columns: Columns) -> Columns:
-    """What users did, from the columns of exposures, in order of time: a click after 1 s, the rest at the end of the play."""
+    """Return the columns of actions from those of exposures, in order of time.
+
+    A click follows its impression after 1 s; the other actions follow the end of the play.
+    """
     actions = []
     read = ("request_id", "user_id", "video_id", "time_ms", *_FEEDBACK)
     for request, user, video, time_ms, clicked, played, play_s, shared, commented in zip(
@@ -87,12 +90,12 @@ def action_columns(columns: Columns) -> Columns:
 def with_faults(
     lines: list[bytes], share: float, kinds: tuple[str, ...], rng: np.random.Generator
 ) -> tuple[list[bytes], list[str]]:
-    """Adds spoilt copies of lines among them, so that what is known of the whole ones stays true.
+    """Add spoilt copies of lines among the whole ones, whose truth stays as it is.
 
     Args:
         lines: JSON lines of an event log.
-        share: how many to add, as a share of all lines in the end.
-        kinds: the kinds of faults, which come in equal parts.
+        share: the share of added lines among all lines in the end.
+        kinds: the kinds of faults, which get equal parts.
         rng: chooses lines and places.
 
     Returns:
@@ -118,7 +121,7 @@ def _fault(line: bytes, kind: str, number: int) -> bytes:
         return line
     if kind not in ("late", "orphan", "missing_key", "negative_duration"):
         return spoilt_line(line, kind)
-    # An event of its own, which nothing else belongs to.
+    # An event of its own, to which nothing else belongs.
     record = json.loads(line)
     record["event_id"] = f"{kind}-{number}-{record['event_id']}"
     if kind == "late":

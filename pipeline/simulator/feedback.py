@@ -1,4 +1,4 @@
-"""What users do with the videos they are shown: true probabilities and draws (docs/simulator.md, section 3)."""
+"""The feedback of users: true probabilities, and draws from them (docs/simulator.md, section 3)."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from pipeline.simulator.population import Users, Videos
 VALID_VIEW_S = 5.0
 MAX_WATCH_RATIO = 3.0
 
-# One interest may draw clicks and repel viewers (the third and fourth factor), or matter to one
-# kind of feedback only.
+# An interest may raise clicks and lower the watch ratio (the third and fourth factor), or matter to
+# one kind of feedback only.
 _CLICK = np.array([1.0, 1.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0])
 _WATCH = np.array([0.0, 0.0, -0.8, -0.8, 1.0, 1.0, 0.0, 0.0])
 _SHARE = np.array([0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 1.0, 0.0])
@@ -37,7 +37,7 @@ class Context:
 
 @dataclasses.dataclass(frozen=True)
 class Propensities:
-    """The true parameters of N exposures' feedback, each (N,): what a model that knew everything could know.
+    """The true parameters of the feedback to N exposures, each (N,).
 
     Attributes:
         click: P(click | the scenario is `click`).
@@ -54,7 +54,7 @@ class Propensities:
 
 @dataclasses.dataclass(frozen=True)
 class Feedback:
-    """What happened at N exposures, each (N,).
+    """The feedback to N exposures, each (N,).
 
     Attributes:
         clicked, played, shared, commented: 0 or 1.
@@ -69,25 +69,37 @@ class Feedback:
 
 
 def click_affinity(users: Users, videos: Videos, user: np.ndarray, video: np.ndarray) -> np.ndarray:
-    """How well a video's subject suits a user's curiosity, of mean 0 and variance about 1. Both are indices, (N,)."""
+    """Return how well videos (N,) suit the curiosity of users (N,), both indices.
+
+    The result (N,) has mean 0 and a variance of about 1.
+    """
     return _affinity(users.factors[user], videos.factors[video], _CLICK)
 
 
 def propensities(
     users: Users, videos: Videos, user: np.ndarray, video: np.ndarray, context: Context
 ) -> Propensities:
-    """The true parameters of exposures of `video` (N,) to `user` (N,), both indices."""
+    """Return the true parameters of exposures of `video` (N,) to `user` (N,), both indices."""
     interests, subjects = users.factors[user], videos.factors[video]
     log_duration = np.log(videos.duration_s[video] / 20.0)
     log_activity = (np.log(users.activity[user]) - 2.0) / 0.8
     click = (
-        -1.2 + 1.1 * _affinity(interests, subjects, _CLICK) + 0.8 * videos.clickbait[video] + 0.4 * log_activity
+        -1.2
+        + 1.1 * _affinity(interests, subjects, _CLICK)
+        + 0.8 * videos.clickbait[video]
+        + 0.4 * log_activity
         - 0.3 * np.log1p(videos.age_days[video] / 30.0)
-    )  # fmt: skip
+    )
     log_watch_ratio = (
-        -0.5 + 0.6 * _affinity(interests, subjects, _WATCH) + 0.4 * videos.substance[video] - 0.4 * videos.clickbait[video]
-        - 0.5 * log_duration + 0.15 * context.wifi + 0.15 * context.evening - 0.1 * log_activity
-    )  # fmt: skip
+        -0.5
+        + 0.6 * _affinity(interests, subjects, _WATCH)
+        + 0.4 * videos.substance[video]
+        - 0.4 * videos.clickbait[video]
+        - 0.5 * log_duration
+        + 0.15 * context.wifi
+        + 0.15 * context.evening
+        - 0.1 * log_activity
+    )
     share = (
         -3.9
         + 0.8 * _affinity(interests, subjects, _SHARE)
@@ -102,7 +114,7 @@ def propensities(
     )
     return Propensities(
         click=_sigmoid(click),
-        # Someone who clicked wants to see the video; someone it is played to may not.
+        # Users who clicked want to see the video; users to whom it plays by itself may not.
         median_watch_ratio=np.exp(log_watch_ratio + 0.4 * context.clickable),
         share=_sigmoid(share),
         comment=_sigmoid(comment),
@@ -112,7 +124,11 @@ def propensities(
 def draw_feedback(
     true: Propensities, duration_s: np.ndarray, context: Context, rng: np.random.Generator
 ) -> Feedback:
-    """Draws feedback. The watch ratio of a play is log-logistic of shape 2, which gives the closed forms below."""
+    """Draw feedback.
+
+    The watch ratio of a play is log-logistic with shape 2, which gives the closed forms of
+    `true_scores`.
+    """
     count = len(duration_s)
     clicked = context.clickable & (rng.random(count) < true.click)
     played = clicked | ~context.clickable
@@ -132,10 +148,10 @@ def draw_feedback(
 def true_scores(
     true: Propensities, duration_s: np.ndarray, context: Context
 ) -> dict[str, np.ndarray]:
-    """The expectation of each task's label within its sample space, (N,) by task: the scores that no model can beat.
+    """Return the expected label of each task within its sample space, (N,) by task.
 
-    With a the median watch ratio, P(ratio > t) = 1 / (1 + (t/a)²) and E[min(ratio, 1)] = a ·
-    arctan(1/a).
+    No model can beat these scores. With a the median watch ratio,
+    P(ratio > t) = 1 / (1 + (t/a)²) and E[min(ratio, 1)] = a · arctan(1/a).
     """
     play = np.where(context.clickable, true.click, 1.0)
     median = true.median_watch_ratio

@@ -1,4 +1,4 @@
-"""Ten ways in which a line of a log goes wrong in practice."""
+"""Faults of simulated log lines: ten ways in which lines go wrong in practice."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ KINDS = (
     "cut_line", "wrong_type", "missing_key", "negative_duration", "nan",
     "wrong_encoding", "empty", "huge_line", "unknown_column", "duplicate",
 )  # fmt: skip
-# A column nobody reads does no harm, so such a line is still of use.
+# A column that nobody reads does no harm.
 USABLE_KINDS = frozenset({"unknown_column"})
 
 
 def spoil_lines(lines: list[bytes], share: float, rng: np.random.Generator) -> dict[int, str]:
-    """Spoils a share of the lines in place.
+    """Spoil a share of the lines in place.
 
     Args:
         lines: JSON lines without line ends.
-        share: share of the lines to spoil. The first line stays whole, so that there is always
-            something to duplicate.
+        share: the share of lines to spoil. The first line stays whole, so that there is always a
+            line to duplicate.
         rng: chooses the lines.
 
     Returns:
         the kind of each spoilt line, by its index.
     """
     count = min(round(share * len(lines)), len(lines) - 1)
-    # Without any line to choose from there is nothing to choose, which NumPy refuses.
+    # NumPy refuses to choose from nothing.
     positions = (
         np.sort(rng.choice(np.arange(1, len(lines)), size=count, replace=False)).tolist()
         if count
@@ -51,7 +51,7 @@ def spoil_lines(lines: list[bytes], share: float, rng: np.random.Generator) -> d
 
 
 def spoilt_line(line: bytes, kind: str) -> bytes:
-    """One JSON line of an exposure, spoilt in any way of `KINDS` but `duplicate`.
+    """Spoil one JSON line of an exposure in a way of `KINDS` other than `duplicate`.
 
     Raises:
         ValueError: there is no such kind.

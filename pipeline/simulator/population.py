@@ -1,4 +1,4 @@
-"""Users and videos: what the logs show of them, and the factors behind their behaviour (docs/simulator.md, section 1)."""
+"""Users and videos: their fields in the logs, and hidden factors (docs/simulator.md, section 1)."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ REGIONS = np.array(
 )
 DEVICES = np.array(["android_low", "android_mid", "android_high", "ios"])
 CATEGORIES = np.array([
-    "animals", "beauty", "cars", "comedy", "cooking", "dance", "drama", "education", "family", "fashion",
-    "fitness", "games", "handicraft", "health", "music", "news", "science", "sports", "technology", "travel",
+    "animals", "beauty", "cars", "comedy", "cooking", "dance", "drama", "education", "family",
+    "fashion", "fitness", "games", "handicraft", "health", "music", "news", "science", "sports",
+    "technology", "travel",
 ])  # fmt: skip
 TAGS = 60
 TAGS_OF_VIDEO = 4
@@ -29,7 +30,7 @@ class Users:
     Attributes:
         factors: interests, (U, FACTORS), each of variance 1.
         age_group, region, device: indices into the names above, (U,).
-        activity: requests of a user are in proportion to it, (U,).
+        activity: the requests of a user are proportional to it, (U,).
         sociable: inclination to share and, less so, to comment, (U,).
     """
 
@@ -52,7 +53,7 @@ class Videos:
         tags: numbers of the tags, -1 for none, (V, TAGS_OF_VIDEO).
         duration_s: length in seconds, 6 to 180, (V,).
         age_days: days since the upload, (V,).
-        clickbait: promises more than it holds: raises clicks, lowers the watch ratio, (V,).
+        clickbait: raises clicks and lowers the watch ratio, (V,).
         substance: raises the watch ratio, (V,).
         shareable, debatable: raise shares and comments, (V,).
         popularity: probability of being a candidate, (V,), sums to 1.
@@ -72,7 +73,7 @@ class Videos:
 
 
 def draw_users(settings: SimulationSettings, rng: np.random.Generator) -> Users:
-    """Draws the users; age group and region explain 60 % of their interests."""
+    """Draw the users; age group and region explain 60 % of their interests."""
     count = settings.users
     age_group = rng.choice(len(AGE_GROUPS), size=count, p=[0.08, 0.24, 0.27, 0.21, 0.12, 0.08])
     region = rng.integers(len(REGIONS), size=count)
@@ -93,7 +94,10 @@ def draw_users(settings: SimulationSettings, rng: np.random.Generator) -> Users:
 
 
 def draw_videos(settings: SimulationSettings, rng: np.random.Generator) -> Videos:
-    """Draws the videos; the category explains 70 % of the subject, the tags half of what is shared and commented."""
+    """Draw the videos.
+
+    The category explains 70 % of the subject; the tags explain half of shares and comments.
+    """
     count = settings.videos
     category = rng.integers(len(CATEGORIES), size=count)
     of_category = rng.normal(size=(len(CATEGORIES), FACTORS))

@@ -1,13 +1,15 @@
-"""Short-video logs: population, days of exposures and feedback, and the truth behind them, as files."""
+"""Simulated short-video logs as files: side tables, days of logs, and the truth behind them."""
 
 from __future__ import annotations
 
 import dataclasses
 import datetime
+import gzip
 import io
 import json
+import os
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +27,13 @@ from pipeline.simulator.event_logs import (
     impression_columns,
     with_faults,
 )
-from pipeline.simulator.exposures import NETWORKS, Exposures, draw_exposures
+from pipeline.simulator.exposures import (
+    NETWORKS,
+    Exposures,
+    draw_exposures,
+    no_recent_videos,
+    recent_videos,
+)
 from pipeline.simulator.feedback import (
     VALID_VIEW_S,
     Feedback,
@@ -34,24 +42,25 @@ from pipeline.simulator.feedback import (
     true_scores,
 )
 from pipeline.simulator.population import Users, Videos, draw_users, draw_videos
-from pipeline.simulator.recent_videos import no_recent_videos, recent_videos
 from pipeline.simulator.simulation_config import SimulationSettings
-from pipeline.simulator.writing import json_lines, write_bytes, write_lines
 
 Columns = dict[str, list[Any]]
 
+# Level 6 takes twice the time for 5 % less.
+_COMPRESSION_LEVEL = 3
+_ENCODE = json.JSONEncoder(separators=(",", ":")).encode
 _MISSING_SHARE = {"network": 0.03, "duration_s": 0.01}
 
 
 @dataclasses.dataclass(frozen=True)
 class SimulationSummary:
-    """What was written.
+    """The logs that a simulation wrote.
 
     Attributes:
         rows: exposures of all days.
-        usable_rows: those whose lines are whole, or spoilt without harm.
-        malformed: number of spoilt lines by kind.
-        best_metrics: as `best_metrics.best_metrics` gives them.
+        usable_rows: exposures whose lines are whole, or spoilt without harm.
+        malformed: the number of spoilt lines by kind.
+        best_metrics: the metrics that `best_metrics.best_metrics` returns.
     """
 
     rows: int
@@ -63,10 +72,10 @@ class SimulationSummary:
 def simulate_logs(
     settings: SimulationSettings, folder: Path, on_day: Callable[[], None] = lambda: None
 ) -> SimulationSummary:
-    """Writes logs, side tables and truth below `folder`. The same settings give the same bytes.
+    """Write logs, side tables and truth below `folder`; equal settings give equal bytes.
 
     Args:
-        settings: size and seed.
+        settings: the size and the seed.
         folder: an empty or new folder, or one that an earlier simulation of as many days wrote.
         on_day: called after each day.
 
@@ -76,8 +85,8 @@ def simulate_logs(
     _refuse_strange_files(settings, folder)
     rng = np.random.default_rng(settings.seed)
     users, videos = draw_users(settings, rng), draw_videos(settings, rng)
-    write_lines(folder / "users.jsonl.gz", json_lines(_user_columns(users, rng)))
-    write_lines(folder / "videos.jsonl.gz", json_lines(_video_columns(videos, rng)))
+    _write_lines(folder / "users.jsonl.gz", _json_lines(_user_columns(users, rng)))
+    _write_lines(folder / "videos.jsonl.gz", _json_lines(_video_columns(videos, rng)))
 
     state = no_recent_videos(settings.users)
     spoilt_kinds: Counter[str] = Counter()
@@ -101,9 +110,9 @@ def simulate_logs(
                 _write_events(columns, settings, folder, f"day={day}/part-00000.jsonl.gz", rng)
             )
         else:
-            lines = list(json_lines(columns))
+            lines = list(_json_lines(columns))
             spoilt = malformed.spoil_lines(lines, settings.malformed_share, rng)
-            write_lines(folder / f"day={day}" / "part-00000.jsonl.gz", lines)
+            _write_lines(folder / f"day={day}" / "part-00000.jsonl.gz", lines)
             usable[
                 [
                     position
@@ -114,12 +123,14 @@ def simulate_logs(
             spoilt_kinds.update(spoilt.values())
 
         truth = _truth(columns, true_scores(true, duration_s, exposures.context))
-        write_bytes(folder / TRUTH / f"day={day}.parquet", _parquet(truth.filter(pa.array(usable))))
+        _write_bytes(
+            folder / TRUTH / f"day={day}.parquet", _parquet(truth.filter(pa.array(usable)))
+        )
         usable_rows += int(usable.sum())
         on_day()
 
     best = best_metrics(folder)
-    write_bytes(folder / TRUTH / "best_metrics.json", json.dumps(best, indent=2).encode())
+    _write_bytes(folder / TRUTH / "best_metrics.json", json.dumps(best, indent=2).encode())
     return SimulationSummary(
         rows=settings.days * settings.rows_per_day,
         usable_rows=usable_rows,
@@ -135,18 +146,18 @@ def _write_events(
     name: str,
     rng: np.random.Generator,
 ) -> list[str]:
-    """Writes a day's impressions and actions; gives the kinds of the spoilt lines, with `action_` before those of actions."""
+    """Write the impressions and actions of a day; return kinds of spoilt lines (`action_…`)."""
     impressions, shown = with_faults(
-        list(json_lines(impression_columns(columns))),
+        list(_json_lines(impression_columns(columns))),
         settings.malformed_share,
         IMPRESSION_FAULTS,
         rng,
     )
     actions, done = with_faults(
-        list(json_lines(action_columns(columns))), settings.malformed_share, ACTION_FAULTS, rng
+        list(_json_lines(action_columns(columns))), settings.malformed_share, ACTION_FAULTS, rng
     )
-    write_lines(folder / "impressions" / name, impressions)
-    write_lines(folder / "actions" / name, actions)
+    _write_lines(folder / "impressions" / name, impressions)
+    _write_lines(folder / "actions" / name, actions)
     return [*shown, *(f"action_{kind}" for kind in done)]
 
 
@@ -162,7 +173,8 @@ def _refuse_strange_files(settings: SimulationSettings, folder: Path) -> None:
     strange = sorted(path.name for path in folder.glob("*") if path.name not in own)
     if strange:
         raise ValueError(
-            f"{folder} holds what this simulation would not write: {', '.join(strange[:5])}{' …' * (len(strange) > 5)}; "
+            f"{folder} holds what this simulation would not write: "
+            f"{', '.join(strange[:5])}{' …' * (len(strange) > 5)}; "
             "give a new or an empty folder"
         )
 
@@ -222,7 +234,7 @@ def _some_missing(values: list[Any], share: float, rng: np.random.Generator) -> 
 
 
 def _truth(columns: Columns, scores: dict[str, np.ndarray]) -> pa.Table:
-    """The true score, the label and the mask of each task, by request and video."""
+    """Return the true score, the label and the mask of each task, by request and video."""
     play_s = np.array(columns["play_s"])
     duration_s = np.array(columns["duration_s"], dtype=float)  # None becomes NaN
     everywhere, known = np.ones(len(play_s)), np.isfinite(duration_s)
@@ -245,6 +257,35 @@ def _truth(columns: Columns, scores: dict[str, np.ndarray]) -> pa.Table:
         table[label_name(task)] = np.asarray(label, dtype=np.float32)
         table[mask_name(task)] = np.asarray(mask, dtype=np.float32)
     return pa.table(table)
+
+
+def _json_lines(columns: dict[str, list[Any]]) -> Iterator[bytes]:
+    """Yield one JSON line a row, without line end; the key of a None is left out."""
+    names = list(columns)
+    for row in zip(*columns.values(), strict=True):
+        yield _ENCODE(
+            {name: value for name, value in zip(names, row, strict=True) if value is not None}
+        ).encode()
+
+
+def _write_lines(path: Path, lines: Iterable[bytes]) -> None:
+    """Write gzipped lines, without the time of writing, so equal lines give equal bytes."""
+    _write_bytes(
+        path, gzip.compress(b"".join(line + b"\n" for line in lines), _COMPRESSION_LEVEL, mtime=0)
+    )
+
+
+def _write_bytes(path: Path, content: bytes) -> None:
+    """Write a file at once.
+
+    A file that holds the same bytes is left alone, so that a pipeline's cache stays valid.
+    """
+    if path.exists() and path.read_bytes() == content:
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(path.name + ".partial")
+    partial.write_bytes(content)
+    os.replace(partial, path)
 
 
 def _parquet(table: pa.Table) -> bytes:

@@ -1,4 +1,4 @@
-"""What a simulation is asked for."""
+"""The settings of a simulation."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ class SimulationSettings:
     """The size and the randomness of a simulation. Equal settings give equal files, byte by byte.
 
     Attributes:
-        days: days of logs; the last one is meant to judge the model.
-        rows_per_day: lines of each day's log.
+        days: the number of days; the last one is meant to judge the model.
+        rows_per_day: the number of lines in the log of each day.
         seed: any integer from 0.
-        event_logs: whether impressions and actions are written as two streams of events, in place
-            of a table of exposures.
-        malformed_share: share of the lines that are spoilt, in equal parts by each kind of
-            `malformed.KINDS`; of event logs, share of spoilt lines that are added, by the kinds in
+        event_logs: whether to write impressions and actions as two streams of events, not a table
+            of exposures.
+        malformed_share: the share of lines to spoil, in equal parts by each kind of
+            `malformed.KINDS`; with event logs, the share of spoilt lines to add, by the kinds in
             `event_logs`.
 
     Raises:
@@ -41,7 +41,8 @@ class SimulationSettings:
                 )
         if not 0.0 <= self.malformed_share < 1.0:
             raise ValueError(
-                f"`malformed_share` should be at least 0 and below 1. Received: {self.malformed_share}"
+                "`malformed_share` should be at least 0 and below 1. "
+                f"Received: {self.malformed_share}"
             )
 
     @property

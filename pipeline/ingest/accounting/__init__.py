@@ -1,1 +1,1 @@
-"""What became of every line: counters, rejected lines and the summary."""
+"""The fate of every line: counters, rejected lines and the summary."""

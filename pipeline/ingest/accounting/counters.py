@@ -7,12 +7,11 @@ from collections.abc import Iterable, Sequence
 
 from pipeline.ingest.accounting.rejection import Reason, RejectedLine
 
-# From what is counted, such as ("rejected", "duplicate"), to how often.
-Tally = Counter[tuple[str, ...]]
+# Numbers by name, such as ("rejected", "duplicate").
+Counts = Counter[tuple[str, ...]]
 
 REJECTED, DAY, EXAMPLES = "rejected", "day", "examples"
-# A step counts for itself what it receives and what becomes of it, so that a loss between two steps
-# shows.
+# Each step counts its lines and what becomes of them by itself, so a loss between two steps shows.
 STEP, RECEIVED, PASSED, SAMPLED_OUT, OF_OTHER_DAYS = (
     "step",
     "received",
@@ -31,10 +30,9 @@ IMPRESSION_STEPS = (PARSE, DEDUPLICATE, LABEL, WRITE)
 ACTION_STEPS = (PARSE_ACTIONS, DEDUPLICATE_ACTIONS, JOIN_ACTIONS)
 REJECTED_ACTIONS, ACTION, LINES_OF_OTHER_DAYS = "rejected_actions", "action", "lines_of_other_days"
 SAMPLE_SPACE, UNJOINED, UNREADABLE_FILE = "sample_space", "unjoined", "unreadable_file"
-# In how many batches from a connector some record has a column, by the place of the source in the
-# spec.
+# Number of batches from a connector that have a column, by the place of the source in the spec.
 COLUMN = "column"
-# Sum of labels in whole millionths, so that the order of summation makes no difference.
+# Sum of labels in whole millionths, which does not depend on the order of summation.
 LABEL_MILLIONTHS = "label_millionths"
 TABLE_LINES, TABLE_ROWS, TABLE_REJECTED, TABLE_REPEATED = (
     "table_lines",
@@ -44,16 +42,16 @@ TABLE_LINES, TABLE_ROWS, TABLE_REJECTED, TABLE_REPEATED = (
 )
 
 
-def add_tallies(tallies: Iterable[Tally]) -> Tally:
-    """The sum; an empty tally of none."""
-    total: Tally = Counter()
-    for tally in tallies:
-        total.update(tally)
+def add_counts(parts: Iterable[Counts]) -> Counts:
+    """Return the sum of counts."""
+    total: Counts = Counter()
+    for part in parts:
+        total.update(part)
     return total
 
 
 def count_step(
-    tally: Tally,
+    counts: Counts,
     step: str,
     received: int,
     passed: int,
@@ -62,7 +60,7 @@ def count_step(
     sampled_out: int = 0,
     of_other_days: int = 0,
 ) -> None:
-    """Adds what became of some lines in a step."""
+    """Add the fates of some lines in a step to `counts`."""
     parts = {
         RECEIVED: received,
         PASSED: passed,
@@ -70,24 +68,24 @@ def count_step(
         SAMPLED_OUT: sampled_out,
         OF_OTHER_DAYS: of_other_days,
     }
-    tally.update({(STEP, step, part): count for part, count in parts.items()})
+    counts.update({(STEP, step, part): count for part, count in parts.items()})
     for line in rejected:
-        tally[REJECTED_ACTIONS if step in ACTION_STEPS else REJECTED, line.reason] += 1
-    tally.update(unreadable_files(rejected))
+        counts[REJECTED_ACTIONS if step in ACTION_STEPS else REJECTED, line.reason] += 1
+    counts.update(unreadable_files(rejected))
 
 
-def unreadable_files(rejected: Iterable[RejectedLine]) -> Tally:
-    """The files that could not be read to their end."""
+def unreadable_files(rejected: Iterable[RejectedLine]) -> Counts:
+    """Count the rejected lines at which a file could not be read any further, by file."""
     return Counter(
         (UNREADABLE_FILE, line.source) for line in rejected if line.reason == Reason.UNREADABLE
     )
 
 
-def counts_under(tally: Tally, *prefix: str) -> dict[str, int]:
-    """What is counted right below a prefix, by the last part of its name, in alphabetical order."""
+def counts_under(counts: Counts, *prefix: str) -> dict[str, int]:
+    """Return the counts right below a prefix, by the last part of their names, in their order."""
     depth = len(prefix)
     return {
-        name[depth]: tally[name]
-        for name in sorted(tally)
+        name[depth]: counts[name]
+        for name in sorted(counts)
         if name[:depth] == prefix and len(name) == depth + 1
     }

@@ -1,4 +1,4 @@
-"""Lines that cannot be used: why, and how they are reported."""
+"""Lines that cannot be used, with their reasons."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pyarrow as pa
 from feature_spec.logs.logs import RejectionReason as Reason
 
 RAW_LIMIT_BYTES = 500
-# One row a rejected line. `offset` is the number of the line, or row, from 1 (see `RejectedLine`).
+# One row a rejected line; see `RejectedLine`.
 REJECTED_SCHEMA = pa.schema(
     [
         ("source", pa.string()),
@@ -32,7 +32,7 @@ __all__ = [
 
 
 class UnusableLineError(ValueError):
-    """A line, or row, that cannot be used."""
+    """A line or row cannot be used."""
 
     def __init__(self, reason: Reason, detail: str) -> None:
         super().__init__(detail)
@@ -49,10 +49,10 @@ class RejectedLine:
 
     Attributes:
         source: the file, relative to the logs folder; or the table, or the partition of a topic.
-        offset: number of the line (of the row, in Parquet), from 1; of Kafka its own, of BigQuery
-            0.
-        reason: why.
-        detail: what was received and what is valid.
+        offset: the number of the line (in Parquet, of the row) from 1; the offset in Kafka; 0 in
+            BigQuery.
+        reason: the reason of the rejection.
+        detail: the value received, and the valid ones.
         raw: the first bytes of the line.
     """
 
@@ -64,7 +64,7 @@ class RejectedLine:
 
 
 def rejected_table(lines: Iterable[RejectedLine]) -> pa.Table:
-    """Lines as rows of `REJECTED_SCHEMA`. What is not UTF-8 appears as escapes; what is long is cut."""
+    """Return lines as rows of `REJECTED_SCHEMA`; escape what is not UTF-8, and cut long texts."""
     # A detail may quote half of a surrogate pair.
     rows = [
         {

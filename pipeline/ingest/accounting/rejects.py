@@ -1,4 +1,4 @@
-"""The rejected lines that runs of a root left."""
+"""Rejected lines of earlier runs, found again below a root."""
 
 from __future__ import annotations
 
@@ -18,18 +18,21 @@ REJECTED_FOLDER = "rejected"
 
 
 def kept_rejects(artifact: str) -> str:
-    """Where the rejected lines of an artifact lie after they stopped the run; else they lie within it."""
+    """Return the folder of an artifact's rejected lines after they stopped the run.
+
+    Otherwise they lie within the artifact.
+    """
     return f"{artifact}_{REJECTED_FOLDER}"
 
 
 def latest_rejects(root: Path) -> tuple[str, pa.Table]:
-    """Finds the rejected lines of the latest ingestion, whether it ended well or they stopped it.
+    """Find the rejected lines of the latest ingestion, whether it ended well or they stopped it.
 
     Args:
-        root: as given to `fulcrum run`.
+        root: the root given to `fulcrum run`.
 
     Returns:
-        their folder or URI, and the lines (`REJECTED_SCHEMA`) by source and offset.
+        the folder or URI of the lines, and the lines (`REJECTED_SCHEMA`) by source and offset.
 
     Raises:
         FileNotFoundError: nothing was ingested yet.

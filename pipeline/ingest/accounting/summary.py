@@ -1,4 +1,4 @@
-"""What became of every line: written beside the examples, checked, and read by reports."""
+"""The summary of an ingestion: written beside the examples, checked, and read by reports."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ import itertools
 import pydantic
 
 from feature_spec.names import SPLITS
-from pipeline.ingest.accounting import counters as counted
-from pipeline.ingest.accounting.counters import Tally, counts_under
-from pipeline.ingest.settings.event_days import SMALLEST_SHARE_OF_DAY, EventDays, SpanDay
+from pipeline.ingest.accounting import counters
+from pipeline.ingest.accounting.counters import Counts, counts_under
 from pipeline.ingest.settings.ingest_config import IngestSettings
+from pipeline.ingest.settings.log_days import SMALLEST_SHARE_OF_DAY, EventDays, SpanDay
 
 SUMMARY_FILE = "ingest_summary.json"
 
 
 class TaskCounts(pydantic.BaseModel):
-    """A task in one split.
+    """The sample space of a task in one split.
 
     Attributes:
-        examples: the size of its sample space.
-        label_mean: mean label there; None where the sample space is empty.
+        examples: the size of the sample space.
+        label_mean: the mean label there; None where the sample space is empty.
     """
 
     examples: int
@@ -29,7 +29,7 @@ class TaskCounts(pydantic.BaseModel):
 
 
 class TableCounts(pydantic.BaseModel):
-    """What became of a side table's lines.
+    """The lines of a side table by their fate.
 
     Attributes:
         lines: lines read, without headers.
@@ -47,14 +47,14 @@ class TableCounts(pydantic.BaseModel):
 
 
 class StepCounts(pydantic.BaseModel):
-    """What a step of ingestion counted for itself.
+    """The lines, records or rows of one step of ingestion, as the step counted them itself.
 
     Attributes:
-        received: lines, records or rows that it was given.
-        passed: those that it passed on, or wrote.
-        rejected: those that it rejected.
-        sampled_out: negatives that it left out because the spec says so.
-        of_other_days: those that are the business of a neighbouring day's ingestion.
+        received: the number received.
+        passed: the number passed on, or written.
+        rejected: the number rejected.
+        sampled_out: the number of negatives left out by the sampling of the spec.
+        of_other_days: the number left to the ingestion of the days around.
     """
 
     received: int
@@ -65,15 +65,15 @@ class StepCounts(pydantic.BaseModel):
 
 
 class ActionCounts(pydantic.BaseModel):
-    """What became of the log of actions.
+    """The lines of the log of actions by their fate.
 
     Attributes:
-        lines: lines read, without headers; in a run by span those of the day.
-        lines_of_other_days: lines read of neighbouring days.
-        steps: what each step counted, in the order of the steps: parse, deduplicate, join.
-        rejected: lines that were rejected, by reason; those of late actions and of those without an
-            impression are among them.
-        joined: actions that were attributed to an impression, by kind.
+        lines: lines read, without headers; in a run by span, lines of the day.
+        lines_of_other_days: lines read of the days around.
+        steps: the counts of each step, in the order of the steps: parse, deduplicate, join.
+        rejected: rejected lines by reason, which include late actions and actions without an
+            impression.
+        joined: actions attributed to an impression, by kind.
     """
 
     lines: int
@@ -84,22 +84,21 @@ class ActionCounts(pydantic.BaseModel):
 
 
 class IngestSummary(pydantic.BaseModel):
-    """What became of every line of the log.
+    """The lines of a log by their fate.
 
     Attributes:
-        lines: lines read, without headers; in a run by span those of the day.
-        lines_of_other_days: lines of impressions of neighbouring days, read to tell whose the
-            actions are.
-        steps: what each step counted, in the order of the steps: parse, label, write; of event
-            logs, deduplicate the second.
-        actions: what became of the lines of the log of actions; None without event logs.
-        rejected: lines that were rejected, by reason.
+        lines: lines read, without headers; in a run by span, lines of the day.
+        lines_of_other_days: impressions of the days around, read to attribute actions to them.
+        steps: the counts of each step, in the order of the steps: parse, label, write; with event
+            logs, deduplicate is the second.
+        actions: the lines of the log of actions; None without event logs.
+        rejected: rejected lines by reason.
         examples: examples written, by split.
-        tasks: by task, then by split.
+        tasks: sample spaces by task, then by split.
         records_of_day: readable records by day of the event, duplicates included; empty without
             event times.
-        evaluation_days: the days that judge the model; empty where files do, or where a single day
-            is ingested.
+        evaluation_days: the days that judge the model; empty where files judge it, or where a
+            single day is ingested.
         tables: the side tables.
         absent_columns: columns that the spec names and no record of a table or topic has, with
             their place in the spec.
@@ -120,36 +119,36 @@ class IngestSummary(pydantic.BaseModel):
     unreadable_files: list[str]
 
     @classmethod
-    def of(cls, tally: Tally, settings: IngestSettings) -> IngestSummary:
-        """Puts the counts of all steps into words."""
-        days = event_days(tally, settings)
+    def of(cls, counts: Counts, settings: IngestSettings) -> IngestSummary:
+        """Summarise the counts of all steps."""
+        days = event_days(counts, settings)
         return cls(
-            **_lines(tally, counted.PARSE),
-            steps={step: _step_counts(tally, step) for step in _steps(settings)},
-            actions=_action_counts(tally) if settings.logs.actions is not None else None,
-            rejected=counts_under(tally, counted.REJECTED),
-            examples={split: tally[counted.EXAMPLES, split] for split in SPLITS},
+            **_lines(counts, counters.PARSE),
+            steps={step: _step_counts(counts, step) for step in _steps(settings)},
+            actions=_action_counts(counts) if settings.logs.actions is not None else None,
+            rejected=counts_under(counts, counters.REJECTED),
+            examples={split: counts[counters.EXAMPLES, split] for split in SPLITS},
             tasks={
-                task: {split: _task_counts(tally, task, split) for split in SPLITS}
+                task: {split: _task_counts(counts, task, split) for split in SPLITS}
                 for task in settings.tasks
             },
-            records_of_day={_date(day): count for day, count in _records_of_day(tally).items()},
+            records_of_day={_date(day): count for day, count in _records_of_day(counts).items()},
             evaluation_days=[_date(day) for day in days.days if days.is_evaluation(day)]
             if isinstance(days, EventDays)
             else [],
-            tables={table: _table_counts(tally, table) for table in settings.logs.tables},
-            absent_columns=_absent_columns(tally, settings),
-            unreadable_files=list(counts_under(tally, counted.UNREADABLE_FILE)),
+            tables={table: _table_counts(counts, table) for table in settings.logs.tables},
+            absent_columns=_absent_columns(counts, settings),
+            unreadable_files=list(counts_under(counts, counters.UNREADABLE_FILE)),
         )
 
     @property
     def rejected_share(self) -> float:
-        """Rejected lines of the log by lines read; 0 without lines."""
+        """Rejected lines of the log divided by lines read; 0 without lines."""
         return sum(self.rejected.values()) / self.lines if self.lines else 0.0
 
     @property
     def totals(self) -> dict[str, int]:
-        """Lines read, and the three things that became of them: examples, rejected and sampled_out."""
+        """Lines read, and their three fates: examples, rejected and sampled_out."""
         return {
             "lines": self.lines,
             "examples": sum(self.examples.values()),
@@ -158,9 +157,12 @@ class IngestSummary(pydantic.BaseModel):
         }
 
     def differences(self) -> list[str]:
-        """Where counts that should be equal are not, in words; empty where all add up."""
+        """Describe each pair of counts that should be equal and is not; empty where all add up."""
         lines, written, rejected, sampled_out = self.totals.values()
-        became = f"{written:,} examples written, {rejected:,} lines rejected and {sampled_out:,} sampled out"
+        became = (
+            f"{written:,} examples written, {rejected:,} lines rejected"
+            f" and {sampled_out:,} sampled out"
+        )
         pairs = [("lines read", lines, became, written + rejected + sampled_out)]
         if self.actions is not None:
             attributed, unusable = (
@@ -203,7 +205,10 @@ class IngestSummary(pydantic.BaseModel):
         )
         for name, table in self.tables.items():
             unusable = sum(table.rejected.values())
-            became = f"{table.rows:,} rows, {table.repeated_keys:,} of a repeated key and {unusable:,} rejected"
+            became = (
+                f"{table.rows:,} rows, {table.repeated_keys:,} of a repeated key"
+                f" and {unusable:,} rejected"
+            )
             pairs.append(
                 (
                     f"lines of side table {name}",
@@ -219,7 +224,7 @@ class IngestSummary(pydantic.BaseModel):
         ]
 
     def check(self, settings: IngestSettings) -> None:
-        """Sees that nothing was lost and that there is enough to train and to judge a model.
+        """Check that no line was lost, and that there is enough to train and to judge a model.
 
         Raises:
             ValueError: the counts do not add up, too many lines were rejected, or a split is empty.
@@ -244,19 +249,24 @@ class IngestSummary(pydantic.BaseModel):
             only = ", ".join(str(_date(day)) for day in days.days)
             raise ValueError(
                 f"split.evaluation_days is {days.evaluation}, but the log has only {only} "
-                f"(a day counts from {SMALLEST_SHARE_OF_DAY:.1%} of the records): no day is left to train on"
+                f"(a day counts from {SMALLEST_SHARE_OF_DAY:.1%} of the records): "
+                "no day is left to train on"
             )
         empty = [split for split in settings.splits if not self.examples[split]]
         if empty:
             counts = ", ".join(f"{split} {count:,}" for split, count in self.examples.items())
             raise ValueError(
-                f"no examples for {' and '.join(empty)} ({counts}): give more logs, or another split in the spec"
+                f"no examples for {' and '.join(empty)} ({counts}): "
+                "give more logs, or another split in the spec"
             )
 
 
-def event_days(tally: Tally, settings: IngestSettings) -> EventDays | SpanDay | None:
-    """The days of the log, from the records counted; None where files tell the splits apart, or days are not known."""
-    return _event_days(_records_of_day(tally), settings)
+def event_days(counts: Counts, settings: IngestSettings) -> EventDays | SpanDay | None:
+    """Return the days of the log from the records counted, or the ingested day.
+
+    None means that files tell the splits apart, or that days are not known.
+    """
+    return _event_days(_records_of_day(counts), settings)
 
 
 def _event_days(records: dict[int, int], settings: IngestSettings) -> EventDays | SpanDay | None:
@@ -266,16 +276,16 @@ def _event_days(records: dict[int, int], settings: IngestSettings) -> EventDays 
     return EventDays.of(records, evaluation) if evaluation is not None else None
 
 
-def _records_of_day(tally: Tally) -> dict[int, int]:
+def _records_of_day(counts: Counts) -> dict[int, int]:
     return dict(
-        sorted((int(day), count) for day, count in counts_under(tally, counted.DAY).items())
+        sorted((int(day), count) for day, count in counts_under(counts, counters.DAY).items())
     )
 
 
-def _absent_columns(tally: Tally, settings: IngestSettings) -> list[str]:
+def _absent_columns(counts: Counts, settings: IngestSettings) -> list[str]:
     absent = []
     for name, source in settings.sources.items():
-        seen = counts_under(tally, counted.COLUMN, settings.place_of(name))
+        seen = counts_under(counts, counters.COLUMN, settings.place_of(name))
         if seen:  # else there was no record
             needed = sorted(settings.columns_of(name).items())
             absent += [
@@ -312,59 +322,60 @@ def _check_share(
             for reason, number in sorted(rejected.items(), key=lambda item: -item[1])
         )
         raise ValueError(
-            f"{count:,} of {whose} {lines:,} lines were rejected, {count / lines:.1%}, more than {place} {limit:.1%}: {reasons}"
+            f"{count:,} of {whose} {lines:,} lines were rejected, {count / lines:.1%},"
+            f" more than {place} {limit:.1%}: {reasons}"
         )
 
 
 def _steps(settings: IngestSettings) -> tuple[str, ...]:
-    return counted.EXPOSURE_STEPS if settings.logs.actions is None else counted.IMPRESSION_STEPS
+    return counters.EXPOSURE_STEPS if settings.logs.actions is None else counters.IMPRESSION_STEPS
 
 
-def _action_counts(tally: Tally) -> ActionCounts:
+def _action_counts(counts: Counts) -> ActionCounts:
     return ActionCounts(
-        **_lines(tally, counted.PARSE_ACTIONS),
-        steps={step: _step_counts(tally, step) for step in counted.ACTION_STEPS},
-        rejected=counts_under(tally, counted.REJECTED_ACTIONS),
-        joined=counts_under(tally, counted.ACTION),
+        **_lines(counts, counters.PARSE_ACTIONS),
+        steps={step: _step_counts(counts, step) for step in counters.ACTION_STEPS},
+        rejected=counts_under(counts, counters.REJECTED_ACTIONS),
+        joined=counts_under(counts, counters.ACTION),
     )
 
 
-def _lines(tally: Tally, step: str) -> dict[str, int]:
-    of_other_days = tally[counted.LINES_OF_OTHER_DAYS, step]
+def _lines(counts: Counts, step: str) -> dict[str, int]:
+    of_other_days = counts[counters.LINES_OF_OTHER_DAYS, step]
     return {
-        "lines": tally[counted.STEP, step, counted.RECEIVED] - of_other_days,
+        "lines": counts[counters.STEP, step, counters.RECEIVED] - of_other_days,
         "lines_of_other_days": of_other_days,
     }
 
 
-def _step_counts(tally: Tally, step: str) -> StepCounts:
+def _step_counts(counts: Counts, step: str) -> StepCounts:
     parts = (
-        counted.RECEIVED,
-        counted.PASSED,
-        counted.REJECTED,
-        counted.SAMPLED_OUT,
-        counted.OF_OTHER_DAYS,
+        counters.RECEIVED,
+        counters.PASSED,
+        counters.REJECTED,
+        counters.SAMPLED_OUT,
+        counters.OF_OTHER_DAYS,
     )
-    return StepCounts(**{part: tally[counted.STEP, step, part] for part in parts})
+    return StepCounts(**{part: counts[counters.STEP, step, part] for part in parts})
 
 
-def _task_counts(tally: Tally, task: str, split: str) -> TaskCounts:
-    examples = tally[counted.SAMPLE_SPACE, split, task]
+def _task_counts(counts: Counts, task: str, split: str) -> TaskCounts:
+    examples = counts[counters.SAMPLE_SPACE, split, task]
     mean = (
-        round(tally[counted.LABEL_MILLIONTHS, split, task] / 1_000_000 / examples, 6)
+        round(counts[counters.LABEL_MILLIONTHS, split, task] / 1_000_000 / examples, 6)
         if examples
         else None
     )
     return TaskCounts(examples=examples, label_mean=mean)
 
 
-def _table_counts(tally: Tally, table: str) -> TableCounts:
+def _table_counts(counts: Counts, table: str) -> TableCounts:
     return TableCounts(
-        lines=tally[counted.TABLE_LINES, table],
-        rows=tally[counted.TABLE_ROWS, table],
-        repeated_keys=tally[counted.TABLE_REPEATED, table],
-        rejected=counts_under(tally, counted.TABLE_REJECTED, table),
-        examples_without_row=tally[counted.UNJOINED, table],
+        lines=counts[counters.TABLE_LINES, table],
+        rows=counts[counters.TABLE_ROWS, table],
+        repeated_keys=counts[counters.TABLE_REPEATED, table],
+        rejected=counts_under(counts, counters.TABLE_REJECTED, table),
+        examples_without_row=counts[counters.UNJOINED, table],
     )
 
 

@@ -1,12 +1,13 @@
-"""Event logs as a Beam pipeline: duplicates are dropped, impressions joined with their actions, and the result labelled.
+"""Event logs as a Beam pipeline: events made distinct, joined and labelled.
 
 impressions ─► ParseEvents ─► by identity ─► DropDuplicates ─► by join key ─┐
                                                                             ├─► JoinEvents ─► (shard, rows)
 actions     ─► ParseEvents ─► by identity ─► DropDuplicates ─► by join key ─┘
-"""
+"""  # noqa: E501
 
 from __future__ import annotations
 
+import gc
 import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -16,34 +17,35 @@ import numpy as np
 import pyarrow as pa
 
 from feature_spec.logs.logs import ACTIONS
-from pipeline.ingest.accounting import counters as counted
-from pipeline.ingest.accounting.counters import Tally, add_tallies, count_step, unreadable_files
-from pipeline.ingest.accounting.rejected_files import rejected_batch
-from pipeline.ingest.accounting.rejection import RejectedLine
-from pipeline.ingest.events.event_deduplication import deduplicated
-from pipeline.ingest.events.event_join import joined, label_joined
+from pipeline.ingest.accounting import counters
+from pipeline.ingest.accounting.counters import Counts, add_counts, count_step, unreadable_files
+from pipeline.ingest.accounting.step_outputs import (
+    COUNTS,
+    REJECTED,
+    ROWS,
+    tagged_counts,
+    tagged_rejected,
+    tagged_rows,
+)
+from pipeline.ingest.events.event_join import deduplicated, joined, label_joined
 from pipeline.ingest.events.event_rows import ActionParser, ImpressionParser
-from pipeline.ingest.examples.shard_writing import REJECTED, ROWS, TALLY, count_in_beam, tagged_rows
-from pipeline.ingest.garbage_collection import spare_imported_objects
-from pipeline.ingest.labelling.exposure_file import counts_of_days
 from pipeline.ingest.labelling.labelled_rows import ValuesReader
+from pipeline.ingest.labelling.log_tables import count_columns, count_days, unusable_lines
 from pipeline.ingest.settings.ingest_config import IngestSettings
-from pipeline.ingest.shuffle.arrow_ipc import Packer, packed, packed_by_shard, unpacked
-from pipeline.ingest.shuffle.spill import StorePacks
-from pipeline.ingest.sources.files import InputFiles, LogFile
+from pipeline.ingest.shuffle import ShardBuffer, Spill, from_ipc, ipc_by_shard, to_ipc
+from pipeline.ingest.sources.files import InputFiles
 from pipeline.ingest.sources.log_reading import ReadLog
-from pipeline.ingest.sources.record_chunk import Received, batches_of, count_columns
-from pipeline.ingest.sources.source_names import source_names
+from pipeline.ingest.sources.record_source import RecordSource, source_names
 
 
 class JoinEventLogs(beam.PTransform):
-    """Reads event logs and labels what they come to.
+    """Reads event logs, joins them and labels the joined impressions.
 
     Args:
         settings: the spec's rules.
         files: the files of the logs.
-        shards: how many shards to make.
-        folder: for what waits in files meanwhile.
+        shards: the number of shards.
+        folder: the folder for spilled tables.
     """
 
     def __init__(
@@ -58,11 +60,11 @@ class JoinEventLogs(beam.PTransform):
     def expand(
         self, pipeline: beam.Pipeline
     ) -> tuple[beam.PCollection, beam.PCollection, list[tuple[beam.PCollection, ...]]]:
-        """Wires the steps.
+        """Wire the steps.
 
         Returns:
-            (shard, packs of its rows), each shard once; the counts of the impressions' files, which
-            tell the days; and the rejected lines and the counts of every step.
+            (shard, tables of its rows), each shard once; the counts of the impressions' files,
+            which tell the days; and the rejected lines and the counts of every step.
         """
         shown, shown_outputs = self._distinct(pipeline, "Impressions", None)
         done, done_outputs = self._distinct(pipeline, "Actions", ACTIONS)
@@ -71,44 +73,48 @@ class JoinEventLogs(beam.PTransform):
             | "ByJoinKey" >> beam.CoGroupByKey()
             | "JoinEvents"
             >> beam.ParDo(_JoinEvents(self._settings, self._files)).with_outputs(
-                ROWS, REJECTED, TALLY
+                ROWS, REJECTED, COUNTS
             )
         )
-        tally_of_files = shown_outputs[0][1] | "TallyFiles" >> beam.CombineGlobally(add_tallies)
+        counts_of_files = shown_outputs[0][1] | "CountFiles" >> beam.CombineGlobally(add_counts)
         return (
             together[ROWS],
-            tally_of_files,
-            [*shown_outputs, *done_outputs, (together[REJECTED], together[TALLY])],
+            counts_of_files,
+            [*shown_outputs, *done_outputs, (together[REJECTED], together[COUNTS])],
         )
 
     def _distinct(
         self, pipeline: beam.Pipeline, title: str, log: str | None
     ) -> tuple[beam.PCollection, list[tuple[beam.PCollection, ...]]]:
-        """The events of a log, each once, by shard of their join keys; rejected lines and counts of both steps."""
+        """Read the distinct events of a log.
+
+        Returns:
+            (shard of join keys, table); the rejected lines and the counts of both steps.
+        """
         names = source_names(self._settings, self._files, log)
         parsed = (
             pipeline
             | f"Read{title}" >> ReadLog(self._settings, self._files, log)
             | f"Parse{title}"
             >> beam.ParDo(_ParseEvents(self._settings, log, self._shards)).with_outputs(
-                ROWS, REJECTED, TALLY
+                ROWS, REJECTED, COUNTS
             )
         )
         distinct = (
             parsed[ROWS]
-            | f"Store{title}" >> StorePacks(self._folder)
+            | f"Spill{title}" >> Spill(self._folder)
             | f"{title}ByIdentity" >> beam.GroupByKey()
             | f"Distinct{title}"
             >> beam.ParDo(_DropDuplicates(self._settings, log, names, self._shards)).with_outputs(
-                ROWS, REJECTED, TALLY
+                ROWS, REJECTED, COUNTS
             )
         )
-        stored = distinct[ROWS] | f"StoreDistinct{title}" >> StorePacks(self._folder)
-        return stored, [(parsed[REJECTED], parsed[TALLY]), (distinct[REJECTED], distinct[TALLY])]
+        stored = distinct[ROWS] | f"SpillDistinct{title}" >> Spill(self._folder)
+        return stored, [(parsed[REJECTED], parsed[COUNTS]), (distinct[REJECTED], distinct[COUNTS])]
 
 
 class _ParseEvents(beam.DoFn):
-    """From (number, file or records) to (shard of identities, packed events)."""
+    """Turns (number, file or chunk) into (shard of identities, table of events)."""
 
     def __init__(self, settings: IngestSettings, log: str | None, shards: int) -> None:
         self._settings = settings
@@ -117,48 +123,42 @@ class _ParseEvents(beam.DoFn):
 
     def setup(self) -> None:
         self._parse = (ImpressionParser if self._log is None else ActionParser)(self._settings)
-        spare_imported_objects()
+        gc.freeze()  # so that Python's collector does not search all of TensorFlow and TFX
 
-    def process(
-        self, element: tuple[int, LogFile | Received]
-    ) -> Iterator[beam.pvalue.TaggedOutput]:
+    def process(self, element: tuple[int, RecordSource]) -> Iterator[beam.pvalue.TaggedOutput]:
         number, file = element
-        source, tally = self._settings.sources[self._log], Tally()
-        step = counted.PARSE if self._log is None else counted.PARSE_ACTIONS
-        day = file.day if isinstance(file, LogFile) else self._settings.day
-        packer = Packer(self._shard_of, self._shards)
-        for batch in batches_of(file, source, self._settings.logs.max_line_bytes):
-            events, rejected = self._parse(batch, file.name, number, day)
-            rejected += [
-                RejectedLine(file.name, line, problem.reason, problem.detail, raw)
-                for line, raw, problem in batch.unusable
-            ]
+        source, counts = self._settings.sources[self._log], Counts()
+        step = counters.PARSE if self._log is None else counters.PARSE_ACTIONS
+        buffer = ShardBuffer(self._shard_of, self._shards)
+        for batch in file.batches(source, self._settings.logs.max_line_bytes):
+            events, rejected = self._parse(batch, file.name, number, file.day)
+            rejected += unusable_lines(batch, file.name)
             received, of_other_days = len(batch.numbers) + len(batch.unusable), 0
-            if day != self._settings.day:
-                tally[counted.LINES_OF_OTHER_DAYS, step] += received
-                tally.update(unreadable_files(rejected))
-                # whose reasons that day's own ingestion reports
+            if file.day != self._settings.day:
+                counts[counters.LINES_OF_OTHER_DAYS, step] += received
+                counts.update(unreadable_files(rejected))
+                # The ingestion of that day reports the reasons.
                 of_other_days, rejected = len(rejected), []
             count_step(
-                tally, step, received, events.num_rows, rejected, of_other_days=of_other_days
+                counts, step, received, events.num_rows, rejected, of_other_days=of_other_days
             )
-            tally.update(
-                counts_of_days(events if day is None else events.filter(events.column("is_own")))
+            counts.update(
+                count_days(
+                    events if file.day is None else events.filter(events.column("in_partition"))
+                )
             )
-            count_columns(tally, batch, self._settings, self._log)
-            if rejected:
-                yield beam.pvalue.TaggedOutput(REJECTED, rejected_batch(rejected))
-            yield from tagged_rows(packer.add(events))
-        yield from tagged_rows(packer.rest())
-        count_in_beam(tally)
-        yield beam.pvalue.TaggedOutput(TALLY, tally)
+            count_columns(counts, batch, self._settings, self._log)
+            yield from tagged_rejected(rejected)
+            yield from tagged_rows(buffer.add(events))
+        yield from tagged_rows(buffer.flush())
+        yield tagged_counts(counts)
 
     def _shard_of(self, events: pa.Table) -> np.ndarray:
         return events.column("event_low").to_numpy() % np.uint64(self._shards)
 
 
 class _DropDuplicates(beam.DoFn):
-    """From (shard of identities, packed events) to (shard of join keys, packed events)."""
+    """Turns (shard of identities, tables of events) into (shard of join keys, table of events)."""
 
     def __init__(
         self, settings: IngestSettings, log: str | None, names: Sequence[str], shards: int
@@ -170,29 +170,27 @@ class _DropDuplicates(beam.DoFn):
         self._shards = shards
 
     def process(self, element: tuple[int, Iterable[bytes]]) -> Iterator[beam.pvalue.TaggedOutput]:
-        _, packs = element
-        received = unpacked(packs)
+        _, tables = element
+        received = from_ipc(tables)
         events, rejected, of_other_days = (
             deduplicated(received, self._names) if self._drops else (received, [], 0)
         )
-        tally: Tally = Counter()
-        step = counted.DEDUPLICATE if self._log is None else counted.DEDUPLICATE_ACTIONS
+        counts: Counts = Counter()
+        step = counters.DEDUPLICATE if self._log is None else counters.DEDUPLICATE_ACTIONS
         count_step(
-            tally, step, received.num_rows, events.num_rows, rejected, of_other_days=of_other_days
+            counts, step, received.num_rows, events.num_rows, rejected, of_other_days=of_other_days
         )
-        if rejected:
-            yield beam.pvalue.TaggedOutput(REJECTED, rejected_batch(rejected))
+        yield from tagged_rejected(rejected)
         shard_of = (
             np.array([zlib.crc32(key) for key in events.column("join_key").to_pylist()], np.int64)
             % self._shards
         )
-        yield from tagged_rows(packed_by_shard(events, shard_of, self._shards))
-        count_in_beam(tally)
-        yield beam.pvalue.TaggedOutput(TALLY, tally)
+        yield from tagged_rows(ipc_by_shard(events, shard_of, self._shards))
+        yield tagged_counts(counts)
 
 
 class _JoinEvents(beam.DoFn):
-    """From (shard, packed impressions and actions) to (shard, [packed labelled rows])."""
+    """Turns (shard, tables of impressions and actions) into (shard, [table of labelled rows])."""
 
     def __init__(self, settings: IngestSettings, files: InputFiles) -> None:
         self._settings = settings
@@ -205,39 +203,36 @@ class _JoinEvents(beam.DoFn):
         self, element: tuple[int, Mapping[str | None, Iterable[bytes]]]
     ) -> Iterator[beam.pvalue.TaggedOutput]:
         shard, logs = element
-        packs = {log: list(logs[log]) for log in (None, ACTIONS)}
+        tables = {log: list(logs[log]) for log in (None, ACTIONS)}
         impressions, actions = (
-            unpacked(packs[log]) if packs[log] else None for log in (None, ACTIONS)
+            from_ipc(tables[log]) if tables[log] else None for log in (None, ACTIONS)
         )
         rules = self._settings.logs.actions
         assert rules is not None  # noqa: S101 (these are event logs)
         together = joined(impressions, actions, rules, self._names[ACTIONS])
-        rejected, tally = together.rejected, Tally()
+        rejected, counts = together.rejected, Counts()
         received = actions.num_rows if actions is not None else 0
         of_other_days = together.of_other_days
         passed = received - len(rejected) - of_other_days
         count_step(
-            tally, counted.JOIN_ACTIONS, received, passed, rejected, of_other_days=of_other_days
+            counts, counters.JOIN_ACTIONS, received, passed, rejected, of_other_days=of_other_days
         )
-        tally.update({(counted.ACTION, kind): count for kind, count in together.kinds.items()})
-        own = together.impressions
-        if impressions is not None and own is not None:
-            of_other_days = impressions.num_rows - own.num_rows
+        counts.update({(counters.ACTION, kind): count for kind, count in together.kinds.items()})
+        kept = together.impressions
+        if impressions is not None and kept is not None:
             rows, unusable = label_joined(
-                own, together.columns, self._read_values, self._names[None]
+                kept, together.columns, self._read_values, self._names[None]
             )
             count_step(
-                tally,
-                counted.LABEL,
+                counts,
+                counters.LABEL,
                 impressions.num_rows,
                 rows.num_rows,
                 unusable,
-                of_other_days=of_other_days,
+                of_other_days=impressions.num_rows - kept.num_rows,
             )
             rejected = rejected + unusable
             if rows.num_rows:
-                yield beam.pvalue.TaggedOutput(ROWS, (shard, [packed(rows)]))
-        if rejected:
-            yield beam.pvalue.TaggedOutput(REJECTED, rejected_batch(rejected))
-        count_in_beam(tally)
-        yield beam.pvalue.TaggedOutput(TALLY, tally)
+                yield beam.pvalue.TaggedOutput(ROWS, (shard, [to_ipc(rows)]))
+        yield from tagged_rejected(rejected)
+        yield tagged_counts(counts)

@@ -1,54 +1,74 @@
-"""Lines of event logs as Arrow tables: what joining needs of impressions and actions.
+"""Lines of event logs as Arrow tables: the columns that joining needs of impressions and actions.
 
 | column | type | of | content |
 |---|---|---|---|
 | `event_high`, `event_low` | uint64 | both | halves of a digest that lines of one event share |
 | `join_key` | binary | both | request or user, and item |
 | `event_time_us` | int64 | both | microseconds since the Unix epoch |
-| `is_own` | bool | both | whether it is of the day that is ingested, not of a neighbouring one; true where all days are |
-| `draw`, `place` | uint64 | both | halves of a digest that lines equal in every column share |
-| `file`, `line`, `raw` | int32, int64, binary | both | where it comes from, and the first bytes of our own lines |
-| those of `labelled_rows` | | own impressions | what no action has a part in |
-| `carried` | binary | own impressions | the values that labels need beside actions, pickled; if they need any |
-| `problem` | binary | own impressions | what makes it unusable, although actions may belong to it, pickled; else null |
+| `in_partition` | bool | both | whether the event is of the ingested day, not of one around it; true where all days are ingested |
+| `digest_high`, `digest_low` | uint64 | both | halves of a digest that only lines equal in every column share |
+| `file`, `line`, `raw` | int32, int64, binary | both | the place of the line; its first bytes, if in the partition |
+| columns of `labelled_rows` | | impressions in the partition | what does not depend on actions |
+| `carried` | binary | impressions in the partition | the values that labels need beside actions, as a JSON list; if any |
+| `problem_reason`, `problem_detail` | string | impressions in the partition | the problem of an unusable impression, which may have actions; else null |
 | `kind` | binary | actions | kind of the action |
 | `value.<column>` | float64 | actions | values to fold; null where missing |
-"""
+"""  # noqa: E501
 
 from __future__ import annotations
 
 import datetime
 import hashlib
-import pickle
+import json
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
+import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from feature_spec import names
-from pipeline.ingest.accounting.rejection import Reason, RejectedLine, UnusableLineError
-from pipeline.ingest.labelling.column_readers import NumberReader, TextReader
+from pipeline.ingest.accounting.rejection import (
+    RAW_LIMIT_BYTES,
+    Reason,
+    RejectedLine,
+    UnusableLineError,
+)
+from pipeline.ingest.formats.record_batch import (
+    DIGEST_BYTES,
+    Problems,
+    RecordBatch,
+    Rows,
+    is_finite,
+)
+from pipeline.ingest.formats.text_formats import has_long_integer
 from pipeline.ingest.labelling.event_time import EventTimeReader
 from pipeline.ingest.labelling.labelled_rows import (
     RowLabeller,
     ValuesReader,
     digest_columns,
-    halves,
-    origin,
+    provenance_columns,
     required,
+    split_digest,
     usable_rows,
 )
-from pipeline.ingest.settings.event_days import SpanDay
+from pipeline.ingest.labelling.value_readers import NumberReader, TextReader
 from pipeline.ingest.settings.ingest_config import IngestSettings
-from pipeline.ingest.settings.lookaround_days import bounds_us
-from pipeline.ingest.sources.records import RecordBatch
-from pipeline.ingest.sources.rows import DIGEST_BYTES, Problems, Rows
+from pipeline.ingest.settings.log_days import SpanDay, bounds_us
 
 VALUE = "value."
 _KEYS = (names.REQUEST_KEY, names.USER_KEY, names.ITEM_KEY)
-# What impressions have for the join only.
-EVENT_COLUMNS = ("event_high", "event_low", "join_key", "is_own", "carried", "problem")
+# The columns that impressions have for the join only.
+EVENT_COLUMNS = (
+    "event_high",
+    "event_low",
+    "join_key",
+    "in_partition",
+    "carried",
+    "problem_reason",
+    "problem_detail",
+)
 
 
 class ImpressionParser:
@@ -68,48 +88,46 @@ class ImpressionParser:
         )
         self._join_keys = (names.REQUEST_KEY if by_request else names.USER_KEY, names.ITEM_KEY)
         self._carried = ValuesReader(settings, folded=True).columns
-        self._own_day = _OwnDay(settings)
+        self._partition = _Partition(settings)
 
     def __call__(
         self, batch: RecordBatch, source: str, file: int, day: datetime.date | None = None
     ) -> tuple[pa.Table, list[RejectedLine]]:
-        """Reads the records of a batch.
+        """Read the records of a batch.
 
         Args:
-            batch: from a file of the log.
-            source: name of the file.
-            file: its number.
-            day: the day that it is a file of; None where all days are ingested.
+            batch: a batch of a file of the log.
+            source: the name of the file.
+            file: the number of the file.
+            day: the day that the file belongs to; None where all days are ingested.
 
         Returns:
-            the events, and the records that are none, each with the first reason that applies.
+            the events, and the rejected lines, each with the first reason that applies.
         """
         rows, problems = batch.rows, Problems()
-        columns = self._labeller.identify(rows, problems)
+        columns = self._labeller.key_columns(rows, problems)
         if day is not None:
             _refuse_strays(columns["day"].to_numpy(), SpanDay(day.toordinal()), problems)
-        columns |= self._own_day(day, columns[names.EVENT_TIME], problems)
+        columns |= self._partition(day, columns[names.EVENT_TIME], problems)
         columns |= self._event(rows, columns, problems)
         columns["join_key"] = _join_keys([columns[key] for key in self._join_keys])
-        is_own = day == self._own_day.day
-        if is_own:
-            columns |= self._described(rows)
-        else:  # no more is needed than whose the actions are
+        in_partition = day == self._partition.day
+        if in_partition:
+            columns |= self._value_columns(rows)
+        else:  # only needed to attribute actions
             columns = {name: values for name, values in columns.items() if name not in _KEYS}
-        columns |= origin(file, batch.numbers, batch.raws if is_own else [b""] * len(rows))
+        columns |= provenance_columns(
+            file, batch.numbers, batch.raws if in_partition else [b""] * len(rows)
+        )
         return usable_rows(pa.table(columns), problems, source, batch.numbers, batch.raws)
 
-    def _described(self, rows: Rows) -> dict[str, pa.Array]:
+    def _value_columns(self, rows: Rows) -> dict[str, pa.Array]:
         problems: Problems = {}
-        columns = self._labeller.describe(rows, problems)
-        pickled = [
-            pickle.dumps(problems[row]) if row in problems else None
-            for row in range(len(rows) if problems else 0)
-        ]
-        columns["problem"] = pa.array(pickled or [None] * len(rows), pa.binary())
+        columns = self._labeller.value_columns(rows, problems)
+        columns |= _problem_columns(problems, len(rows))
         if self._carried:
             values = zip(*map(rows.column, self._carried), strict=True)
-            columns["carried"] = pa.array(list(map(pickle.dumps, values)), pa.binary())
+            columns["carried"] = pa.array(list(map(to_json, values)), pa.binary())
         return columns
 
 
@@ -135,12 +153,12 @@ class ActionParser:
         self._event = _EventReader(log.event_id, settings)
         values = sorted({column.value for column in log.folds.values() if column.value is not None})
         self._values = {column: NumberReader(column, missing) for column in values}
-        self._own_day = _OwnDay(settings, by_time=settings.actions_of_all_days)
+        self._partition = _Partition(settings, by_time=settings.actions_of_all_days)
 
     def __call__(
         self, batch: RecordBatch, source: str, file: int, day: datetime.date | None = None
     ) -> tuple[pa.Table, list[RejectedLine]]:
-        """Reads the records of a batch; arguments and results as of `ImpressionParser`."""
+        """Read the records of a batch; arguments and results as of `ImpressionParser`."""
         rows, problems = batch.rows, Problems()
         columns: dict[str, Any] = {
             "join_key": _join_keys(
@@ -149,24 +167,24 @@ class ActionParser:
             "kind": required(*self._kind, rows, problems),
         }
         columns[names.EVENT_TIME], _ = self._read_time(rows.column(self._time_column), problems)
-        columns |= self._own_day(day, columns[names.EVENT_TIME], problems)
+        columns |= self._partition(day, columns[names.EVENT_TIME], problems)
         columns |= digest_columns(rows, problems)
         columns |= self._event(rows, columns, problems)
         for column, read in self._values.items():
             values = read(rows.column(column), problems)
             columns[VALUE + column] = pa.array(values, mask=np.isnan(values))
-        columns |= origin(
-            file, batch.numbers, batch.raws if day == self._own_day.day else [b""] * len(rows)
+        columns |= provenance_columns(
+            file, batch.numbers, batch.raws if day == self._partition.day else [b""] * len(rows)
         )
         return usable_rows(pa.table(columns), problems, source, batch.numbers, batch.raws)
 
 
-class _OwnDay:
-    """Tells the events of the day that is ingested from those of its neighbours.
+class _Partition:
+    """Tells the events of the ingested day from those of the days around it.
 
     Args:
         settings: the spec's rules.
-        by_time: whether times tell, in place of files.
+        by_time: whether to go by event times, not by files.
     """
 
     def __init__(self, settings: IngestSettings, by_time: bool = False) -> None:
@@ -185,18 +203,21 @@ class _OwnDay:
     def __call__(
         self, day: datetime.date | None, times_us: np.ndarray, problems: Problems
     ) -> dict[str, np.ndarray]:
-        """The column of events of a day's file; notes those that are too late to make a difference, to spare the shuffle."""
+        """Return the column for the events of a day's file.
+
+        Events too late to make a difference are noted as problems, which spares the shuffle.
+        """
         if day is not None and self.day is not None and day > self.day:
             detail = f"more than the attribution window after {self.day}"
             for position in np.flatnonzero(times_us >= self._reach_us).tolist():
                 problems.setdefault(position, UnusableLineError(Reason.LATE_ACTION, detail))
         if self._by_time:
-            return {"is_own": (times_us >= self._begin_us) & (times_us < self._end_us)}
-        return {"is_own": np.full(len(times_us), day == self.day)}
+            return {"in_partition": (times_us >= self._begin_us) & (times_us < self._end_us)}
+        return {"in_partition": np.full(len(times_us), day == self.day)}
 
 
 class _EventReader:
-    """Reads what lines of one event share: its id, or by default everything."""
+    """Reads what the lines of one event share: its id, or by default the whole record."""
 
     def __init__(self, event_id: str | None, settings: IngestSettings) -> None:
         self._column = event_id
@@ -205,12 +226,51 @@ class _EventReader:
     def __call__(
         self, rows: Rows, columns: dict[str, Any], problems: Problems
     ) -> dict[str, np.ndarray]:
-        """The columns of the event, given those of the line's digest."""
+        """Return the columns of the event, given the digest columns of the lines."""
         if self._column is None:
-            return {"event_high": columns["draw"], "event_low": columns["place"]}
+            return {"event_high": columns["digest_high"], "event_low": columns["digest_low"]}
         ids = required(self._column, self._read, rows, problems).to_pylist()
         digests = [hashlib.blake2b(text or b"", digest_size=DIGEST_BYTES).digest() for text in ids]
-        return halves(digests, "event_high", "event_low")
+        return split_digest(digests, "event_high", "event_low")
+
+
+def to_json(values: tuple[Any, ...]) -> bytes:
+    """Encode values of a record as a JSON list, from which `from_json` restores equal values."""
+    try:
+        content = orjson.dumps(values)
+        if b"null" in content and not is_finite(values):
+            raise TypeError("orjson writes NaN as null")
+    except TypeError:
+        try:
+            content = json.dumps(values, default=str).encode()
+        except RecursionError:  # such a line is rejected, since it has no digest either
+            content = orjson.dumps([None] * len(values))
+    return content
+
+
+def from_json(rows: Iterable[bytes]) -> list[list[Any]]:
+    """Decode the values of each row."""
+    content = b"[%b]" % b",".join(rows)
+    values: list[list[Any]]
+    try:
+        values = json.loads(content) if has_long_integer(content) else orjson.loads(content)
+    except orjson.JSONDecodeError:  # orjson reads no NaN and no infinite numbers
+        values = json.loads(content)
+    return values
+
+
+def _problem_columns(problems: Problems, rows: int) -> dict[str, pa.Array]:
+    reasons: list[str | None] = [None] * rows
+    details: list[str | None] = [None] * rows
+    for position, problem in problems.items():
+        reasons[position] = str(problem.reason)
+        # A detail may quote half of a surrogate pair.
+        detail = problem.detail[:RAW_LIMIT_BYTES].encode("utf-8", errors="backslashreplace")
+        details[position] = detail.decode()
+    return {
+        "problem_reason": pa.array(reasons, pa.string()),
+        "problem_detail": pa.array(details, pa.string()),
+    }
 
 
 def _refuse_strays(days: np.ndarray, of_file: SpanDay, problems: Problems) -> None:
@@ -222,6 +282,6 @@ def _refuse_strays(days: np.ndarray, of_file: SpanDay, problems: Problems) -> No
 
 
 def _join_keys(keys: list[pa.Array]) -> pa.Array:
-    # The first key's length keeps pairs apart whose texts run together.
+    # The length of the first key keeps pairs apart whose texts run together.
     length = pc.cast(pc.cast(pc.binary_length(keys[0]), pa.string()), pa.binary())
     return pc.binary_join_element_wise(length, *keys, pa.scalar(b":", pa.binary()))

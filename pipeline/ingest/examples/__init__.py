@@ -1,1 +1,1 @@
-"""Labelled rows to files of tf.Examples: splits, sampling, encoding, shards."""
+"""From labelled rows to files of tf.Examples: splits, sampling, encoding, shards."""

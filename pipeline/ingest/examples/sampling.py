@@ -17,23 +17,23 @@ _KEYS = (names.REQUEST_KEY, names.USER_KEY, names.ITEM_KEY)
 
 
 def sampled(rows: pa.Table, split: str, settings: IngestSettings) -> pa.Table:
-    """Takes down-sampled negatives out of their tasks' sample spaces, and rows that are left in none out of the split.
+    """Remove down-sampled negatives from sample spaces, and rows left in none from the split.
 
-    All tasks share one draw a row. So with one rate for all tasks an example is dropped if it is
-    drawn and no binary task is positive; and a task's negatives are kept at its rate whatever its
-    other labels are, which is what the export undoes.
+    All tasks share one draw a row. So with one rate for all tasks, an example is dropped if it is
+    drawn and no binary task is positive. A task's negatives are kept at its rate, whatever the
+    other labels are; the export corrects for that.
 
     Args:
         rows: labelled rows of one split (see `labelled_rows`).
-        split: its name. The evaluation is never sampled.
+        split: the name of the split. The evaluation is never sampled.
         settings: the spec's rules.
     """
     if settings.sampling is None or split == EVALUATION:
         return rows
     rates = recorded_rates(split, settings)
     draws = _draws(rows)
-    # Rows that all binary tasks drop are chosen by their labels. Those that the draw leaves are an
-    # even share for a regression.
+    # Rows that all binary tasks drop are chosen by their labels. The draw leaves an even share of
+    # rows to a regression.
     unsampled_rate = settings.sampling.negative_rate or 1.0
     before = after = np.zeros(rows.num_rows, bool)
     for name in settings.tasks:
@@ -45,12 +45,12 @@ def sampled(rows: pa.Table, split: str, settings: IngestSettings) -> pa.Table:
         rows = rows.set_column(
             rows.column_names.index(LABEL + name), LABEL + name, pa.array(labels, mask=~kept)
         )
-    # A row that was in no sample space to begin with is none of the sampling's business.
+    # Sampling leaves rows alone that were in no sample space to begin with.
     return rows.filter(pa.array(after | ~before))
 
 
 def recorded_rates(split: str, settings: IngestSettings) -> dict[str, float]:
-    """The rate at which each sampled task's negatives were kept in a split; 1 in the evaluation."""
+    """Return the rate at which a split keeps each sampled task's negatives; 1 in evaluation."""
     if settings.sampling is None:
         return {}
     rates = settings.sampling.rates({name: task.kind for name, task in settings.tasks.items()})
@@ -58,15 +58,16 @@ def recorded_rates(split: str, settings: IngestSettings) -> dict[str, float]:
 
 
 def _draws(rows: pa.Table) -> np.ndarray:
-    """Numbers in [0, 1) by request, user and item, as far as the spec declares them; without any, by the whole record."""
+    """Draw numbers in [0, 1) by the keys that the spec declares; without any, by whole records."""
     keys = [rows.column(name) for name in _KEYS if name in rows.column_names]
     if not keys:
-        keys = [pa.array([draw.tobytes() for draw in rows.column("draw").to_numpy()], pa.binary())]
-    # Lengths keep keys apart whose texts run together.
+        digests = rows.column("digest_high").to_numpy()
+        keys = [pa.array([digest.tobytes() for digest in digests], pa.binary())]
+    # The lengths keep keys apart whose texts run together.
     lengths = [pc.cast(pc.cast(pc.binary_length(key), pa.string()), pa.binary()) for key in keys]
     joined = pc.binary_join_element_wise(*keys, *lengths, b"\n")
-    digests = b"".join(
+    hashes = b"".join(
         hashlib.blake2b(key, digest_size=8, person=b"sampling").digest()
         for key in joined.to_pylist()
     )
-    return (np.frombuffer(digests, ">u8") >> np.uint64(11)) / 2.0**53
+    return (np.frombuffer(hashes, ">u8") >> np.uint64(11)) / 2.0**53

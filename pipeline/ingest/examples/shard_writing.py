@@ -1,4 +1,4 @@
-"""From the rows of a shard to files of examples, one a split."""
+"""Writing a shard: its rows become files of examples, one a split."""
 
 from __future__ import annotations
 
@@ -13,34 +13,30 @@ import numpy as np
 import pyarrow as pa
 import tensorflow as tf
 from apache_beam.io.filesystems import FileSystems
-from apache_beam.metrics import Metrics
 
-from pipeline.ingest.accounting import counters as counted
-from pipeline.ingest.accounting.counters import Tally, count_step, counts_under
-from pipeline.ingest.accounting.rejected_files import rejected_batch
+from pipeline.ingest.accounting import counters
+from pipeline.ingest.accounting.counters import Counts, count_step, counts_under
+from pipeline.ingest.accounting.step_outputs import tagged_counts, tagged_rejected
 from pipeline.ingest.accounting.summary import event_days
 from pipeline.ingest.examples.example_encoding import ExampleEncoder
 from pipeline.ingest.examples.sampling import recorded_rates, sampled
-from pipeline.ingest.examples.split_assignment import Settling
+from pipeline.ingest.examples.split_assignment import SplitAssignment
 from pipeline.ingest.formats.tfrecords import TFRecordWriter
 from pipeline.ingest.labelling.labelled_rows import LABEL
 from pipeline.ingest.settings.ingest_config import IngestSettings
-from pipeline.ingest.shuffle.arrow_ipc import unpacked
+from pipeline.ingest.shuffle import from_ipc
 from pipeline.ingest.sources.files import InputFiles, LogFile
-from pipeline.ingest.sources.source_names import source_names
+from pipeline.ingest.sources.record_source import source_names
 
 UNFINISHED_FOLDER = "unfinished"
-# What steps give beside their main output.
-REJECTED, TALLY, ROWS = "rejected", "tally", "rows"
-_METRICS = "fulcrum.ingest"
 _LEAST_SHARDS = 4
 _COMPRESSED_BYTES_OF_SHARD = 4_000_000
-# Logs shrink about that much.
+# Typical of logs.
 _COMPRESSION_RATIO = 8
 
 
 def shard_count(files: Iterable[LogFile]) -> int:
-    """How many shards to write, so that the records of one fit into memory with ease."""
+    """Return the number of shards to write, such that the records of one easily fit into memory."""
     compressed = sum(
         file.size_bytes
         / (1 if file.name.endswith((".gz", ".bz2", ".parquet")) else _COMPRESSION_RATIO)
@@ -50,7 +46,7 @@ def shard_count(files: Iterable[LogFile]) -> int:
 
 
 class WriteShard(beam.DoFn):
-    """From (shard, packed rows) to a file a split; lines rejected on the way and counts apart."""
+    """Writes (shard, tables of its rows) to a file a split; yields rejected lines and counts."""
 
     def __init__(
         self,
@@ -68,29 +64,28 @@ class WriteShard(beam.DoFn):
         self._encoder: ExampleEncoder | None = None
 
     def process(
-        self, element: tuple[int, Iterable[bytes]], tally: Tally, tables: dict[str, bytes]
+        self, element: tuple[int, Iterable[bytes]], counts: Counts, tables: dict[str, bytes]
     ) -> Iterator[beam.pvalue.TaggedOutput]:
-        """Writes a shard, given the counts of all files and the side tables by name."""
-        shard, packs = element
+        """Write a shard, given the counts of all files and the side tables by name."""
+        shard, stored = element
         settings = self._settings
         if self._encoder is None:  # the side tables are the same for every shard
             self._encoder = ExampleEncoder(
-                settings, {name: unpacked([rows]) for name, rows in tables.items()}
+                settings, {name: from_ipc([rows]) for name, rows in tables.items()}
             )
-        settling = Settling(
+        assign = SplitAssignment(
             settings,
             source_names(settings, self._files, None),
             self._files.evaluation,
-            event_days(tally, settings),
+            event_days(counts, settings),
         )
-        rows = unpacked(packs)
-        settled = settling.settle(rows)
-        result: Tally = Counter()
+        rows = from_ipc(stored)
+        assigned = assign(rows)
+        result: Counts = Counter()
         sampled_out = 0
-        if settled.rejected:
-            yield beam.pvalue.TaggedOutput(REJECTED, rejected_batch(settled.rejected))
+        yield from tagged_rejected(assigned.rejected)
         with ThreadPoolExecutor(max_workers=1) as thread:
-            for split, rows_of_split in settled.splits.items():
+            for split, rows_of_split in assigned.splits.items():
                 examples_of_split = sampled(rows_of_split, split, settings)
                 sampled_out += rows_of_split.num_rows - examples_of_split.num_rows
                 if not examples_of_split.num_rows:
@@ -98,21 +93,25 @@ class WriteShard(beam.DoFn):
                 rates = recorded_rates(split, settings)
                 with self._examples_file(split, shard, thread) as writer:
                     for examples in self._encoder.encode(examples_of_split, result, rates):
-                        result[counted.EXAMPLES, split] += len(examples)
+                        result[counters.EXAMPLES, split] += len(examples)
                         writer.write(examples)
                 result.update(_counts_of_tasks(split, examples_of_split, settings))
-        written = sum(counts_under(result, counted.EXAMPLES).values())
+        written = sum(counts_under(result, counters.EXAMPLES).values())
         count_step(
-            result, counted.WRITE, rows.num_rows, written, settled.rejected, sampled_out=sampled_out
+            result,
+            counters.WRITE,
+            rows.num_rows,
+            written,
+            assigned.rejected,
+            sampled_out=sampled_out,
         )
-        count_in_beam(result)
-        yield beam.pvalue.TaggedOutput(TALLY, result)
+        yield tagged_counts(result)
 
     @contextlib.contextmanager
     def _examples_file(
         self, split: str, shard: int, thread: ThreadPoolExecutor
     ) -> Iterator[TFRecordWriter]:
-        """A file that takes its name when it is complete, since a runner may try a shard twice."""
+        """Open a file that gets its name once complete, since a runner may try a shard twice."""
         name = f"data_tfrecord-{shard:05d}-of-{self._shards:05d}.gz"
         folder = self._split_folders[split]
         tf.io.gfile.makedirs(folder)
@@ -125,23 +124,12 @@ class WriteShard(beam.DoFn):
         tf.io.gfile.rename(unfinished, FileSystems.join(folder, name), overwrite=True)
 
 
-def _counts_of_tasks(split: str, rows: pa.Table, settings: IngestSettings) -> Tally:
-    counts: Tally = Counter()
+def _counts_of_tasks(split: str, rows: pa.Table, settings: IngestSettings) -> Counts:
+    counts: Counts = Counter()
     for task in settings.tasks:
         labels = rows.column(LABEL + task).drop_null().to_numpy()
-        counts[counted.SAMPLE_SPACE, split, task] = len(labels)
-        counts[counted.LABEL_MILLIONTHS, split, task] = sum(
+        counts[counters.SAMPLE_SPACE, split, task] = len(labels)
+        counts[counters.LABEL_MILLIONTHS, split, task] = sum(
             np.rint(labels * 1_000_000).astype(np.int64).tolist()
         )
     return counts
-
-
-def tagged_rows(elements: Iterable[tuple[int, bytes]]) -> Iterator[beam.pvalue.TaggedOutput]:
-    """The elements as the output of rows of a step with several."""
-    return (beam.pvalue.TaggedOutput(ROWS, element) for element in elements)
-
-
-def count_in_beam(tally: Tally) -> None:
-    """Adds counts to Beam's counters, each by its name in the tally, such as ``rejected/duplicate``."""
-    for name, count in tally.items():
-        Metrics.counter(_METRICS, "/".join(name)).inc(count)

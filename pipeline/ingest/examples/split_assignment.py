@@ -1,4 +1,4 @@
-"""The last word on each row: duplicate, stray, or example of one split."""
+"""Assignment of each row to a split, or its rejection as a duplicate or a stray."""
 
 from __future__ import annotations
 
@@ -10,32 +10,32 @@ import pyarrow as pa
 
 from feature_spec.names import EVALUATION, TRAIN, VALIDATION
 from pipeline.ingest.accounting.rejection import Reason, RejectedLine
-from pipeline.ingest.settings.event_days import EventDays, SpanDay
 from pipeline.ingest.settings.ingest_config import IngestSettings
+from pipeline.ingest.settings.log_days import EventDays, SpanDay
 
 
-class Settled(NamedTuple):
-    """What became of a shard's rows.
+class AssignedShard(NamedTuple):
+    """The rows of a shard by split.
 
     Attributes:
-        splits: the rows of each split that has some.
-        rejected: the others.
+        splits: the rows of each split that has rows.
+        rejected: the other rows, as rejected lines.
     """
 
     splits: dict[str, pa.Table]
     rejected: list[RejectedLine]
 
 
-class Settling:
-    """Decides about rows, shard by shard.
+class SplitAssignment:
+    """Assigns rows to splits, shard by shard.
 
     Args:
         settings: the spec's rules.
-        names: of the files of the exposure log (see `source_names`); the column `file` holds
-            indices into it.
-        evaluation_files: names of those that judge the model.
-        event_days: the days of the log, or the one that is ingested; None where files tell the
-            splits apart, or days are not known.
+        names: the names of the files of the exposure log (see `source_names`); the column `file`
+            holds indices into it.
+        evaluation_files: the names of the files that judge the model.
+        event_days: the days of the log, or the ingested day; None where files tell the splits
+            apart, or days are not known.
     """
 
     def __init__(
@@ -53,35 +53,32 @@ class Settling:
         )
         self._event_days = event_days
         self._deduplicate = settings.logs.deduplicate
-        # Drawn by hash, a row stays in its split whatever else is in the log.
+        # Drawn by hash, so a row stays in its split whatever else is in the log.
         self._validation_below = np.uint64(settings.split.validation_share * 2**64)
         self._validation_of = settings.split.validation_of
 
-    def settle(self, shard: pa.Table) -> Settled:
-        """Gives each row of a shard once, in a split or as a rejected line.
+    def __call__(self, shard: pa.Table) -> AssignedShard:
+        """Return each row of a shard once, in a split or as a rejected line.
 
-        The order is that of the digests: the same for any order of arrival, and without relation to
-        time, file or content.
+        Rows are in the order of their digests, which does not depend on the order of arrival, and
+        has no relation to time, file or content.
         """
-        draw, place, file, line = (
-            shard.column(name).to_numpy() for name in ("draw", "place", "file", "line")
-        )
-        order = np.argsort(draw)
-        if (draw[order[1:]] == draw[order[:-1]]).any():
-            order = np.lexsort((line, file, place, draw))
-        shard, draw, place, file, line = (
+        names = ("digest_high", "digest_low", "file", "line")
+        high, low, file, line = (shard.column(name).to_numpy() for name in names)
+        order = np.argsort(high)
+        if (high[order[1:]] == high[order[:-1]]).any():
+            order = np.lexsort((line, file, low, high))
+        shard, high, low, file, line = (
             shard.take(order),
-            draw[order],
-            place[order],
+            high[order],
+            low[order],
             file[order],
             line[order],
         )
         rejected: dict[int, RejectedLine] = {}
         if self._deduplicate and shard.num_rows:
-            repeated = np.concatenate(
-                [[False], (draw[1:] == draw[:-1]) & (place[1:] == place[:-1])]
-            )
-            first_of = np.maximum.accumulate(np.where(repeated, 0, np.arange(len(draw))))
+            repeated = np.concatenate([[False], (high[1:] == high[:-1]) & (low[1:] == low[:-1])])
+            first_of = np.maximum.accumulate(np.where(repeated, 0, np.arange(len(high))))
             for position in np.flatnonzero(repeated).tolist():
                 first = first_of[position]
                 detail = f"equal in every column to {self._names[file[first]]}, line {line[first]}"
@@ -97,7 +94,7 @@ class Settling:
             evaluation = _for_each_day(day, days.is_evaluation)
         else:
             evaluation = np.isin(file, self._judging)
-        validation = (draw < self._validation_below) & (
+        validation = (high < self._validation_below) & (
             evaluation == (self._validation_of == EVALUATION)
         )
         kept = np.ones(shard.num_rows, bool)
@@ -108,7 +105,7 @@ class Settling:
             EVALUATION: evaluation & ~validation,
         }
         splits = {split: shard.filter(pa.array(mask & kept)) for split, mask in masks.items()}
-        return Settled(
+        return AssignedShard(
             splits={split: rows for split, rows in splits.items() if rows.num_rows},
             rejected=[rejected[position] for position in sorted(rejected)],
         )
@@ -120,12 +117,7 @@ class Settling:
         return RejectedLine(self._names[file], line, reason, detail, raw)
 
 
-def shard_numbers(rows: pa.Table, shards: int) -> np.ndarray:
-    """The shard of each row. Equal rows share one, so that a shard finds its duplicates alone."""
-    return rows.column("place").to_numpy() % np.uint64(shards)
-
-
 def _for_each_day(days: np.ndarray, holds: Callable[[int], bool]) -> np.ndarray:
-    """Whether something holds of each row's day; asked once a day."""
+    """Apply a condition to the day of each row, evaluated once a day."""
     different, day_of = np.unique(days, return_inverse=True)
     return np.array([holds(day) for day in different.tolist()], bool)[day_of]

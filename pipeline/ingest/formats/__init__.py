@@ -1,1 +1,1 @@
-"""One file a file format: bytes to records."""
+"""From stored bytes to records, by file format."""

@@ -1,1 +1,1 @@
-"""Records to labelled rows: values are read by column, days found, labels computed, side tables joined."""
+"""From records to labelled rows: values read by column, days found, labels computed."""

@@ -1,4 +1,4 @@
-"""When exposures happened, and the day that was where the log's days begin."""
+"""Event times of a log: microseconds since the Unix epoch, and days in the log's time zone."""
 
 from __future__ import annotations
 
@@ -8,19 +8,21 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from feature_spec.fields.values import finite_number
 from feature_spec.logs.logs import EventTime
 from pipeline.ingest.accounting.rejection import Reason, UnusableLineError
-from pipeline.ingest.labelling.column_readers import ValueReader
-from pipeline.ingest.sources.rows import Problems
+from pipeline.ingest.formats.record_batch import Problems
+from pipeline.ingest.labelling.value_readers import ValueReader
 
 _MICROSECONDS = {"s": 1_000_000, "ms": 1_000, "us": 1}
 _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
-_EPOCH_DAY = _EPOCH.toordinal()
-_HOUR_US, _DAY_US = 3_600_000_000, 86_400_000_000
-# Years that `datetime` knows in every zone, with room to spare.
-_FIRST_US, _LAST_US = -62_000_000_000_000_000, 253_000_000_000_000_000
+_DAY_US = 86_400_000_000
+# From the year 5, which `datetime` knows in every zone, to the end of 2036: Arrow leaves out the
+# rule by which daylight saving time goes on from 2037.
+_FIRST_US, _LAST_US = -62_000_000_000_000_000, 2_114_380_799_999_999
 
 
 class EventTimeReader:
@@ -35,18 +37,25 @@ class EventTimeReader:
         self._missing_detail = f"{event_time.column}: missing"
         self._missing = missing | {""}
         self._unit = _MICROSECONDS.get(event_time.unit)
-        self._zone = ZoneInfo(event_time.timezone)
+        self._type = pa.timestamp("us", event_time.timezone)
         self._read_one = event_time_reader(event_time)
         self._read = ValueReader(self._read_or_refuse)
+        try:
+            self._days(np.zeros(1, np.int64))
+        except pa.ArrowInvalid:  # Arrow knows the zones of the system only
+            self._unit = None
 
     def __call__(self, values: list[Any], problems: Problems) -> tuple[np.ndarray, np.ndarray]:
-        """Microseconds since the Unix epoch and days as `datetime.date.toordinal` counts, both int64; 0 where unusable."""
+        """Return times in microseconds since the Unix epoch and days as `date.toordinal` counts.
+
+        Both are int64, and 0 where unusable.
+        """
         unit = self._unit
         if unit is not None and set(map(type, values)) == {int}:
             least, most = min(values) * unit, max(values) * unit
             if least >= _FIRST_US and most <= _LAST_US:
-                numbers = np.array(values, np.int64) * unit
-                return numbers, self._days(numbers)
+                times_us = np.array(values, np.int64) * unit
+                return times_us, self._days(times_us)
         times = [time or (0, 0) for time in self._read(values, problems)]
         both = np.array(times, np.int64).reshape(-1, 2)
         return both[:, 0], both[:, 1]
@@ -57,31 +66,15 @@ class EventTimeReader:
         return self._read_one(value)
 
     def _days(self, times_us: np.ndarray) -> np.ndarray:
-        """Days of int64 times: an hour in which the zone's offset does not change at once, others time by time."""
-        hours, hour_of = np.unique(times_us // _HOUR_US, return_inverse=True)
-        offsets = np.array([self._offset_us(hour * _HOUR_US) for hour in hours.tolist()], np.int64)
-        ends = np.array(
-            [self._offset_us((hour + 1) * _HOUR_US - 1) for hour in hours.tolist()], np.int64
-        )
-        days = (times_us + offsets[hour_of]) // _DAY_US
-        for position in np.flatnonzero((offsets != ends)[hour_of]).tolist():
-            time_us = int(times_us[position])
-            days[position] = (time_us + self._offset_us(time_us)) // _DAY_US
-        return days + _EPOCH_DAY
-
-    def _offset_us(self, time_us: int) -> int:
-        moment = (_EPOCH + datetime.timedelta(microseconds=time_us)).astimezone(self._zone)
-        offset = moment.utcoffset()
-        return offset // datetime.timedelta(microseconds=1) if offset is not None else 0
+        local = pc.local_timestamp(pa.array(times_us).cast(self._type)).cast(pa.int64())
+        return local.to_numpy() // _DAY_US + _EPOCH.toordinal()
 
 
 def event_time_reader(event_time: EventTime) -> Callable[[Any], tuple[int, int]]:
-    """Reads event times.
+    """Return a function that reads one event time.
 
-    Returns:
-        a function from a column's value to (microseconds since the Unix epoch, day as
-        `datetime.date.toordinal` counts, in the spec's time zone). It raises UnusableLineError for
-        a value that is no such time.
+    The function returns microseconds since the Unix epoch, and the day in the spec's time zone as
+    `date.toordinal` counts. It raises UnusableLineError for a value that is no such time.
     """
     zone = ZoneInfo(event_time.timezone)
 
@@ -122,6 +115,6 @@ def _day(value: Any) -> datetime.datetime:
 def _microseconds(value: Any, unit: int) -> int:
     if isinstance(value, bool):
         raise TypeError("a truth value is no time")
-    # Whole numbers are not taken through a float, which would round microseconds.
+    # A float would round the microseconds of large whole numbers.
     whole = isinstance(value, int) or (isinstance(value, str) and value.lstrip("-").isdecimal())
     return round((int(value) if whole else finite_number(value)) * unit)

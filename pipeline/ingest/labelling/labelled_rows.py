@@ -1,17 +1,17 @@
-"""Rows as ingestion passes them on: an Arrow table of fields, keys, event times and labels, read by the spec's rules.
+"""Rows as ingestion passes them on: an Arrow table of fields, keys, event times and labels.
 
 | column | type | content |
 |---|---|---|
-| `draw`, `place` | uint64 | halves of a digest that equal rows share, and no others; they order, draw and deduplicate rows |
+| `digest_high`, `digest_low` | uint64 | halves of a digest that only equal rows share; they draw, order, deduplicate and shard rows |
 | `file`, `line` | int32, int64 | number of the file and of the line |
 | `raw` | binary | first bytes of the line, kept where a later step may reject the row |
 | `day` | int32 | day of the event, as `datetime.date.toordinal` counts; only with an event time |
 | `event_time_us` | int64 | microseconds since the Unix epoch; only with an event time |
-| `request_key`, `user_key`, `item_key` | binary | only those that the spec declares |
+| `request_key`, `user_key`, `item_key` | binary | only the keys that the spec declares |
 | `key_of.<table>` | binary | the key into a side table; null where missing |
 | `field.<name>` | binary, list of binary or float64 | null where missing |
 | `label.<task>` | float64 | null outside the task's sample space |
-"""
+"""  # noqa: E501
 
 from __future__ import annotations
 
@@ -28,18 +28,18 @@ from pipeline.ingest.accounting.rejection import (
     RejectedLine,
     UnusableLineError,
 )
-from pipeline.ingest.labelling.column_readers import ListReader, NumberReader, TextReader
+from pipeline.ingest.formats.record_batch import Columns, Problems, Rows
 from pipeline.ingest.labelling.event_time import EventTimeReader
 from pipeline.ingest.labelling.labels import label_reader
+from pipeline.ingest.labelling.value_readers import ListReader, NumberReader, TextReader
 from pipeline.ingest.settings.ingest_config import IngestedField, IngestSettings
-from pipeline.ingest.sources.rows import Columns, Problems, Rows
 
 KEY_OF, FIELD, LABEL = "key_of.", "field.", "label."
 FieldReader = Callable[[list[Any], Problems], pa.Array | np.ndarray]
 
 
 class RowLabeller:
-    """Reads rows of the log of what was shown.
+    """Reads rows of the exposure log, or of the log of impressions.
 
     Args:
         settings: the spec's rules.
@@ -74,28 +74,27 @@ class RowLabeller:
     def __call__(
         self, rows: Rows, source: str, file: int, lines: list[int], raws: list[bytes]
     ) -> tuple[pa.Table, list[RejectedLine]]:
-        """Reads rows.
+        """Read rows.
 
         Args:
-            rows: N of them.
-            source: name of their file.
-            file: its number.
-            lines: the number of each row's line.
-            raws: each row's line.
+            rows: N rows of a file.
+            source: the name of the file.
+            file: the number of the file.
+            lines: the line number of each row.
+            raws: the line of each row.
 
         Returns:
-            the rows that can be used, and those that cannot, each with the first reason that
-            applies.
+            the usable rows, and the rejected lines, each with the first reason that applies.
         """
         problems: Problems = {}
-        columns = self.identify(rows, problems) | self.describe(rows, problems)
-        columns |= origin(file, lines, raws if self._keeps_raw else [b""] * len(rows))
+        columns = self.key_columns(rows, problems) | self.value_columns(rows, problems)
+        columns |= provenance_columns(file, lines, raws if self._keeps_raw else [b""] * len(rows))
         return usable_rows(pa.table(columns), problems, source, lines, raws)
 
     # Columns are read in the order of precedence: the first problem of a row stays.
 
-    def identify(self, rows: Rows, problems: Problems) -> dict[str, Any]:
-        """Keys, event times, days and digests of rows; notes what keeps rows from being known by them."""
+    def key_columns(self, rows: Rows, problems: Problems) -> dict[str, Any]:
+        """Read keys, event times, days and digests; note the rows without one of them."""
         columns: dict[str, Any] = {}
         for name, column, read in self._keys:
             columns[name] = required(column, read, rows, problems)
@@ -104,8 +103,8 @@ class RowLabeller:
             columns |= {names.EVENT_TIME: times, "day": pa.array(days, pa.int32())}
         return columns | digest_columns(rows, problems)
 
-    def describe(self, rows: Rows, problems: Problems) -> dict[str, pa.Array]:
-        """Keys into side tables, fields and labels of rows; notes those whose values cannot be read."""
+    def value_columns(self, rows: Rows, problems: Problems) -> dict[str, pa.Array]:
+        """Read keys into side tables, fields and labels; note the rows with unreadable values."""
         references = {
             name: read(rows.column(column), problems) for name, column, read in self._references
         }
@@ -113,12 +112,15 @@ class RowLabeller:
 
 
 class ValuesReader:
-    """Reads the fields and labels of the log of what was shown.
+    """Reads the fields and labels of exposures or impressions.
 
     Args:
         settings: the spec's rules.
-        folded: whether to read those that need a column that impressions get from their actions, or
-            those that do not.
+        folded: whether to read the fields and labels that need a column which impressions get from
+            their actions, or the others.
+
+    Attributes:
+        columns: the columns of the log that the labels need.
     """
 
     def __init__(self, settings: IngestSettings, folded: bool = False) -> None:
@@ -141,7 +143,7 @@ class ValuesReader:
         )
 
     def __call__(self, rows: Columns, problems: Problems) -> dict[str, pa.Array]:
-        """The columns by their names in the table; notes the rows whose values cannot be read."""
+        """Return columns by their names in the table; note the rows with unreadable values."""
         columns = read_fields(self._fields, rows, problems)
         for name, read_labels in self._labels:
             labels = read_labels(rows, problems)
@@ -150,7 +152,7 @@ class ValuesReader:
 
 
 def required(column: str, read: TextReader, rows: Rows, problems: Problems) -> pa.Array:
-    """The texts of a column; notes the rows without one."""
+    """Return the texts of a column; note the rows without one."""
     texts = read(rows.column(column), problems)
     for position in np.flatnonzero(texts.is_null()).tolist() if texts.null_count else ():
         problems.setdefault(position, UnusableLineError(Reason.MISSING_KEY, f"{column}: missing"))
@@ -158,18 +160,18 @@ def required(column: str, read: TextReader, rows: Rows, problems: Problems) -> p
 
 
 def digest_columns(rows: Rows, problems: Problems) -> dict[str, np.ndarray]:
-    """The columns that equal rows share; notes the rows that cannot be compared."""
-    return halves(rows.digests(problems), "draw", "place")
+    """Return the columns that equal rows share; note the rows that cannot be compared."""
+    return split_digest(rows.digests(problems), "digest_high", "digest_low")
 
 
-def halves(digests: list[bytes], high: str, low: str) -> dict[str, np.ndarray]:
-    """Digests of 16 bytes as two columns of those names."""
+def split_digest(digests: list[bytes], high: str, low: str) -> dict[str, np.ndarray]:
+    """Split digests of 16 bytes into two columns with the names `high` and `low`."""
     both = np.frombuffer(b"".join(digests), ">u8").reshape(-1, 2).astype(np.uint64)
     return {high: both[:, 0], low: both[:, 1]}
 
 
-def origin(file: int, lines: list[int], raws: list[bytes]) -> dict[str, pa.Array]:
-    """The columns that say where rows come from."""
+def provenance_columns(file: int, lines: list[int], raws: list[bytes]) -> dict[str, pa.Array]:
+    """Return the columns that name the file and line of rows."""
     return {
         "file": pa.array(np.full(len(lines), file, np.int32)),
         "line": pa.array(lines, pa.int64()),
@@ -180,7 +182,7 @@ def origin(file: int, lines: list[int], raws: list[bytes]) -> dict[str, pa.Array
 def usable_rows(
     table: pa.Table, problems: Problems, source: str, lines: list[int], raws: list[bytes]
 ) -> tuple[pa.Table, list[RejectedLine]]:
-    """The rows of a table without problems, and the lines of the others; arguments as of `RowLabeller`."""
+    """Split a table into usable rows and rejected lines; arguments as of `RowLabeller`."""
     if problems:
         usable = np.ones(table.num_rows, bool)
         usable[list(problems)] = False
@@ -201,7 +203,7 @@ def usable_rows(
 def field_readers(
     fields: dict[str, IngestedField], missing: frozenset[str]
 ) -> list[tuple[str, str, FieldReader]]:
-    """The name, the column and the reader of each field."""
+    """Return the name, the column and the reader of each field."""
     readers: list[tuple[str, str, FieldReader]] = []
     for name, field in fields.items():
         reader: FieldReader
@@ -218,7 +220,7 @@ def field_readers(
 def read_fields(
     readers: list[tuple[str, str, FieldReader]], rows: Columns, problems: Problems
 ) -> dict[str, pa.Array]:
-    """The columns of the fields by their names in the table; notes the rows whose values cannot be read."""
+    """Return the columns of fields by name in the table; note rows with unreadable values."""
     columns = {}
     for name, column, read in readers:
         values = read(rows.column(column), problems)
@@ -226,3 +228,8 @@ def read_fields(
             pa.array(values, mask=np.isnan(values)) if isinstance(values, np.ndarray) else values
         )
     return columns
+
+
+def shard_numbers(rows: pa.Table, shards: int) -> np.ndarray:
+    """Return the shard of each row, (N,). Equal rows share one, so a shard holds its duplicates."""
+    return rows.column("digest_low").to_numpy() % np.uint64(shards)

@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.ingest.labelling.column_readers import EventReader, NumberReader
+from pipeline.ingest.formats.record_batch import Columns, Problems
+from pipeline.ingest.labelling.value_readers import EventReader, NumberReader
 from pipeline.ingest.settings.ingest_config import IngestedTask
-from pipeline.ingest.sources.rows import Columns, Problems
 
 # From rows to the label of each, a float64; NaN outside the task's sample space.
 LabelReader = Callable[[Columns, Problems], np.ndarray]
@@ -25,7 +25,7 @@ def label_reader(task: IngestedTask, missing: Collection[str]) -> LabelReader:
 
     def read(rows: Columns, problems: Problems) -> np.ndarray:
         exposures = _RowColumns(rows, problems, missing, readers)
-        # The label is read outside the sample space too, so that an unreadable value never passes.
+        # Labels outside the sample space are read, too, so that no unreadable value passes.
         labels = task.label.labels(exposures, task.kind)
         if space is None:
             return labels

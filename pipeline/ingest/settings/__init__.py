@@ -1,1 +1,1 @@
-"""What ingestion depends on of a spec, and the days that it reads."""
+"""The settings of an ingestion: the parts of a spec that it depends on, and its days."""

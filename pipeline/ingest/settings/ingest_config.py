@@ -1,4 +1,7 @@
-"""The parts of a feature spec that ingestion depends on. What is not in here may change without ingesting again."""
+"""The parts of a feature spec that ingestion depends on.
+
+All other parts may change without a new ingestion.
+"""
 
 from __future__ import annotations
 
@@ -16,18 +19,18 @@ from feature_spec.spec import FeatureSpec
 from feature_spec.strict_model import StrictModel
 from feature_spec.tasks.label_rule import LabelRule, SampleSpace, TaskKind
 from feature_spec.tasks.task import Sampling
-from pipeline.ingest.settings.lookaround_days import NeighbouringDay, neighbouring_days
+from pipeline.ingest.settings.log_days import NeighbouringDay, neighbouring_days
 
 
 class IngestedField(StrictModel):
-    """How a field is read.
+    """The rules by which a field is read.
 
     Attributes:
-        kind: as in the feature spec.
-        column: where its values are.
+        kind: the kind of the field, as in the feature spec.
+        column: the column with its values.
         table: the side table that has the column; None for the exposure log.
         separator: splits a text into the values of a list; None for fields of one value.
-        minimum, maximum: bounds of a number.
+        minimum, maximum: the bounds of a number.
     """
 
     kind: Literal["categorical", "multi_categorical", "sequence", "numeric"]
@@ -39,7 +42,7 @@ class IngestedField(StrictModel):
 
 
 class IngestedTask(StrictModel):
-    """How a task's label and mask follow from the columns of an exposure; as in the feature spec."""
+    """The rules for the label and the mask of a task, as in the feature spec."""
 
     kind: TaskKind
     label: LabelRule
@@ -47,7 +50,7 @@ class IngestedTask(StrictModel):
 
     @property
     def columns(self) -> dict[str, str]:
-        """Each column that is read, by the place in the task that names it."""
+        """The columns that the task reads, by the place in the task that names them."""
         named = {f"label.{setting}": column for setting, column in self.label.columns.items()}
         if self.sample_space is not None:
             named["sample_space.event"] = self.sample_space.event
@@ -55,18 +58,19 @@ class IngestedTask(StrictModel):
 
 
 class IngestSettings(StrictModel):
-    """What ingestion does; travels to the executor as JSON and is part of the cache key.
+    """The settings of an ingestion, which the executor gets as JSON and the cache key contains.
 
     Attributes:
         keys, split: as in the feature spec.
-        logs: as in the feature spec, with patterns in the place of days.
-        fields, tasks: by name.
-        day: the only day to ingest, of which nothing is set aside to judge the model; None for all
-            of the logs.
-        neighbouring_days: the days whose events may belong to impressions of `day`, or whose
-            impressions to its actions.
+        logs: as in the feature spec, with the day filled into patterns.
+        fields, tasks: rules by name.
+        sampling: as in the feature spec.
+        day: the only day to ingest, none of which is set aside to judge the model; None for all
+            days of the logs.
+        neighbouring_days: the days around, whose events may belong to events of `day`. (The name is
+            part of the cache key.)
         actions_of_all_days: whether the actions of one day cannot be read alone, so that their
-            times have to.
+            times tell the days apart.
     """
 
     keys: Keys
@@ -82,7 +86,7 @@ class IngestSettings(StrictModel):
 
     @classmethod
     def from_spec(cls, spec: FeatureSpec, day: datetime.date | None = None) -> IngestSettings:
-        """Takes from a feature spec what ingestion of a day, or of all days, depends on, and nothing else."""
+        """Take the parts of a spec that the ingestion of a day, or of all days, depends on."""
         fields = {}
         for name, field in spec.fields.items():
             bounds = (
@@ -121,42 +125,42 @@ class IngestSettings(StrictModel):
         )
 
     def to_json(self) -> str:
-        """JSON from which `model_validate_json` restores the settings. Writing out a default changes nothing."""
+        """Return JSON that `model_validate_json` reads. Defaults are left out, given or not."""
         return self.model_dump_json(exclude_defaults=True)
 
     @property
     def splits(self) -> tuple[str, ...]:
-        """The splits that are written."""
+        """The splits to write."""
         return SPLITS if self.day is None else (TRAIN, VALIDATION)
 
     @property
     def sources(self) -> dict[str | None, Source]:
-        """The exposure log, or that of impressions, under None; then that of actions, and the side tables by name."""
+        """The log of exposures or impressions under None, then actions, and side tables by name."""
         sources: dict[str | None, Source] = {None: self.logs.shown}
         if self.logs.actions is not None:
             sources[ACTIONS] = self.logs.actions
         return sources | dict(self.logs.tables)
 
     def place_of(self, source: str | None) -> str:
-        """The path in the feature spec of a source."""
+        """Return the path of a source in the feature spec."""
         if source is None:
             return "logs.exposures" if self.logs.exposures is not None else "logs.impressions"
         return f"logs.tables.{source}" if source in self.logs.tables else f"logs.{source}"
 
     @property
     def join_columns(self) -> list[str]:
-        """The columns by which actions are joined to impressions; empty without event logs."""
+        """The columns that join actions to impressions; empty without event logs."""
         if self.logs.actions is None:
             return []
         first = self.keys.request if self.logs.actions.join_by == "request" else self.keys.user
         return [column for column in (first, self.keys.item) if column is not None]
 
     def fields_of(self, table: str | None) -> dict[str, IngestedField]:
-        """The fields that lie in a side table, or in the exposure log (None)."""
+        """Return the fields of a side table, or of the exposure log (None)."""
         return {name: field for name, field in self.fields.items() if field.table == table}
 
     def columns_of(self, table: str | None) -> dict[str, str]:
-        """Each column that is read from a source, with the path in the feature spec that first names it."""
+        """Return the columns to read from a source, each with the first spec path that names it."""
         named: list[tuple[str, str]] = []
         folded: Mapping[str, FoldedColumn] = {}
         if table is None:

@@ -1,1 +1,1 @@
-"""Where records come from: files, BigQuery and Kafka."""
+"""The sources of records: files, BigQuery and Kafka."""

@@ -1,4 +1,4 @@
-"""Rows of BigQuery, by Beam's own connector."""
+"""Rows of BigQuery, read by Beam's own connector."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from feature_spec.logs.bigquery import BigQueryRows
 
 
 def read_from_bigquery(rows: BigQueryRows) -> beam.PTransform:
-    """Beam's transform that gives each row as a dict."""
+    """Return Beam's transform that reads each row as a dict."""
     arguments: dict[str, Any] = {"method": rows.method}
     if rows.table is not None:
         arguments |= {"table": rows.table, "project": rows.project or rows.table.rsplit(".", 2)[0]}
@@ -26,7 +26,7 @@ def read_from_bigquery(rows: BigQueryRows) -> beam.PTransform:
     if rows.method == "EXPORT":
         arguments["gcs_location"] = rows.gcs_location
     else:
-        # So rows have the same Python types by either method.
+        # Both methods then give the same Python types.
         arguments["use_native_datetime"] = True
     if rows.temp_dataset is not None:
         project, dataset = rows.temp_dataset.rsplit(".", 1)
@@ -35,12 +35,12 @@ def read_from_bigquery(rows: BigQueryRows) -> beam.PTransform:
 
 
 def check_bigquery_options(rows: BigQueryRows, options: PipelineOptions, place: str) -> None:
-    """Sees that nothing is missing that Beam would miss in the middle of its run.
+    """Check for what Beam would miss in the middle of its run.
 
     Args:
-        rows: what to read.
-        options: Beam's.
-        place: of the source in the feature spec.
+        rows: the table or query to read.
+        options: Beam's options.
+        place: the path of the source in the feature spec.
 
     Raises:
         ValueError: there is no folder for exported files, or no project that pays for a query.
@@ -52,10 +52,12 @@ def check_bigquery_options(rows: BigQueryRows, options: PipelineOptions, place: 
         and not (cloud.temp_location or "").startswith("gs://")
     ):
         raise ValueError(
-            f"{place}.bigquery.gcs_location: method EXPORT needs a folder of Cloud Storage here, or as Beam's option "
-            f"(--beam temp_location=gs://…, received {cloud.temp_location!r}); or give method DIRECT_READ"
+            f"{place}.bigquery.gcs_location: method EXPORT needs a folder of Cloud Storage here, "
+            f"or as Beam's option (--beam temp_location=gs://…, received {cloud.temp_location!r}); "
+            "or give method DIRECT_READ"
         )
     if rows.query is not None and not (rows.project or rows.temp_dataset or cloud.project):
         raise ValueError(
-            f"{place}.bigquery.project: a query needs a project that pays, here or as --beam project=…"
+            f"{place}.bigquery.project: a query needs a project that pays, "
+            "here or as --beam project=…"
         )

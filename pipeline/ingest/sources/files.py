@@ -1,4 +1,7 @@
-"""The files of a log and its side tables. Folders with a scheme, such as ``gs://``, are read through Beam."""
+"""The files of a log and its side tables.
+
+Folders with a scheme, such as ``gs://``, are read through Beam.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +11,13 @@ import difflib
 import fnmatch
 import glob
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import BinaryIO
 
-from feature_spec.logs.logs import ACTIONS
+from feature_spec.logs.logs import ACTIONS, Source
 from feature_spec.strict_model import closest_names
+from pipeline.ingest.formats.readers import READERS, StoredFile
+from pipeline.ingest.formats.record_batch import RecordBatch, unreadable_batch
 from pipeline.ingest.settings.ingest_config import IngestSettings
 
 _NAMES_SHOWN = 10
@@ -23,10 +28,10 @@ class LogFile:
     """A file of a source.
 
     Attributes:
-        path: where it is.
+        path: the place of the file.
         name: the path relative to the logs folder.
-        size_bytes: its size as stored.
-        day: the day that it is a file of; None where all days are ingested.
+        size_bytes: the stored size.
+        day: the day that the file belongs to; None where all days are ingested.
     """
 
     path: str
@@ -35,7 +40,7 @@ class LogFile:
     day: datetime.date | None = None
 
     def open(self) -> BinaryIO:
-        """Opens the stored bytes.
+        """Open the stored bytes.
 
         Raises:
             OSError: the file cannot be opened.
@@ -47,16 +52,32 @@ class LogFile:
 
         return FileSystems.open(self.path, compression_type=CompressionTypes.UNCOMPRESSED)
 
+    def batches(self, source: Source, max_line_bytes: int) -> Iterator[RecordBatch]:
+        """Yield every line or row once, as a record or with its problem.
+
+        Args:
+            source: the source in the spec that the file belongs to.
+            max_line_bytes: a longer line is unusable.
+        """
+        try:
+            opened = self.open()
+        except OSError as error:
+            yield unreadable_batch(1, f"cannot be opened: {error}")
+            return
+        with opened:
+            file = StoredFile(opened, self.name, source, max_line_bytes)
+            yield from READERS[str(source.format)].batches(file)
+
 
 @dataclasses.dataclass(frozen=True)
 class InputFiles:
     """The files of each source, sorted by name.
 
     Attributes:
-        sources: files by side table; those of the exposure log under None. A source that a
-            connector reads has none.
-        evaluation: names of the exposure files that judge the model, by `split.evaluation_files`.
-        neighbours: files of event logs that are of the days around the one that is ingested.
+        sources: files by side table, with the exposure log under None. A source that a connector
+            reads has no files.
+        evaluation: the names of the exposure files that judge the model (`split.evaluation_files`).
+        neighbours: the files of event logs on the days around the ingested day.
     """
 
     sources: dict[str | None, list[LogFile]]
@@ -64,7 +85,7 @@ class InputFiles:
     neighbours: dict[str | None, list[LogFile]] = dataclasses.field(default_factory=dict)
 
     def with_neighbours(self, source: str | None) -> list[LogFile]:
-        """The files of a source, and of the days around, in the order of the days."""
+        """Return the files of a source, those of the days around it included, in order of days."""
         return sorted(
             [*self.sources[source], *self.neighbours.get(source, [])],
             key=lambda file: (file.day or datetime.date.min, file),
@@ -72,11 +93,11 @@ class InputFiles:
 
 
 def find_input_files(settings: IngestSettings, folder: str) -> InputFiles:
-    """Matches the patterns of the spec below `folder`.
+    """Match the patterns of the spec below `folder`.
 
     Raises:
-        ValueError: a pattern matches no file, or a file belongs to two sources. Names pattern,
-            folder and the closest files.
+        ValueError: a pattern matches no file, or a file belongs to two sources. The message names
+            the pattern, the folder and the closest files.
     """
     if not _is_remote(folder) and not os.path.isdir(folder):
         raise ValueError(f"no such folder: {folder}")
@@ -112,12 +133,12 @@ def find_input_files(settings: IngestSettings, folder: str) -> InputFiles:
 
 
 def any_file(folder: str, patterns: Iterable[str]) -> bool:
-    """Whether one of the patterns matches a file below `folder`."""
+    """Return whether one of the patterns matches a file below `folder`."""
     return any(_match(folder, pattern) for pattern in patterns)
 
 
 def _neighbours(settings: IngestSettings, folder: str) -> dict[str | None, list[LogFile]]:
-    """What there is of the days around: the logs may begin, or end, with the day."""
+    """Find the files of the days around. There may be none: logs begin and end somewhere."""
     files: dict[str | None, list[LogFile]] = {None: [], ACTIONS: []}
     for neighbour in settings.neighbouring_days:
         for log, patterns in ((None, neighbour.impressions), (ACTIONS, neighbour.actions)):
@@ -141,7 +162,7 @@ def _match_some(folder: str, pattern: str, place: str) -> list[LogFile]:
 
 
 def _match(folder: str, pattern: str) -> list[LogFile]:
-    """Files below `folder`. `*` does not cross folders."""
+    """Return the files below `folder` that match. `*` does not cross folders."""
     if _is_remote(folder):
         from apache_beam.io.filesystems import FileSystems
 

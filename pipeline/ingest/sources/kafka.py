@@ -1,4 +1,4 @@
-"""Records of Kafka, by Beam's own connector, which is written in Java."""
+"""Records of Kafka, read by Beam's own connector, which is written in Java."""
 
 from __future__ import annotations
 
@@ -15,9 +15,8 @@ from feature_spec.logs.kafka import KafkaTopics
 
 
 def read_from_kafka(topics: KafkaTopics) -> beam.PTransform:
-    """Beam's transform that gives each record as a row with `topic`, `partition`, `offset` and `value`."""
-    # Without a start time or an offset that its group has committed, Kafka's client would begin at
-    # the end.
+    """Return Beam's transform that reads rows of `topic`, `partition`, `offset` and `value`."""
+    # Without a start time or an offset that its group committed, Kafka would begin at the end.
     config = {
         "auto.offset.reset": "earliest",
         **topics.consumer_config,
@@ -40,11 +39,11 @@ def read_from_kafka(topics: KafkaTopics) -> beam.PTransform:
 
 
 class ReadKafka(beam.PTransform):
-    """`read_from_kafka`, with an error that tells what is missing where it cannot be set up.
+    """Reads from Kafka; its error tells what is missing where the connector cannot be set up.
 
     Args:
-        topics: what to read.
-        place: of the source in the feature spec.
+        topics: the topics to read.
+        place: the path of the source in the feature spec.
     """
 
     def __init__(self, topics: KafkaTopics, place: str) -> None:
@@ -53,24 +52,25 @@ class ReadKafka(beam.PTransform):
         self._place = place
 
     def expand(self, pipeline: beam.pvalue.PBegin) -> beam.PCollection:
-        """Asks the expansion service for the steps in Java.
+        """Ask the expansion service for the steps in Java.
 
         Raises:
-            ValueError: there is none.
+            ValueError: there is no expansion service.
         """
         try:
             return pipeline | "ReadFromKafka" >> read_from_kafka(self._topics)
         except Exception as error:  # whatever Java, a download or gRPC raise
             raise ValueError(
-                f"{self._place}.kafka: Beam's Kafka connector cannot be set up. It needs Java and Beam's Java expansion "
-                "service, whose jar Beam takes from Maven Central or from its cache; or the address of a running one, "
-                """--beam 'beam_services={"sdks:java:io:expansion-service:shadowJar": "HOST:PORT"}'. """
+                f"{self._place}.kafka: Beam's Kafka connector cannot be set up. It needs Java and "
+                "Beam's Java expansion service, whose jar Beam takes from Maven Central or from "
+                "its cache; or the address of a running one, --beam 'beam_services="
+                """{"sdks:java:io:expansion-service:shadowJar": "HOST:PORT"}'. """
                 f"Beam says: {error}"
             ) from error
 
 
 class _ReadFromKafkaUntil(ReadFromKafka):
-    """`ReadFromKafka` with a setting of the connector that Beam's Python side leaves out."""
+    """`ReadFromKafka` with a setting of the connector that Beam's Python side lacks."""
 
     def __init__(self, stop_read_time_ms: int, **arguments: Any) -> None:
         super().__init__(**arguments)

@@ -1,7 +1,8 @@
-"""The records of a source in Beam: its files, or what a connector reads, collected so that no element is a single row."""
+"""The records of a source in Beam: its files, or chunks of what a connector reads."""
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,20 +11,19 @@ from apache_beam.transforms.window import GlobalWindows
 
 from pipeline.ingest.settings.ingest_config import IngestSettings
 from pipeline.ingest.sources.files import InputFiles
-from pipeline.ingest.sources.record_chunk import Received
-from pipeline.ingest.sources.source_names import TopicPartitions, source_names
+from pipeline.ingest.sources.record_source import RecordChunk, TopicPartitions, source_names
 
-# Enough that the parts of an element that go to each shard are worth an element themselves.
+# Enough that the part of a chunk that goes to each shard is worth an element of its own.
 _RECORDS_HELD = 16_384
 
 
 class ReadLog(beam.PTransform):
-    """From a pipeline to (number, file), or (number, records) of a source without files.
+    """Turns a pipeline into (number, file), or (number, chunk) for a source without files.
 
     Args:
         settings: the spec's rules.
         files: the files of all sources.
-        log: the source, as in `IngestSettings.sources`.
+        log: the name of the source, as in `IngestSettings.sources`.
     """
 
     def __init__(self, settings: IngestSettings, files: InputFiles, log: str | None) -> None:
@@ -32,9 +32,10 @@ class ReadLog(beam.PTransform):
         self._place = settings.place_of(log)
         self._names = source_names(settings, files, log)
         self._files = files.with_neighbours(log)
+        self._day = settings.day
 
     def expand(self, pipeline: beam.pvalue.PBegin) -> beam.PCollection:
-        """Chooses the way.
+        """Dispatch on the type of the source.
 
         Raises:
             ValueError: a connector lacks what it needs.
@@ -44,13 +45,13 @@ class ReadLog(beam.PTransform):
 
             check_bigquery_options(self._source.bigquery, pipeline.pipeline.options, self._place)
             rows = pipeline | "ReadBigQuery" >> read_from_bigquery(self._source.bigquery)
-            return rows | "CollectRows" >> beam.ParDo(_CollectRows(self._names[0]))
+            return rows | "CollectRows" >> beam.ParDo(_CollectRows(self._names[0], self._day))
         if self._source.kafka is not None:
             from pipeline.ingest.sources.kafka import ReadKafka
 
             records = pipeline | "ReadKafka" >> ReadKafka(self._source.kafka, self._place)
             return records | "CollectRecords" >> beam.ParDo(
-                _CollectKafka(TopicPartitions(self._source.kafka.topics))
+                _CollectKafka(TopicPartitions(self._source.kafka.topics), self._day)
             )
         return (
             pipeline
@@ -60,15 +61,18 @@ class ReadLog(beam.PTransform):
 
 
 class _Collect(beam.DoFn):
-    """From single records to (number, records) of one table or partition, within a bundle."""
+    """Collects single records into (number, chunk) of one table or partition, within a bundle."""
+
+    def __init__(self, day: datetime.date | None) -> None:
+        self._day = day
 
     def start_bundle(self) -> None:
-        self._held: dict[int, Received] = {}
+        self._held: dict[int, RecordChunk] = {}
 
     def _add(
         self, number: int, name: str, offset: int, content: Any
-    ) -> Iterator[tuple[int, Received]]:
-        held = self._held.setdefault(number, Received(name, [], []))
+    ) -> Iterator[tuple[int, RecordChunk]]:
+        held = self._held.setdefault(number, RecordChunk(name, [], [], self._day))
         held.offsets.append(offset)
         held.contents.append(content)
         if len(held.offsets) >= _RECORDS_HELD:
@@ -80,21 +84,23 @@ class _Collect(beam.DoFn):
 
 
 class _CollectRows(_Collect):
-    """Of rows of BigQuery."""
+    """Collects rows of BigQuery."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, day: datetime.date | None) -> None:
+        super().__init__(day)
         self._name = name
 
-    def process(self, row: dict[str, Any]) -> Iterator[tuple[int, Received]]:
+    def process(self, row: dict[str, Any]) -> Iterator[tuple[int, RecordChunk]]:
         return self._add(0, self._name, 0, row)
 
 
 class _CollectKafka(_Collect):
-    """Of records of Kafka."""
+    """Collects records of Kafka."""
 
-    def __init__(self, partitions: TopicPartitions) -> None:
+    def __init__(self, partitions: TopicPartitions, day: datetime.date | None) -> None:
+        super().__init__(day)
         self._partitions = partitions
 
-    def process(self, record: Any) -> Iterator[tuple[int, Received]]:
+    def process(self, record: Any) -> Iterator[tuple[int, RecordChunk]]:
         number = self._partitions.number(record.topic, record.partition)
         return self._add(number, self._partitions[number], record.offset, record.value)

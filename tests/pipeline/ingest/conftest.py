@@ -13,9 +13,9 @@ import yaml
 
 from feature_spec.loading import parse_spec
 from pipeline.ingest.accounting.rejection import RejectedLine
+from pipeline.ingest.formats.record_batch import RecordRows
 from pipeline.ingest.labelling.labelled_rows import RowLabeller
 from pipeline.ingest.settings.ingest_config import IngestSettings
-from pipeline.ingest.sources.rows import RecordRows
 
 SPEC = """
 name: tiny

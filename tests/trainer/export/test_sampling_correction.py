@@ -58,9 +58,9 @@ def test_the_exported_model_restores_the_calibration_that_sampling_took() -> Non
 
     from feature_spec.spec import FeatureSpec
     from pipeline.ingest.examples.sampling import sampled
+    from pipeline.ingest.formats.record_batch import RecordRows
     from pipeline.ingest.labelling.labelled_rows import RowLabeller
     from pipeline.ingest.settings.ingest_config import IngestSettings
-    from pipeline.ingest.sources.rows import RecordRows
     from trainer.export.saved_model import ExportedRanker
 
     spec = FeatureSpec.model_validate(SPEC)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.ingest.accounting.counters import Tally, add_tallies
+from pipeline.ingest.accounting.counters import Counts, add_counts
 from pipeline.ingest.accounting.summary import IngestSummary
 
 DAYS: dict[tuple[str, ...], int] = {("day", "719163"): 60, ("day", "719164"): 40}
@@ -28,15 +28,13 @@ def _summary(tiny, **changes: Any) -> IngestSummary:
 
 
 def test_tallies_add_up_in_any_order() -> None:
-    parts: list[Tally] = [
+    parts: list[Counts] = [
         Counter({("day", "1"): 2}),
         Counter({("day", "1"): 3, ("examples", "train"): 1}),
         Counter(),
     ]
     assert (
-        add_tallies(parts)
-        == add_tallies(parts[::-1])
-        == {("day", "1"): 5, ("examples", "train"): 1}
+        add_counts(parts) == add_counts(parts[::-1]) == {("day", "1"): 5, ("examples", "train"): 1}
     )
 
 

@@ -8,9 +8,8 @@ import pyarrow as pa
 
 from pipeline.ingest.accounting.rejection import RejectedLine, UnusableLineError
 from pipeline.ingest.events.event_rows import ActionParser, ImpressionParser
-from pipeline.ingest.formats.parsing import parse_json
-from pipeline.ingest.sources.records import RecordBatch
-from pipeline.ingest.sources.rows import RecordRows
+from pipeline.ingest.formats.record_batch import RecordBatch, RecordRows
+from pipeline.ingest.formats.text_formats import parse_json
 
 
 def parsed_events(

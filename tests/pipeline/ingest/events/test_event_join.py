@@ -15,12 +15,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.ingest.accounting.rejection import RejectedLine
-from pipeline.ingest.events.event_deduplication import deduplicated
-from pipeline.ingest.events.event_join import joined, label_joined
+from pipeline.ingest.events.event_join import deduplicated, joined, label_joined
 from pipeline.ingest.events.event_rows import ActionParser, ImpressionParser
+from pipeline.ingest.formats.record_batch import record_digest
 from pipeline.ingest.labelling.labelled_rows import ValuesReader
 from pipeline.ingest.settings.ingest_config import IngestSettings
-from pipeline.ingest.sources.rows import record_digest
 from tests.pipeline.ingest.events.parsed_events import parsed_events
 
 WINDOW_S = 100

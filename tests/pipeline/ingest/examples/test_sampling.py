@@ -111,5 +111,5 @@ def test_splits_do_not_depend_on_the_sampling(tiny) -> None:
     # within the other.
     rows = tiny.labelled([tiny.row(number, clicked=0) for number in range(KEYED)])[0]
     left = sampled(rows, "train", tiny.settings(sampling={"negative_rate": 0.5}))
-    below = np.mean(left.column("draw").to_numpy() < 2**63)
+    below = np.mean(left.column("digest_high").to_numpy() < 2**63)
     assert abs(below - 0.5) < 0.05

@@ -11,8 +11,9 @@ import pytest
 
 from feature_spec.names import EVALUATION, TRAIN, VALIDATION
 from pipeline.ingest.accounting.rejection import Reason, RejectedLine
-from pipeline.ingest.examples.split_assignment import Settled, Settling, shard_numbers
-from pipeline.ingest.settings.event_days import EventDays, SpanDay
+from pipeline.ingest.examples.split_assignment import AssignedShard, SplitAssignment
+from pipeline.ingest.labelling.labelled_rows import shard_numbers
+from pipeline.ingest.settings.log_days import EventDays, SpanDay
 
 FILES = ["a", "b"]
 FIRST_DAY = 719_163  # 1970-01-01
@@ -31,7 +32,7 @@ def _with(table: pa.Table, **columns: Any) -> pa.Table:
     return table
 
 
-def _settled(tiny, rows: pa.Table, days: int = 2, **changes: Any) -> Settled:
+def _assigned(tiny, rows: pa.Table, days: int = 2, **changes: Any) -> AssignedShard:
     settings = tiny.settings(**changes)
     by_files = settings.split.evaluation_files is not None
     event_days = (
@@ -39,19 +40,19 @@ def _settled(tiny, rows: pa.Table, days: int = 2, **changes: Any) -> Settled:
         if by_files
         else EventDays.of({FIRST_DAY + day: 1000 for day in range(days)}, evaluation=1)
     )
-    return Settling(settings, FILES, frozenset({"b"} if by_files else ()), event_days).settle(rows)
+    return SplitAssignment(settings, FILES, frozenset({"b"} if by_files else ()), event_days)(rows)
 
 
-def _split_of(settled: Settled) -> dict[int, str]:
+def _split_of(assigned: AssignedShard) -> dict[int, str]:
     return {
         line: split
-        for split, rows in settled.splits.items()
+        for split, rows in assigned.splits.items()
         for line in rows.column("line").to_pylist()
     }
 
 
 def test_the_last_day_is_the_evaluation_and_a_share_of_the_rest_the_validation(tiny) -> None:
-    splits = _split_of(_settled(tiny, _rows(tiny, 2000)))
+    splits = _split_of(_assigned(tiny, _rows(tiny, 2000)))
     assert {line % 2 for line, split in splits.items() if split == EVALUATION} == {1}
     # A fifth of the 1,000 others; the standard deviation is √(1000 · .2 · .8) = 13.
     assert 140 < list(splits.values()).count(VALIDATION) < 260
@@ -60,19 +61,19 @@ def test_the_last_day_is_the_evaluation_and_a_share_of_the_rest_the_validation(t
 
 def test_the_validation_may_be_taken_from_the_evaluation(tiny) -> None:
     split = {"evaluation_days": 1, "validation_share": 0.5, "validation_of": "evaluation"}
-    splits = _split_of(_settled(tiny, _rows(tiny, 2000), split=split))
+    splits = _split_of(_assigned(tiny, _rows(tiny, 2000), split=split))
     assert {line % 2 for line, split in splits.items() if split == TRAIN} == {0}
     assert 420 < list(splits.values()).count(VALIDATION) < 580
 
 
 def test_files_may_tell_the_splits_apart(tiny) -> None:
-    splits = _split_of(_settled(tiny, _rows(tiny, 100), split={"evaluation_files": ["b"]}))
+    splits = _split_of(_assigned(tiny, _rows(tiny, 100), split={"evaluation_files": ["b"]}))
     assert {line % 2 for line, split in splits.items() if split == EVALUATION} == {1}
 
 
 def test_a_record_stays_in_its_split_whatever_else_is_in_the_log(tiny) -> None:
     rows = _rows(tiny, 500)
-    some, every = _split_of(_settled(tiny, rows.slice(0, 100))), _split_of(_settled(tiny, rows))
+    some, every = _split_of(_assigned(tiny, rows.slice(0, 100))), _split_of(_assigned(tiny, rows))
     assert some.items() <= every.items()
 
 
@@ -85,7 +86,7 @@ def test_the_first_of_equal_records_stays_in_any_order_of_arrival(tiny, seed: in
         file=[file for file, _ in places],
         line=[line for _, line in places],
     )
-    rejected = _settled(tiny, copies).rejected
+    rejected = _assigned(tiny, copies).rejected
     assert [(entry.source, entry.offset) for entry in rejected] == [("a", 30), ("b", 2), ("b", 3)]
     assert {(entry.reason, entry.detail, entry.raw) for entry in rejected} == {
         (Reason.DUPLICATE, "equal in every column to a, line 9", b"raw")
@@ -94,20 +95,22 @@ def test_the_first_of_equal_records_stays_in_any_order_of_arrival(tiny, seed: in
 
 def test_equal_records_all_stay_where_the_spec_says_so(tiny) -> None:
     assert (
-        len(_split_of(_settled(tiny, tiny.labelled([tiny.row(1)] * 2)[0], logs__deduplicate=False)))
+        len(
+            _split_of(_assigned(tiny, tiny.labelled([tiny.row(1)] * 2)[0], logs__deduplicate=False))
+        )
         == 2
     )
 
 
 def test_the_order_is_the_same_for_any_order_of_arrival(tiny) -> None:
     rows = _rows(tiny, 100)
-    assert _settled(tiny, rows) == _settled(tiny, rows.take(list(range(99, -1, -1))))
+    assert _assigned(tiny, rows) == _assigned(tiny, rows.take(list(range(99, -1, -1))))
 
 
 def test_a_record_later_than_the_last_day_is_rejected(tiny) -> None:
-    settled = _settled(tiny, tiny.labelled([tiny.row(1, day=47_482)], first=8)[0])
-    assert settled.splits == {}
-    [entry] = settled.rejected
+    assigned = _assigned(tiny, tiny.labelled([tiny.row(1, day=47_482)], first=8)[0])
+    assert assigned.splits == {}
+    [entry] = assigned.rejected
     assert entry == RejectedLine(
         "a",
         8,
@@ -126,13 +129,13 @@ def test_equal_records_share_a_shard_and_others_spread(tiny) -> None:
 
 
 def test_a_record_of_another_day_than_the_spans_is_rejected_and_the_others_train(tiny) -> None:
-    settled = Settling(tiny.settings(), FILES, frozenset(), SpanDay(FIRST_DAY)).settle(
+    assigned = SplitAssignment(tiny.settings(), FILES, frozenset(), SpanDay(FIRST_DAY))(
         _rows(tiny, 200, days=2)
     )
-    assert set(settled.splits) == {TRAIN, VALIDATION}
-    assert {line % 2 for line in _split_of(settled)} == {0}
-    assert {entry.reason for entry in settled.rejected} == {Reason.STRAY_EVENT_TIME}
-    assert {entry.detail for entry in settled.rejected} == {
+    assert set(assigned.splits) == {TRAIN, VALIDATION}
+    assert {line % 2 for line in _split_of(assigned)} == {0}
+    assert {entry.reason for entry in assigned.rejected} == {Reason.STRAY_EVENT_TIME}
+    assert {entry.detail for entry in assigned.rejected} == {
         "on 1970-01-02, in the logs of 1970-01-01"
     }
-    assert len(settled.rejected) == 100
+    assert len(assigned.rejected) == 100

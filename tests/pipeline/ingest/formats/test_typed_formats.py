@@ -12,9 +12,8 @@ import pytest
 
 from feature_spec.logs.logs import Source
 from pipeline.ingest.accounting.rejection import Reason, UnusableLineError
-from pipeline.ingest.formats.avro import avro_columns
+from pipeline.ingest.formats.typed_formats import avro_columns
 from pipeline.ingest.sources.files import LogFile
-from pipeline.ingest.sources.records import read_records
 
 AVRO = {
     "type": "record",
@@ -31,10 +30,11 @@ MOMENT = datetime.datetime(2022, 4, 25, 0, 30, tzinfo=datetime.UTC)
 
 def _read(path: Path, kind: str) -> list[tuple[int, Any]]:
     file = LogFile(str(path), path.name, path.stat().st_size)
-    records = read_records(file, Source(path=["*"], format=kind), max_line_bytes=1000)
+    batches = file.batches(Source(path=["*"], format=kind), max_line_bytes=1000)
     return [
         (number, record.reason if isinstance(record, UnusableLineError) else record)
-        for number, _, record in records
+        for batch in batches
+        for number, _, record in batch.lines()
     ]
 
 

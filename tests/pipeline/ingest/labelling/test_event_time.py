@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import datetime
+import random
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -92,3 +94,48 @@ def test_a_value_that_is_no_time_says_what_is_needed(value: Any, unit: str) -> N
     ) as raised:
         _read(value, unit)
     assert raised.value.reason == Reason.BAD_EVENT_TIME
+
+
+ZONES = [
+    "UTC", "Asia/Shanghai", "Asia/Kathmandu", "America/New_York", "America/St_Johns", "Europe/Dublin", "Europe/Berlin",
+    "Australia/Lord_Howe", "Africa/Casablanca", "Pacific/Apia", "Etc/GMT+12",
+]  # fmt: skip
+
+
+def _moments(zone: str) -> list[int]:
+    """Microseconds of random moments of 1,000 years, and of those around every change of the clocks since 1880."""
+    draw = random.Random(zone)
+    first, last = (
+        int(datetime.datetime(year, 1, 1, tzinfo=datetime.UTC).timestamp()) for year in (1500, 2500)
+    )
+    moments = [draw.randrange(first * 1_000_000, last * 1_000_000) for _ in range(1000)]
+    moments += [draw.randrange(1_600_000_000_000_000, 1_900_000_000_000_000) for _ in range(1000)]
+    start = datetime.datetime(1880, 1, 1, tzinfo=datetime.UTC)
+    local = ZoneInfo(zone)
+    day, offset = start, start.astimezone(local).utcoffset()
+    while day.year < 2045:
+        day += datetime.timedelta(days=7)
+        if day.astimezone(local).utcoffset() != offset:
+            hours = [day - datetime.timedelta(hours=hour) for hour in range(7 * 24 + 1)]
+            offset = day.astimezone(local).utcoffset()
+            moments += [
+                int(hour.timestamp()) * 1_000_000 - edge for hour in hours for edge in (0, 1)
+            ]
+    return moments
+
+
+@pytest.mark.parametrize("zone", ZONES)
+def test_the_days_of_a_column_are_those_of_its_moments_in_any_zone_at_any_time(zone: str) -> None:
+    event_time = EventTime(column="time", unit="us", timezone=zone)
+    read, read_column = event_time_reader(event_time), EventTimeReader(event_time, frozenset())
+    moments = sorted(_moments(zone))
+    expected = [read(moment) for moment in moments]
+    for start in range(0, len(moments), 500):
+        problems: dict[int, UnusableLineError] = {}
+        times, days = read_column(moments[start : start + 500], problems)
+        assert not problems
+        assert [*zip(times.tolist(), days.tolist(), strict=True)] == expected[start : start + 500]
+
+
+def test_a_zone_that_arrow_does_not_know_is_read_moment_by_moment() -> None:
+    assert _read(MOMENT_S, "s", "Factory") == (MOMENT_S * 1_000_000, DAY_24)

@@ -9,9 +9,9 @@ import pydantic
 import pytest
 
 from pipeline.ingest.accounting.rejection import Reason, UnusableLineError
+from pipeline.ingest.formats.record_batch import RecordRows
 from pipeline.ingest.labelling.labels import label_reader
 from pipeline.ingest.settings.ingest_config import IngestedTask
-from pipeline.ingest.sources.rows import RecordRows
 
 
 def _label(

@@ -1,4 +1,4 @@
-"""What a connector hands over is read as the lines of files are."""
+"""Chunks of a connector are read as the lines of files are, and named so that they are found again."""
 
 from __future__ import annotations
 
@@ -14,9 +14,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from feature_spec.logs.logs import Source
-from pipeline.ingest.sources.files import LogFile
-from pipeline.ingest.sources.record_chunk import Received, batches_of
+from pipeline.ingest.sources.files import InputFiles, LogFile
+from pipeline.ingest.sources.record_source import (
+    RecordChunk,
+    RecordSource,
+    TopicPartitions,
+    source_names,
+)
 
+NO_FILES = InputFiles(sources={None: [], "users": []}, evaluation=frozenset())
 KAFKA = {"bootstrap_servers": "k:9092", "topics": ["shown"], "max_num_records": 1}
 JSON = Source.model_validate({"kafka": KAFKA, "format": "jsonl"})
 CSV = Source.model_validate({"kafka": KAFKA, "format": "csv", "columns": ["a", "b"]})
@@ -24,12 +30,12 @@ ROWS = Source.model_validate({"bigquery": {"table": "acme.d.shown"}})
 
 
 def _read(
-    received: Received, source: Source
+    received: RecordSource, source: Source
 ) -> tuple[dict[int, Any], dict[int, tuple[bytes, str]]]:
     """Records, and line and reason of what is none, by offset."""
     records: dict[int, Any] = {}
     unusable = {}
-    for batch in batches_of(received, source, max_line_bytes=100):
+    for batch in received.batches(source, max_line_bytes=100):
         records |= dict(zip(batch.numbers, batch.rows.records(), strict=True))
         unusable |= {number: (raw, str(problem.reason)) for number, raw, problem in batch.unusable}
     return records, unusable
@@ -61,17 +67,17 @@ def test_a_record_of_kafka_is_what_the_line_of_a_file_is(
         file = LogFile(str(path), "log", path.stat().st_size)
         by_file = _read(file, source.model_copy(update={"kafka": None, "path": ["log"]}))  # type: ignore[arg-type]
     offsets = list(range(1, len(lines) + 1))
-    assert _read(Received("kafka:shown/0", offsets, lines), source) == by_file
+    assert _read(RecordChunk("kafka:shown/0", offsets, lines), source) == by_file
 
 
 def test_each_record_keeps_the_offset_that_kafka_gave_it() -> None:
-    received = Received("kafka:shown/0", [7, 900, 12], [b'{"a": 1}', b"no json", b'{"a": 2}\n'])
+    received = RecordChunk("kafka:shown/0", [7, 900, 12], [b'{"a": 1}', b"no json", b'{"a": 2}\n'])
     assert _read(received, JSON) == ({7: {"a": 1}, 12: {"a": 2}}, {900: (b"no json", "malformed")})
 
 
 def test_many_records_are_read_in_batches_that_keep_their_offsets() -> None:
     offsets = list(range(10, 5010, 2))
-    received = Received(
+    received = RecordChunk(
         "kafka:shown/0", offsets, [json.dumps({"a": offset}).encode() for offset in offsets]
     )
     records, _ = _read(received, JSON)
@@ -88,7 +94,7 @@ def test_many_records_are_read_in_batches_that_keep_their_offsets() -> None:
     ],
 )
 def test_a_value_that_is_not_one_line_is_rejected(value: bytes | None, reason: str) -> None:
-    records, unusable = _read(Received("kafka:shown/0", [5], [value]), CSV)
+    records, unusable = _read(RecordChunk("kafka:shown/0", [5], [value]), CSV)
     assert records == {}
     assert unusable[5][1] == reason
 
@@ -105,8 +111,8 @@ def test_values_of_bigquery_are_as_json_would_have_them() -> None:
         },
         {"a": b"\xff"},
     ]
-    received = Received("bigquery:acme.d.shown", [0, 0], rows)
-    (batch,) = batches_of(received, ROWS, max_line_bytes=100)
+    received = RecordChunk("bigquery:acme.d.shown", [0, 0], rows)
+    (batch,) = received.batches(ROWS, max_line_bytes=100)
     assert batch.rows.records() == [
         {
             "a": "2022-05-01T12:00:00+00:00",
@@ -122,5 +128,28 @@ def test_values_of_bigquery_are_as_json_would_have_them() -> None:
 
 
 def test_a_table_without_rows_is_a_batch_without_rows() -> None:
-    (batch,) = batches_of(Received("bigquery:acme.d.users", [], []), ROWS, max_line_bytes=100)
+    (batch,) = RecordChunk("bigquery:acme.d.users", [], []).batches(ROWS, max_line_bytes=100)
     assert (batch.numbers, len(batch.rows), batch.unusable) == ([], 0, [])
+
+
+def test_every_partition_of_every_topic_has_a_number_and_a_name_of_its_own() -> None:
+    partitions = TopicPartitions(["shown", "again"])
+    numbers = {
+        partitions.number(topic, partition): f"kafka:{topic}/{partition}"
+        for topic in ("shown", "again")
+        for partition in (0, 1, 2, 9_999)
+    }
+    assert len(numbers) == 8
+    assert {number: partitions[number] for number in numbers} == numbers
+
+
+def test_a_table_is_named_by_itself_and_a_query_by_its_place_in_the_spec(tiny) -> None:
+    table = tiny.settings(logs__exposures={"bigquery": {"table": "acme.d.shown"}})
+    query = tiny.settings(logs__tables__users={"bigquery": {"query": "SELECT 1"}, "key": "user_id"})
+    assert source_names(table, NO_FILES, None) == ["bigquery:acme.d.shown"]
+    assert source_names(query, NO_FILES, "users") == ["bigquery:logs.tables.users"]
+
+
+def test_files_are_named_by_themselves(tiny) -> None:
+    files = InputFiles(sources={None: [LogFile("/logs/day0", "day0", 1)]}, evaluation=frozenset())
+    assert source_names(tiny.settings(), files, None) == ["day0"]

@@ -1,4 +1,4 @@
-"""Rows of a log, read by column: JSON objects and the like, or the values of CSV lines."""
+"""Records of a log in batches, read by column, whatever format they were stored in."""
 
 from __future__ import annotations
 
@@ -7,39 +7,64 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from operator import itemgetter
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import orjson
 
 from pipeline.ingest.accounting.rejection import Reason, UnusableLineError
-from pipeline.ingest.formats.parsing import Record
+
+# The values of one line or row by column.
+Record = dict[str, Any]
+# The number of a line or row from 1, its first bytes, and its record or the problem with it.
+NumberedRecord = tuple[int, bytes, Record | UnusableLineError]
+# Problems that make rows unusable, by position. The first problem found of a row stays.
+Problems = dict[int, UnusableLineError]
 
 DIGEST_BYTES = 16
-# What makes rows unusable, by their position. The first reason found stays.
-Problems = dict[int, UnusableLineError]
 
 
 class Columns(Protocol):
-    """N rows of which columns can be had."""
+    """N rows that give values by column."""
 
     def column(self, name: str) -> list[Any]:
-        """The N values of a column; None where a row lacks it."""
+        """Return the N values of a column; None where a row lacks it."""
 
 
 class Rows(Columns, Protocol):
-    """N rows of one file."""
+    """N rows of one source."""
 
     def __len__(self) -> int: ...
 
     def digests(self, problems: Problems) -> list[bytes]:
-        """16 bytes that rows equal in every column share, and no others."""
+        """Return 16 bytes for each row, which only rows equal in every column share."""
 
     def records(self) -> list[Record]:
-        """The rows as dicts."""
+        """Return the rows as dicts."""
+
+
+class RecordBatch(NamedTuple):
+    """Consecutive lines of a source: records, and the lines that are not records.
+
+    Attributes:
+        numbers: the line or row number of each record, from 1.
+        raws: the line of each record, or a text in its place.
+        rows: the records.
+        unusable: number, first bytes and problem of each other line.
+    """
+
+    numbers: list[int]
+    raws: list[bytes]
+    rows: Rows
+    unusable: list[tuple[int, bytes, UnusableLineError]]
+
+    def lines(self) -> list[NumberedRecord]:
+        """Return all lines in order, each with its record or its problem."""
+        records = zip(self.numbers, self.raws, self.rows.records(), strict=True)
+        return sorted([*records, *self.unusable], key=itemgetter(0))
 
 
 class RecordRows:
-    """Rows that are dicts, each with columns of its own."""
+    """Rows held as dicts, which may differ in their columns."""
 
     def __init__(self, records: list[Record]) -> None:
         self._records = records
@@ -49,7 +74,7 @@ class RecordRows:
         return len(self._records)
 
     def column(self, name: str) -> list[Any]:  # noqa: D102
-        if name not in self._columns:  # which several fields, keys and labels may read
+        if name not in self._columns:  # several fields, keys and labels may read one column
             try:
                 self._columns[name] = list(map(itemgetter(name), self._records))
             except KeyError:
@@ -72,21 +97,11 @@ class RecordRows:
         return self._records
 
 
-class JoinedRows:
-    """Rows joined of several lines, of which these columns are needed."""
-
-    def __init__(self, columns: Mapping[str, list[Any]]) -> None:
-        self._columns = columns
-
-    def column(self, name: str) -> list[Any]:  # noqa: D102
-        return self._columns[name]
-
-
 class TextRows:
-    """Rows of CSV files: texts of the same columns.
+    """Rows of CSV files: texts in the same columns.
 
     Args:
-        names: of the columns.
+        names: the names of the columns.
         values: the texts of each row, in the order of `names`.
     """
 
@@ -105,8 +120,8 @@ class TextRows:
         return column if column is not None else [None] * self._length
 
     def digests(self, problems: Problems) -> list[bytes]:  # noqa: ARG002, D102 (texts have no problems)
-        # No value holds a line feed, which ended the line. The order of the columns may differ from
-        # file to file.
+        # No value holds a line feed, which would have ended the line. Files may differ in the order
+        # of their columns.
         names = sorted(self._columns)
         head = hashlib.blake2b("\n".join(names).encode(), digest_size=DIGEST_BYTES).digest()
         rows = map("\n".join, zip(*(self._columns[name] for name in names), strict=True))
@@ -121,20 +136,27 @@ class TextRows:
         ]
 
 
+def unreadable_batch(number: int, detail: str) -> RecordBatch:
+    """Return a batch of one line, from which on nothing can be read."""
+    problem = UnusableLineError(Reason.UNREADABLE, detail)
+    return RecordBatch([], [], RecordRows([]), [(number, b"", problem)])
+
+
 def record_digest(record: Record) -> bytes:
-    """16 bytes over all columns and values, whatever their order."""
+    """Digest all columns and values of a record to 16 bytes, independent of their order."""
     try:
         content = orjson.dumps(record, None, orjson.OPT_SORT_KEYS)
-        if b"null" in content and not _is_finite(record):
+        if b"null" in content and not is_finite(record):
             raise TypeError("orjson writes NaN as null")
     except TypeError:
         content = json.dumps(record, sort_keys=True, default=str).encode()
     return hashlib.blake2b(content, digest_size=DIGEST_BYTES).digest()
 
 
-def _is_finite(value: Any) -> bool:
+def is_finite(value: Any) -> bool:
+    """Return whether a JSON value holds neither NaN nor an infinite number."""
     if isinstance(value, float):
         return math.isfinite(value)
     if isinstance(value, dict):
-        return all(map(_is_finite, value.values()))
-    return all(map(_is_finite, value)) if isinstance(value, list) else True
+        return all(map(is_finite, value.values()))
+    return all(map(is_finite, value)) if isinstance(value, list | tuple) else True

@@ -16,7 +16,6 @@ import pytest
 from feature_spec.logs.logs import Source
 from pipeline.ingest.accounting.rejection import Reason, UnusableLineError
 from pipeline.ingest.sources.files import LogFile
-from pipeline.ingest.sources.records import read_records
 
 COMPRESSIONS = {"": bytes, ".gz": gzip.compress, ".bz2": bz2.compress}
 
@@ -24,10 +23,11 @@ COMPRESSIONS = {"": bytes, ".gz": gzip.compress, ".bz2": bz2.compress}
 def _read(path: Path, **source: Any) -> list[tuple[int, Any]]:
     """Number and record, or number and reason."""
     file = LogFile(str(path), path.name, path.stat().st_size if path.exists() else 0)
-    records = read_records(file, Source(path=["*"], **source), max_line_bytes=1000)
+    batches = file.batches(Source(path=["*"], **source), max_line_bytes=1000)
     return [
         (number, record.reason if isinstance(record, UnusableLineError) else record)
-        for number, _, record in records
+        for batch in batches
+        for number, _, record in batch.lines()
     ]
 
 

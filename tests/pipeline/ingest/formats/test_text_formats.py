@@ -7,7 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.ingest.accounting.rejection import Reason, UnusableLineError
-from pipeline.ingest.formats.parsing import header_columns, parse_csv, parse_json, parse_json_lines
+from pipeline.ingest.formats.text_formats import (
+    header_columns,
+    parse_csv,
+    parse_json,
+    parse_json_lines,
+)
 
 
 def _csv(line: bytes, *columns: str, delimiter: str = ",") -> dict[str, str]:

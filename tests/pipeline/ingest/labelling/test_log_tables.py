@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pipeline.ingest.accounting.rejection import Reason
 from pipeline.ingest.accounting.summary import IngestSummary
-from pipeline.ingest.labelling.side_table import read_side_table
+from pipeline.ingest.labelling.log_tables import read_side_table
 from pipeline.ingest.sources.files import find_input_files
 
 

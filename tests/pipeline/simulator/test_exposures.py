@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from pipeline.simulator.recent_videos import no_recent_videos, recent_videos
+from pipeline.simulator.exposures import no_recent_videos, recent_videos
 
 
 def test_a_request_sees_what_its_user_watched_in_earlier_requests_only() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.ingest.settings.event_days import EventDays, SpanDay
+from pipeline.ingest.settings.log_days import EventDays, SpanDay
 
 
 def test_the_last_days_are_the_evaluation() -> None:

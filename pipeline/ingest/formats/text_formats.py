@@ -1,0 +1,239 @@
+"""JSON lines and CSV: lines become records, many at a time.
+
+CSV is read line by line, since libraries that read whole files cannot hand back each bad line.
+"""
+
+from __future__ import annotations
+
+import csv
+import functools
+import json
+import secrets
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
+
+import orjson
+
+from feature_spec.logs.logs import Source
+from pipeline.ingest.accounting.rejection import Reason, UnusableLineError
+from pipeline.ingest.formats.file_content import LineBatch
+from pipeline.ingest.formats.record_batch import (
+    Record,
+    RecordBatch,
+    RecordRows,
+    TextRows,
+    unreadable_batch,
+)
+
+_Parsed = TypeVar("_Parsed")
+# Many enough that calls cost little, few enough that a broken line costs few others a second parse.
+_LINES_TOGETHER = 128
+# orjson rounds integers beyond 64 bits, which have at least this many digits. Searching for them
+# by a regular expression would be slower.
+_DIGITS = bytes.maketrans(b"123456789", b"0" * 9)
+_LONG_INTEGER = b"0" * 19
+# Stands between lines that are parsed together. It is drawn at random, so no log can contain it,
+# and each line has to be one whole value.
+_BETWEEN = secrets.randbits(50)
+
+
+def text_batches(batches: Iterator[LineBatch], source: Source) -> Iterator[RecordBatch]:
+    """Yield the records of lines of JSON or CSV. A CSV header is counted as a line, not yielded."""
+    columns = source.columns
+    for first, lines, unusable in batches:
+        if source.format == "jsonl":
+            numbers, raws, records, problems = _parsed(
+                LineBatch(first, lines, unusable), parse_json, parse_json_lines
+            )
+            yield RecordBatch(numbers, raws, RecordRows(records), problems)
+            continue
+        skipped = 0
+        if columns is None:
+            try:
+                columns = _header(lines, unusable, source.delimiter)
+            except UnusableLineError as error:
+                # Without names for its values nothing in the file can be read.
+                yield unreadable_batch(
+                    first, f"the header cannot be used, and so the file cannot: {error.detail}"
+                )
+                return
+            skipped = 1
+        rest = LineBatch(
+            first + skipped,
+            lines[skipped:],
+            {at - skipped: problem for at, problem in unusable.items()},
+        )
+        parse = functools.partial(parse_csv, delimiter=source.delimiter, count=len(columns))
+        numbers, raws, values, problems = _parsed(rest, parse)
+        yield RecordBatch(numbers, raws, TextRows(columns, values), problems)
+
+
+def csv_columns(batches: Iterator[LineBatch], delimiter: str) -> list[str]:
+    """Return the column names of a CSV file with a header. A file without lines has no columns.
+
+    Raises:
+        UnusableLineError: the first line is not a header.
+    """
+    for _, lines, unusable in batches:
+        return _header(lines, unusable, delimiter)
+    return []
+
+
+def _header(
+    lines: list[bytes], unusable: dict[int, UnusableLineError], delimiter: str
+) -> list[str]:
+    if 0 in unusable:
+        raise unusable[0]
+    return header_columns(lines[0], delimiter)
+
+
+def _parsed(
+    batch: LineBatch,
+    parse: Callable[[bytes], _Parsed],
+    parse_together: Callable[[list[bytes]], list[_Parsed] | None] = lambda _: None,
+) -> tuple[list[int], list[bytes], list[_Parsed], list[tuple[int, bytes, UnusableLineError]]]:
+    """Return numbers, lines and content of usable lines; number, line and problem of the others."""
+    first, lines, unusable = batch
+    parsed: list[_Parsed] = []
+    problems = dict(unusable)
+    for start in range(0, len(lines), _LINES_TOGETHER):
+        some = lines[start : start + _LINES_TOGETHER]
+        together = None if unusable else parse_together(some)
+        if together is not None:
+            parsed += together
+            continue
+        for position, line in enumerate(some, start):
+            if position in unusable:
+                continue
+            try:
+                parsed.append(parse(line))
+            except UnusableLineError as error:
+                problems[position] = error
+    usable = [position for position in range(len(lines)) if position not in problems]
+    return (
+        [first + position for position in usable],
+        [lines[position] for position in usable] if problems else lines,
+        parsed,
+        [(first + position, lines[position], problems[position]) for position in sorted(problems)],
+    )
+
+
+def parse_json_lines(lines: Sequence[bytes]) -> list[Record] | None:
+    """Read several JSON lines at once, to the same effect as `parse_json` line by line.
+
+    Returns:
+        the records; None if a line has to be read by itself.
+    """
+    content = b"[%b]" % (b",%d," % _BETWEEN).join(lines)
+    if has_long_integer(content):
+        return None
+    try:
+        values = orjson.loads(content)
+    except orjson.JSONDecodeError:
+        return None
+    records = values[::2]
+    if (
+        len(records) != len(lines)
+        or set(map(type, records)) != {dict}
+        or any(value != _BETWEEN for value in values[1::2])
+    ):
+        return None
+    return records
+
+
+def parse_json(line: bytes) -> Record:
+    """Read a JSON object. NaN and Infinity pass, since a column that nobody reads may hold them.
+
+    Raises:
+        UnusableLineError: the line is empty, not UTF-8 or not a JSON object.
+    """
+    if not has_long_integer(line):
+        try:
+            record = orjson.loads(line)
+        except orjson.JSONDecodeError:
+            pass  # the slower parser accepts more, or knows the problem
+        else:
+            if type(record) is dict:
+                return record
+    text = decoded(line)
+    try:
+        record = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise UnusableLineError(Reason.MALFORMED, f"not JSON: {error}") from error
+    if not isinstance(record, dict):
+        raise UnusableLineError(
+            Reason.MALFORMED, f"a JSON object is needed; received a {type(record).__name__}"
+        )
+    return record
+
+
+def has_long_integer(content: bytes) -> bool:
+    """Return whether JSON may hold an integer beyond 64 bits, which orjson would round."""
+    return _LONG_INTEGER in content.translate(_DIGITS)
+
+
+def parse_csv(line: bytes, delimiter: str, count: int) -> list[str]:
+    """Read the values of a CSV line. Quoted values may hold the delimiter, but no line break.
+
+    Args:
+        line: the line without its end.
+        delimiter: separates the values. White space around a value is dropped.
+        count: the number of values needed.
+
+    Raises:
+        UnusableLineError: the line is empty, not UTF-8, or has another number of values.
+    """
+    values = csv_values(decoded(line), delimiter)
+    if len(values) != count:
+        raise UnusableLineError(
+            Reason.MALFORMED, f"{count} values are needed; received {len(values)}"
+        )
+    return values
+
+
+def header_columns(line: bytes, delimiter: str) -> list[str]:
+    """Return the column names in the header line of a CSV file.
+
+    Raises:
+        UnusableLineError: the line is empty, not UTF-8, or names a column twice.
+    """
+    columns = csv_values(decoded(line), delimiter)
+    twice = [name for name, count in Counter(columns).items() if count > 1]
+    if twice:
+        raise UnusableLineError(Reason.MALFORMED, f"column {twice[0]!r} occurs more than once")
+    return columns
+
+
+def csv_values(text: str, delimiter: str) -> list[str]:
+    """Split a CSV line into its values.
+
+    Raises:
+        UnusableLineError: a quote is not closed.
+    """
+    if '"' not in text:
+        return [value.strip() for value in text.split(delimiter)]
+    # A value may be as long as a line, whose length is limited elsewhere.
+    csv.field_size_limit(max(csv.field_size_limit(), len(text)))
+    try:
+        (values,) = csv.reader([text], delimiter=delimiter, skipinitialspace=True, strict=True)
+    except csv.Error as error:
+        raise UnusableLineError(Reason.MALFORMED, f"not CSV: {error}") from error
+    return [value.strip() for value in values]
+
+
+def decoded(line: bytes) -> str:
+    """Return the text of a line.
+
+    Raises:
+        UnusableLineError: the line is empty or not UTF-8.
+    """
+    try:
+        text = line.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise UnusableLineError(
+            Reason.WRONG_ENCODING, f"not UTF-8: byte 0x{line[error.start]:02x} at {error.start}"
+        ) from error
+    if not text or text.isspace():
+        raise UnusableLineError(Reason.EMPTY_LINE, "nothing but white space")
+    return text

@@ -1,0 +1,310 @@
+"""Readers of the values of a log: texts, lists, numbers and events, each by value and by column.
+
+`…_reader` defines the meaning of one value: text as bytes, numbers as floats, None where missing.
+`…Reader` reads a whole column as an Arrow or NumPy array, to the same effect: Arrow and NumPy read
+what they can, repeated values are read once, and suspicious ones once more by themselves.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Collection, Iterable
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from feature_spec.fields.values import category_text, finite_number, is_missing, list_elements
+from pipeline.ingest.accounting.rejection import Reason, UnusableLineError
+from pipeline.ingest.formats.record_batch import Problems
+
+LARGEST_FLOAT32 = 3.4028234e38
+
+_REMEMBERED_VALUES = 1 << 16
+_NONE = type(None)
+_HASHABLE = frozenset({str, int, float, bool, _NONE})
+_NO_TEXT = pa.scalar(None, pa.string())
+
+
+def text_reader(column: str, missing: Collection[str]) -> Callable[[Any], bytes | None]:
+    """Return a function that reads a key or a category.
+
+    Like the other readers, the function raises UnusableLineError for a value that cannot be read.
+    """
+
+    def read(value: Any) -> bytes | None:
+        return None if is_missing(value, missing) else _text(column, value)
+
+    return read
+
+
+class TextReader:
+    """Reads a column of keys or categories as an array of binaries, null where missing."""
+
+    def __init__(self, column: str, missing: Collection[str]) -> None:
+        self._read = ValueReader(text_reader(column, missing))
+        self._missing = pa.array([*missing, ""], pa.string())
+
+    def __call__(self, values: Collection[Any], problems: Problems) -> pa.Array:
+        """Return the texts; like all readers, note positions and problems of unusable values."""
+        try:
+            texts = pa.array(values, pa.string())
+        except (TypeError, ValueError):  # not all texts, or half of a surrogate pair
+            return pa.array(self._read(values, problems), pa.binary())
+        missing = pc.is_in(texts, value_set=self._missing)
+        if missing.true_count:
+            texts = pc.if_else(missing, _NO_TEXT, texts)
+        return texts.cast(pa.binary())
+
+
+def list_reader(
+    column: str, separator: str, missing: Collection[str]
+) -> Callable[[Any], tuple[bytes, ...] | None]:
+    """Return a function that reads a list: a JSON list, or a text split at the separator.
+
+    Missing elements are dropped; an empty list is missing.
+    """
+    read_element = text_reader(column, missing)
+
+    def read(value: Any) -> tuple[bytes, ...] | None:
+        if is_missing(value, missing):
+            return None
+        elements = list_elements(value, separator)
+        return (
+            tuple([text for element in elements if (text := read_element(element)) is not None])
+            or None
+        )
+
+    return read
+
+
+class ListReader:
+    """Reads a column of lists as an array of lists of binaries, null where missing or empty."""
+
+    def __init__(self, column: str, separator: str, missing: Collection[str]) -> None:
+        self._read = ValueReader(list_reader(column, separator, missing))
+        self._read_elements = TextReader(column, missing)
+
+    def __call__(self, values: Collection[Any], problems: Problems) -> pa.Array:
+        """Return the lists."""
+        kind = pa.list_(pa.binary())
+        if not set(map(type, values)) <= {list, _NONE}:
+            return pa.array(self._read(values, problems), kind)
+        lists = [value or () for value in values]
+        no_problems: Problems = {}
+        elements = self._read_elements(list(itertools.chain.from_iterable(lists)), no_problems)
+        if elements.null_count:
+            return pa.array(self._read(values, problems), kind)
+        lengths = np.fromiter(map(len, lists), np.int32, len(lists))
+        offsets = np.concatenate([np.zeros(1, np.int32), np.cumsum(lengths, dtype=np.int32)])
+        empty = pa.array(lengths == 0)
+        return pa.ListArray.from_arrays(pa.array(offsets), elements, mask=empty)
+
+
+def number_reader(
+    column: str,
+    missing: Collection[str],
+    minimum: float | None = None,
+    maximum: float | None = None,
+) -> Callable[[Any], float | None]:
+    """Return a function that reads a finite number within bounds."""
+
+    def read(value: Any) -> float | None:
+        if is_missing(value, missing):
+            return None
+        try:
+            number = finite_number(value)
+        except ValueError as error:
+            raise UnusableLineError(_number_reason(value), f"{column}: {error}") from error
+        if abs(number) > LARGEST_FLOAT32:
+            raise UnusableLineError(
+                Reason.OUT_OF_RANGE, f"{column}: beyond the range of float32; received {value!r}"
+            )
+        if minimum is not None and number < minimum:
+            raise UnusableLineError(
+                Reason.OUT_OF_RANGE, f"{column}: should be at least {minimum:g}; received {value!r}"
+            )
+        if maximum is not None and number > maximum:
+            raise UnusableLineError(
+                Reason.OUT_OF_RANGE, f"{column}: should be at most {maximum:g}; received {value!r}"
+            )
+        return number
+
+    return read
+
+
+class NumberReader:
+    """Reads a column of finite numbers within bounds as an array of float64, NaN where missing."""
+
+    def __init__(
+        self,
+        column: str,
+        missing: Collection[str],
+        minimum: float | None = None,
+        maximum: float | None = None,
+    ) -> None:
+        self._read_one = number_reader(column, missing, minimum, maximum)
+        self._read = ValueReader(self._read_one)
+        self._numbers_may_be_missing = any(map(_is_number, missing))
+        self._least = -LARGEST_FLOAT32 if minimum is None else max(minimum, -LARGEST_FLOAT32)
+        self._most = LARGEST_FLOAT32 if maximum is None else min(maximum, LARGEST_FLOAT32)
+
+    def __call__(self, values: Collection[Any], problems: Problems) -> np.ndarray:
+        """Return the numbers."""
+        try:
+            numbers = _as_numbers(values, with_texts=not self._numbers_may_be_missing)
+        except (TypeError, ValueError, OverflowError):
+            return np.array(self._read(values, problems), np.float64)
+        if not isinstance(values, list):
+            values = list(values)
+        for position in np.flatnonzero(
+            ~((numbers >= self._least) & (numbers <= self._most))
+        ).tolist():
+            if values[position] is not None:
+                result = _result_or_problem(self._read_one, values[position])
+                if isinstance(result, UnusableLineError):
+                    problems.setdefault(position, result)
+                    result = None
+                numbers[position] = np.nan if result is None else result
+        return numbers
+
+
+def event_reader(
+    column: str, equals: Collection[str] | None, missing: Collection[str]
+) -> Callable[[Any], bool]:
+    """Return a function that reads whether an event happened.
+
+    An event happened if its value is a true flag, a count above 0 or, with `equals`, one of these
+    texts. It did not happen if its value is missing.
+    """
+
+    def read(value: Any) -> bool:
+        if is_missing(value, missing):
+            return False
+        if equals is not None:
+            return _text(column, value).decode() in equals
+        if isinstance(value, str) and value.lower() in ("true", "false"):
+            return value.lower() == "true"
+        try:
+            return finite_number(value) > 0
+        except ValueError as error:
+            detail = f"{column}: a flag or a count is needed; received {value!r}"
+            raise UnusableLineError(_number_reason(value), detail) from error
+
+    return read
+
+
+class EventReader:
+    """Reads a column of events as an array of truth values: whether each happened."""
+
+    def __init__(
+        self, column: str, equals: Collection[str] | None, missing: Collection[str]
+    ) -> None:
+        self._read = ValueReader(event_reader(column, equals, missing))
+
+    def __call__(self, values: Collection[Any], problems: Problems) -> np.ndarray:
+        """Return the truth values."""
+        return np.array(self._read(values, problems), bool)
+
+
+class ValueReader:
+    """Reads a column value by value, a repeated value once.
+
+    Args:
+        read: reads one value; raises UnusableLineError.
+    """
+
+    def __init__(self, read: Callable[[Any], Any]) -> None:
+        self._read = read
+        # By type, because 1, 1.0 and true are equal.
+        self._remembered: dict[type, _Remembered] = {}
+
+    def __call__(self, values: Collection[Any], problems: Problems) -> list[Any]:
+        """Return one result a value; of an unusable value None, and note position and problem."""
+        kinds = set(map(type, values))
+        others = kinds - {_NONE}
+        if len(others) <= 1 and kinds <= _HASHABLE:
+            (kind,) = others or {_NONE}
+            remembered = self._remembered.setdefault(kind, _Remembered(self._read))
+            results = list(map(remembered.__getitem__, values))
+            if not remembered.has_problems:
+                return results
+        else:
+            results = [_result_or_problem(self._read, value) for value in values]
+        for position, result in enumerate(results):
+            if isinstance(result, UnusableLineError):
+                problems.setdefault(position, result)
+                results[position] = None
+        return results
+
+
+class _Remembered(dict[Any, Any]):
+    """Results, or problems, by value; an unknown value is read."""
+
+    def __init__(self, read: Callable[[Any], Any]) -> None:
+        super().__init__()
+        self._read = read
+        self.has_problems = False
+
+    def __missing__(self, value: Any) -> Any:
+        result = _result_or_problem(self._read, value)
+        self.has_problems |= isinstance(result, UnusableLineError)
+        if len(self) >= _REMEMBERED_VALUES:
+            self.clear()
+        self[value] = result
+        return result
+
+
+def _result_or_problem(read: Callable[[Any], Any], value: Any) -> Any:
+    try:
+        return read(value)
+    except UnusableLineError as problem:
+        return problem.with_traceback(None)  # a traceback would keep the batch in memory
+
+
+def _as_numbers(values: Iterable[Any], with_texts: bool) -> np.ndarray:
+    """Convert values to float64, None to NaN.
+
+    Raises:
+        TypeError, ValueError, OverflowError: a value is not simply a number.
+    """
+    kinds = set(map(type, values))
+    if kinds == {str} and with_texts:
+        values = list(map(float, values))
+    elif not kinds <= {float, int, _NONE}:
+        raise TypeError(kinds)
+    return np.array(values, np.float64)
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _text(column: str, value: Any) -> bytes:
+    try:
+        return category_text(value).encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise UnusableLineError(
+            Reason.WRONG_ENCODING, f"{column}: half of a surrogate pair in {value!r}"
+        ) from error
+    except ValueError as error:
+        # A category may be given as 7.0, so NaN is a number gone wrong, not a wrong type.
+        reason = _number_reason(value) if isinstance(value, float) else Reason.WRONG_TYPE
+        raise UnusableLineError(reason, f"{column}: {error}") from error
+
+
+def _number_reason(value: Any) -> Reason:
+    """Return the reason why a value is not a finite number."""
+    try:
+        number = float(value)
+    except OverflowError:
+        return Reason.OUT_OF_RANGE
+    except (TypeError, ValueError):
+        return Reason.WRONG_TYPE
+    return Reason.WRONG_TYPE if math.isfinite(number) else Reason.NOT_FINITE

@@ -1,1 +1,0 @@
-"""How rows travel through a shuffle of Beam."""
