@@ -1,1 +1,1 @@
-"""Ingestion: an ExampleGen with a Beam executor of its own, logs to tf.Examples (docs/ingestion.md)."""
+"""Ingestion: an ExampleGen with a Beam executor of its own, for logs (docs/ingestion.md)."""

@@ -18,7 +18,14 @@ from apache_beam.io.filesystems import FileSystems
 
 from pipeline.ingest.accounting.counters import Counts, add_counts
 from pipeline.ingest.accounting.rejects import REJECTED_FOLDER
-from pipeline.ingest.accounting.step_outputs import (
+from pipeline.ingest.accounting.summary import SUMMARY_FILE, IngestSummary
+from pipeline.ingest.events.event_logs import JoinEventLogs
+from pipeline.ingest.examples.shard_writing import UNFINISHED_FOLDER, WriteShard, shard_count
+from pipeline.ingest.labelling.labelled_rows import RowLabeller, shard_numbers
+from pipeline.ingest.labelling.log_tables import label_file, read_side_table
+from pipeline.ingest.settings.ingest_config import IngestSettings
+from pipeline.ingest.shuffle.arrow_tables import ShardBuffer, Spill, to_ipc
+from pipeline.ingest.shuffle.step_outputs import (
     COUNTS,
     REJECTED,
     ROWS,
@@ -27,13 +34,6 @@ from pipeline.ingest.accounting.step_outputs import (
     tagged_rejected,
     tagged_rows,
 )
-from pipeline.ingest.accounting.summary import SUMMARY_FILE, IngestSummary
-from pipeline.ingest.events.event_logs import JoinEventLogs
-from pipeline.ingest.examples.shard_writing import UNFINISHED_FOLDER, WriteShard, shard_count
-from pipeline.ingest.labelling.labelled_rows import RowLabeller, shard_numbers
-from pipeline.ingest.labelling.log_tables import label_file, read_side_table
-from pipeline.ingest.settings.ingest_config import IngestSettings
-from pipeline.ingest.shuffle import ShardBuffer, Spill, to_ipc
 from pipeline.ingest.sources.files import InputFiles
 from pipeline.ingest.sources.log_reading import ReadLog
 from pipeline.ingest.sources.record_source import RecordChunk, RecordSource, source_names

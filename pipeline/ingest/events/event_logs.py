@@ -19,7 +19,13 @@ import pyarrow as pa
 from feature_spec.logs.logs import ACTIONS
 from pipeline.ingest.accounting import counters
 from pipeline.ingest.accounting.counters import Counts, add_counts, count_step, unreadable_files
-from pipeline.ingest.accounting.step_outputs import (
+from pipeline.ingest.events.event_join import deduplicated, joined, label_joined
+from pipeline.ingest.events.event_rows import ActionParser, ImpressionParser
+from pipeline.ingest.labelling.labelled_rows import ValuesReader
+from pipeline.ingest.labelling.log_tables import count_columns, count_days, unusable_lines
+from pipeline.ingest.settings.ingest_config import IngestSettings
+from pipeline.ingest.shuffle.arrow_tables import ShardBuffer, Spill, from_ipc, ipc_by_shard, to_ipc
+from pipeline.ingest.shuffle.step_outputs import (
     COUNTS,
     REJECTED,
     ROWS,
@@ -27,12 +33,6 @@ from pipeline.ingest.accounting.step_outputs import (
     tagged_rejected,
     tagged_rows,
 )
-from pipeline.ingest.events.event_join import deduplicated, joined, label_joined
-from pipeline.ingest.events.event_rows import ActionParser, ImpressionParser
-from pipeline.ingest.labelling.labelled_rows import ValuesReader
-from pipeline.ingest.labelling.log_tables import count_columns, count_days, unusable_lines
-from pipeline.ingest.settings.ingest_config import IngestSettings
-from pipeline.ingest.shuffle import ShardBuffer, Spill, from_ipc, ipc_by_shard, to_ipc
 from pipeline.ingest.sources.files import InputFiles
 from pipeline.ingest.sources.log_reading import ReadLog
 from pipeline.ingest.sources.record_source import RecordSource, source_names

@@ -16,7 +16,6 @@ from apache_beam.io.filesystems import FileSystems
 
 from pipeline.ingest.accounting import counters
 from pipeline.ingest.accounting.counters import Counts, count_step, counts_under
-from pipeline.ingest.accounting.step_outputs import tagged_counts, tagged_rejected
 from pipeline.ingest.accounting.summary import event_days
 from pipeline.ingest.examples.example_encoding import ExampleEncoder
 from pipeline.ingest.examples.sampling import recorded_rates, sampled
@@ -24,7 +23,8 @@ from pipeline.ingest.examples.split_assignment import SplitAssignment
 from pipeline.ingest.formats.tfrecords import TFRecordWriter
 from pipeline.ingest.labelling.labelled_rows import LABEL
 from pipeline.ingest.settings.ingest_config import IngestSettings
-from pipeline.ingest.shuffle import from_ipc
+from pipeline.ingest.shuffle.arrow_tables import from_ipc
+from pipeline.ingest.shuffle.step_outputs import tagged_counts, tagged_rejected
 from pipeline.ingest.sources.files import InputFiles, LogFile
 from pipeline.ingest.sources.record_source import source_names
 

@@ -16,8 +16,8 @@ import pytest
 
 from feature_spec.loading import load_spec
 from feature_spec.names import SPLITS
-from pipeline.ingest import shuffle
 from pipeline.ingest.settings.ingest_config import IngestSettings
+from pipeline.ingest.shuffle import arrow_tables
 from pipeline.simulator.malformed import HUGE_LINE_BYTES, KINDS, spoilt_line
 from pipeline.simulator.simulate import simulate_logs
 from pipeline.simulator.simulation_config import SimulationSettings
@@ -186,7 +186,7 @@ def test_the_same_logs_give_the_same_bytes_and_a_renamed_file_the_same_examples(
 def test_duplicates_are_found_across_files_and_elements(
     tiny, logs: Path, tmp_path: Path, monkeypatch
 ) -> None:
-    monkeypatch.setattr(shuffle, "_ROWS_HELD", 7)
+    monkeypatch.setattr(arrow_tables, "_ROWS_HELD", 7)
     (logs / "day2.jsonl").write_bytes(
         (logs / "day0.jsonl").read_bytes() + (logs / "day1.jsonl").read_bytes()
     )
@@ -330,7 +330,7 @@ def test_the_same_event_logs_in_other_files_give_the_same_examples(
         random.Random(1).shuffle(lines)
         path.write_bytes(gzip.compress(b"".join(lines[:100])))
         path.with_name("part-1.jsonl.gz").write_bytes(gzip.compress(b"".join(lines[100:])))
-    monkeypatch.setattr(shuffle, "_ROWS_HELD", 50)
+    monkeypatch.setattr(arrow_tables, "_ROWS_HELD", 50)
     again = Ingested(settings, tmp_path / "logs", tmp_path / "again")
     for split in SPLITS:
         assert first.examples(split) == again.examples(split)

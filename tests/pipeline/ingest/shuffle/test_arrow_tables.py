@@ -11,7 +11,7 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.testing.test_pipeline import TestPipeline
 from apache_beam.testing.util import assert_that, equal_to
 
-from pipeline.ingest.shuffle import Spill, SpilledTable, from_ipc, to_ipc
+from pipeline.ingest.shuffle.arrow_tables import Spill, SpilledTable, from_ipc, to_ipc
 
 pytestmark = pytest.mark.tensorflow
 

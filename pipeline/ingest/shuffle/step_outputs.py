@@ -13,7 +13,7 @@ from apache_beam.pvalue import TaggedOutput
 
 from pipeline.ingest.accounting.counters import Counts
 from pipeline.ingest.accounting.rejection import REJECTED_SCHEMA, RejectedLine, rejected_table
-from pipeline.ingest.shuffle import from_ipc, to_ipc
+from pipeline.ingest.shuffle.arrow_tables import from_ipc, to_ipc
 
 # The names of the outputs.
 ROWS, REJECTED, COUNTS = "rows", "rejected", "counts"
