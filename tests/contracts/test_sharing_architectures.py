@@ -1,7 +1,8 @@
-"""What every model of the registry keeps to."""
+"""What every model keeps to."""
 
 from __future__ import annotations
 
+import inspect
 import itertools
 import json
 
@@ -10,7 +11,7 @@ import pytest
 
 tf = pytest.importorskip("tensorflow")
 from trainer.layers.flat_input import FlatInput  # noqa: E402
-from trainer.models.registry import ARCHITECTURES  # noqa: E402
+from trainer.network.network import build_architecture  # noqa: E402
 from trainer.settings.model_config import MODELS  # noqa: E402
 
 pytestmark = pytest.mark.tensorflow
@@ -21,7 +22,7 @@ EVERY_MODEL = pytest.mark.parametrize("name", list(MODELS))
 
 
 def made(name, tasks=2, **settings):
-    return ARCHITECTURES[name](tasks, MODELS[name](**settings), FIELD_WIDTHS)
+    return build_architecture(MODELS[name](**settings), tasks, FIELD_WIDTHS)
 
 
 def inputs(model, rows=6):
@@ -29,9 +30,17 @@ def inputs(model, rows=6):
     return [x] * model.embeddings
 
 
-def test_settings_and_architectures_have_the_same_names():
-    assert list(MODELS) == list(ARCHITECTURES)
-    assert all(ARCHITECTURES[name].settings_type is settings for name, settings in MODELS.items())
+@EVERY_MODEL
+def test_the_arguments_of_a_model_are_its_settings_with_the_same_defaults(name):
+    arguments = {
+        argument: parameter.default
+        for argument, parameter in inspect.signature(type(made(name))).parameters.items()
+        if parameter.kind is inspect.Parameter.KEYWORD_ONLY and argument != "field_widths"
+    }
+    defaults = MODELS[name]().arguments
+    assert arguments == {
+        key: tuple(value) if isinstance(value, list) else value for key, value in defaults.items()
+    }
 
 
 @EVERY_MODEL
@@ -75,7 +84,7 @@ def test_a_model_is_made_again_from_its_configuration(name):
     model = made(name, 3, tower_units=[7], dropout_rate=0.1)
     model(inputs(model))
     config = json.loads(json.dumps(model.get_config()))
-    again = ARCHITECTURES[name].from_config(config)
+    again = type(model).from_config(config)
     again(inputs(again))
     again.set_weights(model.get_weights())
     for one, other in zip(model(inputs(model)), again(inputs(again)), strict=True):
@@ -172,6 +181,20 @@ def test_penalties_are_finite_scalars(name):
         assert float(value) >= 0.0
 
 
-def test_settings_of_another_model_are_refused():
-    with pytest.raises(TypeError, match="`settings` must be PLESettings"):
-        ARCHITECTURES["ple"](2, MODELS["mmoe"]())
+@EVERY_MODEL
+def test_one_input_or_a_list_of_field_embeddings_may_be_given(name):
+    model = made(name)
+    x = inputs(model)[0]
+    whole = model(x)
+    assert [output.shape[0] for output in whole] == [6, 6]
+    if model.embeddings == 1:
+        fields = tf.split(x, FIELD_WIDTHS, axis=1)
+        for one, other in zip(whole, model(fields), strict=True):
+            np.testing.assert_array_equal(one, other)
+
+
+@EVERY_MODEL
+def test_a_model_is_a_layer_of_a_functional_keras_model(name):
+    x = tf.keras.Input([INPUT])
+    model = tf.keras.Model(x, made(name)(x))
+    assert [output.shape[0] for output in model(tf.ones([3, INPUT]))] == [3, 3]

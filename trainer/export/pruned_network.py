@@ -9,6 +9,8 @@ from trainer.inspect.inspection import Multiplications, PruningCount
 from trainer.layers.tower import Tower
 from trainer.network.network import AssembledNetwork, Network
 from trainer.network.network_layout import FieldRows
+from trainer.pruning.pruned_layers import pruned_tower, tower_multiplications
+from trainer.pruning.pruned_sharing import prune
 from trainer.pruning.value_bounds import FieldValues, InputFields
 
 
@@ -44,14 +46,14 @@ def pruned_network(network: Network, rows: Sequence[FieldRows]) -> PrunedNetwork
         FieldValues(None if one.rows is None else tables[str(width)][one.rows], one.is_list)
         for width, one in zip(layout.field_widths, rows, strict=True)
     )
-    pruning = network.sharing.pruned(
-        InputFields(values, layout.field_widths, layout.request_fields)
+    pruning = prune(
+        network.sharing, InputFields(values, layout.field_widths, layout.request_fields)
     )
     if pruning is None:
         return None
     sharing = pruning.sharing
     towers = [
-        tower.reading(units)
+        pruned_tower(tower, units)
         for tower, units in zip(network.towers, sharing.representations, strict=True)
     ]
     before = pruning.multiplications
@@ -71,4 +73,4 @@ def pruned_network(network: Network, rows: Sequence[FieldRows]) -> PrunedNetwork
 
 
 def _multiplications(towers: Sequence[Tower]) -> Multiplications:
-    return Multiplications(request=0, candidate=sum(tower.multiplications() for tower in towers))
+    return Multiplications(request=0, candidate=sum(map(tower_multiplications, towers)))

@@ -13,7 +13,6 @@ import tensorflow as tf
 from feature_spec import names
 from feature_spec.spec import FeatureSpec
 from trainer.export.half_precision_network import half_precision_network
-from trainer.export.inspection_signature import inner_values_by_row, inspection_guide
 from trainer.export.pruned_network import pruned_network
 from trainer.export.ranking_score import ranking_score
 from trainer.export.request_signature import (
@@ -25,6 +24,7 @@ from trainer.export.request_signature import (
 from trainer.export.sampling_correction import undo_sampling
 from trainer.export.xla_scorer import CompiledLogits
 from trainer.inspect.inspection import INSPECTION_FILE
+from trainer.inspect.signature import inspection_guide, introspection_outputs
 from trainer.network.network import AssembledNetwork, Network
 from trainer.network.network_layout import field_names, field_rows
 
@@ -154,7 +154,7 @@ class ExportedRanker(tf.Module):
 
         def inspect_examples(examples: tf.Tensor) -> dict[str, tf.Tensor]:
             features = self.transform(dict(parsed_fields(self.spec, examples)))
-            return inner_values_by_row(network, network.embed(features))
+            return introspection_outputs(network, network.embed(features))
 
         return tf.function(
             inspect_examples, input_signature=[tf.TensorSpec([None], tf.string, name="examples")]

@@ -14,6 +14,7 @@ from feature_spec.tasks.task import HIGHER_IS_BETTER, Metric, Task
 from trainer.distribute.replicas import of_first_replica
 from trainer.distribute.strategies import is_chief
 from trainer.fit.multi_task_ranker import MultiTaskRanker
+from trainer.inspect.introspection import closed_shares
 
 logger = logging.getLogger("fulcrum.trainer")
 
@@ -174,7 +175,7 @@ class EarlyStopping(tf.keras.callbacks.Callback):
             logs.update(
                 {
                     f"closed_share_{name}": share
-                    for name, share in self.model.network.sharing.closed_shares().items()
+                    for name, share in closed_shares(self.model.network.sharing).items()
                 }
             )
             self.history.append(dict(logs))

@@ -13,20 +13,39 @@ from trainer.layers.gates import Gates, mixture
 
 
 @tf.keras.utils.register_keras_serializable("fulcrum")
-class CGC(tf.keras.layers.Layer):
-    """Own and shared experts, mixed by a gate a task (PLE, Eq 2–7).
+class CGCLevel(tf.keras.layers.Layer):
+    """One level of PLE: own and shared experts, mixed by a gate for each task (PLE, Eq 2–7).
 
-    The gate of task k weighs its own m_k experts and the m_s shared ones; the shared gate weighs
-    **all** experts of the level.
+    g^k(x) = w^k(x) S^k(x), where S^k stacks the m_k experts of task k and the m_s shared ones. The
+    shared gate, which all levels but the last have, weighs **all** experts of the level.
 
     Args:
         tasks: K.
-        task_experts: m_k, own experts of each task.
-        shared_experts: m_s.
-        units: units of each expert's layers; the last is U.
-        first: whether all modules read one input, the field embeddings, as on the first level.
-        last: whether this is the last level, which has no shared gate.
-        dropout_rate: of the experts. Defaults to 0.
+        task_experts: m_k, the number of own experts of each task.
+        shared_experts: m_s, the number of shared experts.
+        units: the units of each expert's layers; the last is U.
+        first: whether all modules read one input, as on the first level. Defaults to True.
+        last: whether this is the last level, which has no shared gate. Defaults to True.
+        dropout_rate: the share of units dropped in the experts in training. Defaults to 0.
+
+    Call arguments:
+        inputs: on the first level x, (B, I); on later levels g^{1,j-1} … g^{K,j-1} and g^{s,j-1},
+            each (B, U).
+
+    Returns:
+        g^{1,j} … g^{K,j} and, unless this is the last level, g^{s,j}; each (B, U).
+
+    Example:
+        >>> import tensorflow as tf
+        >>> from trainer.layers.cgc import CGCLevel
+        >>> click, like = CGCLevel(tasks=2, task_experts=2, shared_experts=1, units=[16])(
+        ...     tf.ones([5, 10])
+        ... )
+        >>> click.shape
+        TensorShape([5, 16])
+
+    References:
+        PLE, Tang et al., RecSys 2020: https://doi.org/10.1145/3383313.3412236
     """
 
     def __init__(
@@ -36,8 +55,8 @@ class CGC(tf.keras.layers.Layer):
         shared_experts: int,
         units: Sequence[int],
         *,
-        first: bool,
-        last: bool,
+        first: bool = True,
+        last: bool = True,
         dropout_rate: float = 0.0,
         **kwargs: Any,
     ) -> None:
@@ -48,12 +67,8 @@ class CGC(tf.keras.layers.Layer):
                 f"Received: {tasks}, {task_experts}, {shared_experts}"
             )
         self.tasks, self.task_experts, self.shared_experts = tasks, task_experts, shared_experts
-        self.units, self.first, self.last, self.dropout_rate = (
-            tuple(units),
-            first,
-            last,
-            dropout_rate,
-        )
+        self.units, self.dropout_rate = tuple(units), dropout_rate
+        self.first, self.last = first, last
         self._counts = [task_experts] * tasks + [shared_experts]
         own_sizes = [task_experts + shared_experts] * tasks
         shared_size = [] if last else [tasks * task_experts + shared_experts]
@@ -75,15 +90,6 @@ class CGC(tf.keras.layers.Layer):
     def call(
         self, inputs: tf.Tensor | FlatInput | list[tf.Tensor], training: bool | None = None
     ) -> list[tf.Tensor]:
-        """One level.
-
-        Args:
-            inputs: on the first level x, (B, I); else g^{1,j-1} … g^{K,j-1} and g^{s,j-1}, each (B,
-                U).
-
-        Returns:
-            g^{1,j} … g^{K,j} and, unless it is the last level, g^{s,j}; each (B, U).
-        """
         if self.first:
             blocks = tf.split(self.experts[0](inputs, training=training), self._counts, axis=1)
         else:
@@ -99,7 +105,15 @@ class CGC(tf.keras.layers.Layer):
         ]
 
     def gate_weights(self, inputs: tf.Tensor | FlatInput | list[tf.Tensor]) -> list[tf.Tensor]:
-        """w: of each task over its own and the shared experts and, unless it is the last level, of the shared gate over all."""
+        """Return the weights w of each gate.
+
+        Args:
+            inputs: the inputs of `call`.
+
+        Returns:
+            The weights of each task's gate over its own and the shared experts, (B, m_k + m_s), and
+            of the shared gate over all experts, unless this is the last level.
+        """
         if self.first:
             return self.gates[0](inputs)
         return [gate(x)[0] for gate, x in zip(self.gates, inputs[: len(self.gates)], strict=True)]

@@ -1,24 +1,54 @@
-"""Experts: independent networks that read one input, computed as one matrix product a layer."""
+"""Experts: independent dense networks, computed as one matrix product a layer."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
 import tensorflow as tf
 
 from trainer.layers.flat_input import FlatInput, input_width, product
-from trainer.layers.initial_weights import side_by_side_glorot
+
+
+def side_by_side_glorot(fan_in: int, fan_out: int) -> tf.keras.initializers.Initializer:
+    """Return Glorot's uniform initializer for a kernel of many (fan_in, fan_out) matrices.
+
+    Keras would take the whole kernel for one matrix and start it too small. One draw fills the
+    whole kernel, so no two matrices in it are equal; a Keras initializer without a seed that is
+    called once for each matrix makes them identical.
+    """
+    limit = math.sqrt(6.0 / (fan_in + fan_out))
+    return tf.keras.initializers.RandomUniform(-limit, limit)
 
 
 @tf.keras.utils.register_keras_serializable("fulcrum")
 class Experts(tf.keras.layers.Layer):
-    """E experts with ReLU layers (MMoE, section 4; PLE, section 4.1, where they have a single layer).
+    """E networks of ReLU layers that read the same input.
+
+    They are the experts of MMoE (section 4), and of PLE (section 4.1), where they have one layer:
+    f_e(x) = ReLU(W_e x + b_e).
 
     Args:
-        experts: E, number of experts.
-        units: units of each expert's layers; the last is U.
-        dropout_rate: share of units dropped after each layer in training. Defaults to 0.
+        experts: E, the number of experts.
+        units: the units of each expert's layers; the last is U.
+        dropout_rate: the share of units dropped after each layer in training. Defaults to 0.
+
+    Call arguments:
+        x: a flat input, (B, I), or a `FlatInput`.
+
+    Returns:
+        The outputs of all experts, (B, E, U).
+
+    Example:
+        >>> import tensorflow as tf
+        >>> from trainer.layers.experts import Experts
+        >>> Experts(experts=4, units=[32, 16])(tf.ones([2, 10])).shape
+        TensorShape([2, 4, 16])
+
+    References:
+        - MMoE, Ma et al., KDD 2018: https://doi.org/10.1145/3219819.3220007
+        - PLE, Tang et al., RecSys 2020: https://doi.org/10.1145/3383313.3412236
     """
 
     def __init__(
@@ -27,7 +57,8 @@ class Experts(tf.keras.layers.Layer):
         super().__init__(**kwargs)
         if experts < 1 or not units or min(units) < 1:
             raise ValueError(
-                f"`experts` and each of `units` must be at least 1. Received: experts={experts}, units={list(units)}"
+                "`experts` and each of `units` must be at least 1. "
+                f"Received: experts={experts}, units={list(units)}"
             )
         self.experts = experts
         self.units = tuple(units)
@@ -53,7 +84,6 @@ class Experts(tf.keras.layers.Layer):
         self.built = True
 
     def call(self, x: tf.Tensor | FlatInput, training: bool | None = None) -> tf.Tensor:
-        """(B, I) → (B, E, U)."""
         h = tf.nn.relu(product(x, self.kernels[0], tf.reshape(self.biases[0], [-1])))
         h = self.dropout(tf.reshape(h, [-1, self.experts, self.units[0]]), training=training)
         for kernel, bias in zip(self.kernels[1:], self.biases[1:], strict=True):
@@ -69,3 +99,46 @@ class Experts(tf.keras.layers.Layer):
             "units": self.units,
             "dropout_rate": self.dropout_rate,
         }
+
+
+@tf.keras.utils.register_keras_serializable("fulcrum")
+class GroupedDense(tf.keras.layers.Layer):
+    """G independent ReLU layers on G inputs, in one batched product: y_g = ReLU(W_g x_g + b_g).
+
+    Args:
+        units: V, the units of each layer.
+
+    Call arguments:
+        x: an input for each layer, (B, G, U).
+
+    Returns:
+        The output of each layer, (B, G, V).
+
+    Example:
+        >>> import tensorflow as tf
+        >>> from trainer.layers.experts import GroupedDense
+        >>> GroupedDense(units=8)(tf.ones([2, 3, 16])).shape
+        TensorShape([2, 3, 8])
+    """
+
+    def __init__(self, units: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        if units < 1:
+            raise ValueError(f"`units` must be at least 1. Received: {units}")
+        self.units = units
+
+    def build(self, input_shape: tf.TensorShape) -> None:
+        groups, width = int(input_shape[1]), int(input_shape[2])
+        self.kernel = self.add_weight(
+            name="kernel",
+            shape=(groups, width, self.units),
+            initializer=side_by_side_glorot(width, self.units),
+        )
+        self.bias = self.add_weight(name="bias", shape=(groups, self.units), initializer="zeros")
+        self.built = True
+
+    def call(self, x: tf.Tensor) -> tf.Tensor:
+        return tf.nn.relu(tf.einsum("bgu,guv->bgv", x, self.kernel) + self.bias)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "units": self.units}

@@ -1,4 +1,4 @@
-"""Field embeddings: one table a width, one lookup a width and side."""
+"""Field embeddings: one table for each width, one lookup for each width and side."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ _INITIAL_STANDARD_DEVIATION = 0.01
 
 
 class SlotLayout(NamedTuple):
-    """One field's columns in an id matrix.
+    """The columns of one field in an id matrix.
 
     Attributes:
-        start: first column.
-        length: number of columns: 1, or the cut length of a list.
-        width: embedding width D.
-        missing_row: the row that pads a list; it does not count in the mean of a list.
+        start: the first column.
+        length: the number of columns: 1, or the maximum length of a list.
+        width: D, the embedding width.
+        missing_row: the row that pads a list. It does not count in the mean of a list.
     """
 
     start: int
@@ -29,19 +29,41 @@ class SlotLayout(NamedTuple):
 
 
 def flat_order(slots: Sequence[SlotLayout]) -> list[SlotLayout]:
-    """The order of fields in the flattened embeddings: by ascending width, fields of one value before lists."""
+    """Sort fields as the flattened embeddings hold them: by width, single values before lists."""
     return sorted(slots, key=lambda slot: (slot.width, slot.length > 1))
 
 
 @tf.keras.utils.register_keras_serializable("fulcrum")
 class FieldEmbedding(tf.keras.layers.Layer):
-    """Embeds one side's packed ids.
+    """The embeddings of many fields, with one table for each embedding width.
 
-    All fields of one width live in one table; ids are rows of it (`feature_spec.feature_layout`).
+    All fields of one width share a table, of which each field owns some rows. `flattened` makes the
+    flat input of a model from what this layer returns.
 
     Args:
-        table_rows: rows of each table by width D.
-        initial_mean: mean of the initial embeddings. Defaults to 0.
+        table_rows: the number of rows of each table, by width D.
+        initial_mean: the mean of the initial embeddings. Defaults to 0.
+
+    Call arguments:
+        ids: rows of the tables, integer, (R, Σ length).
+        slots: the fields of `ids`, in order.
+
+    Returns:
+        For each width of the slots, ascending, the embeddings (Σ length, R, D). They come field by
+        field, because rows of one field lie near each other in the table: reading and updating them
+        in this order is faster, and their gradient comes in this order, too.
+
+    Example:
+        >>> import tensorflow as tf
+        >>> from trainer.layers.field_embedding import FieldEmbedding, SlotLayout, flattened
+        >>> slots = [
+        ...     SlotLayout(start=0, length=1, width=4, missing_row=0),
+        ...     SlotLayout(start=1, length=3, width=4, missing_row=1),
+        ... ]
+        >>> ids = tf.constant([[7, 2, 3, 1], [5, 1, 1, 1]])
+        >>> lookups = FieldEmbedding(table_rows={4: 10})(ids, slots=slots)
+        >>> flattened(lookups, ids, None, slots).shape
+        TensorShape([2, 8])
     """
 
     def __init__(
@@ -55,7 +77,7 @@ class FieldEmbedding(tf.keras.layers.Layer):
         # JSON turns the widths of a saved configuration into text.
         self.table_rows = {int(width): int(rows) for width, rows in table_rows.items()}
         self.initial_mean = initial_mean
-        # A network of numbers only never looks up, and so never builds.
+        # A network that reads plain numbers only never looks up, and so never builds.
         self.tables: dict[str, tf.Variable] = {}
 
     def build(self, input_shape: Any) -> None:
@@ -73,18 +95,6 @@ class FieldEmbedding(tf.keras.layers.Layer):
         self.built = True
 
     def call(self, ids: tf.Tensor, slots: Sequence[SlotLayout]) -> list[tf.Tensor]:
-        """Looks a batch up.
-
-        Args:
-            ids: rows, integer (R, Σ length).
-            slots: the fields of `ids` in order.
-
-        Returns:
-            For each width of the slots, ascending, (Σ length, R, D). Field by field, because rows
-            of one field lie near each
-            other: it is faster to read them so and to change them so, and the gradient comes in
-                this order, too.
-        """
         result = []
         for width, of_width in _by_width(slots):
             columns = [
@@ -111,18 +121,18 @@ def flattened(
     numbers: tf.Tensor | None,
     slots: Sequence[SlotLayout],
 ) -> tf.Tensor:
-    """One side's part of the input that sub-networks read.
+    """Flatten the embeddings and numbers of one side.
 
     Args:
-        lookups: of `FieldEmbedding`, one a width.
-        ids: what was looked up, (R, Σ length), or None where the side has no embedded field.
-        numbers: float (R, N), or None where the side has no plain number, which stands for itself:
-            a field of width 1.
-        slots: the fields of `ids` in order.
+        lookups: what `FieldEmbedding` returned, one tensor for each width.
+        ids: the ids that were looked up, (R, Σ length), or None if the side has no embedded field.
+        numbers: plain numbers, float (R, N), or None if the side has none. A number is a field of
+            width 1 that stands for itself.
+        slots: the fields of `ids`, in order.
 
     Returns:
-        (R, I): the fields in `flat_order`, a list as the mean of its rows, zeros where it is empty;
-        then the numbers.
+        (R, I): the fields in `flat_order`, then the numbers. A list is the mean of its rows, and
+        zeros where it is empty.
     """
     parts = []
     for (width, of_width), lookup in zip(_by_width(slots), lookups, strict=True):
@@ -147,7 +157,10 @@ def _by_width(slots: Sequence[SlotLayout]) -> list[tuple[int, list[SlotLayout]]]
 def _pooled(
     ids: tf.Tensor, embeddings: tf.Tensor, lists: Sequence[SlotLayout], width: int
 ) -> tf.Tensor:
-    """The mean of each list's rows, (R, Σ length, D) → (R, lists · D), in one product with a constant 0/1 matrix."""
+    """Average the rows of each list: (R, Σ length, D) → (R, lists · D).
+
+    One product with a constant 0/1 matrix sums all lists.
+    """
     rows = tf.gather(
         ids,
         [column for slot in lists for column in range(slot.start, slot.start + slot.length)],

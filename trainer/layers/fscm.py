@@ -1,4 +1,4 @@
-"""FSCM: field-level sparse connections."""
+"""FSCM: sub-networks that choose their fields (MSSM)."""
 
 from __future__ import annotations
 
@@ -9,25 +9,45 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from trainer.layers.experts import side_by_side_glorot
 from trainer.layers.flat_input import FlatInput
-from trainer.layers.initial_weights import side_by_side_glorot
 
-# The mean with which embeddings should start, see `FSCM.build`.
+# The mean with which embeddings should start; see `FSCM.build`.
 INITIAL_EMBEDDING = 0.05
 
 
 @tf.keras.utils.register_keras_serializable("fulcrum")
 class FSCM(tf.keras.layers.Layer):
-    """Sub-networks that each choose their fields, anew for every sample (MSSM, Ding et al., SIGIR 2021, section 3.2).
+    """Sub-networks that choose their fields, anew for every row (MSSM, section 3.2).
 
-    w_ij = relu(tanh(g_ij · e_i)) masks field i for sub-network j; E_j = concat_i(w_ij e_i); u_j =
-    relu(W_j E_j + b_j). The activation and the bias make u_j the sub-network of SNR-Trans where all
-    masks are 1; the paper prints the product only.
+    w_ij = relu(tanh(g_ij · e_i)) masks field i for sub-network j; E_j = concat_i(w_ij e_i); and
+    u_j = relu(W_j E_j + b_j). The activation and the bias make u_j the sub-network of SNR-Trans
+    where all masks are 1; the paper prints the product only.
+
+    Start the embeddings with a mean of `INITIAL_EMBEDDING`, so that all fields begin open.
 
     Args:
-        subnetworks: J.
-        units: U, width of each u_j.
-        field_widths: D of each field in the order of the flattened input.
+        subnetworks: J, the number of sub-networks.
+        units: U, the width of each u_j.
+        field_widths: D of each field, in the order of the flattened input.
+
+    Call arguments:
+        x: a flat input, (B, I), or a `FlatInput`.
+
+    Returns:
+        The outputs u of all sub-networks, (B, J, U).
+
+    Example:
+        >>> import tensorflow as tf
+        >>> from trainer.layers.fscm import FSCM
+        >>> fscm = FSCM(subnetworks=3, units=8, field_widths=[4, 4, 2])
+        >>> fscm(tf.ones([5, 10])).shape
+        TensorShape([5, 3, 8])
+        >>> fscm.masks(tf.ones([5, 10])).shape
+        TensorShape([5, 3, 3])
+
+    References:
+        MSSM, Ding et al., SIGIR 2021: https://doi.org/10.1145/3404835.3463022
     """
 
     def __init__(
@@ -43,8 +63,8 @@ class FSCM(tf.keras.layers.Layer):
     def build(self, input_shape: Any) -> None:
         del input_shape
         width = sum(self.field_widths)
-        # g · e starts near 1, so that all fields begin open: a closed one has no gradient to open
-        # it again.
+        # g · e starts near 1, so that all fields begin open: a closed field has no gradient that
+        # could open it again.
         start = np.repeat(
             [1.0 / (size * INITIAL_EMBEDDING) for size in self.field_widths], self.field_widths
         ).astype(np.float32)
@@ -66,17 +86,16 @@ class FSCM(tf.keras.layers.Layer):
         self.built = True
 
     def call(self, x: tf.Tensor | FlatInput) -> tf.Tensor:
-        """(B, I) → (B, J, U)."""
         if not isinstance(x, FlatInput):
             return tf.nn.relu(self._product(x, 0, len(self.field_widths)) + self.bias)
-        # Masks of the request's fields follow from the request alone, so its part is computed once.
+        # The masks of the request's fields depend on the request alone: its part is computed once.
         request_fields = self._fields_of_width(int(x.request.shape[-1]))
         request = self._product(x.request, 0, request_fields)
         candidate = self._product(x.candidate, request_fields, len(self.field_widths))
         return tf.nn.relu(request + candidate + self.bias)
 
     def masks(self, x: tf.Tensor) -> tf.Tensor:
-        """w: (B, I) → (B, J, F)."""
+        """Return the masks w of F fields: (B, I) → (B, J, F)."""
         return self._masks(x, 0, len(self.field_widths))
 
     def _masks(self, x: tf.Tensor, first: int, last: int) -> tf.Tensor:
@@ -95,10 +114,10 @@ class FSCM(tf.keras.layers.Layer):
         return tf.nn.relu(tf.tanh(tf.concat(parts, axis=2)))
 
     def _product(self, x: tf.Tensor, first: int, last: int) -> tf.Tensor:
-        """Σ_i W_ji w_ij e_i over fields first … last−1: (B, their width) → (B, J, U)."""
+        """Sum W_ji w_ij e_i over fields first … last−1: (B, their width) → (B, J, U)."""
         begin, end = sum(self.field_widths[:first]), sum(self.field_widths[:last])
         masks = self._masks(x, first, last)
-        # One mask a field becomes one a column.
+        # Repeat the mask of a field for each of its columns.
         columns = [
             position
             for position, width in enumerate(self.field_widths[first:last])

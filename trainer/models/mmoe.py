@@ -1,4 +1,4 @@
-"""MMoE: Multi-gate Mixture-of-Experts."""
+"""MMoE, and its multi-level form, ML-MMoE."""
 
 from __future__ import annotations
 
@@ -7,43 +7,145 @@ from typing import Any
 
 import tensorflow as tf
 
-from trainer.layers.experts import Experts
-from trainer.layers.flat_input import FlatInput
+from trainer.layers.experts import Experts, GroupedDense
+from trainer.layers.flat_input import FlatInput, as_flat_input
 from trainer.layers.gates import Gates, mixture
-from trainer.models.inner_values import GateWeights, numbered
 from trainer.models.sharing_architecture import SharingArchitecture
-from trainer.settings.model_config import MMoESettings
 
 
 @tf.keras.utils.register_keras_serializable("fulcrum")
 class MMoE(SharingArchitecture):
-    """Shared experts, mixed by a gate a task (Ma et al., KDD 2018, Eq 5–8).
+    """Multi-gate Mixture-of-Experts: shared experts, mixed by a gate for each task.
+
+    y_k = Σ_e g^k(x)_e f_e(x) with g^k(x) = softmax(W_k x) (Ma et al., Eq 5–8).
 
     Args:
-        tasks: K.
-        settings: see `MMoESettings`.
-        field_widths: not read.
+        tasks: K, the number of tasks.
+        experts: E, the number of experts, all shared. Defaults to 8.
+        expert_units: the layers of each expert; the last has U units. Defaults to (64,).
+        dropout_rate: the share of units dropped in the experts in training. Defaults to 0.
+
+    Call arguments:
+        inputs: the flattened field embeddings, (B, I), or a list of field embeddings, (B, D) each.
+
+    Returns:
+        K representations, each (B, U).
+
+    Example:
+        >>> import tensorflow as tf
+        >>> from trainer.models.mmoe import MMoE
+        >>> x = tf.keras.Input([10])
+        >>> click, like = MMoE(tasks=2, experts=4, expert_units=[32, 16])(x)
+        >>> model = tf.keras.Model(x, [click, like])
+        >>> [y.shape.as_list() for y in model(tf.ones([5, 10]))]
+        [[5, 16], [5, 16]]
+
+    References:
+        Ma et al., Modeling task relationships in multi-task learning with multi-gate
+        mixture-of-experts, KDD 2018: https://doi.org/10.1145/3219819.3220007
     """
 
-    settings_type = MMoESettings
-
     def __init__(
-        self, tasks: int, settings: MMoESettings, field_widths: Sequence[int] = (), **kwargs: Any
+        self,
+        tasks: int,
+        *,
+        experts: int = 8,
+        expert_units: Sequence[int] = (64,),
+        dropout_rate: float = 0.0,
+        **kwargs: Any,
     ) -> None:
-        super().__init__(tasks, settings, field_widths, **kwargs)
-        self.experts = Experts(
-            settings.experts, settings.expert_units, settings.dropout_rate, name="experts"
-        )
-        self.gates = Gates([settings.experts] * tasks, name="gates")
+        super().__init__(tasks, dropout_rate=dropout_rate, **kwargs)
+        self.experts = Experts(experts, expert_units, dropout_rate, name="experts")
+        self.gates = Gates([experts] * tasks, name="gates")
 
     def call(
-        self, inputs: list[tf.Tensor | FlatInput], training: bool | None = None
+        self, inputs: tf.Tensor | FlatInput | list[tf.Tensor], training: bool | None = None
     ) -> list[tf.Tensor]:
-        """One input (B, I) → K representations (B, U)."""
-        experts = self.experts(inputs[0], training=training)
-        return [mixture(weights, [experts]) for weights in self.gates(inputs[0])]
+        x = as_flat_input(inputs)
+        experts = self.experts(x, training=training)
+        return [mixture(weights, [experts]) for weights in self.gates(x)]
 
-    def gate_weights(self, inputs: list[tf.Tensor], tasks: Sequence[str]) -> dict[str, GateWeights]:
-        experts = numbered("shared", self.settings.experts)
-        gates = zip(tasks, self.gates(inputs[0]), strict=True)
-        return {f"level_1/task_{task}": GateWeights(experts, weights) for task, weights in gates}
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **super().get_config(),
+            "experts": self.experts.experts,
+            "expert_units": self.experts.units,
+        }
+
+
+@tf.keras.utils.register_keras_serializable("fulcrum")
+class MLMMoE(SharingArchitecture):
+    """Multi-level MMoE: experts above the first level read mixtures of the level below.
+
+    All gates, those between levels and those of the tasks, read the raw input (PLE, section 5.1.3).
+
+    Args:
+        tasks: K, the number of tasks.
+        levels: L, the number of levels, at least 2. Defaults to 2.
+        experts: E, the number of experts of each level, all shared. Defaults to 8.
+        expert_units: the layers of each expert; the last has U units. Defaults to (64,).
+        dropout_rate: the share of units dropped in the experts in training. Defaults to 0.
+
+    Call arguments:
+        inputs: the flattened field embeddings, (B, I), or a list of field embeddings, (B, D) each.
+
+    Returns:
+        K representations, each (B, U).
+
+    Example:
+        >>> import tensorflow as tf
+        >>> from trainer.models.mmoe import MLMMoE
+        >>> click, like = MLMMoE(tasks=2, levels=2, experts=4, expert_units=[16])(tf.ones([5, 10]))
+        >>> click.shape
+        TensorShape([5, 16])
+
+    References:
+        PLE, Tang et al., RecSys 2020: https://doi.org/10.1145/3383313.3412236
+    """
+
+    def __init__(
+        self,
+        tasks: int,
+        *,
+        levels: int = 2,
+        experts: int = 8,
+        expert_units: Sequence[int] = (64,),
+        dropout_rate: float = 0.0,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(tasks, dropout_rate=dropout_rate, **kwargs)
+        if levels < 2:
+            raise ValueError(f"`levels` must be at least 2. Received: {levels}")
+        self.first = Experts(experts, expert_units, dropout_rate, name="experts_1")
+        # One product for all gates of all levels, since they read one input.
+        self.gates = Gates([experts] * (experts * (levels - 1) + tasks), name="gates")
+        self.rest = [
+            [
+                GroupedDense(units, name=f"experts_{level + 2}_{depth}")
+                for depth, units in enumerate(expert_units)
+            ]
+            for level in range(levels - 1)
+        ]
+        self.dropout = tf.keras.layers.Dropout(dropout_rate)
+
+    def call(
+        self, inputs: tf.Tensor | FlatInput | list[tf.Tensor], training: bool | None = None
+    ) -> list[tf.Tensor]:
+        x = as_flat_input(inputs)
+        experts = self.first(x, training=training)
+        weights = self.gates(x)
+        for layers in self.rest:
+            into_level, weights = weights[: self.first.experts], weights[self.first.experts :]
+            h = tf.einsum("bje,beu->bju", tf.stack(into_level, axis=1), experts)
+            for layer in layers:
+                h = self.dropout(layer(h), training=training)
+            experts = h
+        return [mixture(of_task, [experts]) for of_task in weights]
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **super().get_config(),
+            "levels": len(self.rest) + 1,
+            "experts": self.first.experts,
+            "expert_units": self.first.units,
+        }

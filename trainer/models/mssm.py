@@ -5,100 +5,121 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import tensorflow as tf
 
-from trainer.layers.cssm import CSSM
 from trainer.layers.experts import Experts
-from trainer.layers.flat_input import FlatInput
+from trainer.layers.flat_input import FlatInput, as_flat_input
 from trainer.layers.fscm import FSCM, INITIAL_EMBEDDING
-from trainer.layers.hard_concrete_gate import HardConcreteGate
-from trainer.layers.snr_connection import SNRConnection
-from trainer.models.inner_values import Block, own
+from trainer.layers.gated_connections import CSSM, SNRConnection
 from trainer.models.sharing_architecture import SharingArchitecture
-from trainer.pruning.pruned_sharing import Pruning, pruned_experts, pruned_fscm
-from trainer.pruning.value_bounds import InputFields
-from trainer.settings.model_config import MSSMSettings
 
 
 @tf.keras.utils.register_keras_serializable("fulcrum")
 class MSSM(SharingArchitecture):
-    """A sub-network a task and a shared one, that choose fields (FSCM) and share cells (CSSM) (Ding et al., SIGIR 2021).
+    """Sub-networks that choose their fields (FSCM) and share cells (CSSM).
+
+    There is a sub-network for each task and a shared one. Each masks fields anew for every row, u_j
+    = FSCM_j(x), and each output unit of a connection has a hard-concrete gate: v_i = Σ_j (m_ij ⊙
+    W_ij) u_j (Ding et al., sections 3.2–3.3). `penalties()` are the L2 and L0 terms of the loss.
 
     Without field sparsity every sub-network reads all fields (MSSM-a). Without cell sparsity the
-    connections are those of SNR-Trans, one gate each (MSSM-b). Without both it is SNR-Trans over K
-    + 1 sub-networks (MSSM-Basic).
+    connections are those of SNR-Trans, with one gate each (MSSM-b). Without both the model is
+    SNR-Trans over K + 1 sub-networks (MSSM-Basic).
 
     Args:
-        tasks: K.
-        settings: see `MSSMSettings`.
-        field_widths: D of each field in the order of the flattened input.
+        tasks: K, the number of tasks.
+        field_widths: D of each field, in the order of the flattened input. Defaults to the widths
+            of the field embeddings, if the model is called with a list of them.
+        units: U, the units of each sub-network. Defaults to 64.
+        field_sparsity: whether each sub-network masks fields. Defaults to True.
+        cell_sparsity: whether each output unit of a connection has a gate. Defaults to True.
+        l2: λ1, the weight of the squared weights of the matrices. Defaults to 1e-5.
+        l0: λ2, the weight of the expected number of open gates. Defaults to 2e-4.
+        dropout_rate: the share of units dropped in the sub-networks in training. Defaults to 0.
+
+    Call arguments:
+        inputs: the flattened field embeddings, (B, I), or a list of field embeddings, (B, D) each.
+
+    Returns:
+        K representations, each (B, U).
+
+    Example:
+        >>> import tensorflow as tf
+        >>> from trainer.models.mssm import MSSM
+        >>> model = MSSM(tasks=2, units=16)
+        >>> user, item, price = tf.ones([5, 8]), tf.ones([5, 4]), tf.ones([5, 1])
+        >>> click, like = model([user, item, price])
+        >>> click.shape
+        TensorShape([5, 16])
+        >>> list(model.penalties())
+        ['l2', 'l0']
+
+    References:
+        Ding et al., MSSM: a multiple-level sparse sharing model for efficient multi-task learning,
+        SIGIR 2021: https://doi.org/10.1145/3404835.3463022
     """
 
-    settings_type = MSSMSettings
+    tells_fields_apart = True
 
     def __init__(
-        self, tasks: int, settings: MSSMSettings, field_widths: Sequence[int] = (), **kwargs: Any
+        self,
+        tasks: int,
+        *,
+        field_widths: Sequence[int] | None = None,
+        units: int = 64,
+        field_sparsity: bool = True,
+        cell_sparsity: bool = True,
+        l2: float = 1e-5,
+        l0: float = 2e-4,
+        dropout_rate: float = 0.0,
+        **kwargs: Any,
     ) -> None:
-        super().__init__(tasks, settings, field_widths, **kwargs)
-        self.initial_embedding = INITIAL_EMBEDDING if settings.field_sparsity else 0.0
+        super().__init__(tasks, dropout_rate=dropout_rate, **kwargs)
+        self.units, self.l2, self.l0 = units, l2, l0
+        self.field_sparsity, self.cell_sparsity = field_sparsity, cell_sparsity
+        self.initial_embedding = INITIAL_EMBEDDING if field_sparsity else 0.0
         self.subnetworks: Any = (
-            FSCM(tasks + 1, settings.units, self.field_widths, name="fscm")
-            if settings.field_sparsity
-            else Experts(tasks + 1, [settings.units], name="subnetworks")
+            FSCM(tasks + 1, units, field_widths or (), name="fscm")
+            if field_sparsity
+            else Experts(tasks + 1, [units], name="subnetworks")
         )
         self.connection: Any = (
-            CSSM(tasks, settings.units, name="cssm")
-            if settings.cell_sparsity
-            else SNRConnection(tasks, settings.units, name="connection")
+            CSSM(tasks, units, name="cssm")
+            if cell_sparsity
+            else SNRConnection(tasks, units, name="connection")
         )
-        self.dropout = tf.keras.layers.Dropout(settings.dropout_rate)
+        self.dropout = tf.keras.layers.Dropout(dropout_rate)
+
+    def build(self, input_shape: Any) -> None:
+        if self.field_sparsity and not self.subnetworks.field_widths:
+            if not isinstance(input_shape, list):
+                raise ValueError(
+                    "`field_widths` is needed unless the model is called with a list of field "
+                    f"embeddings. Received an input of shape {input_shape}"
+                )
+            self.subnetworks.field_widths = tuple(int(shape[-1]) for shape in input_shape)
+        super().build(input_shape)
 
     def call(
-        self, inputs: list[tf.Tensor | FlatInput], training: bool | None = None
+        self, inputs: tf.Tensor | FlatInput | list[tf.Tensor], training: bool | None = None
     ) -> list[tf.Tensor]:
-        """One input (B, I) → K representations (B, U)."""
-        u = self.dropout(self.subnetworks(inputs[0]), training=training)
+        u = self.dropout(self.subnetworks(as_flat_input(inputs)), training=training)
         return tf.unstack(self.connection(u, training=training), axis=1)
 
     def penalties(self) -> dict[str, tf.Tensor]:
-        """λ1 Σ w² over the matrices and λ2 Σ P(m ≠ 0)."""
+        """Return λ1 Σ w² over the matrices and λ2 Σ P(m ≠ 0)."""
         kernels = [variable for variable in self.trainable_variables if "kernel" in variable.name]
         squares = tf.add_n([tf.reduce_sum(tf.square(kernel)) for kernel in kernels])
-        opened = tf.add_n([gate.expected_open() for gate in self._gates()])
-        return {"l2": self.settings.l2 * squares, "l0": self.settings.l0 * opened}
+        opened = tf.add_n([gate.expected_open() for gate in self.connection.gates])
+        return {"l2": self.l2 * squares, "l0": self.l0 * opened}
 
-    def field_masks(self, inputs: list[tf.Tensor], tasks: Sequence[str]) -> dict[str, tf.Tensor]:
-        if not self.settings.field_sparsity:
-            return {}
-        # Outside of a call the weights are float32 even where the layers compute in half precision.
-        masks = self.subnetworks.masks(tf.cast(inputs[0], tf.float32))
-        return dict(zip(self._subnetworks(tasks), tf.unstack(masks, axis=1), strict=True))
-
-    def blocks(self, tasks: Sequence[str]) -> list[Block]:
-        subnetworks = self._subnetworks(tasks)
-        gate = self.connection.task_gate if self.settings.cell_sparsity else self.connection.gate
-        values = tf.cast(gate.values(), tf.float32).numpy()
-        result = []
-        for i, task in enumerate(tasks):
-            if self.settings.cell_sparsity:
-                read = zip((subnetworks[i], subnetworks[-1]), values[i], strict=True)
-            else:
-                read = zip(subnetworks, values[i, :, np.newaxis], strict=True)
-            result += [Block(self.connection.name, source, task, gates) for source, gates in read]
-        return result
-
-    def pruned(self, inputs: InputFields) -> Pruning:
-        folded = self.connection.folded()
-        if self.settings.field_sparsity:
-            return pruned_fscm(self.subnetworks, folded, self.tasks, inputs)
-        return pruned_experts(self.subnetworks, [folded], [], self.tasks, inputs)
-
-    @staticmethod
-    def _subnetworks(tasks: Sequence[str]) -> list[str]:
-        return [*(own(task) for task in tasks), "shared"]
-
-    def _gates(self) -> list[HardConcreteGate]:
-        return (
-            self.connection.gates if isinstance(self.connection, CSSM) else [self.connection.gate]
-        )
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **super().get_config(),
+            "field_widths": self.subnetworks.field_widths if self.field_sparsity else None,
+            "units": self.units,
+            "field_sparsity": self.field_sparsity,
+            "cell_sparsity": self.cell_sparsity,
+            "l2": self.l2,
+            "l0": self.l0,
+        }

@@ -2,60 +2,88 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import tensorflow as tf
 
-from trainer.layers.experts import Experts
-from trainer.layers.flat_input import FlatInput
-from trainer.layers.grouped_dense import GroupedDense
-from trainer.layers.sluice_unit import SUBSPACES, SluiceUnit, subspace_overlap
-from trainer.models.inner_values import Coefficients, numbered
+from trainer.layers.experts import Experts, GroupedDense
+from trainer.layers.flat_input import FlatInput, as_flat_input
+from trainer.layers.mixing_units import SluiceUnit, subspace_overlap
 from trainer.models.sharing_architecture import SharingArchitecture
-from trainer.settings.model_config import SluiceSettings
 
 
 @tf.keras.utils.register_keras_serializable("fulcrum")
 class Sluice(SharingArchitecture):
-    """A network a task: α mixes subspaces between tasks after each layer, β mixes a task's layers (Ruder et al., AAAI 2019).
+    """A network for each task, mixed between tasks by α and between layers by β.
+
+    After each layer α mixes the two subspaces of every task (Ruder et al., Eq 2); β then mixes a
+    task's layers into its representation. `penalties()` holds the subspaces of a layer apart (Eq
+    3): add its terms to the loss.
 
     Args:
-        tasks: K.
-        settings: see `SluiceSettings`.
-        field_widths: not read.
+        tasks: K, the number of tasks.
+        layers: the number of layers of each task. Defaults to 2.
+        units: the units of each layer; even, for two subspaces. Defaults to 64.
+        initial_mixture: `balanced` starts all subspaces alike, `imbalanced` gives a subspace itself
+            a share of .95. Defaults to `imbalanced`.
+        orthogonality: λ, the weight of the penalty. Defaults to 1e-3.
+        dropout_rate: the share of units dropped after each layer in training. Defaults to 0.
+
+    Call arguments:
+        inputs: the flattened field embeddings, (B, I), or a list of field embeddings, (B, D) each.
+
+    Returns:
+        K representations, each (B, U).
+
+    Example:
+        >>> import tensorflow as tf
+        >>> from trainer.models.sluice import Sluice
+        >>> model = Sluice(tasks=2, layers=2, units=16)
+        >>> click, like = model(tf.ones([5, 10]))
+        >>> click.shape
+        TensorShape([5, 16])
+        >>> list(model.penalties())
+        ['orthogonality']
+
+    References:
+        Ruder et al., Latent multi-task architecture learning, AAAI 2019:
+        https://arxiv.org/abs/1705.08142
     """
 
-    settings_type = SluiceSettings
-
     def __init__(
-        self, tasks: int, settings: SluiceSettings, field_widths: Sequence[int] = (), **kwargs: Any
+        self,
+        tasks: int,
+        *,
+        layers: int = 2,
+        units: int = 64,
+        initial_mixture: Literal["balanced", "imbalanced"] = "imbalanced",
+        orthogonality: float = 1e-3,
+        dropout_rate: float = 0.0,
+        **kwargs: Any,
     ) -> None:
-        super().__init__(tasks, settings, field_widths, **kwargs)
-        self.first = Experts(tasks, [settings.units], name="layer_1")
-        self.rest = [
-            GroupedDense(settings.units, name=f"layer_{level + 2}")
-            for level in range(settings.layers - 1)
-        ]
+        super().__init__(tasks, dropout_rate=dropout_rate, **kwargs)
+        self.layer_units, self.initial_mixture = units, initial_mixture
+        self.orthogonality = orthogonality
+        self.first = Experts(tasks, [units], name="layer_1")
+        self.rest = [GroupedDense(units, name=f"layer_{level + 2}") for level in range(layers - 1)]
         self.units = [
-            SluiceUnit(settings.initial_mixture, name=f"unit_{level + 1}")
-            for level in range(settings.layers)
+            SluiceUnit(initial_mixture, name=f"unit_{level + 1}") for level in range(layers)
         ]
-        self.dropout = tf.keras.layers.Dropout(settings.dropout_rate)
+        self.dropout = tf.keras.layers.Dropout(dropout_rate)
 
     def build(self, input_shape: Any) -> None:
+        layers = len(self.units)
         self.beta = self.add_weight(
             name="beta",
-            shape=(self.tasks, self.settings.layers),
-            initializer=tf.keras.initializers.Constant(1.0 / self.settings.layers),
+            shape=(self.tasks, layers),
+            initializer=tf.keras.initializers.Constant(1.0 / layers),
         )
         super().build(input_shape)
 
     def call(
-        self, inputs: list[tf.Tensor | FlatInput], training: bool | None = None
+        self, inputs: tf.Tensor | FlatInput | list[tf.Tensor], training: bool | None = None
     ) -> list[tf.Tensor]:
-        """One input (B, I) → K representations (B, U)."""
-        x: Any = inputs[0]
+        x: Any = as_flat_input(inputs)
         layers: list[Any] = [self.first, *self.rest]
         outputs = []
         for layer, unit in zip(layers, self.units, strict=True):
@@ -64,23 +92,19 @@ class Sluice(SharingArchitecture):
         return tf.unstack(tf.einsum("kl,lbku->bku", self.beta, tf.stack(outputs)), axis=1)
 
     def penalties(self) -> dict[str, tf.Tensor]:
-        """λ Σ ‖G1ᵀ G2‖²_F over tasks and layers."""
+        """Return λ Σ ‖G1ᵀ G2‖²_F over tasks and layers."""
         first = self.first.kernels[0]
         by_task = tf.transpose(tf.reshape(first, [first.shape[0], self.tasks, -1]), [1, 0, 2])
         overlaps = [
             subspace_overlap(kernel) for kernel in [by_task, *(layer.kernel for layer in self.rest)]
         ]
-        return {"orthogonality": self.settings.orthogonality * tf.add_n(overlaps)}
+        return {"orthogonality": self.orthogonality * tf.add_n(overlaps)}
 
-    def mixtures(self, tasks: Sequence[str]) -> list[Coefficients]:
-        subspaces = [
-            f"{task} {subspace}" for task in tasks for subspace in numbered("subspace", SUBSPACES)
-        ]
-        layers = numbered("layer", self.settings.layers)
-        return [
-            *(
-                Coefficients(f"{unit.name}/alpha", subspaces, subspaces, unit.alpha.numpy())
-                for unit in self.units
-            ),
-            Coefficients("beta", layers, tasks, self.beta.numpy()),
-        ]
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **super().get_config(),
+            "layers": len(self.units),
+            "units": self.layer_units,
+            "initial_mixture": self.initial_mixture,
+            "orthogonality": self.orthogonality,
+        }

@@ -2,29 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import tensorflow as tf
 
-from trainer.layers.experts import Experts
-from trainer.layers.flat_input import FlatInput
-from trainer.layers.grouped_dense import GroupedDense
-from trainer.layers.snr_connection import SNRConnection
-from trainer.models.inner_values import Block, numbered
+from trainer.layers.experts import Experts, GroupedDense
+from trainer.layers.flat_input import FlatInput, as_flat_input
+from trainer.layers.gated_connections import SNRConnection
 from trainer.models.sharing_architecture import SharingArchitecture
-from trainer.pruning.pruned_sharing import Pruning, pruned_experts
-from trainer.pruning.value_bounds import InputFields
-from trainer.settings.model_config import SNRAverSettings, SNRTransSettings
 
 
 class SNR(SharingArchitecture):
-    """Levels of sub-networks; hard-concrete gates choose which feed which, and which feed each task (Ma et al., AAAI 2019).
+    """Levels of sub-networks, between which hard-concrete gates open and close connections.
 
-    Args:
-        tasks: K.
-        settings: see `SNRTransSettings`.
-        field_widths: not read.
+    Gates choose which sub-networks feed which, and which feed each task.
     """
 
     transforms: ClassVar[bool]
@@ -32,68 +23,118 @@ class SNR(SharingArchitecture):
     def __init__(
         self,
         tasks: int,
-        settings: SNRTransSettings,
-        field_widths: Sequence[int] = (),
+        *,
+        levels: int = 1,
+        subnetworks: int = 6,
+        units: int = 64,
+        l0: float = 1e-4,
+        dropout_rate: float = 0.0,
         **kwargs: Any,
     ) -> None:
-        super().__init__(tasks, settings, field_widths, **kwargs)
-        count, units = settings.subnetworks, settings.units
+        super().__init__(tasks, dropout_rate=dropout_rate, **kwargs)
+        if levels < 1:
+            raise ValueError(f"`levels` must be at least 1. Received: {levels}")
+        self.subnetworks, self.units, self.l0 = subnetworks, units, l0
         width = units if self.transforms else None
-        self.first = Experts(count, [units], settings.dropout_rate, name="level_1")
+        self.first = Experts(subnetworks, [units], dropout_rate, name="level_1")
         self.connections = [
-            SNRConnection(count, width, name=f"connection_{level + 1}")
-            for level in range(settings.levels - 1)
+            SNRConnection(subnetworks, width, name=f"connection_{level + 1}")
+            for level in range(levels - 1)
         ]
-        self.rest = [
-            GroupedDense(units, name=f"level_{level + 2}") for level in range(settings.levels - 1)
-        ]
+        self.rest = [GroupedDense(units, name=f"level_{level + 2}") for level in range(levels - 1)]
         self.to_tasks = SNRConnection(tasks, width, name="to_tasks")
 
     def call(
-        self, inputs: list[tf.Tensor | FlatInput], training: bool | None = None
+        self, inputs: tf.Tensor | FlatInput | list[tf.Tensor], training: bool | None = None
     ) -> list[tf.Tensor]:
-        """One input (B, I) → K representations (B, U)."""
-        u = self.first(inputs[0], training=training)
+        u = self.first(as_flat_input(inputs), training=training)
         for connection, level in zip(self.connections, self.rest, strict=True):
             u = level(connection(u, training=training))
         return tf.unstack(self.to_tasks(u, training=training), axis=1)
 
     def penalties(self) -> dict[str, tf.Tensor]:
-        """λ Σ P(z ≠ 0)."""
+        """Return λ Σ P(z ≠ 0)."""
         gates = [connection.gate for connection in [*self.connections, self.to_tasks]]
-        return {"l0": self.settings.l0 * tf.add_n([gate.expected_open() for gate in gates])}
+        return {"l0": self.l0 * tf.add_n([gate.expected_open() for gate in gates])}
 
-    def pruned(self, inputs: InputFields) -> Pruning:
-        folded = [connection.folded() for connection in [*self.connections, self.to_tasks]]
-        return pruned_experts(self.first, folded, self.rest, self.tasks, inputs)
-
-    def blocks(self, tasks: Sequence[str]) -> list[Block]:
-        subnetworks = numbered("sub-network", self.settings.subnetworks)
-        readers = [(connection, subnetworks) for connection in self.connections] + [
-            (self.to_tasks, list(tasks))
-        ]
-        result = []
-        for connection, targets in readers:
-            values = tf.cast(connection.gate.values(), tf.float32).numpy()
-            result += [
-                Block(connection.name, source, target, values[i, j : j + 1])
-                for i, target in enumerate(targets)
-                for j, source in enumerate(subnetworks)
-            ]
-        return result
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **super().get_config(),
+            "levels": len(self.rest) + 1,
+            "subnetworks": self.subnetworks,
+            "units": self.units,
+            "l0": self.l0,
+        }
 
 
 @tf.keras.utils.register_keras_serializable("fulcrum")
 class SNRTrans(SNR):
-    """Connections with a matrix and a gate."""
+    """Sub-network routing with a matrix and a gate on each connection.
 
-    settings_type = SNRTransSettings
+    v_i = Σ_j z_ij W_ij u_j with hard-concrete gates z (Ma et al., Eq 2–3). `penalties()` is the L0
+    term that closes gates: add it to the loss.
+
+    Args:
+        tasks: K, the number of tasks.
+        levels: the number of levels of sub-networks. Defaults to 1.
+        subnetworks: J, the number of sub-networks of each level. Defaults to 6.
+        units: U, the units of each sub-network. Defaults to 64.
+        l0: λ, the weight of the expected number of open gates. Defaults to 1e-4.
+        dropout_rate: the share of units dropped in the first level in training. Defaults to 0.
+
+    Call arguments:
+        inputs: the flattened field embeddings, (B, I), or a list of field embeddings, (B, D) each.
+
+    Returns:
+        K representations, each (B, U).
+
+    Example:
+        >>> import tensorflow as tf
+        >>> from trainer.models.snr import SNRTrans
+        >>> model = SNRTrans(tasks=2, subnetworks=4, units=16)
+        >>> click, like = model(tf.ones([5, 10]), training=True)
+        >>> click.shape
+        TensorShape([5, 16])
+        >>> loss = tf.reduce_mean(click) + tf.add_n(list(model.penalties().values()))
+
+    References:
+        Ma et al., SNR: sub-network routing for flexible parameter sharing in multi-task learning,
+        AAAI 2019: https://doi.org/10.1609/aaai.v33i01.3301216
+    """
+
     transforms = True
 
 
 @tf.keras.utils.register_keras_serializable("fulcrum")
 class SNRAver(SNR):
-    """Connections with a gate only."""
+    """Sub-network routing with a gate and no matrix on each connection.
 
-    settings_type = SNRAverSettings
+    v_i = Σ_j z_ij u_j with hard-concrete gates z (Ma et al., Eq 4–5). `penalties()` is the L0 term
+    that closes gates: add it to the loss.
+
+    Args:
+        tasks: K, the number of tasks.
+        levels: the number of levels of sub-networks. Defaults to 1.
+        subnetworks: J, the number of sub-networks of each level. Defaults to 6.
+        units: U, the units of each sub-network. Defaults to 64.
+        l0: λ, the weight of the expected number of open gates. Defaults to 1e-4.
+        dropout_rate: the share of units dropped in the first level in training. Defaults to 0.
+
+    Call arguments:
+        inputs: the flattened field embeddings, (B, I), or a list of field embeddings, (B, D) each.
+
+    Returns:
+        K representations, each (B, U).
+
+    Example:
+        >>> import tensorflow as tf
+        >>> from trainer.models.snr import SNRAver
+        >>> click, like = SNRAver(tasks=2, levels=2, subnetworks=4, units=16)(tf.ones([5, 10]))
+        >>> click.shape
+        TensorShape([5, 16])
+
+    References:
+        SNR, Ma et al., AAAI 2019: https://doi.org/10.1609/aaai.v33i01.3301216
+    """
+
     transforms = False

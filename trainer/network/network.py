@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import importlib
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
 import tensorflow as tf
@@ -11,10 +12,9 @@ from feature_spec.feature_layout import IDS, NUMBERS, InputSide
 from trainer.layers.field_embedding import FieldEmbedding, flattened
 from trainer.layers.flat_input import FlatInput
 from trainer.layers.tower import Tower
-from trainer.models.registry import ARCHITECTURES
 from trainer.models.sharing_architecture import SharingArchitecture
 from trainer.network.network_layout import NetworkLayout
-from trainer.pruning.pruned_sharing import PrunedSharing
+from trainer.settings.model_config import ModelSettings
 from trainer.settings.train_config import Settings
 
 # The rows that are read of each set of tables, by side and width.
@@ -35,7 +35,7 @@ class AssembledNetwork(tf.keras.layers.Layer):
         self,
         layout: NetworkLayout,
         embeddings: list[FieldEmbedding],
-        sharing: SharingArchitecture | PrunedSharing,
+        sharing: tf.keras.layers.Layer,
         towers: list[Tower],
         **kwargs: Any,
     ) -> None:
@@ -148,8 +148,8 @@ class Network(AssembledNetwork):
     sharing: SharingArchitecture
 
     def __init__(self, layout: NetworkLayout, settings: Settings, **kwargs: Any) -> None:
-        sharing = ARCHITECTURES[settings.name](
-            len(layout.tasks), settings.model, layout.field_widths, name="sharing"
+        sharing = build_architecture(
+            settings.model, len(layout.tasks), layout.field_widths, name="sharing"
         )
         embeddings = [
             FieldEmbedding(layout.table_rows, sharing.initial_embedding, name=f"embedding_{number}")
@@ -166,3 +166,21 @@ class Network(AssembledNetwork):
     def embedding_tables(self) -> list[tf.Variable]:
         """The variables that are updated row by row."""
         return [table for embedding in self.embeddings for table in embedding.trainable_variables]
+
+
+def build_architecture(
+    settings: ModelSettings, tasks: int, field_widths: Sequence[int], **kwargs: Any
+) -> SharingArchitecture:
+    """Build the model that settings describe.
+
+    Args:
+        settings: the settings of a model.
+        tasks: K, the number of tasks.
+        field_widths: D of each field, in the order of the flattened input.
+        kwargs: further arguments of a Keras layer, such as `name`.
+    """
+    module, _, name = settings.architecture.partition(":")
+    kind: type[SharingArchitecture] = getattr(importlib.import_module(module), name)
+    if kind.tells_fields_apart:
+        kwargs["field_widths"] = field_widths
+    return kind(tasks, **settings.arguments, **kwargs)

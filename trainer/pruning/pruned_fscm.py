@@ -1,4 +1,4 @@
-"""What an FSCM computes once it is trained."""
+"""A trained FSCM without the fields and units that no input opens."""
 
 from __future__ import annotations
 
@@ -12,47 +12,47 @@ import tensorflow as tf
 
 from trainer.layers.flat_input import FlatInput
 from trainer.layers.fscm import FSCM
-from trainer.layers.initial_weights import constant_weight
+from trainer.pruning.pruned_layers import constant_weight
 from trainer.pruning.value_bounds import InputFields, units_that_fire
 
 
-class OpenSubnetwork(NamedTuple):
-    """What is left of a sub-network.
+class PrunedSubnetwork(NamedTuple):
+    """The rest of a sub-network.
 
     Attributes:
-        fields: those that some input opens, by position.
-        units: those that some input lets fire, by position.
+        fields: the fields that some input opens, by position.
+        units: the units that some input lets fire, by position.
     """
 
     fields: tuple[int, ...]
     units: npt.NDArray[np.intp]
 
 
-def open_subnetwork(fscm: FSCM, number: int, inputs: InputFields) -> OpenSubnetwork:
-    """What some input opens in a sub-network of an FSCM."""
+def prune_subnetwork(fscm: FSCM, number: int, inputs: InputFields) -> PrunedSubnetwork:
+    """Find the fields and units of a sub-network that some input opens."""
     query, kernel = fscm.query.numpy()[number], fscm.kernel.numpy()[number]
     columns, values = inputs.columns, inputs.values
     fields = tuple(
         field for field, value in enumerate(values) if not value.masked_by(query[columns[field]])
     )
     most = [values[field].most(kernel[columns[field]], query[columns[field]]) for field in fields]
-    return OpenSubnetwork(fields, units_that_fire(fscm.bias.numpy()[number], most, len(query)))
+    return PrunedSubnetwork(fields, units_that_fire(fscm.bias.numpy()[number], most, len(query)))
 
 
-class OpenFSCM(tf.keras.layers.Layer):
-    """u_j = relu(W_j E_j + b_j) over the fields that are open to j, and those of its units that can be above 0.
+class PrunedFSCM(tf.keras.layers.Layer):
+    """u_j = ReLU(W_j E_j + b_j) over the fields that are open to j, for the units that can fire.
 
     Args:
-        fscm: trained.
-        subnetworks: what is left of which sub-networks, by their number.
+        fscm: a trained FSCM.
+        subnetworks: the rest of each sub-network that is read, by its number.
         inputs: the fields of the flattened input that `fscm` reads.
-        fields: of these, by position, those that are left.
+        fields: the fields that are left, by position.
     """
 
     def __init__(
         self,
         fscm: FSCM,
-        subnetworks: dict[int, OpenSubnetwork],
+        subnetworks: dict[int, PrunedSubnetwork],
         inputs: InputFields,
         fields: Sequence[int],
         **kwargs: Any,
@@ -60,7 +60,7 @@ class OpenFSCM(tf.keras.layers.Layer):
         super().__init__(trainable=False, **kwargs)
         columns = inputs.columns
         self.field_widths = [inputs.widths[field] for field in fields]
-        # By position among `fields`.
+        # Positions are counted among `fields`.
         self.open_fields = [
             [list(fields).index(field) for field in one.fields] for one in subnetworks.values()
         ]
@@ -80,7 +80,7 @@ class OpenFSCM(tf.keras.layers.Layer):
         self.built = True
 
     def call(self, x: tf.Tensor | FlatInput) -> list[tf.Tensor]:
-        """(B, I) → each (B, units of a sub-network)."""
+        """Map (B, I) to the units of each sub-network, (B, units)."""
         if not isinstance(x, FlatInput):
             sums = self._products(x, 0, len(self.field_widths))
         else:
@@ -92,7 +92,7 @@ class OpenFSCM(tf.keras.layers.Layer):
         return [tf.nn.relu(total + bias) for total, bias in zip(sums, self.biases, strict=True)]
 
     def _products(self, x: tf.Tensor, first: int, last: int) -> list[tf.Tensor]:
-        """Σ_i W_ji w_ij e_i over fields first … last−1: (B, their width) → each (B, units)."""
+        """Sum W_ji w_ij e_i over fields first … last−1: (B, their width) → each (B, units)."""
         masked: list[list[tf.Tensor]] = [[] for _ in self.kernels]
         begin, column = sum(self.field_widths[:first]), 0
         field = first
@@ -131,7 +131,7 @@ class OpenFSCM(tf.keras.layers.Layer):
         return sum(self.field_widths[field] for field in open_fields if first <= field < last)
 
     def multiplications(self, first: int, last: int) -> int:
-        """Those of a row with fields first … last−1: masks of all, their products with what they let through, matrices."""
+        """Count the multiplications per row for fields first … last−1: masks, products, matrices."""
         total = len(self.kernels) * sum(self.field_widths[first:last])
         for kernel, open_fields in zip(self.kernels, self.open_fields, strict=True):
             total += self._width(open_fields, first, last) * (1 + int(kernel.shape[1]))
@@ -145,5 +145,5 @@ def _joined(columns: Sequence[slice], fields: Sequence[int]) -> list[int]:
 
 
 def _taken(x: tf.Tensor, positions: list[int], count: int) -> tf.Tensor:
-    """Those `positions` of the `count` of axis 1."""
+    """Take `positions` of axis 1, whose length is `count`."""
     return x if len(positions) == count else tf.gather(x, tf.constant(positions, tf.int32), axis=1)

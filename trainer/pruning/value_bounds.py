@@ -1,4 +1,4 @@
-"""What is known of all values that a field can take, so that an export can leave out what none of them reaches."""
+"""Bounds over all values of a field, used to prune computations that no input can reach."""
 
 from __future__ import annotations
 
@@ -12,51 +12,55 @@ import numpy.typing as npt
 Weights = npt.NDArray[np.float32]
 Array = npt.NDArray[np.float64]
 
-# Rows that are looked at together: enough for fast products, few enough for memory.
+# The rows of a chunk: enough for fast products, few enough for memory.
 _ROWS = 1 << 14
 
 
 def rounding(width: int) -> float:
-    """A bound of the relative error of a float32 sum of `width` products, or of the mean of a list and then that."""
+    """Bound the relative rounding error of a float32 sum of `width` products.
+
+    The bound also holds if the mean of a list was computed before.
+    """
     return float(np.finfo(np.float32).eps) * (width + 1024)
 
 
 class FieldValues(NamedTuple):
-    """The embeddings that a field's values can have.
+    """The embeddings that a field can have.
 
     Attributes:
-        rows: (N, D), those of all its values, of missing and unknown ones too; None for a plain
-            number, which can be anything.
-        is_list: whether its embedding is the mean of some of the rows, or 0.
+        rows: the embeddings (N, D) of all values, including missing and unknown ones; None for a
+            plain number, which can have any value.
+        is_list: whether the embedding is the mean of some of the rows, or 0.
     """
 
     rows: Weights | None
     is_list: bool = False
 
     def masked_by(self, query: Weights) -> bool:
-        """Whether relu(tanh(query · e)) is 0 for every embedding e of the field; a mean of rows scores a mean of scores."""
+        """Tell whether relu(tanh(query · e)) is 0 for every embedding e of the field."""
         if self.rows is None:
             return not query.any()
         slack = rounding(len(query))
+        # The score of a mean of rows is the mean of their scores.
         return all(
             bool(np.all(score + slack * size <= 0.0))
             for score, size in _products(self.rows, query[:, np.newaxis])
         )
 
     def most(self, kernel: Weights, query: Weights | None = None) -> tuple[Array, Array]:
-        """The most that the field can add to units that it feeds.
+        """Bound how much the field can add to the units that it feeds.
 
         Args:
             kernel: (D, U).
-            query: (D,), of the mask that multiplies e; None where there is no mask.
+            query: the query (D,) of the mask w that multiplies e; None if there is no mask.
 
         Returns:
-            No w e · kernel is larger than the first, (U,); the sum of its terms' sizes is never
-            larger than the second, (U,).
+            An upper bound of w e · kernel, (U,), and an upper bound of the sum of the absolute
+            values of its terms, (U,).
         """
         units = kernel.shape[1]
         if self.rows is None:
-            # A mask is above 0 only where a number has its query's sign.
+            # A mask is above 0 only if the number has its query's sign.
             falls = (
                 kernel[0] == 0.0
                 if query is None
@@ -74,7 +78,7 @@ class FieldValues(NamedTuple):
             if scores is not None:
                 masks = np.tanh(np.maximum(next(scores)[0], 0.0))
                 highest_mask = max(highest_mask, float(masks.max()))
-                # A list's mask is that of the mean, and no mean of masks: it is bounded on its own.
+                # The mask of a list is the mask of a mean, not a mean of masks: bound it alone.
                 products = unmasked if self.is_list else masks * unmasked
             added, sizes = (
                 np.maximum(added, products.max(axis=0)),
@@ -87,9 +91,9 @@ class InputFields(NamedTuple):
     """The fields of the flattened input.
 
     Attributes:
-        values: of each.
-        widths: D of each.
-        of_request: how many of them are the request's, which come first.
+        values: the embeddings that each field can have.
+        widths: D of each field.
+        of_request: the number of request fields, which come first.
     """
 
     values: Sequence[FieldValues]
@@ -98,7 +102,7 @@ class InputFields(NamedTuple):
 
     @property
     def columns(self) -> list[slice]:
-        """Those of each field."""
+        """The columns of each field."""
         ends = itertools.accumulate(self.widths)
         return [slice(end - width, end) for end, width in zip(ends, self.widths, strict=True)]
 
@@ -106,8 +110,8 @@ class InputFields(NamedTuple):
     def always_read(self) -> set[int]:
         """Fields that stay in the input even if nothing reads them.
 
-        Plain numbers, which are not looked up, and the first field of the candidate, which tells
-        how many candidates there are.
+        These are plain numbers, which are not looked up, and the first field of the candidate,
+        which tells how many candidates there are.
         """
         return {
             self.of_request,
@@ -116,7 +120,7 @@ class InputFields(NamedTuple):
 
 
 def _products(rows: Weights, kernel: Weights) -> Iterator[tuple[Array, Array]]:
-    """Rows · kernel and the sums of the sizes of their terms, each (≤ _ROWS, U), until all rows have been."""
+    """Yield rows · kernel and the sums of the absolute values of its terms, chunk by chunk."""
     wide = kernel.astype(np.float64)
     for first in range(0, len(rows), _ROWS):
         some = rows[first : first + _ROWS].astype(np.float64)
@@ -126,12 +130,12 @@ def _products(rows: Weights, kernel: Weights) -> Iterator[tuple[Array, Array]]:
 def units_that_fire(
     bias: Weights, most: list[tuple[Array, Array]], width: int
 ) -> npt.NDArray[np.intp]:
-    """The units of relu(bias + Σ over fields) that are above 0 for some input, or cannot be shown not to be.
+    """Return the units of relu(bias + Σ over fields) that may be above 0 for some input.
 
     Args:
         bias: (U,).
-        most: what each field can add, see `FieldValues.most`.
-        width: I, the terms of the sum.
+        most: the bounds of each field, see `FieldValues.most`.
+        width: I, the number of terms of the sum.
     """
     highest = bias + sum((added for added, _ in most), np.zeros(len(bias)))
     sizes = np.abs(bias) + sum((size for _, size in most), np.zeros(len(bias)))

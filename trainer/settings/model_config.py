@@ -1,8 +1,12 @@
-"""Settings of each model, with its paper. Importing this does not load TensorFlow."""
+"""The settings of each model. Importing this module does not load TensorFlow.
+
+The keys of a model's settings are the arguments of its class, except `tower_units`. A new model
+needs its class in `trainer/models/` and its settings and name here.
+"""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import pydantic
 from pydantic import NonNegativeFloat, PositiveInt
@@ -14,62 +18,78 @@ DropoutRate = Annotated[float, pydantic.Field(ge=0.0, lt=1.0)]
 
 
 class ModelSettings(StrictModel):
-    """What every model has.
+    """The settings that all models have.
 
     Attributes:
+        architecture: import path of the model's class, `module:class`.
         tower_units: hidden units of each task's tower.
-        dropout_rate: share of units dropped in experts, bottoms and towers while training; gates
-            have no dropout.
+        dropout_rate: share of units dropped in experts, bottoms and towers in training. Gates have
+            no dropout.
     """
+
+    architecture: ClassVar[str]
 
     tower_units: list[PositiveInt] = [64, 32]
     dropout_rate: DropoutRate = 0.0
 
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """The arguments of the model's class."""
+        return self.model_dump(exclude={"tower_units"})
+
 
 class SingleTaskSettings(ModelSettings):
-    """One network a task, nothing shared: what multi-task learning is measured against (PLE, Eq 11).
+    """One network for each task, with nothing shared: the baseline of the MTL gain (PLE, Eq 11).
 
     Attributes:
         bottom_units: layers of each task's bottom.
     """
 
+    architecture = "trainer.models.bottoms:SingleTask"
+
     bottom_units: Units = [128]
 
 
 class SharedBottomSettings(ModelSettings):
-    """Hard parameter sharing: one bottom, a tower a task (Caruana 1997; PLE, Fig 1a).
+    """Hard parameter sharing: one bottom, and a tower for each task (Caruana 1997; PLE, Fig 1a).
 
     Attributes:
         bottom_units: layers of the bottom.
     """
 
+    architecture = "trainer.models.bottoms:SharedBottom"
+
     bottom_units: Units = [256]
 
 
 class AsymmetricSettings(ModelSettings):
-    """Asymmetric sharing: a bottom a task; a task also sees the bottoms of the tasks before it in the spec (PLE, Fig 1b).
+    """Asymmetric sharing: each task also reads the bottoms of the tasks before it (PLE, Fig 1b).
 
     Attributes:
         bottom_units: layers of each bottom.
-        combine: how a tower takes several bottoms: `concat`, `sum` or `average`.
+        combine: how a tower reads several bottoms: `concat`, `sum` or `average`.
     """
+
+    architecture = "trainer.models.bottoms:Asymmetric"
 
     bottom_units: Units = [128]
     combine: Literal["concat", "sum", "average"] = "concat"
 
 
 class CustomizedSettings(ModelSettings):
-    """Customized sharing: a shared bottom and one of its own, concatenated, for each tower (PLE, Fig 1c).
+    """Customized sharing: each tower reads a shared bottom and one of its own (PLE, Fig 1c).
 
     Attributes:
         bottom_units: layers of each bottom.
     """
 
+    architecture = "trainer.models.bottoms:Customized"
+
     bottom_units: Units = [128]
 
 
 class CrossStitchSettings(ModelSettings):
-    """Cross-stitch networks: task layers, mixed linearly after each layer (Misra et al., CVPR 2016).
+    """Cross-stitch networks: task layers, mixed linearly after each layer (Misra et al. 2016).
 
     Attributes:
         units: layers of each task.
@@ -77,13 +97,15 @@ class CrossStitchSettings(ModelSettings):
         own_share: initial weight of a task's own layer; the rest is spread over the others.
     """
 
+    architecture = "trainer.models.cross_stitch:CrossStitch"
+
     units: Units = [128, 64]
     per_channel: bool = False
     own_share: Annotated[float, pydantic.Field(gt=0.0, le=1.0)] = 0.9
 
 
 class SluiceSettings(ModelSettings):
-    """Sluice networks: subspaces of task layers mixed, and layers mixed into each tower (Ruder et al., AAAI 2019).
+    """Sluice networks: mixtures of subspaces between tasks, and of layers (Ruder et al. 2019).
 
     Attributes:
         layers: number of layers of each task.
@@ -92,6 +114,8 @@ class SluiceSettings(ModelSettings):
             itself).
         orthogonality: weight of the penalty that holds a layer's subspaces apart.
     """
+
+    architecture = "trainer.models.sluice:Sluice"
 
     layers: PositiveInt = 2
     units: Annotated[int, pydantic.Field(ge=2, multiple_of=2)] = 64
@@ -103,22 +127,26 @@ class MMoESettings(ModelSettings):
     """Multi-gate Mixture-of-Experts (Ma et al., KDD 2018).
 
     Attributes:
-        experts: E, all shared.
+        experts: E, the number of experts, all shared.
         expert_units: layers of each expert.
     """
+
+    architecture = "trainer.models.mmoe:MMoE"
 
     experts: PositiveInt = 8
     expert_units: Units = [64]
 
 
 class MLMMoESettings(ModelSettings):
-    """Multi-level MMoE: every gate reads the raw input (PLE, section 5.1.3).
+    """Multi-level MMoE, whose gates all read the raw input (PLE, section 5.1.3).
 
     Attributes:
-        levels: L.
-        experts: E of each level, all shared.
+        levels: L, the number of levels.
+        experts: E, the number of experts of each level, all shared.
         expert_units: layers of each expert.
     """
+
+    architecture = "trainer.models.mmoe:MLMMoE"
 
     levels: Annotated[int, pydantic.Field(ge=2)] = 2
     experts: PositiveInt = 8
@@ -129,10 +157,12 @@ class CGCSettings(ModelSettings):
     """Customized Gate Control: PLE with one level (Tang et al., RecSys 2020, Eq 2–5).
 
     Attributes:
-        task_experts: m_k, own experts of each task.
-        shared_experts: m_s.
+        task_experts: m_k, the number of own experts of each task.
+        shared_experts: m_s, the number of shared experts.
         expert_units: layers of each expert; the paper's have one.
     """
+
+    architecture = "trainer.models.ple:CGC"
 
     task_experts: PositiveInt = 2
     shared_experts: PositiveInt = 2
@@ -143,11 +173,13 @@ class PLESettings(CGCSettings):
     """Progressive Layered Extraction: levels of CGC (Tang et al., RecSys 2020, Eq 6–7).
 
     Attributes:
-        levels: L, levels of extraction.
-        task_experts: m_k, own experts of each task on each level.
-        shared_experts: m_s, shared experts on each level.
+        levels: L, the number of levels.
+        task_experts: m_k, the number of own experts of each task on each level.
+        shared_experts: m_s, the number of shared experts on each level.
         expert_units: layers of each expert; the paper's have one.
     """
+
+    architecture = "trainer.models.ple:PLE"
 
     levels: PositiveInt = 2
 
@@ -157,10 +189,12 @@ class SNRTransSettings(ModelSettings):
 
     Attributes:
         levels: levels of sub-networks.
-        subnetworks: J of each level.
-        units: U of each sub-network.
-        l0: λ of the expected number of open gates in the loss.
+        subnetworks: J, the number of sub-networks of each level.
+        units: U, the units of each sub-network.
+        l0: λ, the weight of the expected number of open gates in the loss.
     """
+
+    architecture = "trainer.models.snr:SNRTrans"
 
     levels: PositiveInt = 1
     subnetworks: PositiveInt = 6
@@ -169,27 +203,31 @@ class SNRTransSettings(ModelSettings):
 
 
 class SNRAverSettings(SNRTransSettings):
-    """Sub-network routing: a hard-concrete gate a connection and no matrix (Ma et al., AAAI 2019).
+    """Sub-network routing: a hard-concrete gate a connection, no matrix (Ma et al., AAAI 2019).
 
     Attributes:
         levels: levels of sub-networks.
-        subnetworks: J of each level.
-        units: U of each sub-network.
-        l0: λ of the expected number of open gates in the loss.
+        subnetworks: J, the number of sub-networks of each level.
+        units: U, the units of each sub-network.
+        l0: λ, the weight of the expected number of open gates in the loss.
     """
+
+    architecture = "trainer.models.snr:SNRAver"
 
 
 class MSSMSettings(ModelSettings):
-    """Multiple-level Sparse Sharing: tasks choose fields and share cells (Ding et al., SIGIR 2021).
+    """Multiple-level Sparse Sharing: tasks choose fields and share cells (Ding et al. 2021).
 
     Attributes:
-        units: U of each sub-network, one a task and a shared one.
-        field_sparsity: whether each sub-network masks fields (FSCM); MSSM-a is without.
-        cell_sparsity: whether each output unit of a connection has a gate (CSSM); MSSM-b is
-            without.
-        l2: λ1, of the squared weights of the matrices.
-        l0: λ2, of the expected number of open gates.
+        units: U, the units of each sub-network; there is one for each task and a shared one.
+        field_sparsity: whether each sub-network masks fields (FSCM). MSSM-a does not.
+        cell_sparsity: whether each output unit of a connection has a gate (CSSM). In MSSM-b it has
+            not.
+        l2: λ1, the weight of the squared weights of the matrices in the loss.
+        l0: λ2, the weight of the expected number of open gates in the loss.
     """
+
+    architecture = "trainer.models.mssm:MSSM"
 
     units: PositiveInt = 64
     field_sparsity: bool = True
@@ -198,6 +236,7 @@ class MSSMSettings(ModelSettings):
     l0: NonNegativeFloat = 2e-4
 
 
+# Every model, by the name that a feature spec gives it.
 MODELS: dict[str, type[ModelSettings]] = {
     "single_task": SingleTaskSettings,
     "shared_bottom": SharedBottomSettings,

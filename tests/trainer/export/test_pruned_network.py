@@ -13,6 +13,7 @@ from trainer.inspect.inspection import Multiplications  # noqa: E402
 from trainer.layers.field_embedding import flat_order  # noqa: E402
 from trainer.network.network import Network  # noqa: E402
 from trainer.network.network_layout import FieldRows  # noqa: E402
+from trainer.pruning.pruned_sharing import prune  # noqa: E402
 from trainer.pruning.value_bounds import InputFields  # noqa: E402
 from trainer.settings.model_config import MODELS  # noqa: E402
 from trainer.settings.train_config import parse_settings  # noqa: E402
@@ -224,7 +225,7 @@ def test_products_of_the_graph_are_as_small_as_what_is_open(layout, batch):
 )
 def test_a_model_without_gates_is_served_as_it_is(name, layout):
     whole = Network(layout, parse_settings({"name": name}, {}))
-    assert whole.sharing.pruned(InputFields((), (), 0)) is None
+    assert prune(whole.sharing, InputFields((), (), 0)) is None
 
 
 @pytest.mark.parametrize("name", ["ple", "mssm"])

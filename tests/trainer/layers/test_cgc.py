@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 
 tf = pytest.importorskip("tensorflow")
-from trainer.layers.cgc import CGC  # noqa: E402
+from trainer.layers.cgc import CGCLevel  # noqa: E402
 from trainer.models.ple import PLE  # noqa: E402
-from trainer.settings.model_config import PLESettings  # noqa: E402
 
 pytestmark = pytest.mark.tensorflow
 
@@ -63,9 +62,7 @@ def later_level(level, inputs, *, shared_gate):
 
 def ple(levels):
     tf.keras.utils.set_random_seed(1)
-    model = PLE(
-        K, PLESettings(levels=levels, task_experts=M_K, shared_experts=M_S, expert_units=[U])
-    )
+    model = PLE(K, levels=levels, task_experts=M_K, shared_experts=M_S, expert_units=[U])
     x = np.random.default_rng(0).normal(size=(6, INPUT)).astype("f4")
     return model, x, [output.numpy() for output in model([tf.constant(x)])]
 
@@ -126,7 +123,7 @@ def test_a_task_reaches_other_tasks_experts_through_the_shared_gate_only():
 
 def test_a_gate_reads_the_level_below_and_not_the_raw_input():
     # With x fixed, another g^{1,1} changes the weights of task 1's gate on level 2.
-    level = CGC(2, 1, 1, [3], first=False, last=True)
+    level = CGCLevel(2, 1, 1, [3], first=False, last=True)
     inputs = [tf.ones([1, 3]), tf.ones([1, 3]), tf.ones([1, 3])]
     level(inputs)
     before = level.gates[0](inputs[0])[0].numpy()
@@ -135,4 +132,4 @@ def test_a_gate_reads_the_level_below_and_not_the_raw_input():
 
 def test_a_level_without_experts_is_refused():
     with pytest.raises(ValueError, match="must be at least 1. Received: 2, 0, 1"):
-        CGC(2, 0, 1, [3], first=True, last=True)
+        CGCLevel(2, 0, 1, [3], first=True, last=True)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 tf = pytest.importorskip("tensorflow")
-from trainer.models.registry import ARCHITECTURES  # noqa: E402
+from trainer.network.network import build_architecture  # noqa: E402
 from trainer.settings.model_config import MODELS  # noqa: E402
 
 pytestmark = pytest.mark.tensorflow
@@ -17,7 +17,7 @@ INPUT = sum(FIELD_WIDTHS)
 
 def made(name, **settings):
     tf.keras.utils.set_random_seed(1)
-    model = ARCHITECTURES[name](K, MODELS[name](**settings), FIELD_WIDTHS)
+    model = build_architecture(MODELS[name](**settings), K, FIELD_WIDTHS)
     x = np.random.default_rng(0).normal(size=(6, INPUT)).astype("f4")
     outputs = [output.numpy() for output in model([tf.constant(x)] * model.embeddings)]
     return model, x, outputs
@@ -243,7 +243,7 @@ def test_mssm_masks_fields_and_gates_cells():
 
 
 def test_a_shared_row_of_the_cell_level_reads_all_sub_networks():
-    from trainer.layers.cssm import CSSM
+    from trainer.layers.gated_connections import CSSM
 
     tf.keras.utils.set_random_seed(3)
     layer = CSSM(K, U, shared_row=True)
@@ -264,8 +264,7 @@ def test_mssm_basic_is_snr_trans():
 
 
 def test_without_field_sparsity_and_with_one_gate_a_block_mssm_is_snr_trans_without_the_blocks_between_tasks():
-    from trainer.layers.cssm import CSSM
-    from trainer.layers.snr_connection import SNRConnection
+    from trainer.layers.gated_connections import CSSM, SNRConnection
 
     tf.keras.utils.set_random_seed(4)
     cssm, snr = CSSM(K, U, cell_gates=False), SNRConnection(K, U)

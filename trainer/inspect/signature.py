@@ -1,4 +1,4 @@
-"""What an export holds for `fulcrum inspect`: a signature for what depends on examples, and a file for the rest."""
+"""The parts of an export that `fulcrum inspect` reads: a signature for examples, a file for the rest."""
 
 from __future__ import annotations
 
@@ -15,15 +15,30 @@ from trainer.inspect.inspection import (
     field_mask_output,
     gate_output,
 )
-from trainer.models.inner_values import Block, Coefficients
+from trainer.inspect.introspection import (
+    Block,
+    Coefficients,
+    field_masks,
+    gate_weights,
+    gated_blocks,
+    mixtures,
+)
 from trainer.network.network import Network
 
 
-def inner_values_by_row(network: Network, inputs: list[Any]) -> dict[str, tf.Tensor]:
-    """Flattened field embeddings (B, I) → weights (B, E) of each gate and masks (B, F) of each sub-network, float32."""
+def introspection_outputs(network: Network, inputs: list[Any]) -> dict[str, tf.Tensor]:
+    """Compute the outputs of the signature `inspect`.
+
+    Args:
+        network: a built network.
+        inputs: the flattened field embeddings, (B, I) for each set of tables.
+
+    Returns:
+        The weights (B, E) of each gate and the masks (B, F) of each sub-network, float32.
+    """
     tasks = list(network.layout.tasks)
-    gates = network.sharing.gate_weights(inputs, tasks)
-    masks = network.sharing.field_masks(inputs, tasks)
+    gates = gate_weights(network.sharing, inputs, tasks)
+    masks = field_masks(network.sharing, inputs, tasks)
     return {
         **{gate_output(name): tf.cast(gate.weights, tf.float32) for name, gate in gates.items()},
         **{field_mask_output(name): tf.cast(mask, tf.float32) for name, mask in masks.items()},
@@ -31,11 +46,11 @@ def inner_values_by_row(network: Network, inputs: list[Any]) -> dict[str, tf.Ten
 
 
 def inspection_guide(network: Network, fields: Sequence[str]) -> InspectionGuide:
-    """What a network says of itself.
+    """Collect all that a network shows without examples, and the names of the rest.
 
     Args:
-        network: with its variables.
-        fields: names in the order of the flattened input.
+        network: a built network.
+        fields: names of the fields, in the order of the flattened input.
     """
     tasks = list(network.layout.tasks)
     # Names do not depend on values, so one row of zeros serves to ask for them.
@@ -44,12 +59,12 @@ def inspection_guide(network: Network, fields: Sequence[str]) -> InspectionGuide
         model=network.model_name,
         gates={
             name: list(gate.experts)
-            for name, gate in network.sharing.gate_weights(zeros, tasks).items()
+            for name, gate in gate_weights(network.sharing, zeros, tasks).items()
         },
         fields=list(fields),
-        subnetworks=list(network.sharing.field_masks(zeros, tasks)),
-        blocks=[_gated_block(block) for block in network.sharing.blocks(tasks)],
-        mixtures=[_mixture(coefficients) for coefficients in network.sharing.mixtures(tasks)],
+        subnetworks=list(field_masks(network.sharing, zeros, tasks)),
+        blocks=[_gated_block(block) for block in gated_blocks(network.sharing, tasks)],
+        mixtures=[_mixture(coefficients) for coefficients in mixtures(network.sharing, tasks)],
     )
 
 

@@ -1,4 +1,4 @@
-"""What every model of the registry keeps to when it shows its inside."""
+"""What every model keeps to when it shows its inside."""
 
 from __future__ import annotations
 
@@ -6,7 +6,14 @@ import numpy as np
 import pytest
 
 tf = pytest.importorskip("tensorflow")
-from trainer.models.registry import ARCHITECTURES  # noqa: E402
+from trainer.inspect.introspection import (  # noqa: E402
+    closed_shares,
+    field_masks,
+    gate_weights,
+    gated_blocks,
+    mixtures,
+)
+from trainer.network.network import build_architecture  # noqa: E402
 from trainer.settings.model_config import MODELS  # noqa: E402
 
 pytestmark = pytest.mark.tensorflow
@@ -18,14 +25,14 @@ EVERY_MODEL = pytest.mark.parametrize("name", list(MODELS))
 SHOWN = {
     "gate_weights": {"mmoe", "ml_mmoe", "cgc", "ple"},
     "field_masks": {"mssm"},
-    "blocks": {"snr_aver", "snr_trans", "mssm"},
+    "gated_blocks": {"snr_aver", "snr_trans", "mssm"},
     "mixtures": {"cross_stitch", "sluice"},
 }
 
 
 def built(name, **settings):
     tf.keras.utils.set_random_seed(3)
-    model = ARCHITECTURES[name](len(TASKS), MODELS[name](**settings), FIELD_WIDTHS, name="sharing")
+    model = build_architecture(MODELS[name](**settings), len(TASKS), FIELD_WIDTHS, name="sharing")
     x = tf.constant(np.random.default_rng(0).normal(size=(6, sum(FIELD_WIDTHS))).astype("f4"))
     inputs = [x] * model.embeddings
     model(inputs)
@@ -36,10 +43,10 @@ def built(name, **settings):
 def test_a_model_shows_what_it_has_and_nothing_else(name):
     model, inputs = built(name)
     shown = {
-        "gate_weights": model.gate_weights(inputs, TASKS),
-        "field_masks": model.field_masks(inputs, TASKS),
-        "blocks": model.blocks(TASKS),
-        "mixtures": model.mixtures(TASKS),
+        "gate_weights": gate_weights(model, inputs, TASKS),
+        "field_masks": field_masks(model, inputs, TASKS),
+        "gated_blocks": gated_blocks(model, TASKS),
+        "mixtures": mixtures(model, TASKS),
     }
     assert {kind for kind, found in shown.items() if found} == {
         kind for kind, models in SHOWN.items() if name in models
@@ -49,7 +56,7 @@ def test_a_model_shows_what_it_has_and_nothing_else(name):
 @pytest.mark.parametrize("name", sorted(SHOWN["gate_weights"]))
 def test_each_gate_weighs_named_experts_that_sum_to_one(name):
     model, inputs = built(name)
-    for gate in model.gate_weights(inputs, TASKS).values():
+    for gate in gate_weights(model, inputs, TASKS).values():
         assert gate.weights.shape == (6, len(gate.experts))
         assert len(set(gate.experts)) == len(gate.experts)
         np.testing.assert_allclose(np.sum(gate.weights, axis=1), 1.0, atol=1e-6)
@@ -57,12 +64,12 @@ def test_each_gate_weighs_named_experts_that_sum_to_one(name):
 
 def test_each_sub_network_masks_each_field():
     model, inputs = built("mssm")
-    masks = model.field_masks(inputs, TASKS)
+    masks = field_masks(model, inputs, TASKS)
     assert list(masks) == ["own of shared", "own of own", "own of 1", "shared"]
     assert all(mask.shape == (6, len(FIELD_WIDTHS)) for mask in masks.values())
 
 
-@pytest.mark.parametrize("name", sorted(SHOWN["blocks"]))
+@pytest.mark.parametrize("name", sorted(SHOWN["gated_blocks"]))
 def test_blocks_are_told_apart_and_their_closed_share_is_that_of_the_model(name):
     model, _ = built(name)
     variables = [variable for variable in model.trainable_variables if "log_alpha" in variable.name]
@@ -71,12 +78,12 @@ def test_blocks_are_told_apart_and_their_closed_share_is_that_of_the_model(name)
         variable.assign(
             np.where(np.arange(tf.size(variable)) % 3 == 0, -20.0, 20.0).reshape(variable.shape)
         )
-    blocks = model.blocks(TASKS)
+    blocks = gated_blocks(model, TASKS)
     assert len({(block.connection, block.source, block.target) for block in blocks}) == len(blocks)
     assert sum(len(block.gates) for block in blocks) == sum(
         int(tf.size(variable)) for variable in variables
     )
-    (share,) = model.closed_shares().values()
+    (share,) = closed_shares(model).values()
     assert share == pytest.approx(np.mean(np.concatenate([block.gates for block in blocks]) == 0.0))
     assert 0.3 < share < 0.4
 
@@ -84,30 +91,30 @@ def test_blocks_are_told_apart_and_their_closed_share_is_that_of_the_model(name)
 @pytest.mark.parametrize("name", sorted(SHOWN["mixtures"]))
 def test_each_coefficient_has_a_source_and_a_target(name):
     model, _ = built(name)
-    for mixture in model.mixtures(TASKS):
+    for mixture in mixtures(model, TASKS):
         assert mixture.values.shape[:2] == (len(mixture.targets), len(mixture.sources))
         assert len(set(mixture.sources)) == len(mixture.sources)
 
 
 @EVERY_MODEL
-def test_inner_values_are_the_same_in_mixed_precision_to_its_rounding(name):
+def test_introspection_is_the_same_in_mixed_precision_to_its_rounding(name):
     exact, inputs = built(name)
     tf.keras.mixed_precision.set_global_policy("mixed_bfloat16")
     try:
         half, _ = built(name)
         half.set_weights(exact.get_weights())
         gates, masks, blocks = (
-            half.gate_weights(inputs, TASKS),
-            half.field_masks(inputs, TASKS),
-            half.blocks(TASKS),
+            gate_weights(half, inputs, TASKS),
+            field_masks(half, inputs, TASKS),
+            gated_blocks(half, TASKS),
         )
     finally:
         tf.keras.mixed_precision.set_global_policy("float32")
-    for gate, expected in exact.gate_weights(inputs, TASKS).items():
+    for gate, expected in gate_weights(exact, inputs, TASKS).items():
         np.testing.assert_allclose(
             tf.cast(gates[gate].weights, tf.float32), expected.weights, atol=0.03
         )
-    for subnetwork, expected in exact.field_masks(inputs, TASKS).items():
+    for subnetwork, expected in field_masks(exact, inputs, TASKS).items():
         np.testing.assert_allclose(tf.cast(masks[subnetwork], tf.float32), expected, atol=0.03)
-    for block, expected in zip(blocks, exact.blocks(TASKS), strict=True):
+    for block, expected in zip(blocks, gated_blocks(exact, TASKS), strict=True):
         np.testing.assert_allclose(block.gates, expected.gates, atol=0.01)

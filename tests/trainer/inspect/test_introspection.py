@@ -6,22 +6,19 @@ import numpy as np
 import pytest
 
 tf = pytest.importorskip("tensorflow")
+from trainer.inspect.introspection import (  # noqa: E402
+    closed_shares,
+    field_masks,
+    gate_weights,
+    gated_blocks,
+    mixtures,
+)
 from trainer.models.cross_stitch import CrossStitch  # noqa: E402
-from trainer.models.ml_mmoe import MLMMoE  # noqa: E402
-from trainer.models.mmoe import MMoE  # noqa: E402
+from trainer.models.mmoe import MLMMoE, MMoE  # noqa: E402
 from trainer.models.mssm import MSSM  # noqa: E402
 from trainer.models.ple import PLE  # noqa: E402
 from trainer.models.sluice import Sluice  # noqa: E402
 from trainer.models.snr import SNRAver  # noqa: E402
-from trainer.settings.model_config import (  # noqa: E402
-    CrossStitchSettings,
-    MLMMoESettings,
-    MMoESettings,
-    MSSMSettings,
-    PLESettings,
-    SluiceSettings,
-    SNRAverSettings,
-)
 
 pytestmark = pytest.mark.tensorflow
 
@@ -30,12 +27,12 @@ LN = np.log
 
 
 def test_gates_of_mmoe_in_order_of_tasks_and_experts():
-    model = MMoE(2, MMoESettings(experts=3, expert_units=[2]))
+    model = MMoE(2, experts=3, expert_units=[2])
     x = tf.constant([[1.0], [2.0]])
     model([x])
     # Click's logits are x · (ln 2, 0, 0), ratio's x · (0, 0, ln 3).
     model.gates.kernel.assign([[LN(2.0), 0.0, 0.0, 0.0, 0.0, LN(3.0)]])
-    found = model.gate_weights([x], TASKS)
+    found = gate_weights(model, [x], TASKS)
     assert list(found) == ["level_1/task_click", "level_1/task_ratio"]
     assert found["level_1/task_click"].experts == ["shared 1", "shared 2", "shared 3"]
     # x = 1: (2, 1, 1)/4 and (1, 1, 3)/5; x = 2: (4, 1, 1)/6 and (1, 1, 9)/11.
@@ -52,7 +49,7 @@ def test_gates_of_mmoe_in_order_of_tasks_and_experts():
 
 
 def test_gates_of_ple_by_level_task_and_expert():
-    model = PLE(2, PLESettings(levels=2, task_experts=2, shared_experts=1, expert_units=[1]))
+    model = PLE(2, levels=2, task_experts=2, shared_experts=1, expert_units=[1])
     x = tf.constant([[1.0]])
     model([x])
     first, second = model.levels
@@ -65,7 +62,7 @@ def test_gates_of_ple_by_level_task_and_expert():
     # 1, 16)/18.
     second.gates[0].kernel.assign([[LN(2.0), 0.0, 0.0]])
     second.gates[1].kernel.assign([[0.0, 0.0, LN(2.0)]])
-    found = model.gate_weights([x], TASKS)
+    found = gate_weights(model, [x], TASKS)
     assert {name: gate.experts for name, gate in found.items()} == {
         "level_1/task_click": ["own 1 of click", "own 2 of click", "shared 1"],
         "level_1/task_ratio": ["own 1 of ratio", "own 2 of ratio", "shared 1"],
@@ -90,14 +87,14 @@ def test_gates_of_ple_by_level_task_and_expert():
 
 
 def test_gates_between_levels_of_ml_mmoe_are_told_from_those_of_tasks():
-    model = MLMMoE(2, MLMMoESettings(levels=2, experts=2, expert_units=[1]))
+    model = MLMMoE(2, levels=2, experts=2, expert_units=[1])
     x = tf.constant([[1.0]])
     model([x])
     # Four gates of two experts: into experts 1 and 2 of level 2, then click's and ratio's.
     model.gates.kernel.assign([[LN(3.0), 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, LN(3.0)]])
     found = {
         name: np.round(gate.weights, 6).tolist()
-        for name, gate in model.gate_weights([x], TASKS).items()
+        for name, gate in gate_weights(model, [x], TASKS).items()
     }
     assert found == {
         "level_1/expert_1_of_level_2": [[0.75, 0.25]],
@@ -108,14 +105,14 @@ def test_gates_between_levels_of_ml_mmoe_are_told_from_those_of_tasks():
 
 
 def test_connections_of_snr_from_sub_networks_to_sub_networks_and_tasks():
-    model = SNRAver(2, SNRAverSettings(levels=2, subnetworks=2, units=3))
+    model = SNRAver(2, levels=2, subnetworks=2, units=3)
     model([tf.ones([1, 4])])
     # ẑ = min(1, max(0, 1.2·σ(log α) − .1)): 0 at −20, .5 at 0, 1 at 20.
     model.connections[0].gate.log_alpha.assign([[20.0, -20.0], [0.0, 20.0]])
     model.to_tasks.gate.log_alpha.assign([[-20.0, 20.0], [-20.0, -20.0]])
     found = {
         (block.connection, block.source, block.target): np.asarray(block.gates).tolist()
-        for block in model.blocks(TASKS)
+        for block in gated_blocks(model, TASKS)
     }
     assert found == {
         ("connection_1", "sub-network 1", "sub-network 1"): [1.0],
@@ -127,16 +124,16 @@ def test_connections_of_snr_from_sub_networks_to_sub_networks_and_tasks():
         ("to_tasks", "sub-network 1", "ratio"): [0.0],
         ("to_tasks", "sub-network 2", "ratio"): [0.0],
     }
-    assert model.closed_shares() == {"connection_1": 0.25, "to_tasks": 0.75}
+    assert closed_shares(model) == {"connection_1": 0.25, "to_tasks": 0.75}
 
 
 def test_mssm_without_cell_sparsity_has_a_gate_a_connection():
-    model = MSSM(2, MSSMSettings(units=3, cell_sparsity=False), (2, 1))
+    model = MSSM(2, units=3, cell_sparsity=False, field_widths=(2, 1))
     model([tf.ones([1, 3])])
     model.connection.gate.log_alpha.assign([[20.0, -20.0, 0.0], [-20.0, 20.0, 20.0]])
     found = {
         (block.source, block.target): np.asarray(block.gates).tolist()
-        for block in model.blocks(TASKS)
+        for block in gated_blocks(model, TASKS)
     }
     assert found == {
         ("own of click", "click"): [1.0],
@@ -149,24 +146,24 @@ def test_mssm_without_cell_sparsity_has_a_gate_a_connection():
 
 
 def test_mssm_without_field_sparsity_has_no_masks():
-    model = MSSM(2, MSSMSettings(field_sparsity=False), (2, 1))
+    model = MSSM(2, field_sparsity=False, field_widths=(2, 1))
     model([tf.ones([1, 3])])
-    assert model.field_masks([tf.ones([1, 3])], TASKS) == {}
+    assert field_masks(model, [tf.ones([1, 3])], TASKS) == {}
 
 
 def test_alpha_of_a_cross_stitch_network_may_differ_between_units():
-    model = CrossStitch(2, CrossStitchSettings(units=[4, 2], per_channel=True))
+    model = CrossStitch(2, units=[4, 2], per_channel=True)
     model([tf.ones([1, 3])])
-    assert [(one.name, one.values.shape) for one in model.mixtures(TASKS)] == [
+    assert [(one.name, one.values.shape) for one in mixtures(model, TASKS)] == [
         ("unit_1/alpha", (2, 2, 4)), ("unit_2/alpha", (2, 2, 2)),
     ]  # fmt: skip
 
 
 def test_alpha_and_beta_of_a_sluice_network():
-    model = Sluice(2, SluiceSettings(layers=2, units=2))
+    model = Sluice(2, layers=2, units=2)
     model([tf.ones([1, 3])])
     model.beta.assign([[0.1, 0.9], [0.4, 0.6]])
-    *alphas, beta = model.mixtures(TASKS)
+    *alphas, beta = mixtures(model, TASKS)
     assert [alpha.name for alpha in alphas] == ["unit_1/alpha", "unit_2/alpha"]
     subspaces = ["click subspace 1", "click subspace 2", "ratio subspace 1", "ratio subspace 2"]
     assert alphas[0].sources == alphas[0].targets == subspaces
