@@ -7,24 +7,20 @@ from typing import TYPE_CHECKING
 from fulcrum.lazy_names import lazy_names
 
 if TYPE_CHECKING:
-    from trainer.layers.cgc import CGC
-    from trainer.layers.cross_stitch_unit import CrossStitchUnit
-    from trainer.layers.cssm import CSSM
-    from trainer.layers.experts import Experts
-    from trainer.layers.field_embedding import FieldEmbedding, SlotLayout
+    from trainer.layers.cgc import CGCLevel
+    from trainer.layers.experts import Experts, GroupedDense
+    from trainer.layers.field_embedding import FieldEmbedding, SlotLayout, flattened
     from trainer.layers.flat_input import FlatInput
     from trainer.layers.fscm import FSCM
-    from trainer.layers.gates import Gates
-    from trainer.layers.grouped_dense import GroupedDense
-    from trainer.layers.hard_concrete_gate import HardConcreteGate
-    from trainer.layers.sluice_unit import SluiceUnit
-    from trainer.layers.snr_connection import SNRConnection
+    from trainer.layers.gated_connections import CSSM, SNRConnection
+    from trainer.layers.gates import Gates, HardConcreteGate, mixture
+    from trainer.layers.mixing_units import CrossStitchUnit, SluiceUnit
     from trainer.layers.tower import Tower
 
 __all__ = [
-    "CGC",
     "CSSM",
     "FSCM",
+    "CGCLevel",
     "CrossStitchUnit",
     "Experts",
     "FieldEmbedding",
@@ -36,22 +32,26 @@ __all__ = [
     "SlotLayout",
     "SluiceUnit",
     "Tower",
+    "flattened",
+    "mixture",
 ]
 
 _HOMES = {
-    "CGC": "trainer.layers.cgc",
-    "CrossStitchUnit": "trainer.layers.cross_stitch_unit",
-    "CSSM": "trainer.layers.cssm",
+    "CGCLevel": "trainer.layers.cgc",
+    "CrossStitchUnit": "trainer.layers.mixing_units",
+    "CSSM": "trainer.layers.gated_connections",
     "Experts": "trainer.layers.experts",
     "FieldEmbedding": "trainer.layers.field_embedding",
     "FlatInput": "trainer.layers.flat_input",
+    "flattened": "trainer.layers.field_embedding",
     "FSCM": "trainer.layers.fscm",
     "Gates": "trainer.layers.gates",
-    "GroupedDense": "trainer.layers.grouped_dense",
-    "HardConcreteGate": "trainer.layers.hard_concrete_gate",
+    "GroupedDense": "trainer.layers.experts",
+    "HardConcreteGate": "trainer.layers.gates",
+    "mixture": "trainer.layers.gates",
     "SlotLayout": "trainer.layers.field_embedding",
-    "SluiceUnit": "trainer.layers.sluice_unit",
-    "SNRConnection": "trainer.layers.snr_connection",
+    "SluiceUnit": "trainer.layers.mixing_units",
+    "SNRConnection": "trainer.layers.gated_connections",
     "Tower": "trainer.layers.tower",
 }
 

@@ -7,20 +7,17 @@ from typing import TYPE_CHECKING
 from fulcrum.lazy_names import lazy_names
 
 if TYPE_CHECKING:
-    from trainer.models.asymmetric import Asymmetric
+    from trainer.models.bottoms import Asymmetric, Customized, SharedBottom, SingleTask
     from trainer.models.cross_stitch import CrossStitch
-    from trainer.models.customized import Customized
-    from trainer.models.ml_mmoe import MLMMoE
-    from trainer.models.mmoe import MMoE
+    from trainer.models.mmoe import MLMMoE, MMoE
     from trainer.models.mssm import MSSM
-    from trainer.models.ple import PLE, SingleLevelPLE
-    from trainer.models.shared_bottom import SharedBottom
+    from trainer.models.ple import CGC, PLE
     from trainer.models.sharing_architecture import SharingArchitecture
-    from trainer.models.single_task import SingleTask
     from trainer.models.sluice import Sluice
     from trainer.models.snr import SNRAver, SNRTrans
 
 __all__ = [
+    "CGC",
     "MSSM",
     "PLE",
     "Asymmetric",
@@ -32,23 +29,22 @@ __all__ = [
     "SNRTrans",
     "SharedBottom",
     "SharingArchitecture",
-    "SingleLevelPLE",
     "SingleTask",
     "Sluice",
 ]
 
 _HOMES = {
-    "Asymmetric": "trainer.models.asymmetric",
+    "Asymmetric": "trainer.models.bottoms",
+    "CGC": "trainer.models.ple",
     "CrossStitch": "trainer.models.cross_stitch",
-    "Customized": "trainer.models.customized",
-    "MLMMoE": "trainer.models.ml_mmoe",
+    "Customized": "trainer.models.bottoms",
+    "MLMMoE": "trainer.models.mmoe",
     "MMoE": "trainer.models.mmoe",
     "MSSM": "trainer.models.mssm",
     "PLE": "trainer.models.ple",
-    "SharedBottom": "trainer.models.shared_bottom",
+    "SharedBottom": "trainer.models.bottoms",
     "SharingArchitecture": "trainer.models.sharing_architecture",
-    "SingleLevelPLE": "trainer.models.ple",
-    "SingleTask": "trainer.models.single_task",
+    "SingleTask": "trainer.models.bottoms",
     "Sluice": "trainer.models.sluice",
     "SNRAver": "trainer.models.snr",
     "SNRTrans": "trainer.models.snr",

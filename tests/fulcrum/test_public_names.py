@@ -86,11 +86,13 @@ def test_every_kind_of_field_is_public():
 
 @pytest.mark.slow
 @pytest.mark.tensorflow
-def test_every_model_that_a_run_can_choose_is_public():
+def test_every_public_model_is_one_that_a_run_can_choose():
     from fulcrum import models
-    from trainer.models.registry import ARCHITECTURES
+    from trainer.settings.model_config import MODELS
 
-    assert {model.__name__ for model in ARCHITECTURES.values()} <= set(models.__all__)
+    homes = dict(reversed(settings.architecture.split(":")) for settings in MODELS.values())
+    assert len(homes) == len(MODELS)
+    assert models._HOMES.items() - {("SharingArchitecture", "trainer.models.sharing_architecture")} <= homes.items()  # fmt: skip
 
 
 def test_importing_the_face_and_its_modules_loads_nothing_heavy():

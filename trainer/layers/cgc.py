@@ -37,7 +37,7 @@ class CGCLevel(tf.keras.layers.Layer):
 
     Example:
         >>> import tensorflow as tf
-        >>> from trainer.layers.cgc import CGCLevel
+        >>> from fulcrum.layers import CGCLevel
         >>> click, like = CGCLevel(tasks=2, task_experts=2, shared_experts=1, units=[16])(
         ...     tf.ones([5, 10])
         ... )

@@ -42,7 +42,7 @@ class Experts(tf.keras.layers.Layer):
 
     Example:
         >>> import tensorflow as tf
-        >>> from trainer.layers.experts import Experts
+        >>> from fulcrum.layers import Experts
         >>> Experts(experts=4, units=[32, 16])(tf.ones([2, 10])).shape
         TensorShape([2, 4, 16])
 
@@ -116,7 +116,7 @@ class GroupedDense(tf.keras.layers.Layer):
 
     Example:
         >>> import tensorflow as tf
-        >>> from trainer.layers.experts import GroupedDense
+        >>> from fulcrum.layers import GroupedDense
         >>> GroupedDense(units=8)(tf.ones([2, 3, 16])).shape
         TensorShape([2, 3, 8])
     """

@@ -55,7 +55,7 @@ class FieldEmbedding(tf.keras.layers.Layer):
 
     Example:
         >>> import tensorflow as tf
-        >>> from trainer.layers.field_embedding import FieldEmbedding, SlotLayout, flattened
+        >>> from fulcrum.layers import FieldEmbedding, SlotLayout, flattened
         >>> slots = [
         ...     SlotLayout(start=0, length=1, width=4, missing_row=0),
         ...     SlotLayout(start=1, length=3, width=4, missing_row=1),

@@ -21,8 +21,8 @@ class FlatInput(NamedTuple):
 
     Example:
         >>> import tensorflow as tf
-        >>> from trainer.layers.flat_input import FlatInput
-        >>> from trainer.models.mmoe import MMoE
+        >>> from fulcrum.layers import FlatInput
+        >>> from fulcrum.models import MMoE
         >>> one_user, candidates = tf.ones([1, 8]), tf.ones([100, 4])
         >>> click, like = MMoE(tasks=2)(FlatInput(one_user, candidates))
         >>> click.shape

@@ -39,7 +39,7 @@ class FSCM(tf.keras.layers.Layer):
 
     Example:
         >>> import tensorflow as tf
-        >>> from trainer.layers.fscm import FSCM
+        >>> from fulcrum.layers import FSCM
         >>> fscm = FSCM(subnetworks=3, units=8, field_widths=[4, 4, 2])
         >>> fscm(tf.ones([5, 10])).shape
         TensorShape([5, 3, 8])

@@ -30,7 +30,7 @@ class SNRConnection(tf.keras.layers.Layer):
 
     Example:
         >>> import tensorflow as tf
-        >>> from trainer.layers.gated_connections import SNRConnection
+        >>> from fulcrum.layers import SNRConnection
         >>> SNRConnection(outputs=3, units=8)(tf.ones([2, 6, 16])).shape
         TensorShape([2, 3, 8])
 
@@ -97,7 +97,7 @@ class CSSM(tf.keras.layers.Layer):
 
     Example:
         >>> import tensorflow as tf
-        >>> from trainer.layers.gated_connections import CSSM
+        >>> from fulcrum.layers import CSSM
         >>> CSSM(tasks=2, units=8)(tf.ones([5, 3, 16])).shape
         TensorShape([5, 2, 8])
 

@@ -35,7 +35,7 @@ class Gates(tf.keras.layers.Layer):
 
     Example:
         >>> import tensorflow as tf
-        >>> from trainer.layers.gates import Gates
+        >>> from fulcrum.layers import Gates
         >>> [gate.shape.as_list() for gate in Gates(sizes=[4, 6])(tf.ones([2, 10]))]
         [[2, 4], [2, 6]]
 
@@ -83,7 +83,7 @@ def mixture(weights: tf.Tensor, blocks: Sequence[tf.Tensor]) -> tf.Tensor:
 
     Example:
         >>> import tensorflow as tf
-        >>> from trainer.layers.gates import mixture
+        >>> from fulcrum.layers import mixture
         >>> experts = tf.constant([[[1.0, 0.0], [0.0, 8.0]]])
         >>> mixture(tf.constant([[0.75, 0.25]]), [experts]).numpy().tolist()
         [[0.75, 2.0]]
@@ -115,7 +115,7 @@ class HardConcreteGate(tf.keras.layers.Layer):
 
     Example:
         >>> import tensorflow as tf
-        >>> from trainer.layers.gates import HardConcreteGate
+        >>> from fulcrum.layers import HardConcreteGate
         >>> gate = HardConcreteGate(shape=[3])
         >>> gate(tf.ones([5, 3])).shape
         TensorShape([5, 3])

@@ -30,7 +30,7 @@ class CrossStitchUnit(tf.keras.layers.Layer):
 
     Example:
         >>> import tensorflow as tf
-        >>> from trainer.layers.mixing_units import CrossStitchUnit
+        >>> from fulcrum.layers import CrossStitchUnit
         >>> unit = CrossStitchUnit(own_share=0.75)
         >>> unit(tf.constant([[[4.0], [8.0]]])).numpy().tolist()
         [[[5.0], [7.0]]]
@@ -86,7 +86,7 @@ class SluiceUnit(tf.keras.layers.Layer):
 
     Example:
         >>> import tensorflow as tf
-        >>> from trainer.layers.mixing_units import SluiceUnit
+        >>> from fulcrum.layers import SluiceUnit
         >>> unit = SluiceUnit(initial_mixture="balanced")
         >>> unit(tf.constant([[[0.0, 4.0], [8.0, 12.0]]])).numpy().tolist()
         [[[6.0, 6.0], [6.0, 6.0]]]

@@ -26,7 +26,7 @@ class Tower(tf.keras.layers.Layer):
 
     Example:
         >>> import tensorflow as tf
-        >>> from trainer.layers.tower import Tower
+        >>> from fulcrum.layers import Tower
         >>> Tower(units=[16, 8])(tf.ones([5, 32])).shape
         TensorShape([5])
 

@@ -51,7 +51,7 @@ class SingleTask(_OfBottoms):
 
     Example:
         >>> import tensorflow as tf
-        >>> from trainer.models.bottoms import SingleTask
+        >>> from fulcrum.models import SingleTask
         >>> click, like = SingleTask(tasks=2, bottom_units=[16])(tf.ones([5, 10]))
         >>> click.shape
         TensorShape([5, 16])
@@ -106,7 +106,7 @@ class SharedBottom(_OfBottoms):
 
     Example:
         >>> import tensorflow as tf
-        >>> from trainer.models.bottoms import SharedBottom
+        >>> from fulcrum.models import SharedBottom
         >>> click, like = SharedBottom(tasks=2, bottom_units=[32, 16])(tf.ones([5, 10]))
         >>> click.shape
         TensorShape([5, 16])
@@ -152,7 +152,7 @@ class Asymmetric(_OfBottoms):
 
     Example:
         >>> import tensorflow as tf
-        >>> from trainer.models.bottoms import Asymmetric
+        >>> from fulcrum.models import Asymmetric
         >>> click, like = Asymmetric(tasks=2, bottom_units=[16])(tf.ones([5, 10]))
         >>> click.shape, like.shape
         (TensorShape([5, 16]), TensorShape([5, 32]))
@@ -213,7 +213,7 @@ class Customized(_OfBottoms):
 
     Example:
         >>> import tensorflow as tf
-        >>> from trainer.models.bottoms import Customized
+        >>> from fulcrum.models import Customized
         >>> click, like = Customized(tasks=2, bottom_units=[16])(tf.ones([5, 10]))
         >>> click.shape
         TensorShape([5, 32])

@@ -36,7 +36,7 @@ class CrossStitch(SharingArchitecture):
 
     Example:
         >>> import tensorflow as tf
-        >>> from trainer.models.cross_stitch import CrossStitch
+        >>> from fulcrum.models import CrossStitch
         >>> model = CrossStitch(tasks=2, units=[32, 16])
         >>> click, like = model(tf.ones([5, 10]))
         >>> click.shape

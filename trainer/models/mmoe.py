@@ -33,7 +33,7 @@ class MMoE(SharingArchitecture):
 
     Example:
         >>> import tensorflow as tf
-        >>> from trainer.models.mmoe import MMoE
+        >>> from fulcrum.models import MMoE
         >>> x = tf.keras.Input([10])
         >>> click, like = MMoE(tasks=2, experts=4, expert_units=[32, 16])(x)
         >>> model = tf.keras.Model(x, [click, like])
@@ -94,7 +94,7 @@ class MLMMoE(SharingArchitecture):
 
     Example:
         >>> import tensorflow as tf
-        >>> from trainer.models.mmoe import MLMMoE
+        >>> from fulcrum.models import MLMMoE
         >>> click, like = MLMMoE(tasks=2, levels=2, experts=4, expert_units=[16])(tf.ones([5, 10]))
         >>> click.shape
         TensorShape([5, 16])

@@ -45,7 +45,7 @@ class MSSM(SharingArchitecture):
 
     Example:
         >>> import tensorflow as tf
-        >>> from trainer.models.mssm import MSSM
+        >>> from fulcrum.models import MSSM
         >>> model = MSSM(tasks=2, units=16)
         >>> user, item, price = tf.ones([5, 8]), tf.ones([5, 4]), tf.ones([5, 1])
         >>> click, like = model([user, item, price])

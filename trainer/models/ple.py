@@ -39,8 +39,8 @@ class PLE(SharingArchitecture):
         A model of two tasks in the functional API of Keras:
 
         >>> import tensorflow as tf
-        >>> from trainer.layers.tower import Tower
-        >>> from trainer.models.ple import PLE
+        >>> from fulcrum.layers import Tower
+        >>> from fulcrum.models import PLE
         >>> x = tf.keras.Input([10])
         >>> click, like = PLE(tasks=2, levels=2, expert_units=[16])(x)
         >>> model = tf.keras.Model(x, {"click": Tower([8])(click), "like": Tower([8])(like)})
@@ -120,7 +120,7 @@ class CGC(PLE):
 
     Example:
         >>> import tensorflow as tf
-        >>> from trainer.models.ple import CGC
+        >>> from fulcrum.models import CGC
         >>> user, item = tf.ones([5, 8]), tf.ones([5, 4])
         >>> click, like = CGC(tasks=2, task_experts=1, shared_experts=3)([user, item])
         >>> click.shape

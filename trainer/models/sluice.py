@@ -37,7 +37,7 @@ class Sluice(SharingArchitecture):
 
     Example:
         >>> import tensorflow as tf
-        >>> from trainer.models.sluice import Sluice
+        >>> from fulcrum.models import Sluice
         >>> model = Sluice(tasks=2, layers=2, units=16)
         >>> click, like = model(tf.ones([5, 10]))
         >>> click.shape

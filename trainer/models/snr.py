@@ -90,7 +90,7 @@ class SNRTrans(SNR):
 
     Example:
         >>> import tensorflow as tf
-        >>> from trainer.models.snr import SNRTrans
+        >>> from fulcrum.models import SNRTrans
         >>> model = SNRTrans(tasks=2, subnetworks=4, units=16)
         >>> click, like = model(tf.ones([5, 10]), training=True)
         >>> click.shape
@@ -128,7 +128,7 @@ class SNRAver(SNR):
 
     Example:
         >>> import tensorflow as tf
-        >>> from trainer.models.snr import SNRAver
+        >>> from fulcrum.models import SNRAver
         >>> click, like = SNRAver(tasks=2, levels=2, subnetworks=4, units=16)(tf.ones([5, 10]))
         >>> click.shape
         TensorShape([5, 16])
