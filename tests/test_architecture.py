@@ -1,14 +1,16 @@
-"""The house: who may import whom, and how quickly the command answers."""
+"""The house: who may import whom, how large files and folders are, and what loads nothing heavy."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+PACKAGES = ("fulcrum", "feature_spec", "pipeline", "trainer", "serving")
 
 
 def test_imports_go_in_the_declared_directions_only():
@@ -55,12 +57,29 @@ def test_help_loads_nothing_heavy():
 
 
 def test_no_catch_all_modules():
-    names = {
-        path.name
-        for package in ("fulcrum", "feature_spec", "pipeline", "trainer", "serving")
-        for path in (REPOSITORY / package).rglob("*.py")
-    }
+    names = {path.name for path in _modules()}
     assert not names & {"utils.py", "helpers.py", "common.py", "misc.py"}
+
+
+def test_no_file_has_more_than_500_lines():
+    assert [path for path, lines in _lines_of_modules().items() if lines > 500] == []
+
+
+def test_no_folder_has_more_than_20_files():
+    counts = Counter(path.parent for path in _modules())
+    assert [folder for folder, files in counts.items() if files > 20] == []
+
+
+def _modules():
+    return [path for package in PACKAGES for path in (REPOSITORY / package).rglob("*.py")]
+
+
+def _lines_of_modules():
+    return {
+        path.relative_to(REPOSITORY).as_posix(): len(path.read_text("utf-8").splitlines())
+        for path in _modules()
+        if path.name != "__init__.py"
+    }
 
 
 def test_the_lock_names_no_registry():

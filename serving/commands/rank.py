@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from serving.commands.common import (
+from serving.commands.connection_options import (
     SERVER,
     ClientCertificate,
     ClientKey,

@@ -16,7 +16,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from serving.commands.common import fail
+from serving.commands.connection_options import fail
 
 if TYPE_CHECKING:
     from serving.model_server.server import LocalModelServer

@@ -1,4 +1,4 @@
-"""What the commands share: the options of a connection to a server, and how a command fails."""
+"""Options of a connection to a model server, and the end of a command that fails."""
 
 from __future__ import annotations
 
