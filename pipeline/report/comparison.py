@@ -11,7 +11,6 @@ from pipeline.report.elements.page import page
 from pipeline.report.elements.section import Cell, Note, Section, Tab, Table
 from pipeline.report.sections.calibration import calibration_section
 from pipeline.report.sections.formula import changed_text
-from pipeline.report.sections.ingestion import rejected_share
 from pipeline.report.sections.summary import began_text
 from pipeline.report.sections.training import training_section
 
@@ -48,7 +47,7 @@ def _summary(runs: Sequence[RunData]) -> Section:
             run.model or "–",
             began_text(run),
             str(run.version or "–"),
-            f"{(run.ingestion or {'examples': {}})['examples'].get('evaluation', 0):,}",
+            f"{_examples(run).get('evaluation', 0):,}",
             run.failure.cause if run.failure else "; ".join(run.refusals) or "–",
         ]
         for run in runs
@@ -70,7 +69,7 @@ def _summary(runs: Sequence[RunData]) -> Section:
             texts=8,
         )
     ]
-    counts = {tuple(sorted((run.ingestion or {}).get("examples", {}).items())) for run in runs}
+    counts = {tuple(sorted(_examples(run).items())) for run in runs}
     if len(counts) > 1:
         blocks.append(
             Note(
@@ -123,19 +122,27 @@ def _weights(runs: Sequence[RunData]) -> Section:
     )
 
 
+def _examples(run: RunData) -> dict[str, int]:
+    return run.ingestion.examples if run.ingestion is not None else {}
+
+
 def _ingestion(runs: Sequence[RunData]) -> Section:
-    counted = [run.ingestion or {"lines": 0, "rejected": {}, "examples": {}} for run in runs]
-    rows: list[list[str | Cell]] = [["lines", *(f"{counts['lines']:,}" for counts in counted)]]
-    for split in dict.fromkeys(split for counts in counted for split in counts["examples"]):
-        rows.append(
-            [f"examples, {split}", *(f"{counts['examples'].get(split, 0):,}" for counts in counted)]
-        )
-    rows.append(["rejected", *(f"{rejected_share(counts):.2%}" for counts in counted)])
-    for reason in dict.fromkeys(reason for counts in counted for reason in counts["rejected"]):
+    counted = [run.ingestion for run in runs]
+    examples = [_examples(run) for run in runs]
+    rejected = [counts.rejected if counts else {} for counts in counted]
+    rows: list[list[str | Cell]] = [
+        ["lines", *(f"{counts.lines if counts else 0:,}" for counts in counted)]
+    ]
+    for split in dict.fromkeys(split for counts in examples for split in counts):
+        rows.append([f"examples, {split}", *(f"{counts.get(split, 0):,}" for counts in examples)])
+    rows.append(
+        ["rejected", *(f"{counts.rejected_share if counts else 0.0:.2%}" for counts in counted)]
+    )
+    for reason in dict.fromkeys(reason for counts in rejected for reason in counts):
         rows.append(
             [
                 f"rejected: {reason.replace('_', ' ')}",
-                *(f"{counts['rejected'].get(reason, 0):,}" for counts in counted),
+                *(f"{counts.get(reason, 0):,}" for counts in rejected),
             ]
         )
     return Section(

@@ -161,9 +161,7 @@ def _summary(
         status="failed" if failure else status,
         spec=spec.name,
         fingerprint=spec.fingerprint,
-        ingestion=read_summary(examples.uri).model_dump(mode="json")
-        if examples is not None
-        else None,
+        ingestion=read_summary(examples.uri) if examples is not None else None,
         drift=read_drift(drift.uri) if drift is not None else None,
         tuning=read_tuning(tuning.uri, spec.tuner)
         if tuning is not None and spec.tuner is not None

@@ -12,6 +12,7 @@ from rich.text import Text
 from feature_spec.artifacts.push_check_report import PushCheckReport
 from pipeline.evaluate.evaluation_result import Measurement, TaskVerdict, change_text, number_text
 from pipeline.evaluate.task_gains import MtlGains, gains_table, gains_text
+from pipeline.ingest.accounting.summary import IngestSummary
 from pipeline.run.tuning_result import TuningResult, tuning_text
 from pipeline.runner.progress import memory_text
 from pipeline.spans.span_window import SpanWindow
@@ -75,7 +76,7 @@ class RunSummary:
     status: RunStatus
     spec: str
     fingerprint: str
-    ingestion: dict[str, Any] | None
+    ingestion: IngestSummary | None
     drift: DriftResult | None
     tuning: TuningResult | None
     tasks: list[TaskVerdict]
@@ -94,6 +95,7 @@ class RunSummary:
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
         return asdict(self) | {
+            "ingestion": self.ingestion.model_dump(mode="json") if self.ingestion else None,
             "push_check": self.push_check.model_dump() if self.push_check is not None else None,
             "span": self.span.model_dump(mode="json") if self.span is not None else None,
         }
@@ -138,17 +140,17 @@ def _components_table(summary: RunSummary) -> Table:
     return table
 
 
-def _rows_text(ingestion: dict[str, Any]) -> Text:
-    rejected: dict[str, int] = ingestion["rejected"]
-    splits = ", ".join(f"{split} {count:,}" for split, count in ingestion["examples"].items())
+def _rows_text(ingestion: IngestSummary) -> Text:
+    rejected = ingestion.rejected
+    splits = ", ".join(f"{split} {count:,}" for split, count in ingestion.examples.items())
     reasons = ", ".join(
         f"{reason} {count:,}"
         for reason, count in sorted(rejected.items(), key=lambda item: -item[1])
     )
-    examples, lost = sum(ingestion["examples"].values()), sum(rejected.values())
-    text = f"{ingestion['lines']:,} lines = {examples:,} examples ({splits}) + {lost:,} rejected"
+    examples, lost = sum(ingestion.examples.values()), sum(rejected.values())
+    text = f"{ingestion.lines:,} lines = {examples:,} examples ({splits}) + {lost:,} rejected"
     lines = [f"{text} ({reasons})" if reasons else text]
-    if unreadable := ingestion["unreadable_files"]:
+    if unreadable := ingestion.unreadable_files:
         # What lies behind the damage cannot be counted, so no share tells of it.
         lines.append(f"could not be read to their end: {', '.join(unreadable)}")
     return Text("\n".join(lines))

@@ -356,7 +356,7 @@ def test_a_failed_run_has_a_report_of_what_there_is(story: Story, project: Proje
         story.incomplete_field.summary["failure"]["cause"],
     )
     assert {anomaly.feature for anomaly in run.anomalies} == {"age_group"}
-    assert run.ingestion == story.first.summary["ingestion"]
+    assert run.ingestion.model_dump(mode="json") == story.first.summary["ingestion"]
     assert run.evaluation is None
 
 

@@ -146,7 +146,7 @@ def test_the_report_is_made_of_what_is_there(story: Story) -> None:
 
     remote, local = (find_run(str(story.folder / name), 1) for name in ("root", "local"))
     assert remote.outcome == local.outcome == "pushed"
-    assert remote.ingestion == story.remote.summary["ingestion"]
+    assert remote.ingestion.model_dump(mode="json") == story.remote.summary["ingestion"]
     assert remote.curves.keys() == local.curves.keys()
     assert remote.anomalies == []
     exposures = remote.insight["weight_effects"]["exposures"]

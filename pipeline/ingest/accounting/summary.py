@@ -107,7 +107,8 @@ class IngestSummary(pydantic.BaseModel):
 
     lines: int
     lines_of_other_days: int = 0
-    steps: dict[str, StepCounts]
+    # Versions before 0.2.0 did not write them.
+    steps: dict[str, StepCounts] = {}
     actions: ActionCounts | None = None
     rejected: dict[str, int]
     examples: dict[str, int]

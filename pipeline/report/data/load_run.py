@@ -19,7 +19,7 @@ from feature_spec.spec import FeatureSpec
 from feature_spec.spec_tables import sample_space_text
 from pipeline.evaluate.evaluation_result import read_evaluation
 from pipeline.evaluate.task_gains import read_gains
-from pipeline.ingest.accounting.summary import SUMMARY_FILE
+from pipeline.ingest.accounting.summary import SUMMARY_FILE, IngestSummary
 from pipeline.report.data.run_data import Failure, RunData
 from pipeline.validate.anomalies import read_anomalies
 from pipeline.validate.distribution_shift import read_drift
@@ -71,6 +71,9 @@ def load_run(
         outputs.get(MODEL_RUN),
     )
     check = _content(outputs, PUSH_CHECK, REPORT_FILE)
+    ingestion = _content(
+        outputs, EXAMPLES if EXAMPLES in outputs else WINDOW_EXAMPLES, SUMMARY_FILE
+    )
     return RunData(
         name=name,
         spec=spec_name,
@@ -81,9 +84,7 @@ def load_run(
         model=(_json(outputs, MODEL, _EXPORT_EXTRA + "inspection.json") or {}).get("model", ""),
         task_meanings=_task_meanings(spec) if spec is not None else {},
         formula=spec.ranking_formula if spec is not None else None,
-        ingestion=_json(
-            outputs, EXAMPLES if EXAMPLES in outputs else WINDOW_EXAMPLES, SUMMARY_FILE
-        ),
+        ingestion=IngestSummary.model_validate_json(ingestion) if ingestion is not None else None,
         anomalies=read_anomalies(anomalies) if anomalies is not None else None,
         drift=read_drift(outputs[DRIFT]) if DRIFT in outputs else None,
         curves=training_curves(curves) if curves is not None else None,

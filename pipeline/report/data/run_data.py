@@ -12,6 +12,7 @@ from feature_spec.artifacts.push_check_report import PushCheckReport
 from feature_spec.formula import RankingFormula
 from pipeline.evaluate.evaluation_result import EvaluationResult
 from pipeline.evaluate.task_gains import MtlGains
+from pipeline.ingest.accounting.summary import IngestSummary
 from pipeline.validate.anomalies import Anomaly
 from pipeline.validate.distribution_shift import DriftResult
 
@@ -60,7 +61,7 @@ class RunData:
     model: str = ""
     task_meanings: dict[str, str] = dataclasses.field(default_factory=dict)
     formula: RankingFormula | None = None
-    ingestion: dict[str, Any] | None = None
+    ingestion: IngestSummary | None = None
     anomalies: list[Anomaly] | None = None
     drift: DriftResult | None = None
     curves: dict[str, list[tuple[int, float]]] | None = None

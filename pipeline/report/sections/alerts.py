@@ -9,7 +9,6 @@ from pipeline.evaluate.metrics.metric_registry import meaning_of
 from pipeline.report.data.run_data import RunData
 from pipeline.report.elements.estimates import is_better, is_noise, whole_split
 from pipeline.report.elements.section import Tone
-from pipeline.report.sections.ingestion import rejected_share
 
 Alert = tuple[Tone, str, str]
 
@@ -184,13 +183,14 @@ def _of_data(run: RunData) -> Iterator[Alert]:
     if run.ingestion is not None:
         yield from (
             ("bad", f"Could not be read to its end: {file}", "ingestion")
-            for file in run.ingestion["unreadable_files"]
+            for file in run.ingestion.unreadable_files
         )
-        if rejected_share(run.ingestion) > REJECTED_SHARE:
-            reason, count = max(run.ingestion["rejected"].items(), key=lambda item: item[1])
+        share = run.ingestion.rejected_share
+        if share > REJECTED_SHARE:
+            reason, count = max(run.ingestion.rejected.items(), key=lambda item: item[1])
             most = f"most of them as {reason.replace('_', ' ')} ({count:,})"
             yield (
                 "warn",
-                f"{rejected_share(run.ingestion):.1%} of the lines were rejected, {most}",
+                f"{share:.1%} of the lines were rejected, {most}",
                 "ingestion",
             )

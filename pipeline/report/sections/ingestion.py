@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from pipeline.ingest.accounting.summary import IngestSummary
 from pipeline.report.data.run_data import RunData
 from pipeline.report.elements.figure import BLUE, GREY, ORANGE, RED, figure, rows_height_px
 from pipeline.report.elements.section import Cell, Note, Picture, Section, Table
@@ -17,18 +18,17 @@ def ingestion_section(run: RunData) -> Section:
         blocks.append(Note("The run did not get through ingestion.", "warn"))
     else:
         blocks += [
-            Note(f"Could not be read to its end: {file}", "bad")
-            for file in counts["unreadable_files"]
+            Note(f"Could not be read to its end: {file}", "bad") for file in counts.unreadable_files
         ]
         blocks.append(Note(sum_text(counts)))
-        if counts["rejected"]:
+        if counts.rejected:
             blocks.append(_rejected(counts))
-        if counts.get("steps"):
+        if counts.steps:
             blocks.append(_steps(counts))
-        if counts["records_of_day"]:
+        if counts.records_of_day:
             blocks.append(_days(counts))
         blocks.append(_tasks(counts))
-        if counts["tables"]:
+        if counts.tables:
             blocks.append(_tables(counts))
     return Section(
         anchor="ingestion",
@@ -40,22 +40,19 @@ def ingestion_section(run: RunData) -> Section:
     )
 
 
-def sum_text(counts: dict[str, Any]) -> str:
+def sum_text(counts: IngestSummary) -> str:
     """The sum that must come out."""
-    rejected = sum(counts["rejected"].values())
-    splits = " + ".join(f"{count:,} {split}" for split, count in counts["examples"].items())
-    text = f"{counts['lines']:,} lines = {splits} + {rejected:,} rejected ({rejected_share(counts):.2%})"
-    sampled_out = sum(step["sampled_out"] for step in counts.get("steps", {}).values())
+    rejected = sum(counts.rejected.values())
+    splits = " + ".join(f"{count:,} {split}" for split, count in counts.examples.items())
+    text = (
+        f"{counts.lines:,} lines = {splits} + {rejected:,} rejected ({counts.rejected_share:.2%})"
+    )
+    sampled_out = sum(step.sampled_out for step in counts.steps.values())
     return text + (f" + {sampled_out:,} negatives sampled out" if sampled_out else "")
 
 
-def rejected_share(counts: dict[str, Any]) -> float:
-    """Rejected lines by lines read; 0 without lines."""
-    return sum(counts["rejected"].values()) / counts["lines"] if counts["lines"] else 0.0
-
-
-def _rejected(counts: dict[str, Any]) -> Picture:
-    reasons = sorted(counts["rejected"].items(), key=lambda item: -item[1])
+def _rejected(counts: IngestSummary) -> Picture:
+    reasons = sorted(counts.rejected.items(), key=lambda item: -item[1])
     names = [reason.replace("_", " ") for reason, _ in reasons]
     made = figure(xaxis={"title": {"text": "lines"}, "rangemode": "tozero"}, showlegend=False)
     made.update_yaxes(autorange="reversed", type="category")
@@ -66,7 +63,7 @@ def _rejected(counts: dict[str, Any]) -> Picture:
         marker={"color": RED},
         text=[f"{count:,}" for _, count in reasons],
         textposition="auto",
-        customdata=[count / counts["lines"] for _, count in reasons],
+        customdata=[count / counts.lines for _, count in reasons],
         hovertemplate="<b>%{y}</b><br>%{x:,} lines, %{customdata:.2%} of all<extra></extra>",
     )
     described = ", ".join(
@@ -80,12 +77,12 @@ def _rejected(counts: dict[str, Any]) -> Picture:
     )
 
 
-def _steps(counts: dict[str, Any]) -> Table:
+def _steps(counts: IngestSummary) -> Table:
     """Each step's own count; where there are event logs, also those of the log of actions and of neighbouring days."""
-    actions = counts.get("actions") or {"steps": {}}
+    of_actions = counts.actions.steps if counts.actions is not None else {}
     steps = {
-        **counts["steps"],
-        **{f"actions: {name}": step for name, step in actions["steps"].items()},
+        **counts.steps,
+        **{f"actions: {name}": step for name, step in of_actions.items()},
     }
     parts = {
         "Received": "received",
@@ -93,13 +90,14 @@ def _steps(counts: dict[str, Any]) -> Table:
         "Rejected": "rejected",
         "Sampled out": "sampled_out",
     }
-    if any(step.get("of_other_days") for step in steps.values()):
+    if any(step.of_other_days for step in steps.values()):
         parts["Of other days"] = "of_other_days"
     return Table(
         caption="What each step counted for itself",
         columns=["Step", *parts],
         rows=[
-            [name, *(f"{step[part]:,}" for part in parts.values())] for name, step in steps.items()
+            [name, *(f"{getattr(step, part):,}" for part in parts.values())]
+            for name, step in steps.items()
         ],
         hints={
             "Sampled out": "Negatives that the spec leaves out of the training.",
@@ -108,8 +106,8 @@ def _steps(counts: dict[str, Any]) -> Table:
     )
 
 
-def _days(counts: dict[str, Any]) -> Picture:
-    evaluation = set(counts["evaluation_days"])
+def _days(counts: IngestSummary) -> Picture:
+    evaluation = set(counts.evaluation_days)
     made = figure(
         barmode="stack",
         xaxis={"type": "category"},
@@ -120,8 +118,8 @@ def _days(counts: dict[str, Any]) -> Picture:
         ("evaluation", ORANGE, True),
     ):
         days = {
-            day: count
-            for day, count in counts["records_of_day"].items()
+            str(day): count
+            for day, count in counts.records_of_day.items()
             if (day in evaluation) is judges
         }
         made.add_bar(
@@ -131,8 +129,8 @@ def _days(counts: dict[str, Any]) -> Picture:
             marker={"color": colour if days else GREY},
             hovertemplate="<b>%{x}</b><br>%{y:,} records<extra></extra>",
         )
-    made.update_xaxes(categoryorder="array", categoryarray=list(counts["records_of_day"]))
-    described = ", ".join(f"{day} {count:,}" for day, count in counts["records_of_day"].items())
+    made.update_xaxes(categoryorder="array", categoryarray=list(map(str, counts.records_of_day)))
+    described = ", ".join(f"{day} {count:,}" for day, count in counts.records_of_day.items())
     return Picture(
         title="Records by day of the event, duplicates included",
         describes=described,
@@ -141,8 +139,8 @@ def _days(counts: dict[str, Any]) -> Picture:
     )
 
 
-def _tasks(counts: dict[str, Any]) -> Table:
-    splits = list(counts["examples"])
+def _tasks(counts: IngestSummary) -> Table:
+    splits = list(counts.examples)
     return Table(
         caption="Examples in each task's sample space, and their mean label",
         columns=[
@@ -156,32 +154,32 @@ def _tasks(counts: dict[str, Any]) -> Table:
                     text
                     for split in splits
                     for text in (
-                        f"{by_split[split]['examples']:,}",
+                        f"{by_split[split].examples:,}",
                         "–"
-                        if by_split[split]["label_mean"] is None
-                        else f"{by_split[split]['label_mean']:.4f}",
+                        if by_split[split].label_mean is None
+                        else f"{by_split[split].label_mean:.4f}",
                     )
                 ),
             ]
-            for task, by_split in counts["tasks"].items()
+            for task, by_split in counts.tasks.items()
         ],
     )
 
 
-def _tables(counts: dict[str, Any]) -> Table:
+def _tables(counts: IngestSummary) -> Table:
     rows: list[list[str | Cell]] = []
-    for name, table in counts["tables"].items():
-        rejected = sum(table["rejected"].values())
+    for name, table in counts.tables.items():
+        rejected = sum(table.rejected.values())
         rows.append(
             [
                 name,
-                f"{table['lines']:,}",
-                f"{table['rows']:,}",
-                f"{table['repeated_keys']:,}",
+                f"{table.lines:,}",
+                f"{table.rows:,}",
+                f"{table.repeated_keys:,}",
                 Cell(f"{rejected:,}", "warn" if rejected else ""),
                 Cell(
-                    f"{table['examples_without_row']:,}",
-                    "warn" if table["examples_without_row"] else "",
+                    f"{table.examples_without_row:,}",
+                    "warn" if table.examples_without_row else "",
                 ),
             ]
         )

@@ -7,7 +7,6 @@ from typing import Any
 from pipeline.report.data.run_data import RunData
 from pipeline.report.elements.section import Alerts, Cell, Facts, Note, Section
 from pipeline.report.sections.alerts import alerts
-from pipeline.report.sections.ingestion import rejected_share
 from pipeline.report.sections.tasks import verdict_table
 
 
@@ -77,8 +76,8 @@ def _facts(run: RunData) -> list[tuple[str, str | Cell]]:
         of = len(run.evaluation.tasks)
         facts.append(("Tasks passed", Cell(f"{passed} of {of}", "good" if passed == of else "bad")))
     if run.ingestion is not None:
-        facts.append(("Lines", f"{run.ingestion['lines']:,}"))
-        facts.append(("Rejected", f"{rejected_share(run.ingestion):.2%}"))
-        facts.append(("Evaluation examples", f"{run.ingestion['examples'].get('evaluation', 0):,}"))
+        facts.append(("Lines", f"{run.ingestion.lines:,}"))
+        facts.append(("Rejected", f"{run.ingestion.rejected_share:.2%}"))
+        facts.append(("Evaluation examples", f"{run.ingestion.examples.get('evaluation', 0):,}"))
     facts.append(("Spec fingerprint", run.fingerprint or "–"))
     return facts

@@ -16,11 +16,12 @@ from pipeline.evaluate.evaluation_result import (
     TaskVerdict,
 )
 from pipeline.evaluate.task_gains import MtlGains, TaskGain
+from pipeline.ingest.accounting.summary import IngestSummary
 from pipeline.report.data.run_data import RunData
 from pipeline.validate.anomalies import Anomaly
 from pipeline.validate.distribution_shift import DriftResult, FieldShift
 
-INGESTION: dict[str, Any] = {
+INGESTION = IngestSummary.model_validate({
     "lines": 1000,
     "rejected": {"malformed": 15, "duplicate": 5},
     "examples": {"train": 800, "validation": 80, "evaluation": 100},
@@ -32,7 +33,7 @@ INGESTION: dict[str, Any] = {
     "evaluation_days": ["2026-01-06"],
     "tables": {"users": {"lines": 50, "rows": 49, "repeated_keys": 0, "rejected": {"malformed": 1}, "examples_without_row": 3}},
     "unreadable_files": [],
-}  # fmt: skip
+})  # fmt: skip
 
 INSIGHT: dict[str, Any] = {
     "inspection": {

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.ingest.accounting.summary import StepCounts
 from pipeline.report.data.run_data import RunData
 from pipeline.report.elements.page import NoReportError, run_of_page
 from pipeline.report.run_report import run_report
@@ -146,12 +147,8 @@ def test_negatives_that_were_sampled_out_are_part_of_the_sum_and_each_step_has_i
     parse = {"received": 1000, "passed": 980, "rejected": 20, "sampled_out": 0}
     write = {"received": 980, "passed": 950, "rejected": 0, "sampled_out": 30}
     examples = {"train": 770, "validation": 80, "evaluation": 100}
-    ingestion = {
-        **run.ingestion,
-        "examples": examples,
-        "steps": {"parse": parse, "write": write},
-        "actions": None,
-    }
+    steps = {"parse": StepCounts(**parse), "write": StepCounts(**write)}
+    ingestion = run.ingestion.model_copy(update={"examples": examples, "steps": steps})
     text = " ".join(
         Page(run_report(dataclasses.replace(run, ingestion=ingestion)))
         .sections["ingestion"]
@@ -258,7 +255,9 @@ def test_what_users_wrote_is_text_and_no_markup(run: RunData) -> None:
         evaluation=dataclasses.replace(
             run.evaluation, tasks=[dataclasses.replace(first, slices=slices), second]
         ),
-        ingestion={**(run.ingestion or {}), "rejected": {ATTACK: 1}, "unreadable_files": [ATTACK]},
+        ingestion=run.ingestion.model_copy(
+            update={"rejected": {ATTACK: 1}, "unreadable_files": [ATTACK]}
+        ),
     )
     page = run_report(attacked)
     assert "<img" not in page

@@ -10,6 +10,7 @@ from rich.console import Console
 
 from feature_spec.artifacts.push_check_report import PushCheckReport, RankingLatency
 from pipeline.evaluate.evaluation_result import Estimate, Measurement, TaskVerdict
+from pipeline.ingest.accounting.summary import IngestSummary
 from pipeline.run.run_summary import ComponentRun, NodeFailure, RunSummary, print_summary
 
 CLICK = TaskVerdict(
@@ -19,8 +20,10 @@ CLICK = TaskVerdict(
 )  # fmt: skip
 PUSHED = RunSummary(
     status="pushed", spec="tiny", fingerprint="0123456789abcdef",
-    ingestion={"lines": 105, "rejected": {"no JSON": 4, "repeated": 1}, "examples": {"train": 90, "validation": 4, "evaluation": 6},
-               "unreadable_files": []},
+    ingestion=IngestSummary(
+        lines=105, rejected={"no JSON": 4, "repeated": 1}, examples={"train": 90, "validation": 4, "evaluation": 6},
+        tasks={}, records_of_day={}, evaluation_days=[], tables={}, unreadable_files=[],
+    ),
     tasks=[CLICK], ranking=[], baseline_note="", drift=None, tuning=None, mtl_gain=None, push_check=None, version=17, newly_pushed=True,
     components=[ComponentRun(node="Trainer", state="cached", elapsed_s=1.25, peak_memory_bytes=1_500_000_000)],
     elapsed_s=61.0, log="run.log",
@@ -40,7 +43,8 @@ def test_the_lines_of_the_log_are_reconciled_by_split_and_reason() -> None:
 
 def test_files_that_broke_off_are_named() -> None:
     broken = dataclasses.replace(
-        PUSHED, ingestion={**PUSHED.ingestion, "unreadable_files": ["day=1/part.gz"]}
+        PUSHED,
+        ingestion=PUSHED.ingestion.model_copy(update={"unreadable_files": ["day=1/part.gz"]}),
     )
     assert "could not be read to their end: day=1/part.gz" in text(broken)
     assert "could not be read" not in text(PUSHED)
