@@ -52,8 +52,9 @@ class RenamingPusher(component.Pusher):
 
     Args:
         folder: the folder that model servers poll, such as ``serving_model``.
+        model: the Model channel of the model to push. None: `infra_blessing` holds the model.
         infra_blessing: the InfraBlessing channel of `PushCheck`, which holds the model to push with
-            its warm-up requests.
+            its warm-up requests. None: no check before the push, and `model` is needed.
         model_blessing: the ModelBlessing channel of the Evaluator. None: `infra_blessing` decides.
     """
 
@@ -63,10 +64,12 @@ class RenamingPusher(component.Pusher):
         self,
         *,
         folder: str | Path,
-        infra_blessing: types.BaseChannel,
+        model: types.BaseChannel | None = None,
+        infra_blessing: types.BaseChannel | None = None,
         model_blessing: types.BaseChannel | None = None,
     ) -> None:
         super().__init__(
+            model=model,
             model_blessing=model_blessing,
             infra_blessing=infra_blessing,
             push_destination=pusher_pb2.PushDestination(
