@@ -65,12 +65,12 @@ def main(
     for batch_size, units in sizes:
         size = (batch_size, max(rows // batch_size, 10), units)
         runs = {
-            "fulcrum": worker("fulcrum_ple", *size, VALUES, "ple"),
+            "fulcrum": worker("fulcrum", "in_memory", *size, VALUES, "ple"),
             f"fulcrum, {MANY_VALUES} × the values": worker(
-                "fulcrum_ple", *size, MANY_VALUES * VALUES, "ple"
+                "fulcrum", "in_memory", *size, MANY_VALUES * VALUES, "ple"
             ),
-            "fulcrum, from files": worker("fulcrum_from_records", *size, VALUES),
-            "fulcrum, dense part alone": worker("fulcrum_dense_part", *size, VALUES),
+            "fulcrum, from files": worker("fulcrum", "from_records", *size, VALUES),
+            "fulcrum, dense part alone": worker("fulcrum", "dense_part", *size, VALUES),
             "matrix products alone": worker("matrix_products", *size),
         }
         runs |= {
@@ -79,7 +79,7 @@ def main(
         }
         if models and (batch_size, units) == sizes[0]:
             runs |= {
-                f"fulcrum, {name}": worker("fulcrum_ple", *size, VALUES, name)
+                f"fulcrum, {name}": worker("fulcrum", "in_memory", *size, VALUES, name)
                 for name in MODELS
                 if name != "ple"
             }

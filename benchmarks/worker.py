@@ -8,6 +8,8 @@ import platform
 import resource
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +41,20 @@ def measure(command: list[str], **environment: str) -> dict[str, Any]:
 def report(figures: dict[str, Any]) -> None:
     """Print the figures of this process, the measured system, as the line that `measure` reads."""
     sys.stdout.write(f"{_MEASURED}{json.dumps(figures)}\n")
+
+
+def report_work(work: Callable[[], int]) -> None:
+    """Run the work and report its rows, its time, and the peak memory of the process.
+
+    Args:
+        work: does the work and returns its number of rows. The peak memory includes imports.
+    """
+    began = time.perf_counter()
+    rows = work()
+    elapsed_s = time.perf_counter() - began
+    report(
+        {"work": {"rows": rows, "elapsed_s": elapsed_s, "peak_memory_bytes": peak_memory_bytes()}}
+    )
 
 
 def peak_memory_bytes() -> int:

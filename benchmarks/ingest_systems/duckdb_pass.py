@@ -10,7 +10,7 @@ from pathlib import Path
 
 import duckdb
 
-from benchmarks.ingest_systems.measured import report_work
+from benchmarks.worker import report_work
 
 DERIVED = """
 CREATE TEMP TABLE derived AS

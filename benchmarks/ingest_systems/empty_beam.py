@@ -10,7 +10,7 @@ import sys
 import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from benchmarks.ingest_systems.measured import report_work
+from benchmarks.worker import report_work
 
 
 def hand_on(logs: str, rows: int) -> int:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from benchmarks.ingest_systems.measured import report_work
+from benchmarks.worker import report_work
 
 
 def derive(logs: Path, out: Path) -> int:
