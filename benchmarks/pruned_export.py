@@ -149,13 +149,14 @@ def measured(
     import tensorflow as tf
 
     from trainer.export.pruned_network import pruned_network
+    from trainer.inspect.introspection import closed_shares
 
     found = pruned_network(whole, field_rows())
     if found is None:
         raise RuntimeError("MSSM has gates, and yet it was not pruned")
     networks = {"whole": whole, "pruned": found.network}
     scored = {key: tf.function(lambda x, one=one: one.logits([x])) for key, one in networks.items()}
-    (closed_share,) = whole.sharing.closed_shares().values()
+    (closed_share,) = closed_shares(whole.sharing).values()
     result = []
     for count in candidates:
         console.print(f"[dim]{name}: {count:,} candidates[/dim]")
