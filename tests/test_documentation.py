@@ -99,3 +99,12 @@ def test_every_file_and_module_that_a_page_names_is_there(page: str) -> None:
             or module.is_dir()
             or (holder.exists() and re.search(rf"\b{parts[-1]}\b", holder.read_text("utf-8")))
         ), f"{page}: {name}"
+
+
+def test_the_map_of_the_house_has_every_folder_with_code() -> None:
+    folders = {
+        path.parent.relative_to(REPOSITORY).as_posix()
+        for package in ("fulcrum", "feature_spec", "pipeline", "trainer", "serving")
+        for path in (REPOSITORY / package).rglob("*.py")
+    }
+    assert folders <= set(re.findall(r"^\| `([\w/]+)/` \|", PAGES["docs/house.md"], re.MULTILINE))
