@@ -1,4 +1,4 @@
-"""LOGS → BLESSED MODEL: ingestion in Beam, preprocessing, validation, evaluation, the TFX pipeline and its runner."""
+"""Ingestion, preprocessing, validation, evaluation, the TFX pipeline and its runner."""
 
 import importlib
 import os
@@ -10,8 +10,11 @@ os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
 
 
 def __getattr__(name: str) -> Any:
-    """The artifact types by their names in ML Metadata, such as ``pipeline.Insight``, by which pods of Kubeflow import them."""
+    """Return an artifact type by its name in ML Metadata, such as ``pipeline.Insight``.
+
+    Pods of Kubeflow import the types by these names.
+    """
     if name in ("DriftReport", "Insight", "Report"):
-        # Not at once: TFX takes its time to load.
+        # Imported lazily, because TFX is slow to load.
         return getattr(importlib.import_module("pipeline.workspace.artifact_types"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,4 +1,4 @@
-"""What differs between a pipeline on this machine and one on a cluster: names, nodes and metadata."""
+"""Differences between a pipeline on this machine and one on a cluster: nodes and metadata."""
 
 from __future__ import annotations
 

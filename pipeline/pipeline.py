@@ -147,7 +147,7 @@ def ranking_pipeline(
 def data_nodes(
     spec: FeatureSpec, example_gen: BaseComponent, deployment: Deployment, span: SpanNodes | None
 ) -> DataNodes:
-    """Return the nodes that validate and transform examples; an anomaly stops the run before Transform."""
+    """Return the nodes that validate and transform examples; an anomaly stops Transform."""
     examples = example_gen.outputs["examples"]
     statistics_gen = StatisticsGen(examples=examples)
     statistics = statistics_gen.outputs["statistics"]
@@ -286,7 +286,7 @@ def release_nodes(
 def report_nodes(
     spec: FeatureSpec, data: DataNodes, training: TrainingNodes, release: ReleaseNodes
 ) -> list[BaseComponent]:
-    """Return the nodes that inspect and compare a model for the report; pushing does not wait for them."""
+    """Return the nodes that inspect and compare a model for the report, after the push."""
     insight = ModelInsight(model=training.model, examples=data.examples)
     insight.add_upstream_node(release.pusher)
     nodes: list[BaseComponent] = [insight]

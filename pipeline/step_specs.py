@@ -1,6 +1,6 @@
-"""The part of a spec that each step depends on, so that a change re-runs only the steps that it concerns.
+"""Parts of a spec for single steps, so that a change re-runs only the steps that read it.
 
-TFX reuses a step's outputs when its inputs and settings are the same, byte by byte. A step
+TFX reuses the outputs of a step when its inputs and settings are the same, byte by byte. Each step
 therefore gets the spec with everything that it does not read replaced by a stand-in. Each part is a
 whole valid spec for `feature_spec.loading.parse_spec`.
 """
@@ -13,14 +13,14 @@ from typing import Any
 from feature_spec.spec import FeatureSpec
 
 _READ_BY_INGESTION = ("column", "table", "separator", "min_presence")
-# Their steps get these sections by themselves, and the trainer its settings checked and complete.
+# The steps that read these sections get them as settings of their own.
 _HANDED_OVER_ALONE = ("model", "trainer", "drift", "skew", "tuner", "spans")
 _ANY_LABEL = {"kind": "binary", "label": {"rule": "event", "column": "any"}}
 _NO_BLESSING = {"threshold": 0.0, "tolerance": 0.0}
 
 
 def transform_spec(spec: FeatureSpec) -> str:
-    """What `preprocessing_fn` reads: the fields' transforms and the tasks' names."""
+    """Return the part that `preprocessing_fn` reads: the fields' transforms and task names."""
     part = _as_dict(spec)
     for field in part["fields"].values():
         _drop(field, *_READ_BY_INGESTION)
@@ -34,17 +34,25 @@ def transform_spec(spec: FeatureSpec) -> str:
 
 
 def training_spec(spec: FeatureSpec) -> str:
-    """What the trainer reads: everything that makes the fingerprint, loss weights, metrics, the sampling and the formula."""
+    """Return the part that the trainer reads.
+
+    It holds everything that makes the fingerprint, loss weights, metrics, the sampling and the
+    formula.
+    """
     part = _model_part(spec)
     serving = part.pop("serving", {})
-    # An export for XLA has a program for each of these numbers.
+    # An export for XLA has a program for each of these counts.
     if spec.trainer.get("export_xla") and "candidate_counts" in serving:
         part["serving"] = {"candidate_counts": serving["candidate_counts"]}
     return _without_split(part)
 
 
 def evaluation_spec(spec: FeatureSpec) -> str:
-    """What the Evaluator reads: the tasks with their terms of blessing, the section `evaluation`, its fields and keys."""
+    """Return the part that the Evaluator reads.
+
+    It holds the tasks with thresholds and tolerances, the section `evaluation`, its fields and
+    keys.
+    """
     part = _as_dict(spec)
     part["logs"] = _any_logs(*part["logs"].get("tables", {}))
     _drop(part, "sampling", "serving")
@@ -52,7 +60,7 @@ def evaluation_spec(spec: FeatureSpec) -> str:
 
 
 def gain_spec(spec: FeatureSpec) -> str:
-    """What the MTL gain reads: what the Evaluator does, without the terms of blessing and NDCG."""
+    """Return the part that `MtlGain` reads: the Evaluator's without blessing and NDCG."""
     part = json.loads(evaluation_spec(spec))
     for task in part["tasks"].values():
         task.update(_NO_BLESSING)
@@ -61,7 +69,7 @@ def gain_spec(spec: FeatureSpec) -> str:
 
 
 def serving_spec(spec: FeatureSpec) -> str:
-    """What the check before a push reads: what the trainer reads, and what is asked of a model in service."""
+    """Return the part that `PushCheck` reads: the trainer's and the section `serving`."""
     return _without_split(_model_part(spec))
 
 
@@ -75,7 +83,7 @@ def _model_part(spec: FeatureSpec) -> dict[str, Any]:
 
 
 def _as_dict(spec: FeatureSpec) -> dict[str, Any]:
-    # Unset values stay away: some are only valid beside others.
+    # Unset values are left out, because some are valid only beside others.
     part = spec.model_dump(mode="json", exclude_unset=True)
     _drop(part, *_HANDED_OVER_ALONE)
     return part

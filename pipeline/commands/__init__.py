@@ -1,4 +1,4 @@
-"""The commands of the pipeline, a module each."""
+"""The commands of the pipeline, with a module for each."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pipeline.commands.skew import skew
 
 
 def add_to(app: typer.Typer) -> None:
-    """Registers the commands."""
+    """Register the commands."""
     app.command("run")(run)
     app.command("backfill")(backfill)
     app.command("compile")(compile_pipeline)

@@ -50,7 +50,7 @@ def compile_pipeline(  # noqa: PLR0917
     with_single_task: WithSingleTaskOption = False,
     beam: BeamOption = None,
 ) -> None:
-    """Write the pipeline of `fulcrum run` as a job for a cluster, which runs each component in a pod of its own.
+    """Write the pipeline of `fulcrum run` as a job for a cluster, with a pod for each component.
 
     The file holds all that the spec says. Nothing is sent anywhere: submit it with Kubeflow's page
     or client (docs/scale.md).
@@ -69,12 +69,14 @@ def compile_pipeline(  # noqa: PLR0917
             raise ValueError("say for which target: --kubeflow")
         if output.suffix not in _ENDINGS:
             raise ValueError(
-                f"--output {output}: the name ends with {', '.join(_ENDINGS[:-1])} or {_ENDINGS[-1]}"
+                f"--output {output}: the name ends with {', '.join(_ENDINGS[:-1])} or "
+                f"{_ENDINGS[-1]}"
             )
         for option, place in (("--logs", logs), ("--root", root)):
             if not is_uri(place):
                 raise ValueError(
-                    f"{option} {place}: pods do not see folders of this machine; give a URI such as gs://bucket/folder"
+                    f"{option} {place}: pods do not see folders of this machine; give a URI such "
+                    "as gs://bucket/folder"
                 )
         checked = checked_options(spec, model=model, overrides=set_, beam=beam, tune=tune)
         checked.spec.logs.of_day(None)  # refuses a table that is one day's

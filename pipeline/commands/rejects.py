@@ -46,7 +46,8 @@ def rejects(
 
     if reason is not None and reason not in list(RejectionReason):
         raise _failed(
-            f"--reason {reason!r}: no such reason: {closest_names(reason, [str(one) for one in RejectionReason])}"
+            f"--reason {reason!r}: no such reason: "
+            f"{closest_names(reason, [str(one) for one in RejectionReason])}"
         )
     try:
         folder, lines = latest_rejects(root)
@@ -74,7 +75,7 @@ def rejects(
 
 
 def _counted(lines: pa.Table) -> Table:
-    """The number of lines by reason and file, the largest first, each with its first line."""
+    """Return the number of lines by reason and file, the largest first, with the first line."""
     groups = lines.group_by(["reason", "source"], use_threads=False).aggregate(
         [("offset", "count"), ("offset", "first"), ("detail", "first")]
     )

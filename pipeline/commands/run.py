@@ -40,7 +40,10 @@ def run(  # noqa: PLR0917
         datetime.datetime | None,
         typer.Option(
             formats=["%Y-%m-%d"],
-            help="Day that judges the model, trained on the days before it (the spec's spans.window_days). See docs/spans.md.",
+            help=(
+                "Day that judges the model, trained on the days before it (the spec's "
+                "spans.window_days). See docs/spans.md."
+            ),
         ),
     ] = None,
     artifacts: ArtifactsPlace = None,
@@ -81,8 +84,9 @@ def run(  # noqa: PLR0917
             and json.loads(checked.trainer_settings)["trainer"]["warm_start"]
         ):
             raise ValueError(
-                "--with-single-task compares networks that begin alike, and with --span the model of all tasks begins with the "
-                "weights of an earlier day: add --set trainer.warm_start=false"
+                "--with-single-task compares networks that begin alike, and with --span the "
+                "model of all tasks begins with the weights of an earlier day: add --set "
+                "trainer.warm_start=false"
             )
     except ValueError as error:
         raise failed(error) from error

@@ -57,10 +57,10 @@ BeamOption = Annotated[
 
 @dataclass(frozen=True)
 class CheckedOptions:
-    """What is run.
+    """The options of a run, read and checked.
 
     Attributes:
-        spec: with the overrides, valid as a whole.
+        spec: the feature spec with the overrides, valid as a whole.
         trainer_settings: JSON of the trainer's settings.
         beam_arguments: Beam pipeline options.
     """
@@ -78,17 +78,17 @@ def checked_options(
     beam: Sequence[str] | None,
     tune: bool = False,
 ) -> CheckedOptions:
-    """Reads and checks what the options say.
+    """Read and check the options of a run.
 
     Args:
-        spec: as given; so are the others, by `--model`, `--set`, `--beam` and `--tune`.
-        model: in place of the spec's.
-        overrides: of values of the spec.
-        beam: options for Beam.
-        tune: whether settings are searched for.
+        spec: the value of `--spec`.
+        model: the value of `--model`, which replaces the model of the spec.
+        overrides: the values of `--set`, which replace values of the spec.
+        beam: the values of `--beam`, options for Beam.
+        tune: whether settings are searched for (`--tune`).
 
     Raises:
-        ValueError: one of them is wrong, or they do not go together.
+        ValueError: an option is wrong, or the options contradict each other.
     """
     from pipeline.commands.run_options import beam_arguments
     from pipeline.commands.spec_overrides import checked_trainer_settings, load_overridden_spec
@@ -102,15 +102,15 @@ def checked_options(
     return checked
 
 
-# A scheme with one slash would be a folder of this machine.
+# A scheme with one slash would name a folder of this machine.
 _SCHEME_AND_ONE_SLASH = re.compile(r"\w+:/(?!/)")
 
 
 def _logs_place(value: str) -> str:
-    """The URI, or the absolute path of the folder.
+    """Return the URI, or the absolute path of the folder.
 
     Raises:
-        typer.BadParameter: there is no such folder, or no file system for the URI.
+        typer.BadParameter: the folder does not exist, or there is no file system for the URI.
     """
     place = _place(value)
     if not is_uri(place) and not Path(place).is_dir():
@@ -119,7 +119,9 @@ def _logs_place(value: str) -> str:
 
 
 def _artifacts_place(value: str | None) -> str | None:
-    """The URI, or the absolute path of the folder, which need not be there; None where the option is not given.
+    """Return the URI, or the absolute path of the folder; None without the option.
+
+    The folder need not exist.
 
     Raises:
         typer.BadParameter: there is no file system for the URI.
@@ -144,14 +146,17 @@ def _place(value: str) -> str:
     if strange_to:
         known_to_both = ", ".join(f"{one}://" for one in sorted(beam & tensorflow))
         raise typer.BadParameter(
-            f"{value}: {scheme}:// is no file system here for {' and '.join(strange_to)}; Beam and TensorFlow both know "
-            f"{known_to_both}, and folders of this machine"
+            f"{value}: {scheme}:// is no file system here for {' and '.join(strange_to)}; Beam "
+            f"and TensorFlow both know {known_to_both}, and folders of this machine"
         )
     return value.rstrip("/")
 
 
 def known_schemes() -> tuple[set[str], set[str]]:
-    """Schemes of URIs that Beam knows, whose workers read and write examples, and those that TensorFlow knows, for all else."""
+    """Return the schemes of URIs that Beam knows, and those that TensorFlow knows.
+
+    Beam's workers read and write examples; TensorFlow does all else.
+    """
     from pipeline.workspace.capture_output import capture_output
 
     # TensorFlow prints as it is imported.
@@ -178,7 +183,9 @@ ArtifactsPlace = Annotated[
     str | None,
     typer.Option(
         metavar="FOLDER",
-        help="Folder for what the components make, or its URI, such as gs://…; the root keeps to it.",
+        help=(
+            "Folder for what the components make, or its URI, such as gs://…; the root keeps to it."
+        ),
         show_default="ROOT/artifacts",
         callback=_artifacts_place,
     ),
@@ -187,15 +194,17 @@ ArtifactsPlace = Annotated[
 
 # `in_memory`, because a plain DirectRunner first tries to download another runner.
 _BEAM_DEFAULTS = {"runner": "DirectRunner", "direct_running_mode": "in_memory"}
-# TFX would package itself anew for each component, seconds each, unless it is told what workers
-# run. Those in this process run nothing else, and the name is not read.
+# Without an image, TFX packages itself for each component, which takes seconds each. Workers in
+# this process need no package, and nobody reads the name.
 _NO_PACKAGE = "sdk_container_image=none"
 # Workers that a portable runner starts in this process.
 _LOOPBACK = "environment_type=LOOPBACK"
 
 
 def beam_arguments(options: Sequence[str]) -> list[str]:
-    """Beam's arguments for options such as ``direct_num_workers=2``; a default gives way to an option of the same name.
+    """Return Beam's arguments for options such as ``direct_num_workers=2``.
+
+    An option replaces the default of the same name.
 
     Raises:
         ValueError: an option is not `key=value`.
@@ -211,20 +220,20 @@ def beam_arguments(options: Sequence[str]) -> list[str]:
     return [f"--{option}" for option in (*defaults, *options)]
 
 
-# 2 is typer's own, for wrong usage.
+# Typer itself ends with 2 on wrong usage.
 EXIT_CODES = {"pushed": 0, "superseded": 0, "failed": 1, "refused": 3}
 INTERRUPTED = 130
 
 
 def failed(error: Exception) -> typer.Exit:
-    """Says what is wrong; to be raised."""
+    """Print an error, and return the exit to raise."""
     Console(stderr=True).print(Text.assemble(("Error:", "red"), f" {error}"), soft_wrap=True)
     return typer.Exit(EXIT_CODES["failed"])
 
 
 @contextlib.contextmanager
 def ended_early() -> Iterator[None]:
-    """Ends the command where the root cannot be used, or somebody interrupts it."""
+    """End the command if the root cannot be used or the user interrupts it."""
     from pipeline.workspace.root import RootError, RootInUseError
 
     try:

@@ -31,7 +31,10 @@ def simulate(  # noqa: PLR0917
         bool,
         typer.Option(
             "--event-logs",
-            help="Write impressions and actions as two streams of events, for the ready spec short_video_events.",
+            help=(
+                "Write impressions and actions as two streams of events, for the ready spec "
+                "short_video_events."
+            ),
         ),
     ] = False,
 ) -> None:

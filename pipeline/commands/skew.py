@@ -1,4 +1,4 @@
-"""`fulcrum skew`: are served requests like the examples that the model was trained on?"""
+"""`fulcrum skew`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 _BEYOND = 1
-# As for wrong usage, so that a monitor tells what was found from what could not be looked for.
+# The code of wrong usage, so that a monitor tells skew from a comparison that was impossible.
 _NOT_COMPARED = 2
 
 
@@ -62,7 +62,7 @@ def skew(
     try:
         files = _matching(requests)
         feature_spec = load_spec(spec)
-        # What libraries print is of no use here, and the root may belong to a run under way.
+        # Libraries print noise, and the root's own log may belong to a run under way.
         with tempfile.TemporaryDirectory() as folder, capture_output(Path(folder) / "log"):
             found = compare(feature_spec, root, files, beam_arguments([]))
     except ValueError as error:

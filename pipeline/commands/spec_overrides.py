@@ -1,4 +1,4 @@
-"""A feature spec with values replaced from the command line."""
+"""A feature spec with values that the command line replaces."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ _SEARCH_MODULE = "trainer.settings.search_space"
 def load_overridden_spec(
     path: str, overrides: Sequence[str], model: str | None = None
 ) -> FeatureSpec:
-    """Reads a spec, puts the overrides into it and checks the whole.
+    """Read a spec, apply the overrides, and check the whole.
 
     Args:
         path: a YAML file or the name of a ready spec.
-        overrides: such as ``trainer.epochs=3``: a path inside the spec and a YAML value.
-        model: name of a model. The spec's own `model` settings are dropped if they are those of
-            another one.
+        overrides: assignments of YAML values to paths in the spec, such as ``trainer.epochs=3``.
+        model: the name of a model. The `model` settings of the spec are dropped if they belong to
+            another model.
 
     Raises:
         SpecError: the spec or an override is wrong.
@@ -48,10 +48,10 @@ def load_overridden_spec(
 
 
 def checked_trainer_settings(spec: FeatureSpec) -> str:
-    """JSON of the trainer's complete settings.
+    """Return JSON of the trainer's complete settings.
 
     Raises:
-        SpecError: the spec's `model`, `trainer` or `tuner` part is wrong.
+        SpecError: the spec's `model`, `trainer` or `tuner` section is wrong.
     """
     try:
         settings = importlib.import_module(_SETTINGS_MODULE).parse_settings(

@@ -1,4 +1,4 @@
-"""The job of Kubeflow Pipelines that runs the pipeline of a spec, a pod a component."""
+"""The job of Kubeflow Pipelines that runs a pipeline with a pod for each component."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ def kubeflow_job(
     with_single_task: bool = False,
     tune: bool = False,
 ) -> dict[str, Any]:
-    """The job as the JSON form of `kfp.pipeline_spec.PipelineJob`.
+    """Return the job as the JSON form of `kfp.pipeline_spec.PipelineJob`.
 
     Args:
-        spec: valid as a whole.
+        spec: the feature spec, valid as a whole.
         trainer_settings: JSON of the trainer's settings.
-        logs: URI of the folder that the spec's log paths are relative to.
-        root: where everything is kept.
-        image: name of the image that pods run, with the project and its locked dependencies.
+        logs: the URI of the folder that the spec's log paths are relative to.
+        root: the place where the pipeline keeps its files.
+        image: the name of the image that pods run, with the project and its locked dependencies.
         beam_arguments: Beam pipeline options.
-        with_single_task: whether each task is also trained alone, and the MTL gain measured.
-        tune: whether settings are searched for first, as the spec's section `tuner` says.
+        with_single_task: whether to train each task alone, too, and to measure the MTL gain.
+        tune: whether to search for settings first, as the spec's section `tuner` says.
     """
     pipeline = ranking_pipeline(
         spec,
@@ -49,12 +49,12 @@ def kubeflow_job(
         with_single_task=with_single_task,
         tuner=spec.tuner if tune else None,
     )
-    # Kubeflow compares settings, not files: it would take yesterday's examples for those of the new
-    # logs, and what follows the examples never meets the same ones twice.
+    # Kubeflow compares settings, not files: it would reuse yesterday's examples for new logs. The
+    # steps after ingestion never see the same examples twice.
     pipeline.enable_cache = False
     config = kubeflow_v2_dag_runner.KubeflowV2DagRunnerConfig(
         default_image=image,
-        # The form that Kubeflow's own backend reads; the older one is for other services.
+        # Kubeflow's own backend reads this form; the older form is for other services.
         use_pipeline_spec_2_1=True,
     )
     job: dict[str, Any] = kubeflow_v2_dag_runner.KubeflowV2DagRunner(config).run(
@@ -63,15 +63,20 @@ def kubeflow_job(
     job["pipelineSpec"]["defaultPipelineRoot"] = root.artifacts
     for executor in job["pipelineSpec"]["deploymentSpec"]["executors"].values():
         container = executor["container"]
-        # TFX is imported before our packages, which set it elsewhere.
+        # Pods import TFX before our packages, which set the variable elsewhere.
         container["env"] = [{"name": "TF_USE_LEGACY_KERAS", "value": "1"}]
-        # TFX's look at the logs before a step is taken over, which none is; it knows files only.
+        # TFX looks for changed log files before it reuses a step. Nothing is reused here, and TFX
+        # knows files only.
         container.pop("lifecycle", None)
     return job
 
 
 def write_job(job: dict[str, Any], file: Path) -> None:
-    """Writes the job as JSON, or what Kubeflow's own clients take, its pipeline, as YAML, by the ending of the file's name."""
+    """Write a job in the form that the ending of the file's name asks for.
+
+    `.json` is the job. Another ending is YAML of the pipeline in the job, which Kubeflow's own
+    clients read.
+    """
     if file.suffix == ".json":
         text = json.dumps(job, indent=1, sort_keys=True)
     else:

@@ -1,1 +1,1 @@
-"""Step 6: the version is served on trial and published."""
+"""Step 6: serves the version on trial, and publishes it."""

@@ -16,25 +16,28 @@ _UNFINISHED = ".unfinished"
 
 
 def versions(folder: Path) -> list[int]:
-    """The versions below `folder`, the newest first."""
+    """Return the versions below `folder`, the newest first."""
     return sorted(
         (int(path.name) for path in folder.glob("*") if path.name.isdecimal()), reverse=True
     )
 
 
 def newest_version(folder: Path) -> int | None:
-    """The highest version below `folder`; None if there is none."""
+    """Return the highest version below `folder`; None if there is none."""
     return next(iter(versions(folder)), None)
 
 
 def publish(model: Path, folder: Path) -> int | None:
-    """Makes `model` the newest version below `folder`, unless it already is, and returns its version.
+    """Make `model` the newest version below `folder`, unless it already is.
 
-    A version is the time in seconds, or the number after the newest one if that is not in the past.
-    Nothing else may publish into the folder at the same time.
+    A version is the time in seconds, or the number after the newest version if that is not in the
+    past. Nothing else may publish into the folder at the same time.
 
-    A model of a span does not take the place of one of a later day: where that is the newest
-    version, the answer is the older version that is this model, or None.
+    A model of a span does not take the place of a model of a later day.
+
+    Returns:
+        The version that is this model; None if the newest version is of a later day and no older
+        version is this model.
     """
     folder.mkdir(parents=True, exist_ok=True)
     for leftover in folder.glob(f".*{_UNFINISHED}"):
@@ -61,7 +64,7 @@ def publish(model: Path, folder: Path) -> int | None:
 
 
 def _evaluation_day(model: Path) -> datetime.date | None:
-    """The day that judged the model; None if it was not trained by span."""
+    """Return the day that judged the model; None if it was not trained by span."""
     span = model / EXPORTED_SPAN
     if not span.exists():
         return None
@@ -71,7 +74,7 @@ def _evaluation_day(model: Path) -> datetime.date | None:
 
 
 def _equal(left: Path, right: Path) -> bool:
-    """Whether two folders hold the same files, byte by byte."""
+    """Return whether two folders hold the same files, byte by byte."""
     files = [
         sorted(path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
         for folder in (left, right)

@@ -1,4 +1,7 @@
-"""The check before a push, in the place of TFX's InfraValidator, which needs Docker or Kubernetes."""
+"""The check before a push, which serves the version on trial.
+
+It takes the place of TFX's InfraValidator, which needs Docker or Kubernetes.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +38,10 @@ def push_check_report(blessing: types.Artifact) -> PushCheckReport | None:
 
 
 def forget_refusals(artifacts: str) -> None:
-    """Removes the outputs of checks that refused, so that no run takes them over: the machine may have been busy."""
+    """Remove the outputs of checks that refused, so that no run reuses them.
+
+    The machine may have been busy.
+    """
     for report in matching_files(artifacts, f"{PushCheck.__name__}/infra_blessing/*/{REPORT_FILE}"):
         if PushCheckReport.from_json(read_bytes(report)).refusals:
             remove_folder(report.removesuffix(f"/{REPORT_FILE}"))
@@ -69,7 +75,7 @@ class _Executor(base_executor.BaseExecutor):
                 version=version_folder,
             )
         write_bytes(f"{blessing.uri}/{REPORT_FILE}", report.to_json().encode())
-        # What TFX's Pusher asks of an InfraBlessing whose model it is to push.
+        # TFX's Pusher reads these properties to push the model of an InfraBlessing.
         blessing.set_int_custom_property("blessed", int(not report.refusals))
         blessing.set_int_custom_property("has_model", 1)
 

@@ -1,1 +1,4 @@
-"""The report of a run as one HTML file, and several runs side by side. Importing this loads neither TFX nor TensorFlow."""
+"""The report of a run as one HTML file, and comparisons of several runs.
+
+Only `component` loads TFX; nothing else here loads TFX or TensorFlow.
+"""

@@ -1,4 +1,4 @@
-"""Tasks of several runs side by side: metrics, what they gain from each other, slices."""
+"""Tasks of several runs side by side: metrics, MTL gains, slices."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _BUBBLE_PX = 24.0
 
 
 def _verdicts(runs: Sequence[RunData]) -> dict[str, dict[str, TaskVerdict]]:
-    """By task, then by run."""
+    """Return verdicts by task, then by run."""
     found: dict[str, dict[str, TaskVerdict]] = {}
     for run in runs:
         for verdict in run.evaluation.tasks if run.evaluation is not None else []:
@@ -26,7 +26,7 @@ def _verdicts(runs: Sequence[RunData]) -> dict[str, dict[str, TaskVerdict]]:
 
 
 def compared_metrics(runs: Sequence[RunData]) -> Section:
-    """Which run is best for which task."""
+    """Return the section on which run is best for which task."""
     blocks: list[Any] = []
     verdicts = _verdicts(runs)
     if verdicts:
@@ -49,8 +49,11 @@ def compared_metrics(runs: Sequence[RunData]) -> Section:
     return Section(
         anchor="tasks",
         title="Metrics of each task",
-        lead="Which run is best for which task? A picture is a task, a mark a run with its 95 % interval; runs whose "
-        "intervals overlap widely hardly differ. In the table the best run of each task is green.",
+        lead=(
+            "Which run is best for which task? A picture is a task, a mark a run with its 95 % "
+            "interval; runs whose intervals overlap widely hardly differ. In the table the best "
+            "run of each task is green."
+        ),
         blocks=blocks,
     )
 
@@ -126,7 +129,10 @@ def _all_metrics(task: str, of_runs: dict[str, TaskVerdict], runs: Sequence[RunD
 
 
 def compared_gains(runs: Sequence[RunData]) -> Section:
-    """Bubbles against the tasks trained alone where all runs have that, else against the first run."""
+    """Return the section with bubbles of gains.
+
+    Gains are against the tasks trained alone if all runs have that, else against the first run.
+    """
     verdicts = _verdicts(runs)
     blocks: list[Any] = []
     if all(run.gains is not None for run in runs):
@@ -143,7 +149,8 @@ def compared_gains(runs: Sequence[RunData]) -> Section:
         ]
         blocks.append(
             Note(
-                "Not all of these runs measured MTL gains (--with-single-task), so the first run stands in for them."
+                "Not all of these runs measured MTL gains (--with-single-task), so the first "
+                "run stands in for them."
             )
         )
     tasks = [task for task in verdicts if any(of_run.get(task) for of_run in gains)]
@@ -163,8 +170,10 @@ def compared_gains(runs: Sequence[RunData]) -> Section:
     return Section(
         anchor="mtl-gain",
         title="Does one task pay for another?",
-        lead="The seesaw, as in PLE, Fig 3. Choose two tasks; a bubble is a run. Up and to the right both tasks gain; in "
-        "another corner a task pays for the other.",
+        lead=(
+            "The seesaw, as in PLE, Fig 3. Choose two tasks; a bubble is a run. Up and to the "
+            "right both tasks gain; in another corner a task pays for the other."
+        ),
         blocks=blocks,
     )
 
@@ -176,7 +185,7 @@ def _difference(verdict: TaskVerdict | None, first: TaskVerdict | None) -> Estim
 
 
 def compared_slices(runs: Sequence[RunData]) -> Section:
-    """For whom each run is good."""
+    """Return the section on the slices for which each run is good."""
     options: dict[str, list[Any]] = {}
     for task, of_runs in _verdicts(runs).items():
         metric = next(iter(of_runs.values())).metric
@@ -204,8 +213,10 @@ def compared_slices(runs: Sequence[RunData]) -> Section:
     return Section(
         anchor="slices",
         title="Slices",
-        lead="Is a run better for everybody, or for some at the cost of others? A row is a part of the evaluation split, a "
-        "column a run.",
+        lead=(
+            "Is a run better for everybody, or for some at the cost of others? A row is a part "
+            "of the evaluation split, a column a run."
+        ),
         blocks=[Choice(label="Task", options=options)]
         if options
         else [Note("None of the runs has slices.")],
@@ -217,6 +228,6 @@ def _names(runs: Sequence[RunData]) -> list[str]:
 
 
 def _colours(names: Sequence[str], runs: Sequence[RunData]) -> list[str]:
-    """A run has the same colour in all pictures."""
+    """Return the colours of runs, which are the same in all pictures."""
     order = _names(runs)
     return [COLOURS[order.index(name) % len(COLOURS)] for name in names]

@@ -1,4 +1,4 @@
-"""Several runs side by side."""
+"""The page that compares several runs."""
 
 from __future__ import annotations
 
@@ -16,18 +16,27 @@ from pipeline.report.sections.training import training_section
 
 
 def comparison(runs: Sequence[RunData]) -> str:
-    """One HTML file that needs nothing else; the first run is what the others are compared with."""
+    """Return one HTML file that needs nothing else.
+
+    Args:
+        runs: at least two runs; the others are compared with the first one.
+    """
     tabs = [
         Tab(anchor="tab-summary", title="Summary", sections=[_summary(runs)]),
         Tab(
             anchor="tab-tasks",
             title="Tasks",
-            sections=[compared_metrics(runs), compared_gains(runs), compared_slices(runs), calibration_section(runs)],
+            sections=[
+                compared_metrics(runs),
+                compared_gains(runs),
+                compared_slices(runs),
+                calibration_section(runs),
+            ],
         ),
         Tab(anchor="tab-model", title="Model", sections=[training_section(runs)]),
         Tab(anchor="tab-ranking", title="Ranking", sections=[_weights(runs)]),
         Tab(anchor="tab-data", title="Data", sections=[_ingestion(runs)]),
-    ]  # fmt: skip
+    ]
     return page(
         title=f"{len(runs)} runs side by side",
         subtitle=", ".join(run.name for run in runs),
@@ -73,7 +82,8 @@ def _summary(runs: Sequence[RunData]) -> Section:
     if len(counts) > 1:
         blocks.append(
             Note(
-                "The runs were not judged on the same examples, so differences between them are the data's, too.",
+                "The runs were not judged on the same examples, so differences between them are "
+                "the data's, too.",
                 "warn",
             )
         )
@@ -82,8 +92,10 @@ def _summary(runs: Sequence[RunData]) -> Section:
     return Section(
         anchor="summary",
         title="What the runs came to",
-        lead=f"Which runs were pushed, and if not, why? A row is a run; {runs[0].name}, the first, is what the others are "
-        "compared with.",
+        lead=(
+            f"Which runs were pushed, and if not, why? A row is a run; {runs[0].name}, the "
+            "first, is what the others are compared with."
+        ),
         blocks=blocks,
     )
 
@@ -116,8 +128,11 @@ def _weights(runs: Sequence[RunData]) -> Section:
     return Section(
         anchor="formula",
         title="Ranking formula",
-        lead="How much does each weight of the ranking formula decide, in each run? The darker, the more lists get another "
-        "candidate into their top 10 when this weight alone is changed.",
+        lead=(
+            "How much does each weight of the ranking formula decide, in each run? The darker, "
+            "the more lists get another candidate into their top 10 when this weight alone is "
+            "changed."
+        ),
         blocks=blocks,
     )
 
@@ -148,7 +163,10 @@ def _ingestion(runs: Sequence[RunData]) -> Section:
     return Section(
         anchor="ingestion",
         title="Ingestion",
-        lead="Did the runs read the same logs? A column is a run; lines = examples of all splits + rejected lines.",
+        lead=(
+            "Did the runs read the same logs? A column is a run; lines = examples of all splits "
+            "+ rejected lines."
+        ),
         blocks=[
             Table(
                 caption="What became of every line",

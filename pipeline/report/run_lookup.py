@@ -1,4 +1,4 @@
-"""Runs as people name them on the command line: a pipeline root, one of its runs, or a report."""
+"""Lookup of runs by their names on the command line: a root, a run of a root, or a report."""
 
 from __future__ import annotations
 
@@ -17,30 +17,35 @@ _REPORT = "report.html"
 
 
 def find_run(name: str, number: int | None = None) -> RunData:
-    """The run of a root.
+    """Return a run of a root.
 
     Args:
-        name: the root's folder.
-        number: counted from 1; the last run where it is None.
+        name: the folder of the root.
+        number: the number of the run, counted from 1; None for the last run.
 
     Raises:
-        NoSuchRunError: there is none.
+        NoSuchRunError: the root has no such run.
     """
     run = recorded_run(Path(name), number)
     return load_run(
-        run.outputs, name=name, spec_name=run.spec, began=run.began, version=run.version, failure=run.failure
-    )  # fmt: skip
+        run.outputs,
+        name=name,
+        spec_name=run.spec,
+        began=run.began,
+        version=run.version,
+        failure=run.failure,
+    )
 
 
 def find_runs(names: Sequence[str]) -> list[RunData]:
-    """At least two runs, each with a name of its own.
+    """Return at least two runs, each with its own name.
 
     Args:
-        names: of each: ``ROOT``, ``ROOT@NUMBER``, or the file of a report, or a folder that holds a
-            report.html and is no root.
+        names: names of runs: ``ROOT``, ``ROOT@NUMBER``, the file of a report, or a folder that
+            holds a report.html and is not a root.
 
     Raises:
-        NoSuchRunError: a root has no such run, there is nothing of that name, or there is only one.
+        NoSuchRunError: a name does not name a run, or there is only one name.
         pipeline.report.elements.page.NoReportError: a file is not the report of one run.
     """
     if len(names) < 2:
@@ -63,5 +68,6 @@ def _read(name: str) -> RunData:
     if at and number.isdecimal() and Path(root).is_dir():
         return find_run(root, int(number))
     raise NoSuchRunError(
-        f"{name} is neither a pipeline root, nor ROOT@NUMBER for one of its runs, nor the file of a report"
+        f"{name} is neither a pipeline root, nor ROOT@NUMBER for one of its runs, nor the file "
+        "of a report"
     )

@@ -20,7 +20,7 @@ from pipeline.report.sections.validation import anomalies_section, drift_section
 
 
 def run_report(run: RunData) -> str:
-    """One HTML file that needs nothing else."""
+    """Return the report as one HTML file that needs nothing else."""
     inside = fields_and_cells_section(run)
     tabs = [
         Tab(anchor="tab-summary", title="Summary", sections=[summary_section(run)]),

@@ -1,1 +1,1 @@
-"""What a run takes over from earlier runs: the model to compare with, statistics, days."""
+"""Artifacts that a run takes over from earlier runs: models, statistics, caches."""

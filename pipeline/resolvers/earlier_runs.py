@@ -1,4 +1,4 @@
-"""Artifacts of earlier runs that a run compares its own with."""
+"""Artifacts of earlier runs that a run compares its own artifacts with."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from pipeline.workspace.artifact_files import copy_folder, matching_folders
 
 
 class LatestOtherBlessedModel(resolver.ResolverStrategy):
-    """The model blessed last, other than the candidate itself.
+    """The last blessed model other than the candidate itself.
 
-    A run that changes nothing has a candidate that is blessed already. Compared with itself it
-    would be evaluated once more; compared with the same model as in the run that blessed it, every
-    step is reused.
+    A run that changes nothing has a candidate that is already blessed. A comparison with itself
+    would be a new evaluation. A comparison with the same model as in the run that blessed it reuses
+    every step.
     """
 
     @override
     def resolve_artifacts(
         self, store: ml_metadata.MetadataStore, input_dict: ArtifactMultiDict
     ) -> ArtifactMultiDict:
-        """Of all the models in `model` and blessings in `blessing`, leaves at most one; `candidate` stays as it is."""
+        """Keep at most one model and its blessing; `candidate` stays as it is."""
         candidates = {model.id for model in input_dict["candidate"]}
         models = {model.id: model for model in input_dict["model"] if model.id not in candidates}
         for blessing in sorted(
@@ -49,7 +49,7 @@ class LatestOtherBlessedModel(resolver.ResolverStrategy):
 
 
 def baseline_resolver(candidate: types.BaseChannel) -> resolver.Resolver:
-    """The node whose output `model` holds the baseline, or nothing."""
+    """Return the node whose output `model` holds the baseline, or nothing."""
     return resolver.Resolver(
         strategy_class=LatestOtherBlessedModel,
         candidate=candidate,
@@ -61,15 +61,15 @@ def baseline_resolver(candidate: types.BaseChannel) -> resolver.Resolver:
 class LastPushedStatistics(resolver.ResolverStrategy):
     """The statistics of the last run that pushed a model, other than the current ones.
 
-    A run on the same examples is compared with what its forerunner was compared with, so that every
-    step is reused.
+    A run on the same examples is compared with the same statistics as the run before it, so that
+    every step is reused.
     """
 
     @override
     def resolve_artifacts(
         self, store: ml_metadata.MetadataStore, input_dict: ArtifactMultiDict
     ) -> ArtifactMultiDict:
-        """Of all the statistics in `statistics` leaves at most one; `current` stays as it is."""
+        """Keep at most one artifact of `statistics`; `current` stays as it is."""
         current = {artifact.id for artifact in input_dict["current"]}
         others = {
             artifact.id: artifact
@@ -91,7 +91,7 @@ class LastPushedStatistics(resolver.ResolverStrategy):
 
 
 def previous_statistics_resolver(current: types.BaseChannel) -> resolver.Resolver:
-    """The node whose output `statistics` holds them, or nothing."""
+    """Return the node whose output `statistics` holds the statistics, or nothing."""
     return resolver.Resolver(
         strategy_class=LastPushedStatistics,
         current=current,
@@ -122,10 +122,13 @@ class _LastPushedModelSpec(component_spec.ComponentSpec):
 
 
 class LastPushedModel(base_component.BaseComponent):
-    """Gives a copy of the newest version below a folder, and an empty artifact where there is none.
+    """Copies the newest version below a folder; the artifact stays empty where there is none.
 
-    Kubeflow Pipelines runs no resolvers, and TFX has none for it that leaves out the candidate. A
-    candidate is never among the versions: it is pushed after it was compared.
+    Kubeflow Pipelines runs no resolvers, and none of TFX's components leaves out the candidate. A
+    candidate is never among the versions, because it is pushed after the comparison.
+
+    Args:
+        serving_model: the folder or URI of pushed models.
     """
 
     SPEC_CLASS = _LastPushedModelSpec

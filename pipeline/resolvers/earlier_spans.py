@@ -1,7 +1,7 @@
-"""What a run by span takes over from runs of earlier days.
+"""Artifacts that a run by span takes over from runs of earlier days.
 
-Which run was the latest does not matter, only which day: so a series of days that is run once more
-finds all as it was, and every step is reused.
+Only the day of a run counts, not the time at which it ran. A series of days that runs once more
+therefore finds everything as it was, and reuses every step.
 """
 
 from __future__ import annotations
@@ -20,11 +20,13 @@ SPAN_PROPERTY = "trained_for_span"
 
 
 class LastBlessedModelOfSpan(resolver.ResolverStrategy):
-    """The blessed model of the latest span, other than the candidate itself; of several of one span, the one blessed last.
+    """The blessed model of the latest span, other than the candidate itself.
+
+    Of several models of one span, the one blessed last is chosen.
 
     Args:
-        last_span: models of later spans do not count. Those of runs without a span count as earlier
-            than all.
+        last_span: models of later spans do not count. Models of runs without a span count as
+            earlier than all.
     """
 
     def __init__(self, last_span: int) -> None:
@@ -34,7 +36,7 @@ class LastBlessedModelOfSpan(resolver.ResolverStrategy):
     def resolve_artifacts(
         self, store: ml_metadata.MetadataStore, input_dict: ArtifactMultiDict
     ) -> ArtifactMultiDict:
-        """Of all the models in `model` and blessings in `blessing`, leaves at most one; a `candidate` stays as it is."""
+        """Keep at most one model and its blessing; a `candidate` stays as it is."""
         candidates = {model.id for model in input_dict.get("candidate", [])}
         chosen = _last_blessed(
             input_dict["model"], input_dict["blessing"], candidates, self._last_span
@@ -71,10 +73,10 @@ def _last_blessed(
 
 
 class LatestOfEarlierSpan(resolver.ResolverStrategy):
-    """Of each input, the artifact of the latest span; of several of one span, the newest.
+    """The artifact of the latest span, of each input; of several of one span, the newest.
 
     Args:
-        last_span: artifacts of later spans do not count, nor do those of runs without a span.
+        last_span: artifacts of later spans do not count, nor do artifacts of runs without a span.
     """
 
     def __init__(self, last_span: int) -> None:
@@ -84,7 +86,7 @@ class LatestOfEarlierSpan(resolver.ResolverStrategy):
     def resolve_artifacts(
         self, store: ml_metadata.MetadataStore, input_dict: ArtifactMultiDict
     ) -> ArtifactMultiDict:
-        """Leaves at most one artifact of each."""
+        """Keep at most one artifact of each input."""
         return {name: self._latest(artifacts) for name, artifacts in input_dict.items()}
 
     def _latest(self, artifacts: Sequence[types.Artifact]) -> list[types.Artifact]:
@@ -99,7 +101,10 @@ def _span(artifact: types.Artifact) -> int:
 
 
 def base_model_resolver(span: int) -> resolver.Resolver:
-    """Finds what the training of `span` begins with: the last blessed model of an earlier one."""
+    """Return the node that finds the model that training of `span` begins with.
+
+    It is the last blessed model of an earlier span.
+    """
     return resolver.Resolver(
         strategy_class=LastBlessedModelOfSpan,
         config={"last_span": span - 1},
@@ -109,7 +114,10 @@ def base_model_resolver(span: int) -> resolver.Resolver:
 
 
 def span_baseline_resolver(candidate: types.BaseChannel, span: int) -> resolver.Resolver:
-    """Finds the model that a candidate of `span` is compared with: the last blessed one of it or an earlier one."""
+    """Return the node that finds the model to compare a candidate of `span` with.
+
+    It is the last blessed model of the same or an earlier span.
+    """
     return resolver.Resolver(
         strategy_class=LastBlessedModelOfSpan,
         config={"last_span": span},
@@ -120,7 +128,7 @@ def span_baseline_resolver(candidate: types.BaseChannel, span: int) -> resolver.
 
 
 def analyzer_cache_resolver(span: int) -> resolver.Resolver:
-    """Finds what Transform has learnt about days that are in the window of `span`, too."""
+    """Return the node that finds Transform's caches for other days in the window of `span`."""
     return resolver.Resolver(
         strategy_class=LatestOfEarlierSpan,
         config={"last_span": span - 1},
@@ -129,7 +137,7 @@ def analyzer_cache_resolver(span: int) -> resolver.Resolver:
 
 
 def span_statistics_resolver(span: int) -> resolver.Resolver:
-    """Finds the statistics that those of `span` are compared with: those of the span before it."""
+    """Return the node that finds the statistics of the span before `span`."""
     return resolver.Resolver(
         strategy_class=LatestOfEarlierSpan,
         config={"last_span": span - 1},

@@ -1,4 +1,4 @@
-"""A series of runs by span, a day after the other, as a table and as a page with pictures."""
+"""A series of runs by span, one day after the other, as a table and as a page with pictures."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ from pipeline.workspace.root import Root
 def backfill_windows(
     spec: FeatureSpec, logs: str, first: datetime.date, last: datetime.date
 ) -> list[SpanWindow]:
-    """The window of each day from `first` to `last`, so that what is missing is known before hours of work.
+    """Return the window of each day from `first` to `last`, before hours of work begin.
 
     Raises:
-        ValueError: the days are the wrong way round, or see `span_window`.
+        ValueError: `last` is before `first`, or a day cannot be run; see `span_window`.
     """
     if last < first:
         raise ValueError(f"--from {first} is later than --to {last}")
@@ -45,26 +45,26 @@ def run_days(
     beam_arguments: Sequence[str],
     on_start: Callable[[int, SpanWindow], None] = lambda _, __: None,
 ) -> list[RunSummary]:
-    """Runs the days in order; a refused model does not stop the series, a failure does, since later days would build on it.
+    """Run the days in order.
+
+    A refused model does not stop the series. A failure does, because later days would build on it.
 
     Args:
-        spec: valid as a whole.
-        windows: of the days, ascending.
-        trainer_settings: as of `run_locally`; so are `logs`, `root`, `artifacts` and
-            `beam_arguments`.
+        spec: the feature spec, valid as a whole.
+        windows: the windows of the days, ascending.
+        trainer_settings: JSON of the trainer's settings.
         logs: the folder or URI that the spec's log paths are relative to.
-        root: where all is kept.
-        artifacts: where artifacts are to be kept.
+        root: the pipeline root.
+        artifacts: the folder or URI for the artifacts; None for the present place of the root.
         beam_arguments: Beam pipeline options.
-        on_start: called with the number, from 1, and the window of each day before it.
+        on_start: a function that is called before each day with its number, from 1, and its window.
 
     Returns:
-        A summary a day, up to the first that failed.
+        A summary for each day, up to the first that failed.
 
     Raises:
-        pipeline.workspace.root.RootInUseError: another run is using the root.
-        pipeline.workspace.root.RootError: the root was made for another spec, or keeps its
-            artifacts elsewhere.
+        RootInUseError: another run is using the root.
+        RootError: the root was made for another spec, or keeps its artifacts elsewhere.
     """
     summaries: list[RunSummary] = []
     for number, window in enumerate(windows, 1):
@@ -95,8 +95,9 @@ td, th {{ padding: 0.2em 0.8em; text-align: right }}
 </style></head>
 <body>
 <h1>{title}</h1>
-<p>Each day's model was trained on the days before it and judged on the day itself. A task that refused it is hollow. Bars:
-95 % intervals; dotted: the blessed model that it was compared with; dashed: the threshold.</p>
+<p>Each day's model was trained on the days before it and judged on the day itself. A task that
+refused it is hollow. Bars: 95 % intervals; dotted: the blessed model that it was compared with;
+dashed: the threshold.</p>
 {picture}
 <table>
 {rows}
@@ -105,14 +106,17 @@ td, th {{ padding: 0.2em 0.8em; text-align: right }}
 </html>
 """
 _HEIGHT_OF_TASK = 2.2
-# They look at what there is, in no time, and so are never reused.
+# These nodes take no time and look at the present state, so they are never reused.
 _ALWAYS_RUN = frozenset(
     {"AnalyzerCache", "BaseModel", "Baseline", "PreviousStatistics", "Pusher", "RunReport"}
 )
 
 
 def days_table(days: Sequence[RunSummary]) -> Table:
-    """A row a day: days trained on, outcome, version, each task's metric, steps reused."""
+    """Return a table with a row for each day.
+
+    The columns are days trained on, outcome, version, each task's metric, and steps reused.
+    """
     header, *rows = _cells(days)
     table = Table(title="Each day's model, judged on the day itself")
     for name in header:
@@ -123,7 +127,7 @@ def days_table(days: Sequence[RunSummary]) -> Table:
 
 
 def days_page(days: Sequence[RunSummary]) -> str:
-    """One HTML file that needs nothing else; its picture is SVG within it."""
+    """Return one HTML file that needs nothing else and holds its picture as SVG."""
     header, *rows = _cells(days)
     lines = [_row("th", header), *(_row("td", row) for row in rows)]
     title = f"{days[0].spec} day by day"
@@ -133,7 +137,7 @@ def days_page(days: Sequence[RunSummary]) -> str:
 
 
 def reused_text(days: Sequence[RunSummary]) -> str:
-    """How much of the work had been done before."""
+    """Return a sentence on how many steps were reused."""
     states = [state for day in days for state in _states(day)]
     return f"{states.count('cached'):,} of {len(states):,} steps reused"
 
@@ -170,7 +174,7 @@ def _cells(days: Sequence[RunSummary]) -> list[list[str]]:
 
 
 def _tasks(days: Sequence[RunSummary]) -> list[tuple[str, str]]:
-    """Name and metric of each task; of a day that failed there may be none."""
+    """Return name and metric of each task; a day that failed may have none."""
     return list(
         dict.fromkeys((verdict.task, verdict.metric) for day in days for verdict in day.tasks)
     )
@@ -252,8 +256,8 @@ def _estimate(verdict: TaskVerdict) -> Estimate | None:
 
 def _svg(figure: Figure) -> str:
     text = io.StringIO()
-    # Letters stay letters, so that the page can be searched; and the same days give the same file.
+    # Text stays text, so that the page can be searched, and the same days give the same file.
     with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "fulcrum"}):
         figure.savefig(text, format="svg", metadata={"Date": None})
-    # What stands before is for SVG files on their own.
+    # The header before it is for SVG files on their own.
     return text.getvalue()[text.getvalue().index("<svg") :]

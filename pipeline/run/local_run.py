@@ -1,4 +1,4 @@
-"""`fulcrum run` without its flags: one run of the pipeline on this machine, from the lock to the summary."""
+"""A run of the pipeline on this machine: `fulcrum run` without its command-line options."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ from pipeline.workspace.root import Root, locked
 if TYPE_CHECKING:
     from pipeline.runner.local_runner import NodeRun
 
-# Widens the tables where there is no terminal whose width could be asked for.
+# The width of tables where there is no terminal with a width of its own.
 _WIDTH_OF_FILES = 140
 
 
 def console_of(file: Any) -> Console:
-    """A console on a stream."""
+    """Return a console on a stream."""
     return Console(file=file, width=None if file.isatty() else _WIDTH_OF_FILES, highlight=False)
 
 
@@ -48,17 +48,17 @@ def run_locally(
     tune: bool = False,
     window: SpanWindow | None = None,
 ) -> RunSummary:
-    """Runs the pipeline, reusing what earlier runs on the root have done.
+    """Run the pipeline, and reuse what earlier runs on the root have done.
 
     Args:
-        spec: valid as a whole.
+        spec: the feature spec, valid as a whole.
         trainer_settings: JSON of the trainer's settings.
         logs: the folder or URI that the spec's log paths are relative to.
-        root: where all is kept.
-        artifacts: folder or URI for the artifacts; None for where the root has them.
+        root: the pipeline root.
+        artifacts: the folder or URI for the artifacts; None for the present place of the root.
         beam_arguments: Beam pipeline options.
-        with_single_task: whether each task is also trained alone, and the MTL gain measured.
-        tune: whether settings are searched for first, as the spec's section `tuner` says.
+        with_single_task: whether to train each task alone, too, and to measure the MTL gain.
+        tune: whether to search for settings first, as the spec's section `tuner` says.
         window: the days of a run by span; None to use all logs and split them as the spec says.
 
     Raises:
@@ -75,7 +75,7 @@ def run_locally(
             RunProgress(console_of(stack.enter_context(capture_output(log))))
         )
         progress.started("loading TFX")
-        # TFX takes its time, and logs a lot, as soon as it is imported.
+        # TFX is slow to import and logs a lot, so it is imported here.
         from pipeline.deployment import LocalDeployment
         from pipeline.ingest.component import LogsExampleGen
         from pipeline.pipeline import ranking_pipeline
@@ -105,8 +105,7 @@ def run_locally(
 
         failure = None
         try:
-            # The pusher looks whether the newest version is this model, which an earlier run cannot
-            # know.
+            # The pusher compares the model with the newest version, which no earlier run can know.
             always_run = ["Pusher"]
             if spec.logs.are_read_anew(by_day=span is not None):
                 always_run += [node.id for node in ingestion]

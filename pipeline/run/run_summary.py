@@ -1,4 +1,4 @@
-"""What a run came to, for people and for programs."""
+"""The summary of a run, for people and for programs."""
 
 from __future__ import annotations
 
@@ -23,7 +23,13 @@ RunStatus = Literal["pushed", "superseded", "refused", "failed"]
 
 @dataclass(frozen=True, kw_only=True)
 class NodeFailure:
-    """Attributes: as of `pipeline.runner.node_errors.NodeFailedError`."""
+    """The failure of a node, as in `pipeline.runner.node_errors.NodeFailedError`.
+
+    Attributes:
+        node: the name of the node.
+        cause: the reason, in one line.
+        details: further lines; often empty.
+    """
 
     node: str
     cause: str
@@ -32,7 +38,14 @@ class NodeFailure:
 
 @dataclass(frozen=True, kw_only=True)
 class ComponentRun:
-    """One component of the run: `state` is `done` or `cached`, and `elapsed_s` wall time."""
+    """One component of a run.
+
+    Attributes:
+        node: the name of the component.
+        state: `done` or `cached`.
+        elapsed_s: wall time in seconds.
+        peak_memory_bytes: the largest resident memory of the process during the component.
+    """
 
     node: str
     state: str
@@ -42,35 +55,33 @@ class ComponentRun:
 
 @dataclass(frozen=True, kw_only=True)
 class RunSummary:
-    """The result of `fulcrum run`.
+    """The result of `fulcrum run`. A part is None or empty if the run did not get so far.
 
     Attributes:
-        status: `pushed`: the model is blessed and a version, the newest unless one of a later day
-            is; `superseded`: it is blessed, but not pushed because the newest version is of a later
-            day; `refused`: it is not blessed, or failed the check before the push; `failed`: a node
-            failed.
-        spec: name of the spec.
-        fingerprint: of the spec.
-        ingestion: what became of every line of the log, as ingestion counts it; None if it did not
-            get so far.
-        drift: of the examples since the last run that pushed a model; None without thresholds, or
-            if it did not get so far.
-        tuning: what a search for better settings found; None unless asked for, or if it did not get
-            so far.
-        tasks: the verdict of each task; empty if it did not get so far.
+        status: `pushed`: the model is blessed and a version, the newest unless there is one of a
+            later day; `superseded`: the model is blessed, but not pushed because the newest version
+            is of a later day; `refused`: the model is not blessed, or failed the check before the
+            push; `failed`: a node failed.
+        spec: the name of the spec.
+        fingerprint: the fingerprint of the spec.
+        ingestion: counts of what became of every line of the logs.
+        drift: drift of the examples since the last run that pushed a model; None without
+            thresholds.
+        tuning: the result of the search for settings; None unless asked for.
+        tasks: the verdict of each task.
         ranking: NDCG of the ranking score by slice, the whole split first; empty where the spec
-            asks for none.
-        baseline_note: what could not be compared with the blessed model, and why; or "".
-        mtl_gain: what each task gains from the others; None unless asked for, or if it did not get
-            so far.
-        push_check: what the check before the push found; None if the model did not get so far.
+            does not ask for NDCG.
+        baseline_note: a sentence about comparisons with the blessed model that were impossible, or
+            "".
+        mtl_gain: the gain of each task from the others; None unless asked for.
+        push_check: the report of the check before the push.
         version: the version in the serving folder that is this model; None unless pushed.
-        newly_pushed: whether this run published the version, which otherwise was there before.
-        components: nodes that ended well, in order.
-        elapsed_s: wall time of the whole command.
-        log: file with everything that libraries printed.
-        failure: of the node that failed; None unless failed.
-        span: the days of a run by span; None of other runs.
+        newly_pushed: whether this run published the version; if not, it was there before.
+        components: the nodes that ended well, in order.
+        elapsed_s: wall time of the whole command in seconds.
+        log: the file with everything that libraries printed.
+        failure: the failure of a node; None unless `status` is `failed`.
+        span: the days of a run by span; None in other runs.
     """
 
     status: RunStatus
@@ -93,7 +104,7 @@ class RunSummary:
     span: SpanWindow | None = field(default=None)
 
     def as_dict(self) -> dict[str, Any]:
-        """For JSON."""
+        """Return the summary as a dictionary for JSON."""
         return asdict(self) | {
             "ingestion": self.ingestion.model_dump(mode="json") if self.ingestion else None,
             "push_check": self.push_check.model_dump() if self.push_check is not None else None,
@@ -102,7 +113,7 @@ class RunSummary:
 
 
 def print_summary(summary: RunSummary, console: Console) -> None:
-    """Tables, and the outcome in words."""
+    """Print tables, and the outcome in words."""
     console.print(_components_table(summary))
     if summary.span is not None:
         console.print(Text(summary.span.text.capitalize()), soft_wrap=True)
@@ -151,7 +162,7 @@ def _rows_text(ingestion: IngestSummary) -> Text:
     text = f"{ingestion.lines:,} lines = {examples:,} examples ({splits}) + {lost:,} rejected"
     lines = [f"{text} ({reasons})" if reasons else text]
     if unreadable := ingestion.unreadable_files:
-        # What lies behind the damage cannot be counted, so no share tells of it.
+        # Lines after the damage cannot be counted, so no share of rejected lines shows them.
         lines.append(f"could not be read to their end: {', '.join(unreadable)}")
     return Text("\n".join(lines))
 
@@ -170,20 +181,27 @@ def _tasks_table(summary: RunSummary) -> Table:
     table.add_column("verdict")
     for verdict in summary.tasks:
         table.add_row(
-            verdict.task, f"{verdict.example_count:,}", f"{verdict.metric} {number_text(verdict.value)}",
-            number_text(verdict.baseline_value), change_text(verdict.change),
-            f"{verdict.threshold:g}", f"{verdict.tolerance:g}",
+            verdict.task,
+            f"{verdict.example_count:,}",
+            f"{verdict.metric} {number_text(verdict.value)}",
+            number_text(verdict.baseline_value),
+            change_text(verdict.change),
+            f"{verdict.threshold:g}",
+            f"{verdict.tolerance:g}",
             "refused" if verdict.refusals else "passed",
-        )  # fmt: skip
+        )
         for part in verdict.slices:
             if part.name in verdict.protected:
                 value, blessed = (
                     values.get(verdict.metric) for values in (part.metrics, part.baseline)
                 )
                 table.add_row(
-                    f"  {part.name}", f"{part.example_count:,}", number_text(value.value if value else None),
-                    number_text(blessed.value if blessed else None), change_text(part.changes.get(verdict.metric)),
-                )  # fmt: skip
+                    f"  {part.name}",
+                    f"{part.example_count:,}",
+                    number_text(value.value if value else None),
+                    number_text(blessed.value if blessed else None),
+                    change_text(part.changes.get(verdict.metric)),
+                )
     return table
 
 
@@ -200,7 +218,8 @@ def _ranking_text(measured: Measurement) -> Text:
 def _drift_text(drift: DriftResult) -> Table | Text:
     if not drift.is_compared:
         return Text(
-            "Drift: no earlier run on other examples has pushed a model, so there is nothing to compare with"
+            "Drift: no earlier run on other examples has pushed a model, so there is nothing to "
+            "compare with"
         )
     return shifts_table(
         "Drift of the train split since the last run that pushed a model", drift.fields
@@ -212,13 +231,14 @@ def _push_check_text(check: PushCheckReport) -> Text:
         f"{entry.candidates:,}: {entry.p50:.1f} / {entry.p99:.1f} ms" for entry in check.latency_ms
     ]
     return Text(
-        f"Served over gRPC: scores differ from the trainer's by {check.largest_difference:.1g} at most; "
-        f"p50 / p99 by candidates: {', '.join(latencies)} (budget {check.latency_budget_ms:g} ms)"
+        f"Served over gRPC: scores differ from the trainer's by {check.largest_difference:.1g} "
+        f"at most; p50 / p99 by candidates: {', '.join(latencies)} (budget "
+        f"{check.latency_budget_ms:g} ms)"
     )
 
 
 def outcome_text(summary: RunSummary) -> Text:
-    """Pushed, refused and why, or what failed."""
+    """Return the outcome in words: pushed, refused and why, or failed and why."""
     if summary.failure is not None:
         lines = [
             f"Failed: {summary.failure.node}: {summary.failure.cause}",

@@ -1,4 +1,4 @@
-"""What a search for better settings found."""
+"""The result of a search for better settings."""
 
 from __future__ import annotations
 
@@ -9,13 +9,18 @@ from typing import Any
 from feature_spec.sections import Tuner
 from pipeline.workspace.artifact_files import read_bytes
 
-# Written by TFX's Tuner: a list of trials, the best one first.
+# TFX's Tuner writes this file, a list of trials, the best one first.
 _FILE = "tuner_results.json"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Trial:
-    """Settings that were tried: values by path, and the objective that training with them reached on the validation split."""
+    """Settings that were tried.
+
+    Attributes:
+        values: settings by path.
+        objective: the objective on the validation split after training with the settings.
+    """
 
     values: dict[str, Any]
     objective: float
@@ -23,13 +28,14 @@ class Trial:
 
 @dataclass(frozen=True, kw_only=True)
 class TuningResult:
-    """A search.
+    """The result of a search.
 
     Attributes:
-        objective: the spec's objective, by name.
-        own: the first trial: the spec's own settings, as far as the search space holds them.
-        best: the best one, which the Trainer takes.
-        trials: all that ended with a number, the best one first.
+        objective: the name of the spec's objective.
+        own: the first trial, which has the spec's own settings as far as the search space holds
+            them.
+        best: the best trial, whose settings the Trainer takes.
+        trials: all trials that ended with a number, the best one first.
     """
 
     objective: str
@@ -39,11 +45,11 @@ class TuningResult:
 
 
 def read_tuning(folder: str, tuner: Tuner) -> TuningResult:
-    """What the Tuner wrote.
+    """Read the result that the Tuner wrote.
 
     Args:
-        folder: of its artifact `tuner_results`.
-        tuner: the spec's.
+        folder: the folder of the artifact `tuner_results`.
+        tuner: the section `tuner` of the spec.
     """
     rows = json.loads(read_bytes(f"{folder}/{_FILE}"))
     trials = {
@@ -57,13 +63,16 @@ def read_tuning(folder: str, tuner: Tuner) -> TuningResult:
 
 
 def tuning_text(result: TuningResult) -> str:
-    """The outcome in words, with the settings as `--set` takes them."""
+    """Return the result in words, with the settings as `--set` takes them."""
     settings = " ".join(f"{path}={json.dumps(value)}" for path, value in result.best.values.items())
     own = f" (the spec's own settings: {result.own.objective:.5f})" if result.own else ""
     count = len(result.trials)
-    return f"Tuned for {result.objective} in {count} trial{'s' * (count > 1)}: {result.best.objective:.5f}{own} with {settings}"
+    return (
+        f"Tuned for {result.objective} in {count} trial{'s' * (count > 1)}: "
+        f"{result.best.objective:.5f}{own} with {settings}"
+    )
 
 
 def _value(received: Any) -> Any:
-    # The Tuner holds as JSON what is no number.
+    # The Tuner keeps values that are not numbers as JSON.
     return json.loads(received) if isinstance(received, str) else received

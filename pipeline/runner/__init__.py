@@ -1,1 +1,1 @@
-"""Runs a TFX pipeline on this machine, node by node, and shows how it goes."""
+"""A runner for TFX pipelines on this machine, node by node, with progress."""

@@ -1,8 +1,8 @@
-"""Runs a TFX pipeline on this machine, one node after the other, with its metadata in SQLite.
+"""A runner for TFX pipelines on this machine: one node after the other, metadata in SQLite.
 
-TFX's LocalDagRunner ends well although a node failed to resolve its inputs, and tells nothing about
-time, memory and reused steps. This loop launches the same nodes with the same launcher and looks at
-every execution's state.
+TFX's LocalDagRunner ends well even if a node cannot resolve its inputs, and does not report time,
+memory and reused steps. This loop launches the same nodes with the same launcher and checks the
+state of every execution.
 """
 
 from __future__ import annotations
@@ -37,14 +37,14 @@ _UNDER_WAY = (metadata_store_pb2.Execution.NEW, metadata_store_pb2.Execution.RUN
 
 @dataclass(frozen=True, kw_only=True)
 class NodeRun:
-    """One node of a run that ended well.
+    """A node that ended well.
 
     Attributes:
-        node: its name.
-        state: `done`, or `cached` where the outputs of an earlier run were reused.
-        elapsed_s: wall time.
-        peak_memory_bytes: largest resident memory of the process meanwhile.
-        outputs: its output artifacts by name.
+        node: the name of the node.
+        state: `done`, or `cached` if the outputs of an earlier run were reused.
+        elapsed_s: wall time in seconds.
+        peak_memory_bytes: the largest resident memory of the process during the node.
+        outputs: output artifacts by name.
     """
 
     node: str
@@ -61,16 +61,19 @@ def run_pipeline(
     on_start: Callable[[str], Any] = lambda _: None,
     on_end: Callable[[NodeRun], Any] = lambda _: None,
 ) -> list[NodeRun]:
-    """Runs all nodes in order. Nothing else may run on the same root.
+    """Run all nodes in order. Nothing else may run on the same root.
 
     Args:
-        pipeline: what to run.
-        always_run: nodes that are never reused.
-        on_start: called with the name of each node before it.
-        on_end: called after each node that ended well.
+        pipeline: the TFX pipeline.
+        always_run: names of the nodes that are never reused.
+        on_start: a function that is called with the name of each node before the node runs.
+        on_end: a function that is called after each node that ended well.
+
+    Returns:
+        The nodes that ran, in order.
 
     Raises:
-        NodeFailedError: a node failed; those after it did not run.
+        NodeFailedError: a node failed; the nodes after it did not run.
     """
     compiled = compiler.Compiler().compile(pipeline)
     run_id = datetime.datetime.now().isoformat()
@@ -124,8 +127,8 @@ def _launch(
         outputs = execution_lib.get_output_artifacts(handle, launched.execution_id)
     state = execution.last_known_state
     if state not in (metadata_store_pb2.Execution.COMPLETE, metadata_store_pb2.Execution.CACHED):
-        # Such as inputs that cannot be resolved, which TFX writes into the store instead of
-        # raising.
+        # TFX writes some failures, such as inputs that cannot be resolved, into the store instead
+        # of raising.
         result = execution.custom_properties["__execution_result__"].string_value
         state_name = metadata_store_pb2.Execution.State.Name(state)
         raise NodeFailedError(
@@ -142,7 +145,7 @@ def _launch(
 
 
 def _keep_cause(connection: Any, run_id: str, error: NodeFailedError) -> None:
-    """Keeps a failure's cause with its execution, for the report of the run."""
+    """Keep the cause of a failure with its execution, for the report of the run."""
     with metadata.Metadata(connection) as handle:
         run = handle.store.get_context_by_type_and_name("pipeline_run", run_id)
         executions = handle.store.get_executions_by_context(run.id) if run is not None else []
@@ -156,7 +159,10 @@ def _keep_cause(connection: Any, run_id: str, error: NodeFailedError) -> None:
 
 @contextlib.contextmanager
 def _hidden_command_line() -> Iterator[None]:
-    """TFX hands the process's arguments to absl and Beam, which would take for theirs what was never meant for them."""
+    """Hide the arguments of this process.
+
+    TFX hands them to absl and Beam, which would take them for their own.
+    """
     arguments = sys.argv
     sys.argv = arguments[:1]
     try:
@@ -166,7 +172,10 @@ def _hidden_command_line() -> Iterator[None]:
 
 
 def _close_abandoned(store: Any, artifacts: str) -> None:
-    """Marks what a killed run left under way as failed and removes its unfinished outputs, which no later run would find."""
+    """Mark executions that a killed run left unfinished as failed, and remove their outputs.
+
+    No later run would find these outputs.
+    """
     abandoned = [
         execution
         for execution in store.get_executions()

@@ -1,4 +1,4 @@
-"""How much memory a piece of work takes."""
+"""Measurement of the memory that a piece of work takes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _PERIOD_S = 0.1
 
 
 class MemorySampler:
-    """Samples the resident memory of this process and its children while a `with` block runs.
+    """Samples the resident memory of this process and its children during a `with` block.
 
     Attributes:
         peak_bytes: the largest sample.

@@ -1,4 +1,4 @@
-"""What went wrong in a node, in one line."""
+"""Errors of nodes, told in one line."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ class NodeFailedError(RuntimeError):
     """A node of the pipeline failed.
 
     Attributes:
-        node: name of the node.
+        node: the name of the node.
         cause: the reason, in one line.
-        details: more about it, such as a table of anomalies; often empty.
+        details: further lines, such as a table of anomalies; often empty.
     """
 
     def __init__(self, node: str, cause: str, details: str = "") -> None:
@@ -25,29 +25,29 @@ class NodeFailedError(RuntimeError):
 
 
 def cause_of(error: BaseException) -> str:
-    """The line that tells a reader what went wrong, without tracebacks and Beam's names of steps."""
+    """Return the line of an error that tells a reader the cause, without tracebacks."""
     text = _BEAM_STEP.sub("", str(error)).strip()
     if "Traceback (most recent call last)" in text:
-        # Beam hands an error of a worker over as the text of its traceback, whose last unindented
-        # line is the error.
+        # Beam passes on an error of a worker as the text of its traceback. The last unindented line
+        # is the error.
         last = [line for line in text.splitlines() if line and not line[0].isspace()][-1]
         return _shortened(_without_module(last))
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     if lines and lines[0] == "Graph execution error:":
-        # TensorFlow's own words come after the stack of the graph's definition.
+        # TensorFlow's message comes after the stack of the graph's definition.
         lines = [line for line in lines if not line.startswith("[[")][-1:]
     return _shortened(f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__)
 
 
 def details_of(error: BaseException) -> str:
-    """What follows the first line of an error that a reader can act on, and its notes."""
+    """Return the lines of an error, after the first, that a reader can act on, and its notes."""
     _, _, rest = str(error).strip().partition("\n")
     has_details = isinstance(error, ValueError) and "Traceback (most recent call last)" not in rest
     return "\n".join([*([rest] if rest and has_details else []), *getattr(error, "__notes__", ())])
 
 
 def _without_module(line: str) -> str:
-    """`package.module.SomeError: text` without the module."""
+    """Return `SomeError: text` for `package.module.SomeError: text`."""
     name, colon, text = line.partition(":")
     return name.rpartition(".")[2] + colon + text if re.fullmatch(r"[\w.]+", name) else line
 

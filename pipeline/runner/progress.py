@@ -1,4 +1,4 @@
-"""What a user sees while the pipeline runs: a line a node, and what our own code logs meanwhile."""
+"""Progress of a run on the console: a line for each node, and our own log records."""
 
 from __future__ import annotations
 
@@ -13,23 +13,26 @@ from rich.text import Text
 if TYPE_CHECKING:
     from pipeline.runner.local_runner import NodeRun
 
-# Packages log below this name what a user wants to follow, such as the metrics of an epoch.
+# Our packages log below this name if a user wants to follow it, such as the metrics of an epoch.
 _FOLLOWED = "fulcrum"
 
 
 def memory_text(size_bytes: int) -> str:
-    """Such as 1.53 GB."""
+    """Return a size as text, such as 1.53 GB."""
     return f"{size_bytes / 1e9:.2f} GB"
 
 
 class RunProgress(logging.Handler):
-    """Shows a run on a console. On a terminal the running node has a spinner and its elapsed time."""
+    """Shows a run on a console.
+
+    On a terminal the running node has a spinner and its elapsed time.
+    """
 
     def __init__(self, console: Console) -> None:
         super().__init__(logging.INFO)
         self._console = console
         columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-        # What is printed meanwhile is noise, which does not belong on the console.
+        # Libraries print noise meanwhile, which does not belong on the console.
         self._progress = Progress(
             *columns,
             console=console,
@@ -55,7 +58,7 @@ class RunProgress(logging.Handler):
         self._progress.stop()
 
     def started(self, node: str) -> None:
-        """A node begins."""
+        """Show that a node begins."""
         if self._running is not None:
             self._progress.remove_task(self._running)
         self._running = self._progress.add_task(node)
@@ -63,7 +66,7 @@ class RunProgress(logging.Handler):
             self._console.print(f"{node}: running", highlight=False)
 
     def ended(self, run: NodeRun) -> None:
-        """A node has ended well."""
+        """Show that a node has ended well."""
         memory = memory_text(run.peak_memory_bytes)
         self._console.print(
             f"{run.node}: {run.state} in {run.elapsed_s:.1f} s, peak memory {memory}",
@@ -71,5 +74,5 @@ class RunProgress(logging.Handler):
         )
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Shows a log record of our own packages."""
+        """Show a log record of our own packages."""
         self._console.print(Text(f"  {record.getMessage()}", style="dim"))

@@ -1,4 +1,4 @@
-"""The nodes that a run by span has beside those of every run."""
+"""The nodes that only a run by span has."""
 
 from __future__ import annotations
 
@@ -23,14 +23,15 @@ from pipeline.spans.window_component import WindowExampleGen
 
 @dataclass(frozen=True, kw_only=True)
 class SpanNodes:
-    """Nodes of one span.
+    """The nodes of one span.
 
     Attributes:
-        window: its days.
-        days: ingestion, a node a day, ascending; the last day judges.
-        example_gen: gives the examples of all days the splits of `feature_spec.names`.
-        analyzer_cache: finds what Transform has learnt about the days before.
-        base_model: finds the model that training begins with.
+        window: the days of the span.
+        days: ingestion nodes, one for each day, ascending; the last day judges.
+        example_gen: the node that gives the examples of all days the splits of
+            `feature_spec.names`.
+        analyzer_cache: the node that finds Transform's caches for the days before.
+        base_model: the node that finds the model that training begins with.
     """
 
     window: SpanWindow
@@ -41,12 +42,15 @@ class SpanNodes:
 
     @property
     def number(self) -> int:
-        """Of the day that judges, as TFX numbers spans."""
+        """The number of the day that judges, as TFX numbers spans."""
         return span_number(self.window.evaluation_day)
 
     @property
     def training_examples(self) -> types.BaseChannel:
-        """The examples to train on, an artifact a day: what is known of a day stays valid when others join it."""
+        """The examples to train on, one artifact for each day.
+
+        What Transform has learnt about a day stays valid when other days join it.
+        """
         return _examples_of(self.days[:-1])
 
     def mark(self, *outputs: Any) -> None:
@@ -56,7 +60,13 @@ class SpanNodes:
 
 
 def span_nodes(spec: FeatureSpec, logs: str, window: SpanWindow) -> SpanNodes:
-    """The nodes of a span; `logs` is the folder that the spec's log paths are relative to."""
+    """Return the nodes of a span.
+
+    Args:
+        spec: the feature spec.
+        logs: the folder that the spec's log paths are relative to.
+        window: the days of the span.
+    """
     days: list[BaseComponent] = []
     for day in [*window.training_days, window.evaluation_day]:
         node = LogsExampleGen(spec, logs, day).with_id(f"LogsExampleGen-{day}")

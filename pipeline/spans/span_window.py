@@ -13,16 +13,16 @@ _FIRST_DAY = datetime.date(1970, 1, 1)
 
 
 def span_number(day: datetime.date) -> int:
-    """Days since 1970-01-01."""
+    """Return the number of days since 1970-01-01."""
     return (day - _FIRST_DAY).days
 
 
 def day_of_span(number: int) -> datetime.date:
-    """The day that `span_number` gives this number."""
+    """Return the day whose `span_number` is `number`."""
     return _FIRST_DAY + datetime.timedelta(days=number)
 
 
-# The ingestion of a day reads as many days before it and after it.
+# The ingestion of a day reads this many days before it and after it.
 _LONGEST_ATTRIBUTION_DAYS = 31
 
 
@@ -30,7 +30,7 @@ class SpanWindow(StrictModel):
     """The days of a run by span.
 
     Attributes:
-        training_days: ascending, without a gap, up to the day before `evaluation_day`.
+        training_days: ascending days, without a gap, up to the day before `evaluation_day`.
         evaluation_day: the day that judges the model.
     """
 
@@ -39,20 +39,23 @@ class SpanWindow(StrictModel):
 
     @property
     def text(self) -> str:
-        """Such as "trained on 2022-05-01 to 2022-05-07 (7 days), judged on 2022-05-08"."""
+        """The window in words.
+
+        For example "trained on 2022-05-01 to 2022-05-07 (7 days), judged on 2022-05-08".
+        """
         first, last, count = self.training_days[0], self.training_days[-1], len(self.training_days)
         days = f"{first} to {last} ({count} days)" if count > 1 else f"{first} (1 day)"
         return f"trained on {days}, judged on {self.evaluation_day}"
 
 
 def span_window(spec: FeatureSpec, logs: str, day: datetime.date) -> SpanWindow:
-    """The days with logs of the window that ends before `day`, and `day` itself.
+    """Return the days with logs in the window that ends before `day`, and `day` itself.
 
-    A window may begin before the logs do, but a day that is missing behind one that is there is an
+    A window may begin before the logs do. A day that is missing after one that is there is an
     error: a model would be trained without it and nobody would know.
 
     Args:
-        spec: where the logs lie, and how long the window is.
+        spec: the feature spec, which says where the logs lie and how long the window is.
         logs: the folder that the spec's log paths are relative to.
         day: the day that judges the model.
 
@@ -62,7 +65,7 @@ def span_window(spec: FeatureSpec, logs: str, day: datetime.date) -> SpanWindow:
     _check_days_can_be_told_apart(spec)
 
     def has_logs(day: datetime.date) -> bool:
-        # A table or topic is asked when it is read: a day without a record fails then.
+        # A table or topic is asked when it is read; a day without a record fails then.
         return spec.logs.shown.connector is not None or any_file(
             logs, spec.logs.shown.of_day(day).path
         )
@@ -76,7 +79,10 @@ def span_window(spec: FeatureSpec, logs: str, day: datetime.date) -> SpanWindow:
         day - datetime.timedelta(days=before) for before in range(spec.spans.window_days, 0, -1)
     ]
     there = [has_logs(day) for day in window]
-    days_text = f"{window[0]} to {window[-1]}, the spans.window_days ({spec.spans.window_days}) before {day}"
+    days_text = (
+        f"{window[0]} to {window[-1]}, the spans.window_days ({spec.spans.window_days}) before "
+        f"{day}"
+    )
     if not any(there):
         raise ValueError(
             f"no logs of any day of {days_text}: there is nothing to train on in {logs}"
@@ -104,7 +110,8 @@ def _check_days_can_be_told_apart(spec: FeatureSpec) -> None:
             else "a place for the day, such as 'exposures_{day:%Y%m%d}'"
         )
         raise ValueError(
-            f"{place}: {shown.text} is not told apart by days, which a run by span needs; give {wanted}"
+            f"{place}: {shown.text} is not told apart by days, which a run by span needs; give "
+            f"{wanted}"
         )
     for pattern in shown.path:
         if not has_day(pattern):
@@ -115,16 +122,17 @@ def _check_days_can_be_told_apart(spec: FeatureSpec) -> None:
     actions = spec.logs.actions
     if actions is not None and actions.window_s > _LONGEST_ATTRIBUTION_DAYS * 86_400:
         raise ValueError(
-            f"logs.actions.window_s: in a run by span an impression has actions of up to {_LONGEST_ATTRIBUTION_DAYS} days, "
-            f"received {actions.window_s:,.0f} s ({actions.window_s / 86_400:,.1f} days)"
+            "logs.actions.window_s: in a run by span an impression has actions of up to "
+            f"{_LONGEST_ATTRIBUTION_DAYS} days, received {actions.window_s:,.0f} s "
+            f"({actions.window_s / 86_400:,.1f} days)"
         )
     if spec.split.validation_of == "evaluation":
         raise ValueError(
-            "split.validation_of: 'evaluation' does not go with a run by span, in which a day that judges one model trains "
-            "the next; set it to 'train'"
+            "split.validation_of: 'evaluation' does not go with a run by span, in which a day "
+            "that judges one model trains the next; set it to 'train'"
         )
     if spec.sampling is not None:
         raise ValueError(
-            "sampling: does not go with a run by span: only examples that train are sampled, and a day that judges one model "
-            "trains the next; leave the section out"
+            "sampling: does not go with a run by span: only examples that train are sampled, "
+            "and a day that judges one model trains the next; leave the section out"
         )

@@ -1,4 +1,4 @@
-"""`WindowExampleGen`: examples of single days as those of one run, in which they train or judge."""
+"""`WindowExampleGen`: joins examples of single days to the examples of one run."""
 
 from __future__ import annotations
 
@@ -70,13 +70,15 @@ class _Spec(component_spec.ComponentSpec):
 
 
 class WindowExampleGen(base_component.BaseComponent):
-    """Gives the examples of several days the splits of `feature_spec.names.SPLITS`, without a copy where files can be linked.
+    """Gives the examples of several days the splits of `feature_spec.names.SPLITS`.
 
-    A day is ingested once, and judges one model before it trains others.
+    Files are linked instead of copied where possible. A day is ingested once, and judges one model
+    before it trains others.
 
     Args:
-        training_days: examples of the days to train on, each with the splits train and validation.
-        evaluation_day: those of the day of which both splits judge the model.
+        training_days: an Examples channel of the days to train on, each with the splits train and
+            validation.
+        evaluation_day: an Examples channel of the day of which both splits judge the model.
     """
 
     SPEC_CLASS = _Spec

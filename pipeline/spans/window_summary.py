@@ -1,4 +1,4 @@
-"""What became of every line of several days' logs, from what became of each day's."""
+"""The ingestion summary of several days, from the summaries of single days."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ Key = TypeVar("Key")
 def window_summary(
     training: Sequence[IngestSummary], judging: IngestSummary, evaluation_day: datetime.date
 ) -> IngestSummary:
-    """The sum of single days.
+    """Return the sum of the summaries of single days.
 
     Args:
-        training: of the days that train.
-        judging: of the day whose train and validation split judge the model. A side table counts as
-            that day read it.
-        evaluation_day: that day.
+        training: summaries of the days that train.
+        judging: the summary of the day whose train and validation splits judge the model. Side
+            tables count as this day read them.
+        evaluation_day: the day that judges the model.
     """
     days = [*training, judging]
     parts = {

@@ -1,1 +1,1 @@
-"""Step 3: raw fields become the ids and numbers that a model reads."""
+"""Step 3: turns raw fields into the ids and numbers that a model reads."""

@@ -1,4 +1,4 @@
-"""`preprocessing_fn`: raw fields to the packed ids and numbers that a model reads; frozen in the transform graph.
+"""`preprocessing_fn`: raw fields to packed ids and numbers, frozen in the transform graph.
 
 Every value of a field with a vocabulary becomes the token `<field>⟨separator⟩<value>`, so that one
 analysis and one lookup serve all fields of an embedding width. `feature_spec.feature_layout` says
@@ -36,12 +36,12 @@ _ROUNDING = 1.0 + 1e-6
 def preprocessing_fn(
     inputs: Mapping[str, Any], custom_config: Mapping[str, Any]
 ) -> dict[str, tf.Tensor]:
-    """Packs the fields of a batch.
+    """Pack the fields of a batch.
 
     Args:
-        inputs: by field name, text or float (B,), or sparse text (B, T); labels and masks, float
-            (B,).
-        custom_config: `spec`, the text of the feature spec.
+        inputs: fields by name, as text or float (B,), or as sparse text (B, T); labels and masks as
+            float (B,).
+        custom_config: a dictionary with `spec`, the text of the feature spec.
 
     Returns:
         Ids (B, Σ length) int64 and numbers (B, N) float32 for the request and the candidate side
@@ -71,7 +71,7 @@ def preprocessing_fn(
 
 
 def _texts(spec: FeatureSpec, slots: list[Slot], inputs: Mapping[str, Any]) -> dict[str, tf.Tensor]:
-    """The values of each slot that holds text, (B, length), with ``""`` where missing and after the end of a list."""
+    """Return the texts of each slot, (B, length), with ``""`` where missing or after the end."""
     texts = {}
     for slot in slots:
         field, value = spec.fields[slot.name], inputs[slot.name]
@@ -97,11 +97,14 @@ def _texts(spec: FeatureSpec, slots: list[Slot], inputs: Mapping[str, Any]) -> d
 def _analyze_vocabulary(
     feature_layout: FeatureLayout, width: int, texts: dict[InputSide, dict[str, tf.Tensor]]
 ) -> tf.Tensor:
-    """The file of the width's vocabulary. A value weighs 1/min_count of its field, so one threshold of 1 serves all fields."""
+    """Return the file of the vocabulary of an embedding width.
+
+    A value weighs 1/min_count of its field, so that one threshold of 1 serves all fields.
+    """
     tokens, weights = [], []
     for side, of_side in texts.items():
         for slot in feature_layout.slots(side):
-            # A sequence only looks up what the field that it shares has learnt.
+            # A sequence looks up the vocabulary that its shared field has learnt.
             if slot.width == width and slot.vocabulary and slot.source == slot.name:
                 text = of_side[slot.name]
                 tokens.append(tf.strings.join([_prefix(slot), text]))
@@ -132,7 +135,7 @@ def _ids(
     buckets: dict[str, tf.Tensor],
     vocabularies: dict[int, tf.Tensor],
 ) -> tf.Tensor:
-    """The rows (B, Σ length) of all slots of a side, in order."""
+    """Return the rows (B, Σ length) of all slots of a side, in order."""
     columns: dict[str, tf.Tensor] = {}
     for width, vocabulary in vocabularies.items():
         looked_up = [slot for slot in slots if slot.width == width and slot.vocabulary]
@@ -157,7 +160,10 @@ def _ids(
 def _vocabulary_rows(
     slots: list[Slot], texts: dict[str, tf.Tensor], vocabulary: tf.Tensor, first_row: int
 ) -> dict[str, tf.Tensor]:
-    """One lookup for all slots of a width; unknown values are hashed to their field's OOV buckets."""
+    """Return the rows of all slots of a width by one lookup.
+
+    Unknown values are hashed to the OOV buckets of their field.
+    """
     lengths = [slot.length for slot in slots]
 
     def of_columns(values: list[Any], dtype: tf.DType = tf.int64) -> tf.Tensor:
@@ -166,15 +172,15 @@ def _vocabulary_rows(
             dtype,
         )
 
-    # A ranking request is short of operations rather than of rows: one for all slots takes less
-    # time than one a slot.
+    # A ranking request has few rows, so operations cost most: one operation for all slots takes
+    # less time than one for each slot.
     text = tf.concat([texts[slot.name] for slot in slots], axis=1)
     prefixes = tf.broadcast_to(
         of_columns([_prefix(slot) for slot in slots], tf.string), tf.shape(text)
     )
     tokens = tf.strings.join([prefixes, text])
     entry = tft.apply_vocabulary(tokens, vocabulary, default_value=-1)
-    # The low bits of one hash would do for every slot, but slots differ in their number of buckets.
+    # One hash would do for all slots, but slots differ in their numbers of buckets.
     hashed = tf.strings.to_hash_bucket_fast(tokens, 2**31 - 1) % of_columns(
         [slot.rows.buckets for slot in slots]
     )
@@ -194,7 +200,7 @@ def _with_default(field: NumericField, value: tf.Tensor) -> tf.Tensor:
 
 
 def _quantile_buckets(spec: FeatureSpec, inputs: Mapping[str, Any]) -> dict[str, tf.Tensor]:
-    """For each field with transform `quantiles`, (B, 1): 0 where missing, else 1 + its bucket."""
+    """Return each field with transform `quantiles`, (B, 1): 0 if missing, else 1 + its bucket."""
     result = {}
     for name, field in spec.fields.items():
         if isinstance(field, NumericField) and field.transform == "quantiles":
@@ -207,7 +213,10 @@ def _quantile_buckets(spec: FeatureSpec, inputs: Mapping[str, Any]) -> dict[str,
 
 
 def _scaled_numbers(spec: FeatureSpec, inputs: Mapping[str, Any]) -> dict[str, tf.Tensor]:
-    """Each z-scored field, (B,), with 0, the mean, where missing. One analysis for all of them."""
+    """Return each z-scored field, (B,), with 0, the mean, where missing.
+
+    One analysis serves all fields.
+    """
     scored = {
         name: field
         for name, field in spec.fields.items()

@@ -1,1 +1,1 @@
-"""Step 2, after ingestion: is the data what the spec says, and what it was before?"""
+"""Step 2: compares ingested examples with the spec, and with examples of earlier runs."""

@@ -1,4 +1,4 @@
-"""Anomalies: where ingested examples differ from the schema."""
+"""Anomalies: differences between ingested examples and the schema."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ _FILE = "SchemaDiff.pb"
 
 @dataclass(frozen=True, kw_only=True)
 class Anomaly:
-    """One difference.
+    """A difference between examples and schema.
 
     Attributes:
-        feature: name of the feature.
-        split: split of the examples.
-        severity: TFDV's, such as ERROR.
-        what: what was found and what the schema wants.
+        feature: the name of the feature.
+        split: the split of the examples.
+        severity: TFDV's severity, such as ERROR.
+        what: a sentence on what was found and what the schema wants.
     """
 
     feature: str
@@ -30,19 +30,23 @@ class Anomaly:
 
 
 class AnomaliesFoundError(ValueError):
-    """Names the features; the table of all anomalies is a note (`__notes__`)."""
+    """Examples have anomalies.
+
+    The message names the features; a note (`__notes__`) holds the table of all anomalies.
+    """
 
     def __init__(self, anomalies: Sequence[Anomaly]) -> None:
         features = sorted({anomaly.feature for anomaly in anomalies})
         count = len(anomalies)
         super().__init__(
-            f"{count} {'anomaly' if count == 1 else 'anomalies'} in the examples, of {', '.join(features)}"
+            f"{count} {'anomaly' if count == 1 else 'anomalies'} in the examples, of "
+            f"{', '.join(features)}"
         )
         self.add_note(_table(anomalies))
 
 
 def read_anomalies(folder: str) -> list[Anomaly]:
-    """All anomalies in the folder of an `ExampleAnomalies` artifact, by split and feature.
+    """Return all anomalies in the folder of an `ExampleAnomalies` artifact, by split and feature.
 
     Raises:
         FileNotFoundError: the folder is not one that ExampleValidator wrote.

@@ -1,4 +1,4 @@
-"""The components that check ingested examples and stop the run: `AnomalyGate`, `DriftCheck`, `DriftGate`.
+"""The components that check ingested examples, and stop a run.
 
 TFX's DistributionValidator does not run in a synchronous pipeline whose first run has nothing to
 compare with.
@@ -53,7 +53,13 @@ class _AnomalyGateSpec(component_spec.ComponentSpec):
 
 
 class AnomalyGate(base_component.BaseComponent):
-    """Fails on any anomaly; nodes that must not see bad examples name it with `add_upstream_node`."""
+    """Fails on any anomaly.
+
+    Nodes that must not see bad examples name this node with `add_upstream_node`.
+
+    Args:
+        anomalies: the ExampleAnomalies channel of ExampleValidator.
+    """
 
     SPEC_CLASS = _AnomalyGateSpec
     EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(_AnomalyGateExecutor)
@@ -148,7 +154,13 @@ class _DriftGateSpec(component_spec.ComponentSpec):
 
 
 class DriftGate(base_component.BaseComponent):
-    """Fails on drift beyond a threshold; nodes that must not see such examples name it with `add_upstream_node`."""
+    """Fails on drift beyond a threshold.
+
+    Nodes that must not see drifted examples name this node with `add_upstream_node`.
+
+    Args:
+        drift: the DriftReport channel of `DriftCheck`.
+    """
 
     SPEC_CLASS = _DriftGateSpec
     EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(_DriftGateExecutor)

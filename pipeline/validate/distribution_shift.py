@@ -1,4 +1,7 @@
-"""Distances between the distributions of fields in two sets of examples, by TensorFlow Data Validation."""
+"""Distances between the distributions of fields in two sets of examples.
+
+TensorFlow Data Validation measures them.
+"""
 
 from __future__ import annotations
 
@@ -18,14 +21,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class FieldShift:
-    """One field in two sets of examples.
+    """The distance of one field between two sets of examples.
 
     Attributes:
-        field: its name.
-        measure: of the distance.
-        distance: None where one of the sets has no value of the field.
+        field: the name of the field.
+        measure: the measure of the distance.
+        distance: the distance; None where one of the sets has no value of the field.
         threshold: the largest distance that is allowed.
-        is_beyond: whether the distance is larger, or there is none.
+        is_beyond: whether the distance is larger than the threshold or cannot be measured.
     """
 
     field: str
@@ -40,7 +43,15 @@ def field_shifts(
     before: statistics_pb2.DatasetFeatureStatisticsList,
     now: statistics_pb2.DatasetFeatureStatisticsList,
 ) -> list[FieldShift]:
-    """The distance of each field that has a threshold, in the order of the thresholds. TFX must have been imported."""
+    """Return the distance of each field that has a threshold, in the order of the thresholds.
+
+    TFX must have been imported before.
+
+    Args:
+        thresholds: thresholds by field.
+        before: statistics of the earlier examples.
+        now: statistics of the present examples.
+    """
     import tensorflow_data_validation as tfdv
 
     # Comparators belong to features of a schema, whose types must be those of the statistics.
@@ -60,7 +71,7 @@ def field_shifts(
 
 
 def shifts_table(title: str, shifts: list[FieldShift]) -> Table:
-    """A row a field."""
+    """Return a table with a row for each field."""
     table = Table("field", "measure", title=title)
     table.add_column("distance", justify="right")
     table.add_column("threshold", justify="right")
@@ -93,11 +104,11 @@ _FILE = "drift.json"
 
 @dataclass(frozen=True, kw_only=True)
 class DriftResult:
-    """What was found.
+    """The drift of examples since an earlier run.
 
     Attributes:
         is_compared: whether there was an earlier run to compare with.
-        fields: those with a threshold; empty if nothing was compared.
+        fields: the fields with a threshold; empty if nothing was compared.
     """
 
     is_compared: bool
@@ -110,7 +121,10 @@ class DriftResult:
 
 
 class DriftFoundError(ValueError):
-    """Names the fields beyond their thresholds, each with its distance in a note (`__notes__`)."""
+    """Examples have drifted.
+
+    The message names the fields beyond their thresholds; notes (`__notes__`) hold the distances.
+    """
 
     def __init__(self, drift: DriftResult) -> None:
         names = ", ".join(shift.field for shift in drift.beyond)
@@ -127,12 +141,12 @@ class DriftFoundError(ValueError):
 
 
 def write_drift(drift: DriftResult, folder: str) -> None:
-    """Writes it into a folder."""
+    """Write a result into a folder."""
     write_bytes(f"{folder}/{_FILE}", _JSON.dump_json(drift, indent=1))
 
 
 def read_drift(folder: str) -> DriftResult:
-    """What `write_drift` wrote."""
+    """Read the result that `write_drift` wrote."""
     return _JSON.validate_json(read_bytes(f"{folder}/{_FILE}"))
 
 

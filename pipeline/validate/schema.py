@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 
 
 def schema_from_spec(spec: FeatureSpec) -> schema_pb2.Schema:
-    """Types, presence, value counts and ranges of every feature that ingestion writes.
+    """Return types, presence, value counts and ranges of every feature that ingestion writes.
 
-    A field of one value is declared as a dense tensor of shape (B,) in which ``""`` and NaN stand
-    for a missing value, so that a ranking request and a stored example reach the transform graph in
-    one form; a list is ragged text of shape (B, T).
+    A field of one value is a dense tensor of shape (B,) in which ``""`` and NaN stand for a missing
+    value, so that a ranking request and a stored example reach the transform graph in one form. A
+    list is ragged text of shape (B, T).
     """
     from tensorflow_metadata.proto.v0 import schema_pb2
 
@@ -35,7 +35,7 @@ def schema_from_spec(spec: FeatureSpec) -> schema_pb2.Schema:
     for name, field in spec.fields.items():
         feature = schema.feature.add(name=name)
         feature.presence.min_fraction = field.min_presence
-        # A field that no example has is a broken log, whatever share is asked for.
+        # A field that no example has is a broken log, whatever share the spec asks for.
         feature.presence.min_count = 1
         dense = tensors[name]
         if isinstance(field, MultiCategoricalField | SequenceField):

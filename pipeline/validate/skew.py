@@ -1,4 +1,4 @@
-"""Training–serving skew: how far served requests are from the examples of the train split."""
+"""Training–serving skew: the distance of served requests from the examples of the train split."""
 
 from __future__ import annotations
 
@@ -26,19 +26,22 @@ _ROWS_OF_A_BATCH = 10_000
 
 
 class RequestLogError(ValueError):
-    """A file is no request log, or holds no request of this spec."""
+    """A file is not a request log, or holds no request of a spec."""
 
 
 class ServedRequests:
-    """Reads request logs: TFRecords of PredictionLog, as `serving.client.request_log` and TensorFlow Serving write them.
+    """Reads request logs as examples.
+
+    A request log is a TFRecord file of PredictionLog, as `serving.client.request_log` and
+    TensorFlow Serving write it.
 
     Args:
-        spec: whose ranking requests are read.
-        files: uncompressed.
+        spec: the feature spec of the requests.
+        files: uncompressed request logs.
 
     Attributes:
-        used: ranking requests read so far.
-        left_out: records that were not, by reason.
+        used: the number of ranking requests read so far.
+        left_out: the number of other records, by reason.
     """
 
     def __init__(self, spec: FeatureSpec, files: Sequence[str]) -> None:
@@ -47,13 +50,14 @@ class ServedRequests:
         self.left_out: collections.Counter[str] = collections.Counter()
 
     def batches(self) -> Iterator[pa.RecordBatch]:
-        """Columns of lists by field, as TFDV reads examples: a value as it was sent, null where it was missing.
+        """Yield columns of lists by field, as TFDV reads examples.
 
-        User and context fields have a row a request, and item fields a row a candidate, each with
-        nulls in the others' columns, so that every value counts as often as it was sent.
+        A value is as it was sent, and null where it was missing. User and context fields have a row
+        for each request, and item fields a row for each candidate, with nulls in the other columns,
+        so that every value counts as often as it was sent.
 
         Raises:
-            RequestLogError: a file is no request log, or none of them has a request.
+            RequestLogError: a file is not a request log, or no file has a request.
         """
         columns: dict[str, list[Any]] = {name: [] for name in self._spec.fields}
         rows = 0
@@ -73,7 +77,8 @@ class ServedRequests:
         if not self.used:
             reasons = "".join(f"; {count:,} {reason}" for reason, count in self.left_out.items())
             raise RequestLogError(
-                f"no ranking request of spec {self._spec.name!r} in {', '.join(self._files)}{reasons}"
+                f"no ranking request of spec {self._spec.name!r} in "
+                f"{', '.join(self._files)}{reasons}"
             )
 
     def _requests(self) -> Iterator[PredictRequest]:
@@ -118,7 +123,7 @@ class ServedRequests:
 
 
 def _values(request: PredictRequest, name: str) -> list[list[Any] | None]:
-    """A field's values a row; None where it was missing, which is sent as NaN or an empty text."""
+    """Return a field's values by row; None where missing, which is sent as NaN or ""."""
     import tensorflow as tf
 
     values = tf.make_ndarray(request.inputs[name])
@@ -136,13 +141,13 @@ class SkewError(ValueError):
 
 @dataclass(frozen=True, kw_only=True)
 class SkewResult:
-    """What was found.
+    """The skew of served requests.
 
     Attributes:
-        requests: ranking requests that were compared.
-        left_out: records of the logs that were not, by reason.
-        statistics: file of the training statistics.
-        fields: those with a threshold.
+        requests: the number of ranking requests that were compared.
+        left_out: the number of other records of the logs, by reason.
+        statistics: the file of the training statistics.
+        fields: the fields with a threshold.
     """
 
     requests: int
@@ -152,15 +157,15 @@ class SkewResult:
 
     @property
     def is_beyond(self) -> bool:
-        """Whether any field is beyond its threshold."""
+        """True if any field is beyond its threshold."""
         return any(shift.is_beyond for shift in self.fields)
 
 
 def training_statistics(root: Path) -> str:
-    """The file of TFDV's statistics of the train split of the newest run on a pipeline root.
+    """Return the file of TFDV's train statistics of the newest run on a pipeline root.
 
     Raises:
-        SkewError: there are none.
+        SkewError: the root has no statistics.
     """
     artifacts, pattern = (
         artifacts_place(root),
@@ -170,7 +175,8 @@ def training_statistics(root: Path) -> str:
     executions = [int(execution) for execution in found if execution.isdecimal()]
     if not executions:
         raise SkewError(
-            f"{root} is no pipeline root with training statistics: there is no {artifacts}/{pattern}"
+            f"{root} is no pipeline root with training statistics: there is no "
+            f"{artifacts}/{pattern}"
         )
     return found[str(max(executions))]
 
@@ -178,17 +184,17 @@ def training_statistics(root: Path) -> str:
 def skew(
     spec: FeatureSpec, root: Path, files: Sequence[str], beam_arguments: Sequence[str]
 ) -> SkewResult:
-    """Compares each field that has a threshold.
+    """Compare each field that has a threshold.
 
     Args:
-        spec: with `skew.thresholds`.
+        spec: the feature spec with `skew.thresholds`.
         root: a pipeline root.
         files: request logs.
         beam_arguments: Beam pipeline options.
 
     Raises:
         SkewError: the spec has no thresholds, or the root no statistics.
-        pipeline.validate.skew.RequestLogError: the files hold no requests.
+        RequestLogError: the files hold no requests.
     """
     if not spec.skew.thresholds:
         raise SkewError(f"spec {spec.name} has no skew.thresholds; see docs/feature_spec.md")

@@ -1,1 +1,1 @@
-"""Where runs keep their artifacts: the pipeline root and the doors to files in it."""
+"""The places where runs keep their files: the pipeline root, and the door to its files."""

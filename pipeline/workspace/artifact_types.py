@@ -1,7 +1,7 @@
-"""Types of artifacts that TFX does not have.
+"""Artifact types that TFX does not have.
 
-Kubeflow Pipelines takes names of the form ``package.Type`` only, finds the class by that name (see
-`pipeline.__getattr__`), and refuses declared properties.
+Kubeflow Pipelines accepts only names of the form ``package.Type``, finds the class by that name
+(see `pipeline.__getattr__`), and refuses declared properties.
 """
 
 from __future__ import annotations
@@ -10,13 +10,13 @@ from tfx import types
 
 
 class DriftReport(types.Artifact):
-    """Holds `pipeline.validate.distribution_shift.DriftResult` as JSON."""
+    """A folder with a `pipeline.validate.distribution_shift.DriftResult` as JSON."""
 
     TYPE_NAME = "pipeline.DriftReport"
 
 
 class Insight(types.Artifact):
-    """A folder with what was found in a model, as JSON."""
+    """A folder with the inspection of a model as JSON."""
 
     TYPE_NAME = "pipeline.Insight"
 

@@ -1,4 +1,4 @@
-"""Keeps the terminal for what a user needs to read: everything that libraries print goes to a log file."""
+"""Redirection of everything that libraries print to a log file."""
 
 from __future__ import annotations
 
@@ -13,10 +13,13 @@ from typing import IO
 
 @contextlib.contextmanager
 def capture_output(log_file: Path) -> Iterator[IO[str]]:
-    """Sends standard output and error and all log records to a file, and gives a stream to the terminal.
+    """Send standard output, standard error and all log records to a file.
 
     Native code writes to the file descriptors whatever `sys.stderr` is, so these are redirected,
     too.
+
+    Yields:
+        A stream to the terminal, for the user.
     """
     log_file.parent.mkdir(parents=True, exist_ok=True)
     sys.stdout.flush()

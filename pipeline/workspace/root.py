@@ -1,4 +1,4 @@
-"""The places where a pipeline keeps its files: `Root` on this machine, `ClusterRoot` on a cluster."""
+"""The places where a pipeline keeps its files, on this machine and on a cluster."""
 
 from __future__ import annotations
 
@@ -16,75 +16,81 @@ from pipeline.workspace.capture_output import capture_output
 
 
 class RootError(ValueError):
-    """A root that is not for this run."""
+    """A root cannot be used for this run."""
 
 
 class RootOfAnotherSpecError(RootError):
-    """A root that was made for another spec, whose models would get among this one's versions."""
+    """A root belongs to another spec, whose models this run would mix with its own."""
 
 
 class ArtifactsPlaceError(RootError):
-    """Artifacts cannot be put there, because those of this root are elsewhere, or because there are files already."""
+    """Artifacts cannot be put at a place.
+
+    The artifacts of the root are elsewhere, or other files are already there.
+    """
 
 
 @dataclass(frozen=True)
 class Root:
-    """Paths below the pipeline root.
+    """Paths below the pipeline root on this machine.
 
     Attributes:
-        folder: the root, absolute, so that a run from another working directory reuses the same
-            steps.
+        folder: the root as an absolute path, so that a run from another working directory reuses
+            the same steps.
     """
 
     folder: Path
 
     @property
     def metadata(self) -> Path:
-        """ML Metadata's SQLite file."""
+        """The SQLite file of ML Metadata."""
         return self.folder / "metadata.sqlite"
 
     @property
     def artifacts(self) -> str:
-        """Folder or URI of the outputs by component, output name and execution."""
+        """The folder or URI of the outputs by component, output name and execution."""
         return artifacts_place(self.folder)
 
     @property
     def checkpoints(self) -> Path:
-        """The trainer's checkpoints; the same folder in every run, so that an interrupted training goes on."""
+        """The folder of the trainer's checkpoints.
+
+        It is the same in every run, so that an interrupted training goes on.
+        """
         return self.folder / names.CHECKPOINTS
 
     @property
     def tuning(self) -> Path:
-        """Finished trials of each search for better settings, a folder a search."""
+        """The folder of finished trials, with a folder for each search."""
         return self.folder / "tuning"
 
     @property
     def serving_model(self) -> Path:
-        """Pushed models, a folder a version."""
+        """The folder of pushed models, with a folder for each version."""
         return self.folder / names.SERVING_MODEL
 
     @property
     def lock(self) -> Path:
-        """Locked while a run is under way."""
+        """The file that is locked during a run."""
         return self.folder / "run.lock"
 
     @property
     def logs(self) -> Path:
-        """What TFX, Beam and TensorFlow had to say, a file a run."""
+        """The folder of what TFX, Beam and TensorFlow print, with a file for each run."""
         return self.folder / "logs"
 
     def claim(self, spec_name: str, artifacts: str | None = None) -> None:
-        """Makes the root that of a spec, with a place for its artifacts, if it is not yet.
+        """Make the root belong to a spec and give its artifacts a place, unless that is done.
 
         Args:
-            spec_name: of the spec.
-            artifacts: folder or URI for the artifacts; None for the place where they are, at first
-                a folder of the root.
+            spec_name: the name of the spec.
+            artifacts: folder or URI for the artifacts. None: the present place, which is a folder
+                of the root at first.
 
         Raises:
-            RootOfAnotherSpecError: it is another spec's.
-            ArtifactsPlaceError: the root has its artifacts elsewhere; or it is new, and at that
-                place are files already; or the place cannot be reached.
+            RootOfAnotherSpecError: the root belongs to another spec.
+            ArtifactsPlaceError: the root has its artifacts elsewhere, a new root finds files at the
+                place, or the place cannot be reached.
         """
         owner = self.folder / "spec_name"
         if not owner.exists():
@@ -94,26 +100,32 @@ class Root:
             owner.write_text(spec_name, encoding="utf-8")
         elif (name := owner.read_text(encoding="utf-8")) != spec_name:
             raise RootOfAnotherSpecError(
-                f"{self.folder} holds the models of spec {name!r}: give another --root for {spec_name!r}"
+                f"{self.folder} holds the models of spec {name!r}: give another --root for "
+                f"{spec_name!r}"
             )
         elif artifacts is not None and artifacts != self.artifacts:
             raise ArtifactsPlaceError(
-                f"--artifacts {artifacts}: {self.folder} has its artifacts in {self.artifacts}: leave the option out, or give "
-                "another --root"
+                f"--artifacts {artifacts}: {self.folder} has its artifacts in {self.artifacts}: "
+                "leave the option out, or give another --root"
             )
 
 
 def _check_empty(artifacts: str) -> None:
-    """Two roots count their executions from 1, so that at one place they would write over each other's artifacts."""
+    """Refuse a place that has files.
+
+    Each root counts its executions from 1, so two roots at one place would overwrite each other's
+    artifacts.
+    """
     try:
-        # Beam prints each attempt to find credentials.
+        # Beam prints every attempt to find credentials.
         with capture_output(Path(os.devnull)):
             files = matching_files(artifacts, "**")
     except Exception as error:  # the libraries of a cloud have errors of their own
         raise ArtifactsPlaceError(f"--artifacts {artifacts} cannot be reached: {error}") from error
     if files:
         raise ArtifactsPlaceError(
-            f"--artifacts {artifacts}: there are files already, such as {files[0]}; give each root its own"
+            f"--artifacts {artifacts}: there are files already, such as {files[0]}; give each "
+            "root its own"
         )
 
 
@@ -122,42 +134,45 @@ class ClusterRoot:
     """URIs below a root that all pods can reach, and folders of a single pod.
 
     Attributes:
-        uri: of the root, such as ``gs://bucket/ranking``, without a slash at its end.
+        uri: the URI of the root, such as ``gs://bucket/ranking``, without a slash at the end.
     """
 
     uri: str
 
     @property
     def artifacts(self) -> str:
-        """Outputs of components, by run."""
+        """The URI of the outputs of components, by run."""
         return f"{self.uri}/{names.ARTIFACTS}"
 
     @property
     def serving_model(self) -> str:
-        """Pushed models, a folder a version."""
+        """The URI of pushed models, with a folder for each version."""
         return f"{self.uri}/{names.SERVING_MODEL}"
 
     @property
     def checkpoints(self) -> str:
-        """The trainer's checkpoints, which need a file system that can append and rename; they end with the pod."""
+        """The folder of the trainer's checkpoints, which ends with the pod.
+
+        Checkpoints need a file system that can append and rename.
+        """
         return f"/tmp/{names.CHECKPOINTS}"  # noqa: S108 (nobody else is in the pod)
 
     @property
     def tuning(self) -> str:
-        """Trials of the search for settings; they end with the pod."""
+        """The folder of trials of the search for settings, which ends with the pod."""
         return "/tmp/tuning"  # noqa: S108
 
 
 class RootInUseError(RuntimeError):
-    """Another run holds the lock."""
+    """Another run holds the lock of a root."""
 
 
 @contextmanager
 def locked(file: Path) -> Iterator[None]:
-    """Holds a lock that the kernel frees when the process ends, however it ends.
+    """Hold a lock, which the kernel frees when the process ends, however it ends.
 
     Raises:
-        RootInUseError: another process holds it; the message has its process id.
+        RootInUseError: another process holds the lock; the message has its process id.
     """
     file.parent.mkdir(parents=True, exist_ok=True)
     with file.open("a+", encoding="ascii") as lock:
@@ -167,7 +182,8 @@ def locked(file: Path) -> Iterator[None]:
             lock.seek(0)
             holder = lock.read().strip() or "unknown"
             raise RootInUseError(
-                f"another run (process {holder}) is using {file.parent}: wait until it has ended, or give another --root"
+                f"another run (process {holder}) is using {file.parent}: wait until it has "
+                "ended, or give another --root"
             ) from None
         lock.truncate(0)
         lock.write(str(os.getpid()))

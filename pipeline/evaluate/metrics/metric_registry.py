@@ -168,7 +168,7 @@ METRICS: dict[str, MetricDefinition] = {
         "order could.",
         higher_is_better=True,
     ),
-}  # fmt: skip
+}
 
 # Names in evaluation artifacts and reports that versions before 0.2.0 wrote.
 _FORMER_NAMES = {b"relative_cross_entropy": b"normalized_entropy", b"order_auc": b"pairwise_auc"}

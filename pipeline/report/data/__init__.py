@@ -1,1 +1,1 @@
-"""What a report says, as data, and where it is read from."""
+"""The data of reports, and where it is read from."""

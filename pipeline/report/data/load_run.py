@@ -1,4 +1,4 @@
-"""Reads the data of a run's report from the artifacts that its components wrote."""
+"""Reading of a run's data from the artifacts that its components wrote."""
 
 from __future__ import annotations
 
@@ -54,15 +54,15 @@ def load_run(
     version: int | None = None,
     failure: Failure | None = None,
 ) -> RunData:
-    """Reads what is there.
+    """Read the data of a run from its artifacts, as far as the run got.
 
     Args:
-        outputs: folders or URIs of artifacts by component and output, as far as the run got.
-        name: as of `RunData`.
-        spec_name: as of `RunData`.
-        began: as of `RunData`.
-        version: as of `RunData`.
-        failure: as of `RunData`.
+        outputs: folders or URIs of artifacts by component and output.
+        name: see `RunData`.
+        spec_name: see `RunData.spec`.
+        began: see `RunData`.
+        version: see `RunData`.
+        failure: see `RunData`.
     """
     spec = _spec_of(outputs)
     evaluation, anomalies, curves = (
@@ -99,7 +99,7 @@ def load_run(
 
 
 def _spec_of(outputs: Outputs) -> FeatureSpec | None:
-    """The spec that the model carries."""
+    """Return the spec that the model carries."""
     text = _content(outputs, MODEL, _EXPORT_EXTRA + "feature_spec.yaml")
     return parse_spec(text.decode()) if text is not None else None
 
@@ -125,14 +125,14 @@ _EPOCH = "epoch_"
 
 
 def training_curves(folder: str) -> dict[str, list[tuple[int, float]]]:
-    """The values of each quantity by epoch, which are counted from 1.
+    """Return the values of each quantity by epoch, counted from 1.
 
     Args:
-        folder: folder or URI of a ModelRun artifact. A training that went on after an interruption
-            left several files; of an epoch that is in more than one, the last counts.
+        folder: the folder or URI of a ModelRun artifact. A training that went on after an
+            interruption left several files; if an epoch is in more than one, the last one counts.
 
     Returns:
-        By name as the trainer gives it, such as `loss` or `validation_ctr`.
+        Epochs and values by the trainer's names, such as `loss` or `validation_ctr`.
     """
     curves: dict[str, dict[int, float]] = {}
     for file in sorted(matching_files(folder, "**/events.out.tfevents.*"), key=os.path.basename):

@@ -1,4 +1,7 @@
-"""The runs of a pipeline root, as ML Metadata recorded them, without TFX, which takes its time to load."""
+"""The runs of a pipeline root, read from ML Metadata.
+
+TFX, which is slow to load, is not needed.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,7 @@ _ENDED_WELL = (mlmd.Execution.COMPLETE, mlmd.Execution.CACHED)
 
 
 class NoSuchRunError(ValueError):
-    """A root has no runs, or not the one that is asked for."""
+    """A root has no runs, or not the run that is asked for."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,12 +31,12 @@ class RecordedRun:
     """One `fulcrum run` on a root.
 
     Attributes:
-        number: counts the root's runs from 1.
-        began: time at which it began, ISO 8601.
-        spec: name of the spec.
-        outputs: folders or URIs of artifacts by component and output; those of reused steps too.
+        number: the number of the run, counted from 1.
+        began: the time at which the run began, ISO 8601.
+        spec: the name of the spec.
+        outputs: folders or URIs of artifacts by component and output, also of reused steps.
         version: the version that the model was pushed as; None unless pushed.
-        failure: of the component that failed or was interrupted; None where none was.
+        failure: the component that failed or was interrupted; None if there is none.
     """
 
     number: int
@@ -45,14 +48,14 @@ class RecordedRun:
 
 
 def recorded_run(root: Path, number: int | None = None) -> RecordedRun:
-    """A run of a root.
+    """Return a run of a root.
 
     Args:
         root: the pipeline root.
-        number: which run; the last one where it is None.
+        number: the number of the run, counted from 1; None for the last run.
 
     Raises:
-        NoSuchRunError: there is none.
+        NoSuchRunError: the root has no such run.
     """
     path = Root(root).metadata
     if not path.exists():

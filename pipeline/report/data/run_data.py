@@ -1,4 +1,4 @@
-"""What a report says of one run, as data: kept within the page, so that pages can be compared with each other."""
+"""The data of one run's report, kept within the page so that pages can be compared."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Outcome = Literal["pushed", "superseded", "refused", "failed"]
 
 @dataclass(frozen=True, kw_only=True)
 class Failure:
-    """The component that failed, and why in one line."""
+    """The component that failed, and the cause in one line."""
 
     component: str
     cause: str
@@ -29,26 +29,28 @@ class Failure:
 
 @dataclass(frozen=True, kw_only=True)
 class RunData:
-    """One run. What a component would have given that did not run, or belongs to an older Fulcrum, is None.
+    """The data of one run's report.
+
+    An attribute is None if its component did not run or an older Fulcrum did not have it.
 
     Attributes:
-        name: tells runs apart in a comparison, such as ``runs/first``.
-        spec: name of the spec.
-        fingerprint: of the spec; "" before a model was trained.
-        began: time at which the run began, ISO 8601; "" where nobody knows.
-        failure: None unless a component failed.
+        name: a name that tells runs apart in a comparison, such as ``runs/first``.
+        spec: the name of the spec.
+        fingerprint: the fingerprint of the spec; "" before a model was trained.
+        began: the time at which the run began, ISO 8601; "" if unknown.
+        failure: the component that failed; None unless one failed.
         version: the version that the model was pushed as; None unless pushed.
-        model: name of the sharing architecture; "" before a model was trained.
-        task_meanings: what each task predicts, in words.
+        model: the name of the sharing architecture; "" before a model was trained.
+        task_meanings: a sentence for each task on what it predicts.
         formula: the ranking formula.
-        ingestion: JSON of a `pipeline.ingest.accounting.summary.IngestSummary`; an older Fulcrum
-            left out some of it.
-        anomalies: differences between examples and schema; empty where there are none.
-        drift: of the examples since the last run that pushed a model; None without thresholds.
+        ingestion: counts of what became of every line of the logs.
+        anomalies: differences between examples and schema; empty if there are none.
+        drift: drift of the examples since the last run that pushed a model; None without
+            thresholds.
         curves: values by epoch of each training curve; see `pipeline.report.data.load_run`.
-        evaluation: of the candidate beside the blessed model.
-        gains: against networks of one task each; None unless the run was asked for them.
-        push_check: what the check before the push found; None too if the model was refused before.
+        evaluation: the evaluation of the candidate beside the blessed model.
+        gains: gains against networks of one task each; None unless the run was asked for them.
+        push_check: the report of the check before the push; None if the model was refused before.
         insight: `inspection` and `weight_effects`; see `trainer.model_insight`.
     """
 
@@ -72,7 +74,7 @@ class RunData:
 
     @property
     def outcome(self) -> Outcome:
-        """As of `fulcrum run`."""
+        """The outcome, as `fulcrum run` gives it."""
         if self.failure is not None:
             return "failed"
         if self.version is not None:
@@ -81,7 +83,7 @@ class RunData:
 
     @property
     def refusals(self) -> list[str]:
-        """Why the model was refused, each beginning with the task where it is one's."""
+        """The reasons to refuse the model, each with the name of its task, if any."""
         verdicts = self.evaluation.tasks if self.evaluation is not None else []
         of_tasks = [
             f"{verdict.task}: {refusal}" for verdict in verdicts for refusal in verdict.refusals
@@ -90,7 +92,7 @@ class RunData:
 
     @property
     def has_baseline(self) -> bool:
-        """Whether there was a blessed model to compare with."""
+        """True if there was a blessed model to compare with."""
         return self.evaluation is not None and any(
             verdict.baseline_metrics for verdict in self.evaluation.tasks
         )
@@ -100,12 +102,12 @@ _JSON = TypeAdapter(RunData)
 
 
 def run_as_json(run: RunData) -> str:
-    """For `run_from_json`."""
+    """Return JSON for `run_from_json`."""
     return _JSON.dump_json(run).decode()
 
 
 def run_from_json(text: str) -> RunData:
-    """What `run_as_json` gave.
+    """Return the run that `run_as_json` was given.
 
     Raises:
         pydantic.ValidationError: the text is something else.

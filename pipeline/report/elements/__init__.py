@@ -1,1 +1,1 @@
-"""What pages are made of: sections, tables and figures."""
+"""The elements of pages: sections, tables and figures."""

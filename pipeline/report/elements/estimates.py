@@ -10,7 +10,7 @@ from pipeline.report.elements.section import Cell, Table, Tone
 
 
 def is_better(metric: str, change: Estimate | None) -> bool | None:
-    """Whether a change is one for the better; None where there is none, or the metric has no direction."""
+    """Return whether a change is an improvement; None without a change or a direction."""
     upwards = meaning_of(metric).higher_is_better
     if change is None or not change.value or upwards is None:
         return None
@@ -18,7 +18,7 @@ def is_better(metric: str, change: Estimate | None) -> bool | None:
 
 
 def is_noise(change: Estimate) -> bool:
-    """Whether the interval of a change holds 0; without an interval nobody can say, so False."""
+    """Return whether the interval of a change holds 0; False without an interval."""
     return (
         change.lower is not None
         and change.upper is not None
@@ -27,12 +27,15 @@ def is_noise(change: Estimate) -> bool:
 
 
 def change_cell(metric: str, change: Estimate | None) -> Cell:
-    """A change with an arrow: up for better, whatever the metric's direction; quiet within noise."""
+    """Return a cell with a change: ▲ for better, whatever the metric's direction.
+
+    The cell is grey within noise.
+    """
     return _change_cell(change, is_better(metric, change))
 
 
 def gain_cell(gain: Estimate | None) -> Cell:
-    """The same of an MTL gain, which is above 0 where it is better, whatever the metric."""
+    """Return a cell with an MTL gain, which is above 0 where it is better."""
     return _change_cell(gain, gain.value > 0.0 if gain is not None and gain.value else None)
 
 
@@ -48,14 +51,14 @@ def _change_cell(change: Estimate | None, better: bool | None) -> Cell:
 
 
 def interval_text(estimate: Estimate, form: str = ".4f") -> str:
-    """Such as ``0.71 to 0.73``; "" without an interval."""
+    """Return an interval such as ``0.71 to 0.73``; "" if there is none."""
     if estimate.lower is None or estimate.upper is None:
         return ""
     return f"{estimate.lower:{form}} to {estimate.upper:{form}}"
 
 
 def turned(metric: str, change: Estimate | None) -> Estimate | None:
-    """The change with the sign that makes an improvement positive."""
+    """Return a change with the sign that makes an improvement positive."""
     if change is None or change.value is None or meaning_of(metric).higher_is_better is not False:
         return change
     lower, upper = change.lower, change.upper
@@ -67,7 +70,10 @@ def turned(metric: str, change: Estimate | None) -> Estimate | None:
 
 
 def measurement_table(caption: str, measured: Measurement) -> Table:
-    """A row a metric. Without a serving model there is nothing to compare with, and no column for it."""
+    """Return a table with a row for each metric.
+
+    Without a serving model the table has no columns for a comparison.
+    """
     is_compared = bool(measured.baseline)
     rows: list[list[str | Cell]] = []
     for name, estimate in measured.metrics.items():
@@ -90,19 +96,19 @@ def measurement_table(caption: str, measured: Measurement) -> Table:
 
 
 def whole_split(parts: Sequence[Measurement]) -> Measurement | None:
-    """Of the parts of an evaluation split, that which is all of it."""
+    """Return the part of an evaluation split that is all of it."""
     return next((part for part in parts if not part.field), None)
 
 
 def estimate_cell(estimate: Estimate | None, tone: Tone = "") -> Cell:
-    """A value, and below it its interval where there is one."""
+    """Return a cell with a value and, below it, its interval, if any."""
     if estimate is None or estimate.value is None:
         return Cell("–", "quiet")
     return Cell(f"{estimate.value:.4f}", tone, detail=interval_text(estimate))
 
 
 def estimate_text(estimate: Estimate | None) -> str:
-    """A value with its interval, where there is one."""
+    """Return a value with its interval, if any."""
     if estimate is None or estimate.value is None:
         return "–"
     interval = interval_text(estimate)

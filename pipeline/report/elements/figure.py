@@ -18,13 +18,13 @@ BLUE, ORANGE, GREEN, PURPLE, RED, GREY = (
     "#d4504a",
     "#8a929c",
 )
-# Of runs side by side.
+# The colours of runs side by side.
 COLOURS = (BLUE, ORANGE, GREEN, PURPLE, RED, "#c79a1e", "#4aa8b5", GREY)
 
 
 def figure(**layout: Any) -> go.Figure:
-    """An empty figure."""
-    # Plotly's template would bring kilobytes of colours that the page sets anyway.
+    """Return an empty figure."""
+    # Plotly's template would add kilobytes of colours that the page sets anyway.
     made = go.Figure(
         layout={"template": "none", "margin": {"l": 8, "r": 12, "t": 8, "b": 8}, **layout}
     )
@@ -38,7 +38,7 @@ def figure(**layout: Any) -> go.Figure:
 
 
 def reach(estimates: Sequence[Estimate | None]) -> dict[str, Any]:
-    """Error bars for the intervals of estimates; none where an estimate has no interval."""
+    """Return error bars for the intervals of estimates; estimates without interval have none."""
     down, up = (
         zip(*(_reach(estimate) for estimate in estimates), strict=True) if estimates else ((), ())
     )
@@ -65,7 +65,12 @@ def _reach(estimate: Estimate | None) -> tuple[float, float]:
 
 
 def axis_range(estimates: Sequence[Estimate | None], *, holds_zero: bool) -> list[float]:
-    """The ends of an axis that shows all estimates with their intervals, and 0 if so wanted, with some room at both sides."""
+    """Return the ends of an axis that shows all estimates with their intervals, and some room.
+
+    Args:
+        estimates: the estimates to show.
+        holds_zero: whether the axis also shows 0.
+    """
     ends = [0.0] if holds_zero else []
     for estimate in estimates:
         if estimate is not None and estimate.value is not None:
@@ -78,7 +83,7 @@ def axis_range(estimates: Sequence[Estimate | None], *, holds_zero: bool) -> lis
 
 
 def rows_height_px(rows: int, row_px: int = 34) -> int:
-    """The height of a figure with so many rows of marks."""
+    """Return the height of a figure with `rows` rows of marks, in pixels."""
     return 90 + row_px * max(rows, 2)
 
 
@@ -94,14 +99,14 @@ def bubbles(
     against: str,
     labelled: bool = False,
 ) -> BubblePicture:
-    """The picture.
+    """Return the bubble picture.
 
     Args:
-        names: of the bubbles.
-        values: by task, a gain a bubble; above 0 is better.
-        sizes: diameters in pixels.
-        colours: of the bubbles.
-        against: what the gains are measured against.
+        names: the names of the bubbles.
+        values: gains by task, one for each bubble; above 0 is better.
+        sizes: diameters of the bubbles in pixels.
+        colours: the colours of the bubbles.
+        against: words for what the gains are measured against.
         labelled: whether names stand beside the bubbles.
     """
     tasks = _farthest_apart(values)
@@ -123,7 +128,10 @@ def bubbles(
         text=list(names),
         textposition="top center",
         marker={"size": list(sizes), "color": list(colours), "opacity": 0.75, "line": {"width": 1}},
-        hovertemplate="<b>%{text}</b><br>%{xaxis.title.text}: %{x:+.4f}<br>%{yaxis.title.text}: %{y:+.4f}<extra></extra>",
+        hovertemplate=(
+            "<b>%{text}</b><br>%{xaxis.title.text}: %{x:+.4f}<br>%{yaxis.title.text}: "
+            "%{y:+.4f}<extra></extra>"
+        ),
     )
     corners = {
         ("right", "top"): "both gain",
@@ -151,7 +159,7 @@ def bubbles(
 
 
 def _farthest_apart(values: Mapping[str, Sequence[Estimate | None]]) -> list[str]:
-    """The tasks, first the one that gains most and the one that gains least in the last bubble."""
+    """Return the tasks; the first two gain most and least in the last bubble."""
     gains = {
         task: (estimates[-1].value or 0.0) if estimates[-1] else 0.0
         for task, estimates in values.items()
@@ -161,7 +169,7 @@ def _farthest_apart(values: Mapping[str, Sequence[Estimate | None]]) -> list[str
 
 
 def bubble_sizes(counts: Sequence[int]) -> list[float]:
-    """Diameters in pixels; areas go with the counts, as far as a bubble can still be seen."""
+    """Return diameters in pixels whose areas go with the counts, down to a visible size."""
     most = max(counts, default=0) or 1
     return [max(_LARGEST_PX * (count / most) ** 0.5, _SMALLEST_PX) for count in counts]
 

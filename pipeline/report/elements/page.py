@@ -1,4 +1,7 @@
-"""Tabs of sections as one HTML file: style, script, Plotly and the runs' data are within it, and nothing is loaded."""
+"""Tabs of sections as one HTML file.
+
+Style, script, Plotly and the runs' data are within the file, and nothing is loaded.
+"""
 
 from __future__ import annotations
 
@@ -24,30 +27,34 @@ class NoReportError(ValueError):
 def page(
     *, title: str, subtitle: str, outcome: str, tabs: Sequence[Tab], runs: Sequence[RunData]
 ) -> str:
-    """The file.
+    """Return the HTML file.
 
     Args:
-        title: heading of the page.
-        subtitle: what stands below it.
-        outcome: of the run; "" for several.
-        tabs: what it shows.
-        runs: what it shows them of; kept in the page.
+        title: the heading of the page.
+        subtitle: the line below the heading.
+        outcome: the outcome of the run; "" for several runs.
+        tabs: the content of the page.
+        runs: the data of the runs that the page shows, which the file keeps.
     """
     from plotly.offline import get_plotlyjs
 
-    return _environment().get_template("page.html").render(
-        title=title,
-        subtitle=subtitle,
-        outcome=outcome,
-        tabs=tabs,
-        # Plotly's own script and ours hold no closing tag; data might, in what users wrote.
-        plotly=Markup(get_plotlyjs()),  # noqa: S704
-        runs=Markup(_within_script(json.dumps([run_as_json(run) for run in runs]))),  # noqa: S704
-    )  # fmt: skip
+    return (
+        _environment()
+        .get_template("page.html")
+        .render(
+            title=title,
+            subtitle=subtitle,
+            outcome=outcome,
+            tabs=tabs,
+            # Plotly's script and ours hold no closing tag. Data might, in text of users.
+            plotly=Markup(get_plotlyjs()),  # noqa: S704
+            runs=Markup(_within_script(json.dumps([run_as_json(run) for run in runs]))),  # noqa: S704
+        )
+    )
 
 
 def run_of_page(path: Path) -> RunData:
-    """The run that a page was made of.
+    """Return the run that a page was made of.
 
     Raises:
         NoReportError: the file is not the report of one run.
@@ -78,5 +85,5 @@ def _environment() -> Environment:
 
 
 def _within_script(text: str) -> str:
-    """JSON that may stand within a script element: nothing in it can end the element."""
+    """Return JSON that may stand within a script element, which nothing in it can end."""
     return text.replace("<", "\\u003c")

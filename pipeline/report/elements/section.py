@@ -1,4 +1,7 @@
-"""What a page is made of: tabs of sections, sections of blocks. All text in them is plain; the page's templates escape it."""
+"""The parts of a page: tabs of sections, and sections of blocks.
+
+All text is plain; the templates escape it.
+"""
 
 from __future__ import annotations
 
@@ -16,12 +19,12 @@ class Cell:
     """A cell of a table.
 
     Attributes:
-        text: what it says.
-        tone: how it is meant.
-        share: in [0, 1]: colours the ground by so much; None for a plain cell.
-        negative: whether `share` is that of a value below 0, which has the other colour.
-        hint: what the text means: a tooltip.
-        detail: stands below the text in small letters, such as an interval.
+        text: the text of the cell.
+        tone: the meaning of the text, which gives it a colour.
+        share: a number in [0, 1] that colours the ground; None for a plain cell.
+        negative: whether `share` belongs to a value below 0, which has the other colour.
+        hint: a tooltip that explains the text.
+        detail: small letters below the text, such as an interval.
     """
 
     text: str
@@ -37,12 +40,12 @@ class Table:
     """Rows of texts or cells.
 
     Attributes:
-        caption: what a row is.
+        caption: a heading that says what a row is.
         columns: headings; the first column names the row.
-        rows: as many cells as columns in each.
-        hints: what a heading means, by heading: a tooltip.
-        texts: number of columns from the left that hold text; numbers stand at the right.
-        folded: whether it is shown only when asked for, as the numbers of a picture are.
+        rows: rows with a cell for each column.
+        hints: tooltips by heading.
+        texts: the number of columns from the left that hold text; numbers stand at the right.
+        folded: whether the table opens only on request, as the numbers of a picture do.
     """
 
     kind: ClassVar[str] = "table"
@@ -59,10 +62,11 @@ class Picture:
     """A figure of Plotly.
 
     Attributes:
-        title: its heading.
-        describes: for readers who do not see it: what it shows, and the outcome.
-        figure: without colours of ground and letters, which the page sets for light and dark.
-        height_px: at any width.
+        title: the heading of the figure.
+        describes: content and outcome in words, for readers who do not see the figure.
+        figure: a figure without colours of ground and letters, which the page sets for light and
+            dark.
+        height_px: the height in pixels at any width.
     """
 
     kind: ClassVar[str] = "picture"
@@ -73,7 +77,7 @@ class Picture:
 
     @property
     def json(self) -> str:
-        """The figure for Plotly's script."""
+        """The figure as JSON for Plotly's script."""
         text: str = self.figure.to_json()
         return text
 
@@ -91,11 +95,10 @@ class BubblePicture:
     """Bubbles in the plane of two quantities that the reader chooses.
 
     Attributes:
-        picture: with `choices` first and second at the axes; its only trace is drawn anew for other
-            ones.
-        choices: names of the quantities.
-        values: of each quantity, a row a bubble: value, and how far the interval reaches down and
-            up (0 without one).
+        picture: the picture of the first two `choices`; its only trace is drawn anew for others.
+        choices: the names of the quantities.
+        values: rows by quantity, one for each bubble: value, and how far the interval reaches down
+            and up (0 without one).
     """
 
     kind: ClassVar[str] = "bubbles"
@@ -115,7 +118,7 @@ class Note:
 
 @dataclass(frozen=True, kw_only=True)
 class Facts:
-    """Names with values, short enough to be read at a glance."""
+    """Names with values that can be read at a glance."""
 
     kind: ClassVar[str] = "facts"
     facts: Sequence[tuple[str, str | Cell]]
@@ -135,10 +138,10 @@ class Alerts:
 
 @dataclass(frozen=True, kw_only=True)
 class Choice:
-    """Blocks of which one option's are shown.
+    """Blocks by option, of which the page shows one option's.
 
     Attributes:
-        label: what is chosen, such as "Task".
+        label: the name of the choice, such as "Task".
         options: blocks by option.
     """
 
@@ -152,9 +155,9 @@ class Section:
     """One question that the report answers.
 
     Attributes:
-        anchor: its id in the page.
-        title: its heading.
-        lead: what it shows and how to read it.
+        anchor: the id of the section in the page.
+        title: the heading of the section.
+        lead: the question, and how to read the answer.
         blocks: the answer.
     """
 

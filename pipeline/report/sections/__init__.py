@@ -1,1 +1,1 @@
-"""One question that the report answers in each module."""
+"""The sections of a report, each of which answers one question."""

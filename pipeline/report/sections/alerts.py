@@ -1,4 +1,4 @@
-"""What somebody on call should look at first, each with the section that shows it."""
+"""Alerts: what somebody on call should look at first, each with its section."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pipeline.report.elements.section import Tone
 
 Alert = tuple[Tone, str, str]
 
-# Beyond these, something is worth a look. None of them refuses a model.
+# Values beyond these limits are worth a look. None of them refuses a model.
 REJECTED_SHARE = 0.01
 CALIBRATION_OFF_BY = 0.1
 COLLAPSED_WEIGHT = 0.9
@@ -21,7 +21,7 @@ _WORST_FIRST = ("bad", "warn", "good")
 
 
 def alerts(run: RunData) -> list[Alert]:
-    """Worst first."""
+    """Return the alerts of a run, the worst first."""
     found = [
         *_of_tasks(run),
         *_of_slices(run),
@@ -40,7 +40,8 @@ def _of_tasks(run: RunData) -> Iterator[Alert]:
         if verdict.refusals:
             yield (
                 "bad",
-                f"{verdict.task}: {verdict.refusals[0]}{_and_more(len(verdict.refusals) - 1, 'reason')}",
+                f"{verdict.task}: "
+                f"{verdict.refusals[0]}{_and_more(len(verdict.refusals) - 1, 'reason')}",
                 "tasks",
             )
         change = verdict.change
@@ -52,7 +53,8 @@ def _of_tasks(run: RunData) -> Iterator[Alert]:
         ):
             yield (
                 "warn",
-                f"{verdict.task}: {label} {change_text(change)}, a loss within its tolerance {verdict.tolerance:g}",
+                f"{verdict.task}: {label} {change_text(change)}, a loss within its tolerance "
+                f"{verdict.tolerance:g}",
                 "tasks",
             )
         yield from _of_calibration(verdict)
@@ -67,7 +69,7 @@ def _of_calibration(verdict: TaskVerdict) -> Iterator[Alert]:
         or abs(calibration.value - 1.0) <= CALIBRATION_OFF_BY
     ):
         return
-    # Of a rare label the calibration of few examples may be anything.
+    # With a rare label and few examples, calibration may be anything.
     if (
         calibration.lower is not None
         and calibration.upper is not None
@@ -83,7 +85,10 @@ def _of_calibration(verdict: TaskVerdict) -> Iterator[Alert]:
 
 
 def _of_slices(run: RunData) -> Iterator[Alert]:
-    """Of each task the worst of the slices that lose beyond noise by more than its tolerance, though they are not protected."""
+    """Yield the worst losing slice of each task, among slices that are not protected.
+
+    A slice counts if it loses beyond noise and more than the task's tolerance.
+    """
     for verdict in run.evaluation.tasks if run.evaluation is not None else []:
         losing: list[tuple[float, str]] = []
         for part in verdict.slices:
@@ -96,12 +101,13 @@ def _of_slices(run: RunData) -> Iterator[Alert]:
             ):
                 continue
             worse = is_better(verdict.metric, change) is False and not is_noise(change)
-            # A slice of a few examples may go anywhere; without an interval nobody can tell.
+            # A slice of a few examples may lose by chance; without an interval nobody can tell.
             if worse and change.lower is not None and abs(change.value) > verdict.tolerance:
                 losing.append(
                     (
                         abs(change.value),
-                        f"{verdict.task} on {part.name}: {change_text(change)} against the serving model",
+                        f"{verdict.task} on {part.name}: {change_text(change)} against the "
+                        "serving model",
                     )
                 )
         if losing:
@@ -120,7 +126,8 @@ def _of_gains(run: RunData) -> Iterator[Alert]:
         ):
             yield (
                 "warn",
-                f"{gain.task}: negative transfer, {change_text(gain.gain)} against the task trained alone",
+                f"{gain.task}: negative transfer, {change_text(gain.gain)} against the task "
+                "trained alone",
                 "mtl-gain",
             )
 
@@ -131,14 +138,16 @@ def _of_model(run: RunData) -> Iterator[Alert]:
         if len(gate["experts"]) > 1 and strongest["mean"] > COLLAPSED_WEIGHT:
             yield (
                 "warn",
-                f"Gate {gate['gate']} gives {strongest['mean']:.0%} of its weight to {strongest['expert']}",
+                f"Gate {gate['gate']} gives {strongest['mean']:.0%} of its weight to "
+                f"{strongest['expert']}",
                 "experts",
             )
     losses = (run.curves or {}).get("validation_loss", [])
     if len(losses) > 1 and losses[-1][1] == min(loss for _, loss in losses):
         yield (
             "warn",
-            f"The validation loss still fell in the last epoch ({losses[-1][0]}): more epochs may help",
+            f"The validation loss still fell in the last epoch ({losses[-1][0]}): more epochs "
+            "may help",
             "training",
         )
 
@@ -149,7 +158,8 @@ def _of_formula(run: RunData) -> Iterator[Alert]:
         if effect["factor"] == 0.0 and effect["changed_share"] == 0.0:
             yield (
                 "warn",
-                f"The weight of {effect['name']} ({effect['weight']:g}) changes no top 10, even set to 0",
+                f"The weight of {effect['name']} ({effect['weight']:g}) changes no top 10, even "
+                "set to 0",
                 "formula",
             )
 
@@ -164,7 +174,8 @@ def _of_service(run: RunData) -> Iterator[Alert]:
             budget = f"{check.latency_budget_ms:g} ms"
             yield (
                 "warn",
-                f"{entry.candidates:,} candidates take {entry.p99:.1f} ms at the p99, close to {budget}",
+                f"{entry.candidates:,} candidates take {entry.p99:.1f} ms at the p99, close to "
+                f"{budget}",
                 "service",
             )
 

@@ -1,4 +1,4 @@
-"""Whether a score of 0.2 means that it happens one time in five."""
+"""The section on calibration: does a score of 0.2 mean that it happens one time in five?"""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _LARGEST_PX = 18.0
 
 
 def calibration_section(runs: Sequence[RunData]) -> Section:
-    """A curve a binary task and run."""
+    """Return the section with a curve for each binary task and run."""
     curves: dict[str, dict[str, Measurement]] = {}
     for run in runs:
         for verdict in run.evaluation.tasks if run.evaluation is not None else []:
@@ -29,9 +29,12 @@ def calibration_section(runs: Sequence[RunData]) -> Section:
     return Section(
         anchor="calibration",
         title="Calibration",
-        lead="Does a score of 0.2 mean that it happens one time in five? Points on the dotted diagonal are right; below it "
-        "scores are too high, above it too low. A point is about a tenth of the examples. The number in the heading is "
-        "the sum of scores over the sum of labels: 1.00 is right.",
+        lead=(
+            "Does a score of 0.2 mean that it happens one time in five? Points on the dotted "
+            "diagonal are right; below it scores are too high, above it too low. A point is "
+            "about a tenth of the examples. The number in the heading is the sum of scores over "
+            "the sum of labels: 1.00 is right."
+        ),
         blocks=blocks,
     )
 
@@ -71,7 +74,10 @@ def _picture(task: str, of_runs: dict[str, Measurement]) -> Picture:
             marker={"size": 8},
             line={"color": colour},
             customdata=[f"{bucket.example_count:,.0f}" for bucket in part.calibration],
-            hovertemplate="mean score %{x:.4f}<br>mean label %{y:.4f}<br>%{customdata} examples<extra></extra>",
+            hovertemplate=(
+                "mean score %{x:.4f}<br>mean label %{y:.4f}<br>%{customdata} "
+                "examples<extra></extra>"
+            ),
         )
     title = f"{task}: {described[0].rsplit(' ', 1)[-1]}" if len(of_runs) == 1 else task
     return Picture(

@@ -1,4 +1,4 @@
-"""Which experts each task uses (PLE, Fig 8)."""
+"""The section on which experts each task uses (PLE, Fig 8)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _OF_KIND = {"own": BLUE, "shared": ORANGE, "another task's": GREY}
 
 
 def experts_section(run: RunData) -> Section:
-    """A bar a gate."""
+    """Return the section with a bar for each gate."""
     blocks: list[Any] = []
     inspection = run.insight["inspection"] if run.insight is not None else None
     if inspection is None:
@@ -23,7 +23,8 @@ def experts_section(run: RunData) -> Section:
     elif not inspection["gates"]:
         blocks.append(
             Note(
-                f"The model {inspection['model']} has no gates that choose among experts; MMoE, ML-MMoE, CGC and PLE have."
+                f"The model {inspection['model']} has no gates that choose among experts; MMoE, "
+                "ML-MMoE, CGC and PLE have."
             )
         )
     else:
@@ -35,15 +36,18 @@ def experts_section(run: RunData) -> Section:
     return Section(
         anchor="experts",
         title="Which experts does each task use?",
-        lead="A bar is a task's gate, cut into the mean weights that it gives to its experts: blue to the task's own ones, "
-        "orange to those that tasks share, grey to other tasks' ones. Much orange means that the task lives on what "
-        "others learnt; a gate with nearly all weight on one expert has collapsed onto it.",
+        lead=(
+            "A bar is a task's gate, cut into the mean weights that it gives to its experts: "
+            "blue to the task's own ones, orange to those that tasks share, grey to other "
+            "tasks' ones. Much orange means that the task lives on what others learnt; a gate "
+            "with nearly all weight on one expert has collapsed onto it."
+        ),
         blocks=blocks,
     )
 
 
 def kind_of(expert: str) -> str:
-    """Whose it is, by the name that the trainer gives it: `own 1 of ctr` or `shared 1`."""
+    """Return whose an expert is, from the trainer's name: `own 1 of ctr` or `shared 1`."""
     return "shared" if expert.startswith("shared") else "own"
 
 
@@ -75,7 +79,10 @@ def _picture(level: str, gates: list[dict[str, Any]], examples: int) -> Picture:
                 [expert["expert"], expert["standard_deviation"]] if expert else ["", 0]
                 for expert in experts
             ],
-            hovertemplate="<b>%{y}</b><br>%{customdata[0]}: %{x:.1%} (± %{customdata[1]:.1%} over examples)<extra></extra>",
+            hovertemplate=(
+                "<b>%{y}</b><br>%{customdata[0]}: %{x:.1%} (± %{customdata[1]:.1%} over "
+                "examples)<extra></extra>"
+            ),
         )
     strongest = [max(gate["experts"], key=lambda expert: expert["mean"]) for gate in gates]
     described = "; ".join(
@@ -111,7 +118,7 @@ def _table(gates: list[dict[str, Any]]) -> Table:
 
 
 def _reader(gate: str) -> str:
-    """Whose gate it is: `level_1/task_ctr` is that of ctr."""
+    """Return whose a gate is: `level_1/task_ctr` is ctr's."""
     return gate.rpartition("/")[2].removeprefix("task_")
 
 

@@ -1,4 +1,7 @@
-"""What sparse models close: fields (MSSM, Fig 3a), cells and connections (MSSM, Fig 3b; SNR); and learnt mixtures."""
+"""The section on what sparse models close.
+
+Fields (MSSM, Fig 3a), cells and connections (MSSM, Fig 3b; SNR), and learnt mixtures.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,10 @@ from pipeline.report.elements.section import Cell, Note, Section, Table
 
 
 def fields_and_cells_section(run: RunData) -> Section | None:
-    """Tables whose ground is the darker, the larger the value; None where the model has nothing of the kind."""
+    """Return the section, in which a darker ground is a larger value.
+
+    None where the model has nothing of the kind.
+    """
     inspection = run.insight["inspection"] if run.insight is not None else None
     if inspection is None or not (
         inspection["field_masks"] or inspection["blocks"] or inspection["mixtures"]
@@ -27,15 +33,19 @@ def fields_and_cells_section(run: RunData) -> Section | None:
         left, whole = pruned["remaining"]["candidate"], pruned["all_open"]["candidate"]
         blocks.append(
             Note(
-                f"For each candidate the export does {left:,} of {whole:,} multiplications ({left / whole:.0%})."
+                f"For each candidate the export does {left:,} of {whole:,} multiplications "
+                f"({left / whole:.0%})."
             )
         )
     blocks += [_mixture(mixture) for mixture in inspection["mixtures"]]
     return Section(
         anchor="fields-and-cells",
         title="Fields, cells and mixtures",
-        lead="What does each task read, and what has the model closed? The stronger a cell's colour, the larger its "
-        "number. A field whose mask is 0 for a task does not reach it; closed cells cost nothing in service.",
+        lead=(
+            "What does each task read, and what has the model closed? The stronger a cell's "
+            "colour, the larger its number. A field whose mask is 0 for a task does not reach "
+            "it; closed cells cost nothing in service."
+        ),
         blocks=blocks,
     )
 
@@ -53,14 +63,16 @@ def _field_masks(subnetworks: list[dict[str, Any]], examples: int) -> Table:
             ]
         )
     return Table(
-        caption=f"Mean field mask over {examples:,} examples: how far each sub-network reads a field",
+        caption=(
+            f"Mean field mask over {examples:,} examples: how far each sub-network reads a field"
+        ),
         columns=["Field", *(one["subnetwork"] for one in subnetworks)],
         rows=rows,
     )
 
 
 def _cells(connection: str, blocks: list[dict[str, Any]]) -> Table:
-    # Tasks' own sub-networks stand on the diagonal, so the shared one comes last.
+    # Tasks' own sub-networks stand on the diagonal, so the shared one is last.
     sources = sorted(
         dict.fromkeys(block["source"] for block in blocks), key=lambda source: source == "shared"
     )

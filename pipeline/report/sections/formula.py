@@ -1,4 +1,4 @@
-"""The ranking formula, and what each of its weights decides."""
+"""The section on the ranking formula, and on how much each of its weights decides."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _LISTS = {"request": "a request", "user_day": "a user and day", "user": "a user"
 
 
 def formula_section(run: RunData) -> Section:
-    """How often the top changes with each weight."""
+    """Return the section on how often the top changes with each weight."""
     blocks: list[Any] = []
     if run.formula is not None:
         blocks.append(Note(f"ranking score = {formula_text(run.formula)}"))
@@ -28,7 +28,8 @@ def formula_section(run: RunData) -> Section:
     if effects is None:
         blocks.append(
             Note(
-                "What the weights decide is not computed: the run did not get so far, or was made by an older Fulcrum."
+                "What the weights decide is not computed: the run did not get so far, or was "
+                "made by an older Fulcrum."
             )
         )
     elif effects["not_measured"]:
@@ -38,21 +39,27 @@ def formula_section(run: RunData) -> Section:
     return Section(
         anchor="formula",
         title="Ranking formula",
-        lead="Candidates are ordered by the product of their scores, each raised to its weight. How much does each weight "
-        "decide? Each bar is the share of lists whose top 10 get another candidate when this weight alone is changed. A "
-        "weight with no bars decides nothing: its task could be left out; a long bar means that a small change will be "
-        "felt.",
+        lead=(
+            "Candidates are ordered by the product of their scores, each raised to its weight. "
+            "How much does each weight decide? Each bar is the share of lists whose top 10 get "
+            "another candidate when this weight alone is changed. A weight with no bars decides "
+            "nothing: its task could be left out; a long bar means that a small change will be "
+            "felt."
+        ),
         blocks=blocks,
     )
 
 
 def changed_text(factor: float) -> str:
-    """A change of a weight in words."""
+    """Return a change of a weight in words."""
     return "set to 0" if factor == 0.0 else f"{factor - 1.0:+.0%}"
 
 
 def _effects(effects: dict[str, Any]) -> list[Any]:
-    lists = f"{effects['lists']:,} lists, each of {_LISTS[effects['by']]} with more than {effects['top_k']} evaluation examples"
+    lists = (
+        f"{effects['lists']:,} lists, each of {_LISTS[effects['by']]} with more than "
+        f"{effects['top_k']} evaluation examples"
+    )
     rows = effects["effects"]
     names = list(dict.fromkeys(f"{row['name']} ({row['weight']:g})" for row in rows))
     made = figure(
@@ -73,15 +80,21 @@ def _effects(effects: dict[str, Any]) -> list[Any]:
             name=changed_text(factor),
             marker={"color": _COLOURS.get(factor, BLUE)},
             customdata=[[row["replaced_share"], row["changed_first_share"]] for row in of_factor],
-            hovertemplate=f"<b>%{{y}}</b> {changed_text(factor)}<br>top {effects['top_k']} change in %{{x:.1%}} of lists<br>"
-            "%{customdata[0]:.1%} of the places go to others<br>the first one changes in %{customdata[1]:.1%}<extra></extra>",
+            hovertemplate=(
+                f"<b>%{{y}}</b> {changed_text(factor)}<br>top {effects['top_k']} change in "
+                f"%{{x:.1%}} of lists<br>%{{customdata[0]:.1%}} of the places go to "
+                f"others<br>the first one changes in %{{customdata[1]:.1%}}<extra></extra>"
+            ),
         )
     described = "; ".join(
         f"{row['name']} {changed_text(row['factor'])}: {row['changed_share']:.0%}" for row in rows
     )
     picture = Picture(
-        title=f"Over {lists}", describes=described, figure=made, height_px=rows_height_px(len(names), 56)
-    )  # fmt: skip
+        title=f"Over {lists}",
+        describes=described,
+        figure=made,
+        height_px=rows_height_px(len(names), 56),
+    )
     shares = ("changed_share", "replaced_share", "changed_first_share")
     cells: list[list[str | Cell]] = [
         [

@@ -1,4 +1,4 @@
-"""What became of every line of the logs."""
+"""The section on what became of every line of the logs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pipeline.report.elements.section import Cell, Note, Picture, Section, Table
 
 
 def ingestion_section(run: RunData) -> Section:
-    """Lines, examples, rejects, days, tasks and side tables."""
+    """Return the section on lines, examples, rejects, days, tasks and side tables."""
     blocks: list[Any] = []
     counts = run.ingestion
     if counts is None:
@@ -33,15 +33,17 @@ def ingestion_section(run: RunData) -> Section:
     return Section(
         anchor="ingestion",
         title="Ingestion",
-        lead="What became of every line of the logs? Lines in = examples + rejected lines; nothing is lost without a reason. "
-        "Look for a reason that has grown since the last run, a day with few records, and a base rate that differs "
-        "between the splits.",
+        lead=(
+            "What became of every line of the logs? Lines in = examples + rejected lines; "
+            "nothing is lost without a reason. Look for a reason that has grown since the last "
+            "run, a day with few records, and a base rate that differs between the splits."
+        ),
         blocks=blocks,
     )
 
 
 def sum_text(counts: IngestSummary) -> str:
-    """The sum that must come out."""
+    """Return the sum of examples and rejected lines, which must come out."""
     rejected = sum(counts.rejected.values())
     splits = " + ".join(f"{count:,} {split}" for split, count in counts.examples.items())
     text = (
@@ -78,7 +80,10 @@ def _rejected(counts: IngestSummary) -> Picture:
 
 
 def _steps(counts: IngestSummary) -> Table:
-    """Each step's own count; where there are event logs, also those of the log of actions and of neighbouring days."""
+    """Return the table of each step's own counts.
+
+    With event logs, it includes the log of actions and events of neighbouring days.
+    """
     of_actions = counts.actions.steps if counts.actions is not None else {}
     steps = {
         **counts.steps,
@@ -101,7 +106,10 @@ def _steps(counts: IngestSummary) -> Table:
         ],
         hints={
             "Sampled out": "Negatives that the spec leaves out of the training.",
-            "Of other days": "Events of the days around that are not this day's business: read to tell whose the actions are.",
+            "Of other days": (
+                "Events of the days around that are not this day's business: read to tell whose "
+                "the actions are."
+            ),
         },
     )
 
@@ -188,6 +196,8 @@ def _tables(counts: IngestSummary) -> Table:
         columns=["Table", "Lines", "Rows", "Repeated keys", "Rejected", "Examples without a row"],
         rows=rows,
         hints={
-            "Examples without a row": "Examples whose key is missing or not in the table: their fields of it are empty."
+            "Examples without a row": (
+                "Examples whose key is missing or not in the table: their fields of it are empty."
+            )
         },
     )

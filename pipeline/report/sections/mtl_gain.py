@@ -1,4 +1,4 @@
-"""The bubble picture of PLE, Fig 3: the gain of one task beside that of another."""
+"""The section with the bubble picture of PLE, Fig 3: gains of two tasks."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _WHOLE = "all examples"
 
 
 def mtl_gain_section(run: RunData) -> Section:
-    """Whether one task gains at the cost of another."""
+    """Return the section on whether one task gains at the cost of another."""
     blocks: list[Any] = []
     points, against = _points(run)
     whole = points.pop(_WHOLE, None)
@@ -37,7 +37,7 @@ def mtl_gain_section(run: RunData) -> Section:
     else:
         blocks.append(_verdict(run))
     if whole is not None and len(tasks) > 1:
-        # Intervals of slices would hide everything; the tables have them.
+        # Intervals of slices would cover everything; the tables have them.
         shown = {
             name: (count, {task: Estimate(value=gain.value) for task, gain in of.items()})
             for name, (count, of) in points.items()
@@ -59,15 +59,18 @@ def mtl_gain_section(run: RunData) -> Section:
     return Section(
         anchor="mtl-gain",
         title="Does one task pay for another?",
-        lead="The seesaw, as in PLE, Fig 3. Choose two tasks. A bubble up and to the right means that both gain; one in "
-        "another corner means that a task pays for the other. The blue bubble is the whole evaluation split, grey ones "
-        "are its slices, the larger the more examples.",
+        lead=(
+            "The seesaw, as in PLE, Fig 3. Choose two tasks. A bubble up and to the right means "
+            "that both gain; one in another corner means that a task pays for the other. The "
+            "blue bubble is the whole evaluation split, grey ones are its slices, the larger "
+            "the more examples."
+        ),
         blocks=blocks,
     )
 
 
 def _points(run: RunData) -> tuple[dict[str, tuple[int, dict[str, Estimate]]], str]:
-    """By slice: the number of examples and the gain of each task; and what the gain is measured against."""
+    """Return the number of examples and each task's gain by slice, and the comparison's words."""
     found: dict[str, tuple[int, dict[str, Estimate]]] = {}
 
     def put(name: str, count: int, task: str, gain: Estimate | None) -> None:
@@ -95,7 +98,10 @@ def _verdict(run: RunData) -> Note:
     losing = ", ".join(run.gains.negative_transfer)
     if run.gains.seesaw:
         strength = "Seesaw" if run.gains.seesaw_beyond_noise else "Seesaw, but not beyond noise"
-        text = f"{strength}: {', '.join(run.gains.gaining)} gain while {losing} lose from being trained together."
+        text = (
+            f"{strength}: {', '.join(run.gains.gaining)} gain while {losing} lose from being "
+            "trained together."
+        )
         return Note(text, "warn" if run.gains.seesaw_beyond_noise else "")
     if losing:
         return Note(f"Negative transfer: {losing} would be better off alone.", "warn")

@@ -1,4 +1,4 @@
-"""The check of the version in service, before it is pushed."""
+"""The section on the check of the version in service, before the push."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pipeline.report.elements.section import Cell, Note, Section, Table
 
 
 def service_section(run: RunData) -> Section:
-    """Whether it answers rightly and in time."""
+    """Return the section on whether the version answers rightly and in time."""
     blocks: list[Any] = []
     check = run.push_check
     if check is None:
@@ -18,7 +18,10 @@ def service_section(run: RunData) -> Section:
         blocks += [Note(refusal, "bad") for refusal in check.refusals]
         if check.largest_difference is not None:
             compared = f"{check.compared_requests} requests over gRPC"
-            text = f"Scores of {compared} differ from the trainer's by {check.largest_difference:.1g} at most."
+            text = (
+                f"Scores of {compared} differ from the trainer's by "
+                f"{check.largest_difference:.1g} at most."
+            )
             blocks.append(
                 Note(f"{text} The version carries {check.warmup_requests} warm-up requests.")
             )
@@ -40,7 +43,10 @@ def service_section(run: RunData) -> Section:
     return Section(
         anchor="service",
         title="Served on trial",
-        lead="Does the version answer rightly and in time? Before a push it is served on the pipeline's machine, and asked "
-        "over gRPC with requests made of logged examples. 99 of 100 requests must take no longer than the budget.",
+        lead=(
+            "Does the version answer rightly and in time? Before a push it is served on the "
+            "pipeline's machine, and asked over gRPC with requests made of logged examples. 99 "
+            "of 100 requests must take no longer than the budget."
+        ),
         blocks=blocks,
     )

@@ -1,4 +1,4 @@
-"""Each task on each slice of the evaluation split."""
+"""The section on each task on each slice of the evaluation split."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pipeline.report.elements.section import Cell, Choice, Note, Picture, Sectio
 
 
 def slices_section(run: RunData) -> Section:
-    """For whom the model is good, and for whom not."""
+    """Return the section on slices where the model is good, and where it is not."""
     blocks: list[Any] = []
     options: dict[str, Sequence[Any]] = {}
     for verdict in run.evaluation.tasks if run.evaluation is not None else []:
@@ -31,9 +31,12 @@ def slices_section(run: RunData) -> Section:
     return Section(
         anchor="slices",
         title="Slices",
-        lead="For whom is the model good, and for whom not? Each row is a part of the evaluation split, by the value of a "
-        "field. A blue mark is this model, a grey one the serving model on the same examples; the dotted line is the "
-        "whole split. A short bar (95 % interval) means many examples; a protected slice may refuse the model.",
+        lead=(
+            "For whom is the model good, and for whom not? Each row is a part of the evaluation "
+            "split, by the value of a field. A blue mark is this model, a grey one the serving "
+            "model on the same examples; the dotted line is the whole split. A short bar (95 % "
+            "interval) means many examples; a protected slice may refuse the model."
+        ),
         blocks=blocks,
     )
 

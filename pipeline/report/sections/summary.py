@@ -1,4 +1,4 @@
-"""The outcome at a glance."""
+"""The section with the outcome at a glance."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pipeline.report.sections.tasks import verdict_table
 
 
 def summary_section(run: RunData) -> Section:
-    """Blessed or refused, why, and what to look at."""
+    """Return the section on the outcome, the reasons, and the alerts."""
     blocks: list[Any] = [outcome_note(run), Facts(facts=_facts(run))]
     found = alerts(run)
     blocks.append(
@@ -24,14 +24,16 @@ def summary_section(run: RunData) -> Section:
     return Section(
         anchor="summary",
         title="What this run came to",
-        lead="Was the model pushed, and if not, why? Below the outcome stands what deserves a look, worst first, and then "
-        "what blessing looks at, a row a task.",
+        lead=(
+            "Was the model pushed, and if not, why? Below the outcome stands what deserves a "
+            "look, worst first, and then what blessing looks at, a row a task."
+        ),
         blocks=blocks,
     )
 
 
 def outcome_note(run: RunData) -> Note:
-    """The outcome in one sentence."""
+    """Return the outcome in one sentence."""
     if run.failure is not None:
         pushed = (
             "Nothing was pushed"
@@ -61,7 +63,7 @@ def outcome_note(run: RunData) -> Note:
 
 
 def began_text(run: RunData) -> str:
-    """To the minute."""
+    """Return the time at which a run began, to the minute."""
     return run.began[:16].replace("T", " ") if run.began else "–"
 
 

@@ -1,4 +1,4 @@
-"""Every task against its floor, the serving model and the same network trained on the task alone."""
+"""The section on each task against its floor, the serving model, and the task trained alone."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ NOT_ALONE = (
 
 
 def tasks_section(run: RunData) -> Section:
-    """The metrics."""
+    """Return the section on the metrics of all tasks."""
     blocks: list[Any] = []
     if run.evaluation is None:
         blocks.append(
@@ -79,15 +79,21 @@ def tasks_section(run: RunData) -> Section:
     return Section(
         anchor="tasks",
         title="Metrics of each task",
-        lead="Did any task sink? Each task is measured on its own sample space of the evaluation split. Right of 0 is "
-        "better, whatever the metric's direction; a bar is the 95 % interval, and one that crosses 0 is noise. A task refuses "
-        "the model where its whole bar lies left of its red line, the tolerance.",
+        lead=(
+            "Did any task sink? Each task is measured on its own sample space of the evaluation "
+            "split. Right of 0 is better, whatever the metric's direction; a bar is the 95 % "
+            "interval, and one that crosses 0 is noise. A task refuses the model where its "
+            "whole bar lies left of its red line, the tolerance."
+        ),
         blocks=blocks,
     )
 
 
 def verdict_table(run: RunData) -> Table:
-    """A row a task: what blessing looks at. What there is nothing to compare with has no column."""
+    """Return a table with a row for each task and the metric that blesses.
+
+    A comparison that was impossible has no column.
+    """
     gains = gains_by_task(run)
     verdicts = run.evaluation.tasks if run.evaluation is not None else []
     columns: dict[str, list[str | Cell]] = {
@@ -117,21 +123,27 @@ def verdict_table(run: RunData) -> Table:
         hints={
             "Floor": "The worst value that may be pushed: threshold in the spec.",
             "Serving model": "The model blessed before this one, on the same examples.",
-            "Change": "This model minus the serving model, with the 95 % interval. ▲ better, ▼ worse; grey within noise.",
+            "Change": (
+                "This model minus the serving model, with the 95 % interval. ▲ better, ▼ worse; "
+                "grey within noise."
+            ),
             "Trained alone": "The same network trained on this task only.",
-            "MTL gain": "What the task gains from being trained with the others (PLE, Eq 11); above 0 is better.",
+            "MTL gain": (
+                "What the task gains from being trained with the others (PLE, Eq 11); above 0 "
+                "is better."
+            ),
             "Examples": "Evaluation examples in the task's sample space.",
         },
     )
 
 
 def gains_by_task(run: RunData) -> dict[str, TaskGain]:
-    """On the whole split."""
+    """Return MTL gains on the whole split by task."""
     return {gain.task: gain for gain in run.gains.tasks} if run.gains is not None else {}
 
 
 def _changes(run: RunData) -> list[Picture]:
-    """A picture a metric, because their units differ."""
+    """Return a picture for each metric, because units differ."""
     assert run.evaluation is not None  # noqa: S101
     gains = gains_by_task(run)
     pictures = []
@@ -199,8 +211,11 @@ def _change_picture(
         for task, serving, alone in zip(tasks, against_serving, against_alone, strict=True)
     )
     return Picture(
-        title=f"Change of {label}", describes=described, figure=made, height_px=rows_height_px(len(verdicts))
-    )  # fmt: skip
+        title=f"Change of {label}",
+        describes=described,
+        figure=made,
+        height_px=rows_height_px(len(verdicts)),
+    )
 
 
 def _metrics_table(run: RunData, verdict: TaskVerdict) -> Table | Note:

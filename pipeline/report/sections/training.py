@@ -1,4 +1,4 @@
-"""How the training went, epoch by epoch."""
+"""The section on training curves."""
 
 from __future__ import annotations
 
@@ -11,12 +11,15 @@ from pipeline.report.elements.figure import BLUE, COLOURS, GREY, figure
 from pipeline.report.elements.section import Note, Picture, Pictures, Section
 
 _VALIDATION = "validation_"
-# Up to so many epochs, each has its tick.
+# Up to this number of epochs, each epoch has a tick.
 _TICKS = 10
 
 
 def training_section(runs: Sequence[RunData]) -> Section:
-    """Curves of the loss and of each task's validation metric; of several runs in one picture."""
+    """Return the section with curves of the loss and of each task's validation metric.
+
+    Curves of several runs share a picture.
+    """
     pictures = []
     if any(run.curves for run in runs):
         losses = ("loss", f"{_VALIDATION}loss") if len(runs) == 1 else (f"{_VALIDATION}loss",)
@@ -52,9 +55,12 @@ def training_section(runs: Sequence[RunData]) -> Section:
     return Section(
         anchor="training",
         title="Training curves",
-        lead="Did it train long enough, and not too long? Each point is an epoch. The model keeps the weights of its best "
-        "epoch on the validation split, so a validation loss that turns up at the end is no harm; one that still falls "
-        "at the end asks for more epochs.",
+        lead=(
+            "Did it train long enough, and not too long? Each point is an epoch. The model "
+            "keeps the weights of its best epoch on the validation split, so a validation loss "
+            "that turns up at the end is no harm; one that still falls at the end asks for more "
+            "epochs."
+        ),
         blocks=blocks,
     )
 

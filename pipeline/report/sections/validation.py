@@ -11,7 +11,7 @@ from pipeline.validate.distribution_shift import DriftResult
 
 
 def anomalies_section(run: RunData) -> Section:
-    """TFDV's anomalies."""
+    """Return the section on TFDV's anomalies."""
     blocks: list[Any]
     if run.anomalies is None:
         blocks = [Note("Not validated: the run did not get so far.", "warn")]
@@ -37,21 +37,25 @@ def anomalies_section(run: RunData) -> Section:
     return Section(
         anchor="anomalies",
         title="Schema anomalies",
-        lead="Do the examples look as the spec says? A row is a feature that does not: missing too often, of the wrong type, "
-        "or out of its bounds. Any anomaly stops the pipeline before training.",
+        lead=(
+            "Do the examples look as the spec says? A row is a feature that does not: missing "
+            "too often, of the wrong type, or out of its bounds. Any anomaly stops the pipeline "
+            "before training."
+        ),
         blocks=blocks,
     )
 
 
 def drift_section(run: RunData) -> Section:
-    """The distance of each field that has a threshold."""
+    """Return the section on the distance of each field that has a threshold."""
     blocks: list[Any]
     if run.drift is None:
         blocks = [Note("Not measured: give fields a threshold in the section drift of the spec.")]
     elif not run.drift.is_compared:
         blocks = [
             Note(
-                "No earlier run on this root has pushed a model that these examples could be compared with."
+                "No earlier run on this root has pushed a model that these examples could be "
+                "compared with."
             )
         ]
     else:
@@ -59,9 +63,12 @@ def drift_section(run: RunData) -> Section:
     return Section(
         anchor="drift",
         title="Drift",
-        lead="Are these examples like those of the last run that pushed a model? A bar is a field of the train split: the "
-        "distance of its distributions then and now, as a share of its threshold. Red bars are beyond it: look whether the "
-        "world has changed or the logs.",
+        lead=(
+            "Are these examples like those of the last run that pushed a model? A bar is a "
+            "field of the train split: the distance of its distributions then and now, as a "
+            "share of its threshold. Red bars are beyond it: look whether the world has changed "
+            "or the logs."
+        ),
         blocks=blocks,
     )
 
@@ -88,7 +95,10 @@ def _drift_picture(drift: DriftResult) -> Picture:
         customdata=[
             [shift.measure.replace("_", " "), shift.distance, shift.threshold] for shift in shifts
         ],
-        hovertemplate="<b>%{y}</b><br>%{customdata[0]} %{customdata[1]:.4f}, threshold %{customdata[2]:g}<extra></extra>",
+        hovertemplate=(
+            "<b>%{y}</b><br>%{customdata[0]} %{customdata[1]:.4f}, threshold "
+            "%{customdata[2]:g}<extra></extra>"
+        ),
     )
     made.add_vline(x=1.0, line={"color": RED, "dash": "dot", "width": 1.5})
     described = ", ".join(
