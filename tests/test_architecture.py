@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 import subprocess
 import sys
 from collections import Counter
@@ -63,6 +64,10 @@ def test_no_catch_all_modules():
 
 def test_no_file_has_more_than_500_lines():
     assert [path for path, lines in _lines_of_modules().items() if lines > 500] == []
+
+
+def test_the_median_file_is_neither_a_fragment_nor_a_pile():
+    assert 110 <= statistics.median(_lines_of_modules().values()) <= 200
 
 
 def test_no_folder_has_more_than_20_files():

@@ -1,20 +1,22 @@
 """Label rules: how a task's label and sample space follow from the columns of an exposure.
 
 A rule is one class: its settings, the columns that it reads, the kinds of task that it fits, and
-its labels as arrays of NumPy. To add a kind of rule, add its class here and to `LabelRule`;
+its labels as arrays of NumPy, which is imported when labels are computed. To add a kind of rule, add its class here and to `LabelRule`;
 ingestion, checks and tables follow. Exposures of a batch are N.
 """
 
 from __future__ import annotations
 
 import typing
-from typing import Annotated, ClassVar, Literal, Protocol
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Protocol
 
-import numpy as np
 import pydantic
 from pydantic import PositiveFloat
 
 from feature_spec.strict_model import StrictModel
+
+if TYPE_CHECKING:
+    import numpy as np
 
 TaskKind = Literal["binary", "regression"]
 
@@ -89,7 +91,7 @@ class EventRule(BaseRule):
         return _event_text(self.column, self.equals)
 
     def labels(self, exposures: ExposureColumns, task_kind: TaskKind) -> np.ndarray:
-        return exposures.events(self.column, self.equals).astype(np.float64)
+        return exposures.events(self.column, self.equals).astype("float64")
 
 
 class AtLeastRule(BaseRule):
@@ -112,6 +114,8 @@ class AtLeastRule(BaseRule):
         return f"{self.column} ≥ {self.threshold:g}"
 
     def labels(self, exposures: ExposureColumns, task_kind: TaskKind) -> np.ndarray:
+        import numpy as np
+
         numbers = exposures.numbers(self.column)
         return np.where(np.isnan(numbers), np.nan, numbers >= self.threshold)
 
@@ -138,6 +142,8 @@ class RatioRule(BaseRule):
         return f"{self.numerator} / {self.denominator}, at most {self.clip:g}"
 
     def labels(self, exposures: ExposureColumns, task_kind: TaskKind) -> np.ndarray:
+        import numpy as np
+
         above = exposures.numbers(self.numerator, minimum=0.0)
         below = exposures.numbers(self.denominator, minimum=0.0)
         # A tiny denominator may take the ratio to infinity, which the clip takes back.
