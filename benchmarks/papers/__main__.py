@@ -87,7 +87,7 @@ def main(
     from benchmarks.papers.data_sets.sources import SOURCES
     from benchmarks.papers.data_sets.synthetic import CORRELATIONS
     from benchmarks.papers.study import Study
-    from benchmarks.papers.tables import tables
+    from benchmarks.papers.tables import draw_gains, tables
     from feature_spec.strict_model import closest_names
 
     names = [*SOURCES, SYNTHETIC]
@@ -121,8 +121,6 @@ def main(
     if json_file:
         json_file.write_text(json.dumps(report, indent=2), encoding="utf-8")
     if picture:
-        from benchmarks.papers.gain_picture import draw_gains
-
         draw_gains(report, picture)
 
 

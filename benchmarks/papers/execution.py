@@ -92,7 +92,7 @@ def _execute(job: Job) -> list[Finished]:
 
 
 def _trained(job: Job) -> list[Finished]:
-    from benchmarks.papers.metrics import task_metrics
+    from benchmarks.papers.comparison import task_metrics
     from benchmarks.papers.training import train
 
     first = job.runs[0]
@@ -119,7 +119,7 @@ def _trained(job: Job) -> list[Finished]:
 
 def _boosted(job: Job) -> list[Finished]:
     from benchmarks.papers.boosting import boost, boosting_examples
-    from benchmarks.papers.metrics import task_metrics
+    from benchmarks.papers.comparison import task_metrics
 
     if job.folder is None:
         raise ValueError("gradient boosting takes part on logs only")

@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.papers.boosting import boosting_examples
-from benchmarks.papers.comparison import compare
+from benchmarks.papers.comparison import compare, own_metric, task_metrics
 from benchmarks.papers.contenders import ABLATIONS, BOOSTING, SINGLE_TASK
-from benchmarks.papers.metrics import own_metric, task_metrics
 from benchmarks.papers.run_store import Run, RunStore
 from benchmarks.papers.workload import Workload
 from feature_spec.names import EVALUATION

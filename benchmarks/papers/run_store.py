@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.papers.metrics import Scores
+from benchmarks.papers.comparison import Scores
 
 
 @dataclass(frozen=True, kw_only=True, order=True)

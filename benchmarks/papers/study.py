@@ -13,7 +13,7 @@ from typing import Any
 
 from rich.console import Console
 
-from benchmarks.papers.comparison import best_setting
+from benchmarks.papers.comparison import best_setting, own_metric
 from benchmarks.papers.contenders import (
     ABLATIONS,
     BOOSTING,
@@ -24,7 +24,6 @@ from benchmarks.papers.contenders import (
 )
 from benchmarks.papers.data_sets.sources import Source, checksums
 from benchmarks.papers.execution import Job, execute, workload_of
-from benchmarks.papers.metrics import own_metric
 from benchmarks.papers.report import part_sizes, variant_report
 from benchmarks.papers.run_store import Finished, Run, RunStore
 from feature_spec.strict_model import closest_names

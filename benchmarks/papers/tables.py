@@ -1,9 +1,10 @@
-"""The tables of a report in Markdown, for terminals and documents."""
+"""The tables of a report in Markdown, for terminals and documents, and the picture of the gains."""
 
 from __future__ import annotations
 
 import statistics
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from rich import box
@@ -102,6 +103,33 @@ def significance_table(models: Mapping[str, Any]) -> Table:
                 *(_difference(result, models, task) for task, result in results.items()),
             )
     return table
+
+
+def draw_gains(report: Mapping[str, Any], path: Path) -> None:
+    """Draw the MTL gains on synthetic data as a bar for each model and correlation (PLE, Fig 7)."""
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
+    gains = mean_gains(report)
+    correlations = list(next(iter(gains.values())))
+    width = 0.8 / len(gains)
+    with mpl.rc_context({"svg.hashsalt": "fulcrum"}):
+        figure = Figure(figsize=(7.0, 3.2), layout="constrained")
+        axes = figure.subplots()
+        for number, (model, by_correlation) in enumerate(gains.items()):
+            places = [
+                place + (number - (len(gains) - 1) / 2) * width
+                for place in range(len(correlations))
+            ]
+            axes.bar(places, list(by_correlation.values()), width, label=model)
+        axes.axhline(0.0, color="black", linewidth=0.8)
+        axes.set_xticks(
+            range(len(correlations)), [str(correlation) for correlation in correlations]
+        )
+        axes.set_xlabel("correlation p of the tasks' weights")
+        axes.set_ylabel("MTL gain (MSE)")
+        axes.legend()
+        figure.savefig(path, metadata={"Date": None} if path.suffix == ".svg" else None)
 
 
 def _difference(result: Mapping[str, Any], models: Mapping[str, Any], task: str) -> str:

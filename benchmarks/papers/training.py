@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from benchmarks.papers.metrics import Scores
+from benchmarks.papers.comparison import Scores
 from benchmarks.papers.workload import Examples, Workload
 from feature_spec import names
 from feature_spec.names import EVALUATION, TRAIN, VALIDATION
