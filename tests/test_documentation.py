@@ -17,6 +17,10 @@ PAGES = {
     path.relative_to(REPOSITORY).as_posix(): path.read_text(encoding="utf-8")
     for path in (REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").glob("*.md")))
 }
+TEXTS = PAGES | {
+    name: (REPOSITORY / name).read_text(encoding="utf-8")
+    for name in ("CONTRIBUTING.md", "SECURITY.md")
+}
 
 
 def commands_below(group: Any, name: str) -> Iterator[tuple[str, Any]]:
@@ -75,9 +79,9 @@ def anchors_of(text: str) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("page", TEXTS)
 def test_every_link_leads_to_a_file_and_a_heading(page: str) -> None:
-    for target in re.findall(r"\]\(((?!https?:)[^)]+)\)", PAGES[page]):
+    for target in re.findall(r"\]\(((?!https?:)[^)]+)\)", TEXTS[page]):
         path, _, anchor = target.partition("#")
         file = (REPOSITORY / page).parent / path if path else REPOSITORY / page
         assert file.exists(), f"{page}: {target}"
@@ -85,12 +89,12 @@ def test_every_link_leads_to_a_file_and_a_heading(page: str) -> None:
             assert anchor in anchors_of(file.read_text(encoding="utf-8")), f"{page}: {target}"
 
 
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("page", TEXTS)
 def test_every_file_and_module_that_a_page_names_is_there(page: str) -> None:
     ours = "feature_spec|pipeline|trainer|serving|fulcrum|benchmarks|tests|docs"
-    for path in re.findall(rf"(?<![\w/.-])(?:{ours})/[\w./*-]+", PAGES[page]):
+    for path in re.findall(rf"(?<![\w/.-])(?:{ours})/[\w./*-]+", TEXTS[page]):
         assert any(REPOSITORY.glob(path.rstrip("./"))), f"{page}: {path}"
-    for name in re.findall(rf"(?<![\w/.-])(?:{ours})(?:\.\w+){{2,}}", PAGES[page]):
+    for name in re.findall(rf"(?<![\w/.-])(?:{ours})(?:\.\w+){{2,}}", TEXTS[page]):
         parts = name.split(".")
         module = REPOSITORY.joinpath(*parts)
         holder = module.parent.with_suffix(".py")
