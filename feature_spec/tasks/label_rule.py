@@ -1,13 +1,15 @@
 """Label rules: how a task's label and sample space follow from the columns of an exposure.
 
-A rule is one class: its settings, the columns that it reads, the kinds of task that it fits, and
-its labels as arrays of NumPy, which is imported when labels are computed. To add a kind of rule, add its class here and to `LabelRule`;
-ingestion, checks and tables follow. Exposures of a batch are N.
+A rule is one class: its settings, the columns that it reads, the kinds of task that it fits, its
+words, and its labels as NumPy arrays, where N is the number of exposures in a batch. To add a kind
+of rule, add its class here and to `LabelRule`; ingestion, checks and tables follow. Only the
+computation of labels imports NumPy.
 """
 
 from __future__ import annotations
 
 import typing
+from abc import abstractmethod
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Protocol
 
 import pydantic
@@ -47,25 +49,27 @@ class BaseRule(StrictModel):
 
     Attributes:
         task_kinds: the kinds of task that the rule can label.
+        column_settings: the settings that name a column.
         rule: the rule's name in the spec.
     """
 
     task_kinds: ClassVar[tuple[TaskKind, ...]]
+    column_settings: ClassVar[tuple[str, ...]] = ("column",)
     rule: str
 
     @property
     def columns(self) -> dict[str, str]:
         """The columns that the rule reads, by the setting that names each."""
-        raise NotImplementedError
+        return {setting: getattr(self, setting) for setting in self.column_settings}
 
     @property
+    @abstractmethod
     def text(self) -> str:
         """The rule in words, such as ``play_s ≥ 5``."""
-        raise NotImplementedError
 
+    @abstractmethod
     def labels(self, exposures: ExposureColumns, task_kind: TaskKind) -> np.ndarray:
         """Return the labels of a batch, float64 (N,); NaN outside the task's sample space."""
-        raise NotImplementedError
 
 
 class EventRule(BaseRule):
@@ -81,10 +85,6 @@ class EventRule(BaseRule):
     rule: Literal["event"]
     column: str
     equals: list[str] | None = None
-
-    @property
-    def columns(self) -> dict[str, str]:
-        return {"column": self.column}
 
     @property
     def text(self) -> str:
@@ -106,10 +106,6 @@ class AtLeastRule(BaseRule):
     threshold: float
 
     @property
-    def columns(self) -> dict[str, str]:
-        return {"column": self.column}
-
-    @property
     def text(self) -> str:
         return f"{self.column} ≥ {self.threshold:g}"
 
@@ -128,14 +124,11 @@ class RatioRule(BaseRule):
     """
 
     task_kinds = ("regression",)
+    column_settings = ("numerator", "denominator")
     rule: Literal["ratio"]
     numerator: str
     denominator: str
     clip: PositiveFloat
-
-    @property
-    def columns(self) -> dict[str, str]:
-        return {"numerator": self.numerator, "denominator": self.denominator}
 
     @property
     def text(self) -> str:
@@ -160,10 +153,6 @@ class ColumnRule(BaseRule):
     task_kinds = ("binary", "regression")
     rule: Literal["column"]
     column: str
-
-    @property
-    def columns(self) -> dict[str, str]:
-        return {"column": self.column}
 
     @property
     def text(self) -> str:

@@ -141,3 +141,47 @@ def test_the_client_ranks_from_a_new_environment_with_the_base_alone(
     names = {package["name"].lower().replace("_", "-") for package in json.loads(listed.stdout)}
     assert "fulcrum-ranker" in names
     assert not names & {"tensorflow", "tf-keras", "keras", "tfx", "apache-beam", "pyarrow"}
+
+
+def _command(*words):
+    """A command of the command line where the extras are refused."""
+    code = (
+        f"{REFUSE_EXTRAS}\nfrom fulcrum.cli import main\nsys.argv = {['fulcrum', *words]!r}\nmain()"
+    )
+    return subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
+    )
+
+
+def test_the_command_line_checks_a_spec_and_ranks_without_extras(target, toy_spec_text, tmp_path):
+    spec, request = tmp_path / "toy.yaml", tmp_path / "request.json"
+    spec.write_text(toy_spec_text)
+    candidates = [{"id": f"v{number}", "quality": number / 10} for number in (2, 9)]
+    request.write_text(json.dumps({"user": {"user_id": "fan"}, "candidates": candidates}))
+    checked = _command("spec", "check", str(spec))
+    assert checked.returncode == 0, checked.stderr
+    ranked = _command(
+        "rank", "--request", str(request), "--spec", str(spec), "--target", target, "--explain"
+    )
+    assert ranked.returncode == 0, ranked.stderr
+    assert ranked.stdout.index("v9") < ranked.stdout.index("v2")
+
+
+@pytest.mark.parametrize(
+    ("words", "extra"),
+    [
+        (["simulate", "--out", "logs"], "pipeline"),
+        (["run", "--spec", "short_video", "--logs", ".", "--root", "root"], "pipeline"),
+        (["serve", "--root", "root"], "serve"),
+        (["tune-formula", "--model", ".", "--objective", "ctr"], "trainer"),
+    ],
+)  # fmt: skip
+def test_a_command_of_an_extra_names_it(words, extra):
+    done = _command(*words)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].endswith(f"pip install 'fulcrum-ranker[{extra}]'")
+    assert done.stderr.startswith(f"fulcrum {words[0]} needs ")
