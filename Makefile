@@ -6,6 +6,8 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
 export TF_CPP_MIN_LOG_LEVEL ?= 3
+# Empty is off. Without bytecode each process compiles TensorFlow anew, for longer than the import takes.
+export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-fast coverage lint format lock protos clean
@@ -16,12 +18,9 @@ help: ## Print this list
 demo: $(INSTALLED) ## Simulated logs to a ranked list, end to end: simulate, run, serve, rank (about 2 minutes)
 	$(BIN)/python demo.py
 
-# Files of tests are shared out among processes, of which each grows to several GB. What measures time has the machine to itself afterwards.
-test: $(INSTALLED) ## All tests: on all processors, then those that measure time, one after the other
-	@status=0; \
-	$(BIN)/python -m pytest -m "not alone" -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder || status=1; \
-	$(BIN)/python -m pytest -m alone || status=1; \
-	exit $$status
+# Files of tests are shared out among processes, of which each grows to several GB.
+test: $(INSTALLED) ## All tests, on all processors
+	$(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 coverage: $(INSTALLED) ## All tests, with the share of lines and branches that they run: htmlcov/index.html
 	$(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder \

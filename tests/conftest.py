@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,28 +19,67 @@ hypothesis.settings.load_profile("patient")
 REPOSITORY = Path(__file__).resolve().parents[1]
 
 
+# Reasons for which a test may skip, each a lack that `make test` cannot mend. A skip for another
+# reason fails, so that no test goes missing unnoticed.
+ALLOWED_SKIPS = (
+    "the real data sets are not there",
+    "needs the real logs in",
+    "needs chromium and chromedriver",
+    "no curl on this machine",
+    "no grpcurl on this machine",
+)
+
+# What takes longest, first: then no worker begins with minutes of work when the others end.
+LONGEST_FIRST = ("integration", "benchmarks", "trainer")
+
+
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Leaves modules unread whose tests are all deselected: those that import TensorFlow take seconds to import alone."""
-    expression = config.option.markexpr
-    if collection_path.suffix != ".py" or not (
-        "not tensorflow" in expression or expression == "alone"
-    ):
+    """Leave modules unread whose tests are all deselected: importing TensorFlow takes seconds."""
+    if collection_path.suffix != ".py" or "not tensorflow" not in config.option.markexpr:
         return None
     text = collection_path.read_text(encoding="utf-8")
-    if expression == "alone":
-        return "mark.alone" not in text or None
     return ('importorskip("tensorflow")' in text and "mark.tensorflow" in text) or None
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Where files are shared out among processes, those that train and run whole pipelines go first: none of minutes is left for the end."""
+    """Put the longest files first where files are shared out among processes."""
+
+    def rank(item: pytest.Item) -> int:
+        folder = item.path.relative_to(REPOSITORY / "tests").parts[0]
+        return LONGEST_FIRST.index(folder) if folder in LONGEST_FIRST else len(LONGEST_FIRST)
+
     if hasattr(config, "workerinput"):
-        items.sort(
-            key=lambda item: (
-                item.path.relative_to(REPOSITORY / "tests").parts[0]
-                not in ("integration", "trainer")
-            )
-        )
+        items.sort(key=rank)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Fail a test that skips for a reason that is not on the list."""
+    report = yield
+    refuse_other_skips(report)
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(
+    collector: pytest.Collector,
+) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """Fail a file that skips for a reason that is not on the list."""
+    report = yield
+    refuse_other_skips(report)
+    return report
+
+
+def refuse_other_skips(report: pytest.TestReport | pytest.CollectReport) -> None:
+    """Make a failure of a skip whose reason is not on the list."""
+    if report.outcome != "skipped" or hasattr(report, "wasxfail"):
+        return
+    reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+    if not reason.removeprefix("Skipped: ").startswith(ALLOWED_SKIPS):
+        report.outcome = "failed"
+        report.longrepr = f"{reason}; ALLOWED_SKIPS in tests/conftest.py lacks this reason"
 
 
 @pytest.fixture(scope="session")

@@ -71,8 +71,6 @@ class EarlyStopping(tf.keras.callbacks.Callback):
         self.best_epoch = tf.Variable(0, dtype=tf.int64, trainable=False)
         self.best_error = tf.Variable(float("inf"), dtype=tf.float32, trainable=False)
         self.first_metrics = tf.Variable(tf.zeros(len(tasks)), dtype=tf.float32, trainable=False)
-        # Where the checkpoints go that do not count.
-        self._nowhere = tempfile.TemporaryDirectory(prefix="fulcrum-checkpoints-")
         self.history: list[dict[str, float]] = []
 
     @property
@@ -88,6 +86,9 @@ class EarlyStopping(tf.keras.callbacks.Callback):
         super().set_model(model)
         self._strategy = model.distribute_strategy
         self._is_chief = is_chief(self._strategy)
+        # Every worker saves, and only the chief's checkpoints count.
+        if not self._is_chief:
+            self._nowhere = tempfile.TemporaryDirectory(prefix="fulcrum-checkpoints-")
         saved = self.folder if self._is_chief else Path(self._nowhere.name)
         state: dict[str, Any] = {
             "finished_epochs": self.finished_epochs,
@@ -189,6 +190,8 @@ class EarlyStopping(tf.keras.callbacks.Callback):
         self._wait_for_all()
         self._restore(self._best.checkpoint, "best").expect_partial()
         self._wait_for_all()
+        if not self._is_chief:
+            self._nowhere.cleanup()
         return int(self.best_epoch)
 
     def _wait_for_all(self) -> None:

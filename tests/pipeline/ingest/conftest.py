@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import functools
 import json
 from pathlib import Path
 from typing import Any
@@ -46,6 +47,13 @@ ranking_formula: {weights: {click: 1.0}}
 """
 
 DAY_S = 86_400
+# Read from YAML once: tests of random rows ask for settings thousands of times.
+_SPEC_JSON = json.dumps(yaml.safe_load(SPEC))
+
+
+@functools.cache
+def _settings(spec: str, day: datetime.date | None) -> IngestSettings:
+    return IngestSettings.from_spec(parse_spec(spec), day)
 
 
 class Tiny:
@@ -54,7 +62,7 @@ class Tiny:
     @staticmethod
     def settings(day: datetime.date | None = None, **changes: Any) -> IngestSettings:
         """The settings of a day, or of all, changed at paths such as `logs__deduplicate`."""
-        spec = yaml.safe_load(SPEC)
+        spec = json.loads(_SPEC_JSON)
         for path, value in changes.items():
             *parents, last = path.split("__")
             part = spec
@@ -64,7 +72,7 @@ class Tiny:
                 part.pop(last, None)
             else:
                 part[last] = value
-        return IngestSettings.from_spec(parse_spec(json.dumps(spec)), day)
+        return _settings(json.dumps(spec), day)
 
     @staticmethod
     def row(number: int, day: int = 0, **changes: Any) -> dict[str, Any]:

@@ -1,7 +1,9 @@
-"""Ingests logs again and again, killed at a random moment each time but the last. Arguments: spec, logs, root, kills, seconds.
+"""Ingests logs undisturbed, then again and again, killed at a random moment each time but the last.
 
-Each attempt is a process of its own, forked when TFX is loaded, so that the kill falls into the
-ingestion. Prints how many attempts were killed before they ended.
+Arguments: spec, logs, folder of the roots `undisturbed` and `killed`, number of kills. Each attempt
+is a process of its own, forked when TFX is loaded, so that the kill falls into the ingestion: at
+some moment of the time that the undisturbed attempt took. Prints how many attempts were killed
+before they ended.
 """
 
 from __future__ import annotations
@@ -51,18 +53,23 @@ def attempt(spec: str, logs: str, root: str, kill_after_s: float | None) -> bool
     return status == 0
 
 
-def main(spec: str, logs: str, root: str, kills: int, longest_s: float) -> None:
+def main(spec: str, logs: str, folder: str, kills: int) -> None:
     """All attempts."""
     draw = random.Random(kills)
-    os.makedirs(root, exist_ok=True)
+    undisturbed, disturbed = f"{folder}/undisturbed", f"{folder}/killed"
+    os.makedirs(undisturbed)
+    os.makedirs(disturbed)
+    began_s = time.monotonic()
+    ended = attempt(spec, logs, undisturbed, None)
+    longest_s = time.monotonic() - began_s
     killed = 0
     while killed < kills:
-        if attempt(spec, logs, root, draw.uniform(0.0, longest_s)):
+        if attempt(spec, logs, disturbed, draw.uniform(0.0, longest_s)):
             break
         killed += 1
-    ended = attempt(spec, logs, root, None)
+    ended = attempt(spec, logs, disturbed, None) and ended
     sys.stdout.write(f"killed {killed} ended {ended}\n")
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4]), float(sys.argv[5]))
+    main(sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4]))

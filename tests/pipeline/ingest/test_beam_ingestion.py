@@ -37,37 +37,38 @@ def test_every_line_becomes_an_example_or_a_rejected_line(tiny, logs: Path, tmp_
     assert sum(split.examples for split in run.summary.tasks["watch"].values()) == 50
 
 
-@pytest.mark.parametrize(
-    ("kind", "reason"),
-    [
-        ("cut_line", "malformed"),
-        ("wrong_type", "wrong_type"),
-        ("missing_key", "missing_key"),
-        ("negative_duration", "out_of_range"),
-        ("nan", "not_finite"),
-        ("wrong_encoding", "wrong_encoding"),
-        ("empty", "empty_line"),
-        ("huge_line", "line_too_long"),
-        ("unknown_column", None),
-        ("duplicate", "duplicate"),
-    ],
-)
-def test_each_kind_of_malformed_line_has_its_reason(
-    tiny, logs: Path, tmp_path: Path, kind: str, reason: str | None
-) -> None:
-    line = json.dumps(tiny.row(49)).encode()
-    with (logs / "day0.jsonl").open("ab") as file:
-        file.write((line if kind == "duplicate" else spoilt_line(line, kind)) + b"\n")
+def test_each_kind_of_malformed_line_has_its_reason(tiny, logs: Path, tmp_path: Path) -> None:
+    reasons = {
+        "cut_line": "malformed",
+        "wrong_type": "wrong_type",
+        "missing_key": "missing_key",
+        "negative_duration": "out_of_range",
+        "nan": "not_finite",
+        "wrong_encoding": "wrong_encoding",
+        "empty": "empty_line",
+        "huge_line": "line_too_long",
+        "unknown_column": None,
+        "duplicate": "duplicate",
+    }
+    # A file a kind, each with a row of its own that is spoilt, but for the duplicate.
+    for number, kind in enumerate(reasons):
+        row = 49 if kind == "duplicate" else 150 + number
+        line = json.dumps(tiny.row(row)).encode()
+        spoilt = line if kind == "duplicate" else spoilt_line(line, kind)
+        (logs / f"day0-{kind}.jsonl").write_bytes(spoilt + b"\n")
     run = Ingested(tiny.settings(), logs, tmp_path / "out")
-    assert run.summary.lines == 101
-    assert run.summary.rejected == ({reason: 1} if reason else {})
-    assert sum(run.summary.examples.values()) == (100 if reason else 101)
-    if reason:
-        (entry,) = run.rejected()
-        assert (entry["source"], entry["offset"], entry["reason"]) == ("day0.jsonl", 51, reason)
-        assert entry["detail"]
-        assert entry["raw"].startswith("" if kind == "empty" else '{"request_id":')
-        assert len(entry["raw"]) < HUGE_LINE_BYTES
+    assert run.summary.lines == 110
+    assert run.summary.rejected == {reason: 1 for reason in reasons.values() if reason}
+    assert sum(run.summary.examples.values()) == 101
+    entries = {entry["source"]: entry for entry in run.rejected()}
+    assert entries.keys() == {f"day0-{kind}.jsonl" for kind, reason in reasons.items() if reason}
+    for kind, reason in reasons.items():
+        if reason:
+            entry = entries[f"day0-{kind}.jsonl"]
+            assert (entry["offset"], entry["reason"]) == (1, reason)
+            assert entry["detail"]
+            assert entry["raw"].startswith("" if kind == "empty" else '{"request_id":')
+            assert len(entry["raw"]) < HUGE_LINE_BYTES
 
 
 def test_the_ten_kinds_together_leave_the_usable_rows_of_the_simulator(tmp_path: Path) -> None:

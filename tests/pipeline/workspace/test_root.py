@@ -80,25 +80,28 @@ def test_a_place_that_cannot_be_reached_is_named(
 
 
 _HOLD = """
-import sys, time
+import sys
 from pathlib import Path
 from pipeline.workspace.root import locked
 with locked(Path(sys.argv[1])):
     print("locked", flush=True)
-    time.sleep(60)
+    sys.stdin.read()
 """
 
 
 @pytest.fixture
 def other_run(tmp_path: Path) -> subprocess.Popen[str]:
     process = subprocess.Popen(
-        [sys.executable, "-c", _HOLD, str(tmp_path / "run.lock")], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", _HOLD, str(tmp_path / "run.lock")],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
     )
     assert process.stdout is not None
     assert process.stdout.readline() == "locked\n"
-    yield process
-    process.kill()
-    process.wait()
+    with process:
+        yield process
+        process.kill()
 
 
 def test_a_second_run_is_refused_and_told_which_process_holds_the_root(

@@ -1,8 +1,8 @@
 """Trains on two logical CPUs, which must be set up before TensorFlow starts: `test_replicas` runs it in a process of its own.
 
-Reads a pickle of {"layout", "tasks", "features", "runs": {name: [Settings, …]}, "folder"} and
-writes one of the results by name. Several settings of a name are runs over one folder of
-checkpoints, so that each goes on after the one before.
+Reads a pickle of {"layout", "tasks", "features", "runs": {name: [Settings, …]}, "saved", "folder"}
+and writes one of the results by name. Several settings of a name are runs over one folder of
+checkpoints, so that each goes on after the one before. The network of the run "saved" is saved.
 """
 
 from __future__ import annotations
@@ -48,20 +48,21 @@ def main(job_file: str, result_file: str) -> None:
                 checkpoint_folder=folder / "state",
             )
         model = WatchedStopping.last.model
-        module = tf.Module()
-        module.network = network
-        batch = {name: tf.constant(values) for name, values in job["features"].items()}
-        module.logits = tf.function(network.call)
-        logits = module.logits(batch)
-        tf.saved_model.save(module, str(folder / "saved"))
         results[name] = {
             "replicas": model.distribute_strategy.num_replicas_in_sync,
             "weights": network.get_weights(),
-            "logits": {task: values.numpy() for task, values in logits.items()},
-            "saved": str(folder / "saved"),
             "balancing": [variable.numpy() for variable in model.balancing.variables],
             "history": WatchedStopping.last.history,
         }
+        if name == job["saved"]:
+            module = tf.Module()
+            module.network = network
+            batch = {name: tf.constant(values) for name, values in job["features"].items()}
+            module.logits = tf.function(network.call)
+            logits = module.logits(batch)
+            tf.saved_model.save(module, str(folder / "saved"))
+            results[name]["logits"] = {task: values.numpy() for task, values in logits.items()}
+            results[name]["saved"] = str(folder / "saved")
     Path(result_file).write_bytes(pickle.dumps(results))
 
 

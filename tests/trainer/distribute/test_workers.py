@@ -16,7 +16,6 @@ import pytest
 
 pytestmark = [pytest.mark.tensorflow, pytest.mark.slow]
 
-TIMEOUT_S = 300
 EPOCHS, LAST_EPOCH = 3, 2
 # Of the last batch of 64, worker 0 gets 18 rows and worker 1 none.
 VALIDATION_ROWS = 210
@@ -42,7 +41,7 @@ class Worker:
 def run_workers(
     folder: Path, given: dict, last_epochs: tuple[int | None, int | None]
 ) -> list[Worker]:
-    """Starts two workers; gives back how they ended."""
+    """Start two workers; return how they ended. One that loses the other ends by itself."""
     addresses = free_addresses(2)
     processes, results = [], []
     for index, last_epoch in enumerate(last_epochs):
@@ -71,7 +70,7 @@ def run_workers(
         results.append(result)
     try:
         for process in processes:
-            process.wait(TIMEOUT_S)
+            process.wait()
     finally:
         for process in processes:
             process.kill()

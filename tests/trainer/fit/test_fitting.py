@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 import numpy as np
 import pytest
 
@@ -24,8 +26,10 @@ def fitted(features, layout, tasks, settings, folder):
 
 @pytest.mark.parametrize("name", list(MODELS))
 def test_every_model_overfits_what_can_be_learnt(name, layout, tasks, features, settings, tmp_path):
-    chosen = settings(name, epochs=60, patience=60, learning_rate=0.01, embedding_learning_rate=0.5)
-    network = fitted(features, layout, tasks, chosen, tmp_path)
+    chosen = settings(name, epochs=6, patience=6, learning_rate=0.01, embedding_learning_rate=0.5)
+    # An epoch that reads the batches ten times takes the steps of ten epochs and validates once.
+    dataset = batches(features)
+    network = fit(layout, tasks, chosen, dataset.repeat(10), dataset, checkpoint_folder=tmp_path)
     logits = network({key: tf.constant(value) for key, value in features.items()})
     assert np.mean((logits["click"].numpy() > 0) == (features["labels"][:, 0] > 0)) > 0.98
     valid = features["masks"][:, 1] > 0
@@ -36,53 +40,38 @@ def test_every_model_overfits_what_can_be_learnt(name, layout, tasks, features, 
 def test_a_killed_run_goes_on_to_the_same_weights(
     layout, tasks, features, settings, tmp_path, monkeypatch
 ):
-    undisturbed = fitted(features, layout, tasks, settings(epochs=4, patience=9), tmp_path / "a")
-    saved = EarlyStopping.on_epoch_end
+    chosen = settings("shared_bottom", epochs=4, patience=9)
+    saved, seen = EarlyStopping.on_epoch_end, []
 
-    class KilledError(Exception):
-        pass
-
-    def die_after_two_epochs(self, epoch, logs=None):
+    def keep_what_a_kill_would_leave(self, epoch, logs=None):
         saved(self, epoch, logs)
-        if epoch == 1:
-            raise KilledError
+        seen.append(epoch)
+        if self.folder == tmp_path / "undisturbed" and epoch == 1:
+            shutil.copytree(self.folder, tmp_path / "killed")
 
-    with monkeypatch.context() as patch, pytest.raises(KilledError):
-        patch.setattr(EarlyStopping, "on_epoch_end", die_after_two_epochs)
-        fitted(features, layout, tasks, settings(epochs=4, patience=9), tmp_path / "b")
-    seen = []
-    monkeypatch.setattr(
-        EarlyStopping,
-        "on_epoch_end",
-        lambda self, epoch, logs=None: (seen.append(epoch), saved(self, epoch, logs)),
-    )
-    resumed = fitted(features, layout, tasks, settings(epochs=4, patience=9), tmp_path / "b")
-    assert seen == [2, 3]
+    monkeypatch.setattr(EarlyStopping, "on_epoch_end", keep_what_a_kill_would_leave)
+    undisturbed = fitted(features, layout, tasks, chosen, tmp_path / "undisturbed")
+    resumed = fitted(features, layout, tasks, chosen, tmp_path / "killed")
+    assert seen == [0, 1, 2, 3, 2, 3]
     for one, other in zip(undisturbed.get_weights(), resumed.get_weights(), strict=True):
         np.testing.assert_allclose(one, other, atol=1e-6)
 
 
 def test_the_best_epochs_weights_are_kept(layout, tasks, features, settings, tmp_path, monkeypatch):
-    def after(name, *errors):
-        remaining = iter(errors)
-        monkeypatch.setattr("trainer.fit.early_stopping.relative_error", lambda *_: next(remaining))
-        network = fitted(
-            features, layout, tasks, settings(epochs=len(errors), patience=9), tmp_path / name
-        )
-        return network.get_weights()
+    errors = iter([1.0, 0.5, 0.7, 0.8])
+    monkeypatch.setattr("trainer.fit.early_stopping.relative_error", lambda *_: next(errors))
+    saved, weights = EarlyStopping.on_epoch_end, []
 
-    # The second of four epochs is the best one, so what is kept is what two epochs give; three
-    # epochs give something else.
-    kept, second, third = (
-        after("a", 1.0, 0.5, 0.7, 0.8),
-        after("b", 1.0, 0.5),
-        after("c", 1.0, 0.5, 0.3),
-    )
-    for one, other in zip(kept, second, strict=True):
-        np.testing.assert_allclose(one, other, atol=1e-6)
-    assert not all(
-        np.allclose(one, other, atol=1e-6) for one, other in zip(kept, third, strict=True)
-    )
+    def watch(self, epoch, logs=None):
+        weights.append(self.model.network.get_weights())
+        saved(self, epoch, logs)
+
+    monkeypatch.setattr(EarlyStopping, "on_epoch_end", watch)
+    chosen = settings("shared_bottom", epochs=4, patience=9)
+    kept = fitted(features, layout, tasks, chosen, tmp_path).get_weights()
+    # The second of four epochs is the best one, and each of the others has given something else.
+    same = [all(map(np.array_equal, kept, after)) for after in weights]
+    assert same == [False, True, False, False]
 
 
 def test_auc_counts_upwards_and_squared_error_downwards(tasks):
@@ -97,7 +86,9 @@ def test_patience_ends_a_run(layout, tasks, features, settings, tmp_path):
     shuffled = dict(features)
     shuffled["labels"] = np.random.default_rng(1).permutation(features["labels"])
     dataset = batches(features)
-    stop = settings(epochs=50, patience=2, learning_rate=0.03, embedding_learning_rate=1.0)
+    stop = settings(
+        "shared_bottom", epochs=50, patience=2, learning_rate=0.03, embedding_learning_rate=1.0
+    )
     fit(layout, tasks, stop, dataset, batches(shuffled), checkpoint_folder=tmp_path)
     state = tf.train.load_checkpoint(str(tmp_path / "latest"))
     finished = state.get_tensor("finished_epochs/.ATTRIBUTES/VARIABLE_VALUE")
@@ -112,7 +103,7 @@ def test_the_clock_counts_epochs_or_steps(layout, tasks, features, settings, tmp
             features,
             layout,
             tasks,
-            settings(epochs=3, patience=9, loss_weight_clock=clock),
+            settings("shared_bottom", epochs=3, patience=9, loss_weight_clock=clock),
             tmp_path / clock,
         )
         state = tf.train.load_checkpoint(str(tmp_path / clock / "latest"))
