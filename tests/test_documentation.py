@@ -65,7 +65,7 @@ def test_every_option_is_explained_on_a_page_about_its_command(name: str) -> Non
     assert options_of(name) - {"--help"} <= options_in("\n".join(about))
 
 
-@pytest.mark.parametrize(("page", "line"), documented_lines())
+@pytest.mark.parametrize(("page", "line"), list(documented_lines()))
 def test_every_documented_command_has_the_options_that_it_is_given(page: str, line: str) -> None:
     [name] = [name for name in COMMANDS if re.match(rf"{name}(?![\w-])", line)]
     assert options_in(line) <= options_of(name)

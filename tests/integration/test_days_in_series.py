@@ -28,7 +28,7 @@ fields:
 tasks:
   click: {kind: binary, label: {rule: event, column: clicked}, metric: auc, threshold: 0.1, tolerance: 1.0}
 ranking_formula: {weights: {click: 1.0}}
-model: {name: ple, levels: 1, expert_units: [4], tower_units: []}
+model: {name: shared_bottom, bottom_units: [4], tower_units: []}
 trainer: {epochs: 1, batch_size: 64}
 serving: {candidate_counts: [1], latency_budget_ms: 10_000}
 drift: {thresholds: {item: {l_infinity: 0.9}}}

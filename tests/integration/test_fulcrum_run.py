@@ -372,6 +372,7 @@ app()
 class Killed:
     """A run that was killed while it trained, a run that was tried meanwhile, and the same command afterwards."""
 
+    output: str
     meanwhile: EndedRun
     unfinished: list[str]
     resumed: EndedRun
@@ -396,7 +397,9 @@ def killed(project: Project, first: Ended) -> Killed:
     checkpoints = project.root / "checkpoints"
     unfinished = os.listdir(checkpoints)
     resumed = project.run(*training)
-    return Killed(meanwhile, unfinished, resumed, project.versions(), os.listdir(checkpoints))
+    return Killed(
+        log.read_text(), meanwhile, unfinished, resumed, project.versions(), os.listdir(checkpoints)
+    )
 
 
 def test_a_second_run_on_a_root_in_use_is_refused(killed: Killed) -> None:
@@ -404,12 +407,18 @@ def test_a_second_run_on_a_root_in_use_is_refused(killed: Killed) -> None:
     assert "another run (process" in killed.meanwhile.output
 
 
+def test_the_terminal_shows_each_epoch(killed: Killed) -> None:
+    assert [f"epoch {number}:" in killed.output for number in (1, 2, 3)] == [True, True, False]
+
+
 def test_a_killed_training_goes_on_from_its_checkpoint_to_a_blessed_model(killed: Killed) -> None:
     assert len(killed.unfinished) == 1
     resumed = killed.resumed
     assert resumed.exit_code == 0, resumed.output
-    assert "resumes after epoch" in resumed.output
-    assert "epoch 1:" not in resumed.output
+    log = Path(resumed.summary["log"]).read_text(encoding="utf-8")
+    assert "resumes after epoch 2" in log
+    assert "epoch 3:" in log
+    assert "epoch 1:" not in log
     assert resumed.summary["status"] == "pushed"
 
 
@@ -425,8 +434,8 @@ def test_the_next_model_is_compared_with_the_blessed_one_and_becomes_the_newest_
     before = {task["task"]: task["metrics"] for task in first.run.summary["tasks"]}
     for task in killed.resumed.summary["tasks"]:
         # Beam batches as it likes, and rounding may move a score over one of the thresholds that
-        # the AUC is made of.
-        assert task["baseline_metrics"] == pytest.approx(before[task["task"]], abs=1e-3)
+        # the AUC is made of, or over another one of its user.
+        assert task["baseline_metrics"] == pytest.approx(before[task["task"]], abs=5e-3)
     newest = killed.resumed.summary["version"]
     assert killed.versions == [*first.versions, newest]
 

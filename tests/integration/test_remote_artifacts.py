@@ -31,7 +31,7 @@ fields:
 tasks:
   click: {kind: binary, label: {rule: event, column: clicked}, metric: auc, threshold: 0.1, tolerance: 1.0}
 ranking_formula: {weights: {click: 1.0}}
-model: {name: shared_bottom}
+model: {name: shared_bottom, bottom_units: [4], tower_units: []}
 trainer: {epochs: 1, batch_size: 64}
 serving: {candidate_counts: [1], latency_budget_ms: 10_000}
 """

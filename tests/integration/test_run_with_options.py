@@ -28,9 +28,9 @@ tasks:
   click: {kind: binary, label: {rule: event, column: clicked}, metric: auc, threshold: 0.1, tolerance: 1.0}
   watch: {kind: regression, label: {rule: column, column: watched}, metric: mse, threshold: 10.0, tolerance: 10.0}
 ranking_formula: {weights: {click: 1.0}}
-model: {name: ple, levels: 1, expert_units: [4], tower_units: []}
+model: {name: shared_bottom, bottom_units: [4], tower_units: []}
 trainer: {epochs: 1, batch_size: 64}
-tuner: {max_trials: 2, search: {trainer.learning_rate: {values: [0.001, 0.003]}, model.expert_units: {values: [[4], [2]]}}}
+tuner: {max_trials: 2, search: {trainer.learning_rate: {values: [0.001, 0.003]}, model.bottom_units: {values: [[4], [2]]}}}
 drift: {stops_run: true, thresholds: {region: {l_infinity: 0.3}}}
 serving: {candidate_counts: [1], latency_budget_ms: 10_000}
 """
@@ -128,13 +128,13 @@ def test_an_unchanged_second_run_trains_nothing(story: Story) -> None:
 def test_the_trainer_takes_the_best_trial_of_the_search(story: Story) -> None:
     tuning = story.first.summary["tuning"]
     assert len(tuning["trials"]) == 2
-    assert tuning["own"]["values"] == {"trainer.learning_rate": 0.001, "model.expert_units": [4]}
+    assert tuning["own"]["values"] == {"trainer.learning_rate": 0.001, "model.bottom_units": [4]}
     assert tuning["best"]["objective"] == max(trial["objective"] for trial in tuning["trials"])
     [file] = (story.folder / "root" / "artifacts" / "Tuner" / "best_hyperparameters").glob(
         "*/best_hyperparameters.txt"
     )
     given = json.loads(file.read_text(encoding="utf-8"))["values"]
-    assert json.loads(given["model.expert_units"]) == tuning["best"]["values"]["model.expert_units"]
+    assert json.loads(given["model.bottom_units"]) == tuning["best"]["values"]["model.bottom_units"]
     assert (
         f"Tuned for smallest_mtl_gain in 2 trials: {tuning['best']['objective']:.5f}"
         in story.first.output

@@ -71,6 +71,7 @@ def _run(spec: FeatureSpec, logs: Path, root: Path, day: datetime.date | None = 
     from tfx.orchestration import metadata, pipeline
     from tfx.orchestration.local import local_dag_runner
 
+    from pipeline.commands.beam_options import beam_arguments
     from pipeline.ingest.component import LogsExampleGen
 
     local_dag_runner.LocalDagRunner().run(
@@ -82,7 +83,7 @@ def _run(spec: FeatureSpec, logs: Path, root: Path, day: datetime.date | None = 
             metadata_connection_config=metadata.sqlite_metadata_connection_config(
                 str(root / "metadata.sqlite")
             ),
-            beam_pipeline_args=["--direct_running_mode=in_memory"],
+            beam_pipeline_args=beam_arguments([]),
         )
     )
     return sorted((root / "LogsExampleGen" / "examples").glob("*"))

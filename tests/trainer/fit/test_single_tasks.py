@@ -35,14 +35,17 @@ def test_a_task_alone_is_what_a_spec_with_this_task_only_gives(
         batches=lambda _: (batches(features), batches(features)),
     )
     alone = fit_alone(
-        "ratio", inputs, settings(balancing="gradnorm"), checkpoint_folder=tmp_path / "alone"
+        "ratio",
+        inputs,
+        settings("shared_bottom", balancing="gradnorm"),
+        checkpoint_folder=tmp_path / "alone",
     )
 
     own = {**features, "labels": features["labels"][:, 1:], "masks": features["masks"][:, 1:]}
     expected = fit(
         dataclasses.replace(layout, tasks={"ratio": "regression"}),
         {"ratio": tasks["ratio"]},
-        settings(),
+        settings("shared_bottom"),
         batches(own),
         batches(own),
         checkpoint_folder=tmp_path / "expected",

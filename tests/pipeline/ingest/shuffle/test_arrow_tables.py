@@ -8,7 +8,7 @@ import apache_beam as beam
 import pyarrow as pa
 import pytest
 from apache_beam.options.pipeline_options import PipelineOptions
-from apache_beam.testing.test_pipeline import TestPipeline
+from apache_beam.testing import test_pipeline as testing
 from apache_beam.testing.util import assert_that, equal_to
 
 from pipeline.ingest.shuffle.arrow_tables import Spill, SpilledTable, from_ipc, to_ipc
@@ -29,7 +29,7 @@ def _lines(tables: tuple[int, list[SpilledTable]]) -> tuple[int, list[int]]:
 
 
 def test_tables_wait_in_files_while_they_are_grouped_in_memory(tmp_path: Path) -> None:
-    with TestPipeline() as pipeline:
+    with testing.TestPipeline() as pipeline:
         grouped = (
             pipeline
             | beam.Create(TABLES)
