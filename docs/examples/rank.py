@@ -20,7 +20,7 @@ request = RankingRequest(
     ],
     weights={"shr": 3.0},
 )
-with RankingClient(target, load_spec("short_video"), timeout_ms=10_000) as client:
+with RankingClient(target, load_spec("short_video"), timeout_ms=1000) as client:
     try:
         ranked = client.rank(request)
     except RankingError as error:

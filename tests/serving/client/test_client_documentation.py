@@ -51,10 +51,23 @@ def ranker(scripted):
     return scripted(script, metadata=metadata)
 
 
+def patient(program: str) -> str:
+    """The program with an hour for each call: a busy machine must not fail a test."""
+    hour = "timeout_ms=3_600_000"
+    changed = re.sub(r"timeout_ms=[\d_]+", hour, program)
+    return (
+        changed
+        if hour in changed
+        else program.replace('"short_video"))', f'"short_video"), {hour})')
+    )
+
+
 @pytest.mark.parametrize("program", PROGRAMS, ids=["readme", "blocking", "asyncio"])
 def test_a_documented_program_ranks(ranker, tmp_path, monkeypatch, capsys, program):
     monkeypatch.chdir(tmp_path)
     assert "127.0.0.1:8500" in program
+    program = patient(program)
+    assert "3_600_000" in program
     exec(
         compile(program.replace("127.0.0.1:8500", ranker.target), "program", "exec"),
         {"__name__": "__main__"},
@@ -65,9 +78,9 @@ def test_a_documented_program_ranks(ranker, tmp_path, monkeypatch, capsys, progr
 
 
 def test_the_example_with_the_client_ranks(ranker):
-    program = REPOSITORY / "docs" / "examples" / "rank.py"
+    program = patient((REPOSITORY / "docs" / "examples" / "rank.py").read_text(encoding="utf-8"))
     done = subprocess.run(
-        [sys.executable, program, ranker.target], capture_output=True, text=True, check=False
+        [sys.executable, "-c", program, ranker.target], capture_output=True, text=True, check=False
     )
     assert done.stderr == ""
     assert done.stdout.splitlines() == ["1 v43 0.5", "2 v10 0.5", "3 v7 0.5"]
