@@ -37,7 +37,7 @@ Columns = dict[str, list[Any]]
 
 
 def impression_columns(columns: Columns) -> Columns:
-    """Return the columns of impressions from those of exposures, with an id of each event."""
+    """Turn the columns of exposures into columns of impressions, with an id of each event."""
     ids = [
         f"{request}-{video}"
         for request, video in zip(columns["request_id"], columns["video_id"], strict=True)
@@ -48,7 +48,7 @@ def impression_columns(columns: Columns) -> Columns:
 
 
 def action_columns(columns: Columns) -> Columns:
-    """Return the columns of actions from those of exposures, in order of time.
+    """Turn the columns of exposures into columns of actions, in order of time.
 
     A click follows its impression after 1 s; the other actions follow the end of the play.
     """

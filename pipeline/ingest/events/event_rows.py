@@ -180,7 +180,7 @@ class ActionParser:
 
 
 class _Partition:
-    """Tells the events of the ingested day from those of the days around it.
+    """Marks the events of the ingested day, as opposed to events of the days around it.
 
     Args:
         settings: the spec's rules.

@@ -1,4 +1,4 @@
-"""The days of a log: those that judge the model, and those around the ingested day."""
+"""The days of a log: evaluation days, stray days, and the days around the ingested day."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class EventDays:
 
     @property
     def leaves_none_to_train(self) -> bool:
-        """Whether the evaluation takes all days of the log."""
+        """Whether the log has no day besides the evaluation days."""
         return len(self.days) <= self.evaluation
 
     def is_evaluation(self, day: int) -> bool:
