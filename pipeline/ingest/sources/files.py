@@ -85,7 +85,7 @@ class InputFiles:
     neighbours: dict[str | None, list[LogFile]] = dataclasses.field(default_factory=dict)
 
     def with_neighbours(self, source: str | None) -> list[LogFile]:
-        """Return the files of a source, with those of neighbouring days, in the order of the days."""
+        """Return the files of a source and of neighbouring days, in the order of the days."""
         return sorted(
             [*self.sources[source], *self.neighbours.get(source, [])],
             key=lambda file: (file.day or datetime.date.min, file),
