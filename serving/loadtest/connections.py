@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import queue
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
@@ -16,34 +17,56 @@ from serving.client.transport.channel_pool import ChannelPool
 from serving.client.types import RankedList, RankingRequest
 from serving.errors import RankingError, server_error
 
+# How long gRPC gives one attempt to connect; the system gives up sooner where nobody answers.
+_PATIENCE = ("grpc.min_reconnect_backoff_ms", 600_000)
+
 
 class NobodyAnswersError(RankingError):
     """No connection to the target could be made."""
 
 
 @contextmanager
-def open_connections(
-    target: str, count: int, timeout_s: float, tls: Tls | None = None
-) -> Iterator[list[Any]]:
-    """Predict, bytes in and bytes out, on each of `count` connections that are up, encrypted if `tls` says how.
+def open_connections(target: str, count: int, tls: Tls | None = None) -> Iterator[list[Any]]:
+    """Open connections, and yield the Predict method of each, bytes in and bytes out.
+
+    A server that is slow to accept a connection is waited for; one that refuses it is not.
+
+    Args:
+        target: ``host:port`` of the server.
+        count: The number of connections.
+        tls: The encryption; None for none.
 
     Raises:
-        NobodyAnswersError: a connection was not up within `timeout_s`.
-        TlsError: a file of the TLS settings cannot be used.
+        NobodyAnswersError: A connection is refused, or cannot be made.
+        TlsError: A file of the TLS settings cannot be used.
     """
     credentials, options = (tls.credentials(), tls.channel_options) if tls else (None, [])
-    pool = ChannelPool(grpc, target, count=count, credentials=credentials, options=options)
+    pool = ChannelPool(
+        grpc, target, count=count, credentials=credentials, options=[*options, _PATIENCE]
+    )
     with ExitStack() as stack:
         for channel in pool.channels:
             stack.enter_context(channel)
         for channel in pool.channels:
-            try:
-                grpc.channel_ready_future(channel).result(timeout=timeout_s)
-            except grpc.FutureTimeoutError as error:
-                raise NobodyAnswersError(
-                    f"{target}: no connection within {timeout_s:g} s; is a model server there?"
-                ) from error
+            _wait_until_connected(channel, target)
         yield [channel.unary_unary(tf_serving_api.PREDICT) for channel in pool.channels]
+
+
+def _wait_until_connected(channel: grpc.Channel, target: str) -> None:
+    states: queue.SimpleQueue[grpc.ChannelConnectivity] = queue.SimpleQueue()
+    channel.subscribe(states.put, try_to_connect=True)
+    try:
+        while (state := states.get()) is not grpc.ChannelConnectivity.READY:
+            if state in (
+                grpc.ChannelConnectivity.TRANSIENT_FAILURE,
+                grpc.ChannelConnectivity.SHUTDOWN,
+            ):
+                raise NobodyAnswersError(
+                    f"{target}: no connection; is a model server there, and do both sides use TLS "
+                    "or neither?"
+                )
+    finally:
+        channel.unsubscribe(states.put)
 
 
 def try_one(

@@ -105,8 +105,10 @@ class LoadGenerator:
         *,
         timeout_s: float,
         drain_s: float,
+        clock: Callable[[], float] = time.perf_counter,
+        wait: Callable[[threading.Event, float], bool] = threading.Event.wait,
     ) -> None:
-        """Sends nothing yet.
+        """Send nothing yet.
 
         Args:
             sends: the ``future`` method of a call on each connection, used in turn.
@@ -115,9 +117,12 @@ class LoadGenerator:
             timeout_s: the deadline of each request, from the time it is sent.
             drain_s: after the last request was due, how long to wait for what is still to be sent
                 or answered.
+            clock: Gives the time in seconds.
+            wait: Waits for an event, at most for the seconds given, on the same clock.
         """
         self._sends, self._requests = sends, requests
         self._timeout_s = timeout_s
+        self._clock, self._wait = clock, wait
         self._end_s = float(scheduled_s[-1]) + drain_s
         self._live = Measurements.of_schedule(scheduled_s)
         self._open: dict[int, Any] = {}
@@ -129,18 +134,18 @@ class LoadGenerator:
 
     def start(self) -> None:
         """Begins to send; returns at once."""
-        self._start_s = time.perf_counter()
+        self._start_s = self._clock()
         self._sender.start()
 
     @property
     def elapsed_s(self) -> float:
         """Seconds since the start."""
-        return time.perf_counter() - self._start_s
+        return self._clock() - self._start_s
 
     def wait(self, timeout_s: float) -> bool:
         """Waits until every request has come to an end, or the test to its; says whether either happened within `timeout_s`."""
         remaining_s = max(self._end_s - self.elapsed_s, 0.0)
-        return self._over.wait(min(timeout_s, remaining_s)) or self.elapsed_s >= self._end_s
+        return self._wait(self._over, min(timeout_s, remaining_s)) or self.elapsed_s >= self._end_s
 
     def progress(self) -> Progress:
         """How far the test is; quick, so that asking does not hold up the sending."""
@@ -170,7 +175,7 @@ class LoadGenerator:
         sends, requests = cycle(self._sends), cycle(self._requests)
         for index, due_s in enumerate(self._live.scheduled_s.tolist()):
             early_s = due_s - self.elapsed_s
-            if self._over.wait(early_s) if early_s > 0.0 else self._over.is_set():
+            if self._wait(self._over, early_s) if early_s > 0.0 else self._over.is_set():
                 return
             send, request = next(sends), next(requests)
             with self._lock:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 import pydantic
@@ -54,9 +55,6 @@ def run_to_the_end(
             seconds = min(seconds, generator.elapsed_s)
             console.print(f"Interrupted after {seconds:.1f} s.", style="yellow")
         return generator.stop(), seconds
-
-
-_CONNECTION_TIMEOUT_S = 10.0
 
 
 class LoadTestSettings(pydantic.BaseModel, frozen=True):
@@ -134,17 +132,19 @@ def run_load_test(
         encoded = encoded_requests(
             spec, requests, model_name=settings.model or spec.name, label=settings.label
         )
-    with open_connections(
-        settings.target, settings.connections, _CONNECTION_TIMEOUT_S, settings.tls
-    ) as predicts:
-        answer = try_one(
-            predicts,
-            target=settings.target,
-            spec=spec,
-            request=requests[0],
-            encoded=encoded[0],
-            timeout_s=timeout_s,
-        )
+    with ExitStack() as stack:
+        with console.status(f"Connecting to {settings.target} …"):
+            predicts = stack.enter_context(
+                open_connections(settings.target, settings.connections, settings.tls)
+            )
+            answer = try_one(
+                predicts,
+                target=settings.target,
+                spec=spec,
+                request=requests[0],
+                encoded=encoded[0],
+                timeout_s=timeout_s,
+            )
         generator = LoadGenerator(
             [predict.future for predict in predicts],
             encoded,

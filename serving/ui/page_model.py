@@ -31,7 +31,8 @@ def task_meaning(task: Task) -> str:
     return f"{kind} {task.label.text}{condition}"
 
 
-_TIMEOUT_MS = 10_000.0
+# The server runs in this process, so that a slow answer still comes: this ends a hang only.
+_TIMEOUT_MS = 600_000.0
 
 
 class PageModel:

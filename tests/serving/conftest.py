@@ -38,6 +38,9 @@ if TYPE_CHECKING:
 # for `pytest --hypothesis-profile=thorough`
 settings.register_profile("thorough", max_examples=20_000)
 
+# For calls that are to succeed: the time limit ends a hang, and decides nothing else.
+PATIENT = {"timeout_ms": 600_000.0}
+
 TOY_SPEC = """
 name: toy
 keys: {item: video}
@@ -285,6 +288,40 @@ def models() -> Iterator[ModelRegistry]:
         model.close()
 
 
+class Gate:
+    """Holds up runs of the signature `slow` while it is closed, so that a request stays in flight for as long as a test wants."""
+
+    def __init__(self) -> None:
+        self._open = threading.Event()
+        self.open()
+
+    def close(self) -> None:
+        self._open.clear()
+
+    def open(self) -> None:
+        self._open.set()
+
+    def pass_through(self) -> None:
+        assert self._open.wait(600.0)
+
+
+@pytest.fixture
+def gate(monkeypatch: pytest.MonkeyPatch) -> Iterator[Gate]:
+    """Open at first. It holds up requests for `slow` to every model server of this process."""
+    from serving.model_server.versions.saved_model import SavedModel
+
+    gate, run = Gate(), SavedModel.run
+
+    def gated(self: SavedModel, signature: str, *arguments: object) -> object:
+        if signature == "slow":
+            gate.pass_through()
+        return run(self, signature, *arguments)
+
+    monkeypatch.setattr(SavedModel, "run", gated)
+    yield gate
+    gate.open()
+
+
 @pytest.fixture
 def stubs() -> Iterator[Callable]:
     """Public stubs for a target: `prediction` and `model`."""
@@ -355,12 +392,12 @@ def free_port() -> int:
 
 @pytest.fixture(scope="session")
 def eventually() -> Callable:
-    """Waits until a condition holds, and fails the test if it does not within 20 s."""
+    """Waits until a condition holds, however long the machine takes; after 10 minutes, the test hangs and fails."""
 
     def wait(condition: Callable[[], object], what: str) -> None:
-        end_s = time.monotonic() + 20.0
+        end_s = time.monotonic() + 600.0
         while not condition():
-            assert time.monotonic() < end_s, f"not within 20 s: {what}"
+            assert time.monotonic() < end_s, f"it never happened: {what}"
             time.sleep(0.02)
 
     return wait
@@ -473,14 +510,14 @@ def rank_once(request: pytest.FixtureRequest) -> Callable:
     def blocking(
         target: str, spec: FeatureSpec, ranking_request: object, **settings: object
     ) -> object:
-        with RankingClient(target, spec, **settings) as client:
+        with RankingClient(target, spec, **PATIENT | settings) as client:
             return client.rank(ranking_request)
 
     def on_a_loop(
         target: str, spec: FeatureSpec, ranking_request: object, **settings: object
     ) -> object:
         async def rank() -> object:
-            async with AsyncRankingClient(target, spec, **settings) as client:
+            async with AsyncRankingClient(target, spec, **PATIENT | settings) as client:
                 return await client.rank(ranking_request)
 
         return asyncio.run(rank())

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import itertools
 import math
-import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import grpc
@@ -97,7 +96,8 @@ class Call:
         Raises:
             ServerError: one of them has failed for good; the others are cancelled.
         """
-        messages = [_Message(payload=payload) for payload in payloads]
+        now_s = self._deadline.now_s
+        messages = [_Message(payload=payload, due_s=now_s) for payload in payloads]
         senders: dict[int, _Message] = {}
         try:
             while open_messages := [message for message in messages if message.response is None]:
@@ -108,7 +108,7 @@ class Call:
                         senders[send.number] = message
                         sends.append(send)
                 due_s = min(message.due_s for message in open_messages)
-                wait_s = None if math.isinf(due_s) else max(due_s - time.monotonic(), 0.0)
+                wait_s = None if math.isinf(due_s) else max(due_s - self._deadline.now_s, 0.0)
                 cancels, self._unwanted = self._unwanted, []
                 for outcome in (yield Step(sends=sends, cancels=cancels, wait_s=wait_s)):
                     if outcome.number in senders:
@@ -128,7 +128,7 @@ class Call:
 
     def _due(self, message: _Message, method: str) -> Send | None:
         """The attempt that is due, if one is."""
-        now_s = time.monotonic()
+        now_s = self._deadline.now_s
         if message.due_s > now_s:
             return None
         hedging = self._policy.hedging
@@ -167,7 +167,7 @@ class Call:
                 and self._policy.retry_budget.take()
             ):
                 message.retries += 1
-                message.due_s = time.monotonic() + wait_s
+                message.due_s = self._deadline.now_s + wait_s
                 return
         raise self._error_of(outcome.error, message.attempts) from outcome.error
 
@@ -177,9 +177,9 @@ class _Message:
     """A message on its way.
 
     Attributes:
-        payload: it, serialized.
-        due_s: when the next attempt is to be sent, on the clock of `time.monotonic`; infinite for
-            not before something happens.
+        payload: The serialized request.
+        due_s: The time at which the next attempt is due, on the deadline's clock; infinite if
+            something else must happen first.
         attempts: sent so far.
         retries: those of them that followed a failure.
         in_flight: attempts that may yet be answered.
@@ -188,7 +188,7 @@ class _Message:
     """
 
     payload: bytes
-    due_s: float = field(default_factory=time.monotonic)
+    due_s: float
     attempts: int = 0
     retries: int = 0
     in_flight: int = 0

@@ -52,7 +52,7 @@ class ChannelPool:
         *,
         count: int,
         credentials: grpc.ChannelCredentials | None,
-        options: Sequence[tuple[str, str]],
+        options: Sequence[tuple[str, str | int]],
     ) -> None:
         merged = [*_OPTIONS, *options]
         if credentials is None:

@@ -12,26 +12,40 @@ import math
 import random
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import grpc
 
 
 class Deadline:
-    """Runs from its making.
+    """The time limit of a call. It starts when constructed.
+
+    Args:
+        timeout_ms: The time that the call may take, in milliseconds.
+        clock: Gives the time in seconds.
 
     Attributes:
-        timeout_ms: milliseconds that it was made with.
+        timeout_ms: The time that the call may take, in milliseconds.
+
+    Raises:
+        ValueError: The time is not finite, or not above 0.
     """
 
-    def __init__(self, timeout_ms: float) -> None:
+    def __init__(self, timeout_ms: float, clock: Callable[[], float] = time.monotonic) -> None:
         self.timeout_ms = positive_ms("timeout_ms", timeout_ms)
-        self._end_s = time.monotonic() + timeout_ms / 1000.0
+        self._clock = clock
+        self._end_s = clock() + timeout_ms / 1000.0
+
+    @property
+    def now_s(self) -> float:
+        """The time on the deadline's clock, in seconds."""
+        return self._clock()
 
     @property
     def remaining_s(self) -> float:
-        """Seconds left, at least 0."""
-        return max(self._end_s - time.monotonic(), 0.0)
+        """The seconds left, at least 0."""
+        return max(self._end_s - self._clock(), 0.0)
 
 
 def positive_ms(name: str, value: float) -> float:

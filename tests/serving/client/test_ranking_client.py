@@ -73,7 +73,10 @@ THREE = request({"video_id": "a"}, {"video_id": "b"}, {"video_id": "c"})
 
 
 def ranked_with(toy_spec, answer, received=THREE):
-    with answering(lambda *_: answer) as target, RankingClient(target, toy_spec) as client:
+    with (
+        answering(lambda *_: answer) as target,
+        RankingClient(target, toy_spec, timeout_ms=600_000.0) as client,
+    ):
         return client.rank(received)
 
 
@@ -85,7 +88,7 @@ def failing_with(toy_spec, code, text, metadata=None):
 
     with (
         answering(refuse, metadata) as target,
-        RankingClient(target, toy_spec) as client,
+        RankingClient(target, toy_spec, timeout_ms=600_000.0) as client,
         pytest.raises(RankingError) as failure,
     ):
         client.rank(THREE)
@@ -162,7 +165,7 @@ def test_statuses_become_errors_of_their_own_with_the_servers_text(toy_spec, cod
 
 def test_a_server_that_is_not_there_is_unavailable(toy_spec, free_port):
     with (
-        RankingClient(f"127.0.0.1:{free_port}", toy_spec) as client,
+        RankingClient(f"127.0.0.1:{free_port}", toy_spec, timeout_ms=600_000.0) as client,
         pytest.raises(ServerUnavailableError, match=f":{free_port}: "),
     ):
         client.rank(THREE)
@@ -174,7 +177,7 @@ def test_a_call_is_given_up_after_its_time(toy_spec):
     release = threading.Event()
 
     def hang(*_):
-        release.wait(20.0)
+        release.wait(600.0)
         return response()
 
     with answering(hang) as target, RankingClient(target, toy_spec, timeout_ms=100.0) as client:
@@ -193,7 +196,7 @@ def test_a_time_limit_that_is_none_is_refused(toy_spec, timeout_ms):
 
 def test_a_wrong_request_is_refused_before_anything_is_sent(toy_spec, free_port):
     with (
-        RankingClient(f"127.0.0.1:{free_port}", toy_spec) as client,
+        RankingClient(f"127.0.0.1:{free_port}", toy_spec, timeout_ms=600_000.0) as client,
         pytest.raises(InvalidRequestError),
     ):
         client.rank(request({"nope": 1}))
@@ -241,7 +244,7 @@ def target(serve, push):
 
 @pytest_tensorflow
 def test_a_served_model_ranks_as_worked_by_hand(target, toy_spec):
-    with RankingClient(target, toy_spec, timeout_ms=10_000.0) as client:
+    with RankingClient(target, toy_spec, timeout_ms=600_000.0) as client:
         ranked = client.rank(
             request(
                 {"video_id": "plain", "quality": 0.5, "tags": ["news"]},
@@ -276,7 +279,7 @@ def test_a_weight_of_the_request_replaces_the_models(target, toy_spec):
         user={"user_id": "fan"},
         weights={"like": -1.0},
     )
-    with RankingClient(target, toy_spec, timeout_ms=10_000.0) as client:
+    with RankingClient(target, toy_spec, timeout_ms=600_000.0) as client:
         ranked = client.rank(received)
     # 0.5 · 0.25^-1 = 2, 0.9 · 1^-1 = 0.9
     assert [one.ranking_score for one in ranked] == pytest.approx([2.0, 0.9], rel=1e-5)
@@ -285,7 +288,7 @@ def test_a_weight_of_the_request_replaces_the_models(target, toy_spec):
 @pytest_tensorflow
 def test_another_spec_is_refused_by_the_graph_itself(target, other_spec, toy_spec):
     with (
-        RankingClient(target, other_spec, timeout_ms=10_000.0) as client,
+        RankingClient(target, other_spec, timeout_ms=600_000.0) as client,
         pytest.raises(SpecMismatchError) as mismatch,
     ):
         client.rank(THREE)
@@ -298,7 +301,7 @@ def test_another_spec_is_refused_by_the_graph_itself(target, other_spec, toy_spe
 
 @pytest_tensorflow
 def test_check_names_the_version_and_the_weights_in_force(target, toy_spec):
-    with RankingClient(target, toy_spec) as client:
+    with RankingClient(target, toy_spec, timeout_ms=600_000.0) as client:
         served = client.check()
     assert (served.name, served.version, served.weights) == (
         "toy",
@@ -314,10 +317,10 @@ def test_a_version_asked_by_its_number_answers_though_a_newer_one_is_served(serv
     push(1), push(2)
     target = serve(policy=VersionPolicy.ALL).target
     for version in (1, 2):
-        with RankingClient(target, toy_spec, version=version, timeout_ms=10_000.0) as client:
+        with RankingClient(target, toy_spec, version=version, timeout_ms=600_000.0) as client:
             assert (client.rank(THREE).model_version, client.check().version) == (version, version)
     with (
-        RankingClient(target, toy_spec, version=3, timeout_ms=10_000.0) as client,
+        RankingClient(target, toy_spec, version=3, timeout_ms=600_000.0) as client,
         pytest.raises(ModelNotFoundError, match="Specific\\(toy, 3\\)"),
     ):
         client.rank(THREE)
@@ -333,7 +336,7 @@ def test_a_label_and_a_version_contradict_each_other(toy_spec):
 @pytest_tensorflow
 def test_check_refuses_another_spec(target, other_spec, toy_spec):
     with (
-        RankingClient(target, other_spec) as client,
+        RankingClient(target, other_spec, timeout_ms=600_000.0) as client,
         pytest.raises(SpecMismatchError, match=toy_spec.fingerprint),
     ):
         client.check()
@@ -342,7 +345,7 @@ def test_check_refuses_another_spec(target, other_spec, toy_spec):
 @pytest_tensorflow
 def test_a_model_that_is_not_served_is_named(target, toy_spec):
     with (
-        RankingClient(target, toy_spec, model_name="nope") as client,
+        RankingClient(target, toy_spec, model_name="nope", timeout_ms=600_000.0) as client,
         pytest.raises(ModelNotFoundError, match="Latest\\(nope\\)"),
     ):
         client.rank(THREE)
@@ -356,7 +359,7 @@ def test_check_refuses_a_model_that_fulcrum_did_not_export(toy_spec):
 
     with (
         answering(None, metadata) as target,
-        RankingClient(target, toy_spec) as client,
+        RankingClient(target, toy_spec, timeout_ms=600_000.0) as client,
         pytest.raises(UnusableModelError, match="no signature 'rank'"),
     ):
         client.check()

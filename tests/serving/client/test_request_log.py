@@ -98,7 +98,9 @@ def test_parts_are_logged_without_the_version_that_they_were_pinned_to(
     request = RankingRequest(candidates=[Candidate(fields={"quality": 0.5})] * 2)
     with (
         RequestLog(tmp_path, sampling_rate=1.0) as log,
-        RankingClient(ranker.target, toy_spec, max_candidates=1, request_log=log) as client,
+        RankingClient(
+            ranker.target, toy_spec, max_candidates=1, request_log=log, timeout_ms=600_000.0
+        ) as client,
     ):
         version = client.rank(request).model_version
     assert [
@@ -114,7 +116,9 @@ def test_failed_calls_are_not_logged(free_port, toy_spec, tmp_path):
 
     with (
         RequestLog(tmp_path, sampling_rate=1.0) as log,
-        RankingClient(f"127.0.0.1:{free_port}", toy_spec, request_log=log) as client,
+        RankingClient(
+            f"127.0.0.1:{free_port}", toy_spec, request_log=log, timeout_ms=600_000.0
+        ) as client,
         pytest.raises(ServerUnavailableError),
     ):
         client.rank(RankingRequest(candidates=[Candidate(fields={})]))
@@ -159,13 +163,13 @@ def test_a_full_queue_drops_and_counts_and_never_waits(tmp_path, monkeypatch, ev
 
     def slow_write(file, record):
         entered.set()
-        assert go_on.wait(20.0)
+        assert go_on.wait(600.0)
         write(file, record)
 
     monkeypatch.setattr(TFRecordWriter, "write", slow_write)
     log = RequestLog(tmp_path, sampling_rate=1.0, queue_size=3)
     log.offer(None, [PAYLOAD], [RESPONSE])
-    assert entered.wait(10.0)
+    assert entered.wait(600.0)
     for _ in range(8):
         log.offer(None, [PAYLOAD], [RESPONSE])
     # one in the writer's hands, three in the queue, five of nine without a place
@@ -287,7 +291,7 @@ def test_a_log_is_read_by_tensorflow_replayed_by_public_stubs_and_warms_up_the_n
     ]
     with (
         RequestLog(tmp_path / "log", sampling_rate=1.0) as log,
-        RankingClient(target, toy_spec, timeout_ms=10_000.0, request_log=log) as client,
+        RankingClient(target, toy_spec, timeout_ms=600_000.0, request_log=log) as client,
     ):
         for user in ("fan", "other"):
             client.rank(RankingRequest(user={"user_id": user}, candidates=candidates))
@@ -300,7 +304,7 @@ def test_a_log_is_read_by_tensorflow_replayed_by_public_stubs_and_warms_up_the_n
     assert len(read) == 2
     for record in read:
         assert (
-            prediction.Predict(record.predict_log.request, timeout=10.0)
+            prediction.Predict(record.predict_log.request, timeout=600.0)
             == record.predict_log.response
         )
 
@@ -310,5 +314,5 @@ def test_a_log_is_read_by_tensorflow_replayed_by_public_stubs_and_warms_up_the_n
             file, folder / "assets.extra" / "tf_serving_warmup_requests"
         ),
     )
-    with RankingClient(target, toy_spec, timeout_ms=10_000.0) as client:
+    with RankingClient(target, toy_spec, timeout_ms=600_000.0) as client:
         eventually(lambda: client.check().version == 2, "version 2 in service, warmed up")

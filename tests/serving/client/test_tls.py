@@ -57,7 +57,7 @@ def version_served(channel):
     request = GetModelStatusRequest(model_spec={"name": "toy"})
     return (
         ModelServiceStub(channel)
-        .GetModelStatus(request, timeout=10.0)
+        .GetModelStatus(request, timeout=600.0)
         .model_version_status[0]
         .version
     )

@@ -50,7 +50,7 @@ def target(serve, push):
 
 @pytest.mark.tensorflow
 def test_rank_prints_the_ranked_candidates_with_their_scores(rank, target):
-    result = rank("--target", target, "--timeout-ms", 10_000)
+    result = rank("--target", target, "--timeout-ms", 600_000)
     assert result.exit_code == 0, result.output
     rows = [line.split() for line in result.output.replace("│", " ").splitlines()]
     assert "toy, version 1" in result.output
@@ -61,7 +61,7 @@ def test_rank_prints_the_ranked_candidates_with_their_scores(rank, target):
 
 @pytest.mark.tensorflow
 def test_a_weight_on_the_command_line_changes_the_order(rank, target):
-    result = rank("--target", target, "--timeout-ms", 10_000, "--weight", "duration=0", "--json")
+    result = rank("--target", target, "--timeout-ms", 600_000, "--weight", "duration=0", "--json")
     assert [row["id"] for row in json.loads(result.output)["ranking"]] == ["mine", "v1"]
 
 
@@ -75,7 +75,7 @@ def test_a_formula_file_goes_before_the_request_file_and_a_weight_before_both(
     )
     content = REQUEST | {"weights": {"click": 7.0, "like": 7.0}}
     result = rank(
-        "--target", target, "--timeout-ms", 10_000, "--formula", formula, "--json", content=content
+        "--target", target, "--timeout-ms", 600_000, "--formula", formula, "--json", content=content
     )
     # `like` is not in the file, so it has weight 0: .9 ^ 3 = .729, .5 ^ 3 = .125.
     scores = [(row["id"], row["ranking_score"]) for row in json.loads(result.output)["ranking"]]
@@ -84,7 +84,7 @@ def test_a_formula_file_goes_before_the_request_file_and_a_weight_before_both(
         ("v1", pytest.approx(0.125, rel=1e-5)),
     ]
     options = ("--formula", formula, "--weight", "click=1", "--json")
-    result = rank("--target", target, "--timeout-ms", 10_000, *options, content=content)
+    result = rank("--target", target, "--timeout-ms", 600_000, *options, content=content)
     assert [row["ranking_score"] for row in json.loads(result.output)["ranking"]] == pytest.approx(
         [0.9, 0.5], rel=1e-5
     )
@@ -101,7 +101,7 @@ def test_a_formula_that_does_not_fit_the_spec_is_refused(rank, tmp_path):
 
 @pytest.mark.tensorflow
 def test_explain_shows_each_factor_and_its_logarithm(rank, target):
-    result = rank("--target", target, "--timeout-ms", 10_000, "--explain")
+    result = rank("--target", target, "--timeout-ms", 600_000, "--explain")
     assert result.exit_code == 0, result.output
     explanation = result.output[result.output.index("ranking score = product") :]
     assert [
@@ -117,7 +117,7 @@ def test_explain_shows_each_factor_and_its_logarithm(rank, target):
 @pytest.mark.tensorflow
 def test_json_carries_the_explanation_for_programs(rank, target):
     result = rank(
-        "--target", target, "--timeout-ms", 10_000, "--explain", "--json", "--weight", "click=2"
+        "--target", target, "--timeout-ms", 600_000, "--explain", "--json", "--weight", "click=2"
     )
     best = json.loads(result.output)["ranking"][0]
     assert best["terms"][0] == {
@@ -141,7 +141,7 @@ def test_a_server_with_mutual_tls_is_asked_with_the_certificates_given(
         lambda number, request, context: answer_by_quality(request), server_credentials(mutual=True)
     )
     options = tls_options(tls_files)
-    result = rank("--target", ranker.target, "--timeout-ms", 9_000, *options)
+    result = rank("--target", ranker.target, "--timeout-ms", 600_000, *options)
     assert result.exit_code == 0, result.stderr
     for less in ([], ["--tls"], options[:2]):
         result = rank("--target", ranker.target, *less)
@@ -187,7 +187,6 @@ def test_what_cannot_be_ranked_is_explained_on_stderr_without_a_stack_trace(
 
 @pytest.mark.slow
 @pytest.mark.tensorflow
-@pytest.mark.timeout(120)
 def test_serve_says_where_it_listens_follows_the_folder_and_drains_on_sigterm(
     root, push, toy_spec, tmp_path
 ):
@@ -244,7 +243,7 @@ def test_serve_says_where_it_listens_follows_the_folder_and_drains_on_sigterm(
             page = read_until("To try it in a browser").split()[-1]
             push(1)
             assert "toy: version 1 is AVAILABLE" in read_until("AVAILABLE")
-            with RankingClient(target, toy_spec, timeout_ms=10_000.0) as client:
+            with RankingClient(target, toy_spec, timeout_ms=600_000.0) as client:
                 assert (
                     client.rank(RankingRequest(candidates=[Candidate(fields={})])).model_version
                     == 1
@@ -260,7 +259,7 @@ def test_serve_says_where_it_listens_follows_the_folder_and_drains_on_sigterm(
                 assert json.load(answer)["models"][0]["versions"] == [1]
             process.send_signal(signal.SIGTERM)
             read_until("Stopped.")
-            assert process.wait(timeout=10.0) == 0
+            assert process.wait(timeout=600.0) == 0
         finally:
             process.kill()
 

@@ -53,7 +53,7 @@ def test_labels_follow_the_steps_and_no_step_takes_a_version_by_surprise(
             request.inputs["x"].dtype = 1
             request.inputs["x"].tensor_shape.dim.add(size=1)
             request.inputs["x"].float_val.append(1.0)
-            return prediction.Predict(request, timeout=20.0).model_spec.version.value
+            return prediction.Predict(request, timeout=600.0).model_spec.version.value
 
         assert [version_for(label) for label in ("stable", "canary", None)] == [1, 1, 1]
         push(2)

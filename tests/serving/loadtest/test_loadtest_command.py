@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import threading
 
 import grpc
 import pytest
@@ -13,11 +12,11 @@ from typer.testing import CliRunner
 from serving.commands import add_to
 from serving.tf_serving_api import PredictRequest
 
-pytestmark = pytest.mark.alone  # It asserts how long things take.
-
 APP = typer.Typer()
 add_to(APP)
-SHORT = ("--rate", 50, "--seconds", 0.4, "--users", 3)
+# However slow the machine is, no request is late, and the test ends with the last answer.
+PATIENT = ("--timeout-ms", 600_000, "--drain-seconds", 600)
+SHORT = ("--rate", 50, "--seconds", 0.4, "--users", 3, *PATIENT)
 
 
 @pytest.fixture
@@ -111,6 +110,7 @@ def test_requests_of_files_are_sent_as_they_are(loadtest, serve_with, scores, tm
         0.2,
         "--rate",
         50,
+        *PATIENT,
         spec=False,
     )
     assert result.exit_code == 0, result.output
@@ -129,9 +129,8 @@ def test_each_connection_is_used(loadtest, serve_with, scores):
 
 
 def test_a_server_with_mutual_tls_is_loaded_with_the_certificates_given(
-    monkeypatch, loadtest, serve_with, scores, server_credentials, tls_files, tls_options
+    loadtest, serve_with, scores, server_credentials, tls_files, tls_options
 ):
-    monkeypatch.setattr("serving.loadtest.load_test._CONNECTION_TIMEOUT_S", 1.0)
     target = serve_with(
         lambda request, context: scores(request), credentials=server_credentials(mutual=True)
     )
@@ -139,7 +138,10 @@ def test_a_server_with_mutual_tls_is_loaded_with_the_certificates_given(
     result = loadtest(target, *SHORT, *options)
     assert result.exit_code == 0, result.stderr
     without = loadtest(target, *SHORT, "--tls")
-    assert (without.exit_code, "no connection within 1 s" in without.stderr) == (1, True)
+    assert (without.exit_code, "no connection; is a model server there" in without.stderr) == (
+        1,
+        True,
+    )
     assert "come together" in loadtest(target, *SHORT, *options[:4]).stderr
 
 
@@ -184,19 +186,17 @@ def test_the_picture_marks_failures_and_what_was_not_answered_in_time(
         if (turn := next(number)) % 3 == 1:
             context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, "too many")
         if turn % 3 == 2:
-            threading.Event().wait(0.5)
+            context.abort(grpc.StatusCode.DEADLINE_EXCEEDED, "too late")
         return scores(request)
 
     path = tmp_path / "load.svg"
-    # 20 requests and the one before them; every third fails, and every third takes longer than it
-    # may
+    # 20 requests and the one before them; every third fails, and every third is not answered
+    # in time
     result = loadtest(
         serve_with(some_fail),
         *SHORT,
         "--arrivals",
         "constant",
-        "--timeout-ms",
-        250,
         "--picture",
         path,
     )
@@ -266,8 +266,10 @@ def test_without_a_spec_the_ready_ones_are_named(loadtest):
     assert "no spec is named: give --spec. Ready specs: census_income" in result.stderr
 
 
-def test_a_target_without_a_server_is_named(monkeypatch, loadtest):
-    monkeypatch.setattr("serving.loadtest.load_test._CONNECTION_TIMEOUT_S", 0.3)
+def test_a_target_without_a_server_is_named(loadtest):
     result = loadtest("127.0.0.1:1")
     assert result.exit_code == 1
-    assert "127.0.0.1:1: no connection within 0.3 s; is a model server there?" in result.stderr
+    assert (
+        "127.0.0.1:1: no connection; is a model server there, and do both sides use TLS"
+        in result.stderr
+    )

@@ -28,7 +28,7 @@ def send(tmp_path_factory, examples_export):
     ):
         stub = PredictionServiceStub(channel)
         yield lambda method, text: getattr(stub, method)(
-            text_format.Parse(text, types_of(method)[0]()), timeout=10.0
+            text_format.Parse(text, types_of(method)[0]()), timeout=600.0
         )
 
 

@@ -204,7 +204,7 @@ def send(channel, method, message):
     )
     call = channel.unary_unary(f"/tensorflow.serving.{service}/{method}")
     try:
-        return "OK", call(message, timeout=20.0)
+        return "OK", call(message, timeout=600.0)
     except grpc.RpcError as error:
         return error.code().name, error.details()
 

@@ -176,7 +176,7 @@ def test_no_request_fails_during_swaps_and_each_answer_is_of_one_version(
         prediction, _ = stubs(server.target)
         seen = set()
         while not stop.wait(0.002):
-            response = prediction.Predict(doubled(api), timeout=10.0)
+            response = prediction.Predict(doubled(api), timeout=600.0)
             version = response.model_spec.version.value
             source = sources[version]
             # product = 1 · 2 · version of the exported model
@@ -231,18 +231,23 @@ def fail_warm_up(folder):
     (folder / "assets.extra" / "tf_serving_warmup_requests").write_bytes(b"no record" * 9)
 
 
-def test_a_request_in_flight_is_answered_before_the_server_stops(serve, stubs, api, push):
+def test_a_request_in_flight_is_answered_before_the_server_stops(
+    serve, stubs, api, push, gate, eventually
+):
     push(1)
     server = serve()
     prediction, _ = stubs(server.target)
     prediction.Predict(doubled(api))
-    # A loop that takes the better part of a second, started before and ended after the stop begins.
-    answer = prediction.Predict.future(slow(api, 500_000))
+    gate.close()
+    answer = prediction.Predict.future(slow(api, 3))
     version = server.models.named("toy")._versions[1]
-    while not version.requests_in_flight:
-        pass
-    server.stop()
-    assert list(answer.result().outputs["rounds"].int_val) == [500_000]
+    eventually(lambda: version.requests_in_flight, "the request is taken on")
+    stopping = threading.Thread(target=server.stop, kwargs={"drain_s": 600.0})
+    stopping.start()
+    eventually(server._pool.refusal, "the server drains")
+    gate.open()
+    assert list(answer.result().outputs["rounds"].int_val) == [3]
+    stopping.join()
     assert refused(prediction.Predict, doubled(api))[0] == "UNAVAILABLE"
 
 

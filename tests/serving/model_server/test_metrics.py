@@ -47,7 +47,7 @@ def predict(server, stubs):
 
 
 def fetch(server, path, method="GET", body=None):
-    connection = http.client.HTTPConnection(server.rest_target, timeout=30)
+    connection = http.client.HTTPConnection(server.rest_target, timeout=600)
     try:
         connection.request(method, path, body)
         return connection.getresponse().read().decode()

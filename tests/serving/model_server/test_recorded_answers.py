@@ -261,7 +261,7 @@ def _replay(target, case, models):
         request = text_format.Parse(_as_here(case["request"], models), request_type())
         try:
             response, code, message = (
-                getattr(stub_of(case["api"])(channel), case["api"])(request, timeout=30.0),
+                getattr(stub_of(case["api"])(channel), case["api"])(request, timeout=600.0),
                 "OK",
                 "",
             )

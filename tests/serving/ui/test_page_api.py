@@ -80,7 +80,7 @@ def test_a_model_is_described_by_its_tasks_weights_and_logged_requests(page):
 
 def test_a_ranking_is_what_a_client_of_the_server_gets(rank, server, toy_spec, request_files):
     _, answer = rank(weights={"like": 0.25})
-    with RankingClient(server.target, toy_spec, timeout_ms=10_000.0) as client:
+    with RankingClient(server.target, toy_spec, timeout_ms=600_000.0) as client:
         expected = client.rank(
             read_request_file(request_files[0]).request(toy_spec, {"like": 0.25})
         )

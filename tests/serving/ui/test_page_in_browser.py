@@ -60,7 +60,7 @@ def order(table):
 
 
 def clients_order(server, toy_spec, file, **weights):
-    with RankingClient(server.target, toy_spec, version=1, timeout_ms=10_000.0) as client:
+    with RankingClient(server.target, toy_spec, version=1, timeout_ms=600_000.0) as client:
         return [
             one.candidate.id
             for one in client.rank(read_request_file(file).request(toy_spec, weights))

@@ -167,7 +167,7 @@ def test_a_clients_request_log_comes_back_as_it_was_asked(
     asked = read_request_file(request_files[0]).request(toy_spec, {"click": 3.0})
     with (
         RequestLog(tmp_path / "log", sampling_rate=1.0) as log,
-        RankingClient(target, toy_spec, request_log=log) as client,
+        RankingClient(target, toy_spec, request_log=log, timeout_ms=600_000.0) as client,
     ):
         client.rank(asked)
     [file] = (tmp_path / "log").glob("*.tfrecord")

@@ -1,8 +1,9 @@
-"""Retries, hedging and deadlines, of both clients, against servers that fail as told."""
+"""Retries, hedging and deadlines, of both clients, against servers that fail as told.
+
+What follows from the time is tested in `test_call_steps`, on a clock that the test moves.
+"""
 
 from __future__ import annotations
-
-import time
 
 import grpc
 import pytest
@@ -16,8 +17,6 @@ from serving.errors import (
     RankingError,
     ServerUnavailableError,
 )
-
-pytestmark = pytest.mark.alone  # It asserts how long things take.
 
 TWO = RankingRequest(
     candidates=[Candidate(fields={"quality": 0.25}), Candidate(fields={"quality": 0.75})]
@@ -89,38 +88,20 @@ def test_a_message_that_is_too_large_is_sent_once(scripted, rank_once, toy_spec)
     assert len(ranker.requests) == 1
 
 
-def test_retries_stay_within_the_deadline(scripted, rank_once, toy_spec):
+def test_retries_end_with_the_deadline(scripted, rank_once, toy_spec):
     ranker = scripted(refusing("UNAVAILABLE"))
     retries = RetryPolicy(
         attempts=1000, initial_backoff_ms=30.0, maximum_backoff_ms=30.0, maximum_share=1.0
     )
-    began_s = time.monotonic()
-    with pytest.raises(ServerUnavailableError):
+    with pytest.raises((ServerUnavailableError, DeadlineExceededError)):
         rank_once(ranker.target, toy_spec, TWO, retries=retries, timeout_ms=200.0)
-    assert time.monotonic() - began_s < 1.0
-    # 200 ms hold at most 13 waits of half of 30 ms or more; the reserve of the budget allows ten
-    # retries
-    assert 3 <= len(ranker.requests) <= 11
+    assert len(ranker.requests) <= 11  # the first attempt, and the reserve of ten retries
 
 
-def test_a_retry_has_the_time_that_is_left(scripted, rank_once, toy_spec):
-    left_s = []
-
-    def script(number, request, context):
-        left_s.append(context.time_remaining())
-        if number == 0:
-            time.sleep(0.2)
-            context.abort(grpc.StatusCode.UNAVAILABLE, "")
-        time.sleep(2.0)
-
-    ranker = scripted(script)
-    began_s = time.monotonic()
-    with pytest.raises(
-        DeadlineExceededError, match=r"no answer within 500 ms from model toy \(2 attempts\)"
-    ):
+def test_a_server_that_hangs_is_given_up_at_the_deadline(scripted, rank_once, toy_spec):
+    ranker = scripted(lambda number, request, context: ranker.ended[number].wait(600.0) and None)
+    with pytest.raises(DeadlineExceededError, match="no answer within 500 ms from model toy"):
         rank_once(ranker.target, toy_spec, TWO, retries=QUICK, timeout_ms=500.0)
-    assert time.monotonic() - began_s < 1.2
-    assert left_s[1] <= 0.31
 
 
 def test_a_client_that_has_spent_its_retries_makes_no_more(scripted, toy_spec):
@@ -128,7 +109,7 @@ def test_a_client_that_has_spent_its_retries_makes_no_more(scripted, toy_spec):
 
     ranker = scripted(refusing("UNAVAILABLE"))
     retries = RetryPolicy(attempts=2, initial_backoff_ms=1.0, maximum_share=0.25)
-    with RankingClient(ranker.target, toy_spec, retries=retries) as client:
+    with RankingClient(ranker.target, toy_spec, retries=retries, timeout_ms=600_000.0) as client:
         for _ in range(20):
             with pytest.raises(ServerUnavailableError):
                 client.rank(TWO)
@@ -143,59 +124,39 @@ def test_a_slow_first_attempt_is_beaten_by_the_hedge_on_another_connection_and_c
 ):
     def script(number, request, context):
         if number == 0:
-            assert ranker.ended[0].wait(10.0)
+            assert ranker.ended[0].wait(600.0)
         return answer_by_quality(request)
 
     ranker = scripted(script)
     ranked = rank_once(
-        ranker.target, toy_spec, TWO, hedging=HedgingPolicy(delay_ms=20.0), timeout_ms=9_000.0
+        ranker.target, toy_spec, TWO, hedging=HedgingPolicy(delay_ms=20.0), timeout_ms=600_000.0
     )
     assert [one.position for one in ranked] == [1, 0]
-    assert ranker.ended[0].wait(5.0)
+    assert ranker.ended[0].wait(600.0)
     assert len(ranker.requests) == len(set(ranker.peers)) == 2
     assert ranker.requests[0] == ranker.requests[1]
 
 
-def test_a_quick_answer_is_not_hedged(scripted, answer_by_quality, rank_once, toy_spec):
+def test_an_answer_before_the_delay_is_not_hedged(scripted, answer_by_quality, rank_once, toy_spec):
     ranker = scripted(lambda number, request, context: answer_by_quality(request))
-    rank_once(
-        ranker.target, toy_spec, TWO, hedging=HedgingPolicy(delay_ms=2_000.0), timeout_ms=9_000.0
-    )
+    rank_once(ranker.target, toy_spec, TWO, hedging=HedgingPolicy(delay_ms=500_000.0))
     assert len(ranker.requests) == 1
 
 
 def test_a_hedge_that_fails_leaves_the_first_attempt_its_time(
-    scripted, answer_by_quality, rank_once, toy_spec
+    scripted, answer_by_quality, rank_once, toy_spec, eventually
 ):
     def script(number, request, context):
         if number == 1:
             context.abort(grpc.StatusCode.UNAVAILABLE, "the other server is down")
-        assert not ranker.ended[0].wait(0.2)
+        eventually(lambda: len(ranker.ended) > 1, "the hedge is there")
+        assert ranker.ended[1].wait(600.0)
+        assert not ranker.ended[0].wait(0.2)  # nothing cancels the first attempt
         return answer_by_quality(request)
 
     ranker = scripted(script)
-    ranked = rank_once(
-        ranker.target, toy_spec, TWO, hedging=HedgingPolicy(delay_ms=20.0), timeout_ms=9_000.0
-    )
+    ranked = rank_once(ranker.target, toy_spec, TWO, hedging=HedgingPolicy(delay_ms=20.0))
     assert (len(ranked), len(ranker.requests)) == (2, 2)
-
-
-def test_hedges_are_no_more_than_their_share(scripted, answer_by_quality, toy_spec):
-    from serving.client.ranking_client import RankingClient
-
-    def script(number, request, context):
-        time.sleep(0.03)
-        return answer_by_quality(request)
-
-    ranker = scripted(script)
-    with RankingClient(
-        ranker.target, toy_spec, hedging=HedgingPolicy(delay_ms=3.0, maximum_share=0.1)
-    ) as client:
-        for _ in range(15):
-            client.rank(TWO)
-    # all 15 are slow: the reserve of ten, and 14 / 10 = 1 whole earned one
-    assert len(ranker.requests) == 15 + 11
-    assert client.counts == CallCounts(calls=15, retries=0, hedges=11)
 
 
 def test_hedging_needs_a_second_channel(toy_spec):

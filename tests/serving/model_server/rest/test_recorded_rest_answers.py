@@ -39,7 +39,7 @@ def server(recorded_models):
 def test_rest_answers_as_recorded(server, version, case):
     line, _, body = case["request"].partition("\n")
     method, path = line.split(" ")
-    connection = http.client.HTTPConnection(server.rest_target, timeout=30)
+    connection = http.client.HTTPConnection(server.rest_target, timeout=600)
     connection.request(method, path.replace("/m:", f"/m{version}:"), body or None)
     response = connection.getresponse()
     received = json.loads(response.read())

@@ -6,7 +6,6 @@ import gzip
 import http.client
 import json
 import shutil
-import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -35,7 +34,7 @@ def server(start):
 
 def call(server, method, path, body=None, headers=None):
     """Status and JSON of an answer."""
-    connection = http.client.HTTPConnection(server.rest_target, timeout=30)
+    connection = http.client.HTTPConnection(server.rest_target, timeout=600)
     try:
         connection.request(method, path, body, headers or {})
         response = connection.getresponse()
@@ -165,19 +164,20 @@ def test_a_body_beyond_the_limit_is_refused_as_too_much(server, packed):
     assert call(server, "GET", "/v1/models/toy")[0] == 200
 
 
-def test_a_request_in_flight_is_answered_before_the_server_stops(start):
+def test_a_request_in_flight_is_answered_before_the_server_stops(start, gate, eventually):
     server = start()
     server.start()
-    # A loop that takes the better part of a second, started before and ended after the stop begins.
-    body = '{"signature_name": "slow", "inputs": 500000}'
+    gate.close()
+    body = '{"signature_name": "slow", "inputs": 3}'
     version = server.models.named("toy")._versions[1]
-    with ThreadPoolExecutor(1) as pool:
+    with ThreadPoolExecutor(2) as pool:
         answer = pool.submit(call, server, "POST", PREDICT, body)
-        end_s = time.monotonic() + 20.0
-        while not version.requests_in_flight:
-            assert time.monotonic() < end_s
-        server.stop()
-        assert answer.result() == (200, {"outputs": 500000})
+        eventually(lambda: version.requests_in_flight, "the request is taken on")
+        stopping = pool.submit(server.stop, drain_s=600.0)
+        eventually(server._pool.refusal, "the server drains")
+        gate.open()
+        assert answer.result() == (200, {"outputs": 3})
+        stopping.result()
     with pytest.raises(ConnectionRefusedError):
         call(server, "GET", "/v1/models/toy")
 
