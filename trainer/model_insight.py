@@ -1,32 +1,30 @@
-"""What the pipeline's report says of a model beyond its metrics, named by the pipeline by import path."""
+"""The part of the pipeline's report that goes beyond metrics. The pipeline names it by import path."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
+from feature_spec.artifacts.inspection import ModelInsight
 from trainer.formula_search.weight_effects import weight_effects
 from trainer.inspect.collect import inspect_model
 
 
-def model_insight(*, model: str, example_files: Sequence[str]) -> dict[str, Any]:
-    """Looks into a model with logged examples.
+def model_insight(*, model: str, example_files: Sequence[str]) -> ModelInsight:
+    """Look into a model with logged examples.
 
     Args:
         model: folder of the trainer's export.
         example_files: gzipped TFRecords of ingested examples, which the trainer did not train on.
 
     Returns:
-        `inspection`, as of `trainer.inspect.inspection.Inspection`, and `weight_effects`, as of
-        `trainer.formula_search.weight_effects.WeightEffects`; both ready for JSON.
+        What the model shows of its inside, and what each weight of its formula decides.
 
     Raises:
         trainer.inspect.exported_model.ExportedModelError: the model cannot be inspected, or the
             examples cannot be read.
     """
     folder, files = Path(model), list(example_files)
-    return {
-        "inspection": inspect_model(folder, files).model_dump(mode="json"),
-        "weight_effects": weight_effects(folder, files).model_dump(mode="json"),
-    }
+    return ModelInsight(
+        inspection=inspect_model(folder, files), weight_effects=weight_effects(folder, files)
+    )

@@ -102,9 +102,7 @@ def _summary(runs: Sequence[RunData]) -> Section:
 
 def _weights(runs: Sequence[RunData]) -> Section:
     found = {
-        run.name: {
-            (row["name"], row["factor"]): row for row in run.insight["weight_effects"]["effects"]
-        }
+        run.name: {(row.name, row.factor): row for row in run.insight.weight_effects.effects}
         for run in runs
         if run.insight is not None
     }
@@ -112,7 +110,7 @@ def _weights(runs: Sequence[RunData]) -> Section:
     for name, factor in dict.fromkeys(key for of_run in found.values() for key in of_run):
         effects = [found.get(run.name, {}).get((name, factor)) for run in runs]
         cells = [
-            Cell(f"{row['changed_share']:.0%}", share=row["changed_share"]) if row else Cell("–")
+            Cell(f"{row.changed_share:.0%}", share=row.changed_share) if row else Cell("–")
             for row in effects
         ]
         rows.append([f"{name} {changed_text(factor)}", *cells])

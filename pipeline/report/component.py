@@ -50,7 +50,9 @@ class _ModelInsightExecutor(base_executor.BaseExecutor):
                 model=model, example_files=matching_files(split, "*")
             )
         folder = artifact_utils.get_single_uri(output_dict["insight"])
-        write_bytes(f"{folder}/{INSIGHT_FILE}", json.dumps(found, indent=1).encode())
+        write_bytes(
+            f"{folder}/{INSIGHT_FILE}", json.dumps(found.model_dump(mode="json"), indent=1).encode()
+        )
 
 
 class _ModelInsightSpec(component_spec.ComponentSpec):

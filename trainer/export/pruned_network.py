@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from trainer.inspect.inspection import Multiplications, PruningCount
+from feature_spec.artifacts.inspection import Multiplications, PruningCount
 from trainer.layers.tower import Tower
 from trainer.network.network import AssembledNetwork, Network
 from trainer.network.network_layout import FieldRows

@@ -11,6 +11,7 @@ from typing import Any
 import tensorflow as tf
 
 from feature_spec import names
+from feature_spec.artifacts.inspection import INSPECTION_FILE
 from feature_spec.spec import FeatureSpec
 from trainer.export.half_precision_network import half_precision_network
 from trainer.export.pruned_network import pruned_network
@@ -23,7 +24,6 @@ from trainer.export.request_signature import (
 )
 from trainer.export.sampling_correction import undo_sampling
 from trainer.export.xla_scorer import CompiledLogits
-from trainer.inspect.inspection import INSPECTION_FILE
 from trainer.inspect.signature import inspection_guide, introspection_outputs
 from trainer.network.network import AssembledNetwork, Network
 from trainer.network.network_layout import field_names, field_rows

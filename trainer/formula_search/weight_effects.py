@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import pydantic
 
+from feature_spec.artifacts.weight_effects import TOP_K, WeightEffect, WeightEffects
 from feature_spec.formula import weights_in_force
 from feature_spec.loading import load_spec
 from trainer.formula_search.groups import GroupBy, Groups, competing_groups
@@ -16,53 +16,10 @@ from trainer.formula_search.log_factors import Floats
 from trainer.formula_search.logged_exposures import LoggedExposures, scored_exposures
 from trainer.formula_search.problem import FormulaSearchError
 
-TOP_K = 10
 # What a weight is multiplied by.
 FACTORS = (0.0, 0.5, 1.5)
 # The finest lists first of which any is long enough.
 _LISTS: tuple[GroupBy, ...] = ("request", "user_day", "user")
-
-
-class WeightEffect(pydantic.BaseModel):
-    """A weight that is changed, and what becomes of the lists.
-
-    Attributes:
-        name: the task, or ``duration``.
-        weight: in the formula.
-        factor: what the weight is multiplied by.
-        changed_share: share of the lists into whose top 10 another candidate comes.
-        replaced_share: share of all places in the top 10 that go to another candidate, whatever the
-            order.
-        changed_first_share: share of the lists with another candidate at the first place.
-    """
-
-    name: str
-    weight: float
-    factor: float
-    changed_share: float
-    replaced_share: float
-    changed_first_share: float
-
-
-class WeightEffects(pydantic.BaseModel):
-    """The effects of all weights.
-
-    Attributes:
-        top_k: places that count.
-        by: what makes a list: `request`, `user_day` or `user`; None without lists.
-        lists: number of lists with more than `top_k` exposures. Of shorter ones the top cannot
-            change, so they do not count.
-        exposures: in these lists.
-        effects: by weight other than 0, in the formula's order, and by factor.
-        not_measured: why there are no lists; "" where there are.
-    """
-
-    top_k: int = TOP_K
-    by: GroupBy | None
-    lists: int
-    exposures: int
-    effects: list[WeightEffect]
-    not_measured: str = ""
 
 
 def weight_effects(model: Path, files: Sequence[str]) -> WeightEffects:

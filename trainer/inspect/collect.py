@@ -8,8 +8,7 @@ from pathlib import Path
 import pydantic
 
 from feature_spec import names
-from trainer.inspect.exported_model import ExportedModelError, example_files, model_folder, reading
-from trainer.inspect.inspection import (
+from feature_spec.artifacts.inspection import (
     INSPECTION_FILE,
     ExpertWeight,
     FieldMask,
@@ -20,6 +19,7 @@ from trainer.inspect.inspection import (
     field_mask_output,
     gate_output,
 )
+from trainer.inspect.exported_model import ExportedModelError, example_files, model_folder, reading
 from trainer.inspect.streaming_moments import RowStatistics
 
 _BATCH_SIZE = 4096

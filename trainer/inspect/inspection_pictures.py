@@ -12,7 +12,13 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.figure import Figure
 
-from trainer.inspect.inspection import Gate, GatedBlock, Inspection, Mixture, SubnetworkFields
+from feature_spec.artifacts.inspection import (
+    Gate,
+    GatedBlock,
+    Inspection,
+    Mixture,
+    SubnetworkFields,
+)
 
 _PAGE = """<!DOCTYPE html>
 <html lang="en">

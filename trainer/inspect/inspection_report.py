@@ -6,7 +6,13 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from trainer.inspect.inspection import Gate, GatedBlock, Inspection, Mixture, SubnetworkFields
+from feature_spec.artifacts.inspection import (
+    Gate,
+    GatedBlock,
+    Inspection,
+    Mixture,
+    SubnetworkFields,
+)
 
 
 def print_inspection(inspection: Inspection, console: Console) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from trainer.inspect.inspection import (
+from feature_spec.artifacts.inspection import (
     GatedBlock,
     InspectionGuide,
     Mixture,

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from trainer.inspect.inspection import Multiplications, PruningCount
+from feature_spec.artifacts.inspection import Multiplications, PruningCount
 from trainer.layers.experts import Experts, GroupedDense
 from trainer.layers.flat_input import FlatInput, as_flat_input
 from trainer.layers.fscm import FSCM

@@ -13,6 +13,7 @@ from tensorboard.compat.tensorflow_stub import errors
 from tensorboard.compat.tensorflow_stub.pywrap_tensorflow import PyRecordReader_New
 from tensorboard.util.tensor_util import make_ndarray
 
+from feature_spec.artifacts.inspection import ModelInsight
 from feature_spec.artifacts.push_check_report import REPORT_FILE, PushCheckReport
 from feature_spec.loading import parse_spec
 from feature_spec.spec import FeatureSpec
@@ -74,6 +75,7 @@ def load_run(
     ingestion = _content(
         outputs, EXAMPLES if EXAMPLES in outputs else WINDOW_EXAMPLES, SUMMARY_FILE
     )
+    insight = _content(outputs, INSIGHT, INSIGHT_FILE)
     return RunData(
         name=name,
         spec=spec_name,
@@ -94,7 +96,7 @@ def load_run(
         else None,
         gains=read_gains(outputs[GAIN]) if GAIN in outputs else None,
         push_check=PushCheckReport.from_json(check) if check is not None else None,
-        insight=_json(outputs, INSIGHT, INSIGHT_FILE),
+        insight=ModelInsight.model_validate_json(insight) if insight is not None else None,
     )
 
 

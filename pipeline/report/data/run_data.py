@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import TypeAdapter
 
+from feature_spec.artifacts.inspection import ModelInsight
 from feature_spec.artifacts.push_check_report import PushCheckReport
 from feature_spec.formula import RankingFormula
 from pipeline.evaluate.evaluation_result import EvaluationResult
@@ -70,7 +71,7 @@ class RunData:
     evaluation: EvaluationResult | None = None
     gains: MtlGains | None = None
     push_check: PushCheckReport | None = None
-    insight: dict[str, Any] | None = None
+    insight: ModelInsight | None = None
 
     @property
     def outcome(self) -> Outcome:

@@ -133,13 +133,12 @@ def _of_gains(run: RunData) -> Iterator[Alert]:
 
 
 def _of_model(run: RunData) -> Iterator[Alert]:
-    for gate in run.insight["inspection"]["gates"] if run.insight is not None else []:
-        strongest = max(gate["experts"], key=lambda weight: weight["mean"])
-        if len(gate["experts"]) > 1 and strongest["mean"] > COLLAPSED_WEIGHT:
+    for gate in run.insight.inspection.gates if run.insight is not None else []:
+        strongest = max(gate.experts, key=lambda weight: weight.mean)
+        if len(gate.experts) > 1 and strongest.mean > COLLAPSED_WEIGHT:
             yield (
                 "warn",
-                f"Gate {gate['gate']} gives {strongest['mean']:.0%} of its weight to "
-                f"{strongest['expert']}",
+                f"Gate {gate.gate} gives {strongest.mean:.0%} of its weight to {strongest.expert}",
                 "experts",
             )
     losses = (run.curves or {}).get("validation_loss", [])
@@ -153,13 +152,12 @@ def _of_model(run: RunData) -> Iterator[Alert]:
 
 
 def _of_formula(run: RunData) -> Iterator[Alert]:
-    effects = run.insight["weight_effects"]["effects"] if run.insight is not None else []
+    effects = run.insight.weight_effects.effects if run.insight is not None else []
     for effect in effects:
-        if effect["factor"] == 0.0 and effect["changed_share"] == 0.0:
+        if effect.factor == 0.0 and effect.changed_share == 0.0:
             yield (
                 "warn",
-                f"The weight of {effect['name']} ({effect['weight']:g}) changes no top 10, even "
-                "set to 0",
+                f"The weight of {effect.name} ({effect.weight:g}) changes no top 10, even set to 0",
                 "formula",
             )
 

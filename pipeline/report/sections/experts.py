@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from typing import Any
 
+from feature_spec.artifacts.inspection import Gate
 from pipeline.report.data.run_data import RunData
 from pipeline.report.elements.figure import BLUE, GREY, ORANGE, figure, rows_height_px
 from pipeline.report.elements.section import Cell, Note, Picture, Section, Table
@@ -15,24 +16,24 @@ _OF_KIND = {"own": BLUE, "shared": ORANGE, "another task's": GREY}
 def experts_section(run: RunData) -> Section:
     """Return the section with a bar for each gate."""
     blocks: list[Any] = []
-    inspection = run.insight["inspection"] if run.insight is not None else None
+    inspection = run.insight.inspection if run.insight is not None else None
     if inspection is None:
         blocks.append(
             Note("Not computed: the run did not get so far, or was made by an older Fulcrum.")
         )
-    elif not inspection["gates"]:
+    elif not inspection.gates:
         blocks.append(
             Note(
-                f"The model {inspection['model']} has no gates that choose among experts; MMoE, "
+                f"The model {inspection.model} has no gates that choose among experts; MMoE, "
                 "ML-MMoE, CGC and PLE have."
             )
         )
     else:
         for level, gates in itertools.groupby(
-            inspection["gates"], key=lambda gate: gate["gate"].rpartition("/")[0]
+            inspection.gates, key=lambda gate: gate.gate.rpartition("/")[0]
         ):
-            blocks.append(_picture(level, list(gates), inspection["examples"]))
-        blocks.append(_table(inspection["gates"]))
+            blocks.append(_picture(level, list(gates), inspection.examples))
+        blocks.append(_table(inspection.gates))
     return Section(
         anchor="experts",
         title="Which experts does each task use?",
@@ -51,8 +52,8 @@ def kind_of(expert: str) -> str:
     return "shared" if expert.startswith("shared") else "own"
 
 
-def _picture(level: str, gates: list[dict[str, Any]], examples: int) -> Picture:
-    names = [_reader(gate["gate"]) for gate in gates]
+def _picture(level: str, gates: list[Gate], examples: int) -> Picture:
+    names = [_reader(gate.gate) for gate in gates]
     made = figure(
         barmode="stack",
         xaxis={"range": [0, 1], "tickformat": ".0%", "title": {"text": "weight"}},
@@ -60,23 +61,23 @@ def _picture(level: str, gates: list[dict[str, Any]], examples: int) -> Picture:
         showlegend=False,
     )
     made.update_yaxes(autorange="reversed", type="category")
-    for position in range(max(len(gate["experts"]) for gate in gates)):
+    for position in range(max(len(gate.experts) for gate in gates)):
         experts = [
-            gate["experts"][position] if position < len(gate["experts"]) else None for gate in gates
+            gate.experts[position] if position < len(gate.experts) else None for gate in gates
         ]
         made.add_bar(
             orientation="h",
-            x=[expert["mean"] if expert else None for expert in experts],
+            x=[expert.mean if expert else None for expert in experts],
             y=names,
             marker={
                 "color": [
-                    _OF_KIND[_kind_for(gate["gate"], expert["expert"])] if expert else GREY
+                    _OF_KIND[_kind_for(gate.gate, expert.expert)] if expert else GREY
                     for gate, expert in zip(gates, experts, strict=True)
                 ],
                 "line": {"width": 1.5, "color": "rgba(255,255,255,0.9)"},
             },
             customdata=[
-                [expert["expert"], expert["standard_deviation"]] if expert else ["", 0]
+                [expert.expert, expert.standard_deviation] if expert else ["", 0]
                 for expert in experts
             ],
             hovertemplate=(
@@ -84,9 +85,9 @@ def _picture(level: str, gates: list[dict[str, Any]], examples: int) -> Picture:
                 "examples)<extra></extra>"
             ),
         )
-    strongest = [max(gate["experts"], key=lambda expert: expert["mean"]) for gate in gates]
+    strongest = [max(gate.experts, key=lambda expert: expert.mean) for gate in gates]
     described = "; ".join(
-        f"{name} most on {expert['expert']}, {expert['mean']:.0%}"
+        f"{name} most on {expert.expert}, {expert.mean:.0%}"
         for name, expert in zip(names, strongest, strict=True)
     )
     return Picture(
@@ -97,16 +98,16 @@ def _picture(level: str, gates: list[dict[str, Any]], examples: int) -> Picture:
     )
 
 
-def _table(gates: list[dict[str, Any]]) -> Table:
+def _table(gates: list[Gate]) -> Table:
     rows: list[list[str | Cell]] = [
         [
-            gate["gate"],
-            weight["expert"],
-            Cell(f"{weight['mean']:.3f}", share=weight["mean"]),
-            f"{weight['standard_deviation']:.3f}",
+            gate.gate,
+            weight.expert,
+            Cell(f"{weight.mean:.3f}", share=weight.mean),
+            f"{weight.standard_deviation:.3f}",
         ]
         for gate in gates
-        for weight in gate["experts"]
+        for weight in gate.experts
     ]
     return Table(
         caption="Gate weights",

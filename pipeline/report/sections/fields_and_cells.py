@@ -8,6 +8,7 @@ from __future__ import annotations
 import itertools
 from typing import Any
 
+from feature_spec.artifacts.inspection import GatedBlock, Mixture, SubnetworkFields
 from pipeline.report.data.run_data import RunData
 from pipeline.report.elements.section import Cell, Note, Section, Table
 
@@ -17,27 +18,27 @@ def fields_and_cells_section(run: RunData) -> Section | None:
 
     None where the model has nothing of the kind.
     """
-    inspection = run.insight["inspection"] if run.insight is not None else None
+    inspection = run.insight.inspection if run.insight is not None else None
     if inspection is None or not (
-        inspection["field_masks"] or inspection["blocks"] or inspection["mixtures"]
+        inspection.field_masks or inspection.blocks or inspection.mixtures
     ):
         return None
     blocks: list[Any] = []
-    if inspection["field_masks"]:
-        blocks.append(_field_masks(inspection["field_masks"], inspection["examples"]))
+    if inspection.field_masks:
+        blocks.append(_field_masks(inspection.field_masks, inspection.examples))
     for connection, group in itertools.groupby(
-        inspection["blocks"], key=lambda block: block["connection"]
+        inspection.blocks, key=lambda block: block.connection
     ):
         blocks.append(_cells(connection, list(group)))
-    if pruned := inspection.get("multiplications"):
-        left, whole = pruned["remaining"]["candidate"], pruned["all_open"]["candidate"]
+    if pruned := inspection.multiplications:
+        left, whole = pruned.remaining.candidate, pruned.all_open.candidate
         blocks.append(
             Note(
                 f"For each candidate the export does {left:,} of {whole:,} multiplications "
                 f"({left / whole:.0%})."
             )
         )
-    blocks += [_mixture(mixture) for mixture in inspection["mixtures"]]
+    blocks += [_mixture(mixture) for mixture in inspection.mixtures]
     return Section(
         anchor="fields-and-cells",
         title="Fields, cells and mixtures",
@@ -50,37 +51,32 @@ def fields_and_cells_section(run: RunData) -> Section | None:
     )
 
 
-def _field_masks(subnetworks: list[dict[str, Any]], examples: int) -> Table:
+def _field_masks(subnetworks: list[SubnetworkFields], examples: int) -> Table:
     rows: list[list[str | Cell]] = []
-    for masks in zip(*(one["fields"] for one in subnetworks), strict=True):
+    for masks in zip(*(one.fields for one in subnetworks), strict=True):
         rows.append(
             [
-                masks[0]["field"],
-                *(
-                    Cell(f"{mask['mean']:.2f}", share=min(max(mask["mean"], 0.0), 1.0))
-                    for mask in masks
-                ),
+                masks[0].field,
+                *(Cell(f"{mask.mean:.2f}", share=min(max(mask.mean, 0.0), 1.0)) for mask in masks),
             ]
         )
     return Table(
         caption=(
             f"Mean field mask over {examples:,} examples: how far each sub-network reads a field"
         ),
-        columns=["Field", *(one["subnetwork"] for one in subnetworks)],
+        columns=["Field", *(one.subnetwork for one in subnetworks)],
         rows=rows,
     )
 
 
-def _cells(connection: str, blocks: list[dict[str, Any]]) -> Table:
+def _cells(connection: str, blocks: list[GatedBlock]) -> Table:
     # Tasks' own sub-networks stand on the diagonal, so the shared one is last.
     sources = sorted(
-        dict.fromkeys(block["source"] for block in blocks), key=lambda source: source == "shared"
+        dict.fromkeys(block.source for block in blocks), key=lambda source: source == "shared"
     )
     rows: list[list[str | Cell]] = []
-    for target in dict.fromkeys(block["target"] for block in blocks):
-        closed = {
-            block["source"]: block["closed_share"] for block in blocks if block["target"] == target
-        }
+    for target in dict.fromkeys(block.target for block in blocks):
+        closed = {block.source: block.closed_share for block in blocks if block.target == target}
         rows.append(
             [
                 target,
@@ -97,11 +93,11 @@ def _cells(connection: str, blocks: list[dict[str, Any]]) -> Table:
     )
 
 
-def _mixture(mixture: dict[str, Any]) -> Table:
-    highest = max((abs(value) for row in mixture["values"] for value in row), default=1.0) or 1.0
+def _mixture(mixture: Mixture) -> Table:
+    highest = max((abs(value) for row in mixture.values for value in row), default=1.0) or 1.0
     return Table(
-        caption=f"{mixture['name']}: a row is a mixture of the columns",
-        columns=["", *mixture["sources"]],
+        caption=f"{mixture.name}: a row is a mixture of the columns",
+        columns=["", *mixture.sources],
         rows=[
             [
                 target,
@@ -110,6 +106,6 @@ def _mixture(mixture: dict[str, Any]) -> Table:
                     for value in values
                 ),
             ]
-            for target, values in zip(mixture["targets"], mixture["values"], strict=True)
+            for target, values in zip(mixture.targets, mixture.values, strict=True)
         ],
     )

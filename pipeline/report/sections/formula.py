@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from feature_spec.artifacts.weight_effects import WeightEffects
 from feature_spec.spec_tables import formula_text
 from pipeline.report.data.run_data import RunData
 from pipeline.report.elements.estimates import measurement_table
@@ -24,7 +25,7 @@ def formula_section(run: RunData) -> Section:
     )
     if ranking is not None:
         blocks.append(measurement_table("Quality of the ranking score's order", ranking))
-    effects = run.insight["weight_effects"] if run.insight is not None else None
+    effects = run.insight.weight_effects if run.insight is not None else None
     if effects is None:
         blocks.append(
             Note(
@@ -32,8 +33,8 @@ def formula_section(run: RunData) -> Section:
                 "made by an older Fulcrum."
             )
         )
-    elif effects["not_measured"]:
-        blocks.append(Note(f"What the weights decide cannot be told: {effects['not_measured']}."))
+    elif effects.not_measured:
+        blocks.append(Note(f"What the weights decide cannot be told: {effects.not_measured}."))
     else:
         blocks += _effects(effects)
     return Section(
@@ -55,39 +56,39 @@ def changed_text(factor: float) -> str:
     return "set to 0" if factor == 0.0 else f"{factor - 1.0:+.0%}"
 
 
-def _effects(effects: dict[str, Any]) -> list[Any]:
+def _effects(effects: WeightEffects) -> list[Any]:
     lists = (
-        f"{effects['lists']:,} lists, each of {_LISTS[effects['by']]} with more than "
-        f"{effects['top_k']} evaluation examples"
+        f"{effects.lists:,} lists, each of {_LISTS[effects.by or 'user']} with more than "
+        f"{effects.top_k} evaluation examples"
     )
-    rows = effects["effects"]
-    names = list(dict.fromkeys(f"{row['name']} ({row['weight']:g})" for row in rows))
+    rows = effects.effects
+    names = list(dict.fromkeys(f"{row.name} ({row.weight:g})" for row in rows))
     made = figure(
         barmode="group",
         xaxis={
             "tickformat": ".0%",
             "range": [0, 1],
-            "title": {"text": f"lists whose top {effects['top_k']} change"},
+            "title": {"text": f"lists whose top {effects.top_k} change"},
         },
     )
     made.update_yaxes(autorange="reversed", type="category")
-    for factor in dict.fromkeys(row["factor"] for row in rows):
-        of_factor = [row for row in rows if row["factor"] == factor]
+    for factor in dict.fromkeys(row.factor for row in rows):
+        of_factor = [row for row in rows if row.factor == factor]
         made.add_bar(
             orientation="h",
-            x=[row["changed_share"] for row in of_factor],
+            x=[row.changed_share for row in of_factor],
             y=names,
             name=changed_text(factor),
             marker={"color": _COLOURS.get(factor, BLUE)},
-            customdata=[[row["replaced_share"], row["changed_first_share"]] for row in of_factor],
+            customdata=[[row.replaced_share, row.changed_first_share] for row in of_factor],
             hovertemplate=(
-                f"<b>%{{y}}</b> {changed_text(factor)}<br>top {effects['top_k']} change in "
+                f"<b>%{{y}}</b> {changed_text(factor)}<br>top {effects.top_k} change in "
                 f"%{{x:.1%}} of lists<br>%{{customdata[0]:.1%}} of the places go to "
                 f"others<br>the first one changes in %{{customdata[1]:.1%}}<extra></extra>"
             ),
         )
     described = "; ".join(
-        f"{row['name']} {changed_text(row['factor'])}: {row['changed_share']:.0%}" for row in rows
+        f"{row.name} {changed_text(row.factor)}: {row.changed_share:.0%}" for row in rows
     )
     picture = Picture(
         title=f"Over {lists}",
@@ -95,13 +96,15 @@ def _effects(effects: dict[str, Any]) -> list[Any]:
         figure=made,
         height_px=rows_height_px(len(names), 56),
     )
-    shares = ("changed_share", "replaced_share", "changed_first_share")
     cells: list[list[str | Cell]] = [
         [
-            row["name"],
-            f"{row['weight']:g}",
-            changed_text(row["factor"]),
-            *(Cell(f"{row[share]:.1%}", share=row[share]) for share in shares),
+            row.name,
+            f"{row.weight:g}",
+            changed_text(row.factor),
+            *(
+                Cell(f"{share:.1%}", share=share)
+                for share in (row.changed_share, row.replaced_share, row.changed_first_share)
+            ),
         ]
         for row in rows
     ]

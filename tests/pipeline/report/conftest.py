@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
+from feature_spec.artifacts.inspection import ModelInsight
 from feature_spec.artifacts.push_check_report import PushCheckReport, RankingLatency
 from feature_spec.formula import RankingFormula
 from pipeline.evaluate.evaluation_result import (
@@ -35,7 +34,7 @@ INGESTION = IngestSummary.model_validate({
     "unreadable_files": [],
 })  # fmt: skip
 
-INSIGHT: dict[str, Any] = {
+INSIGHT = ModelInsight.model_validate({
     "inspection": {
         "model": "ple",
         "folder": "model",
@@ -75,7 +74,7 @@ INSIGHT: dict[str, Any] = {
             for factor, share in zip((0.0, 0.5, 1.5), shares, strict=True)
         ],
     },
-}  # fmt: skip
+})  # fmt: skip
 
 
 def estimates(**values: float) -> dict[str, Estimate]:

@@ -208,14 +208,11 @@ def test_a_model_with_nothing_closed_has_no_section_for_it(bare_run: RunData) ->
 
 def test_what_cannot_be_told_of_the_weights_is_said_with_the_reason(run: RunData) -> None:
     assert run.insight is not None
-    effects = {
-        **run.insight["weight_effects"],
-        "effects": [],
-        "not_measured": "no user has more than 10 examples",
-    }
-    page = Page(
-        run_report(dataclasses.replace(run, insight={**run.insight, "weight_effects": effects}))
+    effects = run.insight.weight_effects.model_copy(
+        update={"effects": [], "not_measured": "no user has more than 10 examples"}
     )
+    insight = run.insight.model_copy(update={"weight_effects": effects})
+    page = Page(run_report(dataclasses.replace(run, insight=insight)))
     assert (
         "What the weights decide cannot be told: no user has more than 10 examples."
         in page.sections["formula"]

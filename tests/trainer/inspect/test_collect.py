@@ -10,12 +10,12 @@ import typer
 from typer.testing import CliRunner
 
 tf = pytest.importorskip("tensorflow")
+from feature_spec.artifacts.inspection import Multiplications  # noqa: E402
 from feature_spec.loading import parse_spec  # noqa: E402
 from trainer import commands  # noqa: E402
 from trainer.export.saved_model import export  # noqa: E402
 from trainer.inspect.collect import inspect_model  # noqa: E402
 from trainer.inspect.exported_model import ExportedModelError, model_folder  # noqa: E402
-from trainer.inspect.inspection import Multiplications  # noqa: E402
 from trainer.network.network import Network  # noqa: E402
 from trainer.network.network_layout import network_layout  # noqa: E402
 from trainer.settings.train_config import parse_settings  # noqa: E402

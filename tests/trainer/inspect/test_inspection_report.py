@@ -9,8 +9,7 @@ from xml.etree import ElementTree
 import pytest
 from rich.console import Console
 
-from trainer.inspect import inspection_pictures
-from trainer.inspect.inspection import (
+from feature_spec.artifacts.inspection import (
     ExpertWeight,
     FieldMask,
     Gate,
@@ -19,6 +18,7 @@ from trainer.inspect.inspection import (
     Mixture,
     SubnetworkFields,
 )
+from trainer.inspect import inspection_pictures
 from trainer.inspect.inspection_pictures import as_html
 from trainer.inspect.inspection_report import print_inspection
 

@@ -1,0 +1,208 @@
+"""What a trained model shows of its inside: the trainer writes it, the pipeline's report reads it."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import pydantic
+
+from feature_spec.artifacts.weight_effects import WeightEffects
+
+# Where an exported model keeps its `InspectionGuide`.
+INSPECTION_FILE = "assets.extra/inspection.json"
+
+
+class _Part(pydantic.BaseModel):
+    model_config: ClassVar[pydantic.ConfigDict] = pydantic.ConfigDict(frozen=True, extra="forbid")
+
+
+class ExpertWeight(_Part):
+    """The weight that a gate gives to one expert, over the examples."""
+
+    expert: str
+    mean: float
+    standard_deviation: float
+
+
+class Gate(_Part):
+    """A softmax gate (PLE, Fig 8)."""
+
+    gate: str
+    experts: list[ExpertWeight]
+
+
+class FieldMask(_Part):
+    """How far a sub-network reads one field, over the examples.
+
+    Attributes:
+        field: the field's name.
+        mean: the mean of the mask.
+        zero_share: the share of rows in which the mask is 0.
+    """
+
+    field: str
+    mean: float
+    zero_share: float
+
+
+class SubnetworkFields(_Part):
+    """The fields that a sub-network chooses (MSSM, Fig 3a)."""
+
+    subnetwork: str
+    fields: list[FieldMask]
+
+
+class GatedBlock(_Part):
+    """A part of a connection that hard-concrete gates open and close (MSSM, Fig 3b; SNR).
+
+    Attributes:
+        connection: the layer's name.
+        source: the sub-network that the block reads.
+        target: the sub-network or task that the block feeds.
+        gates: the number of gates: one a cell, or a single one for the whole block.
+        closed_share: the share of gates that are exactly 0.
+        mean: the mean of the gates' values, in [0, 1].
+    """
+
+    connection: str
+    source: str
+    target: str
+    gates: int
+    closed_share: float
+    mean: float
+
+
+class Mixture(_Part):
+    """Coefficients of a linear mixture, such as α of a cross-stitch unit.
+
+    Attributes:
+        name: the unit, and the letter of the paper.
+        sources: names of the parts that are mixed.
+        targets: names of the mixtures.
+        values: a row for each target with a value for each source. If each unit has coefficients of
+            its own, the values are means over units.
+        standard_deviations: the standard deviations over units; None if all units have the same
+            coefficients.
+    """
+
+    name: str
+    sources: list[str]
+    targets: list[str]
+    values: list[list[float]]
+    standard_deviations: list[list[float]] | None
+
+
+class Multiplications(_Part):
+    """The number of multiplications between the field embeddings and the logits.
+
+    They are those of matrices, gates and masks. `serving_default` does both kinds for each row,
+    `rank` does those of the request once.
+    """
+
+    request: int
+    candidate: int
+
+    def __add__(self, other: Multiplications) -> Multiplications:
+        return Multiplications(
+            request=self.request + other.request, candidate=self.candidate + other.candidate
+        )
+
+
+class PruningCount(_Part):
+    """The multiplications before pruning, with all gates and masks open, and after it."""
+
+    all_open: Multiplications
+    remaining: Multiplications
+
+    def __str__(self) -> str:
+        whole, left = self.all_open, self.remaining
+        return (
+            f"a candidate {left.candidate:,} of {whole.candidate:,} "
+            f"({left.candidate / whole.candidate:.0%}), "
+            f"a request {left.request:,} of {whole.request:,} ({left.request / max(whole.request, 1):.0%})"
+        )
+
+
+class InspectionGuide(_Part):
+    """The file of an export that tells its inside.
+
+    It holds all that does not depend on examples, and the names of the rest.
+
+    Attributes:
+        model: the model's name.
+        gates: names of the experts of each gate. The output `gate_output(name)` of the signature
+            holds their weights, (B, E).
+        fields: the fields, in the order of the masks.
+        subnetworks: the sub-networks that choose fields. The output `field_mask_output(name)` of
+            the signature holds their masks, (B, F).
+        blocks: the blocks that hard-concrete gates open and close.
+        mixtures: the learnt coefficients.
+        multiplications: the multiplications that pruning left; None if the model has no
+            hard-concrete gates.
+    """
+
+    model: str
+    gates: dict[str, list[str]]
+    fields: list[str]
+    subnetworks: list[str]
+    blocks: list[GatedBlock]
+    mixtures: list[Mixture]
+    multiplications: PruningCount | None = None
+
+    @property
+    def needs_examples(self) -> bool:
+        """True if gates or masks depend on examples."""
+        return bool(self.gates or self.subnetworks)
+
+
+class Inspection(_Part):
+    """The findings of `fulcrum inspect`.
+
+    Attributes:
+        model: the model's name.
+        folder: the folder of the SavedModel.
+        examples: the number of examples that gates and field masks were computed for; 0 if nothing
+            depends on examples.
+        gates: statistics of each softmax gate.
+        field_masks: statistics of each sub-network's field masks.
+        blocks: the blocks that hard-concrete gates open and close.
+        mixtures: the learnt coefficients.
+        multiplications: the multiplications that pruning left; None if the model has no
+            hard-concrete gates.
+    """
+
+    model: str
+    folder: str
+    examples: int
+    gates: list[Gate]
+    field_masks: list[SubnetworkFields]
+    blocks: list[GatedBlock]
+    mixtures: list[Mixture]
+    multiplications: PruningCount | None = None
+
+    @property
+    def is_empty(self) -> bool:
+        """True if the model has nothing to show."""
+        return not (self.gates or self.field_masks or self.blocks or self.mixtures)
+
+
+class ModelInsight(_Part):
+    """The findings of the pipeline's component `ModelInsight`, which its report shows.
+
+    Attributes:
+        inspection: what the model shows of its inside.
+        weight_effects: what each weight of the ranking formula decides.
+    """
+
+    inspection: Inspection
+    weight_effects: WeightEffects
+
+
+def gate_output(gate: str) -> str:
+    """Return the signature's output that holds a gate's weights."""
+    return f"gate/{gate}"
+
+
+def field_mask_output(subnetwork: str) -> str:
+    """Return the signature's output that holds a sub-network's field masks."""
+    return f"field_mask/{subnetwork}"
