@@ -148,7 +148,7 @@ def measured(
     import numpy as np
     import tensorflow as tf
 
-    from trainer.export.pruned_network import pruned_network
+    from trainer.export.served_network import pruned_network
     from trainer.inspect.introspection import closed_shares
 
     found = pruned_network(whole, field_rows())

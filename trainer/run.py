@@ -1,4 +1,4 @@
-"""What the pipeline's Trainers call, by import path."""
+"""The functions that the pipeline's Trainers call by import path."""
 
 from __future__ import annotations
 
@@ -6,24 +6,24 @@ import os
 from typing import Any
 
 from trainer.distribute.cluster import ClusterError, parse_cluster
-from trainer.distribute.spawned_call import in_fresh_process
+from trainer.distribute.spawned_call import call_in_new_process
 from trainer.fit.single_tasks import train_single_tasks
 from trainer.fit.training import train
 from trainer.inputs.training_job import TrainingJob
 from trainer.settings.search_space import decoded, with_values
-from trainer.settings.train_config import load_settings
+from trainer.settings.train_config import Settings
 
 
 def run_fn(fn_args: Any) -> None:
-    """Trains on transformed examples and exports the SavedModel.
+    """Train on transformed examples and export the SavedModel.
 
     With `trainer.strategy: multi_worker` this is the chief of the cluster that the environment
     variable TF_CONFIG describes; `fulcrum train-worker` runs the others.
 
     Args:
-        fn_args: TFX's. Its `custom_config` holds `spec`, the spec's text; `settings`, JSON of
-            `trainer.settings.train_config.Settings`; and `checkpoint_folder`, which outlives a
-            killed run; in a run by span also `span`, JSON of its days.
+        fn_args: the arguments of TFX. `custom_config` holds `spec`, the spec's text; `settings`,
+            JSON of `trainer.settings.train_config.Settings`; `checkpoint_folder`, which outlives a
+            killed run; and, in a run by span, `span`, JSON of its days.
 
     Raises:
         trainer.distribute.cluster.ClusterError: TF_CONFIG is missing or wrong, or makes another
@@ -31,41 +31,38 @@ def run_fn(fn_args: Any) -> None:
         trainer.distribute.worker_failure.WorkerLostError: another worker has ended.
     """
     job = _job(fn_args)
-    if load_settings(job.settings).trainer.strategy != "multi_worker":
+    if job.settings.trainer.strategy != "multi_worker":
         train(job)
         return
     cluster = parse_cluster(os.environ.get("TF_CONFIG"))
     if not cluster.is_chief:
         raise ClusterError(
-            f"TF_CONFIG makes this {cluster.name}: the pipeline runs as the chief, or worker 0 where there is none; "
-            "run the others by `fulcrum train-worker`"
+            f"TF_CONFIG makes this {cluster.name}: the pipeline runs as the chief, or worker 0 "
+            "where there is none; run the others by `fulcrum train-worker`"
         )
     published = job.publish()
     try:
-        # TensorFlow has run in this process, in the steps before the Trainer, so that it can no
-        # longer join a cluster.
-        in_fresh_process(train, job, cluster)
+        # TensorFlow has run in this process, in the steps before the Trainer, and so cannot join a
+        # cluster any more.
+        call_in_new_process(train, job, cluster)
     finally:
         published.unlink()
 
 
 def single_tasks_run_fn(fn_args: Any) -> None:
-    """Trains each task alone and exports the networks as one SavedModel; see `trainer.fit.single_tasks`.
+    """Train each task alone and export the networks as one SavedModel.
 
     Args:
-        fn_args: as of `run_fn`.
+        fn_args: the arguments of TFX, see `run_fn`.
     """
     train_single_tasks(_job(fn_args))
 
 
 def _job(fn_args: Any) -> TrainingJob:
     config = fn_args.custom_config
-    settings = config["settings"]
-    if fn_args.hyperparameters:
-        # Of the Tuner's best trial.
-        settings = with_values(
-            load_settings(settings), decoded(fn_args.hyperparameters["values"])
-        ).model_dump_json()
+    settings = Settings.model_validate_json(config["settings"])
+    if fn_args.hyperparameters:  # the values of the Tuner's best trial
+        settings = with_values(settings, decoded(fn_args.hyperparameters["values"]))
     return TrainingJob(
         spec=config["spec"],
         settings=settings,

@@ -35,7 +35,7 @@ def in_memory(batch_size: int, steps: int, units: int, values: int, model_name: 
         for name, value in features(batch_size * steps, values).items()
     }
     options = tf.data.Options()
-    options.autotune.enabled = False  # as in `trainer.inputs.dataset`
+    options.autotune.enabled = False  # as in `trainer.inputs.training_inputs`
     dataset = tf.data.Dataset.from_tensor_slices(data).with_options(options)
 
     def train() -> int:
@@ -51,7 +51,7 @@ def from_records(batch_size: int, steps: int, units: int, values: int) -> None:
 
     import tensorflow as tf  # isort: skip  after the trainer chose the Keras dialect
 
-    from trainer.inputs.dataset import transformed_batches
+    from trainer.inputs.training_inputs import transformed_batches
 
     with tempfile.TemporaryDirectory() as folder:
         data = features(batch_size * steps, values)

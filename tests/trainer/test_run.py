@@ -8,7 +8,7 @@ import pytest
 
 pytest.importorskip("tensorflow")
 import trainer.run
-from trainer.settings.train_config import load_settings, parse_settings
+from trainer.settings.train_config import parse_settings
 
 pytestmark = pytest.mark.tensorflow
 
@@ -36,13 +36,13 @@ def job(monkeypatch):
 
 
 def test_settings_are_those_of_the_pipeline(job):
-    assert load_settings(job(None).settings).trainer.epochs == 7
+    assert job(None).settings.trainer.epochs == 7
     assert job(None).checkpoints == "kept"
 
 
 def test_the_best_trial_of_a_search_changes_what_it_searched_for(job):
     given = {"space": [], "values": {"trainer.learning_rate": 0.25, "model.expert_units": "[8, 4]"}}
-    settings = load_settings(job(given).settings)
+    settings = job(given).settings
     assert settings.trainer.learning_rate == 0.25
     assert settings.model.expert_units == [8, 4]
     assert settings.trainer.epochs == 7

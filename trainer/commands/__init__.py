@@ -192,11 +192,10 @@ def tune_formula(
     from rich.progress import MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     from feature_spec.loading import SpecError, formula_text
-    from trainer.formula_search.formula_search import SearchSettings
+    from trainer.formula_search.formula_search import SearchSettings, tune
     from trainer.formula_search.front_picture import check_picture, save_front
-    from trainer.formula_search.problem import FormulaSearchError
+    from trainer.formula_search.objective import FormulaSearchError
     from trainer.formula_search.search_report import print_search
-    from trainer.formula_search.tuning import tune
     from trainer.inspect.exported_model import ExportedModelError
 
     settings = SearchSettings(

@@ -20,7 +20,7 @@ class ProcessEndedError(RuntimeError):
     """The process ended without a word, such as by a kill."""
 
 
-def in_fresh_process(function: Callable[..., None], *arguments: Any) -> None:
+def call_in_new_process(function: Callable[..., None], *arguments: Any) -> None:
     """Calls a function of a module in a process of its own and waits for it.
 
     The process's log records of our own packages are handled here; it ends when this one does.

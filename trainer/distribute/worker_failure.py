@@ -23,7 +23,7 @@ class WorkerLostError(RuntimeError):
 
 
 @contextlib.contextmanager
-def lost_worker_named() -> Iterator[None]:
+def translate_worker_failure() -> Iterator[None]:
     """Turns TensorFlow's many errors of a broken cluster into one that says what to do.
 
     Raises:

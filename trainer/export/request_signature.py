@@ -48,7 +48,7 @@ def request_signature(spec: FeatureSpec) -> dict[str, tf.TensorSpec]:
     return signature
 
 
-def as_parsed(spec: FeatureSpec, inputs: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+def as_parsed_fields(spec: FeatureSpec, inputs: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
     """The fields of a ranking request in the form of parsed examples: padded lists become sparse."""
     return {
         name: tf.sparse.from_dense(value) if is_list(spec.fields[name]) else value

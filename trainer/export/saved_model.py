@@ -13,17 +13,15 @@ import tensorflow as tf
 from feature_spec import names
 from feature_spec.artifacts.inspection import INSPECTION_FILE
 from feature_spec.spec import FeatureSpec
-from trainer.export.half_precision_network import half_precision_network
-from trainer.export.pruned_network import pruned_network
-from trainer.export.ranking_score import ranking_score
+from trainer.export.ranking_score import correct_sampling, ranking_score
 from trainer.export.request_signature import (
-    as_parsed,
+    as_parsed_fields,
     parsed_fields,
     parsed_labels,
     request_signature,
 )
-from trainer.export.sampling_correction import undo_sampling
-from trainer.export.xla_scorer import CompiledLogits
+from trainer.export.served_network import half_precision_network, pruned_network
+from trainer.export.xla_scorer import XlaScorer
 from trainer.inspect.signature import inspection_guide, introspection_outputs
 from trainer.network.network import AssembledNetwork, Network
 from trainer.network.network_layout import field_names, field_rows
@@ -59,9 +57,7 @@ class ExportedRanker(tf.Module):
         self.network = network
         self.transform = transform
         self.inspected = inspected
-        self.compiled_logits = (
-            CompiledLogits(network, spec.serving.candidate_counts) if xla else None
-        )
+        self.xla_scorer = XlaScorer(network, spec.serving.candidate_counts) if xla else None
 
     def signatures(self) -> dict[str, Any]:
         """The functions to export by signature name."""
@@ -118,10 +114,10 @@ class ExportedRanker(tf.Module):
         for sides in (("user", "context"), ("item",)):
             of_sides = {name: fields[name] for name in self.spec.fields_of(*sides)}
             if of_sides:
-                features.update(self.transform(as_parsed(self.spec, of_sides)))
+                features.update(self.transform(as_parsed_fields(self.spec, of_sides)))
         logits = (
-            self.compiled_logits(features)
-            if self.compiled_logits
+            self.xla_scorer(features)
+            if self.xla_scorer
             else self.network(features, one_request=True)
         )
         return self._with_ranking_score(self._scores(logits), inputs, fields)
@@ -161,7 +157,7 @@ class ExportedRanker(tf.Module):
         )
 
     def _scores(self, logits: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        return self.network.scores(undo_sampling(logits, self.spec.negative_rates()))
+        return self.network.scores(correct_sampling(logits, self.spec.negative_rates()))
 
     def _with_ranking_score(
         self,

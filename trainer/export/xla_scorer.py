@@ -21,7 +21,7 @@ def padded_count(candidates: tf.Tensor, counts: Sequence[int]) -> tf.Tensor:
     return sizes_and_beyond[tf.searchsorted(sizes, candidates[tf.newaxis])[0]]
 
 
-class CompiledLogits(tf.Module):
+class XlaScorer(tf.Module):
     """The logits of one request's candidates, from tables to towers in one program for each padded number of candidates.
 
     Args:
@@ -30,7 +30,7 @@ class CompiledLogits(tf.Module):
     """
 
     def __init__(self, network: AssembledNetwork, counts: Sequence[int]) -> None:
-        super().__init__(name="compiled_logits")
+        super().__init__(name="xla_scorer")
         self._counts = tuple(counts)
         self._logits = tf.function(
             lambda features: network(features, one_request=True), jit_compile=True, autograph=False

@@ -10,29 +10,13 @@ from typing import Any
 
 import tensorflow as tf
 
-from feature_spec.tasks.task import HIGHER_IS_BETTER, Metric, Task
-from trainer.distribute.replicas import of_first_replica
-from trainer.distribute.strategies import is_chief
+from feature_spec.tasks.task import Task
+from trainer.distribute.strategies import is_chief, of_first_replica
 from trainer.fit.multi_task_ranker import MultiTaskRanker
+from trainer.fit.validation_objectives import relative_error
 from trainer.inspect.introspection import closed_shares
 
 logger = logging.getLogger("fulcrum.trainer")
-
-
-def error_of(metric: Metric, value: float) -> float:
-    """A metric as an error, so that lower is better for all: 1 − AUC, log loss or MSE as they are."""
-    return 1.0 - value if HIGHER_IS_BETTER[metric] else value
-
-
-def relative_error(
-    tasks: Mapping[str, Task], first: Mapping[str, float], now: Mapping[str, float]
-) -> float:
-    """The mean over tasks of the error now over that after the first epoch, so that no task's scale counts more."""
-    ratios = [
-        error_of(task.metric, now[name]) / max(error_of(task.metric, first[name]), 1e-9)
-        for name, task in tasks.items()
-    ]
-    return sum(ratios) / len(ratios)
 
 
 class CheckpointsNotSharedError(RuntimeError):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -10,10 +10,10 @@ import tensorflow_recommenders as tfrs
 
 from feature_spec import names
 from feature_spec.tasks.task import Task
-from trainer.distribute.replicas import sum_over_replicas
-from trainer.fit.table_adagrad import TableAdagrad
-from trainer.loss.balancing.gradient_balancing import GradientBalancing
-from trainer.loss.balancing.registry import balancing_of
+from trainer.distribute.strategies import sum_over_replicas
+from trainer.fit.optimizers import make_optimizer
+from trainer.loss.balancing import Balancing, DynamicWeightAverage, UncertaintyWeighting
+from trainer.loss.gradient_balancing import GradientBalancing, GradNorm, PCGrad
 from trainer.loss.joint_loss import JointLoss, sample_space_sizes
 from trainer.network.network import Lookups, Network
 from trainer.settings.train_config import TrainerSettings
@@ -46,7 +46,7 @@ class MultiTaskRanker(tfrs.Model):
         super().__init__(**kwargs)
         self.network = network
         self.joint_loss = JointLoss(tasks, name="joint_loss")
-        self.balancing = balancing_of(settings, [task.kind for task in tasks.values()])
+        self.balancing = make_balancing(settings, [task.kind for task in tasks.values()])
         self.settings = settings
         # t of PLE Eq 10. A variable, so that a checkpoint carries it.
         self.clock = tf.Variable(
@@ -201,28 +201,27 @@ class MultiTaskRanker(tfrs.Model):
         }
 
     def compile_for_training(self) -> None:
-        """Adam for the dense part; Adagrad for the tables, because it changes only the rows that a batch reads.
-
-        The network must have its variables by then.
-        """
-        optimizers = tf.keras.optimizers.legacy
+        """Compile with the optimizers of the settings. The network must have its variables."""
         coefficients = [*self.network.sharing.coefficients, *self.balancing.trainable_variables]
         apart = {variable.ref() for variable in coefficients}
         dense = [variable for variable in self.dense_variables if variable.ref() not in apart]
-        parts = [
-            (TableAdagrad(self.settings.embedding_learning_rate), self.network.embedding_tables),
-            (optimizers.Adam(self.settings.learning_rate), dense),
-            (optimizers.Adam(self.settings.coefficient_learning_rate), coefficients),
-        ]
-        # The variables of an optimiser are asked for by a function; the default argument binds each
-        # one's own.
+        tables = self.network.embedding_tables
         self.compile(
-            optimizer=tfrs.experimental.optimizers.CompositeOptimizer(
-                [
-                    (optimizer, lambda variables=variables: variables)
-                    for optimizer, variables in parts
-                    if variables
-                ]
-            ),
+            optimizer=make_optimizer(self.settings, tables, dense, coefficients),
             steps_per_execution=_STEPS_PER_EXECUTION,
         )
+
+
+def make_balancing(settings: TrainerSettings, kinds: Sequence[str]) -> Balancing:
+    """Make the balancing that the settings name, for tasks of these kinds."""
+    match settings.balancing:
+        case "uncertainty":
+            return UncertaintyWeighting(kinds)
+        case "dwa":
+            return DynamicWeightAverage(len(kinds), settings.dwa_temperature)
+        case "gradnorm":
+            return GradNorm(len(kinds), settings.gradnorm_alpha)
+        case "pcgrad":
+            return PCGrad(settings.seed)
+        case _:
+            return Balancing()

@@ -17,13 +17,13 @@ import tensorflow as tf
 
 from feature_spec import names
 from feature_spec.spec import FeatureSpec
+from trainer.export.ranking_score import correct_sampling
 from trainer.export.request_signature import parsed_fields
-from trainer.export.sampling_correction import undo_sampling
 from trainer.fit.fitting import fit
 from trainer.inputs.training_inputs import TrainingInputs, training_inputs
 from trainer.inputs.training_job import TrainingJob
 from trainer.network.network import Network
-from trainer.settings.train_config import Settings, in_one_process, load_settings
+from trainer.settings.train_config import Settings, in_one_process
 
 logger = logging.getLogger("fulcrum.trainer")
 
@@ -36,7 +36,7 @@ def train_single_tasks(job: TrainingJob) -> None:
     Args:
         job: of the model of all tasks.
     """
-    inputs, settings = training_inputs(job), load_settings(job.settings)
+    inputs = training_inputs(job)
     # Not below the checkpoints of the model of all tasks, which has the same key.
     checkpoints = job.own_checkpoints.with_name(f"{job.key}-single-tasks")
     networks = {}
@@ -45,7 +45,7 @@ def train_single_tasks(job: TrainingJob) -> None:
         networks[task] = fit_alone(
             task,
             inputs,
-            settings,
+            job.settings,
             checkpoint_folder=checkpoints / task,
             tensorboard_folder=f"{job.curves}/{task}",
         )
@@ -129,6 +129,6 @@ class SingleTaskRankers(tf.Module):
         features = self.transform(dict(parsed_fields(self.spec, examples)))
         rates = self.spec.negative_rates()
         return {
-            task: network.scores(undo_sampling(network(features), rates))[task]
+            task: network.scores(correct_sampling(network(features), rates))[task]
             for task, network in self.networks.items()
         }

@@ -12,15 +12,14 @@ import tensorflow as tf
 
 from feature_spec import names
 from trainer.distribute.cluster import Cluster
-from trainer.distribute.replicas import of_first_replica
-from trainer.distribute.strategies import is_chief, strategy_of
-from trainer.distribute.worker_failure import lost_worker_named
+from trainer.distribute.strategies import is_chief, of_first_replica, strategy_of
+from trainer.distribute.worker_failure import translate_worker_failure
 from trainer.export.saved_model import export
 from trainer.fit.fitting import fit
 from trainer.inputs.training_inputs import TrainingInputs, training_inputs
 from trainer.inputs.training_job import TrainingJob
 from trainer.network.network import Network
-from trainer.settings.train_config import Settings, load_settings
+from trainer.settings.train_config import Settings
 from trainer.warm_start.embedding_remap import TableRows
 from trainer.warm_start.warm_start import begin_with
 from trainer.warm_start.weight_store import NoWeightsError, read_weights, save_weights
@@ -44,9 +43,8 @@ def train(job: TrainingJob, cluster: Cluster | None = None) -> None:
         trainer.distribute.worker_failure.WorkerLostError: another worker has ended.
         OtherJobError: the chief trains something else.
     """
-    settings = load_settings(job.settings)
-    with lost_worker_named() if cluster else contextlib.nullcontext():
-        strategy = strategy_of(settings.trainer, cluster)
+    with translate_worker_failure() if cluster else contextlib.nullcontext():
+        strategy = strategy_of(job.settings.trainer, cluster)
         if int(of_first_replica(strategy, tf.constant(int(job.key, 16)))) != int(job.key, 16):
             raise OtherJobError(
                 f"the chief trains something else than job {job.key}: start this worker again"
@@ -55,7 +53,7 @@ def train(job: TrainingJob, cluster: Cluster | None = None) -> None:
 
 
 def _train(job: TrainingJob, strategy: tf.distribute.Strategy) -> None:
-    inputs, settings = training_inputs(job), load_settings(job.settings)
+    inputs, settings = training_inputs(job), job.settings
     network = fit(
         inputs.layout,
         inputs.spec.tasks,

@@ -1,15 +1,17 @@
-"""Searches for weights on one part of the logged groups, and measures them on the other."""
+"""A formula search: from a model and logged examples to weights, measured on held-out users."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
+from feature_spec import names
 from feature_spec.formula import DURATION, RankingFormula, weights_in_force
+from feature_spec.loading import load_spec
 from feature_spec.spec import FeatureSpec
-from trainer.formula_search.bootstrap import difference_intervals
 from trainer.formula_search.found_formula import (
     Difference,
     ExposureCounts,
@@ -18,12 +20,11 @@ from trainer.formula_search.found_formula import (
     GroupCounts,
 )
 from trainer.formula_search.groups import GroupBy, Groups, Integers, competing_groups
-from trainer.formula_search.log_factors import Floats
-from trainer.formula_search.logged_exposures import LoggedExposures
-from trainer.formula_search.objective import Objective
+from trainer.formula_search.logged_exposures import Floats, LoggedExposures, scored_exposures
+from trainer.formula_search.objective import FormulaSearchError, Objective, parse_objective
 from trainer.formula_search.pareto_search import Weights, pareto_front
-from trainer.formula_search.problem import FormulaSearchError
-from trainer.formula_search.replay import Discount, Replay
+from trainer.formula_search.replay import Discount, Replay, difference_intervals
+from trainer.inspect.exported_model import example_files, model_folder
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -223,3 +224,36 @@ def _with_weights(formula: RankingFormula, weights: Weights) -> RankingFormula:
         update={"weight": weights[DURATION]}
     )
     return RankingFormula(weights=of_tasks, duration=duration)
+
+
+def tune(
+    folder: Path,
+    objectives: Sequence[str],
+    examples: Sequence[str],
+    settings: SearchSettings,
+    *,
+    scored: Callable[[int], None] = lambda _: None,
+    tried: Callable[[], None] = lambda: None,
+) -> FoundFormula:
+    """Scores logged examples and searches for weights.
+
+    Args:
+        folder: of a model, see `model_folder`.
+        objectives: as declared, see `parse_objective`.
+        examples: files or globs, see `example_files`.
+        settings: how to search.
+        scored: told how many more exposures have been scored.
+        tried: called after each trial.
+
+    Raises:
+        trainer.inspect.exported_model.ExportedModelError: no model, or no readable examples.
+        FormulaSearchError: the objectives do not fit the model, or the exposures cannot tell
+            formulas apart.
+        feature_spec.loading.SpecError: the model's spec is not one.
+    """
+    model = model_folder(folder)
+    spec = load_spec(model / names.EXPORTED_SPEC)
+    parsed = list(dict.fromkeys(parse_objective(text, spec) for text in objectives))
+    files = example_files(folder, examples, "formulas are compared on logged exposures")
+    exposures = scored_exposures(model, files, spec, parsed, scored)
+    return search_formula(exposures, spec, parsed, settings, folder=str(model), tried=tried)

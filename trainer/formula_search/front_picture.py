@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from trainer.formula_search.found_formula import FoundFormula
-from trainer.formula_search.problem import FormulaSearchError
+from trainer.formula_search.objective import FormulaSearchError
 
 FORMATS = (".png", ".svg", ".pdf")
 _PANELS_A_ROW = 3

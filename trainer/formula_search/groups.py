@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from trainer.formula_search.logged_exposures import LoggedExposures
-from trainer.formula_search.problem import FormulaSearchError
+from trainer.formula_search.objective import FormulaSearchError
 
 GroupBy = Literal["auto", "request", "user_day", "user"]
 Integers = npt.NDArray[np.int64]

@@ -1,8 +1,9 @@
-"""Logged exposures with what a model says of them and what was observed."""
+"""Logged exposures with their scores by a model and their observed labels."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,10 +12,46 @@ import numpy as np
 import numpy.typing as npt
 
 from feature_spec import names
+from feature_spec.formula import SCORE_FLOOR, RankingFormula, transformed_duration
 from feature_spec.spec import FeatureSpec
-from trainer.formula_search.log_factors import Floats, log_factors
 from trainer.formula_search.objective import Objective
 from trainer.inspect.exported_model import ExportedModelError, reading
+
+Floats = npt.NDArray[np.float64]
+
+
+def log_factors(
+    formula: RankingFormula, scores: Mapping[str, npt.ArrayLike], durations: npt.ArrayLike | None
+) -> Floats:
+    """Log max(score_k, ε) of each task and, if the formula has a duration, log max(f(duration / scale), ε).
+
+    They do not depend on the weights: log ranking score = log factors · weights, as in
+    `feature_spec.formula`.
+
+    Args:
+        formula: gives f and its scale.
+        scores: by task, (N,).
+        durations: raw, (N,), NaN where missing; None where the formula has none.
+
+    Returns:
+        (N, K) or (N, K + 1), in the order of `feature_spec.formula.weights_in_force`;
+        0 for a missing duration.
+    """
+    columns = [np.asarray(values, np.float64) for values in scores.values()]
+    factor = formula.duration
+    if factor is not None:
+        known = np.asarray(durations, np.float64).tolist()
+        # A factor of 1 for a missing duration leaves the score as it is.
+        columns.append(
+            np.array(
+                [
+                    1.0 if math.isnan(value) else transformed_duration(factor, value)
+                    for value in known
+                ]
+            )
+        )
+    return np.log(np.maximum(np.stack(columns, axis=1), SCORE_FLOOR))
+
 
 _BATCH_SIZE = 4096
 _NO_TIME = -1

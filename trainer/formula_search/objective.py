@@ -1,4 +1,4 @@
-"""Objectives: what a better order should bring more of, declared as ``share`` or ``completion*duration``."""
+"""Objectives of a formula search, declared as ``share`` or ``completion*duration``."""
 
 from __future__ import annotations
 
@@ -7,7 +7,10 @@ from dataclasses import dataclass
 from feature_spec.formula import DURATION
 from feature_spec.spec import FeatureSpec
 from feature_spec.strict_model import closest_names
-from trainer.formula_search.problem import FormulaSearchError
+
+
+class FormulaSearchError(ValueError):
+    """The objectives do not fit the model, or the logged exposures cannot tell formulas apart."""
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 import optuna
 
-from trainer.formula_search.log_factors import Floats
+from trainer.formula_search.logged_exposures import Floats
 
 Weights = dict[str, float]
 # Enough for an order; and what is written into a formula file is what was tried.

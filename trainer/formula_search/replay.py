@@ -1,4 +1,4 @@
-"""What a formula's order of logged exposures would have brought."""
+"""Replay: what a formula's order of logged exposures would have brought, with intervals."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 
 from trainer.formula_search.groups import Integers
-from trainer.formula_search.log_factors import Floats
+from trainer.formula_search.logged_exposures import Floats
 
 Discount = Literal["log2", "none"]
 
@@ -82,3 +82,32 @@ class Replay:
             first = np.take_along_axis(block.gains, order[..., np.newaxis], axis=1)
             result[block.groups] = np.einsum("bko,k->bo", first, self._discounts[: order.shape[1]])
         return result
+
+
+_RESAMPLES = 1000
+CONFIDENCE = 0.95
+
+
+def difference_intervals(differences: Floats, unit: Integers, seed: int) -> Floats:
+    """Percentile intervals of mean differences over groups; all columns share the draws, of which there are 1,000.
+
+    Args:
+        differences: of each group, (G, D).
+        unit: of each group, from 0 to U − 1: what is drawn with replacement, with all its groups,
+            (G,).
+        seed: of the draws.
+
+    Returns:
+        Lower and upper ends at 95 % confidence, (2, D).
+    """
+    units = int(unit.max()) + 1
+    sums = np.zeros((units, differences.shape[1]))
+    np.add.at(sums, unit, differences)
+    sizes = np.bincount(unit)
+    random = np.random.default_rng(seed)
+    means = np.empty((_RESAMPLES, differences.shape[1]))
+    for draw in range(_RESAMPLES):
+        times = np.bincount(random.integers(0, units, units), minlength=units)
+        means[draw] = times @ sums / (times @ sizes)
+    tail = (1.0 - CONFIDENCE) / 2.0
+    return np.quantile(means, [tail, 1.0 - tail], axis=0)

@@ -12,9 +12,8 @@ from feature_spec.artifacts.weight_effects import TOP_K, WeightEffect, WeightEff
 from feature_spec.formula import weights_in_force
 from feature_spec.loading import load_spec
 from trainer.formula_search.groups import GroupBy, Groups, competing_groups
-from trainer.formula_search.log_factors import Floats
-from trainer.formula_search.logged_exposures import LoggedExposures, scored_exposures
-from trainer.formula_search.problem import FormulaSearchError
+from trainer.formula_search.logged_exposures import Floats, LoggedExposures, scored_exposures
+from trainer.formula_search.objective import FormulaSearchError
 
 # What a weight is multiplied by.
 FACTORS = (0.0, 0.5, 1.5)

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 import time
 from pathlib import Path
 
 from feature_spec.strict_model import StrictModel
+from trainer.settings.train_config import Settings
+
+logger = logging.getLogger("fulcrum.trainer")
 
 JOB_FILE = "job.json"
 _POLL_S = 0.5
+_REMINDER_S = 60.0
 
 
 class NoJobError(RuntimeError):
@@ -18,27 +23,28 @@ class NoJobError(RuntimeError):
 
 
 class TrainingJob(StrictModel):
-    """What to train, and from what. All workers see its folders and files under the same names.
+    """The inputs, settings and outputs of a training.
 
-    All may be URIs but the checkpoints.
+    All workers see the folders and files under the same names. All may be URIs, except the
+    checkpoints.
 
     Attributes:
         spec: text of the feature spec.
-        settings: JSON of `trainer.settings.train_config.Settings`.
+        settings: the model and how it is trained.
         train_files: globs of the transformed examples to train on.
-        validation_files: globs of those to validate with.
+        validation_files: globs of the transformed examples to validate with.
         transform_graph: folder of the transform graph.
-        checkpoints: folder that outlives a killed run; each job has one of its own below it.
+        checkpoints: folder that outlives a killed run. Each job has a folder of its own below it.
         model: folder that the SavedModel is written to.
         curves: folder for TensorBoard.
         base_model: folder of the SavedModel whose weights the training begins with; None to draw
-            them at random.
-        span: JSON that the export carries of the days that it was trained on and is judged by; None
-            if not by span.
+            weights at random.
+        span: JSON of the days that the model is trained on and judged by, which the export carries;
+            None if the run is not by span.
     """
 
     spec: str
-    settings: str
+    settings: Settings
     train_files: list[str]
     validation_files: list[str]
     transform_graph: str
@@ -50,10 +56,13 @@ class TrainingJob(StrictModel):
 
     @property
     def key(self) -> str:
-        """Names what is trained: only a run over the same examples with the same settings may go on from its checkpoints."""
+        """The name of what is trained: spec, settings and examples.
+
+        Only a run with the same key may go on from the job's checkpoints.
+        """
         inputs = [
             self.spec,
-            self.settings,
+            self.settings.model_dump_json(),
             *self.train_files,
             *self.validation_files,
             self.transform_graph,
@@ -67,7 +76,7 @@ class TrainingJob(StrictModel):
         return Path(self.checkpoints) / self.key
 
     def publish(self) -> Path:
-        """Writes the file that other workers wait for, `job.json` beside the checkpoints; returns its path."""
+        """Write `job.json` beside the checkpoints, for which workers wait, and return its path."""
         path = Path(self.checkpoints) / JOB_FILE
         path.parent.mkdir(parents=True, exist_ok=True)
         unfinished = path.with_suffix(".unfinished")
@@ -76,25 +85,31 @@ class TrainingJob(StrictModel):
         return path
 
 
-def awaited_job(checkpoints: Path, wait_s: float) -> TrainingJob:
-    """The job that the chief has published, or will.
+def awaited_job(checkpoints: Path, wait_s: float | None = None) -> TrainingJob:
+    """Wait for the job that the chief publishes, and say so once a minute.
 
     Args:
-        checkpoints: the folder of all jobs' checkpoints.
-        wait_s: how long to wait for it.
+        checkpoints: folder of the checkpoints of all jobs.
+        wait_s: seconds to wait; None to wait without limit.
 
     Raises:
-        NoJobError: there was none in that time.
+        NoJobError: the chief published no job in that time.
     """
     path = checkpoints / JOB_FILE
-    end = time.monotonic() + wait_s
+    began = time.monotonic()
+    reminded = began
     while True:
         try:
             return TrainingJob.model_validate_json(path.read_bytes())
         except FileNotFoundError:
-            if time.monotonic() > end:
+            now = time.monotonic()
+            if wait_s is not None and now > began + wait_s:
                 raise NoJobError(
-                    f"no training was under way within {wait_s:g} s: {path} does not exist. The chief writes it, "
-                    "`fulcrum run --set trainer.strategy=multi_worker`, once it comes to training"
+                    f"no training was under way within {wait_s:g} s: {path} does not exist. The "
+                    "chief writes it, `fulcrum run --set trainer.strategy=multi_worker`, once it "
+                    "comes to training"
                 ) from None
+            if now > reminded + _REMINDER_S:
+                logger.info("still waits for the chief, since %.0f min", (now - began) / 60.0)
+                reminded = now
         time.sleep(_POLL_S)

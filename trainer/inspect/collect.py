@@ -1,10 +1,12 @@
-"""Looks into an exported model: finds it, finds examples, and computes what it shows of its inside."""
+"""Inspect an exported model: find it, find examples, and compute what it shows of its inside."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
 import pydantic
 
 from feature_spec import names
@@ -20,7 +22,50 @@ from feature_spec.artifacts.inspection import (
     gate_output,
 )
 from trainer.inspect.exported_model import ExportedModelError, example_files, model_folder, reading
-from trainer.inspect.streaming_moments import RowStatistics
+
+
+class StreamingMoments:
+    """Statistics over rows that come in batches.
+
+    Args:
+        columns: N.
+
+    Attributes:
+        rows: number of rows so far.
+        mean: (N,).
+    """
+
+    def __init__(self, columns: int) -> None:
+        self.rows = 0
+        self.mean = np.zeros(columns)
+        self._squared_deviations = np.zeros(columns)
+        self._zeros = np.zeros(columns, np.int64)
+
+    def add(self, values: npt.NDArray[np.float32]) -> None:
+        """Counts a batch of at least one row, (B, N)."""
+        batch = np.asarray(values, np.float64)
+        rows, mean = len(batch), batch.mean(axis=0)
+        # Deviations from each batch's own mean, put together as Chan et al. do: a sum of squares
+        # would lose small ones.
+        shift = mean - self.mean
+        total = self.rows + rows
+        self._squared_deviations += ((batch - mean) ** 2).sum(axis=0) + shift**2 * (
+            self.rows * rows / total
+        )
+        self.mean = self.mean + shift * (rows / total)
+        self._zeros += (batch == 0.0).sum(axis=0)
+        self.rows = total
+
+    @property
+    def standard_deviation(self) -> npt.NDArray[np.float64]:
+        """Of all rows, (N,)."""
+        return np.sqrt(self._squared_deviations / self.rows)
+
+    @property
+    def zero_share(self) -> npt.NDArray[np.float64]:
+        """Share of rows that are exactly 0, (N,)."""
+        return self._zeros / self.rows
+
 
 _BATCH_SIZE = 4096
 
@@ -40,7 +85,7 @@ def inspect_model(folder: Path, examples: Sequence[str] = ()) -> Inspection:
     """
     model = model_folder(folder)
     guide = _guide(model)
-    statistics: dict[str, RowStatistics] = {}
+    statistics: dict[str, StreamingMoments] = {}
     if guide.needs_examples:
         statistics = _statistics(
             model, example_files(folder, examples, "what this model shows depends on examples")
@@ -77,7 +122,7 @@ def _guide(model: Path) -> InspectionGuide:
         ) from error
 
 
-def _statistics(model: Path, files: list[str]) -> dict[str, RowStatistics]:
+def _statistics(model: Path, files: list[str]) -> dict[str, StreamingMoments]:
     """Statistics of each output of the signature over all examples."""
     # Models of which nothing depends on examples do without TensorFlow.
     import tensorflow as tf
@@ -85,17 +130,17 @@ def _statistics(model: Path, files: list[str]) -> dict[str, RowStatistics]:
     # The signature is of no use without the object that owns its lookup tables.
     loaded = tf.saved_model.load(str(model))
     signature = loaded.signatures[names.INSPECT]
-    statistics: dict[str, RowStatistics] = {}
+    statistics: dict[str, StreamingMoments] = {}
     with reading(files):
         for batch in tf.data.TFRecordDataset(files, compression_type="GZIP").batch(_BATCH_SIZE):
             for name, values in signature(examples=batch).items():
-                statistics.setdefault(name, RowStatistics(values.shape[1])).add(values.numpy())
+                statistics.setdefault(name, StreamingMoments(values.shape[1])).add(values.numpy())
     if not statistics:
         raise ExportedModelError(f"there is no example in {', '.join(files)}")
     return statistics
 
 
-def _gate(gate: str, experts: Sequence[str], statistics: RowStatistics) -> Gate:
+def _gate(gate: str, experts: Sequence[str], statistics: StreamingMoments) -> Gate:
     weights = zip(
         experts, statistics.mean.tolist(), statistics.standard_deviation.tolist(), strict=True
     )
@@ -109,7 +154,7 @@ def _gate(gate: str, experts: Sequence[str], statistics: RowStatistics) -> Gate:
 
 
 def _subnetwork(
-    subnetwork: str, fields: Sequence[str], statistics: RowStatistics
+    subnetwork: str, fields: Sequence[str], statistics: StreamingMoments
 ) -> SubnetworkFields:
     masks = zip(fields, statistics.mean.tolist(), statistics.zero_share.tolist(), strict=True)
     return SubnetworkFields(

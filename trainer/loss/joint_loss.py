@@ -8,7 +8,7 @@ import tensorflow as tf
 import tensorflow_recommenders as tfrs
 
 from feature_spec.tasks.task import Task
-from trainer.distribute.replicas import sum_over_replicas
+from trainer.distribute.strategies import sum_over_replicas
 
 
 class TaskLoss(tf.keras.layers.Layer):

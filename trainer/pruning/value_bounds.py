@@ -24,7 +24,7 @@ def rounding(width: int) -> float:
     return float(np.finfo(np.float32).eps) * (width + 1024)
 
 
-class FieldValues(NamedTuple):
+class FieldEmbeddings(NamedTuple):
     """The embeddings that a field can have.
 
     Attributes:
@@ -96,7 +96,7 @@ class InputFields(NamedTuple):
         of_request: the number of request fields, which come first.
     """
 
-    values: Sequence[FieldValues]
+    values: Sequence[FieldEmbeddings]
     widths: Sequence[int]
     of_request: int
 
@@ -134,7 +134,7 @@ def units_that_fire(
 
     Args:
         bias: (U,).
-        most: the bounds of each field, see `FieldValues.most`.
+        most: the bounds of each field, see `FieldEmbeddings.most`.
         width: I, the number of terms of the sum.
     """
     highest = bias + sum((added for added, _ in most), np.zeros(len(bias)))

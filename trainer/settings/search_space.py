@@ -1,4 +1,4 @@
-"""The settings that a search tries. Importing this does not load TensorFlow."""
+"""The settings that a search tries. Importing this module does not load TensorFlow."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from feature_spec.sections import Tuner
 from trainer.settings.train_config import Settings, parse_settings
 
-# They choose where and how to train and export, or what is compared, and make no model better.
+# These choose where and how to train and export, or what is compared. They make no model better.
 _NOT_SEARCHED = {
     "model.name",
     "trainer.strategy",
@@ -20,14 +20,14 @@ _NOT_SEARCHED = {
 
 
 def with_values(settings: Settings, values: Mapping[str, Any]) -> Settings:
-    """The settings with other values.
+    """Return the settings with other values.
 
     Args:
-        settings: complete.
-        values: by path, such as ``trainer.learning_rate``.
+        settings: complete settings.
+        values: values by path, such as ``trainer.learning_rate``.
 
     Raises:
-        ValueError: a path or a value is wrong, with the closest valid names.
+        ValueError: a path or a value is wrong; the message names the closest valid ones.
     """
     parts = {
         "model": {"name": settings.name, **settings.model.model_dump()},
@@ -44,20 +44,23 @@ def with_values(settings: Settings, values: Mapping[str, Any]) -> Settings:
 
 
 def value_at(settings: Settings, path: str) -> Any:
-    """The value of a valid path."""
+    """Return the value at a valid path."""
     part, _, key = path.partition(".")
     return getattr(getattr(settings, part), key)
 
 
 def encoded(values: Sequence[Any]) -> list[Any]:
-    """Values as KerasTuner takes them: numbers of one type, whose order it knows, as they are, and all others as JSON."""
+    """Encode values for KerasTuner.
+
+    It knows the order of numbers, so numbers of one type stay as they are. Others become JSON.
+    """
     if {type(value) for value in values} in ({int}, {float}):
         return list(values)
     return [json.dumps(value) for value in values]
 
 
 def decoded(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings by path from what KerasTuner chose."""
+    """Decode the values that KerasTuner chose, by path."""
     return {
         path: json.loads(value) if isinstance(value, str) else value
         for path, value in values.items()
@@ -65,11 +68,11 @@ def decoded(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def check_search(tuner: Tuner, settings: Settings) -> None:
-    """Refuses what cannot be searched.
+    """Check that a search tries only settings of this model and valid values.
 
     Raises:
-        ValueError: lists every path that is no setting of this model or its run, and every value
-            that it may not have.
+        ValueError: some paths are no settings of this model or the trainer, or some values are
+            invalid. The message lists all of them.
     """
     problems = []
     for path, dimension in tuner.search.items():

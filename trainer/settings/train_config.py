@@ -1,8 +1,10 @@
-"""Settings of a training run: the model and how it is fitted. Importing this does not load TensorFlow."""
+"""The settings of a training run: the model and how it is fitted.
+
+Importing this module does not load TensorFlow.
+"""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any, Literal
 
@@ -14,38 +16,38 @@ from trainer.settings.model_config import MODELS, ModelSettings
 
 
 class TrainerSettings(StrictModel):
-    """A training run.
+    """The settings of the trainer.
 
     Attributes:
-        epochs: the most passes over the training examples.
-        patience: epochs without a better validation before training stops.
-        batch_size: examples a step.
-        learning_rate: of Adam, for everything but the embedding tables and the sharing
-            coefficients.
-        coefficient_learning_rate: of Adam, for what says how much is shared: cross-stitch and
-            sluice mixtures, and the gates of SNR and MSSM; and for the variances of `balancing:
-            uncertainty`. They are few and have far to go.
-        embedding_learning_rate: of Adagrad, for the embedding tables, whose rows are updated only
-            where they occur.
-        loss_weight_clock: what t counts in the loss weights ω_0 · γ^t of PLE Eq 10: `epoch` or
+        epochs: the maximum number of passes over the training examples.
+        patience: the number of epochs without a better validation before training stops.
+        batch_size: the number of examples a step.
+        learning_rate: Adam's rate for all weights but embedding tables and sharing coefficients.
+        coefficient_learning_rate: Adam's rate for the weights that say how much is shared
+            (mixtures of cross-stitch and sluice networks, gates of SNR and MSSM) and for the
+            variances of `balancing: uncertainty`. They are few and have far to go.
+        embedding_learning_rate: Adagrad's rate for the embedding tables. Only rows that occur in a
+            batch are updated.
+        loss_weight_clock: the unit of t in the loss weights ω_0 · γ^t of PLE, Eq 10: `epoch` or
             `step`.
-        balancing: what weighs the tasks beside ω, which it multiplies: `none`; `uncertainty`
-            (Kendall et al., CVPR 2018); `dwa`, dynamic weight averaging (Liu et al., CVPR 2019);
-            `gradnorm` (Chen et al., ICML 2018); `pcgrad` (Yu et al., NeurIPS 2020). The last two
-            take a backward pass a task.
-        dwa_temperature: T of `dwa`: the larger, the more alike the weights.
-        gradnorm_alpha: α of `gradnorm`: how strongly tasks that lag behind are pulled.
-        strategy: `none`; `mirrored`: the GPUs of the machine share each batch
-            (`tf.distribute.MirroredStrategy`); or `multi_worker`: several machines do
-            (`tf.distribute.MultiWorkerMirroredStrategy`), which TF_CONFIG names.
-        warm_start: whether, in a run by span, training begins with the weights of the last blessed
-            model of an earlier day.
-        export_dtype: `float32`, or `bfloat16`: the exported model computes all but tables and heads
-            in it, for GPUs.
+        balancing: the method that weighs tasks in addition to ω: `none`; `uncertainty` (Kendall et
+            al., CVPR 2018); `dwa`, dynamic weight average (Liu et al., CVPR 2019); `gradnorm` (Chen
+            et al., ICML 2018); or `pcgrad` (Yu et al., NeurIPS 2020). The last two take a backward
+            pass for each task.
+        dwa_temperature: T of `dwa`. The larger T, the more alike the weights.
+        gradnorm_alpha: α of `gradnorm`. The larger α, the more strongly tasks that lag behind are
+            pulled.
+        strategy: `none`; `mirrored`: the GPUs of one machine share each batch
+            (`tf.distribute.MirroredStrategy`); or `multi_worker`: the machines that TF_CONFIG names
+            share each batch (`tf.distribute.MultiWorkerMirroredStrategy`).
+        warm_start: whether a run by span begins with the weights of the last blessed model of an
+            earlier day.
+        export_dtype: `float32`; or `bfloat16`, in which the exported model then computes all but
+            tables and heads, for GPUs.
         export_xla: whether the exported model scores ranking requests by XLA. Candidates are padded
             to the next of `serving.candidate_counts`, each of which is compiled when the model is
             loaded.
-        seed: of initial weights and of the order of the examples.
+        seed: the seed of initial weights and of the order of examples.
     """
 
     epochs: PositiveInt = 10
@@ -69,28 +71,36 @@ class Settings(StrictModel):
     """A model and how it is trained.
 
     Attributes:
-        name: the model, a key of `MODELS`.
-        model: its settings.
-        trainer: the run's.
+        name: the model's name, a key of `MODELS`.
+        model: the settings of the model.
+        trainer: the settings of the trainer.
     """
 
     name: str
     model: pydantic.SerializeAsAny[ModelSettings]
     trainer: TrainerSettings
 
+    @pydantic.model_validator(mode="before")
+    @classmethod
+    def _settings_of_the_named_model(cls, data: Any) -> Any:
+        if isinstance(data, dict) and isinstance(data.get("model"), dict):
+            return {**data, "model": MODELS[data["name"]].model_validate(data["model"])}
+        return data
+
 
 DEFAULT_MODEL = "ple"
 
 
 def parse_settings(model: Mapping[str, Any], trainer: Mapping[str, Any]) -> Settings:
-    """Settings from the `model` and `trainer` parts of a spec or the command line.
+    """Parse the `model` and `trainer` sections of a spec or the command line.
 
     Args:
-        model: `name` and settings of that model.
-        trainer: settings of the run.
+        model: the model's `name` and its settings.
+        trainer: the settings of the trainer.
 
     Raises:
-        ValueError: an unknown model or key, with the closest valid names; or a value out of range.
+        ValueError: a model or key is unknown (the message names the closest valid ones), or a value
+            is out of range.
     """
     name = model.get("name", DEFAULT_MODEL)
     if name not in MODELS:
@@ -117,15 +127,9 @@ def parse_settings(model: Mapping[str, Any], trainer: Mapping[str, Any]) -> Sett
 
 
 def in_one_process(settings: Settings) -> Settings:
-    """The settings for a training in which no other worker takes part: without the strategy `multi_worker`."""
+    """Return the settings for a training without other workers: not `multi_worker`."""
     if settings.trainer.strategy != "multi_worker":
         return settings
     return settings.model_copy(
         update={"trainer": settings.trainer.model_copy(update={"strategy": "none"})}
     )
-
-
-def load_settings(text: str) -> Settings:
-    """Settings from the JSON that `Settings.model_dump_json` writes."""
-    received = json.loads(text)
-    return parse_settings({"name": received["name"], **received["model"]}, received["trainer"])

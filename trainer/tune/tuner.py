@@ -19,12 +19,12 @@ from tfx.v1.components import TunerFnResult
 from feature_spec.sections import SearchDimension, Tuner
 from trainer.fit.fitting import fit, validation_metrics
 from trainer.fit.single_tasks import fit_alone, of_one_task
+from trainer.fit.validation_objectives import mtl_gain_shares, weighted_sum
 from trainer.inputs.training_inputs import TrainingInputs, training_inputs
 from trainer.inputs.training_job import TrainingJob
 from trainer.network.network import Network
 from trainer.settings.search_space import decoded, encoded, value_at, with_values
-from trainer.settings.train_config import Settings, in_one_process, load_settings
-from trainer.tune.tuning_objective import mtl_gain_shares, weighted_sum
+from trainer.settings.train_config import Settings, in_one_process
 
 logger = logging.getLogger("fulcrum.trainer")
 
@@ -43,7 +43,7 @@ def tuner_fn(fn_args: Any) -> TunerFnResult:
     config = fn_args.custom_config
     job = TrainingJob(
         spec=config["spec"],
-        settings=config["settings"],
+        settings=Settings.model_validate_json(config["settings"]),
         train_files=list(map(str, fn_args.train_files)),
         validation_files=list(map(str, fn_args.eval_files)),
         transform_graph=str(fn_args.transform_graph_path),
@@ -59,7 +59,7 @@ def tuner_fn(fn_args: Any) -> TunerFnResult:
         / hashlib.sha256(f"{job.key}\n{search}".encode()).hexdigest()[:15]
     )
     return TunerFnResult(
-        tuner=SettingsTuner(training_inputs(job), load_settings(job.settings), tuner, folder),
+        tuner=SettingsTuner(training_inputs(job), job.settings, tuner, folder),
         fit_kwargs={},
     )
 

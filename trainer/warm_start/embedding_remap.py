@@ -56,14 +56,14 @@ class TableRows:
         }
 
 
-class MovedRows(NamedTuple):
+class RemappedRows(NamedTuple):
     """Rows of the same meaning, pair by pair: each (N,)."""
 
     before: Indices
     now: Indices
 
 
-def moved_rows(before: TableRows, now: TableRows, width: int) -> MovedRows:
+def remap_rows(before: TableRows, now: TableRows, width: int) -> RemappedRows:
     """The rows of two tables of `width` that stand for the same.
 
     Those of a vocabulary go with their value, and that of a missing value with its field. So do
@@ -86,7 +86,7 @@ def moved_rows(before: TableRows, now: TableRows, width: int) -> MovedRows:
         (known[entry], row) for entry, row in now.rows_of_entries(width).items() if entry in known
     ]
     both = np.array(pairs, np.int64).reshape(-1, 2)
-    return MovedRows(before=both[:, 0], now=both[:, 1])
+    return RemappedRows(before=both[:, 0], now=both[:, 1])
 
 
 def _buckets(rows: TableRows, slot: Slot) -> tuple[str, bool, int]:

@@ -6,7 +6,7 @@ import logging
 
 from trainer.network.network import Network
 from trainer.network.network_layout import field_names
-from trainer.warm_start.embedding_remap import TableRows, moved_rows
+from trainer.warm_start.embedding_remap import TableRows, remap_rows
 from trainer.warm_start.weight_store import TrainedWeights, dense_weights
 
 logger = logging.getLogger("fulcrum.trainer")
@@ -30,7 +30,7 @@ def begin_with(weights: TrainedWeights, network: Network, rows: TableRows) -> No
             if learnt is None:
                 logger.info("warm start: table %s is new", table.name)
                 continue
-            moved = moved_rows(weights.rows, rows, int(width))
+            moved = remap_rows(weights.rows, rows, int(width))
             values = table.numpy()
             values[moved.now] = learnt[moved.before]
             table.assign(values)

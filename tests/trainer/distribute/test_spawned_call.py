@@ -8,7 +8,7 @@ import signal
 
 import pytest
 
-from trainer.distribute.spawned_call import ProcessEndedError, in_fresh_process
+from trainer.distribute.spawned_call import ProcessEndedError, call_in_new_process
 
 _CHILD = "tests_of_fresh_process_child"
 
@@ -33,15 +33,15 @@ def child(tmp_path, monkeypatch):
 
 def test_our_own_log_records_come_back(child, caplog):
     caplog.set_level(logging.INFO)
-    in_fresh_process(child.tells, os.getpid())
+    call_in_new_process(child.tells, os.getpid())
     assert [record.getMessage() for record in caplog.records] == ["epoch 1"]
 
 
 def test_an_error_comes_back(child):
     with pytest.raises(ValueError, match="this went wrong"):
-        in_fresh_process(child.fails, "this went wrong")
+        call_in_new_process(child.fails, "this went wrong")
 
 
 def test_a_kill_is_an_error(child):
     with pytest.raises(ProcessEndedError, match=rf"exit code -{int(signal.SIGKILL)}"):
-        in_fresh_process(child.is_killed)
+        call_in_new_process(child.is_killed)

@@ -17,7 +17,7 @@ import tensorflow as tf
 
 from trainer.distribute.cluster import parse_cluster
 from trainer.distribute.strategies import is_chief, strategy_of
-from trainer.distribute.worker_failure import lost_worker_named
+from trainer.distribute.worker_failure import translate_worker_failure
 from trainer.fit import fitting
 from trainer.fit.early_stopping import EarlyStopping
 
@@ -76,5 +76,5 @@ def main(job_file: str, result_file: str) -> None:
 
 
 if __name__ == "__main__":
-    with lost_worker_named():
+    with translate_worker_failure():
         main(sys.argv[1], sys.argv[2])

@@ -8,7 +8,7 @@ import pytest
 from trainer.settings.model_config import MODELS
 
 tf = pytest.importorskip("tensorflow")
-from trainer.export.half_precision_network import half_precision_network  # noqa: E402
+from trainer.export.served_network import half_precision_network  # noqa: E402
 from trainer.network.network import Network  # noqa: E402
 
 pytestmark = pytest.mark.tensorflow

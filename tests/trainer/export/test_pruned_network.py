@@ -9,7 +9,7 @@ import pytest
 
 tf = pytest.importorskip("tensorflow")
 from feature_spec.artifacts.inspection import Multiplications  # noqa: E402
-from trainer.export.pruned_network import pruned_network  # noqa: E402
+from trainer.export.served_network import pruned_network  # noqa: E402
 from trainer.layers.field_embedding import flat_order  # noqa: E402
 from trainer.network.network import Network  # noqa: E402
 from trainer.network.network_layout import FieldRows  # noqa: E402

@@ -39,7 +39,7 @@ SPEC: dict[str, Any] = {
 def test_a_probability_p_becomes_p_r_over_1_minus_p_plus_r_p() -> None:
     import tensorflow as tf
 
-    from trainer.export.sampling_correction import undo_sampling
+    from trainer.export.ranking_score import correct_sampling
 
     # p = 0.5 at r = 0.1: 0.05 / (0.5 + 0.05) = 1/11. p = 0.8 at r = 0.25: 0.2 / (0.2 + 0.2) = 1/2.
     logits = {
@@ -47,7 +47,7 @@ def test_a_probability_p_becomes_p_r_over_1_minus_p_plus_r_p() -> None:
         "b": tf.constant([np.log(4.0)], tf.float32),
         "c": tf.constant([0.3]),
     }
-    undone = undo_sampling(logits, {"a": 0.1, "b": 0.25})
+    undone = correct_sampling(logits, {"a": 0.1, "b": 0.25})
     assert tf.sigmoid(undone["a"]).numpy() == pytest.approx([1 / 11])
     assert tf.sigmoid(undone["b"]).numpy() == pytest.approx([1 / 2])
     assert undone["c"].numpy() == pytest.approx([0.3])

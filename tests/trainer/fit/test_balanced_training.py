@@ -94,7 +94,7 @@ def test_the_tasks_gradients_sum_to_that_of_the_joint_loss(
     name, layout, tasks, features, settings, monkeypatch
 ):
     # With all factors 1, as GradNorm's in its first step are and PCGrad's without conflicts.
-    from trainer.loss.balancing.pcgrad import PCGrad
+    from trainer.loss.gradient_balancing import PCGrad
 
     monkeypatch.setattr(PCGrad, "projections", lambda self, products: tf.eye(2))
     expected, expected_terms = one_step(layout, tasks, features, settings, name)

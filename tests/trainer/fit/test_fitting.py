@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 tf = pytest.importorskip("tensorflow")
-from trainer.fit.early_stopping import EarlyStopping, relative_error  # noqa: E402
+from trainer.fit.early_stopping import EarlyStopping  # noqa: E402
 from trainer.fit.fitting import fit  # noqa: E402
+from trainer.fit.validation_objectives import relative_error  # noqa: E402
 from trainer.settings.model_config import MODELS  # noqa: E402
 
 pytestmark = [pytest.mark.tensorflow, pytest.mark.slow]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from trainer.formula_search.bootstrap import difference_intervals
+from trainer.formula_search.replay import difference_intervals
 
 
 def test_the_interval_is_that_of_the_normal_distribution_where_there_are_many_groups():

@@ -10,8 +10,7 @@ import pytest
 from feature_spec.loading import parse_spec
 from trainer.formula_search.formula_search import SearchSettings, search_formula
 from trainer.formula_search.logged_exposures import LoggedExposures
-from trainer.formula_search.objective import Objective, parse_objective
-from trainer.formula_search.problem import FormulaSearchError
+from trainer.formula_search.objective import FormulaSearchError, Objective, parse_objective
 
 SPEC = parse_spec("""
 name: tiny

@@ -7,7 +7,7 @@ import pytest
 
 from trainer.formula_search.groups import competing_groups
 from trainer.formula_search.logged_exposures import LoggedExposures
-from trainer.formula_search.problem import FormulaSearchError
+from trainer.formula_search.objective import FormulaSearchError
 
 
 def logged(requests, users, days):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from feature_spec.formula import RankingFormula, formula_terms, ranking_score, weights_in_force
-from trainer.formula_search.log_factors import log_factors
+from trainer.formula_search.logged_exposures import log_factors
 
 SCORES = {"click": [0.5, 0.0, 1.0, 0.25], "ratio": [2.0, -1.0, 0.1, 0.3]}
 DURATIONS = [10.0, math.nan, 0.0, -30.0]

@@ -11,8 +11,7 @@ from pipeline.simulator.simulate import simulate_logs
 from pipeline.simulator.simulation_config import SimulationSettings
 from trainer.formula_search.formula_search import SearchSettings, search_formula
 from trainer.formula_search.groups import competing_groups
-from trainer.formula_search.log_factors import log_factors
-from trainer.formula_search.logged_exposures import LoggedExposures
+from trainer.formula_search.logged_exposures import LoggedExposures, log_factors
 from trainer.formula_search.objective import Objective
 from trainer.formula_search.replay import Replay
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 tf = pytest.importorskip("tensorflow")
-from trainer.inputs.dataset import transformed_batches  # noqa: E402
+from trainer.inputs.training_inputs import transformed_batches  # noqa: E402
 
 pytestmark = pytest.mark.tensorflow
 

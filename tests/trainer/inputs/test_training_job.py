@@ -7,6 +7,7 @@ import threading
 import pytest
 
 from trainer.inputs.training_job import NoJobError, TrainingJob, awaited_job
+from trainer.settings.train_config import parse_settings
 
 
 def job(folder, **changes):
@@ -19,7 +20,7 @@ def job(folder, **changes):
     return TrainingJob(
         **{
             "spec": "s",
-            "settings": "{}",
+            "settings": parse_settings({}, {}),
             "train_files": ["t"],
             "validation_files": ["v"],
             **paths,
@@ -31,7 +32,16 @@ def job(folder, **changes):
 def test_a_worker_gets_the_job_that_the_chief_publishes_while_it_waits(tmp_path):
     chief = threading.Timer(0.2, job(tmp_path).publish)
     chief.start()
-    assert awaited_job(tmp_path, wait_s=30) == job(tmp_path)
+    assert awaited_job(tmp_path) == job(tmp_path)
+
+
+def test_a_worker_that_waits_says_so(tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr("trainer.inputs.training_job._POLL_S", 0.01)
+    monkeypatch.setattr("trainer.inputs.training_job._REMINDER_S", 0.0)
+    caplog.set_level("INFO", logger="fulcrum.trainer")
+    with pytest.raises(NoJobError):
+        awaited_job(tmp_path, wait_s=0.1)
+    assert "still waits for the chief" in caplog.text
 
 
 def test_a_worker_does_not_wait_for_ever(tmp_path):
@@ -44,7 +54,7 @@ def test_only_the_same_training_goes_on_from_the_same_checkpoints(tmp_path):
     assert same.own_checkpoints == job(tmp_path).own_checkpoints
     for change in (
         {"spec": "other"},
-        {"settings": "other"},
+        {"settings": parse_settings({}, {"epochs": 3})},
         {"train_files": ["u"]},
         {"transform_graph": "other"},
     ):

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from trainer.settings.model_config import MODELS
-from trainer.settings.train_config import load_settings, parse_settings
+from trainer.settings.train_config import Settings, parse_settings
 
 
 def test_no_settings_give_ple_with_its_defaults():
@@ -19,7 +19,7 @@ def test_no_settings_give_ple_with_its_defaults():
 @pytest.mark.parametrize("name", list(MODELS))
 def test_settings_survive_json(name):
     settings = parse_settings({"name": name, "tower_units": [8]}, {"epochs": 3})
-    assert load_settings(settings.model_dump_json()) == settings
+    assert Settings.model_validate_json(settings.model_dump_json()) == settings
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from feature_spec.loading import parse_spec
-from trainer.warm_start.embedding_remap import TableRows, moved_rows
+from trainer.warm_start.embedding_remap import TableRows, remap_rows
 
 SPEC = """
 name: tiny
@@ -36,7 +36,7 @@ def table_rows(entries: Sequence[str], spec: str = SPEC) -> TableRows:
 
 def moved(before: TableRows, now: TableRows, width: int = 4) -> dict[int, int]:
     """The earlier row of each row that has one."""
-    rows = moved_rows(before, now, width)
+    rows = remap_rows(before, now, width)
     assert len(set(rows.now.tolist())) == len(rows.now)
     return dict(zip(rows.now.tolist(), rows.before.tolist(), strict=True))
 

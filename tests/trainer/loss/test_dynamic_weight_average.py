@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 tf = pytest.importorskip("tensorflow")
-from trainer.loss.balancing.dynamic_weight_average import DynamicWeightAverage  # noqa: E402
+from trainer.loss.balancing import DynamicWeightAverage  # noqa: E402
 
 pytestmark = pytest.mark.tensorflow
 

@@ -7,7 +7,7 @@ import math
 import pytest
 
 tf = pytest.importorskip("tensorflow")
-from trainer.loss.balancing.uncertainty_weighting import UncertaintyWeighting  # noqa: E402
+from trainer.loss.balancing import UncertaintyWeighting  # noqa: E402
 
 pytestmark = pytest.mark.tensorflow
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 tf = pytest.importorskip("tensorflow")
-from trainer.loss.balancing.gradnorm import GradNorm  # noqa: E402
+from trainer.loss.gradient_balancing import GradNorm  # noqa: E402
 
 pytestmark = pytest.mark.tensorflow
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 tf = pytest.importorskip("tensorflow")
-from trainer.fit.table_adagrad import TableAdagrad  # noqa: E402
+from trainer.fit.optimizers import TableAdagrad  # noqa: E402
 
 pytestmark = pytest.mark.tensorflow
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 pytest.importorskip("tensorflow")
-from trainer.tune.tuning_objective import mtl_gain_shares, weighted_sum
+from trainer.fit.validation_objectives import mtl_gain_shares, weighted_sum
 
 pytestmark = pytest.mark.tensorflow
 

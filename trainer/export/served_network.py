@@ -1,9 +1,12 @@
-"""A trained network without what its gates closed: what is served."""
+"""Faster forms of a trained network for serving: pruned, or in half precision."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
+
+import tensorflow as tf
 
 from feature_spec.artifacts.inspection import Multiplications, PruningCount
 from trainer.layers.tower import Tower
@@ -11,7 +14,7 @@ from trainer.network.network import AssembledNetwork, Network
 from trainer.network.network_layout import FieldRows
 from trainer.pruning.pruned_layers import pruned_tower, tower_multiplications
 from trainer.pruning.pruned_sharing import prune
-from trainer.pruning.value_bounds import FieldValues, InputFields
+from trainer.pruning.value_bounds import FieldEmbeddings, InputFields
 
 
 class PrunedNetwork(NamedTuple):
@@ -43,7 +46,7 @@ def pruned_network(network: Network, rows: Sequence[FieldRows]) -> PrunedNetwork
     layout = network.layout
     tables = {width: table.numpy() for width, table in network.embeddings[0].tables.items()}
     values = tuple(
-        FieldValues(None if one.rows is None else tables[str(width)][one.rows], one.is_list)
+        FieldEmbeddings(None if one.rows is None else tables[str(width)][one.rows], one.is_list)
         for width, one in zip(layout.field_widths, rows, strict=True)
     )
     pruning = prune(
@@ -74,3 +77,45 @@ def pruned_network(network: Network, rows: Sequence[FieldRows]) -> PrunedNetwork
 
 def _multiplications(towers: Sequence[Tower]) -> Multiplications:
     return Multiplications(request=0, candidate=sum(map(tower_multiplications, towers)))
+
+
+_POLICY = "mixed_bfloat16"
+
+
+def half_precision_network(network: Network) -> AssembledNetwork:
+    """The network with the sharing architecture and the towers' hidden layers computed in bfloat16.
+
+    Tables, logits and heads stay in float32, and weights are kept in it. The tables are those of
+    `network`; the other weights are copied.
+
+    Args:
+        network: with its variables.
+    """
+    x = tf.zeros([1, sum(network.layout.field_widths)])
+    with _half_precision():
+        sharing = type(network.sharing).from_config(
+            {**network.sharing.get_config(), "dtype": _POLICY}
+        )
+        towers = [
+            type(tower).from_config({**tower.get_config(), "dtype": _POLICY})
+            for tower in network.towers
+        ]
+        for tower, representation in zip(
+            towers, sharing([x] * len(network.embeddings)), strict=True
+        ):
+            tower(representation)
+    sharing.set_weights(network.sharing.get_weights())
+    for tower, trained in zip(towers, network.towers, strict=True):
+        tower.set_weights(trained.get_weights())
+    return AssembledNetwork(network.layout, network.embeddings, sharing, towers, name=network.name)
+
+
+@contextlib.contextmanager
+def _half_precision() -> Iterator[None]:
+    """Layers take their sublayers' precision from the global policy."""
+    before = tf.keras.mixed_precision.global_policy()
+    tf.keras.mixed_precision.set_global_policy(_POLICY)
+    try:
+        yield
+    finally:
+        tf.keras.mixed_precision.set_global_policy(before)
