@@ -1,4 +1,4 @@
-"""The part of the pipeline's report that goes beyond metrics. The pipeline names it by import path."""
+"""The part of the pipeline's report beyond metrics. The pipeline names it by import path."""
 
 from __future__ import annotations
 

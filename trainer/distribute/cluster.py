@@ -1,4 +1,7 @@
-"""The machines of `trainer.strategy: multi_worker`, as `TF_CONFIG` names them. Importing this does not load TensorFlow."""
+"""The machines of `trainer.strategy: multi_worker`, as `TF_CONFIG` names them.
+
+Importing this module does not load TensorFlow.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,7 @@ class ClusterError(ValueError):
 
 
 class Jobs(BaseModel):
-    """Addresses, host:port, of the workers. With a chief it is the first of them."""
+    """The addresses, host:port, of the workers. A chief counts as the first of them."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -27,7 +30,7 @@ class Jobs(BaseModel):
 
 
 class ClusterTask(BaseModel):
-    """Which of the workers this one is."""
+    """The place of this process among the workers."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -36,11 +39,11 @@ class ClusterTask(BaseModel):
 
 
 class Cluster(BaseModel):
-    """All workers of a training, and which of them this one is. What else `TF_CONFIG` holds is not read.
+    """All workers of a training. Other content of `TF_CONFIG` is ignored.
 
     Attributes:
         cluster: addresses by kind of worker.
-        task: this worker.
+        task: the place of this process among them.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -63,34 +66,39 @@ class Cluster(BaseModel):
         if self.task.index >= len(own_kind):
             kind = self.task.type
             raise ValueError(
-                f"task: there is no {kind} {self.task.index}: cluster.{kind} has {len(own_kind)} address(es)"
+                f"task: there is no {kind} {self.task.index}: "
+                f"cluster.{kind} has {len(own_kind)} address(es)"
             )
         return self
 
     @property
     def is_chief(self) -> bool:
-        """Whether this worker writes checkpoints, curves and the model: the chief, or worker 0 where there is none."""
+        """True for the worker that writes checkpoints, curves and the model.
+
+        It is the chief, or worker 0 if there is no chief.
+        """
         return self.task.type == "chief" or (not self.cluster.chief and self.task.index == 0)
 
     @property
     def name(self) -> str:
-        """Such as worker 1."""
+        """The name of this worker, such as ``worker 1``."""
         return f"{self.task.type} {self.task.index}"
 
 
 def parse_cluster(tf_config: str | None) -> Cluster:
-    """The cluster that a `TF_CONFIG` describes.
+    """Parse the cluster that a `TF_CONFIG` describes.
 
     Args:
-        tf_config: the variable's value; None if it is not set.
+        tf_config: the value of the environment variable; None if it is not set.
 
     Raises:
-        ClusterError: it is not set, no JSON, or describes no cluster; the message says what was
-            received and what is valid.
+        ClusterError: the variable is not set, is no JSON, or describes no cluster. The message says
+            what was received and what is valid.
     """
     if not tf_config:
         raise ClusterError(
-            f"trainer.strategy=multi_worker needs TF_CONFIG in the environment of every worker (received nothing): {EXAMPLE}"
+            "trainer.strategy=multi_worker needs TF_CONFIG in the environment of every worker "
+            f"(received nothing): {EXAMPLE}"
         )
     try:
         return Cluster.model_validate(json.loads(tf_config))

@@ -1,4 +1,4 @@
-"""Runs a function in a new process, where TensorFlow has not started yet, as a cluster of workers needs it."""
+"""A call in a new process, where TensorFlow has not started yet, as a cluster needs it."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ _FOLLOWED = "fulcrum"
 
 
 class ProcessEndedError(RuntimeError):
-    """The process ended without a word, such as by a kill."""
+    """The process ended without a result, such as by a kill."""
 
 
 def call_in_new_process(function: Callable[..., None], *arguments: Any) -> None:
-    """Calls a function of a module in a process of its own and waits for it.
+    """Call a function of a module in a new process and wait for it.
 
-    The process's log records of our own packages are handled here; it ends when this one does.
+    The log records of Fulcrum's packages are handled here. The process ends when this one does.
 
     Raises:
         ProcessEndedError: the process was killed, or crashed.
-        BaseException: whatever the function raises.
+        BaseException: the function raised it.
     """
     context = multiprocessing.get_context("spawn")
     receiver, sender = context.Pipe(duplex=False)
     process = context.Process(target=_call, args=(sender, function, arguments), daemon=True)
     process.start()
-    sender.close()  # Else its end would not be seen.
+    sender.close()  # otherwise the end of the process would go unnoticed
     try:
         while isinstance(message := receiver.recv(), logging.LogRecord):
             logging.getLogger(message.name).handle(message)
@@ -56,13 +56,13 @@ def _call(
 ) -> None:
     threading.Thread(target=_end_with_parent, daemon=True).start()
     logger = logging.getLogger(_FOLLOWED)
-    # The handler makes records fit to travel, and asks no more of a queue than this.
+    # The handler makes records picklable, and needs no more of a queue than this method.
     logger.addHandler(logging.handlers.QueueHandler(types.SimpleNamespace(put_nowait=sender.send)))
     logger.setLevel(logging.INFO)
     try:
         function(*arguments)
     except BaseException as error:
-        # The traceback does not travel.
+        # A pickled error loses its traceback.
         traceback.print_exc()
         sender.send(error)
     else:

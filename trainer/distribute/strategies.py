@@ -14,12 +14,12 @@ from trainer.settings.train_config import TrainerSettings
 def strategy_of(
     settings: TrainerSettings, cluster: Cluster | None = None
 ) -> tf.distribute.Strategy:
-    """The strategy that the settings choose.
+    """Make the strategy that the settings choose.
 
     Args:
-        settings: of the run.
+        settings: the settings of the trainer.
         cluster: the workers of `multi_worker`. Nothing of TensorFlow may have run in the process
-            before; this call waits until all workers have made theirs.
+            before. The call waits until all workers have made it.
 
     Raises:
         trainer.distribute.cluster.ClusterError: `multi_worker` without a cluster.
@@ -40,30 +40,36 @@ def strategy_of(
 
 
 def is_chief(strategy: tf.distribute.Strategy) -> bool:
-    """Whether this process is the one that keeps checkpoints, curves and the model: the only one, or the chief."""
+    """Tell whether this process keeps checkpoints, curves and the model: as chief, or alone."""
     chief: bool = strategy.extended.should_checkpoint
     return chief
 
 
 @functools.cache
 def _mirrored() -> tf.distribute.Strategy:
-    """One for the whole process."""
-    # A second one would number its collective operations from the start again, and TensorFlow takes
-    # those of one number for the same, so that it refuses other shapes.
+    """Make one strategy for the whole process."""
+    # A second one would number its collective operations from the start again. TensorFlow takes
+    # operations of one number for the same and refuses other shapes.
     return tf.distribute.MirroredStrategy()
 
 
 def sum_over_replicas(value: Any) -> Any:
-    """A tensor, row-sparse gradient or list of them, each summed over all replicas. XLA cannot compile it."""
+    """Sum a tensor, a row-sparse gradient or a list of them over all replicas.
+
+    XLA cannot compile it.
+    """
     return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, value)
 
 
 def of_first_replica(strategy: tf.distribute.Strategy, value: tf.Tensor) -> tf.Tensor:
-    """The first replica's value, on all of them. Called outside of replicas; waits until all workers have called it."""
+    """Return the first replica's value on all replicas.
+
+    Call it outside of replicas. It waits until all workers have called it.
+    """
     return strategy.experimental_local_results(_of_first(strategy, value))[0]
 
 
-# A function, because replicas that run one after the other would wait for each other.
+# A tf.function, because replicas that run one after the other would wait for each other.
 @tf.function
 def _of_first(strategy: tf.distribute.Strategy, value: tf.Tensor) -> Any:
     def own_part() -> Any:

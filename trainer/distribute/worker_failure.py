@@ -1,4 +1,4 @@
-"""What a worker says when another one of its cluster is gone."""
+"""The error of a worker when another one of its cluster is gone."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from collections.abc import Iterator
 
 import tensorflow as tf
 
-# What TensorFlow raises where another worker does not answer, has been started anew, or has given
-# up itself.
+# TensorFlow's errors when another worker does not answer, was started anew, or has given up.
 _BROKEN_OFF = (
     tf.errors.UnavailableError,
     tf.errors.AbortedError,
@@ -24,7 +23,7 @@ class WorkerLostError(RuntimeError):
 
 @contextlib.contextmanager
 def translate_worker_failure() -> Iterator[None]:
-    """Turns TensorFlow's many errors of a broken cluster into one that says what to do.
+    """Translate TensorFlow's many errors of a broken cluster into one that says what to do.
 
     Raises:
         WorkerLostError: another worker was lost within the block.
@@ -33,13 +32,14 @@ def translate_worker_failure() -> Iterator[None]:
         yield
     except _BROKEN_OFF as error:
         raise WorkerLostError(
-            "training with the other workers broke off, most likely because one of them has ended. Start all of them again: "
-            f"they go on after the last finished epoch. TensorFlow says: {_reason(error)}"
+            "training with the other workers broke off, most likely because one of them has ended. "
+            "Start all of them again: they go on after the last finished epoch. TensorFlow says: "
+            f"{_reason(error)}"
         ) from error
 
 
 def _reason(error: tf.errors.OpError) -> str:
-    """One line, without the names of operations."""
+    """Return the reason in one line, without the names of operations."""
     _, _, reason = error.message.rpartition("Collective ops is aborted by: ")
     lines = [line.strip() for line in reason.splitlines() if line.strip()]
     return " ".join(lines[:2])

@@ -13,14 +13,14 @@ from feature_spec.formula import SCORE_FLOOR, RankingFormula
 def correct_sampling(
     logits: Mapping[str, tf.Tensor], negative_rates: Mapping[str, float]
 ) -> dict[str, tf.Tensor]:
-    """Shifts the logits of binary tasks.
+    """Correct the logits of a model that was trained on down-sampled negatives.
 
-    A share r of the negatives multiplies the odds of a positive by 1/r. Taking that back, the
-    probability p becomes p·r / (1 − p + r·p), and the logit falls by −ln r.
+    Keeping a share r of the negatives multiplies the odds of a positive by 1/r. The correction
+    turns the probability p into p·r / (1 − p + r·p), and lowers the logit by −ln r.
 
     Args:
-        logits: by task, (B,).
-        negative_rates: r of each task that was sampled.
+        logits: logits by task, (B,).
+        negative_rates: r of each binary task that was sampled.
     """
     return {
         task: logit + math.log(negative_rates[task]) if task in negative_rates else logit
@@ -35,19 +35,19 @@ def ranking_score(
     duration: tf.Tensor | None = None,
     duration_weight: tf.Tensor | None = None,
 ) -> tf.Tensor:
-    """Π_k score_k^w_k · f(duration)^w_d (PLE, Eq 1), in log space.
+    """Compute Π_k score_k^w_k · f(duration)^w_d (PLE, Eq 1) in log space.
 
-    It is finite at scores of 0, at weights of 0 and without a duration.
+    The score is finite at scores of 0, at weights of 0 and without a duration.
 
     Args:
-        formula: gives f and its scale.
-        scores: by task, (B,).
-        weights: by task, scalars.
-        duration: raw, in the field's own unit, (B,); NaN where missing.
+        formula: the formula, with f and its scale.
+        scores: scores by task, (B,).
+        weights: weights by task, scalars.
+        duration: the raw duration in the field's own unit, (B,); NaN where missing.
         duration_weight: w_d, a scalar.
 
     Returns:
-        (B,) float32.
+        The ranking score, float32 (B,).
     """
     log_score = tf.add_n(
         [

@@ -1,4 +1,4 @@
-"""Raw fields as tensors: how stored examples are parsed and what a ranking request sends."""
+"""Raw fields as tensors: parsed from stored examples, or sent in a ranking request."""
 
 from __future__ import annotations
 
@@ -12,14 +12,15 @@ from feature_spec.spec import FeatureSpec
 
 
 def is_list(field: BaseField) -> bool:
-    """Whether a field has several values."""
+    """Tell whether a field has several values."""
     return isinstance(field, MultiCategoricalField | SequenceField)
 
 
 def parsed_fields(spec: FeatureSpec, examples: tf.Tensor) -> dict[str, tf.Tensor]:
-    """Serialised tf.Examples (B,) → raw fields.
+    """Parse the raw fields of serialized tf.Examples, (B,).
 
-    Text or float (B,), with ``""`` or NaN where missing; lists as sparse text (B, T).
+    Returns:
+        Text or float (B,), with ``""`` or NaN where missing; lists as sparse text (B, T).
     """
     return tf.io.parse_example(
         examples, {name: _parsing(field) for name, field in spec.fields.items()}
@@ -27,16 +28,21 @@ def parsed_fields(spec: FeatureSpec, examples: tf.Tensor) -> dict[str, tf.Tensor
 
 
 def parsed_labels(spec: FeatureSpec, examples: tf.Tensor) -> dict[str, tf.Tensor]:
-    """Serialised tf.Examples (B,) → labels and masks by feature name, float (B,); 0 where absent, as in a logged request."""
+    """Parse the labels and masks of serialized tf.Examples, (B,).
+
+    Returns:
+        Float (B,) by feature name; 0 where absent, as in a logged request.
+    """
     parsing = tf.io.FixedLenFeature([], tf.float32, 0.0)
     wanted = [name(task) for task in spec.tasks for name in (names.label_name, names.mask_name)]
     return tf.io.parse_example(examples, dict.fromkeys(wanted, parsing))
 
 
 def request_signature(spec: FeatureSpec) -> dict[str, tf.TensorSpec]:
-    """The raw fields of a ranking request.
+    """Return the tensors of the raw fields in a ranking request.
 
-    User and context fields (1,), item fields (C,); lists (1, T) and (C, T), padded with ``""``.
+    User and context fields are (1,), item fields (C,); lists are (1, T) and (C, T), padded with
+    ``""``.
     """
     signature = {}
     for name, field in spec.fields.items():
@@ -49,7 +55,7 @@ def request_signature(spec: FeatureSpec) -> dict[str, tf.TensorSpec]:
 
 
 def as_parsed_fields(spec: FeatureSpec, inputs: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-    """The fields of a ranking request in the form of parsed examples: padded lists become sparse."""
+    """Bring the fields of a ranking request into the form of parsed ones: lists become sparse."""
     return {
         name: tf.sparse.from_dense(value) if is_list(spec.fields[name]) else value
         for name, value in inputs.items()

@@ -28,18 +28,21 @@ from trainer.network.network_layout import field_names, field_rows
 
 logger = logging.getLogger("fulcrum.trainer")
 
-_SPEC_NOTE = "# What the model was trained with. Stand-ins take the place of what the trainer does not read: logs, split, thresholds.\n"
+_SPEC_NOTE = (
+    "# What the model was trained with. Stand-ins take the place of what the trainer does not "
+    "read: logs, split, thresholds.\n"
+)
 
 
 class ExportedRanker(tf.Module):
-    """Scores raw fields.
+    """Scores raw fields by the signatures of an export.
 
     Args:
-        spec: whose fields are read and whose tasks are scored.
-        network: trained, pruned where it can be.
-        transform: the layer of the transform graph. An attribute, because its lookup tables are
-            initialised only if the exported object holds it.
-        inspected: the whole network, if something that it shows of its inside depends on examples.
+        spec: the feature spec, whose fields are read and whose tasks are scored.
+        network: a trained network, pruned if possible.
+        transform: the layer of the transform graph. The exported object must hold it as an
+            attribute, or else its lookup tables are not initialized.
+        inspected: the whole network, if its inside depends on examples; see `needs_examples`.
         xla: whether ranking requests are scored by XLA.
     """
 
@@ -60,7 +63,7 @@ class ExportedRanker(tf.Module):
         self.xla_scorer = XlaScorer(network, spec.serving.candidate_counts) if xla else None
 
     def signatures(self) -> dict[str, Any]:
-        """The functions to export by signature name."""
+        """Return the functions to export by signature name."""
         examples = tf.TensorSpec([None], tf.string, name="examples")
         signatures = {
             names.SERVING_DEFAULT: tf.function(self.score_examples, input_signature=[examples]),
@@ -77,24 +80,31 @@ class ExportedRanker(tf.Module):
         return signatures
 
     def score_examples(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Serialised tf.Examples (B,) → a score a task and the ranking score with the spec's own weights, each (B,)."""
+        """Score serialized tf.Examples, (B,).
+
+        Returns:
+            A score for each task, and the ranking score with the spec's weights; each (B,).
+        """
         fields = parsed_fields(self.spec, examples)
         logits = self.network(self.transform(dict(fields)))
         weights = {name: tf.constant(weight) for name, weight in self._default_weights().items()}
         return self._with_ranking_score(self._scores(logits), weights, fields)
 
     def transform_examples(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Serialised tf.Examples (B,) → transformed features, labels and masks."""
+        """Transform serialized tf.Examples, (B,), to features, labels and masks."""
         return self.transform(
             {**parsed_fields(self.spec, examples), **parsed_labels(self.spec, examples)}
         )
 
     def rank(self, inputs: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        """One user and context, C candidates → a score a task and the ranking score, each (C,).
+        """Score C candidates for one user and context.
 
         Args:
             inputs: raw fields (`request_signature`), the formula's weights, and the spec's
                 fingerprint as the client knows it.
+
+        Returns:
+            A score for each task, and the ranking score; each (C,).
 
         Raises:
             tf.errors.InvalidArgumentError: the fingerprint is not this model's.
@@ -109,8 +119,8 @@ class ExportedRanker(tf.Module):
         with tf.control_dependencies([agree]):
             fields = {name: tf.identity(inputs[name]) for name in self.spec.fields}
         features = {}
-        # The two sides differ in their number of rows, and each one's features follow from its own
-        # fields.
+        # The two sides differ in their number of rows, and the features of a side depend on its own
+        # fields only.
         for sides in (("user", "context"), ("item",)):
             of_sides = {name: fields[name] for name in self.spec.fields_of(*sides)}
             if of_sides:
@@ -123,13 +133,17 @@ class ExportedRanker(tf.Module):
         return self._with_ranking_score(self._scores(logits), inputs, fields)
 
     def rank_top_k(self, inputs: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        """The best K candidates of a request, best first, equals in the order of the request; all if there are fewer than K.
+        """Score the candidates of a request and return the best K, best first.
+
+        Candidates with equal scores keep the order of the request. All candidates are returned if
+        there are fewer than K.
 
         Args:
-            inputs: those of `rank`, and `top_k`, K, a scalar.
+            inputs: the inputs of `rank`, and `top_k`, K, a scalar.
 
         Returns:
-            Their positions in the request, int32 (K,), and what `rank` gives for them, each (K,).
+            The candidates' positions in the request, int32 (K,), and their results of `rank`, each
+            (K,).
 
         Raises:
             tf.errors.InvalidArgumentError: K is below 1, or the fingerprint is not this model's.
@@ -146,7 +160,7 @@ class ExportedRanker(tf.Module):
         }
 
     def _inspect_function(self, network: Network) -> Any:
-        """Serialised tf.Examples (B,) → weights (B, E) of each gate and masks (B, F) of each sub-network."""
+        """Make the signature `inspect`: weights (B, E) of gates, masks (B, F) of sub-networks."""
 
         def inspect_examples(examples: tf.Tensor) -> dict[str, tf.Tensor]:
             features = self.transform(dict(parsed_fields(self.spec, examples)))
@@ -183,7 +197,10 @@ class ExportedRanker(tf.Module):
         return weights
 
     def _rank_function(self, rank: Callable[[dict[str, Any]], Any], *further: tf.TensorSpec) -> Any:
-        """`rank` with one named argument an input. Tensor defaults become `SignatureDef.defaults`."""
+        """Make a tf.function with a named argument for each input of `rank`.
+
+        Defaults that are tensors become `SignatureDef.defaults`.
+        """
         defaults = {name: tf.constant(weight) for name, weight in self._default_weights().items()}
         defaults[names.SPEC_FINGERPRINT] = tf.constant(self.spec.fingerprint)
         # Arguments with defaults come last.
@@ -198,7 +215,7 @@ class ExportedRanker(tf.Module):
 def _with_named_arguments(
     function: Callable[[dict[str, Any]], Any], arguments: list[str], defaults: Mapping[str, Any]
 ) -> Callable[..., Any]:
-    """A function of named arguments that hands them to `function` as a dict."""
+    """Return a function of named arguments that hands them to `function` as a dict."""
 
     def named(*values: Any) -> Any:
         return function(dict(zip(arguments, values, strict=True)))
@@ -223,17 +240,17 @@ def export(
     half_precision: bool = False,
     xla: bool = False,
 ) -> None:
-    """Writes the SavedModel, with the spec as the trainer received it and the inspection guide under ``assets.extra``.
+    """Write the SavedModel, with the spec and the inspection guide under ``assets.extra``.
 
     Args:
-        spec: parsed from `spec_text`.
-        spec_text: as the trainer received it.
-        network: trained, with its variables.
+        spec: the spec that was parsed from `spec_text`.
+        spec_text: the spec as the trainer received it.
+        network: a trained network.
         transform: the layer of the transform graph.
         folder: folder or URI of the SavedModel.
-        vocabularies: see `field_rows`.
-        half_precision: whether all but tables and heads is computed in bfloat16, and then nothing
-            is pruned.
+        vocabularies: the entries of the vocabularies, see `field_rows`.
+        half_precision: whether all but tables and heads is computed in bfloat16. Nothing is pruned
+            then.
         xla: whether ranking requests are scored by XLA.
     """
     guide = inspection_guide(network, field_names(spec))

@@ -18,11 +18,11 @@ from trainer.pruning.value_bounds import FieldEmbeddings, InputFields
 
 
 class PrunedNetwork(NamedTuple):
-    """A network that scores as the whole one does, to the rounding of float32.
+    """A pruned network, which scores as the whole one does, to the rounding of float32.
 
     Attributes:
-        network: with the tables of the whole one.
-        multiplications: what pruning saved.
+        network: the pruned network, with the tables of the whole one.
+        multiplications: the multiplications before and after pruning.
     """
 
     network: AssembledNetwork
@@ -30,15 +30,15 @@ class PrunedNetwork(NamedTuple):
 
 
 def pruned_network(network: Network, rows: Sequence[FieldRows]) -> PrunedNetwork | None:
-    """Leaves out what adds nothing whatever the input.
+    """Leave out the parts of a network that add nothing, whatever the input.
 
-    Closed cells and connections; sub-networks that nothing reads; fields that a sub-network masks
-    for each of their values, which are not looked up if all do so; units that stay at 0 for all
-    values of all fields; what towers would read of these.
+    These are closed cells and connections; sub-networks that nothing reads; fields that a
+    sub-network masks for each of their values (they are not looked up if all sub-networks do);
+    units that stay at 0 for all values of all fields; and the columns of towers that read them.
 
     Args:
-        network: with its variables.
-        rows: what values the fields can have, see `field_rows`.
+        network: a trained network.
+        rows: the rows that each field can have, see `field_rows`.
 
     Returns:
         None if the model has no hard-concrete gates.
@@ -83,13 +83,13 @@ _POLICY = "mixed_bfloat16"
 
 
 def half_precision_network(network: Network) -> AssembledNetwork:
-    """The network with the sharing architecture and the towers' hidden layers computed in bfloat16.
+    """Return a network that computes sharing architecture and hidden layers in bfloat16.
 
-    Tables, logits and heads stay in float32, and weights are kept in it. The tables are those of
-    `network`; the other weights are copied.
+    A GPU serves it fastest. Tables, logits, heads and the stored weights stay in float32. The
+    tables are shared with `network`; the other weights are copied.
 
     Args:
-        network: with its variables.
+        network: a trained network.
     """
     x = tf.zeros([1, sum(network.layout.field_widths)])
     with _half_precision():
@@ -112,7 +112,7 @@ def half_precision_network(network: Network) -> AssembledNetwork:
 
 @contextlib.contextmanager
 def _half_precision() -> Iterator[None]:
-    """Layers take their sublayers' precision from the global policy."""
+    """Set the global policy, from which layers take the precision of their sublayers."""
     before = tf.keras.mixed_precision.global_policy()
     tf.keras.mixed_precision.set_global_policy(_POLICY)
     try:

@@ -1,4 +1,4 @@
-"""A ranking request's logits by XLA, whose programs have a fixed number of candidates."""
+"""The logits of a ranking request by XLA, whose programs have a fixed number of candidates."""
 
 from __future__ import annotations
 
@@ -13,7 +13,12 @@ _OF_CANDIDATES = (IDS["candidate"], NUMBERS["candidate"])
 
 
 def padded_count(candidates: tf.Tensor, counts: Sequence[int]) -> tf.Tensor:
-    """The least of `counts` that holds so many candidates; beyond the largest, the next multiple of it. A scalar each."""
+    """Return the least of `counts` that holds all candidates, or a multiple of the largest.
+
+    Args:
+        candidates: the number of candidates, a scalar.
+        counts: the numbers of candidates that there are programs for.
+    """
     sizes = tf.constant(sorted(counts))
     largest = sizes[-1]
     beyond = -(-candidates // largest) * largest
@@ -22,11 +27,13 @@ def padded_count(candidates: tf.Tensor, counts: Sequence[int]) -> tf.Tensor:
 
 
 class XlaScorer(tf.Module):
-    """The logits of one request's candidates, from tables to towers in one program for each padded number of candidates.
+    """The logits of one request's candidates, from tables to towers in one compiled program.
+
+    There is a program for each padded number of candidates.
 
     Args:
-        network: what computes them.
-        counts: numbers of candidates that there are programs for.
+        network: the network that computes the logits.
+        counts: the numbers of candidates that there are programs for.
     """
 
     def __init__(self, network: AssembledNetwork, counts: Sequence[int]) -> None:
@@ -37,13 +44,13 @@ class XlaScorer(tf.Module):
         )
 
     def __call__(self, features: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        """As the network's own call with `one_request`.
+        """Compute logits as the network does with `one_request`.
 
         Args:
             features: transformed features of one request, (1, ·), and of its candidates, (C, ·).
 
         Returns:
-            By task, (C,).
+            Logits by task, (C,).
         """
         of_candidates = [features[name] for name in _OF_CANDIDATES if name in features]
         count = tf.shape(of_candidates[0])[0]

@@ -1,1 +1,1 @@
-"""Fitting: the training loop, its optimisers, early stopping and checkpoints."""
+"""The training loop, its optimizers, early stopping and checkpoints."""

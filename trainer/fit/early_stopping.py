@@ -1,4 +1,4 @@
-"""Early stopping over several tasks, and checkpoints from which a killed run goes on."""
+"""Early stopping over several tasks, with checkpoints from which a killed run goes on."""
 
 from __future__ import annotations
 
@@ -24,21 +24,21 @@ class CheckpointsNotSharedError(RuntimeError):
 
 
 class EarlyStopping(tf.keras.callbacks.Callback):
-    """Validates after each epoch, keeps the best weights, stops without progress and survives a kill.
+    """Validates after each epoch, keeps the best weights, and stops without progress.
 
-    After each epoch a checkpoint holds the weights, the optimisers' slots, the loss weights' clock,
-    the state of the balancing and of the stopping itself; a new run over the same folder begins
+    After each epoch a checkpoint holds the weights, the slots of the optimizers, the clock of the
+    loss weights, and the state of balancing and stopping. A new run over the same folder begins
     after the last finished epoch.
 
-    Of several workers each has this callback. The chief's validation decides for all, so that none
-    goes on without the others, and what counts is the chief's checkpoint; every worker takes part
-    in saving it, and the others write theirs for nothing.
+    In a cluster each worker has this callback. The chief's validation decides for all, so that no
+    worker goes on without the others. Only the chief's checkpoint counts; the others take part in
+    saving, and write theirs to a temporary folder.
 
     Args:
-        tasks: tasks by name; each one's metric tells its own direction.
+        tasks: tasks by name, whose metrics tell their own direction.
         validation: batches that are not trained on.
-        patience: epochs without a lower relative error before training stops.
-        folder: where the checkpoints lie.
+        patience: the number of epochs without a lower relative error before training stops.
+        folder: the folder of the checkpoints.
     """
 
     def __init__(
@@ -59,14 +59,14 @@ class EarlyStopping(tf.keras.callbacks.Callback):
 
     @property
     def is_over(self) -> bool:
-        """Whether patience has run out, which a resumed run finds out before its first epoch."""
+        """True if patience has run out, which a resumed run finds out before its first epoch."""
         return (
             int(self.finished_epochs) - int(self.best_epoch) >= self.patience
             and int(self.finished_epochs) > 0
         )
 
     def set_model(self, model: MultiTaskRanker) -> None:
-        """Ties the checkpoints to a compiled model."""
+        """Tie the checkpoints to a compiled model."""
         super().set_model(model)
         self._strategy = model.distribute_strategy
         self._is_chief = is_chief(self._strategy)
@@ -93,19 +93,19 @@ class EarlyStopping(tf.keras.callbacks.Callback):
         )
 
     def resume(self) -> int:
-        """Restores the last checkpoint, if any; returns the number of finished epochs.
+        """Restore the last checkpoint, if any, and return the number of finished epochs.
 
         Raises:
-            CheckpointsNotSharedError: another worker has none, or another one.
+            CheckpointsNotSharedError: another worker has no checkpoint, or a different one.
         """
-        # Optimiser slots come to be in the first step, and take their values then.
+        # The slots of optimizers are made in the first step, and take their values then.
         self._restore(self._latest.checkpoint, "latest")
         finished = int(self.finished_epochs)
         of_chief = int(of_first_replica(self._strategy, tf.constant(finished)))
         if of_chief != finished:
             raise CheckpointsNotSharedError(
-                f"{self.folder} has a checkpoint of epoch {finished} for this worker and of epoch {of_chief} for the chief: "
-                "it has to be one folder that all workers share"
+                f"{self.folder} has a checkpoint of epoch {finished} for this worker and of epoch "
+                f"{of_chief} for the chief: it has to be one folder that all workers share"
             )
         if finished and self._is_chief:
             logger.info("resumes after epoch %d", finished)
@@ -116,21 +116,21 @@ class EarlyStopping(tf.keras.callbacks.Callback):
         return checkpoint.restore(latest) if latest else None
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        """Sets t of PLE Eq 10."""
+        """Set t of PLE, Eq 10."""
         del logs
         if self.model.settings.loss_weight_clock == "epoch":
             self.model.clock.assign(epoch)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        """Validates, saves, and stops once patience has run out."""
+        """Validate, save, and stop once patience has run out."""
         self.model.balancing.end_epoch()
         validation_loss = self.model.evaluate(self.validation, verbose=0, return_dict=True)["loss"]
         metrics = self.model.validation_metrics()
         if epoch == 0:
             self.first_metrics.assign(list(metrics.values()))
         first = dict(zip(self.tasks, self.first_metrics.numpy().tolist(), strict=True))
-        # Another worker's may differ in its last digit, and one that stopped alone would leave the
-        # others waiting.
+        # The error of another worker may differ in its last digit, and a worker that stopped alone
+        # would leave the others waiting.
         error = float(
             of_first_replica(
                 self._strategy, tf.constant(relative_error(self.tasks, first, metrics))
@@ -168,9 +168,9 @@ class EarlyStopping(tf.keras.callbacks.Callback):
             self.model.stop_training = True
 
     def restore_best(self) -> int:
-        """Puts the best epoch's weights back into the model; returns its number."""
-        # Not before the chief has written it, and the chief may remove it only once all have read
-        # it.
+        """Restore the weights of the best epoch and return the epoch's number."""
+        # The chief must have written the checkpoint before, and may remove it only after all
+        # workers have read it.
         self._wait_for_all()
         self._restore(self._best.checkpoint, "best").expect_partial()
         self._wait_for_all()

@@ -1,4 +1,4 @@
-"""Fits a model on transformed examples."""
+"""The training of one network, from initial weights to the weights of its best epoch."""
 
 from __future__ import annotations
 
@@ -32,38 +32,40 @@ def fit(
     checkpoint_folder: Path,
     tensorboard_folder: str | None = None,
 ) -> Network:
-    """Trains until the validation no longer improves.
+    """Train a network until its validation no longer improves.
 
     Args:
-        layout: sizes of the network.
+        layout: the layout of the network.
         tasks: tasks by name.
-        settings: the model and the run.
-        train: batches of transformed features with labels and masks.
-        validation: the same, of examples that are not trained on.
-        strategy: shares each batch out; by default as the settings choose.
-        begin: changes the initial weights, which else are drawn at random.
-        checkpoint_folder: keeps the run's state; a run over the same folder goes on where the last
-            one ended.
-        tensorboard_folder: folder or URI where training curves are logged for TensorBoard.
+        settings: the model and how it is trained.
+        train: batches of transformed features with labels and masks, to train on.
+        validation: batches of other examples, to validate with.
+        strategy: shares each batch out over replicas. Defaults to the strategy of the settings.
+        begin: changes the initial weights, which are otherwise drawn at random.
+        checkpoint_folder: keeps the state of the training. A run over the same folder goes on where
+            the last one ended.
+        tensorboard_folder: folder or URI of the training curves for TensorBoard.
 
     Returns:
         The network with the weights of its best epoch.
 
     Raises:
-        ValueError: there is not one batch to train on, or replicas would get batches of different
-            sizes.
+        ValueError: there are fewer examples than one batch holds, or replicas would get batches of
+            different sizes.
     """
     tf.keras.utils.set_random_seed(settings.trainer.seed)
     batch = next(iter(train), None)
     if batch is None:
         raise ValueError(
-            f"there are fewer training examples than trainer.batch_size ({settings.trainer.batch_size}); choose a smaller one"
+            "there are fewer training examples than trainer.batch_size "
+            f"({settings.trainer.batch_size}); choose a smaller one"
         )
     strategy = strategy or strategy_of(settings.trainer)
     if settings.trainer.batch_size % strategy.num_replicas_in_sync:
         raise ValueError(
             f"trainer.batch_size ({settings.trainer.batch_size}) cannot be shared out evenly over "
-            f"{strategy.num_replicas_in_sync} replicas; choose a multiple of {strategy.num_replicas_in_sync}"
+            f"{strategy.num_replicas_in_sync} replicas; choose a multiple of "
+            f"{strategy.num_replicas_in_sync}"
         )
     with strategy.scope():
         network = Network(layout, settings, name="network")
@@ -106,12 +108,12 @@ def validation_metrics(
     settings: TrainerSettings,
     validation: tf.data.Dataset,
 ) -> dict[str, float]:
-    """Each task's own metric of a trained network.
+    """Compute the metric of each task for a trained network.
 
     Args:
-        network: trained.
-        tasks: tasks by name, in the order of the network's.
-        settings: of the run that trained it.
+        network: a trained network.
+        tasks: tasks by name, in the network's order.
+        settings: the settings of the training.
         validation: batches of transformed features with labels and masks.
     """
     with strategy_of(settings).scope():
@@ -122,10 +124,10 @@ def validation_metrics(
 
 
 def _shared_out(batches: tf.data.Dataset) -> tf.data.Dataset:
-    """The dataset, of whose every batch each worker takes its part."""
+    """Let each worker take its part of every batch."""
     options = tf.data.Options()
-    # Shared out by files, workers would have different numbers of steps, and the one with more
-    # would wait for ever; and batches would be other ones than those of a single process. By data,
-    # each worker reads all, which costs little beside the steps.
+    # Sharding by files would give workers different numbers of steps, so that the one with more
+    # would wait for ever, and other batches than in a single process. With sharding by data each
+    # worker reads all examples, which costs little compared to the steps.
     options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
     return batches.with_options(options)

@@ -18,26 +18,25 @@ from trainer.loss.joint_loss import JointLoss, sample_space_sizes
 from trainer.network.network import Lookups, Network
 from trainer.settings.train_config import TrainerSettings
 
-# Steps that Keras runs in one call of a graph: its own work between two calls takes as long as a
+# The steps that Keras runs in one call of a graph. Its work between two calls takes as long as a
 # tenth of a step.
 _STEPS_PER_EXECUTION = 50
 
 
 class MultiTaskRanker(tfrs.Model):
-    """Fits a network.
+    """Trains a network under the joint loss.
 
     Under `tf.distribute` a step over a batch that replicas share equals the step of one replica
-    over all of it: each replica's terms are its part of the joint loss's terms, and gradients are
-    summed over replicas. Create it in the strategy's scope.
+    over the whole batch: the terms of a replica are its part of the joint loss, and gradients are
+    summed over replicas. Create the model in the strategy's scope.
 
     Args:
-        network: what is trained; it has its variables.
-        tasks: tasks by name, in the order of the network's.
-        settings: of the run.
+        network: a built network.
+        tasks: tasks by name, in the network's order.
+        settings: the settings of the trainer.
 
     Attributes:
-        dense_gradients: all of a step but reading and changing the tables, compiled; see
-            `_gradients`.
+        dense_gradients: a step without reading and updating the tables, compiled; see `_gradients`.
     """
 
     def __init__(
@@ -48,7 +47,7 @@ class MultiTaskRanker(tfrs.Model):
         self.joint_loss = JointLoss(tasks, name="joint_loss")
         self.balancing = make_balancing(settings, [task.kind for task in tasks.values()])
         self.settings = settings
-        # t of PLE Eq 10. A variable, so that a checkpoint carries it.
+        # t of PLE, Eq 10. It is a variable, so that a checkpoint carries it.
         self.clock = tf.Variable(
             0,
             dtype=tf.int64,
@@ -56,8 +55,7 @@ class MultiTaskRanker(tfrs.Model):
             name="loss_weight_clock",
             aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
         )
-        # Results of metrics are those of all replicas already; Keras would add up those of several
-        # workers once more.
+        # Metrics cover all replicas already. Keras would add up the workers' results once more.
         self.distribute_reduction_method = "first"
         self._replicas = tf.distribute.get_strategy().num_replicas_in_sync
         self.dense_gradients = tf.function(self._gradients, jit_compile=True)
@@ -69,7 +67,7 @@ class MultiTaskRanker(tfrs.Model):
 
     @property
     def dense_variables(self) -> list[tf.Variable]:
-        """What learns beside the tables: all of it changes in each step."""
+        """All trained variables but the tables. They change in each step."""
         tables = {table.ref() for table in self.network.embedding_tables}
         own = [
             variable
@@ -81,18 +79,20 @@ class MultiTaskRanker(tfrs.Model):
     def call(
         self, features: Mapping[str, tf.Tensor], training: bool | None = None
     ) -> dict[str, tf.Tensor]:
-        """Transformed features → scores by task, (B,)."""
+        """Compute scores by task, (B,), from transformed features."""
         return self.network.scores(self.network(features, training=training))
 
     def _terms(
         self, lookups: Lookups, inputs: Mapping[str, tf.Tensor], sizes: tf.Tensor, clock: tf.Tensor
     ) -> tuple[dict[str, tf.Tensor], dict[str, tf.Tensor], list[tf.Tensor]]:
-        """From what was looked up to the terms of the loss, without metrics: they cost time, and the model changes under them.
+        """Compute the terms of the joint loss from what was looked up.
+
+        Metrics are left out: they cost time, and the model changes from step to step.
 
         Returns:
-            This replica's part of each task's weighted loss, by name, and of the architecture's
-            penalties, by name; the joint loss is the sum of all, over replicas too. And of each
-            task's own loss, if the balancing reads them.
+            This replica's part of each task's weighted loss, by name; of the architecture's
+            penalties, by name; and of each task's own loss, if the balancing reads losses. The
+            joint loss is the sum of the first two, over all replicas.
         """
         logits = self.network.logits(self.network.flat_inputs(lookups, inputs), training=True)
         losses = self.joint_loss.task_losses(
@@ -102,7 +102,7 @@ class MultiTaskRanker(tfrs.Model):
         balanced = self.balancing.weigh(own, tf.cast(sizes > 0.0, tf.float32) / self._replicas)
         weights = self.joint_loss.weights(clock)
         weighted = {name: weights[name] * loss for name, loss in zip(losses, balanced, strict=True)}
-        # Replicas hold the same weights: each counts its share of what the weights cost.
+        # Replicas hold the same weights, so each counts its share of the penalties.
         penalties = {
             name: penalty / self._replicas
             for name, penalty in self.network.sharing.penalties().items()
@@ -112,12 +112,12 @@ class MultiTaskRanker(tfrs.Model):
     def _gradients(
         self, lookups: Lookups, inputs: Mapping[str, tf.Tensor], sizes: tf.Tensor, clock: tf.Tensor
     ) -> tuple[dict[str, tf.Tensor], list[tf.Tensor], list[list[tf.Tensor]]]:
-        """All of a step's work but the tables', in one program for XLA: forwards and backwards.
+        """Run a step forwards and backwards, without the tables, as one program for XLA.
 
         Returns:
-            The terms of the joint loss by name; each task's own loss, if the balancing reads them;
-            and the gradients of the joint loss, or of each term if the balancing looks at them, for
-            what was looked up and then the dense variables.
+            The terms of the joint loss by name; each task's own loss, if the balancing reads
+            losses; and the gradients of the joint loss (of each term, if the balancing combines
+            gradients) for what was looked up and then for the dense variables.
         """
         by_term = isinstance(self.balancing, GradientBalancing)
         with tf.GradientTape(persistent=by_term) as tape:
@@ -134,7 +134,7 @@ class MultiTaskRanker(tfrs.Model):
         )
 
     def train_step(self, inputs: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        """One step; returns the means of the terms since the epoch began."""
+        """Run one step and return the means of the terms since the epoch began."""
         sizes = sample_space_sizes(inputs[names.MASKS])
         tables = self.network.embedding_tables
         # Tables and their row-sparse gradients stay outside of XLA, which would make them dense.
@@ -166,7 +166,7 @@ class MultiTaskRanker(tfrs.Model):
     def _balanced(
         self, gradients: list[list[tf.Tensor]], losses: tf.Tensor, sizes: tf.Tensor
     ) -> list[tf.Tensor]:
-        """The gradients of the tasks' terms as the balancing combines them, and those of the penalties as they are."""
+        """Combine the gradients of all terms by the balancing; penalties count as they are."""
         variables = [*self.network.embedding_tables, *self.dense_variables]
         own = {
             variable.ref()
@@ -175,13 +175,13 @@ class MultiTaskRanker(tfrs.Model):
         }
         weights = tf.stack(list(self.joint_loss.weights(self.clock).values()))
         shared = [variable.ref() not in own for variable in variables]
-        # What follows from a gradient by more than a sum needs that of the whole batch.
+        # The balancing is not linear in the gradients, so it needs those of the whole batch.
         return self.balancing.combine(
             [sum_over_replicas(values) for values in gradients], shared, losses, sizes, weights
         )
 
     def test_step(self, inputs: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        """One batch of the validation; the tasks' metrics are read at its end."""
+        """Evaluate one batch of the validation."""
         labels, masks = inputs[names.LABELS], inputs[names.MASKS]
         terms = self.joint_loss(
             labels, self.network(inputs), masks, sample_space_sizes(masks), clock=self.clock
@@ -190,12 +190,12 @@ class MultiTaskRanker(tfrs.Model):
 
     def _means(self, values: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         for name, value in values.items():
-            # These average over replicas, too, where values are parts of a sum.
+            # The means average over replicas, too, but the values are parts of a sum.
             self.means[name].update_state(value * self._replicas)
         return {name: self.means[name].result() for name in values}
 
     def validation_metrics(self) -> dict[str, float]:
-        """Each task's own metric over the batches evaluated since the last reset."""
+        """Return the metric of each task over the batches evaluated since the last reset."""
         return {
             name: float(loss.metric.result()) for name, loss in self.joint_loss.losses_of.items()
         }

@@ -1,8 +1,8 @@
-"""Each task trained alone: what multi-task learning is measured against (the MTL gain of PLE, Eq 11).
+"""Each task trained alone, as the reference of the MTL gain (PLE, Eq 11).
 
 "Alone" means the same network structure and the same samples: the model of the settings, built for
-one task, with embeddings of its own, on all training examples. Nothing of the other tasks is left
-in it: no experts, no loss, and no say in when to stop.
+one task, with embeddings of its own, on all training examples. Nothing of the other tasks is left:
+no experts, no loss, and no say in when to stop.
 """
 
 from __future__ import annotations
@@ -29,15 +29,16 @@ logger = logging.getLogger("fulcrum.trainer")
 
 
 def train_single_tasks(job: TrainingJob) -> None:
-    """Trains a network for each task and exports them as one SavedModel, with a score a task by `serving_default`.
+    """Train a network for each task and export all of them as one SavedModel.
 
-    A run that was killed goes on where it was: a task that was done is not trained again.
+    Its signature `serving_default` returns a score for each task. A killed run goes on where it
+    was: a finished task is not trained again.
 
     Args:
-        job: of the model of all tasks.
+        job: the job of the model of all tasks.
     """
     inputs = training_inputs(job)
-    # Not below the checkpoints of the model of all tasks, which has the same key.
+    # The model of all tasks has the same key, so its folder of checkpoints is taken.
     checkpoints = job.own_checkpoints.with_name(f"{job.key}-single-tasks")
     networks = {}
     for task in inputs.spec.tasks:
@@ -64,15 +65,15 @@ def fit_alone(
     checkpoint_folder: Path,
     tensorboard_folder: str | None = None,
 ) -> Network:
-    """Fits the settings' model to one task.
+    """Train the model of the settings for one task.
 
     Args:
-        task: its name.
+        task: the task's name.
         inputs: examples of all tasks.
-        settings: the model and the run. What weighs tasks against each other has no meaning here
-            and is left out; and a single process trains, where several workers would.
-        checkpoint_folder: as of `trainer.fit.fitting.fit`.
-        tensorboard_folder: as of `trainer.fit.fitting.fit`.
+        settings: the model and how it is trained. Loss weights and balancing have no meaning for
+            one task and are left out. A single process trains, even with `multi_worker`.
+        checkpoint_folder: see `trainer.fit.fitting.fit`.
+        tensorboard_folder: see `trainer.fit.fitting.fit`.
     """
     column = list(inputs.spec.tasks).index(task)
     terms = inputs.spec.tasks[task].model_copy(
@@ -92,7 +93,7 @@ def fit_alone(
 
 
 def of_one_task(batches: tf.data.Dataset, column: int) -> tf.data.Dataset:
-    """Batches with the labels and masks of the task that has this column in them, (B, 1)."""
+    """Keep the labels and masks, (B, 1), of the task in this column."""
 
     def own(features: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         return {
@@ -109,10 +110,9 @@ class SingleTaskRankers(tf.Module):
     """Networks of one task each behind one signature.
 
     Args:
-        spec: whose fields are read.
-        networks: by task.
-        transform: the layer of the transform graph; an attribute, as in
-            `trainer.export.saved_model.ExportedRanker`.
+        spec: the feature spec.
+        networks: the networks by task.
+        transform: the layer of the transform graph; see `trainer.export.saved_model`.
     """
 
     def __init__(
@@ -125,7 +125,7 @@ class SingleTaskRankers(tf.Module):
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="examples")])
     def score_examples(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Serialised tf.Examples (B,) → a score a task, each (B,)."""
+        """Score serialized tf.Examples, (B,): one score per task, each (B,)."""
         features = self.transform(dict(parsed_fields(self.spec, examples)))
         rates = self.spec.negative_rates()
         return {

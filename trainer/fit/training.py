@@ -1,4 +1,4 @@
-"""Trains on transformed examples and exports the model, alone or as one of several workers."""
+"""A training from its job to the exported model, alone or as one of several workers."""
 
 from __future__ import annotations
 
@@ -32,12 +32,14 @@ class OtherJobError(RuntimeError):
 
 
 def train(job: TrainingJob, cluster: Cluster | None = None) -> None:
-    """Trains, exports the SavedModel and removes the job's checkpoints; other workers than the chief only help to train.
+    """Train, export the SavedModel and remove the job's checkpoints.
+
+    Workers other than the chief only help to train.
 
     Args:
-        job: what to train.
-        cluster: the workers, where the settings' strategy is `multi_worker`. Nothing of TensorFlow
-            may have run in the process before.
+        job: the training.
+        cluster: the workers of the strategy `multi_worker`. Nothing of TensorFlow may have run in
+            the process before.
 
     Raises:
         trainer.distribute.worker_failure.WorkerLostError: another worker has ended.
@@ -78,14 +80,14 @@ def _train(job: TrainingJob, strategy: tf.distribute.Strategy) -> None:
         if job.span is not None:
             tf.io.write_file(f"{job.model}/{names.EXPORTED_SPAN}", job.span)
             save_weights(network, inputs.vocabularies, job.model)
-        # What was trained is exported; a later run with the same inputs begins anew.
+        # The model is exported: a later run with the same inputs begins anew.
         shutil.rmtree(job.own_checkpoints)
 
 
 def _beginning(
     job: TrainingJob, inputs: TrainingInputs, settings: Settings
 ) -> Callable[[Network], None] | None:
-    """What gives a network the weights of the job's base model; None if it is to begin afresh."""
+    """Return what loads the base model's weights into a network; None to begin afresh."""
     if job.base_model is None or not settings.trainer.warm_start:
         return None
     try:

@@ -1,1 +1,1 @@
-"""Search for the weights of the ranking formula by replay on logged exposures: `fulcrum tune-formula`."""
+"""The search for weights of the ranking formula by replay on logged exposures."""

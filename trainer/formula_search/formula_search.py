@@ -29,19 +29,19 @@ from trainer.inspect.exported_model import example_files, model_folder
 
 @dataclass(frozen=True, kw_only=True)
 class SearchSettings:
-    """How to search.
+    """The settings of a formula search.
 
     Attributes:
-        group_by: see `competing_groups`.
-        top_k: ranks that count.
-        discount: of a rank, see `Replay`.
-        trials: weights to try.
-        held_out_share: of the users (or groups, where there are no users), on which differences are
-            measured.
-        highest_weight: bound of each task's weight, from 0, and of the duration's, from its
-            negative. None is twice the largest of the current weights and 1. Bounds widen where a
-            current weight lies beyond.
-        seed: equal seeds give equal results.
+        group_by: the kind of group whose exposures compete, see `competing_groups`.
+        top_k: the number of ranks that count.
+        discount: the discount of a rank, see `Replay`.
+        trials: the number of weightings to try.
+        held_out_share: the share of users (or of groups, if there are no users) on which
+            differences are measured.
+        highest_weight: the upper bound of all weights. The lower bound is 0 for tasks and the
+            negative of the upper one for the duration. None means twice the largest of the current
+            weights and 1. Bounds widen if a current weight lies beyond.
+        seed: the seed of the search. Equal seeds give equal results.
     """
 
     group_by: GroupBy = "auto"
@@ -55,7 +55,7 @@ class SearchSettings:
 
 @dataclass(frozen=True, eq=False)
 class _Part:
-    """Groups that are replayed together, and the user (or group) that each comes from, from 0."""
+    """Groups that are replayed together, with the user (or group) of each, counted from 0."""
 
     replay: Replay
     unit: Integers
@@ -71,20 +71,20 @@ def search_formula(
     folder: str,
     tried: Callable[[], None] = lambda: None,
 ) -> FoundFormula:
-    """Searches for the objectives' Pareto front and chooses a point of it.
+    """Search for the objectives' Pareto front and choose a point of it.
 
     Args:
-        exposures: logged, with the gains of the objectives.
-        spec: whose formula is searched and compared with.
-        objectives: in the order of the gains.
-        settings: how.
-        folder: of the model, for the result.
+        exposures: logged exposures, with the gains of the objectives.
+        spec: the feature spec, with the current formula.
+        objectives: the objectives, in the order of the gains.
+        settings: the settings of the search.
+        folder: the folder of the model, for the result.
         tried: called after each trial.
 
     Raises:
         FormulaSearchError: the exposures cannot tell formulas apart.
     """
-    # Without a discount, the order among exposures that all come first makes no difference.
+    # Without a discount, the order of exposures that all come first makes no difference.
     smallest = 2 if settings.discount == "log2" else settings.top_k + 1
     groups = competing_groups(exposures, settings.group_by, smallest)
     searched, held_out = _divided(exposures, groups, settings)
@@ -95,7 +95,8 @@ def search_formula(
         for name, gains in zip(named, part.replay.total_gains, strict=True):
             if gains == 0.0:
                 raise FormulaSearchError(
-                    f"--objective {name}: no {description} exposure brought any of it; more examples may"
+                    f"--objective {name}: no {description} exposure brought any of it; "
+                    "more examples may"
                 )
     front = pareto_front(
         lambda weights: searched.replay.values(weights).mean(axis=0).tolist(),
@@ -149,18 +150,19 @@ def search_formula(
 def _divided(
     exposures: LoggedExposures, groups: Groups, settings: SearchSettings
 ) -> tuple[_Part, _Part]:
-    """Searched and held-out: no user is in both."""
+    """Divide the groups into searched and held-out ones; no user is in both."""
     random = np.random.default_rng(settings.seed)
     units = int(groups.unit.max()) + 1
     held_out_units = round(units * settings.held_out_share)
     if min(held_out_units, units - held_out_units) < 2:
         raise FormulaSearchError(
-            f"{units} users (or groups, where examples name no user) cannot be divided into searched and held-out ones, at "
-            f"least 2 each, at a held-out share of {settings.held_out_share:g}"
+            f"{units} users (or groups, where examples name no user) cannot be divided into "
+            "searched and held-out ones, at least 2 each, at a held-out share of "
+            f"{settings.held_out_share:g}"
         )
     held_out = np.isin(groups.unit, random.permutation(units)[:held_out_units])
-    # Exposures that a formula cannot tell apart then stand in any order, not in the logged one,
-    # which tells positions.
+    # Exposures that a formula cannot tell apart must not stand in the logged order, which tells
+    # their positions.
     shuffled = random.permutation(len(groups.rows))
     shuffled = shuffled[np.argsort(groups.group[shuffled], kind="stable")]
 
@@ -189,7 +191,7 @@ def _bounds(current: Weights, highest: float | None) -> dict[str, tuple[float, f
 
 
 def _best_for_the_least(values: Floats, current: Floats) -> int:
-    """The row whose smallest relative gain is largest, so that one objective is not bought with another."""
+    """Return the row whose smallest relative gain is largest, so that no objective pays."""
     gains = (values - current) / np.where(current == 0.0, 1.0, np.abs(current))
     return int(np.lexsort((-gains.mean(axis=1), -gains.min(axis=1)))[0])
 
@@ -197,7 +199,7 @@ def _best_for_the_least(values: Floats, current: Floats) -> int:
 def _differences(
     part: _Part, current: Floats, weights: Sequence[Floats], objectives: Sequence[str], seed: int
 ) -> list[list[Difference]]:
-    """Of each weights, each objective's difference to the current formula: current (G, O)."""
+    """Compute the differences of each weighting to the current formula, whose values are (G, O)."""
     found = np.stack([part.replay.values(point) for point in weights], axis=1)
     differences = found - current[:, np.newaxis]
     intervals = difference_intervals(differences.reshape(len(found), -1), part.unit, seed)
@@ -235,21 +237,22 @@ def tune(
     scored: Callable[[int], None] = lambda _: None,
     tried: Callable[[], None] = lambda: None,
 ) -> FoundFormula:
-    """Scores logged examples and searches for weights.
+    """Score logged examples and search for weights.
 
     Args:
-        folder: of a model, see `model_folder`.
-        objectives: as declared, see `parse_objective`.
+        folder: a folder with a model, see `model_folder`.
+        objectives: the declared objectives, see `parse_objective`.
         examples: files or globs, see `example_files`.
-        settings: how to search.
-        scored: told how many more exposures have been scored.
+        settings: the settings of the search.
+        scored: called with the number of exposures that were scored since the last call.
         tried: called after each trial.
 
     Raises:
-        trainer.inspect.exported_model.ExportedModelError: no model, or no readable examples.
+        trainer.inspect.exported_model.ExportedModelError: there is no model, or there are no
+            readable examples.
         FormulaSearchError: the objectives do not fit the model, or the exposures cannot tell
             formulas apart.
-        feature_spec.loading.SpecError: the model's spec is not one.
+        feature_spec.loading.SpecError: the model's spec is invalid.
     """
     model = model_folder(folder)
     spec = load_spec(model / names.EXPORTED_SPEC)

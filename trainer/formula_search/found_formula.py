@@ -1,4 +1,4 @@
-"""What `fulcrum tune-formula` found, as data. Importing this does not load TensorFlow."""
+"""The result of `fulcrum tune-formula`, as data. Importing this does not load TensorFlow."""
 
 from __future__ import annotations
 
@@ -14,14 +14,15 @@ class _Part(pydantic.BaseModel):
 
 
 class ExposureCounts(_Part):
-    """Where the logged exposures went.
+    """The numbers of logged exposures by their use.
 
     Attributes:
-        logged: all = without_key + in_groups_left_out + searched + held_out.
-        without_key: those that lack what makes a group.
-        in_groups_left_out: those in groups whose order makes no difference, such as groups of one.
-        searched: those that the weights were chosen by.
-        held_out: those that the differences are measured on.
+        logged: all exposures = without_key + in_groups_left_out + searched + held_out.
+        without_key: exposures without the keys that make a group.
+        in_groups_left_out: exposures in groups whose order makes no difference, such as groups of
+            one.
+        searched: exposures by which the weights were chosen.
+        held_out: exposures on which the differences are measured.
     """
 
     logged: int
@@ -32,7 +33,10 @@ class ExposureCounts(_Part):
 
 
 class GroupCounts(_Part):
-    """Where the groups went: left_out + searched + held_out = all; and how many users (or groups) are held out."""
+    """The numbers of groups by their use: left_out + searched + held_out = all.
+
+    `held_out_units` is the number of held-out users (or groups).
+    """
 
     left_out: int
     searched: int
@@ -41,7 +45,7 @@ class GroupCounts(_Part):
 
 
 class Difference(_Part):
-    """One objective on the held-out groups: its mean a group, and the difference to the current formula with its interval."""
+    """One objective on the held-out groups: means, and their difference with its interval."""
 
     objective: str
     current: float
@@ -52,17 +56,17 @@ class Difference(_Part):
 
     @property
     def relative(self) -> float | None:
-        """The difference as a share of the current value; None where that is 0."""
+        """The difference as a share of the current value; None if that is 0."""
         return self.difference / self.current if self.current else None
 
     @property
     def verdict(self) -> Literal["gain", "loss", "within noise"]:
-        """Whether the interval lies above, below or around 0."""
+        """The verdict: the interval lies above, below or around 0."""
         return "gain" if self.lower > 0.0 else "loss" if self.upper < 0.0 else "within noise"
 
 
 class FrontPoint(_Part):
-    """Weights that none tried beats on every objective.
+    """A weighting that no other one beats on every objective.
 
     Attributes:
         weights: by task, and ``duration``.
@@ -79,19 +83,20 @@ class FoundFormula(_Part):
     """The result of a search.
 
     Attributes:
-        spec: its name.
-        folder: of the SavedModel.
-        group_by: what makes a group.
-        top_k: ranks that count.
-        discount: of a rank.
-        trials: weights that were tried.
-        seed: of the search, the division into searched and held-out, and the bootstrap.
-        exposures: where they went.
-        groups: where they went.
+        spec: the name of the spec.
+        folder: the folder of the SavedModel.
+        group_by: the kind of group whose exposures compete.
+        top_k: the number of ranks that count.
+        discount: the discount of a rank.
+        trials: the number of weightings that were tried.
+        seed: the seed of the search, of the division into searched and held-out, and of the
+            bootstrap.
+        exposures: the numbers of exposures by their use.
+        groups: the numbers of groups by their use.
         current: the weights in the model.
         front: the Pareto front over the searched groups.
-        chosen: position in the front of the point whose smallest relative gain over the objectives
-            is largest there.
+        chosen: the position in the front of the point whose smallest relative gain over the
+            objectives is largest.
         formula: the chosen point as a formula.
     """
 

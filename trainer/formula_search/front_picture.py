@@ -6,6 +6,7 @@ import itertools
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -17,10 +18,10 @@ _PANELS_A_ROW = 3
 
 
 def check_picture(path: Path, objectives: int) -> None:
-    """Says before a search whether its picture can be drawn.
+    """Check before a search that its picture can be drawn.
 
     Raises:
-        FormulaSearchError: the suffix is none of `FORMATS`, or there is one objective only.
+        FormulaSearchError: the suffix is not one of `FORMATS`, or there is only one objective.
     """
     if path.suffix not in FORMATS:
         raise FormulaSearchError(
@@ -33,7 +34,7 @@ def check_picture(path: Path, objectives: int) -> None:
 
 
 def save_front(path: Path, found: FoundFormula) -> None:
-    """Draws the front into a file, whose suffix is one of `FORMATS`.
+    """Draw the front into a file, whose suffix is one of `FORMATS`.
 
     Raises:
         OSError: the file cannot be written.
@@ -69,12 +70,23 @@ def _draw(axis: Axes, found: FoundFormula, x: int, y: int) -> None:
         axis.errorbar(
             centre[shown, 0],
             centre[shown, 1],
-            xerr=np.maximum([centre[shown, 0] - lower[shown, 0], upper[shown, 0] - centre[shown, 0]], 0.0),
-            yerr=np.maximum([centre[shown, 1] - lower[shown, 1], upper[shown, 1] - centre[shown, 1]], 0.0),
-            fmt="o", markersize=size, color=color, elinewidth=width, label=label,
-        )  # fmt: skip
+            xerr=_lengths(centre[shown, 0], lower[shown, 0], upper[shown, 0]),
+            yerr=_lengths(centre[shown, 1], lower[shown, 1], upper[shown, 1]),
+            fmt="o",
+            markersize=size,
+            color=color,
+            elinewidth=width,
+            label=label,
+        )
     axis.axhline(0.0, color="grey", linewidth=0.8)
     axis.axvline(0.0, color="grey", linewidth=0.8)
     axis.plot([0.0], [0.0], "k+", markersize=12, label="current")
     axis.set_xlabel(f"{found.found.held_out[x].objective} a group")
     axis.set_ylabel(f"{found.found.held_out[y].objective} a group")
+
+
+def _lengths(
+    centre: npt.NDArray[np.float64], lower: npt.NDArray[np.float64], upper: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float64]:
+    """Return the lengths of error bars below and above the centre."""
+    return np.maximum([centre - lower, upper - centre], 0.0)

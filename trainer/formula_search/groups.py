@@ -1,4 +1,4 @@
-"""Which logged exposures compete for a place: those of one request or, where requests are not told apart, of a user's day."""
+"""Groups of logged exposures that compete for a place: of a request, a user's day or a user."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ class Groups:
     """Groups of exposures whose order makes a difference.
 
     Attributes:
-        by: what makes a group: `request`, `user_day` or `user`.
+        by: the kind of group: `request`, `user_day` or `user`.
         rows: positions of the exposures that are replayed, group by group, (R,).
-        group: of each of these, from 0 to G − 1, (R,).
-        unit: the user of each group, or the group itself where there is no user, from 0 to U − 1,
-            (G,). Groups of one user are alike, so users, not groups, are drawn and divided.
-        without_key: exposures that lack what makes a group.
-        in_groups_left_out: exposures in groups whose order makes no difference.
+        group: the group of each of these exposures, from 0 to G − 1, (R,).
+        unit: the user of each group, or the group itself without users, from 0 to U − 1, (G,).
+            Groups of one user are alike, so users, not groups, are drawn and divided.
+        without_key: the number of exposures without the keys that make a group.
+        in_groups_left_out: the number of exposures in groups whose order makes no difference.
         groups_left_out: the number of these groups.
     """
 
@@ -40,10 +40,10 @@ class Groups:
 
 
 def competing_groups(exposures: LoggedExposures, by: GroupBy, smallest: int) -> Groups:
-    """Groups the exposures.
+    """Group the exposures that compete with each other.
 
     Args:
-        exposures: logged.
+        exposures: logged exposures.
         by: `auto` takes the first of request, user_day and user that any exposure has the keys for.
         smallest: exposures of the smallest group whose order makes a difference; smaller ones are
             left out.
@@ -60,7 +60,8 @@ def competing_groups(exposures: LoggedExposures, by: GroupBy, smallest: int) -> 
     chosen = possible[0] if by == "auto" and possible else by
     if chosen not in possible:
         raise FormulaSearchError(
-            f"--group-by {by}: no example has the keys for that; possible: {', '.join(possible) or 'none'}. The spec's "
+            f"--group-by {by}: no example has the keys for that; possible: "
+            f"{', '.join(possible) or 'none'}. The spec's "
             f"keys.request, keys.user and keys.event_time bring them into the examples"
         )
     rows = np.flatnonzero(keyed[chosen])
@@ -76,8 +77,8 @@ def competing_groups(exposures: LoggedExposures, by: GroupBy, smallest: int) -> 
     large = sizes >= smallest
     if not large.any():
         raise FormulaSearchError(
-            f"no {chosen} has {smallest} or more exposures, so that no order makes a difference: {len(sizes):,} groups of at "
-            f"most {sizes.max()}. Coarser groups may (--group-by)"
+            f"no {chosen} has {smallest} or more exposures, so that no order makes a difference: "
+            f"{len(sizes):,} groups of at most {sizes.max()}. Coarser groups may (--group-by)"
         )
     kept = large[group]
     rows, users, group = rows[kept], users[kept], group[kept]

@@ -23,15 +23,16 @@ Floats = npt.NDArray[np.float64]
 def log_factors(
     formula: RankingFormula, scores: Mapping[str, npt.ArrayLike], durations: npt.ArrayLike | None
 ) -> Floats:
-    """Log max(score_k, ε) of each task and, if the formula has a duration, log max(f(duration / scale), ε).
+    """Compute the log factors of the ranking formula, whose product with the weights is the score.
 
-    They do not depend on the weights: log ranking score = log factors · weights, as in
+    They are log max(score_k, ε) of each task and, if the formula has a duration,
+    log max(f(duration / scale), ε). The log ranking score is log factors · weights, as in
     `feature_spec.formula`.
 
     Args:
-        formula: gives f and its scale.
-        scores: by task, (N,).
-        durations: raw, (N,), NaN where missing; None where the formula has none.
+        formula: the formula, with f and its scale.
+        scores: scores by task, (N,).
+        durations: raw durations, (N,), NaN where missing; None if the formula has no duration.
 
     Returns:
         (N, K) or (N, K + 1), in the order of `feature_spec.formula.weights_in_force`;
@@ -59,14 +60,14 @@ _NO_TIME = -1
 
 @dataclass(frozen=True, kw_only=True)
 class LoggedExposures:
-    """N logged exposures, each of them scored once.
+    """N logged exposures, each scored once.
 
     Attributes:
-        log_factors: of the ranking formula, (N, F).
-        ranking_scores: the model's own, with its default weights, (N,).
-        gains: what each exposure brought of each objective, (N, O).
-        request_keys: (N,) bytes, ``b""`` where an example has none.
-        user_keys: (N,) bytes, ``b""`` where an example has none.
+        log_factors: the log factors of the ranking formula, (N, F).
+        ranking_scores: the ranking scores of the model, with its default weights, (N,).
+        gains: the gain of each exposure in each objective, (N, O).
+        request_keys: (N,) bytes, ``b""`` where an example has no key.
+        user_keys: (N,) bytes, ``b""`` where an example has no key.
         days: (N,) days since 1970 in UTC; below 0 where an example has no time.
     """
 

@@ -18,7 +18,7 @@ class Objective:
     """An observed label, summed over the exposures that a formula puts first.
 
     Attributes:
-        task: whose label; an exposure outside the task's sample space brings 0.
+        task: the task of the label. An exposure outside the task's sample space brings 0.
         times_duration: whether each label is multiplied by the exposure's duration, in the unit of
             the formula's duration field: a task that is the watched share of an item then stands
             for watch time. A missing duration brings 0.
@@ -29,15 +29,15 @@ class Objective:
 
     @property
     def name(self) -> str:
-        """As it is declared."""
+        """The objective as it is declared."""
         return f"{self.task}*{DURATION}" if self.times_duration else self.task
 
 
 def parse_objective(text: str, spec: FeatureSpec) -> Objective:
-    """Reads ``task`` or ``task*duration``.
+    """Parse ``task`` or ``task*duration``.
 
     Raises:
-        FormulaSearchError: no such task, no such factor, or the formula has no duration.
+        FormulaSearchError: there is no such task or factor, or the formula has no duration.
     """
     task, star, factor = (part.strip() for part in text.partition("*"))
     if task not in spec.tasks:
@@ -46,10 +46,12 @@ def parse_objective(text: str, spec: FeatureSpec) -> Objective:
         )
     if star and factor != DURATION:
         raise FormulaSearchError(
-            f"--objective {text}: a task may be multiplied by {DURATION!r} only, received {factor!r}"
+            f"--objective {text}: a task may be multiplied by {DURATION!r} only, "
+            f"received {factor!r}"
         )
     if star and spec.ranking_formula.duration is None:
         raise FormulaSearchError(
-            f"--objective {text}: the model's ranking formula names no duration field to multiply by; valid: {task}"
+            f"--objective {text}: the model's ranking formula names no duration field to multiply "
+            f"by; valid: {task}"
         )
     return Objective(task, bool(star))

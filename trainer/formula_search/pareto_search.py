@@ -1,4 +1,4 @@
-"""Looks for weights that no others beat on every objective."""
+"""A search for weights that no others beat on every objective."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def pareto_front(
     seed: int,
     tried: Callable[[], None] = lambda: None,
 ) -> list[Weights]:
-    """Searches by NSGA-II (Deb et al., 2002), beginning with the current weights.
+    """Search by NSGA-II (Deb et al., 2002), beginning with the current weights.
 
     Args:
         value: weights, in the order of `current`, → a value an objective; larger is better.

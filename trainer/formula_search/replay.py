@@ -31,7 +31,7 @@ class _Block:
 
 
 class Replay:
-    """Puts the exposures of each group into a formula's order and sums what the first ones brought.
+    """Orders the exposures of each group by a formula and sums the gains of the first ones.
 
     A group's value of an objective is Σ_r gain_r · discount_r over the ranks r = 1 … top_k (PLE, Eq
     1 gives the order), where discount_r is 1 / log2(1 + r), or 1. Exposures that a formula cannot
@@ -40,12 +40,12 @@ class Replay:
     Args:
         log_factors: (R, F).
         gains: (R, O).
-        group: of each exposure, ascending from 0 to G − 1, (R,).
-        top_k: ranks that count.
+        group: the group of each exposure, ascending from 0 to G − 1, (R,).
+        top_k: the number of ranks that count.
         discount: `log2` or `none`.
 
     Attributes:
-        total_gains: of each objective, over all exposures.
+        total_gains: the gains of each objective, summed over all exposures.
     """
 
     def __init__(
@@ -57,8 +57,8 @@ class Replay:
         starts = np.cumsum(sizes) - sizes
         self._shape = (len(sizes), gains.shape[1])
         self.total_gains: list[float] = gains.sum(axis=0).tolist()
-        # Up to twice as many places as exposures, in as many blocks as the largest group has binary
-        # digits.
+        # There are at most twice as many places as exposures, in as many blocks as the size of the
+        # largest group has binary digits.
         widths = 1 << np.ceil(np.log2(sizes)).astype(np.int64)
         self._blocks = []
         for width in np.unique(widths):
@@ -74,7 +74,7 @@ class Replay:
             )
 
     def values(self, weights: Floats) -> Floats:
-        """The value of each objective in each group: weights (F,) → (G, O)."""
+        """Compute the value of each objective in each group: weights (F,) → (G, O)."""
         result = np.empty(self._shape)
         for block in self._blocks:
             scores = np.where(block.padded, -np.inf, block.log_factors @ weights)
@@ -89,13 +89,15 @@ CONFIDENCE = 0.95
 
 
 def difference_intervals(differences: Floats, unit: Integers, seed: int) -> Floats:
-    """Percentile intervals of mean differences over groups; all columns share the draws, of which there are 1,000.
+    """Compute percentile intervals of mean differences over groups, by bootstrap.
+
+    There are 1,000 draws, which all columns share.
 
     Args:
-        differences: of each group, (G, D).
-        unit: of each group, from 0 to U − 1: what is drawn with replacement, with all its groups,
-            (G,).
-        seed: of the draws.
+        differences: the differences of each group, (G, D).
+        unit: the unit of each group, from 0 to U − 1, (G,). Units are drawn with replacement, with
+            all their groups.
+        seed: the seed of the draws.
 
     Returns:
         Lower and upper ends at 95 % confidence, (2, D).

@@ -13,13 +13,16 @@ _GROUPS = {"request": "requests", "user_day": "user-days (UTC)", "user": "users"
 
 
 def print_search(found: FoundFormula, console: Console) -> None:
-    """Prints where the exposures went, the chosen weights, what they bring on the held-out groups, and the front's extremes."""
+    """Print the exposures by use, the chosen weights, their effect on held-out groups, the ends."""
     exposures, groups = found.exposures, found.groups
     console.print(f"{found.spec}, {found.folder}", soft_wrap=True, highlight=False)
     console.print(
-        f"{exposures.logged:,} logged exposures = {exposures.searched:,} searched + {exposures.held_out:,} held out + "
-        f"{exposures.in_groups_left_out:,} where order makes no difference + {exposures.without_key:,} without a key\n"
-        f"{groups.searched + groups.held_out + groups.left_out:,} {_GROUPS[found.group_by]} = {groups.searched:,} searched + "
+        f"{exposures.logged:,} logged exposures = {exposures.searched:,} searched + "
+        f"{exposures.held_out:,} held out + "
+        f"{exposures.in_groups_left_out:,} where order makes no difference + "
+        f"{exposures.without_key:,} without a key\n"
+        f"{groups.searched + groups.held_out + groups.left_out:,} {_GROUPS[found.group_by]} = "
+        f"{groups.searched:,} searched + "
         f"{groups.held_out:,} held out + {groups.left_out:,} left out",
         soft_wrap=True,
         highlight=False,
@@ -32,8 +35,9 @@ def print_search(found: FoundFormula, console: Console) -> None:
             "No weights tried gain on every objective: the current ones stay.", style="yellow"
         )
     console.print(
-        "Replay says what this order of what was shown would have put first, if users had acted the same anywhere. It knows "
-        "nothing of items that were not shown. Try the weights in an experiment before they serve all.",
+        "Replay says what this order of what was shown would have put first, if users had acted "
+        "the same anywhere. It knows nothing of items that were not shown. Try the weights in an "
+        "experiment before they serve all.",
         style="dim",
     )
 
@@ -55,7 +59,10 @@ def _weights(found: FoundFormula) -> Table:
 
 def _differences(found: FoundFormula) -> Table:
     discounted = " discounted by 1/log2(1 + rank)," if found.discount == "log2" else ""
-    title = f"Sum over the first {found.top_k},{discounted} a group; held-out groups; 95 % intervals over "
+    title = (
+        f"Sum over the first {found.top_k},{discounted} a group; held-out groups; "
+        "95 % intervals over "
+    )
     title += (
         f"{found.groups.held_out_units:,} users"
         if found.groups.held_out_units < found.groups.held_out
@@ -78,9 +85,12 @@ def _differences(found: FoundFormula) -> Table:
 
 
 def _extremes(found: FoundFormula) -> Table:
-    """What each objective alone could have, and what that would cost the others."""
+    """Show the best of each objective alone, and its cost to the others."""
     objectives = [one.objective for one in found.found.held_out]
-    title = f"Ends of the Pareto front of {len(found.front)} points: relative difference on held-out groups"
+    title = (
+        f"Ends of the Pareto front of {len(found.front)} points: "
+        "relative difference on held-out groups"
+    )
     table = _table(title, *objectives, *found.current, first="best for")
     for objective in objectives:
         end = max(found.front, key=lambda point: point.searched[objective])

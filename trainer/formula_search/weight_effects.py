@@ -1,4 +1,4 @@
-"""What each weight of the ranking formula decides: how often the top 10 change when it alone is changed."""
+"""The effect of each weight of the formula: how often the top 10 change with it alone."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from trainer.formula_search.groups import GroupBy, Groups, competing_groups
 from trainer.formula_search.logged_exposures import Floats, LoggedExposures, scored_exposures
 from trainer.formula_search.objective import FormulaSearchError
 
-# What a weight is multiplied by.
+# The factors that a weight is multiplied by.
 FACTORS = (0.0, 0.5, 1.5)
-# The finest lists first of which any is long enough.
+# The kinds of lists, finest first: the first kind with long enough lists is taken.
 _LISTS: tuple[GroupBy, ...] = ("request", "user_day", "user")
 
 
 def weight_effects(model: Path, files: Sequence[str]) -> WeightEffects:
-    """Scores logged exposures once and orders each list anew with each weight changed.
+    """Score logged exposures once, and order each list anew with each weight changed.
 
     Args:
         model: the folder of the SavedModel.
@@ -36,7 +36,10 @@ def weight_effects(model: Path, files: Sequence[str]) -> WeightEffects:
     exposures = scored_exposures(model, files, spec, objectives=())
     groups = long_lists(exposures)
     if groups is None:
-        reason = f"no user or request, as keys.user and keys.request of the spec name them, has more than {TOP_K} examples"
+        reason = (
+            "no user or request, as keys.user and keys.request of the spec name them, has more "
+            f"than {TOP_K} examples"
+        )
         return WeightEffects(by=None, lists=0, exposures=0, effects=[], not_measured=reason)
     weights = weights_in_force(spec.ranking_formula, spec.tasks)
     return WeightEffects(
@@ -50,7 +53,7 @@ def weight_effects(model: Path, files: Sequence[str]) -> WeightEffects:
 def effects_of(
     log_factors: Floats, group: npt.NDArray[np.int64], weights: dict[str, float]
 ) -> list[WeightEffect]:
-    """The effects of all weights other than 0.
+    """Compute the effects of all weights other than 0.
 
     Args:
         log_factors: (R, F).
@@ -84,9 +87,9 @@ def effects_of(
 def _tops(
     scores: Floats, group: npt.NDArray[np.int64]
 ) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.int64]]:
-    """Whether each exposure is in the top of its list, (R,), and the first exposure of each list, (G,).
+    """Return a mask of the exposures in the top of their lists, (R,), and the first of each, (G,).
 
-    Exposures that the scores cannot tell apart stay in the order that they are given in.
+    Exposures with equal scores stay in the given order.
     """
     order = np.lexsort((-scores, group))
     starts = np.flatnonzero(np.diff(group, prepend=-1))
@@ -97,7 +100,7 @@ def _tops(
 
 
 def long_lists(exposures: LoggedExposures) -> Groups | None:
-    """Lists with more than `TOP_K` exposures: of requests, or else of users' days, or else of users; None without any."""
+    """Return lists with more than `TOP_K` exposures, of the finest kind that has any, or None."""
     for by in _LISTS:
         try:
             return competing_groups(exposures, by, smallest=TOP_K + 1)

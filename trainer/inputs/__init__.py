@@ -1,1 +1,1 @@
-"""What a training reads: transformed examples in batches, and the job that all workers share."""
+"""The inputs of a training: transformed examples in batches, and the job that workers share."""

@@ -17,8 +17,7 @@ from trainer.inputs.training_job import TrainingJob
 from trainer.network.network_layout import NetworkLayout, network_layout
 from trainer.settings.train_config import TrainerSettings
 
-# Examples held in memory to be drawn from at random: many enough to mix the days of a log, few
-# enough to fit.
+# The examples in the shuffle buffer: enough to mix the days of a log, few enough for memory.
 _SHUFFLE_EXAMPLES = 200_000
 _PREFETCHED_BATCHES = 8
 
@@ -30,18 +29,18 @@ def transformed_batches(
     *,
     shuffle_seed: int | None = None,
 ) -> tf.data.Dataset:
-    """Reads gzipped TFRecords of transformed examples.
+    """Read gzipped TFRecords of transformed examples in batches.
 
     Args:
         patterns: globs of the files.
-        features: what each example holds; few, because Transform packs them.
-        batch_size: B.
-        shuffle_seed: draws the order of the examples, anew each epoch, and leaves out the last ones
-            that do not fill a batch, so that all batches of a training run have one shape. None
-            keeps all examples in the order of the files.
+        features: the features of each example. They are few, because Transform packs them.
+        batch_size: B, the number of examples in a batch.
+        shuffle_seed: the seed of the order of examples, which is drawn anew each epoch. The last
+            examples that do not fill a batch are left out, so that all batches of a training have
+            one shape. None keeps all examples in the order of the files.
 
     Returns:
-        Batches: dict of (B, ·) tensors. Their number is known, for which the files are read once.
+        Batches: dicts of (B, ·) tensors. Their number is known, for which the files are read once.
     """
     parallel_calls = os.cpu_count() or 1
     files = tf.data.Dataset.list_files(list(patterns), shuffle=False)
@@ -61,21 +60,21 @@ def transformed_batches(
         num_parallel_calls=parallel_calls,
     )
     options = tf.data.Options()
-    # The thread of tf.data's autotuner holds up the end of each pass by up to a second.
+    # The thread of tf.data's autotuner delays the end of each pass by up to a second.
     options.autotune.enabled = False
     return dataset.prefetch(_PREFETCHED_BATCHES).with_options(options)
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingInputs:
-    """The inputs of a job.
+    """The inputs of a training job.
 
     Attributes:
-        job: whose inputs they are.
-        spec: fields and tasks.
+        job: the job.
+        spec: the feature spec, with fields and tasks.
         transform: the transform graph.
-        vocabularies: entries of each vocabulary file that Transform found, by its name.
-        layout: of the network.
+        vocabularies: the entries of each vocabulary that Transform found, by file name.
+        layout: the layout of the network.
     """
 
     job: TrainingJob
@@ -85,9 +84,12 @@ class TrainingInputs:
     layout: NetworkLayout
 
     def batches(self, settings: TrainerSettings) -> tuple[tf.data.Dataset, tf.data.Dataset]:
-        """Batches to train on, and larger ones to validate with. Their order follows from the settings' seed alone."""
-        # A training sets TensorFlow's global seed, which would also decide the order of the next
-        # one's in this process.
+        """Return batches to train on, and larger ones to validate with.
+
+        The seed of the settings alone decides the order of examples.
+        """
+        # A training sets TensorFlow's global seed, which would otherwise decide the order of the
+        # next training in this process, too.
         tf.random.set_seed(None)
         features = self.transform.transformed_feature_spec()
         return (
@@ -99,7 +101,7 @@ class TrainingInputs:
 
 
 def training_inputs(job: TrainingJob) -> TrainingInputs:
-    """Reads the transform graph of a job."""
+    """Read the transform graph of a job."""
     spec = parse_spec(job.spec)
     transform = tft.TFTransformOutput(job.transform_graph)
     feature_layout = FeatureLayout(spec)

@@ -1,1 +1,1 @@
-"""What a trained model shows of its inside."""
+"""The inside of a trained model: gates, field masks, connections and mixtures."""

@@ -25,14 +25,14 @@ from trainer.inspect.exported_model import ExportedModelError, example_files, mo
 
 
 class StreamingMoments:
-    """Statistics over rows that come in batches.
+    """Mean, standard deviation and share of zeros of each column, batch by batch.
 
     Args:
-        columns: N.
+        columns: N, the number of columns.
 
     Attributes:
-        rows: number of rows so far.
-        mean: (N,).
+        rows: the number of rows so far.
+        mean: the mean of each column, (N,).
     """
 
     def __init__(self, columns: int) -> None:
@@ -42,11 +42,11 @@ class StreamingMoments:
         self._zeros = np.zeros(columns, np.int64)
 
     def add(self, values: npt.NDArray[np.float32]) -> None:
-        """Counts a batch of at least one row, (B, N)."""
+        """Add a batch of at least one row, (B, N)."""
         batch = np.asarray(values, np.float64)
         rows, mean = len(batch), batch.mean(axis=0)
-        # Deviations from each batch's own mean, put together as Chan et al. do: a sum of squares
-        # would lose small ones.
+        # Deviations from the mean of each batch are combined as Chan et al. do. A sum of squares
+        # would lose small deviations.
         shift = mean - self.mean
         total = self.rows + rows
         self._squared_deviations += ((batch - mean) ** 2).sum(axis=0) + shift**2 * (
@@ -58,12 +58,12 @@ class StreamingMoments:
 
     @property
     def standard_deviation(self) -> npt.NDArray[np.float64]:
-        """Of all rows, (N,)."""
+        """The standard deviation over all rows, (N,)."""
         return np.sqrt(self._squared_deviations / self.rows)
 
     @property
     def zero_share(self) -> npt.NDArray[np.float64]:
-        """Share of rows that are exactly 0, (N,)."""
+        """The share of rows that are exactly 0, (N,)."""
         return self._zeros / self.rows
 
 
@@ -71,17 +71,17 @@ _BATCH_SIZE = 4096
 
 
 def inspect_model(folder: Path, examples: Sequence[str] = ()) -> Inspection:
-    """What a model shows of its inside.
+    """Inspect an exported model.
 
     Args:
-        folder: see `model_folder`.
-        examples: files or globs of gzipped TFRecords of ingested examples. Where none are given,
-            the newest evaluation split of `folder`, if that is a pipeline root. They are read only
-            where something depends on examples.
+        folder: a folder with a model, see `model_folder`.
+        examples: files or globs of gzipped TFRecords of ingested examples. By default the newest
+            evaluation split of `folder`, if it is a pipeline root. They are read only if the
+            model's inside depends on examples.
 
     Raises:
-        ExportedModelError: no model, a model exported before it could be inspected, or no readable
-            examples.
+        ExportedModelError: there is no model, the model was exported before models could be
+            inspected, or there are no readable examples.
     """
     model = model_folder(folder)
     guide = _guide(model)
@@ -123,11 +123,11 @@ def _guide(model: Path) -> InspectionGuide:
 
 
 def _statistics(model: Path, files: list[str]) -> dict[str, StreamingMoments]:
-    """Statistics of each output of the signature over all examples."""
-    # Models of which nothing depends on examples do without TensorFlow.
+    """Compute the moments of each output of the signature `inspect` over all examples."""
+    # A model whose inside does not depend on examples is inspected without TensorFlow.
     import tensorflow as tf
 
-    # The signature is of no use without the object that owns its lookup tables.
+    # The signature needs the object that owns its lookup tables.
     loaded = tf.saved_model.load(str(model))
     signature = loaded.signatures[names.INSPECT]
     statistics: dict[str, StreamingMoments] = {}

@@ -1,4 +1,4 @@
-"""What a command finds in the folders it is given: an exported model, and ingested examples to look at it with."""
+"""The exported model and the ingested examples in the folders that a command is given."""
 
 from __future__ import annotations
 
@@ -12,14 +12,18 @@ from feature_spec.names import artifacts_place, is_uri
 
 
 class ExportedModelError(ValueError):
-    """There is no model to look at, or there are no examples to look at it with."""
+    """There is no exported model, or there are no readable examples."""
 
 
 def model_folder(folder: Path) -> Path:
-    """The SavedModel in `folder`: itself, the newest of its versions, or the newest pushed one of a pipeline root.
+    """Find the SavedModel in a folder.
+
+    Args:
+        folder: a SavedModel, a folder of versions, of which the newest is taken, or a pipeline
+            root, whose newest pushed model is taken.
 
     Raises:
-        ExportedModelError: there is none.
+        ExportedModelError: there is no model.
     """
     for parent in (folder / names.SERVING_MODEL, folder):
         versions = [
@@ -30,13 +34,13 @@ def model_folder(folder: Path) -> Path:
     if _is_saved_model(folder):
         return folder
     raise ExportedModelError(
-        f"{folder} is neither an exported model (with saved_model.pb), nor a folder of versions, nor a pipeline root with "
-        f"a pushed model in {names.SERVING_MODEL}/"
+        f"{folder} is neither an exported model (with saved_model.pb), nor a folder of versions, "
+        f"nor a pipeline root with a pushed model in {names.SERVING_MODEL}/"
     )
 
 
 def evaluation_examples(root: Path) -> list[str]:
-    """The files of the newest evaluation split of a pipeline root; none where `root` is no root or has not ingested."""
+    """Return the files of the newest evaluation split of a pipeline root; none without a split."""
     artifacts = artifacts_place(root)
     folder = artifacts if is_uri(artifacts) else glob.escape(artifacts)
     found = _matching(f"{folder}/*ExampleGen/examples/*/Split-{names.EVALUATION}/*")
@@ -46,22 +50,22 @@ def evaluation_examples(root: Path) -> list[str]:
 
 
 def example_files(folder: Path, examples: Sequence[str], purpose: str) -> list[str]:
-    """Files of gzipped TFRecords of ingested examples, each once.
+    """Return the files of ingested examples, gzipped TFRecords, each once.
 
     Args:
-        folder: where no examples are given, the newest evaluation split of this pipeline root.
-        examples: files or globs, also of URIs.
-        purpose: why examples are needed, for the error.
+        folder: a pipeline root, whose newest evaluation split is taken if no examples are given.
+        examples: files or globs, which may be URIs.
+        purpose: the reason why examples are needed, for the error.
 
     Raises:
-        ExportedModelError: there are none.
+        ExportedModelError: there are no examples.
     """
     if not examples:
         found = evaluation_examples(folder)
         if not found:
             raise ExportedModelError(
-                f"give --examples: {purpose}, and {folder} is no pipeline root with an evaluation split in "
-                f"{artifacts_place(folder)}/*ExampleGen/examples/"
+                f"give --examples: {purpose}, and {folder} is no pipeline root with an evaluation "
+                f"split in {artifacts_place(folder)}/*ExampleGen/examples/"
             )
         return found
     matches = {pattern: _matching(pattern) for pattern in examples}
@@ -73,21 +77,21 @@ def example_files(folder: Path, examples: Sequence[str], purpose: str) -> list[s
 
 @contextlib.contextmanager
 def reading(files: Sequence[str]) -> Iterator[None]:
-    """Tells which files TensorFlow could not read or parse.
+    """Name the files in the error if TensorFlow cannot read or parse them.
 
     Raises:
-        ExportedModelError: they are not what `fulcrum run` ingests.
+        ExportedModelError: the files are not what `fulcrum run` ingests.
     """
     import tensorflow as tf
 
     try:
         yield
     except (tf.errors.DataLossError, tf.errors.InvalidArgumentError, UnicodeDecodeError) as error:
-        # TensorFlow quotes what it cannot parse, and trips over that where it is no text.
+        # TensorFlow quotes what it cannot parse, which fails if that is no text.
         reason = getattr(error, "message", "a record is no tf.Example")
         raise ExportedModelError(
-            f"the examples are not gzipped TFRecords of tf.Examples as `fulcrum run` ingests them ({', '.join(files)}): "
-            f"{reason}"
+            "the examples are not gzipped TFRecords of tf.Examples as `fulcrum run` ingests them "
+            f"({', '.join(files)}): {reason}"
         ) from error
 
 

@@ -1,4 +1,4 @@
-"""An inspection as pictures in one HTML file that needs nothing else: drawings are SVG within it."""
+"""An inspection as pictures: one self-contained HTML file with SVG drawings."""
 
 from __future__ import annotations
 
@@ -23,7 +23,9 @@ from feature_spec.artifacts.inspection import (
 _PAGE = """<!DOCTYPE html>
 <html lang="en">
 <head><meta charset="utf-8"><title>{title}</title>
-<style>body {{ font-family: sans-serif; margin: 2em }} svg {{ max-width: 100%; height: auto }}</style></head>
+<style>
+body {{ font-family: sans-serif; margin: 2em }} svg {{ max-width: 100%; height: auto }}
+</style></head>
 <body>
 <h1>{title}</h1>
 <p>{folder}</p>
@@ -32,12 +34,12 @@ _PAGE = """<!DOCTYPE html>
 </html>
 """
 _GATES_A_ROW = 3
-# Up to so many cells, a heat map's numbers are written into it.
+# A heat map of up to this many cells has its numbers written into it.
 _MOST_NUMBERS = 400
 
 
 def as_html(inspection: Inspection) -> str:
-    """The page: a picture for each kind of thing that the model shows."""
+    """Return the page, with a picture for each kind of part that the model shows."""
     over = f"over {inspection.examples:,} examples"
     sections: list[tuple[str, Figure]] = []
     if inspection.gates:
@@ -72,16 +74,16 @@ def as_html(inspection: Inspection) -> str:
 
 def _svg(figure: Figure) -> str:
     text = io.StringIO()
-    # Letters stay letters, so that the page can be searched; and the same inspection gives the same
-    # file.
+    # Text stays text, so that the page can be searched. The salt makes equal inspections give equal
+    # files.
     with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "fulcrum"}):
         figure.savefig(text, format="svg", metadata={"Date": None})
-    # What stands before is for SVG files on their own.
+    # Drop the header of a separate SVG file.
     return text.getvalue()[text.getvalue().index("<svg") :]
 
 
 def _gates(gates: list[Gate]) -> Figure:
-    """Bars as in PLE, Fig 8."""
+    """Draw bars as in PLE, Fig 8."""
     highest = max(
         weight.mean + weight.standard_deviation for gate in gates for weight in gate.experts
     )
@@ -110,8 +112,8 @@ def _field_masks(subnetworks: list[SubnetworkFields], statistic: str) -> Figure:
 
 
 def _blocks(blocks: list[GatedBlock]) -> Figure:
-    """Targets × sources; blocks that do not exist stay grey."""
-    # Tasks' own sub-networks stand on the diagonal, so the shared one comes last.
+    """Draw targets × sources; blocks that do not exist stay grey."""
+    # The tasks' own sub-networks stand on the diagonal, so the shared one comes last.
     sources = sorted(
         dict.fromkeys(block.source for block in blocks), key=lambda source: source == "shared"
     )
@@ -133,7 +135,7 @@ def _heat_map(
     *,
     signed: bool = False,
 ) -> Figure:
-    """Shares, in [0, 1], or signed values; where there is NaN, the map stays grey."""
+    """Draw shares, in [0, 1], or signed values; NaN stays grey."""
     highest = float(np.abs(values).max()) or 1.0 if signed else 1.0
     figure = Figure(figsize=(3.0 + 0.6 * len(columns), 1.8 + 0.5 * len(rows)), layout="constrained")
     axis = figure.subplots()

@@ -16,7 +16,7 @@ from feature_spec.artifacts.inspection import (
 
 
 def print_inspection(inspection: Inspection, console: Console) -> None:
-    """Prints what a model shows, or that it has nothing to show."""
+    """Print what a model shows, or that it has nothing to show."""
     console.print(f"{inspection.model}, {inspection.folder}", soft_wrap=True, highlight=False)
     if inspection.is_empty:
         console.print(
@@ -96,7 +96,8 @@ def _blocks(blocks: list[GatedBlock]) -> Table:
 
 def _mixture(mixture: Mixture) -> Table:
     a_unit = mixture.standard_deviations is not None
-    title = f"{mixture.name}{', mean ± standard deviation over units' if a_unit else ''}: a row is a mixture of the columns"
+    spread = ", mean ± standard deviation over units" if a_unit else ""
+    title = f"{mixture.name}{spread}: a row is a mixture of the columns"
     table = _table(title, [""], mixture.sources)
     for position, (target, values) in enumerate(zip(mixture.targets, mixture.values, strict=True)):
         shown = [f"{value:.4f}" for value in values]

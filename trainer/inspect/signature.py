@@ -1,4 +1,4 @@
-"""The parts of an export that `fulcrum inspect` reads: a signature for examples, a file for the rest."""
+"""The parts of an export that `fulcrum inspect` reads: a signature and a file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Ways to balance tasks by their gradients, each from its paper. A step takes a backward pass a task."""
+"""Ways to balance tasks by their gradients, each from its paper.
+
+A step takes a backward pass for each task.
+"""
 
 from __future__ import annotations
 
@@ -13,19 +16,19 @@ Gradient: TypeAlias = "tf.Tensor | tf.IndexedSlices"
 
 
 class GradientBalancing(Balancing):
-    """Weighs the tasks' gradients on the weights that they share. A step costs one backward pass a task."""
+    """Weighs the tasks' gradients on the weights that they share."""
 
     reads_losses = True
 
     def factors(
         self, products: tf.Tensor, losses: tf.Tensor, sizes: tf.Tensor, weights: tf.Tensor
     ) -> tf.Tensor:
-        """How much of each task's gradient the shared weights take, (K,).
+        """Return the factor of each task's gradient on the shared weights, (K,).
 
         Args:
             products: g_i · g_j of the gradients of the tasks' terms on the shared weights, (K, K).
             losses: L_k over the whole batch, (K,).
-            sizes: rows of each sample space in the whole batch, (K,).
+            sizes: the number of rows in each sample space of the whole batch, (K,).
             weights: ω of this step, (K,).
         """
         raise NotImplementedError
@@ -38,15 +41,16 @@ class GradientBalancing(Balancing):
         sizes: tf.Tensor,
         weights: tf.Tensor,
     ) -> list[Gradient]:
-        """The gradient of each variable.
+        """Combine the gradients of all terms into one for each variable.
 
         Args:
-            gradients: by term and variable, summed over replicas: first those of the K tasks'
-                terms, then those of penalties, which count as they are.
-            shared: whether tasks share the variable; a task's own ones take its gradient as it is.
-            losses: as for `factors`.
-            sizes: as for `factors`.
-            weights: as for `factors`.
+            gradients: gradients by term and variable, summed over replicas: first those of the K
+                tasks' terms, then those of penalties, which count as they are.
+            shared: whether tasks share the variable. A task's own variables take its gradient as it
+                is.
+            losses: see `factors`.
+            sizes: see `factors`.
+            weights: see `factors`.
         """
         by_variable = [_stacked(of_variable) for of_variable in zip(*gradients, strict=True)]
         products = tf.add_n(
@@ -69,10 +73,10 @@ class GradientBalancing(Balancing):
 
 
 def _stacked(gradients: Sequence[Gradient]) -> tuple[tf.Tensor, tf.Tensor | None]:
-    """One variable's gradients (K, ·), and the rows that they are for if the variable is a table."""
+    """Stack the gradients of one variable, (K, ·); for a table, also return their rows."""
     if not isinstance(gradients[0], tf.IndexedSlices):
         return tf.stack(gradients), None
-    # A row may occur many times in a batch; products need its gradient in one piece.
+    # A row may occur many times in a batch, but products need its whole gradient.
     rows, places = tf.unique(tf.concat([gradient.indices for gradient in gradients], axis=0))
     places_of_tasks = tf.split(places, [tf.size(gradient.indices) for gradient in gradients])
     stack = [
@@ -94,20 +98,25 @@ _SMALLEST_WEIGHT = 1e-3
 
 
 class GradNorm(GradientBalancing):
-    """Weights w_k under which tasks train at similar rates (Chen et al., ICML 2018, Eq 1–2 and Algorithm 1).
+    """Learns weights w_k under which tasks train at similar rates (Chen et al., Eq 1–2).
 
-    G_k = ‖∇ w_k L_k‖ on the shared weights is drawn to Ḡ · r_k^α, Ḡ the mean of G and r_k the
-    inverse training rate: L_k / L_k(0) over its mean. After each step the weights are scaled to Σ
-    w_k = K. The paper takes the last shared layer; here the shared weights are the tables and all
-    of the sharing architecture, because models differ in which layer is the last.
+    G_k = ‖∇ w_k L_k‖ on the shared weights is drawn to Ḡ · r_k^α, where Ḡ is the mean of G and r_k
+    the inverse training rate: L_k / L_k(0) over its mean. After each step the weights are scaled to
+    Σ w_k = K (Algorithm 1). The paper takes the last shared layer. Here the shared weights are the
+    tables and the whole sharing architecture, because models differ in which layer is the last.
 
     G_k is measured without ω_k, which then multiplies the balanced loss. L_k(0) is the loss of the
-    first batch with a row of the task; a task without a row in a batch takes no part in that
+    first batch with a row of the task. A task without a row in a batch takes no part in that
     batch's means and pulls at no weight.
 
     Args:
-        tasks: K.
-        alpha: α: how strongly tasks that lag behind are pulled; 0 makes all gradients equally long.
+        tasks: K, the number of tasks.
+        alpha: α. The larger α, the more strongly tasks that lag behind are pulled; 0 makes all
+            gradients equally long.
+
+    References:
+        Chen et al., GradNorm: gradient normalization for adaptive loss balancing in deep multitask
+        networks, ICML 2018: https://arxiv.org/abs/1711.02257
     """
 
     def __init__(self, tasks: int, alpha: float) -> None:
@@ -118,22 +127,21 @@ class GradNorm(GradientBalancing):
         self.optimizer = tf.keras.optimizers.legacy.Adam(_LEARNING_RATE)
 
     def weigh(self, losses: Sequence[tf.Tensor], presence: tf.Tensor) -> list[tf.Tensor]:
-        """w_k L_k."""
+        """Return w_k L_k of each task."""
         del presence
         return [self.weights[k] * loss for k, loss in enumerate(losses)]
 
     def factors(
         self, products: tf.Tensor, losses: tf.Tensor, sizes: tf.Tensor, weights: tf.Tensor
     ) -> tf.Tensor:
-        """1 for each task, whose term has its weight; changes the weights for the next step."""
+        """Return 1 for each task, whose term has its weight already; update the weights."""
         present = tf.cast(tf.logical_and(sizes > 0.0, weights > 0.0), tf.float32)
         self.first_losses.assign(tf.where(self.first_losses > 0.0, self.first_losses, losses))
         ratios = tf.math.divide_no_nan(losses, self.first_losses)
         rates = tf.math.divide_no_nan(ratios, _mean(ratios, present))
         norms = tf.math.divide_no_nan(tf.sqrt(tf.linalg.diag_part(products)), weights)
         targets = _mean(norms, present) * tf.pow(rates, self.alpha)
-        # G_k is w_k times the norm of ∇L_k, and the target counts as a constant: the gradient of Σ
-        # |G_k − target|.
+        # The gradient of Σ |G_k − target|, where G_k is w_k ‖∇L_k‖ and the target a constant.
         gradient = present * tf.sign(norms - targets) * tf.math.divide_no_nan(norms, self.weights)
         self.optimizer.apply_gradients(
             [(gradient, self.weights)], experimental_aggregate_gradients=False
@@ -150,15 +158,19 @@ def _mean(values: tf.Tensor, present: tf.Tensor) -> tf.Tensor:
 
 
 class PCGrad(GradientBalancing):
-    """Projects conflicts out of the tasks' gradients (Yu et al., NeurIPS 2020, Algorithm 1).
+    """Projects conflicts out of the tasks' gradients (Yu et al., Algorithm 1).
 
-    Each task's gradient on the shared weights, of its term ω_k L_k, goes through the others in
-    random order; where its product with g_j is negative, it loses its part along g_j. The shared
-    weights take the sum. A task without a row in a batch has no gradient and conflicts with none.
+    The gradient of each task's term ω_k L_k on the shared weights meets the others in random order.
+    If its product with g_j is negative, it loses its part along g_j. The shared weights take the
+    sum. A task without a row in a batch has no gradient and conflicts with none.
 
     Args:
-        seed: of the order; with the number of the step it gives the same order on all replicas and
-            after a resume.
+        seed: the seed of the order. Together with the number of the step it gives the same order on
+            all replicas and after a resume.
+
+    References:
+        Yu et al., Gradient surgery for multi-task learning, NeurIPS 2020:
+        https://arxiv.org/abs/2001.06782
     """
 
     def __init__(self, seed: int) -> None:
@@ -167,7 +179,7 @@ class PCGrad(GradientBalancing):
         self.steps = synchronised_variable(tf.zeros([], tf.int64), "steps")
 
     def projections(self, products: tf.Tensor) -> tf.Tensor:
-        """Projected gradients as sums of those of the tasks, (K, K): row i has the factor of each g_j in task i's."""
+        """Return the factor of each g_j in the projected gradient of task i, (K, K)."""
         tasks = products.shape[0]
         order = tf.random.experimental.stateless_shuffle(
             tf.range(tasks), seed=tf.stack([tf.cast(self.seed, tf.int64), self.steps])
@@ -177,8 +189,8 @@ class PCGrad(GradientBalancing):
             row = tf.one_hot(i, tasks)
             for place in range(tasks):
                 j = order[place]
-                # A gradient's product with itself is no conflict, but that of the projected one
-                # with it might round below 0.
+                # A gradient does not conflict with itself, but the product of the projected
+                # gradient with it might round below 0.
                 conflict = tf.where(
                     tf.equal(i, j), 0.0, tf.minimum(tf.tensordot(row, products[:, j], axes=1), 0.0)
                 )
@@ -189,7 +201,7 @@ class PCGrad(GradientBalancing):
     def factors(
         self, products: tf.Tensor, losses: tf.Tensor, sizes: tf.Tensor, weights: tf.Tensor
     ) -> tf.Tensor:
-        """How often the sum of the projected gradients contains each one."""
+        """Return the factor of each gradient in the sum of the projected ones."""
         del losses, sizes, weights
         factors = tf.reduce_sum(self.projections(products), axis=0)
         self.steps.assign_add(1)

@@ -1,4 +1,4 @@
-"""The joint loss of PLE, each task on its own sample space."""
+"""The joint loss of PLE: each task counts on its own sample space."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from trainer.distribute.strategies import sum_over_replicas
 
 
 class TaskLoss(tf.keras.layers.Layer):
-    """L_k of PLE Eq 9: the mean loss over the rows of a batch that lie in task k's sample space, and 0 if none does.
+    """L_k of PLE, Eq 9: the mean loss over the rows of a batch in task k's sample space.
 
-    Where several replicas share a batch, each gives its own rows' part of L_k, and the sum over
-    replicas is L_k.
+    L_k is 0 if no row lies in the sample space. If several replicas share a batch, each returns the
+    part of its own rows, and the sum over replicas is L_k.
 
     Args:
-        task: its kind chooses cross-entropy (binary) or the squared error (regression).
+        task: the task. Its kind chooses cross-entropy (binary) or squared error (regression).
     """
 
     def __init__(self, task: Task, **kwargs: object) -> None:
@@ -40,22 +40,30 @@ class TaskLoss(tf.keras.layers.Layer):
         size: tf.Tensor,
         compute_metrics: bool = True,
     ) -> tf.Tensor:
-        """Labels, logits and masks δ, each (B,), and the size Σδ of the sample space in the whole batch → a scalar."""
-        # The losses of Keras average over the last axis, so each row needs one of its own.
+        """Compute L_k.
+
+        Args:
+            labels: (B,).
+            logits: (B,).
+            masks: δ, 1 for the rows in the sample space and 0 for others, (B,).
+            size: Σδ over the whole batch, a scalar.
+            compute_metrics: whether the task's metric is updated, too.
+        """
+        # The losses of Keras average over the last axis: make it 1 long.
         labels, logits = labels[:, tf.newaxis], logits[:, tf.newaxis]
         total = self.ranking(labels, logits, sample_weight=masks, compute_metrics=compute_metrics)
-        # Keras would divide by the batch size, where Eq 9 divides by the size of the sample space.
+        # Keras would divide by the batch size; Eq 9 divides by the size of the sample space.
         return total / tf.maximum(size, 1.0)
 
     @property
     def metric(self) -> tf.keras.metrics.Metric:
-        """The task's own metric, accumulated since it was last reset."""
+        """The task's metric over all batches since the last reset."""
         return self.ranking._ranking_metrics[0]  # noqa: SLF001
 
 
 def _metric(task: Task) -> tf.keras.metrics.Metric:
     if task.metric == "auc":
-        # As many thresholds as TFMA, so that early stopping and blessing see the same figure.
+        # The same number of thresholds as in TFMA, so that early stopping and blessing agree.
         return tf.keras.metrics.AUC(num_thresholds=10_000, from_logits=True, name="auc")
     if task.metric == "log_loss":
         return tf.keras.metrics.BinaryCrossentropy(from_logits=True, name="log_loss")
@@ -63,7 +71,7 @@ def _metric(task: Task) -> tf.keras.metrics.Metric:
 
 
 def sample_space_sizes(masks: tf.Tensor) -> tf.Tensor:
-    """Σδ of each task over the batch, that of all replicas together: masks (B, K) → (K,)."""
+    """Compute Σδ of each task over the batches of all replicas: masks (B, K) → (K,)."""
     return sum_over_replicas(tf.reduce_sum(masks, axis=0))
 
 
@@ -91,16 +99,16 @@ class JointLoss(tf.keras.layers.Layer):
         clock: tf.Tensor,
         compute_metrics: bool = True,
     ) -> dict[str, tf.Tensor]:
-        """The weighted loss of each task; the joint loss is their sum.
+        """Compute the weighted loss of each task; the joint loss is their sum.
 
         Args:
             labels: (B, K).
             logits: by task, (B,).
             masks: δ, (B, K).
-            sizes: `sample_space_sizes` of the masks, (K,). XLA cannot sum over replicas, so it is
-                done before.
+            sizes: `sample_space_sizes` of the masks, (K,). The caller computes it, because XLA
+                cannot sum over replicas.
             clock: t of Eq 10, a scalar.
-            compute_metrics: whether the tasks' metrics are updated too.
+            compute_metrics: whether the tasks' metrics are updated, too.
         """
         losses = self.task_losses(labels, logits, masks, sizes, compute_metrics=compute_metrics)
         return {name: weight * losses[name] for name, weight in self.weights(clock).items()}
@@ -114,7 +122,7 @@ class JointLoss(tf.keras.layers.Layer):
         *,
         compute_metrics: bool = True,
     ) -> dict[str, tf.Tensor]:
-        """L_k of each task, unweighted; arguments as for `call`."""
+        """Compute L_k of each task, unweighted; see `call` for the arguments."""
         return {
             name: self.losses_of[name](
                 labels[:, position],
@@ -127,7 +135,7 @@ class JointLoss(tf.keras.layers.Layer):
         }
 
     def weights(self, clock: tf.Tensor) -> dict[str, tf.Tensor]:
-        """ω_k^(t) of each task, scalars."""
+        """Return ω_k^(t) of each task, scalars."""
         t = tf.cast(clock, tf.float32)
         return {
             name: self.initial_weights[name] * tf.pow(self.update_ratios[name], t)

@@ -1,4 +1,4 @@
-"""The network: transformed features to logits and scores. What is trained, exported and served."""
+"""The network that is trained, exported and served: transformed features to logits and scores."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from trainer.network.network_layout import NetworkLayout
 from trainer.settings.model_config import ModelSettings
 from trainer.settings.train_config import Settings
 
-# The rows that are read of each set of tables, by side and width.
+# The embeddings that were looked up, for each set of tables by side and width.
 Lookups: TypeAlias = "list[dict[InputSide, list[tf.Tensor]]]"
 
 
 class AssembledNetwork(tf.keras.layers.Layer):
-    """Parts that score together.
+    """A network made of its parts: embeddings, a sharing architecture and towers.
 
     Args:
-        layout: places of the fields.
-        embeddings: sets of tables.
-        sharing: from the flattened field embeddings to a representation a task.
-        towers: from these to the logits, in the order of the tasks.
+        layout: the places of the fields.
+        embeddings: the sets of embedding tables.
+        sharing: maps the flattened field embeddings to one representation per task.
+        towers: map representations to logits, in the order of the tasks.
     """
 
     def __init__(
@@ -51,28 +51,28 @@ class AssembledNetwork(tf.keras.layers.Layer):
         training: bool | None = None,
         one_request: bool = False,
     ) -> dict[str, tf.Tensor]:
-        """Logits a task.
+        """Compute the logits of each task.
 
         Args:
-            features: transformed features: ids (B, S) and numbers (B, N) of the request and the
-                candidate side.
+            features: transformed features: ids (B, S) and numbers (B, N) of the request side and of
+                the candidate side.
             training: whether dropout is on.
-            one_request: whether the request's features are those of one request, (1, ·), for C
-                candidates, (C, ·). What they alone decide is then computed once.
+            one_request: whether the request side belongs to one request, (1, ·), with C candidates,
+                (C, ·). The request's part is then computed once.
 
         Returns:
-            By task, (B,).
+            Logits by task, (B,).
         """
         return self.logits(self.embed(features, one_request), training=training)
 
     def embed(
         self, features: Mapping[str, tf.Tensor], one_request: bool = False
     ) -> list[tf.Tensor | FlatInput]:
-        """Transformed features → the flattened field embeddings x, (B, I), once for each set of tables."""
+        """Embed transformed features: (B, I) for each set of tables."""
         return self.flat_inputs(self.look_up(features), features, one_request)
 
     def look_up(self, features: Mapping[str, tf.Tensor]) -> Lookups:
-        """All that transformed features need of the tables."""
+        """Look up the rows of all tables that transformed features name."""
         return [
             {
                 side: embedding(features[IDS[side]], slots=slots) if slots else []
@@ -84,13 +84,13 @@ class AssembledNetwork(tf.keras.layers.Layer):
     def flat_inputs(
         self, lookups: Lookups, features: Mapping[str, tf.Tensor], one_request: bool = False
     ) -> list[tf.Tensor | FlatInput]:
-        """What was looked up → as `embed`."""
+        """Flatten what was looked up: (B, I) for each set of tables."""
         return [self._flat_input(lookup, features, one_request) for lookup in lookups]
 
     def logits(
         self, inputs: list[tf.Tensor | FlatInput], training: bool | None = None
     ) -> dict[str, tf.Tensor]:
-        """The dense part: flattened field embeddings → logits by task, (B,)."""
+        """Compute the dense part: flattened field embeddings (B, I) → logits by task, (B,)."""
         representations = self.sharing(inputs, training=training)
         return {
             task: tower(representation, training=training)
@@ -100,7 +100,7 @@ class AssembledNetwork(tf.keras.layers.Layer):
         }
 
     def scores(self, logits: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        """Heads: a probability for a binary task, the logit itself for a regression."""
+        """Turn logits into scores: a probability for a binary task, the logit for a regression."""
         return {
             task: tf.sigmoid(logits[task]) if kind == "binary" else logits[task]
             for task, kind in self.layout.tasks.items()
@@ -138,10 +138,10 @@ class AssembledNetwork(tf.keras.layers.Layer):
 
 
 class Network(AssembledNetwork):
-    """Field embeddings, a sharing architecture, and a tower and head a task.
+    """The network of a model's settings.
 
     Args:
-        layout: sizes of the tables and places of the fields.
+        layout: the sizes of the tables and the places of the fields.
         settings: the model and its settings.
     """
 
@@ -164,7 +164,7 @@ class Network(AssembledNetwork):
 
     @property
     def embedding_tables(self) -> list[tf.Variable]:
-        """The variables that are updated row by row."""
+        """The embedding tables, which are updated row by row."""
         return [table for embedding in self.embeddings for table in embedding.trainable_variables]
 
 

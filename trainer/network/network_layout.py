@@ -1,4 +1,4 @@
-"""What a network must know of the data: sizes of its tables and where each field stands. Numbers only, no spec."""
+"""The layout of a network's inputs: sizes of tables and places of fields, as numbers."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from trainer.layers.field_embedding import SlotLayout, flat_order
 
 @dataclass(frozen=True, kw_only=True)
 class NetworkLayout:
-    """Sizes and places.
+    """The sizes of a network's tables and the places of its fields.
 
     Attributes:
-        table_rows: rows of the embedding table of each width.
-        slots: fields of each side's id matrix, in order.
-        numbers: columns of each side's number matrix.
-        tasks: kind of each task by name, in the spec's order.
+        table_rows: the number of rows of the embedding table of each width.
+        slots: the fields of each side's id matrix, in order.
+        numbers: the number of columns of each side's number matrix.
+        tasks: the kind of each task by name, in the spec's order.
     """
 
     table_rows: Mapping[int, int]
@@ -39,7 +39,10 @@ class NetworkLayout:
 
     @property
     def field_widths(self) -> list[int]:
-        """D of each field in the order of the flattened input: the request's, then the candidate's; a number has width 1."""
+        """D of each field in the order of the flattened input: request side, then candidate side.
+
+        A number has width 1.
+        """
         return [
             width
             for side in SIDES
@@ -51,11 +54,11 @@ class NetworkLayout:
 
     @property
     def request_fields(self) -> int:
-        """How many of `field_widths` are the request's."""
+        """The number of fields of the request side, which come first in `field_widths`."""
         return len(self.slots["request"]) + self.numbers["request"]
 
     def with_fields(self, fields: Collection[int]) -> NetworkLayout:
-        """The layout in which only these of the embedded fields are looked up, by their place in `field_widths`."""
+        """Return the layout that looks up only these fields, by position in `field_widths`."""
         slots: dict[InputSide, tuple[SlotLayout, ...]] = {}
         first = 0
         for side in SIDES:
@@ -68,14 +71,24 @@ class NetworkLayout:
 
 
 class FieldRows(NamedTuple):
-    """The rows of its table that a field's values can have; None for a plain number. A list is the mean of some of them."""
+    """The rows of its table that a field can have.
+
+    Attributes:
+        rows: the rows; None for a plain number.
+        is_list: whether the field is a list, whose embedding is the mean of some of the rows.
+    """
 
     rows: npt.NDArray[np.int64] | None
     is_list: bool
 
 
 def network_layout(spec: FeatureSpec, vocabulary_sizes: Mapping[str, int]) -> NetworkLayout:
-    """The layout that follows from a spec and the sizes of the vocabularies that Transform found, by file name."""
+    """Make the layout of a network.
+
+    Args:
+        spec: the feature spec.
+        vocabulary_sizes: the sizes of the vocabularies that Transform found, by file name.
+    """
     feature_layout = FeatureLayout(spec)
     return NetworkLayout(
         table_rows={
@@ -96,7 +109,7 @@ def network_layout(spec: FeatureSpec, vocabulary_sizes: Mapping[str, int]) -> Ne
 
 
 def field_names(spec: FeatureSpec) -> list[str]:
-    """The names of the fields in the order of `NetworkLayout.field_widths`."""
+    """Return the names of the fields, in the order of `NetworkLayout.field_widths`."""
     feature_layout = FeatureLayout(spec)
     result = []
     for side in SIDES:
@@ -110,13 +123,13 @@ def field_names(spec: FeatureSpec) -> list[str]:
 def field_rows(
     spec: FeatureSpec, layout: NetworkLayout, vocabularies: Mapping[str, Sequence[bytes]]
 ) -> list[FieldRows]:
-    """What rows the fields can have, in the order of `NetworkLayout.field_widths`.
+    """Return the rows that each field can have, in the order of `NetworkLayout.field_widths`.
 
     Args:
-        spec: the fields.
-        layout: which follows from `spec`.
-        vocabularies: the entries of the vocabularies that Transform found, by file name. The
-            entries of one that is missing are taken for any field's.
+        spec: the feature spec.
+        layout: the layout that follows from `spec`.
+        vocabularies: the entries of the vocabularies that Transform found, by file name. If one is
+            missing, each of its fields may have all of its rows.
     """
     feature_layout = FeatureLayout(spec)
     entries: dict[str, dict[str, list[int]]] = {}

@@ -131,7 +131,8 @@ class PrunedFSCM(tf.keras.layers.Layer):
         return sum(self.field_widths[field] for field in open_fields if first <= field < last)
 
     def multiplications(self, first: int, last: int) -> int:
-        """Count the multiplications per row for fields first … last−1: masks, products, matrices."""
+        """Count the multiplications per row for fields first … last−1."""
+        # The masks of all fields; then products with the masks, and matrices, of open fields.
         total = len(self.kernels) * sum(self.field_widths[first:last])
         for kernel, open_fields in zip(self.kernels, self.open_fields, strict=True):
             total += self._width(open_fields, first, last) * (1 + int(kernel.shape[1]))

@@ -1,4 +1,7 @@
-"""`tuner_fn`: what the pipeline's Tuner calls, by import path: a search by KerasTuner with our own training."""
+"""The search for settings by KerasTuner, with Fulcrum's own training.
+
+The pipeline's Tuner calls `tuner_fn` by import path.
+"""
 
 from __future__ import annotations
 
@@ -32,11 +35,11 @@ _OBJECTIVE = "objective"
 
 
 def tuner_fn(fn_args: Any) -> TunerFnResult:
-    """A search that goes on from the trials that an earlier, killed run has finished.
+    """Make a search, which goes on from the finished trials of a killed run.
 
     Args:
-        fn_args: TFX's. Its `custom_config` holds `spec`, the spec's text; `settings`, JSON of
-            `trainer.settings.train_config.Settings`; `tuner`, JSON of
+        fn_args: the arguments of TFX. `custom_config` holds `spec`, the spec's text; `settings`,
+            JSON of `trainer.settings.train_config.Settings`; `tuner`, JSON of
             `feature_spec.sections.Tuner`; and `tuning_folder`, which keeps the trials of all
             searches.
     """
@@ -52,7 +55,7 @@ def tuner_fn(fn_args: Any) -> TunerFnResult:
         curves="",
     )
     tuner = Tuner.model_validate_json(config["tuner"])
-    # With more trials a search goes on; anything else makes another one.
+    # More trials continue a search; any other change makes a new one.
     search = tuner.model_dump_json(exclude={"max_trials"})
     folder = (
         Path(config["tuning_folder"])
@@ -65,13 +68,15 @@ def tuner_fn(fn_args: Any) -> TunerFnResult:
 
 
 class SettingsTuner(BaseTuner):
-    """Trains with one choice of settings after another; the first are the spec's own, as far as the search space holds them.
+    """Trains with one choice of settings after another.
+
+    The first choice is the spec's own settings, as far as the search space holds them.
 
     Args:
         inputs: examples to train on and to validate with.
-        settings: those that the search changes.
+        settings: the settings that the search changes.
         tuner: search space and objective.
-        folder: keeps the finished trials, and the checkpoints of the one under way.
+        folder: keeps the finished trials, and the checkpoints of the current one.
     """
 
     def __init__(
@@ -88,10 +93,10 @@ class SettingsTuner(BaseTuner):
         )
 
     def run_trial(self, trial: Trial, *_: Any, **__: Any) -> dict[str, float]:
-        """Trains; gives the objective.
+        """Train with the settings of a trial and return the objective.
 
         Raises:
-            keras_tuner.errors.FatalError: the training failed, so that others would too.
+            keras_tuner.errors.FatalError: the training failed, as further trials would.
         """
         values = decoded(trial.hyperparameters.values)
         try:
@@ -116,18 +121,19 @@ class SettingsTuner(BaseTuner):
         return {_OBJECTIVE: result}
 
     def on_search_end(self) -> None:
-        """Refuses to give a best trial where there is none.
+        """Refuse to name a best trial if there is none.
 
         Raises:
             RuntimeError: no trial had a number as its objective.
         """
         if not any(trial.status == "COMPLETED" for trial in self.oracle.trials.values()):
             raise RuntimeError(
-                "no trial had a number as its objective: is there a validation example of every task and label?"
+                "no trial had a number as its objective: is there a validation example of every "
+                "task and label?"
             )
 
     def _metrics(self, settings: Settings, checkpoints: Path) -> dict[str, float]:
-        """Each task's metric on the validation split, in the best epoch."""
+        """Train, and return each task's metric on the validation split in the best epoch."""
         tf.keras.backend.clear_session()
         train, validation = self._inputs.batches(settings.trainer)
         tasks = self._inputs.spec.tasks
@@ -139,7 +145,7 @@ class SettingsTuner(BaseTuner):
         return metrics
 
     def _objective(self, metrics: Mapping[str, float]) -> tuple[float, str]:
-        """The objective, and what it is made of."""
+        """Return the objective, and a text of its parts."""
         tasks = self._inputs.spec.tasks
         if self._tuner.objective == "weighted_sum":
             shown = ", ".join(
@@ -152,7 +158,7 @@ class SettingsTuner(BaseTuner):
         )
 
     def _alone(self) -> dict[str, float]:
-        """The metric of each task's own network, trained once a search with the settings that the search begins with."""
+        """Return the metric of each task trained alone, once a search, with its first settings."""
         file = self._folder / "alone.json"
         known: dict[str, float] = (
             json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}

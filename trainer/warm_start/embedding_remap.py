@@ -1,4 +1,4 @@
-"""Where the values of a trained embedding table stand in a new one.
+"""The rows of a new embedding table that a trained one has learnt already.
 
 A vocabulary is ordered by frequency, so from one day to the next nearly every value has another
 row, and some come or go.
@@ -22,11 +22,11 @@ Indices = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class TableRows:
-    """What the rows of the tables stand for.
+    """The meaning of the rows of all tables.
 
     Attributes:
-        spec: the fields.
-        vocabularies: entries of each vocabulary file by its name, in the order of their rows.
+        spec: the feature spec, with the fields.
+        vocabularies: the entries of each vocabulary by file name, in the order of their rows.
     """
 
     spec: FeatureSpec
@@ -48,7 +48,7 @@ class TableRows:
         }
 
     def rows_of_entries(self, width: int) -> dict[bytes, int]:
-        """The row of each vocabulary entry in the table of `width`."""
+        """Return the row of each vocabulary entry in the table of `width`."""
         entries = self.vocabularies.get(vocabulary_file(width), ())
         return {
             entry: row
@@ -57,19 +57,23 @@ class TableRows:
 
 
 class RemappedRows(NamedTuple):
-    """Rows of the same meaning, pair by pair: each (N,)."""
+    """Rows of the same meaning in two tables, pair by pair.
+
+    Attributes:
+        before: rows of the trained table, (N,).
+        now: rows of the new table, (N,).
+    """
 
     before: Indices
     now: Indices
 
 
 def remap_rows(before: TableRows, now: TableRows, width: int) -> RemappedRows:
-    """The rows of two tables of `width` that stand for the same.
+    """Pair the rows of two tables of `width` that stand for the same.
 
-    Those of a vocabulary go with their value, and that of a missing value with its field. So do
-    OOV, hash and quantile buckets, as long as the field has as many of the same kind as before;
-    with another number of buckets they hold other values. What is left out in `now` is new and has
-    nothing to begin with.
+    A row of a vocabulary moves with its value, and the row of a missing value with its field. So do
+    OOV, hash and quantile buckets, if the field has the same kind and number of buckets as before;
+    with another number they hold other values. Rows of `now` without a pair are new.
     """
     pairs: list[tuple[int, int]] = []
     for name, slot in now.owners.items():

@@ -1,4 +1,4 @@
-"""Warm start: a new network begins with what a trained one has learnt."""
+"""Warm start: a new network begins with the weights of a trained one."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ logger = logging.getLogger("fulcrum.trainer")
 
 
 def begin_with(weights: TrainedWeights, network: Network, rows: TableRows) -> None:
-    """Puts trained weights into a network. Optimisers begin afresh.
+    """Put trained weights into a network. Optimizers begin afresh.
 
-    Rows of the tables move with their values; those of new values stay as they were drawn. The
-    other weights are taken over together, or not at all if the network is another one: half of a
-    network is of no use to the other half.
+    Rows of the tables move with their values; rows of new values stay as they were drawn. The dense
+    weights are taken over together, or not at all if the network differs: half of a network is of
+    no use to the other half.
 
     Args:
-        weights: of the trained network.
-        network: with its variables.
-        rows: what the rows of its tables stand for.
+        weights: the weights of the trained network.
+        network: a built network.
+        rows: the meaning of the rows of the network's tables.
     """
     for number, embedding in enumerate(network.embeddings):
         for width, table in embedding.tables.items():
@@ -49,7 +49,7 @@ def begin_with(weights: TrainedWeights, network: Network, rows: TableRows) -> No
 
 
 def _differences(weights: TrainedWeights, network: Network, rows: TableRows) -> list[str]:
-    """Why the trained dense part does not fit, in words; empty if it does."""
+    """Say why the trained dense part does not fit; empty if it does."""
     if weights.model != network.model_name:
         return [f"the trained model is {weights.model}, not {network.model_name}"]
     before, now = weights.rows.spec, rows.spec

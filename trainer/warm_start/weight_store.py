@@ -1,7 +1,7 @@
-"""The weights of a trained network as a file beside its export, for the training of a later day.
+"""The weights of a trained network as a file beside its export, for a later training.
 
-The export does not do: it may be pruned, or in half precision, and it does not say what its rows
-stand for.
+The export itself does not serve this purpose: it may be pruned or in half precision, and it does
+not tell the meaning of its rows.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ _MODEL, _DENSE, _TABLE, _VOCABULARY = "model", "dense", "table", "vocabulary"
 
 
 class NoWeightsError(ValueError):
-    """A model without weights that a training could begin with."""
+    """The model has no weights that a training could begin with."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrainedWeights:
-    """A trained network.
+    """The weights of a trained network.
 
     Attributes:
-        model: name of the model.
-        rows: what the rows of the tables stand for.
-        tables: (rows, D) by set of tables and width D.
+        model: the name of the model.
+        rows: the meaning of the rows of the tables.
+        tables: the tables (rows, D), by set of tables and width D.
         dense: all other weights, in the order of `dense_weights`.
     """
 
@@ -46,7 +46,10 @@ class TrainedWeights:
 
 
 def dense_weights(network: Network) -> list[Any]:
-    """The variables beside the tables, in the order of their making: their names differ from process to process."""
+    """Return all variables but the tables, in the order in which they were made.
+
+    Their names differ from process to process.
+    """
     tables = {table.ref() for table in network.embedding_tables}
     return [variable for variable in network.variables if variable.ref() not in tables]
 
@@ -54,7 +57,7 @@ def dense_weights(network: Network) -> list[Any]:
 def save_weights(
     network: Network, vocabularies: Mapping[str, Sequence[bytes]], saved_model: str
 ) -> None:
-    """Writes the weights beside the folder of the SavedModel, so that they are not pushed."""
+    """Write the weights beside the folder of the SavedModel, so that they are not pushed."""
     content: dict[str, Any] = {_MODEL: np.array(network.model_name)}
     for number, embedding in enumerate(network.embeddings):
         content |= {
@@ -67,7 +70,7 @@ def save_weights(
     }
     for number, variable in enumerate(dense_weights(network)):
         content[f"{_DENSE}/{number:05d}"] = variable.numpy()
-    # NumPy writes this machine's files only.
+    # NumPy writes local files only.
     with tempfile.TemporaryDirectory() as folder:
         file = f"{folder}/{_FILE}"
         np.savez(file, **content)
@@ -75,10 +78,10 @@ def save_weights(
 
 
 def read_weights(saved_model: str) -> TrainedWeights:
-    """The weights that were saved beside a SavedModel, whose folder may be a URI.
+    """Read the weights beside a SavedModel, whose folder may be a URI.
 
     Raises:
-        NoWeightsError: there are none, or its spec cannot be read any more.
+        NoWeightsError: there are no weights, or the spec of the model cannot be read.
     """
     file = _weights_file(saved_model)
     if not tf.io.gfile.exists(file):
