@@ -24,7 +24,7 @@ def test_all_models_are_listed_with_their_settings():
 
 def test_a_models_settings_are_explained():
     result = CliRunner().invoke(app, ["models", "ple"])
-    assert "levels: L, levels of extraction." in result.output
+    assert "levels: L, the number of levels." in result.output
     assert "tower_units: hidden units of each task's tower." in result.output
 
 
