@@ -1,4 +1,4 @@
-"""The ranking client in an environment that has the base installation and no extra."""
+"""What works with the base installation alone, and with one extra alone."""
 
 from __future__ import annotations
 
@@ -14,22 +14,24 @@ import pytest
 from tests.wheel import built_wheel
 
 pytestmark = [pytest.mark.slow, pytest.mark.tensorflow]
-REPOSITORY = Path(__file__).resolve().parents[3]
+REPOSITORY = Path(__file__).resolve().parents[2]
 
-# Refuses every distribution that `pip install fulcrum-ranker` does not install.
-REFUSE_EXTRAS = """
+# Refuses every distribution that `pip install fulcrum-ranker[EXTRA]` does not install.
+REFUSE_OTHERS = """
 import sys
 from importlib.metadata import distribution, packages_distributions
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-allowed, left = set(), ["fulcrum-ranker"]
+seen, left = set(), [("fulcrum-ranker", frozenset({EXTRA}))]
 while left:
-    name = canonicalize_name(left.pop())
-    if name not in allowed:
-        allowed.add(name)
-        needs = [Requirement(line) for line in distribution(name).requires or ()]
-        left += [need.name for need in needs if not need.marker or need.marker.evaluate({"extra": ""})]
+    found = name, extras = left.pop()
+    if found not in seen:
+        seen.add(found)
+        for need in map(Requirement, distribution(name).requires or ()):
+            if not need.marker or any(need.marker.evaluate({"extra": extra}) for extra in extras | {""}):
+                left.append((canonicalize_name(need.name), frozenset(need.extras)))
+allowed = {name for name, _ in seen}
 installed = packages_distributions()
 
 class Refuse:
@@ -41,11 +43,12 @@ class Refuse:
 for module in [module for module in sys.modules if module.partition(".")[0] == "packaging"]:
     del sys.modules[module]
 sys.meta_path.insert(0, Refuse())
-for name in ("tensorflow", "tfx", "apache_beam", "packaging"):
+for name in ("tfx", "apache_beam", *([] if EXTRA else ["tensorflow"])):
     try: __import__(name)
     except ModuleNotFoundError: pass
     else: sys.exit(f"{name} is not refused")
 """
+REFUSE_EXTRAS = f"EXTRA = ''\n{REFUSE_OTHERS}"
 
 RANK_BOTH_WAYS = """
 import asyncio, json, sys
@@ -185,3 +188,28 @@ def test_a_command_of_an_extra_names_it(words, extra):
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1].endswith(f"pip install 'fulcrum-ranker[{extra}]'")
     assert done.stderr.startswith(f"fulcrum {words[0]} needs ")
+
+
+@pytest.mark.parametrize(
+    ("extra", "parts"),
+    [
+        (
+            "trainer",
+            ["fulcrum.layers", "fulcrum.models", "trainer.formula_search", "trainer.export"],
+        ),
+        ("serve", ["serving.model_server", "serving.ui"]),
+    ],
+)
+def test_an_extra_alone_is_enough_for_its_part(extra, parts):
+    code = (
+        f"EXTRA = {extra!r}\n{REFUSE_OTHERS}\nimport importlib, pkgutil\n"
+        f"for part in map(importlib.import_module, {parts!r}):\n"
+        "    for name in getattr(part, '__all__', ()): getattr(part, name)\n"
+        "    for module in pkgutil.walk_packages(getattr(part, '__path__', ()), part.__name__ + '.'):\n"
+        "        importlib.import_module(module.name)\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, env=environment
+    )
+    assert done.returncode == 0, done.stderr
