@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.push import atomic_publish as publishing
+from pipeline.push import atomic_publish
 from pipeline.push.atomic_publish import newest_version, publish, versions
 
 
@@ -38,7 +38,7 @@ def test_versions_are_times_in_seconds(model: Path, tmp_path: Path) -> None:
 def test_a_model_published_in_the_same_second_gets_the_next_version(
     model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(publishing.time, "time", lambda: 1000.9)
+    monkeypatch.setattr(atomic_publish.time, "time", lambda: 1000.9)
     assert publish(model, tmp_path / "serving") == 1000
     (model / "saved_model.pb").write_bytes(b"other graph")
     assert publish(model, tmp_path / "serving") == 1001
@@ -77,7 +77,7 @@ def test_nothing_with_a_number_for_a_name_exists_before_the_copy_is_complete(
     def interrupted(source: str, target: str) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(publishing.os, "rename", interrupted)
+    monkeypatch.setattr(atomic_publish.os, "rename", interrupted)
     with pytest.raises(KeyboardInterrupt):
         publish(model, tmp_path / "serving")
     assert newest_version(tmp_path / "serving") is None
