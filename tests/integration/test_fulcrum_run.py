@@ -320,10 +320,10 @@ def test_a_report_tells_what_the_model_learnt_and_what_the_formulas_weights_deci
     run = first.report
     assert list(run.curves["loss"]) == [(1, pytest.approx(run.curves["loss"][0][1]))]
     evaluated = first.run.summary["ingestion"]["examples"]["evaluation"]
-    assert run.insight["inspection"]["examples"] == evaluated
-    effects = run.insight["weight_effects"]
-    assert effects["exposures"] <= evaluated
-    assert {(effect["name"], effect["factor"]) for effect in effects["effects"]} == {
+    assert run.insight.inspection.examples == evaluated
+    effects = run.insight.weight_effects
+    assert effects.exposures <= evaluated
+    assert {(effect.name, effect.factor) for effect in effects.effects} == {
         (name, factor)
         for name in ("vtr", "vcr", "shr", "cmr", "ctr", "duration")
         for factor in (0.0, 0.5, 1.5)

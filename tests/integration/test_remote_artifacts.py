@@ -149,8 +149,8 @@ def test_the_report_is_made_of_what_is_there(story: Story) -> None:
     assert remote.ingestion.model_dump(mode="json") == story.remote.summary["ingestion"]
     assert remote.curves.keys() == local.curves.keys()
     assert remote.anomalies == []
-    exposures = remote.insight["weight_effects"]["exposures"]
-    assert 0 < exposures == local.insight["weight_effects"]["exposures"]
+    exposures = remote.insight.weight_effects.exposures
+    assert 0 < exposures == local.insight.weight_effects.exposures
 
 
 def test_rejected_lines_are_browsed_where_they_are(story: Story) -> None:
