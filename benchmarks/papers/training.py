@@ -130,7 +130,7 @@ def train(
 def batches(
     examples: Examples, batch_size: int, shuffle_seed: int | None = None
 ) -> tf.data.Dataset:
-    """Return examples in memory as the batches of `trainer.inputs.training_inputs.transformed_batches`.
+    """Return examples in memory in batches, as `transformed_batches` of the trainer does.
 
     Args:
         examples: transformed examples, (rows, ·) each.
