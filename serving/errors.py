@@ -1,16 +1,19 @@
-"""What can go wrong between a ranking request and its ranked list.
+"""The errors of the ranking client.
 
     RankingError
-    ├── InvalidRequestError          the request does not fit the spec; nothing was sent            (a ValueError)
+    ├── InvalidRequestError          the request does not fit the spec; nothing was sent
     ├── SpecMismatchError            the served model was trained with another feature spec
-    ├── UnusableModelError           the served model, or its answer, is not that of a `rank` signature
+    ├── UnusableModelError           the served model, or its answer, is of no `rank` signature
     ├── MixedVersionsError           no version of the model answered all parts of the request
     └── ServerError                  the call failed; has the gRPC code and the server's text
-        ├── DeadlineExceededError    no answer in time                                              (a TimeoutError)
-        ├── ServerUnavailableError   nobody listens there, or the connection broke                  (a ConnectionError)
+        ├── DeadlineExceededError    no answer in time
+        ├── ServerUnavailableError   nobody listens there, or the connection broke
         ├── OverloadedError          the server has too much to do, or the message is too large
         ├── ModelNotFoundError       the server has no such model, or no version of it is loaded
         └── RequestRefusedError      the server or the model's graph refused the request
+
+InvalidRequestError is a ValueError too, DeadlineExceededError a TimeoutError, and
+ServerUnavailableError a ConnectionError.
 
 gRPC's errors are mapped in `server_error` and nowhere else, and stay chained as the cause.
 """
@@ -32,7 +35,7 @@ class InvalidRequestError(RankingError, ValueError):
     """A request that does not fit the feature spec. Nothing was sent.
 
     Attributes:
-        problems: one line a mistake: its place in the request, what was received and what is valid.
+        problems: One line a mistake: its place in the request, what was received and what is valid.
     """
 
     def __init__(self, problems: Sequence[str]) -> None:
@@ -45,19 +48,21 @@ class InvalidRequestError(RankingError, ValueError):
 
 
 class SpecMismatchError(RankingError):
-    """Client and model follow different feature specs, so the model's answer would mean something else.
+    """Client and model follow different feature specs, so the answer would mean something else.
 
     Attributes:
-        client_fingerprint: of the client's spec.
-        model_fingerprint: of the spec that the model was trained with.
+        client_fingerprint: Of the client's spec.
+        model_fingerprint: Of the spec that the model was trained with.
     """
 
     def __init__(
         self, client_fingerprint: str, model_fingerprint: str, *, target: str, model: str
     ) -> None:
         super().__init__(
-            f"{target}: model {model}: the client's feature spec has the fingerprint {client_fingerprint}, the served model "
-            f"was trained with {model_fingerprint}; give the client the spec of the model (assets.extra/feature_spec.yaml in "
+            f"{target}: model {model}: the client's feature spec has the fingerprint "
+            f"{client_fingerprint}, the served model "
+            f"was trained with {model_fingerprint}; give the client the spec of the model "
+            "(assets.extra/feature_spec.yaml in "
             "its version folder)"
         )
         self.client_fingerprint = client_fingerprint
@@ -65,22 +70,24 @@ class SpecMismatchError(RankingError):
 
 
 class UnusableModelError(RankingError):
-    """The served model has no usable `rank` signature, or answered with something else than a score a task and candidate."""
+    """The served model has no usable `rank` signature, or did not answer with one score each."""
 
 
 class MixedVersionsError(RankingError):
-    """The parts of a request were answered by different versions, none of which could be had for all of them.
+    """The parts of a request were answered by different versions, and no version answered them all.
 
     Attributes:
-        versions: those that answered.
+        versions: Those that answered.
     """
 
     def __init__(
         self, *, versions: Sequence[int], parts: int, rounds: int, target: str, model: str
     ) -> None:
         super().__init__(
-            f"{target}: model {model}: the {parts} parts of the request were answered by the versions "
-            f"{', '.join(map(str, versions))}, none of which answered them all in {rounds} rounds. Let the servers behind the "
+            f"{target}: model {model}: the {parts} parts of the request were answered by the "
+            "versions "
+            f"{', '.join(map(str, versions))}, none of which answered them all in {rounds} "
+            "rounds. Let the servers behind the "
             "target reach one version, or raise max_candidates so that a request is one part."
         )
         self.versions = list(versions)
@@ -90,9 +97,9 @@ class ServerError(RankingError):
     """A call that failed.
 
     Attributes:
-        code: the gRPC status code.
-        text: what the server, or gRPC, said.
-        attempts: how often the message was sent.
+        code: The gRPC status code.
+        text: What the server, or gRPC, said.
+        attempts: How often the message was sent.
     """
 
     def __init__(self, message: str, *, code: grpc.StatusCode, text: str, attempts: int) -> None:
@@ -125,28 +132,33 @@ class RequestRefusedError(ServerError):
 _REFUSED = (
     RequestRefusedError,
     "the server refused the request to model {model}",
-    "Compare the request with the model's signature (GetModelMetadata); the same request will be refused again.",
+    "Compare the request with the model's signature (GetModelMetadata); the same request will be "
+    "refused again.",
 )
 _OF_CODE: dict[grpc.StatusCode, tuple[type[ServerError], str, str]] = {
     grpc.StatusCode.DEADLINE_EXCEEDED: (
         DeadlineExceededError,
         "no answer within {timeout_ms:g} ms from model {model}",
-        "Give the call more time (timeout_ms), or fewer candidates (max_candidates splits a request).",
+        "Give the call more time (timeout_ms), or fewer candidates (max_candidates splits a "
+        "request).",
     ),
     grpc.StatusCode.UNAVAILABLE: (
         ServerUnavailableError,
         "the server cannot be reached for model {model}",
-        "Make sure that it runs, that this is its gRPC port, and that both sides use TLS or neither does.",
+        "Make sure that it runs, that this is its gRPC port, and that both sides use TLS or "
+        "neither does.",
     ),
     grpc.StatusCode.RESOURCE_EXHAUSTED: (
         OverloadedError,
         "the server takes no more for model {model}",
-        "Send less at a time or add servers; if a size or a count is too large, lower max_candidates.",
+        "Send less at a time or add servers; if a size or a count is too large, lower "
+        "max_candidates.",
     ),
     grpc.StatusCode.NOT_FOUND: (
         ModelNotFoundError,
         "the server does not serve model {model}",
-        "Compare the name with the server's configuration, and see its log for a version that failed to load.",
+        "Compare the name with the server's configuration, and see its log for a version that "
+        "failed to load.",
     ),
     grpc.StatusCode.INVALID_ARGUMENT: _REFUSED,
     grpc.StatusCode.FAILED_PRECONDITION: _REFUSED,
@@ -157,14 +169,14 @@ _OF_CODE: dict[grpc.StatusCode, tuple[type[ServerError], str, str]] = {
 def server_error(
     error: grpc.RpcError, *, target: str, model: str, timeout_ms: float, attempts: int = 1
 ) -> ServerError:
-    """The client's error for one of gRPC's. Raise it ``from`` that one.
+    """Return the client's error for one of gRPC's. Raise it ``from`` that one.
 
     Args:
-        error: gRPC's.
-        target: the server.
-        model: the model's name there.
-        timeout_ms: milliseconds that the call had.
-        attempts: how often the message was sent.
+        error: GRPC's.
+        target: The server.
+        model: The model's name there.
+        timeout_ms: Milliseconds that the call had.
+        attempts: How often the message was sent.
     """
     code, text = error.code(), error.details() or "no further text"
     failed = (

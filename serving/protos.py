@@ -1,4 +1,4 @@
-"""Writes `tf_serving_api.binpb`, the message types of TensorFlow Serving's API, from the installed packages.
+"""Writes `tf_serving_api.binpb`: TensorFlow Serving's message types, from the installed packages.
 
 `make protos` runs it after an update of tensorflow-serving-api or tensorflow. The client reads the
 file instead of these packages, so it needs neither of them installed.
@@ -18,7 +18,7 @@ _WITH_PROTOBUF = "google/protobuf/"  # these files come with the protobuf packag
 
 
 def installed_descriptors() -> bytes:
-    """Return a FileDescriptorSet of the installed message types, each file after those it imports."""
+    """Return a FileDescriptorSet of the installed message types, each file after its imports."""
     files: dict[str, bytes] = {}
 
     def add(file: Any) -> None:

@@ -1,1 +1,1 @@
-"""The ranking client: a typed request in, a ranked list out, over TensorFlow Serving's Predict. It loads no TensorFlow."""
+"""The ranking client: a typed request in, a ranked list out. It loads no TensorFlow."""

@@ -1,4 +1,4 @@
-"""What the blocking and the asyncio client have in common: all of it but sending and waiting."""
+"""The common base of the blocking and the asyncio client: everything but sending and waiting."""
 
 from __future__ import annotations
 
@@ -41,27 +41,27 @@ class BaseRankingClient:
     Args:
         target: ``host:port`` of the server's gRPC port, or another name that gRPC resolves, such as
             ``dns:///ranker:8500``.
-        spec: the feature spec that the model was trained with.
-        model_name: the model's name on the server. Defaults to the spec's.
-        label: of the version to ask, such as ``canary``, where the server's configuration gives
+        spec: The feature spec that the model was trained with.
+        model_name: The model's name on the server. Defaults to the spec's.
+        label: Of the version to ask, such as ``canary``, where the server's configuration gives
             labels. Defaults to the newest.
-        version: number of the version to ask, in place of a label.
-        timeout_ms: milliseconds after which a call is given up, with all its parts and retries,
+        version: Number of the version to ask, in place of a label.
+        timeout_ms: Milliseconds after which a call is given up, with all its parts and retries,
             unless the call says otherwise.
-        channels: connections to the server, used in turn.
-        tls: encryption. Defaults to none.
-        retries: when a failed attempt is made again.
-        hedging: when a slow attempt gets a second one beside it, on another channel. Defaults to
+        channels: Connections to the server, used in turn.
+        tls: Encryption. Defaults to none.
+        retries: When a failed attempt is made again.
+        hedging: When a slow attempt gets a second one beside it, on another channel. Defaults to
             never.
-        max_candidates: candidates that one message carries at most. A request with more is sent in
+        max_candidates: Candidates that one message carries at most. A request with more is sent in
             parts, side by side, which one version answers and which are merged. Defaults to no
             limit.
-        request_log: where a sample of the requests and their answers goes. The caller closes it,
+        request_log: Where a sample of the requests and their answers goes. The caller closes it,
             after its clients.
 
     Raises:
-        ValueError: a setting that is none.
-        TlsError: a file of the TLS settings cannot be used.
+        ValueError: A setting that is none.
+        TlsError: A file of the TLS settings cannot be used.
     """
 
     def __init__(
@@ -116,7 +116,7 @@ class BaseRankingClient:
         return self._policy.counts
 
     def _connect(self) -> None:
-        """Makes the transport."""
+        """Make the transport."""
         raise NotImplementedError
 
     def _channel_pool(self, library: Any) -> ChannelPool:
@@ -156,8 +156,10 @@ class BaseRankingClient:
     def _call(self, timeout_ms: float | None) -> Call:
         if os.getpid() != self._process:
             raise RuntimeError(
-                f"this client was made in process {self._process} and does not work in its fork {os.getpid()}, because gRPC's "
-                "threads and connections do not survive a fork; make a client in each process, after the fork"
+                f"this client was made in process {self._process} and does not work in its fork "
+                f"{os.getpid()}, because gRPC's "
+                "threads and connections do not survive a fork; make a client in each process, "
+                "after the fork"
             )
         deadline = Deadline(self._timeout_ms if timeout_ms is None else timeout_ms)
 
@@ -193,7 +195,8 @@ class BaseRankingClient:
         defaults = signatures.signature_def[RANK].defaults
         if SPEC_FINGERPRINT not in defaults:
             raise UnusableModelError(
-                f"{self.target}: model {self.model_name} version {version} has no signature {RANK!r} with a default for "
+                f"{self.target}: model {self.model_name} version {version} has no signature "
+                f"{RANK!r} with a default for "
                 f"{SPEC_FINGERPRINT!r}; was it exported by Fulcrum?"
             )
         fingerprint = defaults[SPEC_FINGERPRINT].string_val[0].decode()
@@ -210,7 +213,10 @@ class BaseRankingClient:
     def _mismatch_behind(
         self, error: RequestRefusedError, call: Call
     ) -> Steps[SpecMismatchError | None]:
-        """A refused request may be one for another spec: the graph names both fingerprints, or an input does not exist."""
+        """Look for a spec mismatch behind a refused request.
+
+        The model's graph may have named both fingerprints, or an input may not exist.
+        """
         own = self.spec.fingerprint
         others = [found for found in _FINGERPRINT.findall(error.text) if found != own]
         if own in error.text and others:

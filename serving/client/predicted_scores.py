@@ -17,16 +17,16 @@ from serving.tf_serving_api import DT_FLOAT
 def ranked_list(
     spec: FeatureSpec, request: RankingRequest, responses: Sequence[Any], sizes: Sequence[int]
 ) -> RankedList:
-    """The candidates of a request in the order of the scores that the PredictResponses of its parts give them.
+    """Put the candidates of a request in the order of their predicted ranking scores.
 
     Args:
-        spec: names the tasks.
-        request: of which every part is one run of candidates.
-        responses: of the parts, in their order, from one version of one model.
-        sizes: number of candidates of each part.
+        spec: Names the tasks.
+        request: Of which every part is one run of candidates.
+        responses: Of the parts, in their order, from one version of one model.
+        sizes: Number of candidates of each part.
 
     Raises:
-        UnusableModelError: an output is missing, is not a number a candidate, or is NaN.
+        UnusableModelError: An output is missing, is not a number a candidate, or is NaN.
     """
     scores = {task: _column(responses, task, sizes) for task in spec.tasks}
     ranking_scores = _column(responses, RANKING_SCORE, sizes)
@@ -49,7 +49,7 @@ def ranked_list(
 
 
 def _column(responses: Sequence[Any], name: str, sizes: Sequence[int]) -> list[float]:
-    """An output of one number a candidate, over all parts, (C,)."""
+    """Return an output of one number for each candidate, over all parts, (C,)."""
     column: list[float] = []
     for response, size in zip(responses, sizes, strict=True):
         column += _part_of_column(response, name, size, first=len(column))

@@ -30,7 +30,10 @@ from serving.client.types import RankedList, RankingRequest, ServedModelInfo
 
 
 class RankingClient(BaseRankingClient):
-    """Ranks candidates with a served model. One client may be used by many threads, not across a fork; close it when done."""
+    """Ranks candidates with a served model.
+
+    One client may be used by many threads, but not across a fork. Close it when done.
+    """
 
     def _connect(self) -> None:
         self._transport = BlockingTransport(self._channel_pool(grpc))
@@ -39,11 +42,11 @@ class RankingClient(BaseRankingClient):
         """Ranks the candidates of a request, all with one version of the model.
 
         Args:
-            request: whom to rank what for.
-            timeout_ms: milliseconds after which to give up. Defaults to the client's.
+            request: Whom to rank what for.
+            timeout_ms: Milliseconds after which to give up. Defaults to the client's.
 
         Raises:
-            RankingError: one of the errors in `serving.errors`.
+            RankingError: One of the errors in `serving.errors`.
         """
         return self._transport.run(self._rank_steps(request, timeout_ms))
 
@@ -51,14 +54,14 @@ class RankingClient(BaseRankingClient):
         """Asks what is served, and makes sure that it follows the client's spec.
 
         Raises:
-            SpecMismatchError: the model was trained with another spec.
-            UnusableModelError: the model has no `rank` signature that names its spec.
-            RankingError: the call failed.
+            SpecMismatchError: The model was trained with another spec.
+            UnusableModelError: The model has no `rank` signature that names its spec.
+            RankingError: The call failed.
         """
         return self._transport.run(self._check_steps(timeout_ms))
 
     def close(self) -> None:
-        """Closes the connections. A call still running elsewhere fails."""
+        """Close the connections. A call that still runs elsewhere fails."""
         self._transport.close()
 
     def __enter__(self) -> Self:
@@ -74,7 +77,10 @@ class RankingClient(BaseRankingClient):
 
 
 class AsyncRankingClient(BaseRankingClient):
-    """Ranks candidates with a served model. It may be made anywhere, and belongs to the event loop of its first call."""
+    """Ranks candidates with a served model, on an event loop.
+
+    A client may be made anywhere. It belongs to the event loop of its first call.
+    """
 
     def _connect(self) -> None:
         self._transport = AsyncTransport(lambda: self._channel_pool(grpc.aio))
@@ -85,11 +91,11 @@ class AsyncRankingClient(BaseRankingClient):
         Cancelling it cancels what it has sent.
 
         Args:
-            request: whom to rank what for.
-            timeout_ms: milliseconds after which to give up. Defaults to the client's.
+            request: Whom to rank what for.
+            timeout_ms: Milliseconds after which to give up. Defaults to the client's.
 
         Raises:
-            RankingError: one of the errors in `serving.errors`.
+            RankingError: One of the errors in `serving.errors`.
         """
         return await self._transport.run(self._rank_steps(request, timeout_ms))
 
@@ -97,14 +103,14 @@ class AsyncRankingClient(BaseRankingClient):
         """Asks what is served, and makes sure that it follows the client's spec.
 
         Raises:
-            SpecMismatchError: the model was trained with another spec.
-            UnusableModelError: the model has no `rank` signature that names its spec.
-            RankingError: the call failed.
+            SpecMismatchError: The model was trained with another spec.
+            UnusableModelError: The model has no `rank` signature that names its spec.
+            RankingError: The call failed.
         """
         return await self._transport.run(self._check_steps(timeout_ms))
 
     async def close(self) -> None:
-        """Closes the connections. A call still running elsewhere fails."""
+        """Close the connections. A call that still runs elsewhere fails."""
         await self._transport.close()
 
     async def __aenter__(self) -> Self:

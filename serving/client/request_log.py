@@ -32,14 +32,16 @@ _REPORT_EVERY_S = 60.0
 
 @dataclass(frozen=True, kw_only=True)
 class RequestLogCounts:
-    """What became of the messages offered to a request log. A request that was sent in parts counts once a part.
+    """The counts of the messages offered to a request log.
+
+    A request that was sent in parts counts once for each part.
 
     Attributes:
-        seen: offered: skipped + written + dropped + failed + those that still wait.
-        skipped: not in the sample.
-        written: in a file.
-        dropped: in the sample, but the queue was full, or the log closed.
-        failed: in the sample, but the file could not be written.
+        seen: Offered: skipped + written + dropped + failed + those that still wait.
+        skipped: Not in the sample.
+        written: In a file.
+        dropped: In the sample, but the queue was full, or the log closed.
+        failed: In the sample, but the file could not be written.
     """
 
     seen: int = 0
@@ -55,21 +57,23 @@ class RequestLogCounts:
 
 
 class RequestLog:
-    """Writes a sample of requests with their answers. May be used by many threads and clients; close it after them.
+    """Writes a sample of requests with their answers.
+
+    One log may be used by many threads and clients. Close it after them.
 
     Args:
-        folder: where the files go; made if need be.
-        sampling_rate: share of the requests that is logged, 0 to 1.
-        seed: of the sampling. A request with an id is in the sample or not by a hash of seed and
+        folder: Where the files go; made if need be.
+        sampling_rate: Share of the requests that is logged, 0 to 1.
+        seed: Of the sampling. A request with an id is in the sample or not by a hash of seed and
             id, so that several processes decide alike; one without is drawn.
-        queue_size: messages that may wait to be written.
-        max_file_bytes: a file is finished when it is this large.
-        max_file_records: or has this many records; TensorFlow Serving takes 1000 for warm-up at
+        queue_size: Messages that may wait to be written.
+        max_file_bytes: A file is finished when it is this large.
+        max_file_records: Or has this many records; TensorFlow Serving takes 1000 for warm-up at
             most.
 
     Raises:
-        ValueError: a setting that is none.
-        OSError: the folder cannot be made.
+        ValueError: A setting that is none.
+        OSError: The folder cannot be made.
     """
 
     def __init__(
@@ -113,19 +117,19 @@ class RequestLog:
 
     @property
     def counts(self) -> RequestLogCounts:
-        """What has become of the messages so far."""
+        """The counts of the messages so far."""
         with self._lock:
             return self._counts
 
     def offer(
         self, request_id: str | int | None, payloads: Sequence[bytes], responses: Sequence[Any]
     ) -> None:
-        """Logs the messages of one request if it is in the sample. Never waits, never raises.
+        """Log the messages of one request if it is in the sample. It never waits, and never raises.
 
         Args:
-            request_id: by which to sample; None to draw.
-            payloads: serialized PredictRequests.
-            responses: their PredictResponses.
+            request_id: By which to sample; None to draw.
+            payloads: Serialized PredictRequests.
+            responses: Their PredictResponses.
         """
         with self._lock:
             in_sample = self._in_sample(request_id)
@@ -142,10 +146,10 @@ class RequestLog:
                     self._count("dropped", seen=1)
 
     def close(self, *, timeout_s: float = 10.0) -> None:
-        """Writes what waits, finishes the file, and reports what was lost.
+        """Write the messages that wait, finish the file, and report the messages that were lost.
 
         Args:
-            timeout_s: seconds to wait for the disk; what is not written then is lost.
+            timeout_s: Seconds to wait for the disk; what is not written then is lost.
         """
         with self._lock:
             already, self._closed = self._closed, True
@@ -193,7 +197,7 @@ class RequestLog:
         self._finish_file()
 
     def _write(self, payload: bytes, response: Any) -> str:
-        """Writes a record; gives what became of it."""
+        """Write a record, and return the name of the count that it belongs to."""
         record = tf_serving_api.PredictionLog()
         record.log_metadata.model_spec.CopyFrom(response.model_spec)
         record.log_metadata.sampling_config.sampling_rate = self.sampling_rate
@@ -240,7 +244,13 @@ class RequestLog:
         lost_to_close = counts.waiting if self._closed else 0
         if counts.dropped > before.dropped or counts.failed > before.failed or lost_to_close:
             _log.warning(
-                "%s: %d sampled messages were dropped because the queue was full, %d could not be written, %d were not written "
-                "in time; %d are written", self.folder, counts.dropped, counts.failed, lost_to_close, counts.written,
-            )  # fmt: skip
+                "%s: %d sampled messages were dropped because the queue was full, %d could not be "
+                "written, %d were not written "
+                "in time; %d are written",
+                self.folder,
+                counts.dropped,
+                counts.failed,
+                lost_to_close,
+                counts.written,
+            )
         self._reported, self._report_at_s = counts, time.monotonic() + _REPORT_EVERY_S

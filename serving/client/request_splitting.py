@@ -1,4 +1,4 @@
-"""A request with more candidates than one message may carry: cut into parts, answered by one version."""
+"""A request with too many candidates for one message: cut into parts, answered by one version."""
 
 from __future__ import annotations
 
@@ -13,11 +13,13 @@ from serving.errors import MixedVersionsError, ModelNotFoundError
 
 
 def part_sizes(count: int, limit: int | None) -> list[int]:
-    """Numbers of candidates of as few parts as possible, in order, that differ by 1 at most: 5000 at 2000 are 1667, 1667, 1666.
+    """Split a number of candidates into as few parts as possible, whose sizes differ by 1 at most.
+
+    For example, 5000 candidates with a limit of 2000 are 1667, 1667 and 1666.
 
     Args:
-        count: candidates in all.
-        limit: candidates a part at most; None for no limit.
+        count: Candidates in all.
+        limit: Candidates a part at most; None for no limit.
     """
     if limit is None or count <= limit:
         return [count]
@@ -29,7 +31,7 @@ def part_sizes(count: int, limit: int | None) -> list[int]:
 def part_inputs(
     inputs: Mapping[str, Any], item_fields: Iterable[str], sizes: Sequence[int]
 ) -> Iterator[Mapping[str, Any]]:
-    """The inputs of each part: its rows of the item fields, and all else as it is."""
+    """Yield the inputs of each part: its rows of the item fields, and all other inputs."""
     if len(sizes) == 1:
         yield inputs
         return
@@ -46,15 +48,17 @@ _ROUNDS = 3
 def answers_of_one_version(
     call: Call, payloads: Sequence[bytes], *, target: str, model: str
 ) -> Steps[list[Any]]:
-    """Sends the PredictRequests of a call, which all name the same version or none; gives the responses, all from one version.
+    """Send the PredictRequests of a call, and return their responses, all from one version.
+
+    The requests all name the same version, or none.
 
     If a swap, or servers at different versions, mix them, the parts that a version has not answered
     are asked of it by number, newest version first. If none of them is there any more, all starts
     again.
 
     Raises:
-        MixedVersionsError: no version could be had for all parts.
-        ServerError: a part has failed.
+        MixedVersionsError: No version could be had for all parts.
+        ServerError: A part has failed.
     """
     versions: set[int] = set()
     for _ in range(_ROUNDS):
@@ -84,7 +88,10 @@ def _version(response: Any) -> int:
 
 
 def _pin(version: int) -> bytes:
-    """What makes a serialized PredictRequest ask for a version instead of a label: joining bytes merges messages."""
+    """Return bytes that, appended to a serialized PredictRequest, make it ask for a version.
+
+    Joined bytes are merged messages, and the version takes the place of a label.
+    """
     pinned = tf_serving_api.PredictRequest()
     pinned.model_spec.version.value = version
     return pinned.SerializeToString()

@@ -1,4 +1,4 @@
-"""A ranking request as the inputs of the `rank` signature, checked against the feature spec on the way.
+"""A ranking request as inputs of the `rank` signature, checked against the feature spec.
 
 User and context fields become tensors (1,) or (1, T), item fields (C,) or (C, T): C candidates, and
 T the length of the field's longest list in the request, at least 1. Values are read as ingestion
@@ -33,7 +33,7 @@ FLOAT32_MAX = 3.4028234663852886e38
 
 
 def value_reader(spec: FeatureSpec, field: BaseField) -> Callable[[Any], Any]:
-    """What reads a value of the field: `_text`, `_texts` or `_number`, each raising ValueError for a value it cannot be."""
+    """Return the reader of a field's values, which raises ValueError for an invalid value."""
     missing = spec.logs.missing_values
     if isinstance(field, NumericField):
         return partial(_number, field, missing)
@@ -43,7 +43,7 @@ def value_reader(spec: FeatureSpec, field: BaseField) -> Callable[[Any], Any]:
 
 
 def _text(missing: Collection[str], value: Any) -> bytes:
-    """A category's text in UTF-8, `MISSING_TEXT` for a missing one."""
+    """Return a category as UTF-8 text, or `MISSING_TEXT` if it is missing."""
     if is_missing(value, missing):
         return MISSING_TEXT
     try:
@@ -55,7 +55,10 @@ def _text(missing: Collection[str], value: Any) -> bytes:
 def _texts(
     field: MultiCategoricalField | SequenceField, missing: Collection[str], value: Any
 ) -> list[bytes]:
-    """The texts of a list without the missing ones, at most `max_length`; an empty list for a missing value."""
+    """Return the texts of a list, at most `max_length`, without missing ones.
+
+    A missing value is an empty list.
+    """
     if is_missing(value, missing):
         return []
     texts = (_text(missing, element) for element in list_elements(value, field.separator))
@@ -63,7 +66,7 @@ def _texts(
 
 
 def _number(field: NumericField, missing: Collection[str], value: Any) -> float:
-    """A number within the field's bounds, `MISSING_NUMBER` for a missing one."""
+    """Return a number within the field's bounds, or `MISSING_NUMBER` if it is missing."""
     if is_missing(value, missing):
         return MISSING_NUMBER
     number = finite_number(value)
@@ -75,13 +78,13 @@ def _number(field: NumericField, missing: Collection[str], value: Any) -> float:
 
 
 def request_tensors(spec: FeatureSpec, request: RankingRequest) -> dict[str, Any]:
-    """The inputs of the `rank` signature by name.
+    """Return the inputs of the `rank` signature by name.
 
     Every field of the spec is among them, missing or not; weights only where the request gives
     them.
 
     Raises:
-        InvalidRequestError: lists every mistake of the request.
+        InvalidRequestError: Lists every mistake of the request.
     """
     problems: list[str] = []
     inputs: dict[str, Any] = {SPEC_FINGERPRINT: text_tensor([spec.fingerprint.encode()], [])}
@@ -103,7 +106,10 @@ def request_tensors(spec: FeatureSpec, request: RankingRequest) -> dict[str, Any
 def _side_tensors(
     spec: FeatureSpec, side: str, rows: Mapping[str, Mapping[str, FieldValue]], problems: list[str]
 ) -> dict[str, Any]:
-    """A tensor for each field of a side; `rows` by their place in the request, in the order of the batch."""
+    """Return a tensor for each field of a side.
+
+    The keys of `rows` are places in the request; their order is that of the batch.
+    """
     fields = spec.fields_of(side)
     for place, row in rows.items():
         problems += [
@@ -143,7 +149,8 @@ def _weight_tensors(
     for name, weight in weights.items():
         if name not in known:
             problems.append(
-                f"weights.{name}: the ranking formula has no such factor: {closest_names(str(name), known)}"
+                f"weights.{name}: the ranking formula has no such factor: "
+                f"{closest_names(str(name), known)}"
             )
         elif (
             isinstance(weight, bool)

@@ -11,19 +11,19 @@ from serving.tf_serving_api import DT_FLOAT, DT_STRING, TensorProto
 
 
 def float_tensor(values: Sequence[float], shape: Sequence[int]) -> Any:
-    """A float32 tensor, its values packed as bytes."""
+    """Make a float32 tensor whose values are packed as bytes."""
     return _shaped(
         TensorProto(dtype=DT_FLOAT, tensor_content=struct.pack(f"<{len(values)}f", *values)), shape
     )
 
 
 def text_tensor(values: Iterable[bytes], shape: Sequence[int]) -> Any:
-    """A string tensor of UTF-8 texts."""
+    """Make a string tensor of UTF-8 texts."""
     return _shaped(TensorProto(dtype=DT_STRING, string_val=values), shape)
 
 
 def shape_of(tensor: Any) -> list[int]:
-    """The size of each dimension."""
+    """Return the size of each dimension."""
     return [dim.size for dim in tensor.tensor_shape.dim]
 
 
@@ -43,10 +43,12 @@ def rows(tensor: Any, start: int, stop: int) -> Any:
 
 
 def floats(tensor: Any) -> list[float]:
-    """The values of a float32 tensor: packed bytes, or a repeated field whose last value stands for those left out.
+    """Return the values of a float32 tensor, from packed bytes or from a repeated field.
+
+    The last value of a repeated field stands for all values that are left out.
 
     Raises:
-        ValueError: there are more or fewer bytes than the shape asks for.
+        ValueError: There are more or fewer bytes than the shape asks for.
     """
     count = math.prod(shape_of(tensor))
     if tensor.tensor_content:

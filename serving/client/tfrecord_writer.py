@@ -18,12 +18,12 @@ class TFRecordWriter:
     """A new, uncompressed record file.
 
     Attributes:
-        path: the file.
-        size_bytes: written so far.
-        records: written so far.
+        path: The file.
+        size_bytes: Written so far.
+        records: Written so far.
 
     Raises:
-        OSError: the file exists already, or cannot be written.
+        OSError: The file exists already, or cannot be written.
     """
 
     def __init__(self, path: Path) -> None:
@@ -33,10 +33,10 @@ class TFRecordWriter:
         self._file = path.open("xb")
 
     def write(self, record: bytes) -> None:
-        """Appends a record and hands it to the system.
+        """Append a record, and hand it to the operating system.
 
         Raises:
-            OSError: it could not; the file may end with a part of the record.
+            OSError: It could not; the file may end with a part of the record.
         """
         length = struct.pack("<Q", len(record))
         framed = b"".join((length, _masked_checksum(length), record, _masked_checksum(record)))
@@ -46,7 +46,7 @@ class TFRecordWriter:
         self.records += 1
 
     def close(self) -> None:
-        """Closes the file."""
+        """Close the file."""
         self._file.close()
 
     def __enter__(self) -> Self:
@@ -62,7 +62,10 @@ class TFRecordWriter:
 
 
 def _masked_checksum(data: bytes) -> bytes:
-    """CRC-32C rotated by 15 bits plus a constant, because a checksum of data that holds checksums says little."""
+    """Return the masked CRC-32C: rotated by 15 bits, plus a constant.
+
+    A plain checksum of data that itself holds checksums would say little.
+    """
     import google_crc32c  # here, so that a client without a request log needs no such package
 
     checksum = google_crc32c.value(data)

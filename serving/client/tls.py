@@ -11,19 +11,19 @@ from serving.errors import RankingError
 
 
 class TlsError(RankingError, ValueError):
-    """TLS settings that cannot be used: a file that cannot be read, or a certificate without its key."""
+    """TLS settings cannot be used: a file cannot be read, or a certificate lacks its key."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Tls:
-    """TLS; mutual TLS if the client has a certificate of its own. All files are PEM.
+    """The TLS settings of a client; mutual TLS if it has a certificate. All files are PEM.
 
     Attributes:
-        root_certificates: of the authorities that the server's certificate is checked against.
+        root_certificates: Of the authorities that the server's certificate is checked against.
             Defaults to gRPC's own list.
-        client_certificate: the chain that the client shows the server; it comes with `client_key`.
-        client_key: the client's private key.
-        server_name: the name in the server's certificate, where it is not the one in the target.
+        client_certificate: The chain that the client shows the server; it comes with `client_key`.
+        client_key: The client's private key.
+        server_name: The name in the server's certificate, where it is not the one in the target.
     """
 
     root_certificates: Path | None = None
@@ -32,10 +32,10 @@ class Tls:
     server_name: str | None = None
 
     def credentials(self) -> grpc.ChannelCredentials:
-        """For gRPC's channels.
+        """Return the credentials for gRPC's channels.
 
         Raises:
-            TlsError: a file cannot be used, or one of certificate and key is missing.
+            TlsError: A file cannot be used, or one of certificate and key is missing.
         """
         if (self.client_certificate is None) != (self.client_key is None):
             raise TlsError(

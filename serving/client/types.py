@@ -1,4 +1,4 @@
-"""The types that the ranking client takes and gives: a request, a ranked list, and the served model."""
+"""The types of the ranking client: a request, a ranked list, and the served model."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ class Candidate:
     """An item to rank.
 
     Attributes:
-        fields: the item's fields by name; one that is left out is missing.
-        id: what the caller calls it. Not sent to the server.
+        fields: The item's fields by name; one that is left out is missing.
+        id: What the caller calls it. Not sent to the server.
     """
 
     fields: Mapping[str, FieldValue]
@@ -24,15 +24,15 @@ class Candidate:
 
 @dataclass(frozen=True, kw_only=True)
 class RankingRequest:
-    """What to rank, and for whom.
+    """A ranking request: candidates for one user in one context.
 
     Attributes:
-        candidates: at least one.
-        user: the user's fields by name; one that is left out is missing.
-        context: the fields of the request's context by name.
-        weights: exponents of the ranking formula by task, or ``duration``, that replace the model's
+        candidates: At least one.
+        user: The user's fields by name; one that is left out is missing.
+        context: The fields of the request's context by name.
+        weights: Exponents of the ranking formula by task, or ``duration``, that replace the model's
             own in this request.
-        id: what the caller calls the request. Not sent to the server; a request log samples by it.
+        id: What the caller calls the request. Not sent to the server; a request log samples by it.
     """
 
     candidates: Sequence[Candidate]
@@ -44,15 +44,15 @@ class RankingRequest:
 
 @dataclass(frozen=True, kw_only=True)
 class RankedCandidate:
-    """A candidate and what the model thinks of it.
+    """A candidate with its rank and the scores that the model gave it.
 
     Attributes:
-        candidate: as it stood in the request.
-        position: where it stood in the request, from 0.
-        rank: its place in the ranked list, from 1.
-        scores: by task, in the spec's order: a probability, or the predicted number of a regression
+        candidate: As it stood in the request.
+        position: Where it stood in the request, from 0.
+        rank: Its place in the ranked list, from 1.
+        scores: By task, in the spec's order: a probability, or the predicted number of a regression
             task.
-        ranking_score: the scores combined by the ranking formula.
+        ranking_score: The scores combined by the ranking formula.
     """
 
     candidate: Candidate
@@ -67,9 +67,9 @@ class RankedList:
     """All candidates of a request, best first; of equals, the one that came first in the request.
 
     Attributes:
-        candidates: in the order of their rank.
-        model_name: the model that scored them.
-        model_version: the one version of it that scored them all.
+        candidates: In the order of their rank.
+        model_name: The model that scored them.
+        model_version: The one version of it that scored them all.
     """
 
     candidates: tuple[RankedCandidate, ...]
@@ -88,9 +88,9 @@ class ServedModelInfo:
     """A model that a server has loaded and that fits the client.
 
     Attributes:
-        name: the model's name.
-        version: the version in service when it was asked for.
-        weights: the exponents of its ranking formula by task, and ``duration`` if the formula has
+        name: The model's name.
+        version: The version in service when it was asked for.
+        weights: The exponents of its ranking formula by task, and ``duration`` if the formula has
             one.
     """
 

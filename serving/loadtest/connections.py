@@ -78,10 +78,12 @@ def try_one(
     encoded: bytes,
     timeout_s: float,
 ) -> RankedList:
-    """The answer to one request on every connection, so that none is sent by the thousand that the server cannot answer.
+    """Send one request on every connection, and return the last answer.
+
+    A request that the server cannot answer is thus not sent by the thousand.
 
     Raises:
-        RankingError: the server refused it, did not answer in time, or gave no scores.
+        RankingError: The server refused it, did not answer in time, or gave no scores.
     """
     for predict in predicts:
         try:

@@ -30,17 +30,17 @@ MAX_REQUESTS = 5_000_000
 def send_times_s(
     rate: float, seconds: float, arrivals: Arrivals, seed: int
 ) -> npt.NDArray[np.float64]:
-    """Seconds from the start of the test at which a request is due, ascending, all below `seconds`: (N,).
+    """Return the times at which requests are due, in seconds from the start, ascending: (N,).
 
     Args:
-        rate: requests a second, on average.
-        seconds: how long requests are sent.
+        rate: Requests a second, on average.
+        seconds: How long requests are sent.
         arrivals: `poisson`, as from many users who do not know of each other, or `constant`, evenly
             spaced.
-        seed: of the Poisson arrivals; the same seed gives the same times.
+        seed: Of the Poisson arrivals; the same seed gives the same times.
 
     Raises:
-        ValueError: the rate or the time is not a positive number, or they ask for no request, or
+        ValueError: The rate or the time is not a positive number, or they ask for no request, or
             for more than can be measured.
     """
     for name, value in (("rate", rate), ("seconds", seconds)):
@@ -49,7 +49,8 @@ def send_times_s(
     expected = rate * seconds
     if expected > MAX_REQUESTS:
         raise ValueError(
-            f"{rate:g} requests/s for {seconds:g} s are {expected:.0f} requests; at most {MAX_REQUESTS} can be measured"
+            f"{rate:g} requests/s for {seconds:g} s are {expected:.0f} requests; at most "
+            f"{MAX_REQUESTS} can be measured"
         )
     if arrivals == "constant":
         times = np.arange(np.ceil(expected)) / rate
@@ -77,14 +78,14 @@ _RECENT = 500
 
 @dataclass(frozen=True, kw_only=True)
 class Progress:
-    """How far a load test is.
+    """The progress of a load test.
 
     Attributes:
-        elapsed_s: seconds since its start.
-        sent: requests sent.
-        answered: requests answered with OK.
-        failed: requests that ended with an error.
-        recent_latency_s: of those among the requests sent last that have been answered.
+        elapsed_s: Seconds since its start.
+        sent: Requests sent.
+        answered: Requests answered with OK.
+        failed: Requests that ended with an error.
+        recent_latency_s: Of those among the requests sent last that have been answered.
     """
 
     elapsed_s: float
@@ -111,11 +112,11 @@ class LoadGenerator:
         """Send nothing yet.
 
         Args:
-            sends: the ``future`` method of a call on each connection, used in turn.
-            requests: what is sent, in turn.
-            scheduled_s: when each request is due, from `schedule.send_times_s`.
-            timeout_s: the deadline of each request, from the time it is sent.
-            drain_s: after the last request was due, how long to wait for what is still to be sent
+            sends: The ``future`` method of a call on each connection, used in turn.
+            requests: What is sent, in turn.
+            scheduled_s: When each request is due, from `schedule.send_times_s`.
+            timeout_s: The deadline of each request, from the time it is sent.
+            drain_s: After the last request was due, how long to wait for what is still to be sent
                 or answered.
             clock: Gives the time in seconds.
             wait: Waits for an event, at most for the seconds given, on the same clock.
@@ -143,12 +144,15 @@ class LoadGenerator:
         return self._clock() - self._start_s
 
     def wait(self, timeout_s: float) -> bool:
-        """Waits until every request has come to an end, or the test to its; says whether either happened within `timeout_s`."""
+        """Wait until every request, or the test, has come to its end.
+
+        Returns whether either happened within `timeout_s`.
+        """
         remaining_s = max(self._end_s - self.elapsed_s, 0.0)
         return self._wait(self._over, min(timeout_s, remaining_s)) or self.elapsed_s >= self._end_s
 
     def progress(self) -> Progress:
-        """How far the test is; quick, so that asking does not hold up the sending."""
+        """Return the progress of the test, quickly, so that asking does not hold up the sending."""
         with self._lock:
             answered = self._ended[OK]
             recent = slice(max(self._sent - _RECENT, 0), self._sent)
@@ -162,7 +166,7 @@ class LoadGenerator:
             )
 
     def stop(self) -> Measurements:
-        """Ends the test: sends no more, gives up what is still open, and tells what became of the requests due by now."""
+        """End the test: cancel open requests, and return the measurements of those due by now."""
         self._over.set()
         with self._lock:
             final = self._live.part(self._live.scheduled_s <= self.elapsed_s)

@@ -32,14 +32,14 @@ _DISTINCT_TEXTS = 10_000
 def random_requests(
     spec: FeatureSpec, users: int, candidate_counts: list[int], seed: int
 ) -> Iterator[RankingRequest]:
-    """A request for each of `users` users.
+    """Yield a request for each of `users` users.
 
     Args:
-        spec: names the fields.
-        users: how many requests, each with a user, a context and candidates of its own.
-        candidate_counts: candidates of the first request, the second and so on; from the start
+        spec: Names the fields.
+        users: How many requests, each with a user, a context and candidates of its own.
+        candidate_counts: Candidates of the first request, the second and so on; from the start
             again where these end.
-        seed: of all values.
+        seed: Of all values.
     """
     for user, count in enumerate(islice(cycle(candidate_counts), users)):
         draw = random.Random(f"{seed}/{user}")
@@ -68,7 +68,10 @@ def _value(spec: FeatureSpec, name: str, field: BaseField, draw: random.Random) 
 
 
 def _text(name: str, field: BaseField, draw: random.Random) -> str:
-    """A few texts are frequent and most are rare, as in logs: each power of ten of their numbers is as likely as another."""
+    """Draw a text; a few texts are frequent and most are rare, as in logs.
+
+    Each power of ten of the texts' numbers is as likely as another.
+    """
     distinct = (
         field.hash_buckets
         if isinstance(field, EmbeddedField) and field.hash_buckets
@@ -78,7 +81,7 @@ def _text(name: str, field: BaseField, draw: random.Random) -> str:
 
 
 def _number(field: NumericField, draw: random.Random) -> float:
-    """Within both bounds evenly; beyond one bound, or around zero, with a long tail."""
+    """Draw a number: evenly within two bounds, else with a long tail from a bound or zero."""
     if field.minimum is not None and field.maximum is not None:
         return draw.uniform(field.minimum, field.maximum)
     distance = draw.lognormvariate(math.log(10.0), 1.0)
@@ -96,16 +99,16 @@ def encoded_requests(
     model_name: str,
     label: str | None = None,
 ) -> list[bytes]:
-    """A serialised PredictRequest for the `rank` signature each.
+    """Return a serialized PredictRequest for the `rank` signature for each request.
 
     Args:
-        spec: the feature spec of the requests and of the model.
-        requests: what to rank for whom.
-        model_name: the model's name on the server.
-        label: a version label, such as ``canary``; without one the server's latest version answers.
+        spec: The feature spec of the requests and of the model.
+        requests: What to rank for whom.
+        model_name: The model's name on the server.
+        label: A version label, such as ``canary``; without one the server's latest version answers.
 
     Raises:
-        InvalidRequestError: a request does not fit the spec.
+        InvalidRequestError: A request does not fit the spec.
     """
     encoded = []
     for request in requests:

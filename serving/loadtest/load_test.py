@@ -27,14 +27,14 @@ _REFRESH_S = 0.25
 def run_to_the_end(
     generator: LoadGenerator, seconds: float, console: Console
 ) -> tuple[Measurements, float]:
-    """Runs a load test and shows how far it is. Gives what happened, and for how many seconds requests were due.
+    """Run a load test and show its progress; return its measurements and its length in seconds.
 
     An interrupt ends the test early; it is then about the requests that were due until then.
 
     Args:
-        generator: not yet started.
-        seconds: how long requests are due.
-        console: where to show it.
+        generator: Not yet started.
+        seconds: How long requests are due.
+        console: Where to show it.
     """
     columns = (BarColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
     with Progress(*columns, console=console, transient=True) as bar:
@@ -48,7 +48,8 @@ def run_to_the_end(
                 bar.update(
                     task,
                     completed=min(now.elapsed_s, seconds),
-                    description=f"sent {now.sent:,}  answered {now.answered:,}  failed {now.failed:,}  open {waiting:,}  "
+                    description=f"sent {now.sent:,}  answered {now.answered:,}  "
+                    f"failed {now.failed:,}  open {waiting:,}  "
                     f"p50 {latency.p50_ms:.1f} ms  p99 {latency.p99_ms:.1f} ms",
                 )
         except KeyboardInterrupt:
@@ -58,24 +59,24 @@ def run_to_the_end(
 
 
 class LoadTestSettings(pydantic.BaseModel, frozen=True):
-    """What is sent where, and when.
+    """The settings of a load test: what is sent where, and when.
 
     Attributes:
         target: ``host:port`` of the server's gRPC port.
-        spec: a spec file or the name of a ready spec; None for the one that the request files name.
-        request_files: files with the requests; without any, requests are made up.
-        users: how many different requests are made up.
-        candidates: candidates of the requests made up, in turn.
-        rate: requests a second.
-        seconds: how long requests are due.
-        arrivals: how they are spaced.
-        model: the model's name on the server; None for the spec's.
-        label: a version label; None for the latest version.
-        connections: connections used in turn.
-        tls: encryption of the connections; None for none.
-        timeout_ms: the deadline of each request.
-        drain_seconds: seconds to wait for what is open after the last request was due.
-        seed: of requests and times.
+        spec: A spec file or the name of a ready spec; None for the one that the request files name.
+        request_files: Files with the requests; without any, requests are made up.
+        users: How many different requests are made up.
+        candidates: Candidates of the requests made up, in turn.
+        rate: Requests a second.
+        seconds: How long requests are due.
+        arrivals: How they are spaced.
+        model: The model's name on the server; None for the spec's.
+        label: A version label; None for the latest version.
+        connections: Connections used in turn.
+        tls: Encryption of the connections; None for none.
+        timeout_ms: The deadline of each request.
+        drain_seconds: Seconds to wait for what is open after the last request was due.
+        seed: Of requests and times.
     """
 
     target: str
@@ -99,12 +100,12 @@ class LoadTestReport(pydantic.BaseModel, frozen=True):
     """The result for programs.
 
     Attributes:
-        settings: of the test.
-        model: the model that answered.
-        version: its version before the load began.
-        candidates: the fewest and the most candidates of a request.
-        request_bytes: the smallest and the largest request.
-        summary: what was found.
+        settings: Of the test.
+        model: The model that answered.
+        version: Its version before the load began.
+        candidates: The fewest and the most candidates of a request.
+        request_bytes: The smallest and the largest request.
+        summary: What was found.
     """
 
     settings: LoadTestSettings
@@ -118,12 +119,12 @@ class LoadTestReport(pydantic.BaseModel, frozen=True):
 def run_load_test(
     settings: LoadTestSettings, console: Console
 ) -> tuple[LoadTestReport, Measurements]:
-    """Runs a load test and shows its progress.
+    """Run a load test and show its progress.
 
     Raises:
-        RankingError: a request file cannot be used, or the server does not answer a first request.
-        SpecError: the spec cannot be used.
-        ValueError: rate and time do not fit each other.
+        RankingError: A request file cannot be used, or the server does not answer a first request.
+        SpecError: The spec cannot be used.
+        ValueError: Rate and time do not fit each other.
     """
     scheduled_s = send_times_s(settings.rate, settings.seconds, settings.arrivals, settings.seed)
     timeout_s = settings.timeout_ms / 1000.0

@@ -1,4 +1,4 @@
-"""What happened to each request of a load test."""
+"""The measurements of a load test: times and outcome of each request."""
 
 from __future__ import annotations
 
@@ -19,12 +19,14 @@ OK, DEADLINE_EXCEEDED = (
 
 @dataclass(frozen=True, kw_only=True)
 class Measurements:
-    """Of each request in the order of the schedule, all (N,); seconds count from the start of the test.
+    """The times and outcomes of all requests, in the order of the schedule, each (N,).
+
+    Seconds count from the start of the test.
 
     Attributes:
-        scheduled_s: when it was due.
-        sent_s: when it was sent; NaN where it was not.
-        done_s: when its answer or its error came; NaN where neither did.
+        scheduled_s: When it was due.
+        sent_s: When it was sent; NaN where it was not.
+        done_s: When its answer or its error came; NaN where neither did.
         outcome: `NOT_SENT`, `OPEN` (neither answer nor error when the test ended), or a position in
             `CODES`.
     """
@@ -36,13 +38,13 @@ class Measurements:
 
     @classmethod
     def of_schedule(cls, scheduled_s: npt.NDArray[np.float64]) -> Measurements:
-        """Before the first request is sent."""
+        """Return the measurements before the first request is sent."""
         unknown = np.full_like(scheduled_s, np.nan)
         outcome = np.full(scheduled_s.shape, NOT_SENT, np.int8)
         return cls(scheduled_s=scheduled_s, sent_s=unknown, done_s=unknown.copy(), outcome=outcome)
 
     def part(self, requests: slice | npt.NDArray[np.bool_]) -> Measurements:
-        """Of some of the requests; a copy if they are given by a mask."""
+        """Return the measurements of some of the requests; a copy if they are given by a mask."""
         return Measurements(
             scheduled_s=self.scheduled_s[requests],
             sent_s=self.sent_s[requests],
@@ -52,7 +54,7 @@ class Measurements:
 
     @property
     def counts(self) -> Counts:
-        """How many requests came to which end."""
+        """The number of requests that came to each end."""
         values, numbers = np.unique(self.outcome, return_counts=True)
         by_outcome = dict(zip(values.tolist(), numbers.tolist(), strict=True))
         failed = {
@@ -70,7 +72,7 @@ class Measurements:
 
     @property
     def latency_s(self) -> npt.NDArray[np.float64]:
-        """From the time a request was due to its answer, whether or not it could be sent in time: (N,).
+        """The time from when each request was due to its answer, even if it was sent late: (N,).
 
         Infinite for a request without an answer in time: never sent, still open, or
         DEADLINE_EXCEEDED. NaN for one that failed otherwise: an error that comes at once says
@@ -80,12 +82,15 @@ class Measurements:
 
     @property
     def service_time_s(self) -> npt.NDArray[np.float64]:
-        """From the time a request was sent to its answer, (N,): what a load test sees that forgets the waiting before."""
+        """The time from when each request was sent to its answer, (N,).
+
+        A load test that forgets the waiting before the sending sees these times only.
+        """
         return np.where(self.outcome == NOT_SENT, np.nan, self._answer_time_s() - self.sent_s)
 
     @property
     def lag_s(self) -> npt.NDArray[np.float64]:
-        """How late each request was sent, (N,); NaN where it was not sent."""
+        """The lag of each request, sent minus due, (N,); NaN where it was not sent."""
         return self.sent_s - self.scheduled_s
 
     def _answer_time_s(self) -> npt.NDArray[np.float64]:
@@ -95,14 +100,16 @@ class Measurements:
 
 @dataclass(frozen=True, kw_only=True)
 class Counts:
-    """How many requests came to which end: scheduled = sent + not_sent, sent = answered + all failed + unanswered.
+    """The number of requests that came to each end.
+
+    scheduled = sent + not_sent; sent = answered + all failed + unanswered.
 
     Attributes:
-        scheduled: that were due.
-        not_sent: that the generator did not get to before the test ended.
-        answered: that were answered with OK.
-        unanswered: that had neither answer nor error when the test ended.
-        failed: that ended with an error, by the name of the gRPC code.
+        scheduled: That were due.
+        not_sent: That the generator did not get to before the test ended.
+        answered: That were answered with OK.
+        unanswered: That had neither answer nor error when the test ended.
+        failed: That ended with an error, by the name of the gRPC code.
     """
 
     scheduled: int

@@ -19,22 +19,23 @@ _TICKS = (0.0, 0.9, 0.99, 0.999, 0.9999, 0.99999)
 
 
 def check_format(path: Path) -> None:
-    """Says before a test whether its picture can be drawn.
+    """Check before a test that its picture can be drawn.
 
     Raises:
-        ValueError: the suffix is none of `FORMATS`.
+        ValueError: The suffix is none of `FORMATS`.
     """
     if path.suffix not in FORMATS:
         raise ValueError(
-            f"{path}: a file name that ends in {', '.join(FORMATS)} is needed; received {path.suffix or 'none'!r}"
+            f"{path}: a file name that ends in {', '.join(FORMATS)} is needed; received "
+            f"{path.suffix or 'none'!r}"
         )
 
 
 def save_picture(path: Path, measurements: Measurements, summary: Summary, title: str) -> None:
-    """Draws a load test into a file, whose suffix is one of `FORMATS`.
+    """Draw a load test into a file, whose suffix is one of `FORMATS`.
 
     Raises:
-        OSError: the file cannot be written.
+        OSError: The file cannot be written.
     """
     figure = Figure(figsize=(11.0, 8.0), layout="constrained")
     figure.suptitle(title)
@@ -93,7 +94,10 @@ def _draw_over_time(axis: Axes, measurements: Measurements, summary: Summary) ->
 
 
 def _draw_over_percentiles(axis: Axes, measurements: Measurements) -> None:
-    """Each step to the right is a tenth of the requests of the step before, so that the slowest are seen as well."""
+    """Draw time over percentiles; each step right is a tenth of the requests of the one before.
+
+    The slowest requests are thus seen as well.
+    """
     for name, values_s in (
         ("latency", measurements.latency_s),
         ("service time", measurements.service_time_s),
@@ -112,5 +116,5 @@ def _draw_over_percentiles(axis: Axes, measurements: Measurements) -> None:
 
 
 def _places(beyond: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Where a percentile stands, given the share of requests beyond it: 90 % at 1, 99 % at 2."""
+    """Return the places of percentiles, given the shares beyond them: 90 % at 1, 99 % at 2."""
     return -np.log10(beyond)

@@ -22,12 +22,12 @@ class Distribution(pydantic.BaseModel, frozen=True):
     and NaN where there was nothing to measure; JSON has null for both.
 
     Attributes:
-        measured: values that the percentiles are of.
-        p50_ms: half of the values are at most this.
+        measured: Values that the percentiles are of.
+        p50_ms: Half of the values are at most this.
         p90_ms: 90 % of the values are at most this.
         p99_ms: 99 % of the values are at most this.
         p99_9_ms: 99.9 % of the values are at most this.
-        max_ms: the largest value.
+        max_ms: The largest value.
     """
 
     measured: int
@@ -42,10 +42,10 @@ class Window(pydantic.BaseModel, frozen=True):
     """The requests that were due in a stretch of the test.
 
     Attributes:
-        start_s: from the start of the test.
-        scheduled: requests due.
-        answered: those of them that were answered with OK.
-        latency: of those of them that were answered, or not in time.
+        start_s: From the start of the test.
+        scheduled: Requests due.
+        answered: Those of them that were answered with OK.
+        latency: Of those of them that were answered, or not in time.
     """
 
     start_s: float
@@ -55,22 +55,22 @@ class Window(pydantic.BaseModel, frozen=True):
 
 
 class Summary(pydantic.BaseModel, frozen=True):
-    """What a load test found.
+    """The summary of a load test.
 
     Attributes:
-        scheduled: requests that were due: sent + not_sent.
-        sent: requests that left the generator: answered + those failed + unanswered.
-        not_sent: requests that the generator did not get to before the test ended.
-        answered: requests answered with OK.
-        unanswered: requests with neither answer nor error when the test ended.
-        failed: requests that ended with an error, by gRPC code.
-        scheduled_rate: requests due a second.
-        sent_rate: requests sent a second.
-        answered_rate: requests answered with OK a second, up to the last answer.
-        latency: from the time a request was due to its answer.
-        service_time: from the time a request was sent to its answer.
-        lag: how late requests were sent.
-        windows: the course of the test.
+        scheduled: Requests that were due: sent + not_sent.
+        sent: Requests that left the generator: answered + those failed + unanswered.
+        not_sent: Requests that the generator did not get to before the test ended.
+        answered: Requests answered with OK.
+        unanswered: Requests with neither answer nor error when the test ended.
+        failed: Requests that ended with an error, by gRPC code.
+        scheduled_rate: Requests due a second.
+        sent_rate: Requests sent a second.
+        answered_rate: Requests answered with OK a second, up to the last answer.
+        latency: From the time a request was due to its answer.
+        service_time: From the time a request was sent to its answer.
+        lag: How late requests were sent.
+        windows: The course of the test.
     """
 
     scheduled: int
@@ -89,7 +89,7 @@ class Summary(pydantic.BaseModel, frozen=True):
 
     @property
     def generator_was_the_limit(self) -> bool:
-        """Whether the generator, not the server, shaped the result: it sent too late, or not at all."""
+        """True if the generator, not the server, shaped the result by sending too late."""
         pairs = [
             (getattr(self.latency, name), getattr(self.service_time, name))
             for name in ("p50_ms", "p90_ms", "p99_ms")
@@ -104,11 +104,11 @@ class Summary(pydantic.BaseModel, frozen=True):
 
 
 def summarise(measurements: Measurements, seconds: float) -> Summary:
-    """Sums a load test up.
+    """Sum up a load test.
 
     Args:
-        measurements: when each request was due, sent and answered.
-        seconds: how long requests were due.
+        measurements: When each request was due, sent and answered.
+        seconds: How long requests were due.
     """
     counts = measurements.counts
     last_sent_s = float(np.nanmax(measurements.sent_s, initial=0.0))
@@ -152,7 +152,7 @@ def distribution(values_s: npt.NDArray[np.float64]) -> Distribution:
 
 
 def _windows(measurements: Measurements, seconds: float) -> list[Window]:
-    """Stretches of one second, or longer ones where the test is long; shorter ones where it is short."""
+    """Cut a test into windows of one second, longer in a long test and shorter in a short one."""
     width_s = max(seconds / _MOST_WINDOWS, min(1.0, seconds / 20.0))
     windows = []
     for start_s in np.arange(0.0, seconds, width_s).tolist():

@@ -11,21 +11,23 @@ from serving.loadtest.load_test import LoadTestReport
 from serving.loadtest.summary import Distribution, Summary
 
 _GENERATOR_WAS_THE_LIMIT = (
-    "The generator was the limit: 1 request in 100 was sent {lag} late or more, and {not_sent} were never sent. The latencies "
+    "The generator was the limit: 1 request in 100 was sent {lag} late or more, and {not_sent} "
+    "were never sent. The latencies "
     "include that. Give the generator a core of its own, or share the rate among several machines."
 )
 
 
 def heading(report: LoadTestReport) -> str:
-    """What was loaded with what."""
+    """Describe the server and the load in one line."""
     return (
         f"{report.settings.target}: {report.model}, version {report.version}; "
-        f"{_range(*report.candidates)} candidates and {_range(*report.request_bytes)} bytes a request"
+        f"{_range(*report.candidates)} candidates and {_range(*report.request_bytes)} bytes a "
+        "request"
     )
 
 
 def counts_table(summary: Summary) -> Table:
-    """How many requests came to which end, and the rates."""
+    """Make a table of the number of requests that came to each end, and the rates."""
     table = Table(title="Requests", title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("")
     table.add_column("number", justify="right")
@@ -54,7 +56,7 @@ def latency_table(summary: Summary) -> Table:
 
 
 def warning(summary: Summary) -> str | None:
-    """What to know before trusting the numbers; None if there is nothing."""
+    """Return a warning about the numbers; None if there is nothing to warn of."""
     if not summary.generator_was_the_limit:
         return None
     return _GENERATOR_WAS_THE_LIMIT.format(

@@ -1,4 +1,4 @@
-"""Prometheus metrics: requests under TensorFlow Serving's names, and what it does not count under Fulcrum's."""
+"""Prometheus metrics, under TensorFlow Serving's names where it has them, else under Fulcrum's."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ class ServerMetrics:
     """The metrics of one server. Safe to use from several threads."""
 
     def __init__(self, models: ModelRegistry) -> None:
-        """Counts from zero.
+        """Count from zero.
 
         Args:
-            models: what is served. Requests for other models are counted under no name, or whoever
+            models: What is served. Requests for other models are counted under no name, or whoever
                 can send requests could fill the memory with names.
         """
         self._models = models
@@ -47,27 +47,33 @@ class ServerMetrics:
             registry=self._registry,
         )
         self._latency_us = Histogram(
-            _REQUEST_LATENCY, "Wall time in microseconds of requests that were answered OK.",
-            ["model_name", "API", "entrypoint"], buckets=_LATENCY_BOUNDS_US, registry=self._registry,
-        )  # fmt: skip
+            _REQUEST_LATENCY,
+            "Wall time in microseconds of requests that were answered OK.",
+            ["model_name", "API", "entrypoint"],
+            buckets=_LATENCY_BOUNDS_US,
+            registry=self._registry,
+        )
         self._candidates = Histogram(
-            "fulcrum_request_candidates", "Candidates of a Predict request: the largest first dimension of its inputs.",
-            ["model_name"], buckets=_CANDIDATE_BOUNDS, registry=self._registry,
-        )  # fmt: skip
+            "fulcrum_request_candidates",
+            "Candidates of a Predict request: the largest first dimension of its inputs.",
+            ["model_name"],
+            buckets=_CANDIDATE_BOUNDS,
+            registry=self._registry,
+        )
         self._registry.register(_Versions(models))
         ProcessCollector(registry=self._registry)
 
     def count(
         self, model_name: str, api: str, entrypoint: str, code: grpc.StatusCode, latency_s: float
     ) -> None:
-        """Counts a request that was answered.
+        """Count a request that was answered.
 
         Args:
-            model_name: as the request names it.
-            api: the method, as in ``Predict`` over gRPC or ``predict`` over REST.
+            model_name: As the request names it.
+            api: The method, as in ``Predict`` over gRPC or ``predict`` over REST.
             entrypoint: ``GRPC`` or ``REST``.
-            code: how it ended.
-            latency_s: how long it took.
+            code: How it ended.
+            latency_s: How long it took.
         """
         known = model_name if self._models.named(model_name) else ""
         self._requests.labels(known, code.name).inc()
@@ -75,7 +81,7 @@ class ServerMetrics:
             self._latency_us.labels(known, api, entrypoint).observe(latency_s * 1e6)
 
     def count_candidates(self, request: PredictRequest) -> None:
-        """Counts the candidates of a request that was answered OK."""
+        """Count the candidates of a request that was answered OK."""
         firsts = [
             proto.tensor_shape.dim[0].size
             for proto in request.inputs.values()
@@ -84,7 +90,7 @@ class ServerMetrics:
         self._candidates.labels(request.model_spec.name).observe(max(firsts, default=1))
 
     def page(self) -> bytes:
-        """All metrics in Prometheus' text format."""
+        """Return all metrics in Prometheus' text format."""
         text = prometheus_client.generate_latest(self._registry)
         # The library gives every counter the suffix that OpenMetrics asks for. TensorFlow Serving's
         # has none.
@@ -98,7 +104,7 @@ class _Versions(Collector):
         self._models = models
 
     def collect(self) -> Iterable[GaugeMetricFamily]:
-        """One sample a version, of value 1."""
+        """Yield one sample for each version, of value 1."""
         family = GaugeMetricFamily(
             "fulcrum_model_version_state",
             "1 for the state that a version is in.",
@@ -111,17 +117,18 @@ class _Versions(Collector):
 
 
 def page_path(file: Path) -> str | None:
-    """Where a monitoring config file wants the metrics page; None for nowhere.
+    """Return the path of the metrics page by a monitoring config file; None for no page.
 
     Args:
-        file: holds a ``MonitoringConfig``.
+        file: Holds a ``MonitoringConfig``.
 
     Raises:
-        ConfigError: the file cannot be used.
+        ConfigError: The file cannot be used.
     """
     prometheus = read_config(file, MonitoringConfig).prometheus_config
     if prometheus.path and not prometheus.path.startswith("/"):
         raise ConfigError(
-            f"{file}: prometheus_config.path is {prometheus.path!r}; it must begin with /, as {DEFAULT_PATH}"
+            f"{file}: prometheus_config.path is {prometheus.path!r}; it must begin with /, as "
+            f"{DEFAULT_PATH}"
         )
     return (prometheus.path or DEFAULT_PATH) if prometheus.enable else None

@@ -22,19 +22,19 @@ class ServerProcessError(RuntimeError):
 def serving_process(
     options: Sequence[str], log: Path, waiting: Callable[[float], None] | None = None
 ) -> Iterator[tuple[str, subprocess.Popen[str]]]:
-    """Runs `fulcrum serve` on a free port while the block runs, and yields its address and the process.
+    """Run `fulcrum serve` on a free port while the block runs; yield its address and the process.
 
     It waits for as long as the process lives, because machines differ in speed: loading TensorFlow
     and a model takes 5 s on one and minutes on a busy one.
 
     Args:
-        options: of `fulcrum serve`, without `--port`.
-        log: file that takes the output of the process.
-        waiting: called with the seconds that have passed, several times a second until the server
+        options: Of `fulcrum serve`, without `--port`.
+        log: File that takes the output of the process.
+        waiting: Called with the seconds that have passed, several times a second until the server
             listens.
 
     Raises:
-        ServerProcessError: the process ended before it listened; the message names the log and
+        ServerProcessError: The process ended before it listened; the message names the log and
             quotes its end.
     """
     command = [sys.executable, "-m", "fulcrum", "serve", *options, "--port", "0"]
@@ -50,8 +50,8 @@ def serving_process(
                 break
             if ended:
                 raise ServerProcessError(
-                    f"the model server ended with exit code {process.returncode} before it listened; the end of {log}:\n"
-                    + "\n".join(text.splitlines()[-20:])
+                    f"the model server ended with exit code {process.returncode} before it "
+                    f"listened; the end of {log}:\n" + "\n".join(text.splitlines()[-20:])
                 )
             if waiting is not None:
                 waiting(time.monotonic() - began_s)

@@ -14,14 +14,14 @@ from serving.model_server.status_error import StatusError
 
 
 class RequestPool(ThreadPoolExecutor):
-    """A thread pool that knows how much it has taken on, so that a server refuses early what it could only answer late."""
+    """A thread pool that counts its requests, so that a server can refuse early."""
 
     def __init__(self, threads: int, max_requests: int) -> None:
-        """Starts threads as they are needed.
+        """Start threads as they are needed.
 
         Args:
-            threads: requests answered at one time.
-            max_requests: requests answered or waiting at one time.
+            threads: Requests answered at one time.
+            max_requests: Requests answered or waiting at one time.
         """
         super().__init__(threads, thread_name_prefix="request")
         self._max_requests = max_requests
@@ -30,19 +30,20 @@ class RequestPool(ThreadPoolExecutor):
         self._draining = False
 
     def refusal(self) -> StatusError | None:
-        """Why no more can be taken on at the moment; None if it can."""
+        """Return the reason why no request can be taken on at the moment; None if one can."""
         if self._draining:
             return StatusError(grpc.StatusCode.UNAVAILABLE, "This server is shutting down.")
         if self._unanswered >= self._max_requests:
             return StatusError(
                 grpc.StatusCode.RESOURCE_EXHAUSTED,
-                f"This server has {self._unanswered} requests to answer, as many as its --max-concurrent-requests allows; "
+                f"This server has {self._unanswered} requests to answer, as many as its "
+                "--max-concurrent-requests allows; "
                 "try again in a moment, or ask another server.",
             )
         return None
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        """Takes on a request, whatever `refusal` says."""
+        """Take on a request, whatever `refusal` says."""
         with self._changed:
             self._unanswered += 1
         future = super().submit(fn, *args, **kwargs)
@@ -53,7 +54,7 @@ class RequestPool(ThreadPoolExecutor):
         """Lets `refusal` refuse all from now on, and waits for what was taken on.
 
         Args:
-            timeout_s: how long.
+            timeout_s: How long.
 
         Returns:
             Whether all of it is answered.

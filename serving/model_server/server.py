@@ -50,14 +50,16 @@ class PortError(OSError):
 
 
 class LocalModelServer:
-    """Serves models over gRPC, and REST if asked to, from `start` to `stop`; a context manager does both.
+    """Serves models over gRPC, and REST on request, from `start` to `stop`.
+
+    A context manager does both.
 
     Attributes:
-        models: what is served.
-        metrics: what was counted.
-        host: where it listens.
-        port: where it listens; the one the system chose if 0 was asked for.
-        rest_port: the same for REST; None if there is no REST.
+        models: What is served.
+        metrics: What was counted.
+        host: Where it listens.
+        port: Where it listens; the one the system chose if 0 was asked for.
+        rest_port: The same for REST; None if there is no REST.
     """
 
     def __init__(
@@ -78,28 +80,28 @@ class LocalModelServer:
         rest_port: int | None = None,
         metrics_path: str | None = None,
     ) -> None:
-        """Takes the port, but answers nothing yet.
+        """Take the port, but answer nothing yet.
 
         Args:
-            models: what to serve, beside what `config_file` says.
-            host: address to listen on; loopback by default, because the server neither encrypts nor
+            models: What to serve, beside what `config_file` says.
+            host: Address to listen on; loopback by default, because the server neither encrypts nor
                 asks who calls.
-            port: port to listen on; 0 lets the system choose.
-            poll_s: seconds between two looks at the models' folders.
-            config_file: what to serve, and its labels' rules for reloads.
-            as_tensor_content: whether Predict answers numbers as bytes, and not one by one.
-            max_candidates: rows that an input of a request, or examples that a request, may have;
+            port: Port to listen on; 0 lets the system choose.
+            poll_s: Seconds between two looks at the models' folders.
+            config_file: What to serve, and its labels' rules for reloads.
+            as_tensor_content: Whether Predict answers numbers as bytes, and not one by one.
+            max_candidates: Rows that an input of a request, or examples that a request, may have;
                 None for any.
-            max_message_bytes: largest request.
-            max_requests: requests answered or waiting at one time; more are refused.
-            threads: requests answered at one time.
-            credentials: for TLS over gRPC; none for plain text.
-            rest_host: address to listen on for REST, which is never encrypted.
-            rest_port: port to listen on for REST; 0 lets the system choose, None leaves REST out.
-            metrics_path: where the REST port shows metrics; None for nowhere.
+            max_message_bytes: Largest request.
+            max_requests: Requests answered or waiting at one time; more are refused.
+            threads: Requests answered at one time.
+            credentials: For TLS over gRPC; none for plain text.
+            rest_host: Address to listen on for REST, which is never encrypted.
+            rest_port: Port to listen on for REST; 0 lets the system choose, None leaves REST out.
+            metrics_path: Where the REST port shows metrics; None for nowhere.
 
         Raises:
-            PortError: the address cannot be had.
+            PortError: The address cannot be had.
         """
         self.models = ModelRegistry(models, load=load_and_warm, max_candidates=max_candidates)
         self.host = host
@@ -159,10 +161,10 @@ class LocalModelServer:
         return None if self.rest_port is None else _address(self._rest_host, self.rest_port)
 
     def start(self) -> None:
-        """Loads what is there, then answers requests; returns at once after that.
+        """Load the versions that are there, then answer requests in the background.
 
         Raises:
-            StatusError: the configuration file cannot be taken over.
+            StatusError: The configuration file cannot be taken over.
         """
         if self._config_file is not None:
             self._config_file.apply(self.models)
@@ -174,10 +176,12 @@ class LocalModelServer:
         self._poller.start()
 
     def stop(self, drain_s: float = 30.0) -> None:
-        """Takes no new request, waits for those in flight, and frees the models. Health says NOT_SERVING meanwhile.
+        """Take no new request, wait for those in flight, and free the models.
+
+        Health says NOT_SERVING meanwhile.
 
         Args:
-            drain_s: seconds after which requests that are still running are cut off.
+            drain_s: Seconds after which requests that are still running are cut off.
         """
         self._health.end()
         drained = self._pool.drain(drain_s)

@@ -1,4 +1,4 @@
-"""Errors as gRPC states them: a code and a text."""
+"""Errors in gRPC's form: a code and a text."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ class StatusError(Exception):
     """A call, or the loading of a version, that failed.
 
     Attributes:
-        code: the gRPC status code.
-        text: what a client is told.
+        code: The gRPC status code.
+        text: What a client is told.
     """
 
     def __init__(self, code: grpc.StatusCode, text: str) -> None:
@@ -27,7 +27,7 @@ class StatusError(Exception):
 
     @property
     def short_text(self) -> str:
-        """The text as it is sent: TensorFlow Serving cuts it, because a status travels in an HTTP header."""
+        """The text as it is sent: cut, because a status travels in an HTTP header."""
         return (
             self.text
             if len(self.text) <= _MAX_TEXT_LENGTH
@@ -36,12 +36,12 @@ class StatusError(Exception):
 
 
 def invalid_argument(text: str) -> StatusError:
-    """The error of a request that is wrong whatever the state of the server."""
+    """Return the error of a request that is wrong whatever the state of the server."""
     return StatusError(grpc.StatusCode.INVALID_ARGUMENT, text)
 
 
 def from_tensorflow(error: Exception) -> StatusError:
-    """A `tf.errors.OpError` in gRPC's terms, with the runtime's own text.
+    """Return a `tf.errors.OpError` in gRPC's terms, with the runtime's own text.
 
     A session wraps the runtime's error in one that adds Python stack traces, which say nothing to a
     client.
@@ -52,7 +52,10 @@ def from_tensorflow(error: Exception) -> StatusError:
 
 
 def as_status(error: Exception) -> StatusError:
-    """What a caller is told of an error: a `StatusError` as it is, any other as a defect of this server, which is logged."""
+    """Return the status of an error for a caller.
+
+    A `StatusError` is returned as it is. Any other error is a defect of this server, and is logged.
+    """
     if isinstance(error, StatusError):
         return error
     logger.error("a request failed in a way that is a defect of this server", exc_info=error)

@@ -1,1 +1,1 @@
-"""The check before a push: the exported version, served on this machine, answers as the trainer's model does, and in time."""
+"""The check before a push: does the exported version, served here, answer rightly and in time?"""

@@ -1,4 +1,4 @@
-"""What the pipeline calls, by import path, before it pushes a version.
+"""The check that the pipeline calls, by import path, before it pushes a version.
 
 The version is served as it will be, by the local model server over gRPC, with requests made of
 logged examples. Each score must be that of the trainer's own export on the same examples, run in
@@ -49,16 +49,16 @@ _CHANNEL_OPTIONS = [("grpc.max_receive_message_length", -1), ("grpc.max_send_mes
 def check_before_push(
     *, model: str, example_files: Sequence[str], spec: str, version: str
 ) -> PushCheckReport:
-    """Makes the version that may be pushed, and checks it.
+    """Make the version that may be pushed, and check it.
 
     Args:
-        model: folder of the trainer's export.
-        example_files: gzipped TFRecords of ingested examples, which the trainer did not train on.
-        spec: text of the feature spec.
-        version: folder to write: the export with its warm-up requests.
+        model: Folder of the trainer's export.
+        example_files: Gzipped TFRecords of ingested examples, which the trainer did not train on.
+        spec: Text of the feature spec.
+        version: Folder to write: the export with its warm-up requests.
 
     Raises:
-        ValueError: there are no examples, or a signature for which no request can be made.
+        ValueError: There are no examples, or a signature for which no request can be made.
     """
     feature_spec = parse_spec(spec)
     examples = _examples(example_files, max(feature_spec.serving.candidate_counts))
@@ -88,7 +88,8 @@ def check_before_push(
                 latencies = _latencies(feature_spec, predict, examples)
             except grpc.RpcError as error:
                 refusals.append(
-                    f"a request made of logged examples failed: {error.code().name}: {error.details()}"
+                    f"a request made of logged examples failed: {error.code().name}: "
+                    f"{error.details()}"
                 )
     limits = feature_spec.serving
     worst = max(differences, key=lambda difference: difference.size, default=None)
@@ -128,7 +129,7 @@ def _served(version: str, name: str) -> Iterator[LocalModelServer]:
 def _replayed(
     spec: FeatureSpec, examples: Sequence[Example]
 ) -> Iterator[tuple[PredictRequest, list[Example]]]:
-    """Requests, and the examples that are to have the same scores."""
+    """Yield requests, each with the examples that are to have the same scores."""
     for count in spec.serving.candidate_counts:
         for user in _some(examples, _REPLAYED):
             items = _some(examples, count)
@@ -150,7 +151,10 @@ def _compared(
     own = trainers_model.signatures[SERVING_DEFAULT](
         tf.constant([example.SerializeToString() for example in examples])
     )
-    what = f"{request.model_spec.signature_name} of {len(examples)} {'row' if len(examples) == 1 else 'rows'}"
+    what = (
+        f"{request.model_spec.signature_name} of {len(examples)} "
+        f"{'row' if len(examples) == 1 else 'rows'}"
+    )
     return largest_difference(
         what,
         {
@@ -177,5 +181,5 @@ def _latencies(
 
 
 def _some(examples: Sequence[Example], count: int) -> list[Example]:
-    """The first examples, over again where there are too few."""
+    """Return the first examples, over again if there are too few."""
     return list(itertools.islice(itertools.cycle(examples), count))

@@ -1,4 +1,4 @@
-"""The two criteria of the push check: latency by number of candidates, and difference to the trainer's scores."""
+"""The two criteria of the push check: the latency, and the difference to the trainer's scores."""
 
 from __future__ import annotations
 
@@ -48,11 +48,11 @@ class ScoreDifference:
     """The score of a request that differs most.
 
     Attributes:
-        request: what was asked.
-        score: name of the task, or ``ranking_score``.
-        row: of the request.
-        served: the score over gRPC.
-        trainers: the score of the trainer's export in process.
+        request: What was asked.
+        score: Name of the task, or ``ranking_score``.
+        row: Of the request.
+        served: The score over gRPC.
+        trainers: The score of the trainer's export in process.
         size: |served − trainer's|, divided by the trainer's where that is above 1; infinite where
             just one of both is a number.
     """
@@ -65,30 +65,33 @@ class ScoreDifference:
     size: float
 
     def refusal(self, tolerance: float) -> str:
-        """Why the version is not the model that was trained."""
+        """Say why the version is not the model that was trained."""
         return (
-            f"{self.request}: {self.score} of row {self.row} is {self.served:.6g} over gRPC and {self.trainers:.6g} in the "
-            f"trainer's export; they differ by {self.size:.2g}, more than serving.score_tolerance {tolerance:g}"
+            f"{self.request}: {self.score} of row {self.row} is {self.served:.6g} over gRPC and "
+            f"{self.trainers:.6g} in the "
+            f"trainer's export; they differ by {self.size:.2g}, more than serving.score_tolerance "
+            f"{tolerance:g}"
         )
 
 
 def largest_difference(
     request: str, scores: Mapping[str, tuple[np.ndarray, np.ndarray]]
 ) -> ScoreDifference:
-    """The largest difference between served scores and the trainer's.
+    """Return the largest difference between served scores and the trainer's.
 
     Args:
-        request: what was asked, in words.
-        scores: by name, served and trainer's, each (R,).
+        request: What was asked, in words.
+        scores: By name, served and trainer's, each (R,).
 
     Raises:
-        ValueError: the server did not give a score a row.
+        ValueError: The server did not give a score a row.
     """
     found = []
     for name, (served, trainers) in scores.items():
         if served.shape != trainers.shape:
             raise ValueError(
-                f"{request}: {name} has the shape {served.shape} over gRPC, {trainers.shape} in the trainer's export"
+                f"{request}: {name} has the shape {served.shape} over gRPC, {trainers.shape} in "
+                "the trainer's export"
             )
         with np.errstate(invalid="ignore"):
             sizes = np.abs(served - trainers) / np.maximum(np.abs(trainers), 1.0)
@@ -98,8 +101,12 @@ def largest_difference(
         row = int(np.argmax(sizes))
         found.append(
             ScoreDifference(
-                request=request, score=name, row=row, served=float(served[row]), trainers=float(trainers[row]),
+                request=request,
+                score=name,
+                row=row,
+                served=float(served[row]),
+                trainers=float(trainers[row]),
                 size=float(sizes[row]),
             )
-        )  # fmt: skip
+        )
     return max(found, key=lambda difference: difference.size)

@@ -1,4 +1,4 @@
-"""Requests made from logged examples, as a client would have sent them, and the warm-up file that holds them."""
+"""Requests made from logged examples, as a client would send them, and the warm-up file of them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Example: TypeAlias = tf.train.Example
 def examples_request(
     spec: FeatureSpec, signature: str, examples: Sequence[Example]
 ) -> PredictRequest:
-    """A request to a signature that reads serialised tf.Examples (B,)."""
+    """Make a request to a signature that reads serialized tf.Examples (B,)."""
     request = _request(spec, signature)
     request.inputs["examples"].CopyFrom(
         tf.make_tensor_proto([example.SerializeToString() for example in examples])
@@ -33,7 +33,10 @@ def examples_request(
 def rank_request(
     spec: FeatureSpec, signature: str, user: Example, items: Sequence[Example]
 ) -> PredictRequest:
-    """A request to a signature that reads the raw fields of one request: user and context of `user`, one candidate an item."""
+    """Make a request to a signature that reads raw fields.
+
+    User and context are those of `user`; each item is a candidate.
+    """
     request = _request(spec, signature)
     for name, field in spec.fields.items():
         rows = items if field.side == "item" else [user]
@@ -43,7 +46,7 @@ def rank_request(
 
 
 def shown_to(spec: FeatureSpec, user: Example, item: Example) -> Example:
-    """The example of a user and context, and an item, as if it had been logged so."""
+    """Merge user and context of one example with the item of another."""
     merged = Example()
     for name, field in spec.fields.items():
         logged = (item if field.side == "item" else user).features.feature
@@ -60,7 +63,7 @@ def _request(spec: FeatureSpec, signature: str) -> PredictRequest:
 
 
 def _tensor(field: BaseField, features: Sequence[tf.train.Feature]) -> TensorProto:
-    """The raw values of a field, (R,) or, padded with ``""``, (R, T)."""
+    """Return the raw values of a field, (R,) or, padded with ``""``, (R, T)."""
     if isinstance(field, NumericField):
         return tf.make_tensor_proto(
             [[*feature.float_list.value, float("nan")][0] for feature in features], tf.float32
@@ -81,18 +84,18 @@ _TOP_K = 10
 def write_warmup_file(
     spec: FeatureSpec, signatures: Mapping[str, Any], examples: Sequence[Example], folder: Path
 ) -> int:
-    """Writes the file into a version's folder and returns the number of its requests.
+    """Write the file into a version's folder, and return the number of its requests.
 
     Uncompressed TFRecord of PredictionLog, the same bytes for the same examples.
 
     Args:
-        spec: what the model was trained with.
-        signatures: those of the loaded model by name.
-        examples: logged ones; they are used over again where a request has more candidates.
-        folder: of the version.
+        spec: What the model was trained with.
+        signatures: Those of the loaded model by name.
+        examples: Logged ones; they are used over again where a request has more candidates.
+        folder: Of the version.
 
     Raises:
-        ValueError: the model has a signature for which no request can be made of examples.
+        ValueError: The model has a signature for which no request can be made of examples.
     """
     path = folder / WARM_UP_FILE
     path.parent.mkdir(exist_ok=True)
@@ -124,5 +127,6 @@ def _requests(
                 yield request
         else:
             raise ValueError(
-                f"no warm-up request can be made for signature {name!r}, which reads {', '.join(sorted(inputs))}"
+                f"no warm-up request can be made for signature {name!r}, which reads "
+                f"{', '.join(sorted(inputs))}"
             )

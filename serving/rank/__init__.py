@@ -1,1 +1,1 @@
-"""What `fulcrum rank` reads and prints: request files, reports and explanations."""
+"""The input and output of `fulcrum rank`: request files, reports and explanations."""

@@ -1,4 +1,4 @@
-"""A ranked list for people, as tables, and for programs, as JSON; with the parts of each ranking score."""
+"""A ranked list as tables and as JSON, with the parts of each ranking score."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ class Explanation:
     """One candidate's ranking score taken apart.
 
     Attributes:
-        candidate: the candidate.
-        terms: one a task, in the spec's order, then the duration's if the formula has one.
+        candidate: The candidate.
+        terms: One a task, in the spec's order, then the duration's if the formula has one.
     """
 
     candidate: RankedCandidate
@@ -38,19 +38,19 @@ class Explanation:
 
     @property
     def agrees(self) -> bool:
-        """Whether the terms multiply to the model's own ranking score; not if its formula differs from the one used here."""
+        """True if the terms multiply to the model's ranking score; False if its formula differs."""
         return math.isclose(self.product, self.candidate.ranking_score, rel_tol=_RELATIVE_TOLERANCE)
 
 
 def explain(
     spec: FeatureSpec, candidate: RankedCandidate, weights: Mapping[str, float]
 ) -> Explanation:
-    """Takes a ranking score apart by the spec's formula.
+    """Take a ranking score apart by the spec's formula.
 
     Args:
-        spec: whose formula the model uses.
-        candidate: with its scores.
-        weights: exponents by task or ``duration`` that were in force, where they differ from the
+        spec: Whose formula the model uses.
+        candidate: With its scores.
+        weights: Exponents by task or ``duration`` that were in force, where they differ from the
             spec's: the served model's (`RankingClient.check`), replaced by those of the request.
     """
     duration = spec.ranking_formula.duration
@@ -64,7 +64,7 @@ def explain(
 
 
 def candidate_label(candidate: RankedCandidate) -> str:
-    """What the caller calls a candidate, else where it stood in the request."""
+    """Return the caller's id of a candidate, or else its place in the request."""
     return (
         f"candidates[{candidate.position}]"
         if candidate.candidate.id is None
@@ -73,7 +73,7 @@ def candidate_label(candidate: RankedCandidate) -> str:
 
 
 def ranking_table(ranked: RankedList) -> Table:
-    """One row a candidate, best first: a score a task, and the ranking score."""
+    """Make a table of the candidates, best first, with all their scores."""
     table = Table(
         title=f"{ranked.model_name}, version {ranked.model_version}", title_justify="left"
     )
@@ -94,7 +94,7 @@ def ranking_table(ranked: RankedList) -> Table:
 
 
 def explanation_table(explanations: Sequence[Explanation]) -> Table:
-    """One row a candidate: each term's factor in the product, and below it its share of the log ranking score."""
+    """Make a table of the terms of each candidate: the factor, and below it its logarithm."""
     table = Table(
         title="ranking score = product of the factors; below, their logarithms, which add up",
         title_justify="left",
@@ -116,7 +116,7 @@ def explanation_table(explanations: Sequence[Explanation]) -> Table:
 
 
 def report(ranked: RankedList, explanations: Sequence[Explanation] | None = None) -> dict[str, Any]:
-    """The same for programs."""
+    """Return a ranked list, and its explanations, as JSON for programs."""
     rows = []
     for index, candidate in enumerate(ranked):
         row: dict[str, Any] = {

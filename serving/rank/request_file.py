@@ -29,7 +29,10 @@ _KEYS = ("spec", "user", "context", "candidates", "weights")
 
 
 class RequestFileError(RankingError):
-    """A request file that cannot be used. The message names the file, the place in it, what was received and what is valid."""
+    """A request file cannot be used.
+
+    The message names the file, the place in it, what was received and what is valid.
+    """
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,8 +40,8 @@ class RequestFile:
     """A request file whose outline is right; its fields are checked against the spec by the client.
 
     Attributes:
-        path: the file.
-        content: by key.
+        path: The file.
+        content: By key.
     """
 
     path: Path
@@ -46,14 +49,14 @@ class RequestFile:
 
     @property
     def spec(self) -> str | None:
-        """The spec that the file names: a path, or the name of a ready spec; None if it names none."""
+        """The path or name of the spec that the file names; None if it names none."""
         named = self.content.get("spec")
         return named if named is None or named in ready_specs() else str(self.path.parent / named)
 
     def request(
         self, spec: FeatureSpec, weights: Mapping[str, float] | None = None
     ) -> RankingRequest:
-        """The request, its formula weights replaced by `weights` where those are given."""
+        """Return the request, with its formula weights replaced by those in `weights`."""
         return RankingRequest(
             user=self.content.get("user", {}),
             context=self.content.get("context", {}),
@@ -63,10 +66,10 @@ class RequestFile:
 
 
 def read_request_file(path: Path) -> RequestFile:
-    """Reads a request file.
+    """Read a request file.
 
     Raises:
-        RequestFileError: the file cannot be read, is not JSON, or is not laid out as a request.
+        RequestFileError: The file cannot be read, is not JSON, or is not laid out as a request.
     """
     try:
         text = path.read_text(encoding="utf-8")
@@ -106,7 +109,8 @@ def _outline_problems(content: Any) -> list[str]:
             problems.append(f"{key}: an object is needed; received {_shown(content[key])}")
     if not isinstance(content.get("spec", ""), str):
         problems.append(
-            f"spec: a path or the name of a ready spec is needed; received {_shown(content['spec'])}"
+            "spec: a path or the name of a ready spec is needed; received "
+            f"{_shown(content['spec'])}"
         )
     candidates = content.get("candidates")
     if not isinstance(candidates, list):
@@ -119,13 +123,14 @@ def _outline_problems(content: Any) -> list[str]:
             )
         elif not isinstance(fields.get("id"), str | int | None):
             problems.append(
-                f"candidates[{position}].id: a text or an integer is needed; received {_shown(fields['id'])}"
+                f"candidates[{position}].id: a text or an integer is needed; received "
+                f"{_shown(fields['id'])}"
             )
     return problems
 
 
 def _candidate(spec: FeatureSpec, content: Mapping[str, Any]) -> Candidate:
-    """A candidate; without an ``id`` it goes by its item key, where that is among its fields."""
+    """Return a candidate. Without an ``id``, its item key among its fields is its id."""
     fields = dict(content)
     identity = fields.get("id")
     if "id" not in spec.fields_of("item"):

@@ -1,1 +1,1 @@
-"""`fulcrum serve --ui`: a page on loopback that tries a served model with logged requests, over the Predict API."""
+"""`fulcrum serve --ui`: a page on loopback that tries a served model with logged requests."""

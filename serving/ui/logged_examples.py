@@ -27,7 +27,7 @@ _CANDIDATES = 20
 
 
 def evaluation_files(root: Path) -> list[str]:
-    """The files of the newest evaluation split of a pipeline's root: examples that the model did not train on.
+    """Return the files of the newest evaluation split of a root: examples not trained on.
 
     None where there is no split, or its file system cannot be reached from here.
     """
@@ -46,11 +46,13 @@ def evaluation_files(root: Path) -> list[str]:
 
 
 def requests_of_examples(spec: FeatureSpec, files: Sequence[str]) -> list[LoggedRequest]:
-    """The first requests in the files, each of another user, with the items that were shown and, up to 20, other users' items.
+    """Return the first requests in the files, each of another user.
+
+    The candidates are the items that were shown and, up to 20 in all, other users' items.
 
     Args:
-        spec: whose fields the examples have.
-        files: gzipped TFRecords of tf.Examples.
+        spec: Whose fields the examples have.
+        files: Gzipped TFRecords of tf.Examples.
     """
     records = tf.data.TFRecordDataset(list(files), compression_type="GZIP").take(_READ)
     items: dict[bytes, Example] = {}
@@ -106,7 +108,7 @@ def _request(spec: FeatureSpec, example: Example) -> bytes:
 
 
 def _identity(spec: FeatureSpec, example: Example, key: str, *sides: str) -> bytes:
-    """The key of the log, else the fields of these sides."""
+    """Return the key that the log gives, or else the fields of these sides."""
     known = _key(example, key)
     if known is not None:
         return known.encode()

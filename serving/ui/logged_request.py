@@ -22,9 +22,9 @@ class LoggedRequest:
     """A user in a context, and candidates.
 
     Attributes:
-        label: what people call it: the user's key where the log has one.
-        request: without weights; the page gives them.
-        shown: how many of the candidates, from the first, this user was shown then. The others were
+        label: What people call it: the user's key where the log has one.
+        request: Without weights; the page gives them.
+        shown: How many of the candidates, from the first, this user was shown then. The others were
             shown to other users. 0 where the log does not tell users apart.
     """
 
@@ -36,15 +36,15 @@ class LoggedRequest:
 def typed_request(
     spec: FeatureSpec, request: PredictRequest, ids: Sequence[str | None] | None = None
 ) -> RankingRequest:
-    """The request's user, context and candidates, without its weights.
+    """Return a request's user, context and candidates, without its weights.
 
     Args:
-        spec: whose fields are read. One that the request leaves out is missing.
-        request: user and context fields (1,) or (1, T), item fields (C,) or (C, T).
-        ids: what each candidate is called.
+        spec: Whose fields are read. One that the request leaves out is missing.
+        request: User and context fields (1,) or (1, T), item fields (C,) or (C, T).
+        ids: What each candidate is called.
 
     Raises:
-        ValueError: a field does not have the shape or the dtype that the spec asks for, or there is
+        ValueError: A field does not have the shape or the dtype that the spec asks for, or there is
             no item field.
     """
     columns = {
@@ -55,7 +55,8 @@ def typed_request(
     counts = {len(columns[name]) for name in spec.fields_of("item") if name in columns}
     if len(counts) != 1:
         raise ValueError(
-            f"item fields of one length are needed; received {', '.join(map(str, sorted(counts))) or 'none'}"
+            "item fields of one length are needed; received "
+            f"{', '.join(map(str, sorted(counts))) or 'none'}"
         )
     rows = range(counts.pop())
     if ids is None:
@@ -76,7 +77,7 @@ def _row(
 
 
 def _column(name: str, field: BaseField, tensor: TensorProto) -> list[FieldValue]:
-    """A field's values, one a row; None for a missing one."""
+    """Return a field's values, one for each row; None for a missing one."""
     values = tf.make_ndarray(tensor)
     lists = isinstance(field, MultiCategoricalField | SequenceField)
     number = isinstance(field, NumericField)
@@ -86,7 +87,8 @@ def _column(name: str, field: BaseField, tensor: TensorProto) -> list[FieldValue
         or (values.dtype == np.float32) != number
     ):
         raise ValueError(
-            f"{name}: not a {field.side} field's {'lists' if lists else 'values'}: {values.dtype} {values.shape}"
+            f"{name}: not a {field.side} field's {'lists' if lists else 'values'}: {values.dtype} "
+            f"{values.shape}"
         )
     if number:
         return [_number(value) for value in values]
@@ -96,5 +98,5 @@ def _column(name: str, field: BaseField, tensor: TensorProto) -> list[FieldValue
 
 
 def _number(value: Any) -> float | None:
-    """The number with the fewest digits that is the same float32."""
+    """Return the number with the fewest digits that is the same float32."""
     return None if math.isnan(value) else float(str(value))

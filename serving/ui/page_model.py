@@ -1,4 +1,4 @@
-"""One served model as the page sees it: its versions, its logged requests, and rankings of them over gRPC."""
+"""One served model as the page sees it: versions, logged requests, and their rankings over gRPC."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from serving.ui.request_sources import logged_requests
 
 
 def task_meaning(task: Task) -> str:
-    """Such as ``probability of shared, if played``."""
+    """Return a task's meaning in words, such as ``probability of shared, if played``."""
     kind = "probability of" if task.kind == "binary" else "expected"
     condition = f", if {sample_space_text(task.sample_space)}" if task.sample_space else ""
     return f"{kind} {task.label.text}{condition}"
@@ -36,15 +36,18 @@ _TIMEOUT_MS = 600_000.0
 
 
 class PageModel:
-    """A model and what the page may ask about it. May be used by many threads; close it when done."""
+    """A model, with the answers to the page's questions about it.
+
+    Many threads may use one. Close it when done.
+    """
 
     def __init__(self, served: ServedModel, target: str, request_files: Sequence[Path]) -> None:
         """Asks nothing yet.
 
         Args:
-            served: where its versions and their folders are looked up.
-            target: gRPC address of the server, which every score comes from.
-            request_files: where requests come from; none for those that the pipeline or the export
+            served: Where its versions and their folders are looked up.
+            target: GRPC address of the server, which every score comes from.
+            request_files: Where requests come from; none for those that the pipeline or the export
                 has left.
         """
         self._served = served
@@ -60,11 +63,11 @@ class PageModel:
         return self._served.name
 
     def versions(self) -> list[int]:
-        """Those that answer requests, newest first."""
+        """Return the versions that answer requests, newest first."""
         return self._served.available_versions()
 
     def description(self) -> dict[str, Any]:
-        """Everything that the page shows but scores; `error` instead, in words, where there is nothing to show."""
+        """Return everything that the page shows but scores; or an `error` in words."""
         described: dict[str, Any] = {"name": self.name, "versions": self.versions()}
         try:
             if not described["versions"]:
@@ -94,16 +97,16 @@ class PageModel:
     def ranking(
         self, number: int, version: int | None, weights: Mapping[str, float]
     ) -> dict[str, Any]:
-        """A logged request ranked by a version, beside the order that its own weights give.
+        """Rank a logged request by a version, beside the order that its own weights give.
 
         Args:
-            number: of the request in the description.
-            version: that is to rank; None for the newest.
-            weights: that replace the model's own.
+            number: Of the request in the description.
+            version: That is to rank; None for the newest.
+            weights: That replace the model's own.
 
         Raises:
-            LookupError: there is no such request.
-            RankingError: the client or the server refuses.
+            LookupError: There is no such request.
+            RankingError: The client or the server refuses.
         """
         newest = next(iter(self.versions()), None)
         if newest is None:
@@ -129,18 +132,18 @@ class PageModel:
         }
 
     def close(self) -> None:
-        """Closes the connections."""
+        """Close the connections."""
         with self._lock:
             for client in self._clients.values():
                 client.close()
             self._clients.clear()
 
     def _client(self, version: int) -> RankingClient:
-        """A client for a version, with the spec that this version was trained with.
+        """Return a client for a version, with the spec that this version was trained with.
 
         Raises:
-            RankingError: it is not in service.
-            SpecError: it carries no usable spec.
+            RankingError: It is not in service.
+            SpecError: It carries no usable spec.
         """
         with self._lock:
             if version not in self._clients:
@@ -171,14 +174,15 @@ class PageModel:
             if version.number == number and version.state == VersionState.AVAILABLE:
                 return version.folder
         raise RankingError(
-            f"version {number} is not in service; in service: {', '.join(map(str, self.versions())) or 'none'}"
+            f"version {number} is not in service; in service: "
+            f"{', '.join(map(str, self.versions())) or 'none'}"
         )
 
 
 def _known_to(
     spec: FeatureSpec, request: RankingRequest, weights: Mapping[str, float]
 ) -> RankingRequest:
-    """The request without fields that another version was trained with and this one was not."""
+    """Return a request without the fields that this version was not trained with."""
 
     def known(side: str, fields: Mapping[str, Any]) -> dict[str, Any]:
         return {name: value for name, value in fields.items() if name in spec.fields_of(side)}

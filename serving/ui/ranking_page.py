@@ -37,7 +37,8 @@ from serving.ui.page_model import PageModel
 _FILES = Path(__file__).with_name("page")
 _HEADERS = {
     "cache-control": "no-store",
-    "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+    "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
+    "img-src 'self'; connect-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
     "cross-origin-resource-policy": "same-origin",
     "referrer-policy": "no-referrer",
@@ -46,13 +47,13 @@ _HEADERS = {
 
 
 class RankCall(StrictModel):
-    """What the page asks to be ranked.
+    """A call of the page: a request to be ranked, by versions and weights.
 
     Attributes:
-        model: by name.
-        request: its number in the model's description.
-        versions: that are to rank, side by side; None for the newest.
-        weights: that replace the versions' own, by task or ``duration``.
+        model: By name.
+        request: Its number in the model's description.
+        versions: That are to rank, side by side; None for the newest.
+        weights: That replace the versions' own, by task or ``duration``.
     """
 
     model: str
@@ -62,10 +63,10 @@ class RankCall(StrictModel):
 
 
 def page_app(models: Callable[[], Sequence[PageModel]]) -> Starlette:
-    """The page as an ASGI application.
+    """Make the page as an ASGI application.
 
     Args:
-        models: what is served at the time.
+        models: What is served at the time.
     """
 
     def described(_: Request) -> Response:
@@ -152,21 +153,21 @@ class RankingPage:
     """Serves the page on loopback and asks the model server over gRPC, like any client.
 
     Attributes:
-        url: where the page is.
+        url: Where the page is.
     """
 
     def __init__(
         self, server: LocalModelServer, port: int, request_files: Sequence[Path] = ()
     ) -> None:
-        """Takes the port, but answers nothing yet.
+        """Take the port, but answer nothing yet.
 
         Args:
-            server: without TLS.
-            port: port to listen on; 0 lets the system choose.
-            request_files: see `serving.ui.request_sources`.
+            server: Without TLS.
+            port: Port to listen on; 0 lets the system choose.
+            request_files: See `serving.ui.request_sources`.
 
         Raises:
-            PortError: the port cannot be had.
+            PortError: The port cannot be had.
         """
         self._server = server
         # Who listens on every address is reached on loopback.
@@ -187,13 +188,13 @@ class RankingPage:
         self._http.start()
 
     def stop(self) -> None:
-        """Stops answering."""
+        """Stop answering."""
         self._http.stop(1.0)
         for model in self._models.values():
             model.close()
 
     def _page_models(self) -> list[PageModel]:
-        """The models, without those that are no longer served."""
+        """Return the models, without those that are no longer served."""
         return [
             self._models.setdefault(served, PageModel(served, self._target, self._request_files))
             for served in self._server.models.all

@@ -1,4 +1,4 @@
-"""Where the page's requests come from: request files, the evaluation split, or the version's warm-up file."""
+"""The sources of the page's requests: request files, the evaluation split, or a warm-up file."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ _MOST = 100
 
 
 def requests_of_file(spec: FeatureSpec, path: Path) -> list[LoggedRequest]:
-    """The ranking requests of a file, at most 100; all their candidates count as shown.
+    """Return the ranking requests of a file, at most 100; all their candidates count as shown.
 
     Args:
-        spec: of the model that is to rank them.
+        spec: Of the model that is to rank them.
         path: ``*.json``, one request; else a TFRecord of PredictionLog, as a request log or a
             version's warm-up file is.
 
     Raises:
-        RequestFileError: the file cannot be read, or holds no ranking request that fits the spec.
+        RequestFileError: The file cannot be read, or holds no ranking request that fits the spec.
     """
     if path.suffix == ".json":
         request = read_request_file(path).request(spec)
@@ -72,14 +72,14 @@ def logged_requests(
     """Ranking requests for a model, and in words where they come from.
 
     Args:
-        spec: of the model.
-        version_folder: of the model, ``<pipeline's root>/serving_model/<version>`` or elsewhere.
-        files: request files. Without any, the root's evaluation split is read, else the version's
+        spec: Of the model.
+        version_folder: Of the model, ``<pipeline's root>/serving_model/<version>`` or elsewhere.
+        files: Request files. Without any, the root's evaluation split is read, else the version's
             warm-up file.
 
     Raises:
-        NoRequestsError: none of these is there.
-        RequestFileError: a file cannot be used.
+        NoRequestsError: None of these is there.
+        RequestFileError: A file cannot be used.
     """
     if files:
         requests = [request for file in files for request in requests_of_file(spec, file)]
@@ -93,6 +93,7 @@ def logged_requests(
     if warm_up.exists():
         return requests_of_file(spec, warm_up), "the version's warm-up file"
     raise NoRequestsError(
-        f"no logged requests: {version_folder.parent.parent} has no ingested examples and {version_folder} no {WARM_UP_FILE}; "
+        f"no logged requests: {version_folder.parent.parent} has no ingested examples and "
+        f"{version_folder} no {WARM_UP_FILE}; "
         "give request files with --ui-requests"
     )

@@ -1,1 +1,1 @@
-"""How a call reaches a server: channels, deadlines, retries and hedging, for threads and for asyncio."""
+"""The way of a call to a server: channels, deadlines, retries, hedging; for threads and asyncio."""

@@ -1,4 +1,4 @@
-"""One call: its messages sent, retried and hedged until all are answered or one has failed for good.
+"""One call: its messages are sent, retried and hedged until all are answered or one has failed.
 
 Everything shares the call's deadline. No I/O happens here: see `call_steps`.
 """
@@ -27,12 +27,12 @@ from serving.errors import ServerError
 
 @dataclass(frozen=True, kw_only=True)
 class CallCounts:
-    """What a client has done so far.
+    """The calls, retries and hedges of a client so far.
 
     Attributes:
-        calls: of `rank` and `check`.
-        retries: messages sent again after a failure.
-        hedges: messages sent again beside a slow attempt.
+        calls: Of `rank` and `check`.
+        retries: Messages sent again after a failure.
+        hedges: Messages sent again beside a slow attempt.
     """
 
     calls: int
@@ -41,12 +41,12 @@ class CallCounts:
 
 
 class CallPolicy:
-    """What all calls of a client have in common. May be used by many threads.
+    """The settings and budgets that all calls of a client share. May be used by many threads.
 
     Args:
-        rotation: gives each attempt its channel.
-        retries: when to try again.
-        hedging: when to send a second attempt beside the first; None for never.
+        rotation: Gives each attempt its channel.
+        retries: When to try again.
+        hedging: When to send a second attempt beside the first; None for never.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class CallPolicy:
 
     @property
     def counts(self) -> CallCounts:
-        """What all calls together have done so far."""
+        """The counts of all calls so far."""
         budget = self.retry_budget
         return CallCounts(
             calls=budget.calls, retries=budget.taken, hedges=self.hedging_budget.taken
@@ -71,9 +71,9 @@ class Call:
     """One call of a client, within one deadline.
 
     Args:
-        policy: the client's.
-        deadline: of everything that the call sends.
-        error_of: makes the client's error of gRPC's and the number of attempts made.
+        policy: The client's.
+        deadline: Of everything that the call sends.
+        error_of: Makes the client's error of gRPC's and the number of attempts made.
     """
 
     def __init__(
@@ -91,10 +91,10 @@ class Call:
         policy.hedging_budget.earn()
 
     def answers(self, method: str, payloads: Sequence[bytes]) -> Steps[list[Any]]:
-        """Sends messages side by side; gives their responses in the same order.
+        """Send messages side by side, and return their responses in the same order.
 
         Raises:
-            ServerError: one of them has failed for good; the others are cancelled.
+            ServerError: One of them has failed for good; the others are cancelled.
         """
         now_s = self._deadline.now_s
         messages = [_Message(payload=payload, due_s=now_s) for payload in payloads]
@@ -127,7 +127,7 @@ class Call:
         return [message.response for message in messages]
 
     def _due(self, message: _Message, method: str) -> Send | None:
-        """The attempt that is due, if one is."""
+        """Return the attempt that is due, if any."""
         now_s = self._deadline.now_s
         if message.due_s > now_s:
             return None
@@ -180,11 +180,11 @@ class _Message:
         payload: The serialized request.
         due_s: The time at which the next attempt is due, on the deadline's clock; infinite if
             something else must happen first.
-        attempts: sent so far.
-        retries: those of them that followed a failure.
-        in_flight: attempts that may yet be answered.
-        channel: the last attempt's.
-        response: what came back.
+        attempts: Sent so far.
+        retries: Those of them that followed a failure.
+        in_flight: Attempts that may yet be answered.
+        channel: The last attempt's.
+        response: What came back.
     """
 
     payload: bytes

@@ -37,12 +37,12 @@ class ChannelPool:
     Args:
         library: ``grpc`` or ``grpc.aio``, whose channels are meant.
         target: ``host:port``, or another name that gRPC resolves.
-        count: how many.
-        credentials: of TLS; None for no encryption.
-        options: of the channels, beside those that all have.
+        count: How many.
+        credentials: Of TLS; None for no encryption.
+        options: Of the channels, beside those that all have.
 
     Attributes:
-        channels: them.
+        channels: Them.
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class ChannelPool:
         ]
 
     def method(self, channel: int, path: str) -> Any:
-        """A method on a channel: takes a serialized request, gives a message."""
+        """Return a method on a channel, which takes a serialized request and returns a message."""
         return self._methods[channel][path]
 
 
@@ -78,7 +78,7 @@ class ChannelRotation:
     """Round robin. May be used by many threads: `next` of a count is one step of the interpreter.
 
     Args:
-        count: number of channels.
+        count: Number of channels.
     """
 
     def __init__(self, count: int) -> None:
@@ -86,6 +86,6 @@ class ChannelRotation:
         self._turns = itertools.count()
 
     def next(self, *, avoid: int | None = None) -> int:
-        """The next channel's number; another than `avoid` where there is another."""
+        """Return the number of the next channel, other than `avoid` if there are several."""
         channel = next(self._turns) % self._count
         return (channel + 1) % self._count if channel == avoid else channel

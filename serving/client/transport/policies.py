@@ -1,4 +1,4 @@
-"""When a client gives up, tries again, or sends a second attempt: deadline, retries, hedging and their budgets.
+"""The deadline of a call, its retries and its hedging, and the budgets of both.
 
 Predict and GetModelMetadata change nothing on the server, so an attempt may be repeated whatever
 became of it. An attempt is repeated where the same request can be expected to succeed a moment
@@ -49,10 +49,10 @@ class Deadline:
 
 
 def positive_ms(name: str, value: float) -> float:
-    """The value, if it is a length of time.
+    """Return a length of time in milliseconds, after a check.
 
     Raises:
-        ValueError: it is not.
+        ValueError: It is not.
     """
     if not (value > 0.0 and math.isfinite(value)):
         raise ValueError(f"{name} must be a finite number above 0; received {value!r}")
@@ -63,14 +63,17 @@ _RESERVE = 10.0
 
 
 class RetryBudget:
-    """A share of the calls made, and a reserve of ten that fills up again by that share. May be used by many threads.
+    """Bounds the extra calls of a client, retries or hedges, to a share of its calls.
+
+    A reserve of ten allows for bursts; it fills up again by that share. One budget may be used by
+    many threads.
 
     Args:
-        share: extra calls a call, 0 to 1.
+        share: Extra calls a call, 0 to 1.
 
     Attributes:
-        calls: counted so far.
-        taken: extra calls so far.
+        calls: Counted so far.
+        taken: Extra calls so far.
     """
 
     def __init__(self, share: float) -> None:
@@ -81,7 +84,7 @@ class RetryBudget:
         self._lock = threading.Lock()
 
     def earn(self) -> None:
-        """Counts a call."""
+        """Count a call."""
         with self._lock:
             self.calls += 1
             self._left = min(self._left + self._share, _RESERVE)
@@ -97,10 +100,10 @@ class RetryBudget:
 
 
 def checked_share(share: float) -> float:
-    """The share, if it is one.
+    """Return a share, after a check.
 
     Raises:
-        ValueError: it is not.
+        ValueError: It is not.
     """
     if not 0.0 <= share <= 1.0:
         raise ValueError(f"maximum_share must be from 0 to 1; received {share!r}")
@@ -117,10 +120,10 @@ class RetryPolicy:
     """Exponential back-off with jitter, within the call's deadline.
 
     Attributes:
-        attempts: how often a message is sent at most, hedges not counted; 1 for no retries.
-        initial_backoff_ms: before the first retry; doubled for each further one.
-        maximum_backoff_ms: where doubling ends.
-        maximum_share: retries that a client makes at most, as a share of its calls, beyond a
+        attempts: How often a message is sent at most, hedges not counted; 1 for no retries.
+        initial_backoff_ms: Before the first retry; doubled for each further one.
+        maximum_backoff_ms: Where doubling ends.
+        maximum_share: Retries that a client makes at most, as a share of its calls, beyond a
             reserve of ten. It keeps retries from multiplying the load of a server that cannot take
             it.
     """
@@ -144,7 +147,10 @@ class RetryPolicy:
 
 
 def is_retryable(error: grpc.RpcError) -> bool:
-    """Whether the same message may succeed a moment later: the server was not reached, or was too busy."""
+    """Return whether the same message may succeed a moment later.
+
+    It may, if the server was not reached or was too busy.
+    """
     code = error.code()
     too_busy = code is grpc.StatusCode.RESOURCE_EXHAUSTED and _MESSAGE_TOO_LARGE not in (
         error.details() or ""
@@ -154,14 +160,14 @@ def is_retryable(error: grpc.RpcError) -> bool:
 
 @dataclass(frozen=True, kw_only=True)
 class HedgingPolicy:
-    """Sends a message a second time, on another channel, if no answer is there after a delay. The first answer wins.
+    """Sends a message again on another channel if no answer is there after a delay; the first wins.
 
     It cuts the tail of the latency where several servers stand behind the target, and costs the
     share of calls that are slower than the delay: choose about the 95th percentile.
 
     Attributes:
-        delay_ms: between the first attempt and the second.
-        maximum_share: second attempts that a client makes at most, as a share of its calls, beyond
+        delay_ms: Between the first attempt and the second.
+        maximum_share: Second attempts that a client makes at most, as a share of its calls, beyond
             a reserve of ten. It keeps a server that has become slow as a whole from being asked
             everything twice.
     """

@@ -1,4 +1,4 @@
-"""What a call asks of a transport, and what it hears back.
+"""The protocol between a call and its transport: steps to do, and their outcomes.
 
 A call is a generator: it yields a `Step`, the transport does it and sends the `Outcome`s in. So
 what to send, when, and what to make of the answers is written once (`call_attempts`,
@@ -22,11 +22,11 @@ class Send:
     """A message to send.
 
     Attributes:
-        number: names it within its call.
-        method: path of the gRPC method.
-        payload: the serialized request.
-        channel: which channel to send it on.
-        timeout_s: seconds after which gRPC gives it up.
+        number: Names it within its call.
+        method: Path of the gRPC method.
+        payload: The serialized request.
+        channel: Which channel to send it on.
+        timeout_s: Seconds after which gRPC gives it up.
     """
 
     number: int
@@ -38,13 +38,13 @@ class Send:
 
 @dataclass(frozen=True, kw_only=True)
 class Step:
-    """What to do next.
+    """The next step of a call.
 
     Attributes:
-        sends: what to send.
-        cancels: numbers of sends whose outcomes are no longer wanted; some may have come in
+        sends: What to send.
+        cancels: Numbers of sends whose outcomes are no longer wanted; some may have come in
             already.
-        wait_s: seconds to wait for an outcome at most; None waits until there is one.
+        wait_s: Seconds to wait for an outcome at most; None waits until there is one.
     """
 
     sends: Sequence[Send]
@@ -54,12 +54,12 @@ class Step:
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """What became of a send: a response or an error.
+    """The outcome of a send: a response or an error.
 
     Attributes:
-        number: the send's.
-        response: the message that came back.
-        error: gRPC's error.
+        number: The send's.
+        response: The message that came back.
+        error: GRPC's error.
     """
 
     number: int

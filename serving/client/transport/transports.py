@@ -20,7 +20,10 @@ class BlockingTransport:
         self._pool = pool
 
     def run(self, steps: Steps[Result]) -> Result:
-        """Does the steps of a call; gives what it returns, or raises what it raises, and cancels what is in flight then."""
+        """Do the steps of a call; return its result or raise its error.
+
+        Whatever is in flight then is cancelled.
+        """
         in_flight: dict[int, Any] = {}
         finished: queue.SimpleQueue[int] = queue.SimpleQueue()
         try:
@@ -42,12 +45,15 @@ class BlockingTransport:
                 future.cancel()
 
     def close(self) -> None:
-        """Closes the channels."""
+        """Close the channels."""
         for channel in self._pool.channels:
             channel.close()
 
     def _answered(self, send: Send) -> Outcome:
-        """The usual case, one message and nothing beside it: quicker than a future, which a thread of gRPC completes."""
+        """Send one message with nothing beside it, the usual case, and wait for its outcome.
+
+        This is quicker than a future, which a thread of gRPC completes.
+        """
         try:
             response = self._pool.method(send.channel, send.method)(
                 send.payload, timeout=send.timeout_s
@@ -70,7 +76,10 @@ class BlockingTransport:
 def _finished(
     step: Step, in_flight: dict[int, Any], finished: queue.SimpleQueue[int]
 ) -> list[Outcome]:
-    """The next outcome, or none if none comes in time; cancelled ones, which finish as well, do not count."""
+    """Return the next outcome, or none if none comes in time.
+
+    Cancelled calls finish as well, but do not count.
+    """
     try:
         number = finished.get(timeout=step.wait_s)
     except queue.Empty:
@@ -90,7 +99,7 @@ class AsyncTransport:
     """Runs calls over channels of ``grpc.aio``, on the one event loop that the first call runs on.
 
     Args:
-        open_pool: opens the channels; called on the loop, to which they are bound.
+        open_pool: Opens the channels; called on the loop, to which they are bound.
     """
 
     def __init__(self, open_pool: Callable[[], ChannelPool]) -> None:
@@ -99,10 +108,12 @@ class AsyncTransport:
         self._loop: asyncio.AbstractEventLoop | None = None
 
     async def run(self, steps: Steps[Result]) -> Result:
-        """Does the steps of a call; gives what it returns, or raises what it raises, and cancels what is in flight then.
+        """Do the steps of a call; return its result or raise its error.
+
+        Whatever is in flight then is cancelled.
 
         Raises:
-            RuntimeError: the loop is another than the first call's.
+            RuntimeError: The loop is another than the first call's.
         """
         in_flight: dict[int, asyncio.Task[Outcome]] = {}
         try:
@@ -123,7 +134,7 @@ class AsyncTransport:
                 task.cancel()
 
     async def close(self) -> None:
-        """Closes the channels."""
+        """Close the channels."""
         if self._pool is not None:
             for channel in self._pool.channels:
                 await channel.close()
@@ -134,7 +145,8 @@ class AsyncTransport:
             self._pool, self._loop = self._open_pool(), loop
         elif self._loop is not loop:
             raise RuntimeError(
-                "this client belongs to the event loop of its first call; make a client for each loop"
+                "this client belongs to the event loop of its first call; make a client for each "
+                "loop"
             )
         return self._pool
 
@@ -152,7 +164,7 @@ async def _sent(pool: ChannelPool, send: Send) -> Outcome:
 async def _finished_tasks(
     in_flight: dict[int, asyncio.Task[Outcome]], wait_s: float | None
 ) -> list[Outcome]:
-    """The outcomes that come next, or none if none comes in time."""
+    """Return the outcomes that come next, or none if none comes in time."""
     if not in_flight:
         await asyncio.sleep(wait_s or 0.0)
         return []

@@ -1,1 +1,1 @@
-"""What an operator configures: models, version labels, monitoring and TLS, in TensorFlow Serving's formats."""
+"""The operator's configuration, in TensorFlow Serving's formats: models, labels, metrics, TLS."""

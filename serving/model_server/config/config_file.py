@@ -17,15 +17,15 @@ logger = logging.getLogger(__name__)
 
 
 class ConfigFile:
-    """A configuration on disk, taken over when the server starts and, if it is asked for, whenever the file changes."""
+    """A configuration on disk, applied at the start and, on request, when the file changes."""
 
     def __init__(self, path: Path, *, poll_s: float = 0.0, labels_may_wait: bool = False) -> None:
-        """Reads nothing yet.
+        """Read nothing yet.
 
         Args:
-            path: the file.
-            poll_s: seconds between two looks at it; 0 for none after the start.
-            labels_may_wait: whether a label that is new may name a version that is not AVAILABLE
+            path: The file.
+            poll_s: Seconds between two looks at it; 0 for none after the start.
+            labels_may_wait: Whether a label that is new may name a version that is not AVAILABLE
                 yet.
         """
         self.path = path
@@ -36,17 +36,20 @@ class ConfigFile:
         self._refusal = ""
 
     def apply(self, models: ModelRegistry) -> None:
-        """Serves what the file says.
+        """Serve what the file lists.
 
         Raises:
-            StatusError: it cannot be read, or what it says is refused.
+            StatusError: It cannot be read, or what it says is refused.
         """
         config = self._read()
         apply_config(models, config, labels_may_wait=self.labels_may_wait)
         self._in_force = config
 
     def poll(self, models: ModelRegistry) -> None:
-        """Serves what the file says if that has changed; a file that is refused changes nothing, and is tried again."""
+        """Serve what the file lists, if the file has changed.
+
+        A file that is refused changes nothing, and is tried again.
+        """
         if not self._poll_s or time.monotonic() - self._looked_at_s < self._poll_s:
             return
         self._looked_at_s = time.monotonic()

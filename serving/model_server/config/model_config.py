@@ -1,4 +1,4 @@
-"""What an operator wants served, from TensorFlow Serving's ModelServerConfig: checked, in our terms."""
+"""The models that an operator wants served, read from TensorFlow Serving's ModelServerConfig."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ class ModelConfig:
     """A model to serve.
 
     Attributes:
-        name: its name in requests.
-        platform: what runs it; only `PLATFORM` can be served.
-        folder: the folder of its versions.
-        policy: which of them are kept loaded.
-        labels: versions by label.
-        wants_log: whether its requests are to be logged, which no server without a custom build
+        name: Its name in requests.
+        platform: What runs it; only `PLATFORM` can be served.
+        folder: The folder of its versions.
+        policy: Which of them are kept loaded.
+        labels: Versions by label.
+        wants_log: Whether its requests are to be logged, which no server without a custom build
             does.
     """
 
@@ -41,14 +41,15 @@ class ModelConfig:
 
 
 def model_configs(config: ModelServerConfig) -> list[ModelConfig]:
-    """The models of a configuration.
+    """Return the models of a configuration.
 
     Raises:
         StatusError: INVALID_ARGUMENT, something in it is wrong whatever is served at the moment.
     """
     if config.WhichOneof("config") != "model_config_list":
         raise invalid_argument(
-            "ServerModelConfig type not supported by HandleReloadConfigRequest. Only ModelConfigList is currently supported"
+            "ServerModelConfig type not supported by HandleReloadConfigRequest. Only "
+            "ModelConfigList is currently supported"
         )
     models = [_model_config(proto) for proto in config.model_config_list.config]
     names = [model.name for model in models]
@@ -63,7 +64,8 @@ def _model_config(proto: ModelConfigProto) -> ModelConfig:
         raise invalid_argument(f"A model has no name; its base_path is {proto.base_path!r}")
     if not Path(proto.base_path).is_absolute() or "\0" in proto.base_path:
         raise invalid_argument(
-            f"Expected model {proto.name} to have an absolute path or URI; got base_path()={proto.base_path}"
+            f"Expected model {proto.name} to have an absolute path or URI; got "
+            f"base_path()={proto.base_path}"
         )
     return ModelConfig(
         name=proto.name,
@@ -76,17 +78,19 @@ def _model_config(proto: ModelConfigProto) -> ModelConfig:
 
 
 def _platform(proto: ModelConfigProto) -> str:
-    """The platform, which older configurations give as a number."""
+    """Return the platform, which older configurations give as a number."""
     if proto.model_type == ModelType.MODEL_TYPE_UNSPECIFIED:
         if not proto.model_platform:
             raise invalid_argument(
-                "Illegal setting neither ModelServerConfig::model_type (deprecated) nor ModelServerConfig::model_platform, "
+                "Illegal setting neither ModelServerConfig::model_type (deprecated) nor "
+                "ModelServerConfig::model_platform, "
                 f"model name is {proto.name}"
             )
         return proto.model_platform
     if proto.model_platform:
         raise invalid_argument(
-            "Illegal setting both ModelServerConfig::model_type (deprecated) and ModelServerConfig::model_platform."
+            "Illegal setting both ModelServerConfig::model_type (deprecated) and "
+            "ModelServerConfig::model_platform."
         )
     if proto.model_type != ModelType.TENSORFLOW:
         raise invalid_argument(

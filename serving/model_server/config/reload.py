@@ -24,12 +24,12 @@ def reload_config(
     """Answers a request once what it asks for is loaded, or cannot be.
 
     Args:
-        models: what is served.
-        request: holds the configuration.
-        labels_may_wait: see `apply_config`.
+        models: What is served.
+        request: Holds the configuration.
+        labels_may_wait: See `apply_config`.
 
     Raises:
-        StatusError: with TensorFlow Serving's code and text.
+        StatusError: With TensorFlow Serving's code and text.
     """
     added = apply_config(models, request.config, labels_may_wait=labels_may_wait)
     failures = [
@@ -49,18 +49,18 @@ def reload_config(
 def apply_config(
     models: ModelRegistry, config: ModelServerConfig, *, labels_may_wait: bool = False
 ) -> list[ServedModel]:
-    """Serves what a configuration lists, and nothing else.
+    """Serve what a configuration lists, and nothing else.
 
     Args:
-        models: what is served.
-        config: what is wanted.
-        labels_may_wait: whether a label that is new may name a version that is not AVAILABLE yet.
+        models: What is served.
+        config: What is wanted.
+        labels_may_wait: Whether a label that is new may name a version that is not AVAILABLE yet.
 
     Returns:
         The models that were not served before.
 
     Raises:
-        StatusError: the configuration is refused. If it is for its `logging_config`, the rest is in
+        StatusError: The configuration is refused. If it is for its `logging_config`, the rest is in
             force, as in TensorFlow Serving; otherwise nothing has changed.
     """
     configs = model_configs(config)
@@ -118,9 +118,10 @@ def _set(models: ModelRegistry, wanted: ModelConfig) -> None:
 
 
 def _failures(model: ServedModel) -> list[str]:
-    """Why versions could not be loaded, newest first."""
+    """Return the reasons why versions could not be loaded, newest first."""
     return [
-        f"{{{{name: {model.name} version: {version.number}}} due to error: {version.error.code.name}: {version.error.text}}}, "
+        f"{{{{name: {model.name} version: {version.number}}} due to error: "
+        f"{version.error.code.name}: {version.error.text}}}, "
         for version in model.statuses()
         if version.error
     ]

@@ -1,4 +1,4 @@
-"""TensorFlow Serving's configuration files for monitoring and for TLS, in the text form of protobuf.
+"""TensorFlow Serving's configuration files for monitoring and TLS, in protobuf's text form.
 
 `tensorflow-serving-api` does not bring these two messages, so they are declared here, in a pool of
 their own: a version that does bring them sees no conflict.
@@ -52,14 +52,14 @@ class ConfigError(ValueError):
 
 
 def read_config(file: Path, message: type[Any]) -> Any:
-    """Reads a file in the text form of protobuf.
+    """Read a file in the text form of protobuf.
 
     Args:
-        file: its path.
-        message: the message that it holds.
+        file: Its path.
+        message: The message that it holds.
 
     Raises:
-        ConfigError: the file cannot be read, or holds something else.
+        ConfigError: The file cannot be read, or holds something else.
     """
     try:
         return text_format.Parse(file.read_text(encoding="utf-8"), message())
@@ -73,15 +73,15 @@ def read_config(file: Path, message: type[Any]) -> Any:
 
 
 def server_credentials(file: Path) -> grpc.ServerCredentials:
-    """What a server proves itself with, and asks of its clients.
+    """Return the credentials of a server, from its ssl config file.
 
     Args:
-        file: holds an ``SSLConfig``: the PEM texts of ``server_key`` and ``server_cert``, not
+        file: Holds an ``SSLConfig``: the PEM texts of ``server_key`` and ``server_cert``, not
             paths; with ``client_verify``, clients must show a certificate that ``custom_ca``
             signed.
 
     Raises:
-        ConfigError: the file cannot be used.
+        ConfigError: The file cannot be used.
     """
     config = read_config(file, SSLConfig)
     needed = ["server_key", "server_cert", *(["custom_ca"] if config.client_verify else [])]
@@ -89,7 +89,8 @@ def server_credentials(file: Path) -> grpc.ServerCredentials:
         if "-----BEGIN" not in getattr(config, field):
             why = " to verify clients by" if field == "custom_ca" else ""
             raise ConfigError(
-                f"{file}: {field} must hold a PEM text{why}, which begins with -----BEGIN; the text, not a path"
+                f"{file}: {field} must hold a PEM text{why}, which begins with -----BEGIN; the "
+                "text, not a path"
             )
     _check_pair(file, config)
     return grpc.ssl_server_credentials(
@@ -100,7 +101,10 @@ def server_credentials(file: Path) -> grpc.ServerCredentials:
 
 
 def _check_pair(file: Path, config: Any) -> None:
-    """Refuses what is no pair: gRPC would only say that it cannot listen. Python reads keys from files alone."""
+    """Refuse a key and a certificate that do not belong together.
+
+    gRPC would only say that it cannot listen. Python reads keys from files only.
+    """
     with tempfile.NamedTemporaryFile(mode="w", suffix=".pem") as pem:
         pem.write(f"{config.server_key}\n{config.server_cert}\n")
         pem.flush()

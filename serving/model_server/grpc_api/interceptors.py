@@ -1,4 +1,4 @@
-"""What happens to a gRPC call before its method runs: it is read, counted, and admitted or refused.
+"""The interceptors of gRPC calls: each call is read, counted, and admitted or refused.
 
 Calls of the PredictionService go to the threads that run models, if these have room. All other
 calls, and refusals, are answered by the server's own threads: health is told and a limit is
@@ -28,7 +28,7 @@ class ReadableRequestsInterceptor(grpc.ServerInterceptor):
         continuation: Callable[[grpc.HandlerCallDetails], grpc.RpcMethodHandler | None],
         details: grpc.HandlerCallDetails,
     ) -> grpc.RpcMethodHandler | None:
-        """Wraps the handler of a method that takes and gives one message."""
+        """Wrap the handler of a method that takes and returns one message."""
         handler = continuation(details)
         if handler is None or not handler.unary_unary:
             return handler
@@ -67,7 +67,7 @@ class AdmissionInterceptor(grpc.ServerInterceptor):
         continuation: Callable[[grpc.HandlerCallDetails], grpc.RpcMethodHandler | None],
         details: grpc.HandlerCallDetails,
     ) -> grpc.RpcMethodHandler | None:
-        """Called when a call arrives, before any thread is found for it."""
+        """Choose the threads that answer a call, or refuse it, when it arrives."""
         handler = continuation(details)
         if handler is None or not details.method.startswith(_PREDICTION):
             return handler
@@ -109,7 +109,7 @@ class MetricsInterceptor(grpc.ServerInterceptor):
         continuation: Callable[[grpc.HandlerCallDetails], grpc.RpcMethodHandler | None],
         details: grpc.HandlerCallDetails,
     ) -> grpc.RpcMethodHandler | None:
-        """Wraps the handler of a method that is counted."""
+        """Wrap the handler of a method that is counted."""
         handler = continuation(details)
         api = _COUNTED.get(details.method)
         if handler is None or api is None:

@@ -1,4 +1,4 @@
-"""The gRPC services: prediction, model and health. Each call is handed on, each error becomes a status."""
+"""The gRPC services: prediction, model and health. Each error becomes a status."""
 
 from __future__ import annotations
 
@@ -47,8 +47,8 @@ class ModelHealth:
         """Not serving until the first `update`.
 
         Args:
-            models: what is served.
-            server: where health is told.
+            models: What is served.
+            server: Where health is told.
         """
         self._models = models
         self._servicer = HealthServicer()
@@ -56,7 +56,7 @@ class ModelHealth:
         self._set(HealthCheckResponse.NOT_SERVING)
 
     def update(self) -> None:
-        """Looks at the models again."""
+        """Look at the models again."""
         serving = any(model.available_versions() for model in self._models.all)
         self._set(HealthCheckResponse.SERVING if serving else HealthCheckResponse.NOT_SERVING)
 
@@ -111,7 +111,7 @@ class PredictionService(PredictionServiceServicer):
     def GetModelMetadata(  # noqa: N802 (API's name)
         self, request: GetModelMetadataRequest, context: grpc.ServicerContext
     ) -> GetModelMetadataResponse:
-        """Shows the signatures of a version."""
+        """Show the signatures of a version."""
         return _answered(context, lambda: model_metadata(self._models, request))
 
     def _run(self, method: _Method, request: Any, context: grpc.ServicerContext) -> Any:
@@ -135,13 +135,13 @@ class ModelService(ModelServiceServicer):
     def GetModelStatus(  # noqa: N802 (API's name)
         self, request: GetModelStatusRequest, context: grpc.ServicerContext
     ) -> GetModelStatusResponse:
-        """Lists the versions of a model with their states."""
+        """List the versions of a model with their states."""
         return _answered(context, lambda: model_status(self._models, request))
 
     def HandleReloadConfigRequest(  # noqa: N802 (API's name)
         self, request: ReloadConfigRequest, context: grpc.ServicerContext
     ) -> ReloadConfigResponse:
-        """Serves what the request's configuration lists, and nothing else."""
+        """Serve what the request's configuration lists, and nothing else."""
         return _answered(
             context,
             lambda: reload_config(self._models, request, labels_may_wait=self._labels_may_wait),

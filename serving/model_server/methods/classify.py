@@ -1,4 +1,4 @@
-"""Classify: tf.Examples to labels, scores, or both, by a signature with the outputs `classes` and `scores`."""
+"""Classify: tf.Examples to labels and scores, by the outputs `classes` and `scores`."""
 
 from __future__ import annotations
 
@@ -55,10 +55,10 @@ def classify(
 
 
 def classification_signature(model: SavedModel, name: str) -> SignatureDef:
-    """The signature of that name.
+    """Return the signature of a name.
 
     Raises:
-        StatusError: it is not one that classifies examples.
+        StatusError: It is not one that classifies examples.
     """
     signature = signature_for_examples(model, name)
     if len(signature.outputs) not in (1, 2):
@@ -71,24 +71,25 @@ def classification_signature(model: SavedModel, name: str) -> SignatureDef:
         )
     if not classification_outputs(signature):
         raise invalid_argument(
-            'Expected classification signature outputs to contain at least one of "classes" or "scores". '
+            'Expected classification signature outputs to contain at least one of "classes" or '
+            '"scores". '
             f"Signature was: {debug_text(signature)}"
         )
     return signature
 
 
 def classification_outputs(signature: SignatureDef) -> dict[str, TensorInfo]:
-    """Where `classes` and `scores` come out, as far as the signature gives them."""
+    """Return the outputs `classes` and `scores`, as far as the signature has them."""
     return {alias: signature.outputs[alias] for alias in _DTYPES if alias in signature.outputs}
 
 
 def classification_result(
     signature: SignatureDef, tensors: Mapping[str, np.ndarray], examples: int
 ) -> ClassificationResult:
-    """What the tensors, by name, say about each example.
+    """Return the result for each example, read from tensors by name.
 
     Raises:
-        StatusError: they are not of shape (examples, classes), or of the wrong dtype.
+        StatusError: They are not of shape (examples, classes), or of the wrong dtype.
     """
     columns = {}
     for alias, info in classification_outputs(signature).items():

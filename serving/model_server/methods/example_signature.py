@@ -1,4 +1,4 @@
-"""What Classify, Regress and MultiInference share: one input of serialised tf.Examples, checked and run.
+"""The input that Classify, Regress and MultiInference share: serialized tf.Examples.
 
 The checks and texts are TensorFlow Serving's. Like it, and unlike Predict, these calls look at the
 shape of a signature and not at its method name, so that the signatures of TensorFlow 2, whose
@@ -24,10 +24,10 @@ from serving.model_server.versions.version import VersionInUse
 
 
 def signature_for_examples(model: SavedModel, name: str) -> SignatureDef:
-    """The signature of that name, which has one input.
+    """Return the signature of a name, which must have one input.
 
     Raises:
-        StatusError: there is none of that name, it has another number of inputs, or it is not for
+        StatusError: There is none of that name, it has another number of inputs, or it is not for
             dense tensors.
     """
     if name not in model.signatures:
@@ -41,15 +41,17 @@ def signature_for_examples(model: SavedModel, name: str) -> SignatureDef:
 
 
 def debug_text(signature: SignatureDef) -> str:
-    """The signature as C++ prints it, with the mark that keeps people from parsing it."""
+    """Return a signature as C++ prints it, with the mark that keeps people from parsing it."""
     return "goo.gle/debugonly  \n" + text_format.MessageToString(signature)
 
 
 def serialized_examples(version: VersionInUse, examples: Input) -> list[bytes]:
-    """The examples of a request; where they share a context, its features unless the example has its own.
+    """Return the serialized examples of a request, each merged with the context that they share.
+
+    A feature of the example itself takes precedence over one of the context.
 
     Raises:
-        StatusError: there are none, or more than the version takes.
+        StatusError: There are none, or more than the version takes.
     """
     kind = examples.WhichOneof("kind")
     if kind == "example_list":
@@ -77,20 +79,20 @@ def run_on_examples(
     outputs: Sequence[str],
     time_remaining_s: float | None,
 ) -> dict[str, np.ndarray]:
-    """Runs a model on examples.
+    """Run a model on examples.
 
     Args:
-        model: what to run.
-        examples_end: the input that takes them.
-        serialized: the examples.
-        outputs: names in the graph of the tensors to give.
-        time_remaining_s: until the caller gives up; None if never.
+        model: What to run.
+        examples_end: The input that takes them.
+        serialized: The examples.
+        outputs: Names in the graph of the tensors to give.
+        time_remaining_s: Until the caller gives up; None if never.
 
     Returns:
         The tensors by name.
 
     Raises:
-        StatusError: the input does not take texts, the graph refused them, or the time was over.
+        StatusError: The input does not take texts, the graph refused them, or the time was over.
     """
     if examples_end.dtype != DT_STRING:
         raise invalid_argument(
@@ -103,5 +105,5 @@ def run_on_examples(
 
 
 def shape_text(array: np.ndarray) -> str:
-    """A shape as the runtime prints it."""
+    """Return a shape as the runtime prints it."""
     return "[" + ",".join(map(str, np.shape(array))) + "]"

@@ -1,4 +1,4 @@
-"""MultiInference: several classifications and regressions of the same examples, in one run of one version."""
+"""MultiInference: several classifications and regressions of the same examples, in one run."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def multi_inference(
 
 
 def _signatures(model: SavedModel, request: MultiInferenceRequest) -> list[SignatureDef]:
-    """The signature of each task; all take the same input."""
+    """Return the signature of each task. All take the same input."""
     signatures: dict[str, SignatureDef] = {}
     for task in request.tasks:
         if not task.model_spec.name:

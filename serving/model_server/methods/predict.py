@@ -68,11 +68,12 @@ def predict(
 def _inputs(
     version: VersionInUse, signature: SignatureDef, request: PredictRequest
 ) -> dict[str, TensorProto]:
-    """A readable proto for every input of the signature, from the request or the signature's defaults."""
+    """Return a readable proto for every input, from the request or the signature's defaults."""
     sent, declared = set(request.inputs), set(signature.inputs)
     if len(sent) > len(declared) or (len(sent) < len(declared) and not signature.defaults):
         raise invalid_argument(
-            f"input size does not match signature: {len(sent)}!={len(declared)} len({_set(sent)}) != len({_set(declared)}). "
+            f"input size does not match signature: {len(sent)}!={len(declared)} len({_set(sent)}) "
+            f"!= len({_set(declared)}). "
             f"Sent extra: {_set(sent - declared)}. Missing but required: {_set(declared - sent)}."
         )
     protos, room_bytes = {}, MAX_REPEATED_BYTES
@@ -83,8 +84,10 @@ def _inputs(
             proto = signature.defaults[alias]
         else:
             raise invalid_argument(
-                f"Signature input alias: {alias}(feed name: {signature.inputs[alias].name}) not found in request and no "
-                f"default value provided. Inputs expected to be in the request {_set(sent)}, or default input alias set: "
+                f"Signature input alias: {alias}(feed name: {signature.inputs[alias].name}) not "
+                "found in request and no "
+                f"default value provided. Inputs expected to be in the request {_set(sent)}, or "
+                "default input alias set: "
                 f"{','.join(sorted(signature.defaults))}"
             )
         repeated = repeated_bytes(proto)
@@ -106,7 +109,7 @@ def _rows(proto: TensorProto) -> int:
 
 
 def _outputs(signature: SignatureDef, output_filter: Sequence[str]) -> list[str]:
-    """The outputs to answer with: those of the filter, or all."""
+    """Return the outputs to answer with: those of the filter, or all."""
     chosen: list[str] = []
     for alias in output_filter:
         if alias not in signature.outputs:
@@ -124,7 +127,10 @@ def _check_dtypes(signature: SignatureDef, inputs: dict[str, TensorProto]) -> No
     for position, alias in enumerate(sorted(inputs)):
         expected, received = signature.inputs[alias].dtype, inputs[alias].dtype
         if expected != received:
-            text = f"Expects arg[{position}] to be {dtype_name(expected)} but {dtype_name(received)} is provided"
+            text = (
+                f"Expects arg[{position}] to be {dtype_name(expected)} but {dtype_name(received)} "
+                "is provided"
+            )
             raise invalid_argument(text)
 
 

@@ -55,10 +55,10 @@ def regress(
 
 
 def regression_signature(model: SavedModel, name: str) -> SignatureDef:
-    """The signature of that name.
+    """Return the signature of a name.
 
     Raises:
-        StatusError: it is not one that gives a number for each example.
+        StatusError: It is not one that gives a number for each example.
     """
     signature = signature_for_examples(model, name)
     if len(signature.outputs) != 1:
@@ -77,15 +77,16 @@ def regression_signature(model: SavedModel, name: str) -> SignatureDef:
 def regression_result(
     signature: SignatureDef, tensors: Mapping[str, np.ndarray], examples: int
 ) -> RegressionResult:
-    """What the tensors, by name, say about each example.
+    """Return the result for each example, read from tensors by name.
 
     Raises:
-        StatusError: there is not one float for each example.
+        StatusError: There is not one float for each example.
     """
     array = tensors[signature.outputs[OUTPUT].name]
     if not (np.ndim(array) == 1 or (np.ndim(array) == 2 and array.shape[1] == 1)):
         raise invalid_argument(
-            f"Expected output Tensor shape to be either [batch_size] or [batch_size, 1] but got {shape_text(array)}"
+            "Expected output Tensor shape to be either [batch_size] or [batch_size, 1] but got "
+            f"{shape_text(array)}"
         )
     if len(array) != examples:
         raise invalid_argument(

@@ -1,4 +1,4 @@
-"""Checks and readings that the methods share: a request's ModelSpec, its size, and the time left to answer it."""
+"""Checks that the methods share: a request's ModelSpec, its size, and the time left for it."""
 
 from __future__ import annotations
 

@@ -37,13 +37,15 @@ _RUNTIME_NAMES = {tf.float32: "float", tf.float64: "double", tf.float16: "half"}
 
 
 def dtype_name(dtype: int) -> str:
-    """What the runtime calls a `DataType` in its errors: ``float`` where Python says ``float32``."""
+    """Return the runtime's name of a `DataType`: ``float`` where Python says ``float32``."""
     known = tf.dtypes.as_dtype(dtype)
     return _RUNTIME_NAMES.get(known, known.name)
 
 
 def repeated_bytes(proto: TensorProto) -> int | None:
-    """The memory that a tensor takes beyond the values that its proto brings: too few are no obstacle, the last is repeated.
+    """Return the memory that a tensor takes beyond the values in its proto.
+
+    A proto may hold too few values; the last one is repeated.
 
     Returns:
         The bytes; None if the runtime cannot make a tensor of this proto, or should not.
@@ -74,7 +76,7 @@ def repeated_bytes(proto: TensorProto) -> int | None:
 
 
 def _fills(content: bytes, elements: int, dtype: tf.DType) -> bool:
-    """Whether the content is that of so many elements; a text takes a byte at least."""
+    """Return whether the content holds exactly so many elements; a text takes a byte at least."""
     if dtype != tf.string:
         return len(content) == elements * dtype.size
     return elements <= len(content) and _is_list_of_texts(content, elements)
@@ -92,12 +94,12 @@ def _is_list_of_texts(content: bytes, elements: int) -> bool:
 
 
 def to_proto(array: np.ndarray, dtype: int, as_content: bool = False) -> TensorProto:
-    """The proto of an array.
+    """Return the proto of an array.
 
     Args:
-        array: the values.
-        dtype: their `DataType`.
-        as_content: whether numbers come as the bytes that they are in memory, and not in the
+        array: The values.
+        dtype: Their `DataType`.
+        as_content: Whether numbers come as the bytes that they are in memory, and not in the
             repeated field of their type.
     """
     proto = TensorProto(dtype=dtype)

@@ -27,7 +27,7 @@ MAX_RECORDS = 1000
 
 
 def load_and_warm(folder: Path, load: Callable[[Path], SavedModel] = SavedModel) -> SavedModel:
-    """Load a version and warm it up: with the requests that came with it, or else one row for each signature.
+    """Load a version and warm it up, by the requests that came with it or by a row a signature.
 
     Args:
         folder: The version's folder, named by its number.
@@ -51,17 +51,17 @@ def load_and_warm(folder: Path, load: Callable[[Path], SavedModel] = SavedModel)
 
 
 def warm_up(version: VersionInUse, folder: Path) -> bool:
-    """Replays the requests of a version's `WARM_UP_FILE`, an uncompressed TFRecord of PredictionLog.
+    """Replay the requests of a version's `WARM_UP_FILE`, an uncompressed TFRecord of PredictionLog.
 
     Args:
-        version: what to run them on, whatever model they name.
-        folder: the version's.
+        version: What to run them on, whatever model they name.
+        folder: The version's.
 
     Returns:
         Whether there is such a file.
 
     Raises:
-        StatusError: a record cannot be read or fails, or there are more than `MAX_RECORDS`.
+        StatusError: A record cannot be read or fails, or there are more than `MAX_RECORDS`.
     """
     path = folder / WARM_UP_FILE
     if not path.exists():

@@ -58,10 +58,10 @@ class RestApi:
         """Answers calls on models.
 
         Args:
-            models: what is served.
-            metrics: where calls are counted.
-            workers: what runs the models, so that the event loop never waits for one.
-            max_request_bytes: largest body, also after it is unpacked.
+            models: What is served.
+            metrics: Where calls are counted.
+            workers: What runs the models, so that the event loop never waits for one.
+            max_request_bytes: Largest body, also after it is unpacked.
         """
         self._models = models
         self._metrics = metrics
@@ -110,10 +110,10 @@ class RestApi:
         return Response(answered, media_type="application/json")
 
     async def _body(self, request: Request) -> bytes:
-        """The body, unpacked.
+        """Return the body, unpacked.
 
         Raises:
-            StatusError: it is larger than the server takes, or not what its header says.
+            StatusError: It is larger than the server takes, or not what its header says.
         """
         chunks, size = [], 0
         async for chunk in request.stream():
@@ -140,12 +140,12 @@ class RestApi:
 
 
 def http_app(rest: RestApi, metrics: ServerMetrics, metrics_path: str | None) -> Starlette:
-    """The REST API and, at its path, the metrics page.
+    """Make the application: the REST API and, at its path, the metrics page.
 
     Args:
-        rest: the REST API.
-        metrics: what the page shows.
-        metrics_path: where the page is; None for nowhere.
+        rest: The REST API.
+        metrics: What the page shows.
+        metrics_path: Where the page is; None for nowhere.
     """
 
     def page(_: Request) -> Response:
@@ -156,7 +156,7 @@ def http_app(rest: RestApi, metrics: ServerMetrics, metrics_path: str | None) ->
 
 
 def _sent_path(scope: Scope) -> str:
-    """The path and query as they were sent, which is what TensorFlow Serving compares and shows."""
+    """Return path and query as they were sent, which TensorFlow Serving compares and shows."""
     query = b"?" + scope["query_string"] if scope["query_string"] else b""
     return (scope["raw_path"] + query).decode(errors="replace")
 

@@ -19,10 +19,10 @@ _LISTS = {"bytes": "bytes_list", "float": "float_list", "int64": "int64_list"}
 
 
 def read_input(body: dict[str, Any]) -> Input:
-    """The examples of a body, with what they have in common.
+    """Return the examples of a body, with their shared context.
 
     Raises:
-        StatusError: the body holds no examples, or a value that no example can.
+        StatusError: The body holds no examples, or a value that no example can.
     """
     given = Input()
     if "context" in body:
@@ -55,7 +55,7 @@ def _read_example(value: Any, example: Example) -> None:
 
 
 def _read_feature(name: str, values: list[Any], feature: Feature) -> None:
-    """Puts values of one kind into a feature; the first one's kind is the feature's."""
+    """Put values of one kind into a feature; the first value decides the kind."""
     kind: str | None = None
     for value in values:
         kind_of_value = _kind(name, value)
@@ -91,7 +91,7 @@ def _kind(name: str, value: Any) -> str:
 
 
 def classification_answer(result: ClassificationResult) -> dict[str, Any]:
-    """The JSON document of a classification: a list of [label, score] for each example."""
+    """Return the JSON document of a classification: a list of [label, score] for each example."""
     return {
         "results": [
             [[of.label, np.float32(of.score)] for of in example.classes]
@@ -101,7 +101,7 @@ def classification_answer(result: ClassificationResult) -> dict[str, Any]:
 
 
 def regression_answer(result: RegressionResult) -> dict[str, Any]:
-    """The JSON document of a regression: a value for each example."""
+    """Return the JSON document of a regression: a value for each example."""
     return {
         "results": np.array([regression.value for regression in result.regressions], np.float32)
     }

@@ -53,7 +53,7 @@ class RestCall:
     """A call on a model.
 
     Attributes:
-        model_spec: the model, and the version or label, as gRPC names them.
+        model_spec: The model, and the version or label, as gRPC names them.
         method: ``predict``, ``classify`` or ``regress``; empty for a GET.
         resource: ``metadata``; empty for the model's status, and for a POST.
     """
@@ -64,14 +64,14 @@ class RestCall:
 
 
 def read_call(http_method: str, path: str) -> RestCall:
-    """What a request asks for.
+    """Read the call that a request makes from its method and path.
 
     Args:
-        http_method: such as GET, in capitals.
-        path: as it was sent, query included.
+        http_method: Such as GET, in capitals.
+        path: As it was sent, query included.
 
     Raises:
-        StatusError: the interface has no such path or method, or the version is too large.
+        StatusError: The interface has no such path or method, or the version is too large.
     """
     pattern = _PATHS.get(http_method)
     found = pattern.fullmatch(path) if pattern else None
@@ -102,14 +102,14 @@ def answer_call(
     """Answers a call with JSON.
 
     Args:
-        models: what is served.
-        metrics: where candidates are counted.
-        call: what the path asks for.
+        models: What is served.
+        metrics: Where candidates are counted.
+        call: What the path asks for.
         body: JSON; ignored by a GET.
-        time_remaining_s: until the caller gives up.
+        time_remaining_s: Until the caller gives up.
 
     Raises:
-        StatusError: with TensorFlow Serving's code and text.
+        StatusError: With TensorFlow Serving's code and text.
     """
     if not call.method:
         return write(
@@ -144,7 +144,8 @@ def _predict(
         infos = version.model.signatures[name].inputs
         if not infos:
             raise invalid_argument(
-                f"Failed to get input map for signature: {call.model_spec.signature_name or 'DEFAULT'}"
+                "Failed to get input map for signature: "
+                f"{call.model_spec.signature_name or 'DEFAULT'}"
             )
         layout, inputs = read_inputs(document, infos)
         request = PredictRequest(model_spec=call.model_spec, inputs=inputs)
@@ -158,7 +159,7 @@ def _status(models: ModelRegistry, call: RestCall) -> dict[str, Any]:
 
 
 def _metadata(models: ModelRegistry, call: RestCall) -> dict[str, Any]:
-    """The signatures of a version, unpacked."""
+    """Return the signatures of a version, unpacked."""
     request = GetModelMetadataRequest(model_spec=call.model_spec, metadata_field=[SIGNATURE_DEF])
     response = model_metadata(models, request)
     signatures = SignatureDefMap()

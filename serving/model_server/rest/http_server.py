@@ -17,19 +17,19 @@ class HttpServer:
     """Serves an application from `start` to `stop`.
 
     Attributes:
-        port: where it listens; the one the system chose if 0 was asked for.
+        port: Where it listens; the one the system chose if 0 was asked for.
     """
 
     def __init__(self, app: ASGIApp, host: str, port: int) -> None:
-        """Takes the port, but answers nothing yet.
+        """Take the port, but answer nothing yet.
 
         Args:
-            app: what answers.
-            host: address to listen on.
-            port: port to listen on; 0 lets the system choose.
+            app: What answers.
+            host: Address to listen on.
+            port: Port to listen on; 0 lets the system choose.
 
         Raises:
-            OSError: the address cannot be had.
+            OSError: The address cannot be had.
         """
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self._socket = socket.create_server((host, port), family=family, backlog=_BACKLOG)
@@ -52,10 +52,10 @@ class HttpServer:
             time.sleep(0.002)
 
     def stop(self, drain_s: float) -> None:
-        """Takes no new request and waits for those in flight.
+        """Take no new request, and wait for those in flight.
 
         Args:
-            drain_s: seconds after which requests that are still running are cut off.
+            drain_s: Seconds after which requests that are still running are cut off.
         """
         self._config.timeout_graceful_shutdown = math.ceil(drain_s)
         self._server.should_exit = True

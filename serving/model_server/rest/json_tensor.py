@@ -1,4 +1,4 @@
-"""Tensors as JSON: nested lists of numbers, truth values, texts, or {"b64": …} for bytes that are no text.
+"""Tensors as JSON: nested lists of numbers, truth values, texts, or {"b64": …} for other bytes.
 
 A right value is checked a level of lists at a time, without a step of Python for each number. A
 wrong one is walked through again, for the text that names its first mistake as TensorFlow Serving
@@ -46,15 +46,15 @@ _READ_AS = {
 
 
 def is_base64(value: Any) -> bool:
-    """Whether a JSON value stands for bytes."""
+    """Return whether a JSON value stands for bytes."""
     return isinstance(value, dict) and len(value) == 1 and isinstance(value.get(_BASE64_KEY), str)
 
 
 def decode_base64(value: dict[str, str]) -> bytes:
-    """The bytes that a JSON value stands for.
+    """Return the bytes that a JSON value stands for.
 
     Raises:
-        StatusError: its text is not base64.
+        StatusError: Its text is not base64.
     """
     text = re.sub(r"\s", "", value[_BASE64_KEY])
     try:
@@ -66,7 +66,7 @@ def decode_base64(value: dict[str, str]) -> bytes:
 
 
 def shape_of(value: Any) -> list[int]:
-    """The shape of a JSON value, judged by the first element of each list."""
+    """Return the shape of a JSON value, judged by the first element of each list."""
     shape = []
     while isinstance(value, list):
         shape.append(len(value))
@@ -75,10 +75,10 @@ def shape_of(value: Any) -> list[int]:
 
 
 def to_tensor(value: Any, dtype: int) -> TensorProto:
-    """The tensor of a JSON value.
+    """Return the tensor of a JSON value.
 
     Raises:
-        StatusError: the value is no tensor of that dtype.
+        StatusError: The value is no tensor of that dtype.
     """
     shape, leaves = _flat(value)
     tensor = TensorProto(dtype=dtype)
@@ -93,7 +93,10 @@ def to_tensor(value: Any, dtype: int) -> TensorProto:
 
 
 def _flat(value: Any) -> tuple[list[int], list[Any] | None]:
-    """The shape of nested lists and their leaves; no leaves where the lists are not all of one size and depth."""
+    """Return the shape of nested lists, and their leaves.
+
+    The leaves are None if the lists are not all of one size and depth.
+    """
     shape: list[int] = []
     level = [value]
     while level and isinstance(level[0], list):
@@ -106,7 +109,7 @@ def _flat(value: Any) -> tuple[list[int], list[Any] | None]:
 
 
 def _fill(tensor: TensorProto, leaves: list[Any]) -> bool:
-    """Puts values into a tensor; False if one of them is not of its dtype."""
+    """Put values into a tensor; return False if one of them is not of its dtype."""
     dtype = tf.dtypes.as_dtype(tensor.dtype)
     kinds = set(map(type, leaves))
     if dtype == tf.string:
@@ -132,7 +135,7 @@ def _fill(tensor: TensorProto, leaves: list[Any]) -> bool:
 
 
 def _kinds(dtype: tf.DType) -> set[type]:
-    """The Python types of JSON values that a tensor of numbers or truth values takes."""
+    """Return the Python types that a tensor of numbers or truth values takes."""
     if dtype == tf.bool:
         return {bool}
     return {int, float} if dtype.is_floating else {int}
@@ -141,14 +144,17 @@ def _kinds(dtype: tf.DType) -> set[type]:
 def first_mistake(
     value: Any, shape: Sequence[int], dtype: int, level: int = 0
 ) -> StatusError | None:
-    """Why a JSON value is no tensor of a shape and dtype, by the first mistake in it; None if there is none."""
+    """Return the first mistake that keeps a JSON value from being a tensor, if any."""
     if level > _MAX_RANK:
         return invalid_argument(
             f"Encountered list at unexpected level: {level} expected < {_MAX_RANK}"
         )
     if not isinstance(value, list):
         if level != len(shape):
-            text = f"found at incorrect level: {level + 1} in the JSON DOM. Expected at level: {len(shape)}"
+            text = (
+                f"found at incorrect level: {level + 1} in the JSON DOM. Expected at level: "
+                f"{len(shape)}"
+            )
             return json_error(value, text)
         return _mistake_in_leaf(value, dtype)
     if level >= len(shape):
@@ -157,7 +163,8 @@ def first_mistake(
         )
     if len(value) != shape[level]:
         return invalid_argument(
-            f"Encountered list at unexpected size: {len(value)} at level: {level} expected size: {shape[level]}"
+            f"Encountered list at unexpected size: {len(value)} at level: {level} expected size: "
+            f"{shape[level]}"
         )
     return next(
         filter(None, (first_mistake(element, shape, dtype, level + 1) for element in value)), None
@@ -182,18 +189,18 @@ def _mistake_in_leaf(value: Any, dtype: int) -> StatusError | None:
 
 
 def json_type(value: Any) -> str:
-    """What TensorFlow Serving calls the type of a JSON value."""
+    """Return TensorFlow Serving's name for the type of a JSON value."""
     if isinstance(value, bool):
         return str(value)
     return _JSON_TYPES.get(type(value), "Number")
 
 
 def from_tensor(name: str, tensor: TensorProto) -> np.ndarray:
-    """The values of an output, as an array that `json_text.write` takes.
+    """Return the values of an output, as an array that `json_text.write` takes.
 
     Args:
-        name: the output's name; one that ends in ``_bytes`` is given as base64.
-        tensor: its values, each in the repeated field of its type.
+        name: The output's name; one that ends in ``_bytes`` is given as base64.
+        tensor: Its values, each in the repeated field of its type.
 
     Raises:
         StatusError: JSON has no form for the dtype.
@@ -214,7 +221,7 @@ def from_tensor(name: str, tensor: TensorProto) -> np.ndarray:
 
 
 def _text(value: bytes, *, as_base64: bool) -> str | dict[str, str]:
-    """A text; bytes that are none, which no JSON can hold, as base64 whatever the name."""
+    """Return a text, or base64 if asked for or if the bytes are no text."""
     if not as_base64:
         try:
             return value.decode()

@@ -25,13 +25,13 @@ _AFTER_THE_END = "The document root must not be followed by other values."
 
 
 def read_object(body: bytes) -> dict[str, Any]:
-    """Reads the JSON object of a request.
+    """Read the JSON object of a request.
 
     Args:
         body: UTF-8. What follows the object is ignored.
 
     Raises:
-        StatusError: the body is no JSON, or no object.
+        StatusError: The body is no JSON, or no object.
     """
     try:
         document = orjson.loads(body)
@@ -43,7 +43,7 @@ def read_object(body: bytes) -> dict[str, Any]:
 
 
 def _read_leniently(body: bytes) -> Any:
-    """What RapidJSON makes of a body, whatever comes after the first value."""
+    """Read a body as RapidJSON does, whatever comes after the first value."""
     if not body:
         raise invalid_argument("JSON Parse error: The document is empty")
     try:
@@ -67,12 +67,12 @@ def _read_leniently(body: bytes) -> Any:
 
 
 def json_error(value: Any, text: str) -> StatusError:
-    """The error that a JSON value is not as it should be."""
+    """Return the error of a JSON value that is not as it should be."""
     return invalid_argument(f"JSON Value: {shown(value)} {text}")
 
 
 def shown(value: Any) -> str:
-    """A JSON value as error texts show it, cut after the token that reaches 256 characters."""
+    """Return a JSON value as errors show it, cut after the token that reaches 256 characters."""
     try:
         text = rapidjson.dumps(
             value, indent=4, write_mode=rapidjson.WM_SINGLE_LINE_ARRAY, ensure_ascii=False
@@ -87,7 +87,10 @@ def shown(value: Any) -> str:
 
 
 def write(document: Any) -> bytes:
-    """Writes JSON that may hold arrays, each float in the fewest digits that read back as the same number in its precision."""
+    """Write JSON that may hold arrays.
+
+    Each float has the fewest digits that read back as the same number in its precision.
+    """
     text = orjson.dumps(document, default=_plain, option=orjson.OPT_SERIALIZE_NUMPY)
     if b"null" in text:  # what orjson makes of NaN and Infinity; nothing else here is null
         text = json.dumps(document, default=_plain, ensure_ascii=False).encode()

@@ -1,4 +1,7 @@
-"""The bodies of Predict: rows, {"instances": […]} → {"predictions": […]}, or columns, {"inputs": …} → {"outputs": …}."""
+"""The bodies of Predict, in rows or in columns.
+
+Rows are {"instances": […]} → {"predictions": […]}; columns are {"inputs": …} → {"outputs": …}.
+"""
 
 from __future__ import annotations
 
@@ -25,17 +28,17 @@ Infos = Mapping[str, TensorInfo]
 
 
 class Layout(enum.Enum):
-    """How a body holds tensors: a row for each element of the first dimension, or each tensor whole."""
+    """The layout of tensors in a body: a row per element of the first dimension, or whole."""
 
     ROWS = "instances"
     COLUMNS = "inputs"
 
 
 def read_signature_name(body: dict[str, Any]) -> str:
-    """The name of the signature that a body asks for; empty for the default.
+    """Return the name of the signature that a body asks for; empty for the default.
 
     Raises:
-        StatusError: it is no text.
+        StatusError: It is no text.
     """
     name = body.get("signature_name", "")
     if not isinstance(name, str):
@@ -46,15 +49,15 @@ def read_signature_name(body: dict[str, Any]) -> str:
 
 
 def read_inputs(body: dict[str, Any], infos: Infos) -> tuple[Layout, dict[str, TensorProto]]:
-    """The inputs of a signature from a body.
+    """Read the inputs of a signature from a body.
 
     Args:
-        body: holds ``instances`` or ``inputs``.
-        infos: what the signature declares, by input name. Every input is demanded: REST knows no
+        body: Holds ``instances`` or ``inputs``.
+        infos: What the signature declares, by input name. Every input is demanded: REST knows no
             signature defaults.
 
     Raises:
-        StatusError: the body does not hold exactly these inputs.
+        StatusError: The body does not hold exactly these inputs.
     """
     if "instances" in body and "inputs" in body:
         text = (
@@ -77,7 +80,8 @@ def _from_columns(columns: Any, infos: Infos) -> dict[str, TensorProto]:
     if not _is_named(columns):
         if len(infos) > 1:
             raise invalid_argument(
-                "inputs is a plain value/list, but expecting an object as multiple input tensors required as per tensorinfo_map"
+                "inputs is a plain value/list, but expecting an object as multiple input tensors "
+                "required as per tensorinfo_map"
             )
         return {name: to_tensor(columns, info.dtype) for name, info in infos.items()}
     tensors = {}
@@ -89,10 +93,14 @@ def _from_columns(columns: Any, infos: Infos) -> dict[str, TensorProto]:
 
 
 def _from_rows(rows: list[Any], infos: Infos) -> dict[str, TensorProto]:
-    """Tensors of rows: right rows are those whose columns are right; only wrong ones are looked at one by one."""
+    """Make tensors of rows.
+
+    Rows are right if their columns are. Only wrong rows are checked one by one.
+    """
     if not isinstance(rows[0], dict) and len(infos) > 1:
         raise invalid_argument(
-            "instances is a plain list, but expecting list of objects as multiple input tensors required as per tensorinfo_map"
+            "instances is a plain list, but expecting list of objects as multiple input tensors "
+            "required as per tensorinfo_map"
         )
     try:
         if _is_named(rows[0]):
@@ -110,7 +118,7 @@ def _from_rows(rows: list[Any], infos: Infos) -> dict[str, TensorProto]:
 
 
 def _mistake_in_rows(rows: list[Any], infos: Infos) -> StatusError:
-    """The first mistake in rows that hold one."""
+    """Return the first mistake in rows that hold one."""
     named = _is_named(rows[0])
     shapes: dict[str, list[int]] = {}
     for position, row in enumerate(rows):
@@ -129,7 +137,8 @@ def _mistake_in_rows(rows: list[Any], infos: Infos) -> StatusError:
                 )
         if named and row.keys() != infos.keys():
             return invalid_argument(
-                f"Failed to process element: {position} of 'instances' list. JSON object: {shown(row)} "
+                f"Failed to process element: {position} of 'instances' list. JSON object: "
+                f"{shown(row)} "
                 f"keys must be equal to: {','.join(sorted(infos))}"
             )
     raise AssertionError("refused although there is no mistake")
@@ -158,15 +167,15 @@ def _shape_text(shape: list[int]) -> str:
 
 
 def _is_named(value: Any) -> bool:
-    """Whether a value holds tensors by name."""
+    """Return whether a value holds tensors by name."""
     return isinstance(value, dict) and not is_base64(value)
 
 
 def answer(response: PredictResponse, layout: Layout) -> dict[str, Any]:
-    """The JSON document of a response: the values alone where there is one output only.
+    """Return the JSON document of a response: the values alone if there is only one output.
 
     Raises:
-        StatusError: an output has no form in JSON, or outputs in rows differ in their number of
+        StatusError: An output has no form in JSON, or outputs in rows differ in their number of
             rows.
     """
     arrays = {name: from_tensor(name, response.outputs[name]) for name in sorted(response.outputs)}

@@ -1,1 +1,1 @@
-"""Models on disk and in memory: which versions there are, which are loaded, and how one takes over from another."""
+"""Models on disk and in memory: their versions, and the change from one to another."""

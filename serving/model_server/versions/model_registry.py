@@ -1,4 +1,4 @@
-"""Which model and version a request's ModelSpec asks for, with the checks in TensorFlow Serving's order."""
+"""The models of a server, and the lookup of the version that a request's ModelSpec asks for."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ class ModelRegistry:
     """The models of a server, by the name that each may only learn from its first version.
 
     Attributes:
-        all: the models. A model that is no longer served stays, for its versions in END.
-        changing: held by the one thread that may add models, change what is kept of them, or `poll`
+        all: The models. A model that is no longer served stays, for its versions in END.
+        changing: Held by the one thread that may add models, change what is kept of them, or `poll`
             one.
     """
 
@@ -41,14 +41,16 @@ class ModelRegistry:
         self.changing = threading.RLock()
 
     def named(self, name: str) -> ServedModel | None:
-        """The model of that name, if any."""
+        """Return the model of a name, if any."""
         return next((model for model in self.all if model.name == name), None)
 
     def use(self, model_spec: ModelSpec) -> AbstractContextManager[VersionInUse]:
-        """Holds the version that a request asks for in memory.
+        """Hold the version that a request asks for in memory.
+
+        Checks are made in TensorFlow Serving's order.
 
         Raises:
-            StatusError: the spec names no model, a label that is not given, or nothing that is
+            StatusError: The spec names no model, a label that is not given, or nothing that is
                 AVAILABLE.
         """
         if not model_spec.name:
@@ -67,7 +69,10 @@ class ModelRegistry:
         return model.use(number, max_candidates=self._max_candidates)
 
     def poll(self) -> None:
-        """Brings what is loaded of each model in line with its folder; the failure of one is no other's."""
+        """Bring the loaded versions of each model in line with its folder.
+
+        The failure of one model does not touch another.
+        """
         with self.changing:
             for model in self.all:
                 try:

@@ -1,4 +1,4 @@
-"""One version of a model in memory, run as TensorFlow Serving runs it: a session over the SavedModel's graph.
+"""One version of a model in memory: a session over its graph, as in TensorFlow Serving.
 
 A session gives what a server needs and `tf.saved_model.load` does not: the runtime's own checks and
 error texts, a time limit for each run, and memory that is free again once it is closed.
@@ -32,17 +32,17 @@ class SavedModel:
     """A loaded SavedModel. Safe to run from several threads.
 
     Attributes:
-        signatures: every SignatureDef of the model by name, as GetModelMetadata shows them.
+        signatures: Every SignatureDef of the model by name, as GetModelMetadata shows them.
     """
 
     def __init__(self, folder: Path) -> None:
-        """Loads the model.
+        """Load the model.
 
         Args:
-            folder: holds ``saved_model.pb``, ``variables/`` and ``assets/``.
+            folder: Holds ``saved_model.pb``, ``variables/`` and ``assets/``.
 
         Raises:
-            StatusError: the folder holds no SavedModel that can be loaded.
+            StatusError: The folder holds no SavedModel that can be loaded.
         """
         self.signatures = _read_signatures(folder)
         self._graph = tf.Graph()
@@ -61,7 +61,7 @@ class SavedModel:
             ) from error
 
     def runnable(self, name: str) -> bool:
-        """Whether there is a signature of this name that takes and gives tensors."""
+        """Return whether a signature of this name takes and gives tensors."""
         return name in self.signatures and _takes_and_gives_tensors(self.signatures[name])
 
     def run(
@@ -71,19 +71,19 @@ class SavedModel:
         outputs: Sequence[str],
         timeout_s: float | None,
     ) -> list[np.ndarray]:
-        """Runs a signature.
+        """Run a signature.
 
         Args:
-            signature: its name.
-            inputs: a readable proto of the right dtype for each of its inputs.
-            outputs: names of the outputs to give.
-            timeout_s: time left; None for any.
+            signature: Its name.
+            inputs: A readable proto of the right dtype for each of its inputs.
+            outputs: Names of the outputs to give.
+            timeout_s: Time left; None for any.
 
         Returns:
             The outputs in order.
 
         Raises:
-            StatusError: the graph refused the inputs, or the time was over.
+            StatusError: The graph refused the inputs, or the time was over.
         """
         ends = self.signatures[signature]
         return self.run_tensors(
@@ -95,19 +95,19 @@ class SavedModel:
     def run_tensors(
         self, inputs: Mapping[str, TensorProto], outputs: Sequence[str], timeout_s: float | None
     ) -> list[np.ndarray]:
-        """Runs what is between tensors of the graph: several signatures at once, where they share their inputs.
+        """Run the graph between tensors: several signatures at once, where they share their inputs.
 
         Args:
-            inputs: a readable proto of the right dtype for each input, by the tensor's name in the
+            inputs: A readable proto of the right dtype for each input, by the tensor's name in the
                 graph.
-            outputs: names in the graph of the tensors to give.
-            timeout_s: time left; None for any.
+            outputs: Names in the graph of the tensors to give.
+            timeout_s: Time left; None for any.
 
         Returns:
             The outputs in order.
 
         Raises:
-            StatusError: the graph refused the inputs, or the time was over.
+            StatusError: The graph refused the inputs, or the time was over.
         """
         fed = [b""] * len(self._positions)
         for name, proto in inputs.items():
@@ -125,7 +125,7 @@ class SavedModel:
             raise from_tensorflow(error) from error
 
     def run_each_once(self) -> None:
-        """Runs every signature on one row of zeros and empty texts.
+        """Run every signature on one row of zeros and empty texts.
 
         TensorFlow optimises a graph at its first run, which takes long enough to use up the time
         limit of a request. What a signature says to such a row does not matter.
@@ -171,7 +171,7 @@ class SavedModel:
 
 
 def _read_signatures(folder: Path) -> dict[str, SignatureDef]:
-    """The signatures of the graph for serving, copied, so that the rest of the file need not stay in memory."""
+    """Return copies of the signatures for serving; the rest of the file can leave memory."""
     try:
         proto = SavedModelProto.FromString((folder / _MODEL_FILE).read_bytes())
     except FileNotFoundError as error:
@@ -197,18 +197,23 @@ def _read_signatures(folder: Path) -> dict[str, SignatureDef]:
     raise StatusError(
         grpc.StatusCode.NOT_FOUND,
         f"Could not find meta graph def matching supplied tags: {{ {tf.saved_model.SERVING} }}. "
-        "To inspect available tag-sets in the SavedModel, please use the SavedModel CLI: `saved_model_cli`",
+        "To inspect available tag-sets in the SavedModel, please use the SavedModel CLI: "
+        "`saved_model_cli`",
     )
 
 
 def _takes_and_gives_tensors(signature: SignatureDef) -> bool:
-    """False for sparse or composite tensors, which Predict cannot carry, and for the operation that initialises the model."""
+    """Return whether all inputs and outputs of a signature are dense tensors.
+
+    Predict cannot carry sparse or composite tensors. The operation that initialises a model has no
+    output at all.
+    """
     ends = [*signature.inputs.values(), *signature.outputs.values()]
     return all(info.name and info.dtype for info in ends)
 
 
 def _one_row(info: TensorInfo) -> TensorProto:
-    """A tensor of the input's dtype and rank without values, which stands for zeros or empty texts."""
+    """Make a tensor of an input's dtype and rank without values: zeros or empty texts."""
     proto = TensorProto(dtype=info.dtype)
     for dim in info.tensor_shape.dim:
         proto.tensor_shape.dim.add(size=max(dim.size, 1))
@@ -216,7 +221,10 @@ def _one_row(info: TensorInfo) -> TensorProto:
 
 
 def _session_config() -> tf.compat.v1.ConfigProto:
-    """As many threads as cores, shared by all versions, which is TensorFlow's default; a GPU's memory only as needed."""
+    """Return TensorFlow's default configuration, but take a GPU's memory only as needed.
+
+    The default is as many threads as cores, shared by all versions.
+    """
     config = tf.compat.v1.ConfigProto()
     config.gpu_options.allow_growth = True
     return config

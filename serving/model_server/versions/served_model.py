@@ -1,4 +1,4 @@
-"""One model as it is served: its versions, which of them are loaded, and how one takes over from another.
+"""One model as it is served: its versions, the loaded ones, and the change from one to another.
 
 A version goes START → LOADING → AVAILABLE → UNLOADING → END, or from LOADING straight to END, with
 the error, if it cannot be loaded. A new version is AVAILABLE before the old one goes UNLOADING, and
@@ -45,10 +45,10 @@ class ServedModel:
     """The versions of one model below a folder.
 
     Attributes:
-        root: a folder of versions, or one that holds them in ``serving_model``.
-        name: the model's name in requests; None until it is known.
-        policy: which versions are kept loaded.
-        labels: versions by names that requests may use for them.
+        root: A folder of versions, or one that holds them in ``serving_model``.
+        name: The model's name in requests; None until it is known.
+        policy: Which versions are kept loaded.
+        labels: Versions by names that requests may use for them.
 
     The next `poll` acts on a change of `root` or `policy`.
     """
@@ -61,14 +61,14 @@ class ServedModel:
         policy: VersionPolicy = VersionPolicy.LATEST,
         labels: Mapping[str, int] | None = None,
     ) -> None:
-        """Serves nothing until the first `poll`.
+        """Serve nothing until the first `poll`.
 
         Args:
-            root: a folder of versions, or one that holds them in ``serving_model``.
-            name: the model's name in requests. Defaults to that in the feature spec of the first
+            root: A folder of versions, or one that holds them in ``serving_model``.
+            name: The model's name in requests. Defaults to that in the feature spec of the first
                 version seen, else the root's.
-            policy: which versions are kept loaded.
-            labels: versions by names that requests may use for them.
+            policy: Which versions are kept loaded.
+            labels: Versions by names that requests may use for them.
         """
         self.root = root
         self.name = name
@@ -109,7 +109,7 @@ class ServedModel:
                 version.requests_in_flight -= 1
 
     def statuses(self) -> list[Version]:
-        """Copies of all versions ever seen, newest first."""
+        """Return copies of all versions ever seen, newest first."""
         with self._lock:
             versions = sorted(self._versions.values(), key=lambda v: -v.number)
             return [
@@ -118,7 +118,7 @@ class ServedModel:
             ]
 
     def available_versions(self) -> list[int]:
-        """The versions that answer requests, newest first."""
+        """Return the versions that answer requests, newest first."""
         return [
             version.number for version in self.statuses() if version.state == VersionState.AVAILABLE
         ]
@@ -154,7 +154,7 @@ class ServedModel:
         self._free_unused(even_if_in_use=True)
 
     def _load_wanted(self, on_disk: dict[int, Path], load: Load) -> set[int]:
-        """Loads what the policy wants, newest first; returns the wanted versions that are AVAILABLE."""
+        """Load the versions that the policy wants, newest first; return the AVAILABLE ones."""
         wanted: set[int] = set()
         for number in sorted(filter(self.policy.considers, on_disk), reverse=True):
             if len(wanted) == self.policy.newest:
@@ -168,7 +168,7 @@ class ServedModel:
         return wanted
 
     def _is_loaded(self, number: int, folder: Path | None = None) -> bool:
-        """Whether the version is AVAILABLE, from that folder if one is given."""
+        """Return whether a version is AVAILABLE, from that folder if one is given."""
         version = self._versions.get(number)
         return (
             version is not None
@@ -177,7 +177,10 @@ class ServedModel:
         )
 
     def _load(self, number: int, folder: Path, load: Load) -> bool:
-        """Loads a version, in the place of one of that number from another folder, unless it is too early to try again."""
+        """Load a version, unless it is too early to try again; return whether it is loaded.
+
+        It takes the place of a version of the same number from another folder.
+        """
         files = files_state(folder)
         known = self._versions.get(number)
         failed_loads = known.failed_loads if known and known.failed_files == files else 0
@@ -252,13 +255,13 @@ class ServedModel:
 
 
 def servable_not_found(name: str, number: int | None) -> StatusError:
-    """The answer to a request for a model or version that is not AVAILABLE."""
+    """Return the answer to a request for a model or version that is not AVAILABLE."""
     asked = f"Latest({name})" if number is None else f"Specific({name}, {number})"
     return StatusError(grpc.StatusCode.NOT_FOUND, f"Servable not found for request: {asked}")
 
 
 def _may_retry(version: Version) -> bool:
-    """Whether the same files are worth another try: what failed may have been the disk or the memory."""
+    """Return whether the same files are worth another try: disk or memory may have failed."""
     return (
         version.failed_loads <= _LOAD_RETRIES and time.monotonic() - version.failed_at_s >= _RETRY_S
     )

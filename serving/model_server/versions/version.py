@@ -18,15 +18,15 @@ FilesState = frozenset[tuple[str, int, int]]
 
 
 def versions_root(root: Path) -> Path:
-    """The folder that holds the versions: `root` itself if it has any, else its ``serving_model``."""
+    """Return the folder of the versions: `root` if it has any, else its ``serving_model``."""
     return root if version_folders(root) else root / names.SERVING_MODEL
 
 
 def version_folders(folder: Path) -> dict[int, Path]:
-    """The folders named by a number, by that number; none where `folder` does not exist.
+    """Return the folders named by a number, by that number; none if `folder` does not exist.
 
     Raises:
-        OSError: the folder cannot be read.
+        OSError: The folder cannot be read.
     """
     try:
         folders = [path for path in folder.iterdir() if path.is_dir()]
@@ -36,7 +36,7 @@ def version_folders(folder: Path) -> dict[int, Path]:
 
 
 def exported_spec_name(version_folder: Path) -> str | None:
-    """The name in the feature spec that the version was trained with; None where the version carries no such spec."""
+    """Return the name in the feature spec that a version carries; None if it carries none."""
     try:
         spec = yaml.safe_load((version_folder / names.EXPORTED_SPEC).read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError):
@@ -46,7 +46,10 @@ def exported_spec_name(version_folder: Path) -> str | None:
 
 
 def files_state(version_folder: Path) -> FilesState:
-    """Path, size in bytes and time of change of every file: equal states mean that loading again would fail again."""
+    """Return path, size in bytes and time of change of every file of a version.
+
+    Equal states mean that loading again would fail again.
+    """
     try:
         stats = [(path, path.stat()) for path in version_folder.rglob("*")]
     except OSError:
@@ -59,8 +62,8 @@ class VersionPolicy:
     """A choice among the versions on disk.
 
     Attributes:
-        newest: how many are kept, the newest that load; None for every one that loads.
-        numbers: the only versions considered; None for any.
+        newest: How many are kept, the newest that load; None for every one that loads.
+        numbers: The only versions considered; None for any.
     """
 
     newest: int | None = 1
@@ -71,7 +74,7 @@ class VersionPolicy:
     NONE: ClassVar[VersionPolicy]
 
     def considers(self, number: int) -> bool:
-        """Whether the version may be loaded."""
+        """Return whether a version may be loaded."""
         return self.numbers is None or number in self.numbers
 
 
@@ -81,7 +84,7 @@ VersionPolicy.NONE = VersionPolicy(newest=None, numbers=frozenset())
 
 
 class VersionState(enum.IntEnum):
-    """Where a version is in its life; the numbers are those of `ModelVersionStatus.State`."""
+    """The state of a version, with the numbers of `ModelVersionStatus.State`."""
 
     START = 10
     LOADING = 20
@@ -95,15 +98,15 @@ class Version:
     """A version that was seen at least once.
 
     Attributes:
-        number: its version number.
-        folder: where its files lie.
-        state: where in its life it is.
-        error: why it could not be loaded.
-        model: the model; None unless AVAILABLE or UNLOADING.
-        requests_in_flight: requests that use the model now.
-        failed_files: the files as they were when loading failed.
-        failed_loads: how often these files could not be loaded.
-        failed_at_s: when that happened last, on the monotonic clock.
+        number: Its version number.
+        folder: Where its files lie.
+        state: Where in its life it is.
+        error: Why it could not be loaded.
+        model: The model; None unless AVAILABLE or UNLOADING.
+        requests_in_flight: Requests that use the model now.
+        failed_files: The files as they were when loading failed.
+        failed_loads: How often these files could not be loaded.
+        failed_at_s: When that happened last, on the monotonic clock.
     """
 
     number: int
