@@ -13,9 +13,9 @@ from rich.console import Console
 
 from pipeline.commands.run_options import (
     EXIT_CODES,
-    ArtifactsPlace,
+    ArtifactsLocation,
     BeamOption,
-    LogsPlace,
+    LogsLocation,
     ModelOption,
     SetOption,
     SpecOption,
@@ -33,7 +33,7 @@ _DAY = ["%Y-%m-%d"]
 
 def backfill(  # noqa: PLR0917
     spec: SpecOption,
-    logs: LogsPlace,
+    logs: LogsLocation,
     root: Annotated[
         Path, typer.Option(help="Folder for everything that is kept between runs.", file_okay=False)
     ],
@@ -46,7 +46,7 @@ def backfill(  # noqa: PLR0917
     ],
     model: ModelOption = None,
     set_: SetOption = None,
-    artifacts: ArtifactsPlace = None,
+    artifacts: ArtifactsLocation = None,
     beam: BeamOption = None,
     json_file: Annotated[
         Path | None,
@@ -56,9 +56,9 @@ def backfill(  # noqa: PLR0917
     """Run a series of days, one after the other, as `fulcrum run --span` would on each day.
 
     Each day's model is trained on the days before it (the spec's spans.window_days), begins with
-    the weights of the last blessed model, is judged on the day itself, and pushed unless a task
-    refuses it. At the end the metrics of all days stand in a table and in ROOT/backfill.html. The
-    same command goes on after an interruption, and a second time it does nothing anew.
+    the weights of the last blessed model, is judged on the day itself, and is pushed unless a task
+    refuses it. At the end the metrics of all days are in a table and in ROOT/backfill.html. The
+    same command continues after an interruption; run a second time, it repeats nothing.
 
     Exit code: 0 each day's model is blessed; 1 failed; 2 wrong usage; 3 some were refused; 130
     interrupted.

@@ -32,8 +32,8 @@ def rejects(
 ) -> None:
     """Browse the lines that the latest ingestion could not use, also where they stopped the run.
 
-    Without a filter: how many lines each reason took from each file, with an example. With one: the
-    lines themselves.
+    Without a filter, the command counts the lines that each reason took from each file, with an
+    example. With a filter, it lists the lines themselves.
 
     Example: fulcrum rejects --root root --reason malformed --limit 5
     """

@@ -24,9 +24,10 @@ def report(
 ) -> None:
     """Write the report of a run: one HTML file that needs no network.
 
-    Blessed or refused and why; metrics of each task against the serving model and the task trained
-    alone; slices, calibration, training curves, experts, the ranking formula; and what became of
-    every line of the logs. Of a failed run, what there is.
+    The report shows whether the model was blessed, and if not, why; metrics of each task against
+    the serving model and the task trained alone; slices, calibration, training curves, experts and
+    the ranking formula; and what became of every line of the logs. The report of a failed run shows
+    what there is.
 
     Example: fulcrum report --root runs/first --open
     """

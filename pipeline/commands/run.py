@@ -12,9 +12,9 @@ import typer
 
 from pipeline.commands.run_options import (
     EXIT_CODES,
-    ArtifactsPlace,
+    ArtifactsLocation,
     BeamOption,
-    LogsPlace,
+    LogsLocation,
     ModelOption,
     SetOption,
     SpecOption,
@@ -28,7 +28,7 @@ from pipeline.commands.run_options import (
 
 def run(  # noqa: PLR0917
     spec: SpecOption,
-    logs: LogsPlace,
+    logs: LogsLocation,
     root: Annotated[
         Path, typer.Option(help="Folder for everything that is kept between runs.", file_okay=False)
     ],
@@ -46,7 +46,7 @@ def run(  # noqa: PLR0917
             ),
         ),
     ] = None,
-    artifacts: ArtifactsPlace = None,
+    artifacts: ArtifactsLocation = None,
     beam: BeamOption = None,
     json_file: Annotated[
         Path | None,
@@ -58,9 +58,9 @@ def run(  # noqa: PLR0917
     """Turn logs into a blessed model in ROOT/serving_model/<version>.
 
     Ingests and validates the logs, trains, judges every task on its own sample space against its
-    threshold and against the latest blessed model, and serves the model on trial. Publishes it if
-    no task refuses it and it answers rightly and in time. The same command goes on after an
-    interruption; after a change it repeats only the steps that the change concerns.
+    threshold and against the latest blessed model, and serves the model on trial. Publishes the
+    model if no task refuses it and it answers rightly and in time. The same command continues after
+    an interruption; after a change it repeats only the steps that the change concerns.
 
     Exit code: 0 blessed, and pushed unless a version of a later day is there; 1 failed; 2 wrong
     usage; 3 refused; 130 interrupted.

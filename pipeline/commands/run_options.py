@@ -106,19 +106,19 @@ def checked_options(
 _SCHEME_AND_ONE_SLASH = re.compile(r"\w+:/(?!/)")
 
 
-def _logs_place(value: str) -> str:
+def _logs_location(value: str) -> str:
     """Return the URI, or the absolute path of the folder.
 
     Raises:
         typer.BadParameter: the folder does not exist, or there is no file system for the URI.
     """
-    place = _place(value)
-    if not is_uri(place) and not Path(place).is_dir():
+    location = _location(value)
+    if not is_uri(location) and not Path(location).is_dir():
         raise typer.BadParameter(f"there is no folder {value}")
-    return place
+    return location
 
 
-def _artifacts_place(value: str | None) -> str | None:
+def _artifacts_location(value: str | None) -> str | None:
     """Return the URI, or the absolute path of the folder; None without the option.
 
     The folder need not exist.
@@ -126,10 +126,10 @@ def _artifacts_place(value: str | None) -> str | None:
     Raises:
         typer.BadParameter: there is no file system for the URI.
     """
-    return _place(value) if value is not None else None
+    return _location(value) if value is not None else None
 
 
-def _place(value: str) -> str:
+def _location(value: str) -> str:
     if not is_uri(value):
         if _SCHEME_AND_ONE_SLASH.match(value):
             raise typer.BadParameter(
@@ -171,15 +171,15 @@ def known_schemes() -> tuple[set[str], set[str]]:
         }
 
 
-LogsPlace = Annotated[
+LogsLocation = Annotated[
     str,
     typer.Option(
         metavar="FOLDER",
         help="Folder that the spec's log paths are relative to, or its URI, such as gs://…",
-        callback=_logs_place,
+        callback=_logs_location,
     ),
 ]
-ArtifactsPlace = Annotated[
+ArtifactsLocation = Annotated[
     str | None,
     typer.Option(
         metavar="FOLDER",
@@ -187,7 +187,7 @@ ArtifactsPlace = Annotated[
             "Folder for what the components make, or its URI, such as gs://…; the root keeps to it."
         ),
         show_default="ROOT/artifacts",
-        callback=_artifacts_place,
+        callback=_artifacts_location,
     ),
 ]
 

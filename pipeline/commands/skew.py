@@ -41,9 +41,9 @@ def skew(
 ) -> None:
     """Compare served requests with the examples that the model was trained on, field by field.
 
-    A field whose distribution is further from that of the train split than the spec's section skew
-    allows has changed since, or is computed otherwise in serving than in the logs; either way the
-    model sees what it was not trained on.
+    A field is beyond its threshold (the spec's section skew) if its distribution has changed since
+    the training, or if serving computes it in another way than the logs. Either way the model sees
+    values that it was not trained on.
 
     Exit code: 0 within all thresholds; 1 beyond one; 2 wrong usage, or nothing to compare.
 

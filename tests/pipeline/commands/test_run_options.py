@@ -11,7 +11,7 @@ import typer
 from typer.testing import CliRunner, Result
 
 from pipeline.commands import add_to, run_options
-from pipeline.commands.run_options import ArtifactsPlace, LogsPlace, beam_arguments
+from pipeline.commands.run_options import ArtifactsLocation, LogsLocation, beam_arguments
 
 REPOSITORY = Path(__file__).parents[3]
 
@@ -21,7 +21,7 @@ def given(*arguments: str) -> Result:
     app = typer.Typer()
 
     @app.command()
-    def command(logs: LogsPlace = "", artifacts: ArtifactsPlace = None) -> None:
+    def command(logs: LogsLocation = "", artifacts: ArtifactsLocation = None) -> None:
         print(logs, artifacts)
 
     return CliRunner().invoke(app, [*arguments])
