@@ -1,4 +1,4 @@
-"""What a trained model shows of its inside: the trainer writes it, the pipeline's report reads it."""
+"""Gates, masks and mixtures of a trained model: the trainer writes them, the report reads them."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Gate(_Part):
 
 
 class FieldMask(_Part):
-    """How far a sub-network reads one field, over the examples.
+    """The mask of one field in a sub-network, over the examples.
 
     Attributes:
         field: the field's name.
@@ -119,12 +119,13 @@ class PruningCount(_Part):
         return (
             f"a candidate {left.candidate:,} of {whole.candidate:,} "
             f"({left.candidate / whole.candidate:.0%}), "
-            f"a request {left.request:,} of {whole.request:,} ({left.request / max(whole.request, 1):.0%})"
+            f"a request {left.request:,} of {whole.request:,} "
+            f"({left.request / max(whole.request, 1):.0%})"
         )
 
 
 class InspectionGuide(_Part):
-    """The file of an export that tells its inside.
+    """The file of an export that lists its gates, masks and mixtures.
 
     It holds all that does not depend on examples, and the names of the rest.
 

@@ -1,4 +1,4 @@
-"""What each weight of the ranking formula decides: the trainer writes it, the report reads it."""
+"""Effects of the ranking formula's weights: the trainer writes them, the report reads them."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ class StatusError(Exception):
 
     Attributes:
         code: The gRPC status code.
-        text: The text for the client.
+        text: What a client is told.
     """
 
     def __init__(self, code: grpc.StatusCode, text: str) -> None:

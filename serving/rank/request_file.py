@@ -41,7 +41,7 @@ class RequestFile:
 
     Attributes:
         path: The file.
-        content: The content of the file by key.
+        content: By key.
     """
 
     path: Path

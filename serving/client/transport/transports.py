@@ -113,7 +113,7 @@ class AsyncTransport:
         Whatever is in flight then is cancelled.
 
         Raises:
-            RuntimeError: The event loop is not that of the first call.
+            RuntimeError: The loop is another than the first call's.
         """
         in_flight: dict[int, asyncio.Task[Outcome]] = {}
         try:

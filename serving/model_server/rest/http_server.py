@@ -17,14 +17,14 @@ class HttpServer:
     """Serves an application from `start` to `stop`.
 
     Attributes:
-        port: The port that the server listens on, also where the system chose it.
+        port: Where it listens; the one the system chose if 0 was asked for.
     """
 
     def __init__(self, app: ASGIApp, host: str, port: int) -> None:
         """Take the port, but answer nothing yet.
 
         Args:
-            app: The application that answers.
+            app: What answers.
             host: Address to listen on.
             port: Port to listen on; 0 lets the system choose.
 
