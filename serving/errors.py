@@ -35,7 +35,8 @@ class InvalidRequestError(RankingError, ValueError):
     """A request that does not fit the feature spec. Nothing was sent.
 
     Attributes:
-        problems: One line a mistake: its place in the request, what was received and what is valid.
+        problems: A line for each mistake: its place in the request, the value received, and the
+            valid ones.
     """
 
     def __init__(self, problems: Sequence[str]) -> None:
@@ -51,8 +52,8 @@ class SpecMismatchError(RankingError):
     """Client and model follow different feature specs, so the answer would mean something else.
 
     Attributes:
-        client_fingerprint: Of the client's spec.
-        model_fingerprint: Of the spec that the model was trained with.
+        client_fingerprint: The fingerprint of the client's spec.
+        model_fingerprint: The fingerprint of the spec that the model was trained with.
     """
 
     def __init__(
@@ -77,7 +78,7 @@ class MixedVersionsError(RankingError):
     """The parts of a request were answered by different versions, and no version answered them all.
 
     Attributes:
-        versions: Those that answered.
+        versions: The versions that answered.
     """
 
     def __init__(
@@ -98,8 +99,8 @@ class ServerError(RankingError):
 
     Attributes:
         code: The gRPC status code.
-        text: What the server, or gRPC, said.
-        attempts: How often the message was sent.
+        text: The text of the server, or of gRPC.
+        attempts: The number of times that the message was sent.
     """
 
     def __init__(self, message: str, *, code: grpc.StatusCode, text: str, attempts: int) -> None:
@@ -172,11 +173,11 @@ def server_error(
     """Return the client's error for one of gRPC's. Raise it ``from`` that one.
 
     Args:
-        error: GRPC's.
-        target: The server.
-        model: The model's name there.
-        timeout_ms: Milliseconds that the call had.
-        attempts: How often the message was sent.
+        error: The error of gRPC.
+        target: The address of the server.
+        model: The name of the model on the server.
+        timeout_ms: The time limit of the call in milliseconds.
+        attempts: The number of times that the message was sent.
     """
     code, text = error.code(), error.details() or "no further text"
     failed = (

@@ -43,24 +43,23 @@ class BaseRankingClient:
             ``dns:///ranker:8500``.
         spec: The feature spec that the model was trained with.
         model_name: The model's name on the server. Defaults to the spec's.
-        label: Of the version to ask, such as ``canary``, where the server's configuration gives
-            labels. Defaults to the newest.
-        version: Number of the version to ask, in place of a label.
+        label: The label of the version to ask, such as ``canary``. Defaults to the newest version.
+        version: The number of the version to ask, in place of a label.
         timeout_ms: Milliseconds after which a call is given up, with all its parts and retries,
             unless the call says otherwise.
         channels: Connections to the server, used in turn.
         tls: Encryption. Defaults to none.
-        retries: When a failed attempt is made again.
-        hedging: When a slow attempt gets a second one beside it, on another channel. Defaults to
-            never.
-        max_candidates: Candidates that one message carries at most. A request with more is sent in
-            parts, side by side, which one version answers and which are merged. Defaults to no
-            limit.
-        request_log: Where a sample of the requests and their answers goes. The caller closes it,
+        retries: The policy by which a failed attempt is made again.
+        hedging: The policy by which a slow attempt gets a second one beside it, on another channel.
+            Defaults to none.
+        max_candidates: The largest number of candidates in one message. A longer request is sent in
+            parts, side by side; one version answers them all, and the answers are merged. Defaults
+            to no limit.
+        request_log: The log for a sample of the requests and their answers. The caller closes it,
             after its clients.
 
     Raises:
-        ValueError: A setting that is none.
+        ValueError: A setting is out of range.
         TlsError: A file of the TLS settings cannot be used.
     """
 

@@ -20,13 +20,13 @@ def ranked_list(
     """Put the candidates of a request in the order of their predicted ranking scores.
 
     Args:
-        spec: Names the tasks.
-        request: Of which every part is one run of candidates.
-        responses: Of the parts, in their order, from one version of one model.
-        sizes: Number of candidates of each part.
+        spec: The feature spec, which names the tasks.
+        request: The request; its parts are consecutive runs of candidates.
+        responses: The PredictResponses of the parts, in order, from one version of one model.
+        sizes: The number of candidates in each part.
 
     Raises:
-        UnusableModelError: An output is missing, is not a number a candidate, or is NaN.
+        UnusableModelError: An output is missing, is not one number per candidate, or is NaN.
     """
     scores = {task: _column(responses, task, sizes) for task in spec.tasks}
     ranking_scores = _column(responses, RANKING_SCORE, sizes)

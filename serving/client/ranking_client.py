@@ -42,8 +42,8 @@ class RankingClient(BaseRankingClient):
         """Ranks the candidates of a request, all with one version of the model.
 
         Args:
-            request: Whom to rank what for.
-            timeout_ms: Milliseconds after which to give up. Defaults to the client's.
+            request: The candidates, and the user and context to rank them for.
+            timeout_ms: The time limit of the call in milliseconds. Defaults to the client's.
 
         Raises:
             RankingError: One of the errors in `serving.errors`.
@@ -91,8 +91,8 @@ class AsyncRankingClient(BaseRankingClient):
         Cancelling it cancels what it has sent.
 
         Args:
-            request: Whom to rank what for.
-            timeout_ms: Milliseconds after which to give up. Defaults to the client's.
+            request: The candidates, and the user and context to rank them for.
+            timeout_ms: The time limit of the call in milliseconds. Defaults to the client's.
 
         Raises:
             RankingError: One of the errors in `serving.errors`.

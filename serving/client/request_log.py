@@ -37,11 +37,11 @@ class RequestLogCounts:
     A request that was sent in parts counts once for each part.
 
     Attributes:
-        seen: Offered: skipped + written + dropped + failed + those that still wait.
-        skipped: Not in the sample.
-        written: In a file.
-        dropped: In the sample, but the queue was full, or the log closed.
-        failed: In the sample, but the file could not be written.
+        seen: Messages offered: skipped + written + dropped + failed + waiting.
+        skipped: Messages that are not in the sample.
+        written: Messages that are in a file.
+        dropped: Messages in the sample that found the queue full or the log closed.
+        failed: Messages in the sample whose file could not be written.
     """
 
     seen: int = 0
@@ -62,17 +62,17 @@ class RequestLog:
     One log may be used by many threads and clients. Close it after them.
 
     Args:
-        folder: Where the files go; made if need be.
-        sampling_rate: Share of the requests that is logged, 0 to 1.
-        seed: Of the sampling. A request with an id is in the sample or not by a hash of seed and
-            id, so that several processes decide alike; one without is drawn.
-        queue_size: Messages that may wait to be written.
-        max_file_bytes: A file is finished when it is this large.
-        max_file_records: Or has this many records; TensorFlow Serving takes 1000 for warm-up at
-            most.
+        folder: The folder of the files. It is made if need be.
+        sampling_rate: The share of the requests that is logged, 0 to 1.
+        seed: The seed of the sampling. A hash of seed and id decides on a request with an id, so
+            that several processes decide alike; a request without an id is drawn.
+        queue_size: The largest number of messages that wait to be written.
+        max_file_bytes: The size in bytes at which a file is finished.
+        max_file_records: The number of records at which a file is finished. TensorFlow Serving
+            takes at most 1000 for a warm-up.
 
     Raises:
-        ValueError: A setting that is none.
+        ValueError: A setting is out of range.
         OSError: The folder cannot be made.
     """
 
@@ -127,9 +127,9 @@ class RequestLog:
         """Log the messages of one request if it is in the sample. It never waits, and never raises.
 
         Args:
-            request_id: By which to sample; None to draw.
+            request_id: The id that decides on the request; None to draw.
             payloads: Serialized PredictRequests.
-            responses: Their PredictResponses.
+            responses: The PredictResponses to the payloads, in the same order.
         """
         with self._lock:
             in_sample = self._in_sample(request_id)
@@ -149,7 +149,7 @@ class RequestLog:
         """Write the messages that wait, finish the file, and report the messages that were lost.
 
         Args:
-            timeout_s: Seconds to wait for the disk; what is not written then is lost.
+            timeout_s: Seconds to wait for the disk. Messages that are not written by then are lost.
         """
         with self._lock:
             already, self._closed = self._closed, True

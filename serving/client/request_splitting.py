@@ -18,8 +18,8 @@ def part_sizes(count: int, limit: int | None) -> list[int]:
     For example, 5000 candidates with a limit of 2000 are 1667, 1667 and 1666.
 
     Args:
-        count: Candidates in all.
-        limit: Candidates a part at most; None for no limit.
+        count: The number of candidates in all.
+        limit: The largest number of candidates in a part; None for no limit.
     """
     if limit is None or count <= limit:
         return [count]

@@ -84,7 +84,7 @@ def request_tensors(spec: FeatureSpec, request: RankingRequest) -> dict[str, Any
     them.
 
     Raises:
-        InvalidRequestError: Lists every mistake of the request.
+        InvalidRequestError: The request has mistakes; the error lists all of them.
     """
     problems: list[str] = []
     inputs: dict[str, Any] = {SPEC_FINGERPRINT: text_tensor([spec.fingerprint.encode()], [])}

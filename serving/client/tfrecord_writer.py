@@ -19,8 +19,8 @@ class TFRecordWriter:
 
     Attributes:
         path: The file.
-        size_bytes: Written so far.
-        records: Written so far.
+        size_bytes: The number of bytes written so far.
+        records: The number of records written so far.
 
     Raises:
         OSError: The file exists already, or cannot be written.
@@ -36,7 +36,7 @@ class TFRecordWriter:
         """Append a record, and hand it to the operating system.
 
         Raises:
-            OSError: It could not; the file may end with a part of the record.
+            OSError: The record cannot be written; the file may end with a part of it.
         """
         length = struct.pack("<Q", len(record))
         framed = b"".join((length, _masked_checksum(length), record, _masked_checksum(record)))

@@ -19,9 +19,10 @@ class Tls:
     """The TLS settings of a client; mutual TLS if it has a certificate. All files are PEM.
 
     Attributes:
-        root_certificates: Of the authorities that the server's certificate is checked against.
+        root_certificates: The certificates of the authorities that the server's is checked against.
             Defaults to gRPC's own list.
-        client_certificate: The chain that the client shows the server; it comes with `client_key`.
+        client_certificate: The certificate chain that the client shows the server; it needs
+            `client_key`.
         client_key: The client's private key.
         server_name: The name in the server's certificate, where it is not the one in the target.
     """
@@ -35,7 +36,7 @@ class Tls:
         """Return the credentials for gRPC's channels.
 
         Raises:
-            TlsError: A file cannot be used, or one of certificate and key is missing.
+            TlsError: A file cannot be used, or certificate or key is missing.
         """
         if (self.client_certificate is None) != (self.client_key is None):
             raise TlsError(

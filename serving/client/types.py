@@ -14,8 +14,8 @@ class Candidate:
     """An item to rank.
 
     Attributes:
-        fields: The item's fields by name; one that is left out is missing.
-        id: What the caller calls it. Not sent to the server.
+        fields: The item's fields by name. A field that is left out is missing.
+        id: The caller's id of the candidate. It is not sent to the server.
     """
 
     fields: Mapping[str, FieldValue]
@@ -27,12 +27,13 @@ class RankingRequest:
     """A ranking request: candidates for one user in one context.
 
     Attributes:
-        candidates: At least one.
-        user: The user's fields by name; one that is left out is missing.
+        candidates: The candidates, at least one.
+        user: The user's fields by name. A field that is left out is missing.
         context: The fields of the request's context by name.
         weights: Exponents of the ranking formula by task, or ``duration``, that replace the model's
             own in this request.
-        id: What the caller calls the request. Not sent to the server; a request log samples by it.
+        id: The caller's id of the request. It is not sent to the server; a request log samples by
+            it.
     """
 
     candidates: Sequence[Candidate]
@@ -47,11 +48,11 @@ class RankedCandidate:
     """A candidate with its rank and the scores that the model gave it.
 
     Attributes:
-        candidate: As it stood in the request.
-        position: Where it stood in the request, from 0.
-        rank: Its place in the ranked list, from 1.
-        scores: By task, in the spec's order: a probability, or the predicted number of a regression
-            task.
+        candidate: The candidate of the request.
+        position: The candidate's position in the request, from 0.
+        rank: The candidate's rank in the list, from 1.
+        scores: The score of each task, in the spec's order: a probability, or the predicted number
+            of a regression task.
         ranking_score: The scores combined by the ranking formula.
     """
 
@@ -67,9 +68,9 @@ class RankedList:
     """All candidates of a request, best first; of equals, the one that came first in the request.
 
     Attributes:
-        candidates: In the order of their rank.
-        model_name: The model that scored them.
-        model_version: The one version of it that scored them all.
+        candidates: The candidates, in the order of their rank.
+        model_name: The name of the model that scored the candidates.
+        model_version: The version of the model that scored all candidates.
     """
 
     candidates: tuple[RankedCandidate, ...]
@@ -89,9 +90,9 @@ class ServedModelInfo:
 
     Attributes:
         name: The model's name.
-        version: The version in service when it was asked for.
-        weights: The exponents of its ranking formula by task, and ``duration`` if the formula has
-            one.
+        version: The version in service at the time of the call.
+        weights: The exponents of the model's ranking formula by task, and by ``duration`` if the
+            formula has one.
     """
 
     name: str

@@ -83,7 +83,7 @@ def try_one(
     A request that the server cannot answer is thus not sent by the thousand.
 
     Raises:
-        RankingError: The server refused it, did not answer in time, or gave no scores.
+        RankingError: The server refused the request, did not answer in time, or gave no scores.
     """
     for predict in predicts:
         try:

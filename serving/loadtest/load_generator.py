@@ -34,10 +34,10 @@ def send_times_s(
 
     Args:
         rate: Requests a second, on average.
-        seconds: How long requests are sent.
+        seconds: The time in seconds during which requests are due; all times are below it.
         arrivals: `poisson`, as from many users who do not know of each other, or `constant`, evenly
             spaced.
-        seed: Of the Poisson arrivals; the same seed gives the same times.
+        seed: The seed of the Poisson arrivals. The same seed gives the same times.
 
     Raises:
         ValueError: The rate or the time is not a positive number, or they ask for no request, or
@@ -81,11 +81,12 @@ class Progress:
     """The progress of a load test.
 
     Attributes:
-        elapsed_s: Seconds since its start.
+        elapsed_s: Seconds since the start of the test.
         sent: Requests sent.
         answered: Requests answered with OK.
         failed: Requests that ended with an error.
-        recent_latency_s: Of those among the requests sent last that have been answered.
+        recent_latency_s: The latencies of the requests sent last, as far as they have been
+            answered.
     """
 
     elapsed_s: float
@@ -113,11 +114,10 @@ class LoadGenerator:
 
         Args:
             sends: The ``future`` method of a call on each connection, used in turn.
-            requests: What is sent, in turn.
-            scheduled_s: When each request is due, from `schedule.send_times_s`.
+            requests: The serialized requests, sent in turn.
+            scheduled_s: The time at which each request is due, from `send_times_s`.
             timeout_s: The deadline of each request, from the time it is sent.
-            drain_s: After the last request was due, how long to wait for what is still to be sent
-                or answered.
+            drain_s: The time in seconds, after the last request was due, to wait for open requests.
             clock: Gives the time in seconds.
             wait: Waits for an event, at most for the seconds given, on the same clock.
         """

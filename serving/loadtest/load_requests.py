@@ -35,11 +35,10 @@ def random_requests(
     """Yield a request for each of `users` users.
 
     Args:
-        spec: Names the fields.
-        users: How many requests, each with a user, a context and candidates of its own.
-        candidate_counts: Candidates of the first request, the second and so on; from the start
-            again where these end.
-        seed: Of all values.
+        spec: The feature spec, which names the fields.
+        users: The number of requests, each with a user, a context and candidates of its own.
+        candidate_counts: The numbers of candidates of the requests, used in turn.
+        seed: The seed of all values.
     """
     for user, count in enumerate(islice(cycle(candidate_counts), users)):
         draw = random.Random(f"{seed}/{user}")
@@ -103,9 +102,10 @@ def encoded_requests(
 
     Args:
         spec: The feature spec of the requests and of the model.
-        requests: What to rank for whom.
+        requests: The requests.
         model_name: The model's name on the server.
-        label: A version label, such as ``canary``; without one the server's latest version answers.
+        label: A version label, such as ``canary``. Without one, the server's latest version
+            answers.
 
     Raises:
         InvalidRequestError: A request does not fit the spec.

@@ -32,9 +32,9 @@ def run_to_the_end(
     An interrupt ends the test early; it is then about the requests that were due until then.
 
     Args:
-        generator: Not yet started.
-        seconds: How long requests are due.
-        console: Where to show it.
+        generator: The load generator, not yet started.
+        seconds: The time in seconds during which requests are due.
+        console: The console that shows the progress.
     """
     columns = (BarColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
     with Progress(*columns, console=console, transient=True) as bar:
@@ -65,18 +65,18 @@ class LoadTestSettings(pydantic.BaseModel, frozen=True):
         target: ``host:port`` of the server's gRPC port.
         spec: A spec file or the name of a ready spec; None for the one that the request files name.
         request_files: Files with the requests; without any, requests are made up.
-        users: How many different requests are made up.
-        candidates: Candidates of the requests made up, in turn.
+        users: The number of different requests that are made up.
+        candidates: The numbers of candidates of the requests that are made up, used in turn.
         rate: Requests a second.
-        seconds: How long requests are due.
-        arrivals: How they are spaced.
+        seconds: The time in seconds during which requests are due.
+        arrivals: The spacing of the requests.
         model: The model's name on the server; None for the spec's.
         label: A version label; None for the latest version.
         connections: Connections used in turn.
         tls: Encryption of the connections; None for none.
         timeout_ms: The deadline of each request.
-        drain_seconds: Seconds to wait for what is open after the last request was due.
-        seed: Of requests and times.
+        drain_seconds: Seconds to wait for open requests after the last one was due.
+        seed: The seed of requests and times.
     """
 
     target: str
@@ -100,12 +100,12 @@ class LoadTestReport(pydantic.BaseModel, frozen=True):
     """The result for programs.
 
     Attributes:
-        settings: Of the test.
+        settings: The settings of the test.
         model: The model that answered.
-        version: Its version before the load began.
-        candidates: The fewest and the most candidates of a request.
-        request_bytes: The smallest and the largest request.
-        summary: What was found.
+        version: The version of the model before the load began.
+        candidates: The smallest and the largest number of candidates in a request.
+        request_bytes: The size of the smallest and of the largest request, in bytes.
+        summary: The summary of the measurements.
     """
 
     settings: LoadTestSettings

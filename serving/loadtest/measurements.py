@@ -24,11 +24,11 @@ class Measurements:
     Seconds count from the start of the test.
 
     Attributes:
-        scheduled_s: When it was due.
-        sent_s: When it was sent; NaN where it was not.
-        done_s: When its answer or its error came; NaN where neither did.
-        outcome: `NOT_SENT`, `OPEN` (neither answer nor error when the test ended), or a position in
-            `CODES`.
+        scheduled_s: The time at which each request was due.
+        sent_s: The time at which it was sent; NaN where it was not.
+        done_s: The time at which its answer or its error came; NaN where neither did.
+        outcome: Its outcome: `NOT_SENT`, `OPEN` (neither answer nor error when the test ended), or
+            a position in `CODES`.
     """
 
     scheduled_s: npt.NDArray[np.float64]
@@ -105,11 +105,11 @@ class Counts:
     scheduled = sent + not_sent; sent = answered + all failed + unanswered.
 
     Attributes:
-        scheduled: That were due.
-        not_sent: That the generator did not get to before the test ended.
-        answered: That were answered with OK.
-        unanswered: That had neither answer nor error when the test ended.
-        failed: That ended with an error, by the name of the gRPC code.
+        scheduled: Requests that were due.
+        not_sent: Requests that the generator did not get to before the test ended.
+        answered: Requests that were answered with OK.
+        unanswered: Requests with neither answer nor error when the test ended.
+        failed: Requests that ended with an error, by the name of the gRPC code.
     """
 
     scheduled: int

@@ -22,7 +22,7 @@ class Distribution(pydantic.BaseModel, frozen=True):
     and NaN where there was nothing to measure; JSON has null for both.
 
     Attributes:
-        measured: Values that the percentiles are of.
+        measured: The number of values behind the percentiles.
         p50_ms: Half of the values are at most this.
         p90_ms: 90 % of the values are at most this.
         p99_ms: 99 % of the values are at most this.
@@ -42,10 +42,10 @@ class Window(pydantic.BaseModel, frozen=True):
     """The requests that were due in a stretch of the test.
 
     Attributes:
-        start_s: From the start of the test.
+        start_s: Seconds from the start of the test to the start of the window.
         scheduled: Requests due.
-        answered: Those of them that were answered with OK.
-        latency: Of those of them that were answered, or not in time.
+        answered: Requests due in the window that were answered with OK.
+        latency: The latency of the requests that were answered, or not answered in time.
     """
 
     start_s: float
@@ -67,10 +67,10 @@ class Summary(pydantic.BaseModel, frozen=True):
         scheduled_rate: Requests due a second.
         sent_rate: Requests sent a second.
         answered_rate: Requests answered with OK a second, up to the last answer.
-        latency: From the time a request was due to its answer.
-        service_time: From the time a request was sent to its answer.
-        lag: How late requests were sent.
-        windows: The course of the test.
+        latency: The time from when a request was due to its answer.
+        service_time: The time from when a request was sent to its answer.
+        lag: The delay with which requests were sent.
+        windows: The windows of the test, in order.
     """
 
     scheduled: int
@@ -107,8 +107,8 @@ def summarise(measurements: Measurements, seconds: float) -> Summary:
     """Sum up a load test.
 
     Args:
-        measurements: When each request was due, sent and answered.
-        seconds: How long requests were due.
+        measurements: The times at which each request was due, sent and answered.
+        seconds: The time in seconds during which requests were due.
     """
     counts = measurements.counts
     last_sent_s = float(np.nanmax(measurements.sent_s, initial=0.0))

@@ -35,8 +35,8 @@ class ServerMetrics:
         """Count from zero.
 
         Args:
-            models: What is served. Requests for other models are counted under no name, or whoever
-                can send requests could fill the memory with names.
+            models: The served models. Requests for other models are counted under no name, or
+                anyone who sends requests could fill the memory with names.
         """
         self._models = models
         self._registry = CollectorRegistry()
@@ -69,11 +69,11 @@ class ServerMetrics:
         """Count a request that was answered.
 
         Args:
-            model_name: As the request names it.
+            model_name: The model's name in the request.
             api: The method, as in ``Predict`` over gRPC or ``predict`` over REST.
             entrypoint: ``GRPC`` or ``REST``.
-            code: How it ended.
-            latency_s: How long it took.
+            code: The gRPC code with which the request ended.
+            latency_s: The time that the answer took, in seconds.
         """
         known = model_name if self._models.named(model_name) else ""
         self._requests.labels(known, code.name).inc()
@@ -120,7 +120,7 @@ def page_path(file: Path) -> str | None:
     """Return the path of the metrics page by a monitoring config file; None for no page.
 
     Args:
-        file: Holds a ``MonitoringConfig``.
+        file: A file with a ``MonitoringConfig``.
 
     Raises:
         ConfigError: The file cannot be used.

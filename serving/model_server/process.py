@@ -28,10 +28,10 @@ def serving_process(
     and a model takes 5 s on one and minutes on a busy one.
 
     Args:
-        options: Of `fulcrum serve`, without `--port`.
-        log: File that takes the output of the process.
-        waiting: Called with the seconds that have passed, several times a second until the server
-            listens.
+        options: Options of `fulcrum serve`, without `--port`.
+        log: The file that takes the output of the process.
+        waiting: A function that is called with the seconds passed, several times a second, until
+            the server listens.
 
     Raises:
         ServerProcessError: The process ended before it listened; the message names the log and

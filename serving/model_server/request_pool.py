@@ -20,8 +20,8 @@ class RequestPool(ThreadPoolExecutor):
         """Start threads as they are needed.
 
         Args:
-            threads: Requests answered at one time.
-            max_requests: Requests answered or waiting at one time.
+            threads: The number of requests answered at one time.
+            max_requests: The number of requests answered or waiting at one time.
         """
         super().__init__(threads, thread_name_prefix="request")
         self._max_requests = max_requests
@@ -54,7 +54,7 @@ class RequestPool(ThreadPoolExecutor):
         """Lets `refusal` refuse all from now on, and waits for what was taken on.
 
         Args:
-            timeout_s: How long.
+            timeout_s: The longest time to wait, in seconds.
 
         Returns:
             Whether all of it is answered.

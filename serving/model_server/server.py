@@ -55,11 +55,11 @@ class LocalModelServer:
     A context manager does both.
 
     Attributes:
-        models: What is served.
-        metrics: What was counted.
-        host: Where it listens.
-        port: Where it listens; the one the system chose if 0 was asked for.
-        rest_port: The same for REST; None if there is no REST.
+        models: The served models.
+        metrics: The metrics of this server.
+        host: The address that the server listens on.
+        port: The port that the server listens on, also where the system chose it.
+        rest_port: The port for REST; None if there is no REST.
     """
 
     def __init__(
@@ -83,22 +83,22 @@ class LocalModelServer:
         """Take the port, but answer nothing yet.
 
         Args:
-            models: What to serve, beside what `config_file` says.
+            models: The models to serve, beside those of `config_file`.
             host: Address to listen on; loopback by default, because the server neither encrypts nor
                 asks who calls.
             port: Port to listen on; 0 lets the system choose.
             poll_s: Seconds between two looks at the models' folders.
-            config_file: What to serve, and its labels' rules for reloads.
+            config_file: The file that lists models to serve, and its rules for labels in reloads.
             as_tensor_content: Whether Predict answers numbers as bytes, and not one by one.
-            max_candidates: Rows that an input of a request, or examples that a request, may have;
+            max_candidates: The largest number of rows in an input, or of examples in a request;
                 None for any.
-            max_message_bytes: Largest request.
+            max_message_bytes: The size of the largest request.
             max_requests: Requests answered or waiting at one time; more are refused.
             threads: Requests answered at one time.
-            credentials: For TLS over gRPC; none for plain text.
+            credentials: The TLS credentials for gRPC; None for no encryption.
             rest_host: Address to listen on for REST, which is never encrypted.
             rest_port: Port to listen on for REST; 0 lets the system choose, None leaves REST out.
-            metrics_path: Where the REST port shows metrics; None for nowhere.
+            metrics_path: The path of the metrics page on the REST port; None for no page.
 
         Raises:
             PortError: The address cannot be had.

@@ -17,7 +17,7 @@ class StatusError(Exception):
 
     Attributes:
         code: The gRPC status code.
-        text: What a client is told.
+        text: The text for the client.
     """
 
     def __init__(self, code: grpc.StatusCode, text: str) -> None:

@@ -48,9 +48,9 @@ class ScoreDifference:
     """The score of a request that differs most.
 
     Attributes:
-        request: What was asked.
+        request: The request in words.
         score: Name of the task, or ``ranking_score``.
-        row: Of the request.
+        row: The row of the request.
         served: The score over gRPC.
         trainers: The score of the trainer's export in process.
         size: |served − trainer's|, divided by the trainer's where that is above 1; infinite where
@@ -80,11 +80,11 @@ def largest_difference(
     """Return the largest difference between served scores and the trainer's.
 
     Args:
-        request: What was asked, in words.
-        scores: By name, served and trainer's, each (R,).
+        request: The request in words.
+        scores: The served and the trainer's scores by name, each (R,).
 
     Raises:
-        ValueError: The server did not give a score a row.
+        ValueError: The server did not give one score for each row.
     """
     found = []
     for name, (served, trainers) in scores.items():

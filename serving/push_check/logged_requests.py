@@ -89,10 +89,10 @@ def write_warmup_file(
     Uncompressed TFRecord of PredictionLog, the same bytes for the same examples.
 
     Args:
-        spec: What the model was trained with.
-        signatures: Those of the loaded model by name.
-        examples: Logged ones; they are used over again where a request has more candidates.
-        folder: Of the version.
+        spec: The feature spec that the model was trained with.
+        signatures: The signatures of the loaded model by name.
+        examples: Logged examples, used over again where a request has more candidates.
+        folder: The folder of the version.
 
     Raises:
         ValueError: The model has a signature for which no request can be made of examples.

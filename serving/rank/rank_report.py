@@ -25,7 +25,8 @@ class Explanation:
 
     Attributes:
         candidate: The candidate.
-        terms: One a task, in the spec's order, then the duration's if the formula has one.
+        terms: A term for each task, in the spec's order, then one for the duration if the formula
+            has one.
     """
 
     candidate: RankedCandidate
@@ -48,10 +49,10 @@ def explain(
     """Take a ranking score apart by the spec's formula.
 
     Args:
-        spec: Whose formula the model uses.
-        candidate: With its scores.
-        weights: Exponents by task or ``duration`` that were in force, where they differ from the
-            spec's: the served model's (`RankingClient.check`), replaced by those of the request.
+        spec: The feature spec with the model's formula.
+        candidate: The candidate with its scores.
+        weights: The exponents in force by task or ``duration``, where they differ from the spec's:
+            the served model's (`RankingClient.check`), replaced by those of the request.
     """
     duration = spec.ranking_formula.duration
     duration_value = None
@@ -109,7 +110,8 @@ def explanation_table(explanations: Sequence[Explanation]) -> Table:
             f"{_number(term.factor)}\n[dim]{term.log_factor:+.3f}[/dim]"
             for term in explanation.terms
         ]
-        total = f"{_number(explanation.product)}\n[dim]{sum(term.log_factor for term in explanation.terms):+.3f}[/dim]"
+        log_total = sum(term.log_factor for term in explanation.terms)
+        total = f"{_number(explanation.product)}\n[dim]{log_total:+.3f}[/dim]"
         candidate = explanation.candidate
         table.add_row(str(candidate.rank), candidate_label(candidate), *factors, total)
     return table

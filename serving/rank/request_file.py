@@ -41,7 +41,7 @@ class RequestFile:
 
     Attributes:
         path: The file.
-        content: By key.
+        content: The content of the file by key.
     """
 
     path: Path

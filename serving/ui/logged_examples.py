@@ -51,7 +51,7 @@ def requests_of_examples(spec: FeatureSpec, files: Sequence[str]) -> list[Logged
     The candidates are the items that were shown and, up to 20 in all, other users' items.
 
     Args:
-        spec: Whose fields the examples have.
+        spec: The feature spec of the examples.
         files: Gzipped TFRecords of tf.Examples.
     """
     records = tf.data.TFRecordDataset(list(files), compression_type="GZIP").take(_READ)

@@ -22,9 +22,9 @@ class LoggedRequest:
     """A user in a context, and candidates.
 
     Attributes:
-        label: What people call it: the user's key where the log has one.
-        request: Without weights; the page gives them.
-        shown: How many of the candidates, from the first, this user was shown then. The others were
+        label: The name of the request for people: the user's key where the log has one.
+        request: The request without weights; the page gives them.
+        shown: The number of candidates, from the first, that this user was shown. The others were
             shown to other users. 0 where the log does not tell users apart.
     """
 
@@ -39,9 +39,10 @@ def typed_request(
     """Return a request's user, context and candidates, without its weights.
 
     Args:
-        spec: Whose fields are read. One that the request leaves out is missing.
+        spec: The feature spec whose fields are read. A field that the request leaves out is
+            missing.
         request: User and context fields (1,) or (1, T), item fields (C,) or (C, T).
-        ids: What each candidate is called.
+        ids: The ids of the candidates.
 
     Raises:
         ValueError: A field does not have the shape or the dtype that the spec asks for, or there is

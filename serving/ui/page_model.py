@@ -45,9 +45,9 @@ class PageModel:
         """Asks nothing yet.
 
         Args:
-            served: Where its versions and their folders are looked up.
-            target: GRPC address of the server, which every score comes from.
-            request_files: Where requests come from; none for those that the pipeline or the export
+            served: The served model, with its versions and their folders.
+            target: The gRPC address of the server, which every score comes from.
+            request_files: Files with requests; without any, those that the pipeline or the export
                 has left.
         """
         self._served = served
@@ -100,9 +100,9 @@ class PageModel:
         """Rank a logged request by a version, beside the order that its own weights give.
 
         Args:
-            number: Of the request in the description.
-            version: That is to rank; None for the newest.
-            weights: That replace the model's own.
+            number: The number of the request in the description.
+            version: The version that is to rank; None for the newest.
+            weights: Weights that replace the model's own.
 
         Raises:
             LookupError: There is no such request.
@@ -142,8 +142,8 @@ class PageModel:
         """Return a client for a version, with the spec that this version was trained with.
 
         Raises:
-            RankingError: It is not in service.
-            SpecError: It carries no usable spec.
+            RankingError: The version is not in service.
+            SpecError: The version carries no usable spec.
         """
         with self._lock:
             if version not in self._clients:

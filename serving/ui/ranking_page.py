@@ -50,10 +50,10 @@ class RankCall(StrictModel):
     """A call of the page: a request to be ranked, by versions and weights.
 
     Attributes:
-        model: By name.
-        request: Its number in the model's description.
-        versions: That are to rank, side by side; None for the newest.
-        weights: That replace the versions' own, by task or ``duration``.
+        model: The name of the model.
+        request: The number of the request in the model's description.
+        versions: The versions that are to rank, side by side; None for the newest.
+        weights: Weights that replace the versions' own, by task or ``duration``.
     """
 
     model: str
@@ -66,7 +66,7 @@ def page_app(models: Callable[[], Sequence[PageModel]]) -> Starlette:
     """Make the page as an ASGI application.
 
     Args:
-        models: What is served at the time.
+        models: A function that returns the models that are served at the time.
     """
 
     def described(_: Request) -> Response:
@@ -153,7 +153,7 @@ class RankingPage:
     """Serves the page on loopback and asks the model server over gRPC, like any client.
 
     Attributes:
-        url: Where the page is.
+        url: The address of the page.
     """
 
     def __init__(
@@ -162,7 +162,7 @@ class RankingPage:
         """Take the port, but answer nothing yet.
 
         Args:
-            server: Without TLS.
+            server: The model server, which must not use TLS.
             port: Port to listen on; 0 lets the system choose.
             request_files: See `serving.ui.request_sources`.
 

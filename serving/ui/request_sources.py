@@ -26,9 +26,9 @@ def requests_of_file(spec: FeatureSpec, path: Path) -> list[LoggedRequest]:
     """Return the ranking requests of a file, at most 100; all their candidates count as shown.
 
     Args:
-        spec: Of the model that is to rank them.
-        path: ``*.json``, one request; else a TFRecord of PredictionLog, as a request log or a
-            version's warm-up file is.
+        spec: The feature spec of the model that is to rank the requests.
+        path: A ``*.json`` file with one request, or a TFRecord of PredictionLog, such as a request
+            log or a version's warm-up file.
 
     Raises:
         RequestFileError: The file cannot be read, or holds no ranking request that fits the spec.
@@ -72,13 +72,14 @@ def logged_requests(
     """Ranking requests for a model, and in words where they come from.
 
     Args:
-        spec: Of the model.
-        version_folder: Of the model, ``<pipeline's root>/serving_model/<version>`` or elsewhere.
+        spec: The feature spec of the model.
+        version_folder: The folder of the version, ``<pipeline's root>/serving_model/<version>`` or
+            another.
         files: Request files. Without any, the root's evaluation split is read, else the version's
             warm-up file.
 
     Raises:
-        NoRequestsError: None of these is there.
+        NoRequestsError: There is none of these.
         RequestFileError: A file cannot be used.
     """
     if files:

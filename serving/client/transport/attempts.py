@@ -1,6 +1,6 @@
 """One call: its messages are sent, retried and hedged until all are answered or one has failed.
 
-Everything shares the call's deadline. No I/O happens here: see `call_steps`.
+Everything shares the call's deadline. No I/O happens here: see `protocol`.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class CallCounts:
     """The calls, retries and hedges of a client so far.
 
     Attributes:
-        calls: Of `rank` and `check`.
+        calls: Calls of `rank` and `check`.
         retries: Messages sent again after a failure.
         hedges: Messages sent again beside a slow attempt.
     """
@@ -44,9 +44,9 @@ class CallPolicy:
     """The settings and budgets that all calls of a client share. May be used by many threads.
 
     Args:
-        rotation: Gives each attempt its channel.
-        retries: When to try again.
-        hedging: When to send a second attempt beside the first; None for never.
+        rotation: The rotation that gives each attempt its channel.
+        retries: The retry policy.
+        hedging: The hedging policy; None for no hedging.
     """
 
     def __init__(
@@ -71,8 +71,8 @@ class Call:
     """One call of a client, within one deadline.
 
     Args:
-        policy: The client's.
-        deadline: Of everything that the call sends.
+        policy: The policy of the client.
+        deadline: The deadline of everything that the call sends.
         error_of: Makes the client's error of gRPC's and the number of attempts made.
     """
 
@@ -94,7 +94,7 @@ class Call:
         """Send messages side by side, and return their responses in the same order.
 
         Raises:
-            ServerError: One of them has failed for good; the others are cancelled.
+            ServerError: A message has failed for good; the others are cancelled.
         """
         now_s = self._deadline.now_s
         messages = [_Message(payload=payload, due_s=now_s) for payload in payloads]
@@ -180,11 +180,11 @@ class _Message:
         payload: The serialized request.
         due_s: The time at which the next attempt is due, on the deadline's clock; infinite if
             something else must happen first.
-        attempts: Sent so far.
-        retries: Those of them that followed a failure.
-        in_flight: Attempts that may yet be answered.
-        channel: The last attempt's.
-        response: What came back.
+        attempts: The number of attempts sent so far.
+        retries: The number of attempts that followed a failure.
+        in_flight: The number of attempts that may yet be answered.
+        channel: The channel of the last attempt.
+        response: The response, once there is one.
     """
 
     payload: bytes

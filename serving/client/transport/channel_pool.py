@@ -35,14 +35,14 @@ class ChannelPool:
     """Channels of one kind, connected at the first call.
 
     Args:
-        library: ``grpc`` or ``grpc.aio``, whose channels are meant.
+        library: The module that makes the channels, ``grpc`` or ``grpc.aio``.
         target: ``host:port``, or another name that gRPC resolves.
-        count: How many.
-        credentials: Of TLS; None for no encryption.
-        options: Of the channels, beside those that all have.
+        count: The number of channels.
+        credentials: The TLS credentials; None for no encryption.
+        options: Options of the channels, beside those that all channels have.
 
     Attributes:
-        channels: Them.
+        channels: The channels.
     """
 
     def __init__(

@@ -52,7 +52,7 @@ def positive_ms(name: str, value: float) -> float:
     """Return a length of time in milliseconds, after a check.
 
     Raises:
-        ValueError: It is not.
+        ValueError: The value is out of range.
     """
     if not (value > 0.0 and math.isfinite(value)):
         raise ValueError(f"{name} must be a finite number above 0; received {value!r}")
@@ -69,11 +69,11 @@ class RetryBudget:
     many threads.
 
     Args:
-        share: Extra calls a call, 0 to 1.
+        share: The number of extra calls per call, 0 to 1.
 
     Attributes:
-        calls: Counted so far.
-        taken: Extra calls so far.
+        calls: The number of calls so far.
+        taken: The number of extra calls so far.
     """
 
     def __init__(self, share: float) -> None:
@@ -103,7 +103,7 @@ def checked_share(share: float) -> float:
     """Return a share, after a check.
 
     Raises:
-        ValueError: It is not.
+        ValueError: The value is out of range.
     """
     if not 0.0 <= share <= 1.0:
         raise ValueError(f"maximum_share must be from 0 to 1; received {share!r}")
@@ -120,12 +120,14 @@ class RetryPolicy:
     """Exponential back-off with jitter, within the call's deadline.
 
     Attributes:
-        attempts: How often a message is sent at most, hedges not counted; 1 for no retries.
-        initial_backoff_ms: Before the first retry; doubled for each further one.
-        maximum_backoff_ms: Where doubling ends.
-        maximum_share: Retries that a client makes at most, as a share of its calls, beyond a
-            reserve of ten. It keeps retries from multiplying the load of a server that cannot take
-            it.
+        attempts: The largest number of attempts for a message, hedges not counted; 1 for no
+            retries.
+        initial_backoff_ms: The back-off before the first retry, in milliseconds; doubled for each
+            further retry.
+        maximum_backoff_ms: The longest back-off in milliseconds.
+        maximum_share: The largest number of retries as a share of the client's calls, beyond a
+            reserve of ten. It keeps retries from multiplying the load of a server that is
+            overloaded already.
     """
 
     attempts: int = 3
@@ -166,9 +168,9 @@ class HedgingPolicy:
     share of calls that are slower than the delay: choose about the 95th percentile.
 
     Attributes:
-        delay_ms: Between the first attempt and the second.
-        maximum_share: Second attempts that a client makes at most, as a share of its calls, beyond
-            a reserve of ten. It keeps a server that has become slow as a whole from being asked
+        delay_ms: The time between the first attempt and the second, in milliseconds.
+        maximum_share: The largest number of second attempts as a share of the client's calls,
+            beyond a reserve of ten. It keeps a server that is slow as a whole from being asked
             everything twice.
     """
 

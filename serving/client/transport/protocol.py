@@ -1,9 +1,9 @@
 """The protocol between a call and its transport: steps to do, and their outcomes.
 
 A call is a generator: it yields a `Step`, the transport does it and sends the `Outcome`s in. So
-what to send, when, and what to make of the answers is written once (`call_attempts`,
-`version_agreement`, `ranking_core`), without I/O; the blocking transport and that for asyncio do
-nothing but send and wait.
+what to send, when, and what to make of the answers is written once, without I/O, in `attempts`,
+`request_splitting` and `base_client`. The blocking transport and the one for asyncio do nothing but
+send and wait.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ class Send:
     """A message to send.
 
     Attributes:
-        number: Names it within its call.
-        method: Path of the gRPC method.
+        number: The number of the send, which identifies it within its call.
+        method: The path of the gRPC method.
         payload: The serialized request.
-        channel: Which channel to send it on.
-        timeout_s: Seconds after which gRPC gives it up.
+        channel: The number of the channel to send it on.
+        timeout_s: Seconds after which gRPC gives the send up.
     """
 
     number: int
@@ -41,7 +41,7 @@ class Step:
     """The next step of a call.
 
     Attributes:
-        sends: What to send.
+        sends: The messages to send.
         cancels: Numbers of sends whose outcomes are no longer wanted; some may have come in
             already.
         wait_s: Seconds to wait for an outcome at most; None waits until there is one.
@@ -57,9 +57,9 @@ class Outcome:
     """The outcome of a send: a response or an error.
 
     Attributes:
-        number: The send's.
+        number: The number of the send.
         response: The message that came back.
-        error: GRPC's error.
+        error: The error of gRPC.
     """
 
     number: int

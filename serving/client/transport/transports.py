@@ -113,7 +113,7 @@ class AsyncTransport:
         Whatever is in flight then is cancelled.
 
         Raises:
-            RuntimeError: The loop is another than the first call's.
+            RuntimeError: The event loop is not that of the first call.
         """
         in_flight: dict[int, asyncio.Task[Outcome]] = {}
         try:

@@ -24,9 +24,8 @@ class ConfigFile:
 
         Args:
             path: The file.
-            poll_s: Seconds between two looks at it; 0 for none after the start.
-            labels_may_wait: Whether a label that is new may name a version that is not AVAILABLE
-                yet.
+            poll_s: Seconds between two looks at the file; 0 for none after the start.
+            labels_may_wait: Whether a new label may name a version that is not AVAILABLE yet.
         """
         self.path = path
         self.labels_may_wait = labels_may_wait
@@ -39,7 +38,7 @@ class ConfigFile:
         """Serve what the file lists.
 
         Raises:
-            StatusError: It cannot be read, or what it says is refused.
+            StatusError: The file cannot be read, or its configuration is refused.
         """
         config = self._read()
         apply_config(models, config, labels_may_wait=self.labels_may_wait)

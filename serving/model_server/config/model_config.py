@@ -23,13 +23,12 @@ class ModelConfig:
     """A model to serve.
 
     Attributes:
-        name: Its name in requests.
-        platform: What runs it; only `PLATFORM` can be served.
-        folder: The folder of its versions.
-        policy: Which of them are kept loaded.
-        labels: Versions by label.
-        wants_log: Whether its requests are to be logged, which no server without a custom build
-            does.
+        name: The model's name in requests.
+        platform: The platform that runs the model; only `PLATFORM` can be served.
+        folder: The folder of the model's versions.
+        policy: The policy that chooses the versions to keep loaded.
+        labels: The versions by label.
+        wants_log: Whether requests are to be logged, which only custom builds of a server do.
     """
 
     name: str
@@ -44,7 +43,7 @@ def model_configs(config: ModelServerConfig) -> list[ModelConfig]:
     """Return the models of a configuration.
 
     Raises:
-        StatusError: INVALID_ARGUMENT, something in it is wrong whatever is served at the moment.
+        StatusError: INVALID_ARGUMENT; the configuration is wrong whatever is served at the moment.
     """
     if config.WhichOneof("config") != "model_config_list":
         raise invalid_argument(

@@ -24,12 +24,12 @@ def reload_config(
     """Answers a request once what it asks for is loaded, or cannot be.
 
     Args:
-        models: What is served.
-        request: Holds the configuration.
+        models: The served models.
+        request: The request, which holds the configuration.
         labels_may_wait: See `apply_config`.
 
     Raises:
-        StatusError: With TensorFlow Serving's code and text.
+        StatusError: The request is refused, with TensorFlow Serving's code and text.
     """
     added = apply_config(models, request.config, labels_may_wait=labels_may_wait)
     failures = [
@@ -52,9 +52,9 @@ def apply_config(
     """Serve what a configuration lists, and nothing else.
 
     Args:
-        models: What is served.
-        config: What is wanted.
-        labels_may_wait: Whether a label that is new may name a version that is not AVAILABLE yet.
+        models: The served models.
+        config: The wanted configuration.
+        labels_may_wait: Whether a new label may name a version that is not AVAILABLE yet.
 
     Returns:
         The models that were not served before.

@@ -55,8 +55,8 @@ def read_config(file: Path, message: type[Any]) -> Any:
     """Read a file in the text form of protobuf.
 
     Args:
-        file: Its path.
-        message: The message that it holds.
+        file: The path of the file.
+        message: The type of the message in the file.
 
     Raises:
         ConfigError: The file cannot be read, or holds something else.
@@ -76,7 +76,7 @@ def server_credentials(file: Path) -> grpc.ServerCredentials:
     """Return the credentials of a server, from its ssl config file.
 
     Args:
-        file: Holds an ``SSLConfig``: the PEM texts of ``server_key`` and ``server_cert``, not
+        file: A file with an ``SSLConfig``: the PEM texts of ``server_key`` and ``server_cert``, not
             paths; with ``client_verify``, clients must show a certificate that ``custom_ca``
             signed.
 

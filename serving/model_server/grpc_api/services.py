@@ -47,8 +47,8 @@ class ModelHealth:
         """Not serving until the first `update`.
 
         Args:
-            models: What is served.
-            server: Where health is told.
+            models: The served models.
+            server: The gRPC server that tells the health.
         """
         self._models = models
         self._servicer = HealthServicer()

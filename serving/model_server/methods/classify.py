@@ -58,7 +58,7 @@ def classification_signature(model: SavedModel, name: str) -> SignatureDef:
     """Return the signature of a name.
 
     Raises:
-        StatusError: It is not one that classifies examples.
+        StatusError: The signature does not classify examples.
     """
     signature = signature_for_examples(model, name)
     if len(signature.outputs) not in (1, 2):
@@ -89,7 +89,7 @@ def classification_result(
     """Return the result for each example, read from tensors by name.
 
     Raises:
-        StatusError: They are not of shape (examples, classes), or of the wrong dtype.
+        StatusError: A tensor is not of shape (examples, classes), or has the wrong dtype.
     """
     columns = {}
     for alias, info in classification_outputs(signature).items():

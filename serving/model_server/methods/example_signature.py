@@ -27,8 +27,8 @@ def signature_for_examples(model: SavedModel, name: str) -> SignatureDef:
     """Return the signature of a name, which must have one input.
 
     Raises:
-        StatusError: There is none of that name, it has another number of inputs, or it is not for
-            dense tensors.
+        StatusError: No signature has that name, or it has another number of inputs or no dense
+            tensors.
     """
     if name not in model.signatures:
         raise invalid_argument(f"No signature was found with the name: {name}")
@@ -51,7 +51,7 @@ def serialized_examples(version: VersionInUse, examples: Input) -> list[bytes]:
     A feature of the example itself takes precedence over one of the context.
 
     Raises:
-        StatusError: There are none, or more than the version takes.
+        StatusError: The request has no examples, or more than the version takes.
     """
     kind = examples.WhichOneof("kind")
     if kind == "example_list":
@@ -82,11 +82,11 @@ def run_on_examples(
     """Run a model on examples.
 
     Args:
-        model: What to run.
-        examples_end: The input that takes them.
-        serialized: The examples.
-        outputs: Names in the graph of the tensors to give.
-        time_remaining_s: Until the caller gives up; None if never.
+        model: The model to run.
+        examples_end: The input that takes the examples.
+        serialized: The serialized examples.
+        outputs: The names in the graph of the tensors to return.
+        time_remaining_s: Seconds until the caller gives up; None if never.
 
     Returns:
         The tensors by name.

@@ -26,7 +26,7 @@ def model_metadata(
     """Answers a request; its only metadata field is `SIGNATURE_DEF`.
 
     Raises:
-        StatusError: With TensorFlow Serving's code and text.
+        StatusError: The request is refused, with TensorFlow Serving's code and text.
     """
     require_model_spec(request)
     if not request.metadata_field:
@@ -48,7 +48,7 @@ def model_status(models: ModelRegistry, request: GetModelStatusRequest) -> GetMo
     """Answers a request, newest version first. A version label is ignored.
 
     Raises:
-        StatusError: With TensorFlow Serving's code and text.
+        StatusError: The request is refused, with TensorFlow Serving's code and text.
     """
     require_model_spec(request)
     spec = request.model_spec

@@ -58,7 +58,7 @@ def regression_signature(model: SavedModel, name: str) -> SignatureDef:
     """Return the signature of a name.
 
     Raises:
-        StatusError: It is not one that gives a number for each example.
+        StatusError: The signature does not give a number for each example.
     """
     signature = signature_for_examples(model, name)
     if len(signature.outputs) != 1:
@@ -80,7 +80,7 @@ def regression_result(
     """Return the result for each example, read from tensors by name.
 
     Raises:
-        StatusError: There is not one float for each example.
+        StatusError: The tensor is not one float for each example.
     """
     array = tensors[signature.outputs[OUTPUT].name]
     if not (np.ndim(array) == 1 or (np.ndim(array) == 2 and array.shape[1] == 1)):

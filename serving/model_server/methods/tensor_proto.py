@@ -99,8 +99,8 @@ def to_proto(array: np.ndarray, dtype: int, as_content: bool = False) -> TensorP
     Args:
         array: The values.
         dtype: Their `DataType`.
-        as_content: Whether numbers come as the bytes that they are in memory, and not in the
-            repeated field of their type.
+        as_content: Whether numbers are packed as bytes, instead of in the repeated field of their
+            type.
     """
     proto = TensorProto(dtype=dtype)
     proto.tensor_shape.SetInParent()

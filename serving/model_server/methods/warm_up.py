@@ -54,8 +54,8 @@ def warm_up(version: VersionInUse, folder: Path) -> bool:
     """Replay the requests of a version's `WARM_UP_FILE`, an uncompressed TFRecord of PredictionLog.
 
     Args:
-        version: What to run them on, whatever model they name.
-        folder: The version's.
+        version: The version that runs the requests, whatever model they name.
+        folder: The folder of the version.
 
     Returns:
         Whether there is such a file.

@@ -58,10 +58,10 @@ class RestApi:
         """Answers calls on models.
 
         Args:
-            models: What is served.
-            metrics: Where calls are counted.
-            workers: What runs the models, so that the event loop never waits for one.
-            max_request_bytes: Largest body, also after it is unpacked.
+            models: The served models.
+            metrics: The metrics that count the calls.
+            workers: The threads that run the models, so that the event loop never waits for one.
+            max_request_bytes: The size of the largest body, packed or unpacked.
         """
         self._models = models
         self._metrics = metrics
@@ -113,7 +113,7 @@ class RestApi:
         """Return the body, unpacked.
 
         Raises:
-            StatusError: It is larger than the server takes, or not what its header says.
+            StatusError: The body is larger than the server takes, or not packed as its header says.
         """
         chunks, size = [], 0
         async for chunk in request.stream():
@@ -144,8 +144,8 @@ def http_app(rest: RestApi, metrics: ServerMetrics, metrics_path: str | None) ->
 
     Args:
         rest: The REST API.
-        metrics: What the page shows.
-        metrics_path: Where the page is; None for nowhere.
+        metrics: The metrics that the page shows.
+        metrics_path: The path of the metrics page; None for no page.
     """
 
     def page(_: Request) -> Response:

@@ -67,8 +67,8 @@ def read_call(http_method: str, path: str) -> RestCall:
     """Read the call that a request makes from its method and path.
 
     Args:
-        http_method: Such as GET, in capitals.
-        path: As it was sent, query included.
+        http_method: The HTTP method in capitals, such as GET.
+        path: The path as it was sent, with its query.
 
     Raises:
         StatusError: The interface has no such path or method, or the version is too large.
@@ -102,14 +102,14 @@ def answer_call(
     """Answers a call with JSON.
 
     Args:
-        models: What is served.
-        metrics: Where candidates are counted.
-        call: What the path asks for.
-        body: JSON; ignored by a GET.
-        time_remaining_s: Until the caller gives up.
+        models: The served models.
+        metrics: The metrics that count candidates.
+        call: The call that the path asks for.
+        body: The JSON of the request; ignored for a GET.
+        time_remaining_s: Seconds until the caller gives up.
 
     Raises:
-        StatusError: With TensorFlow Serving's code and text.
+        StatusError: The call is refused, with TensorFlow Serving's code and text.
     """
     if not call.method:
         return write(

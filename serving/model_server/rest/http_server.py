@@ -17,14 +17,14 @@ class HttpServer:
     """Serves an application from `start` to `stop`.
 
     Attributes:
-        port: Where it listens; the one the system chose if 0 was asked for.
+        port: The port that the server listens on, also where the system chose it.
     """
 
     def __init__(self, app: ASGIApp, host: str, port: int) -> None:
         """Take the port, but answer nothing yet.
 
         Args:
-            app: What answers.
+            app: The application that answers.
             host: Address to listen on.
             port: Port to listen on; 0 lets the system choose.
 

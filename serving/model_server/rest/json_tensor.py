@@ -54,7 +54,7 @@ def decode_base64(value: dict[str, str]) -> bytes:
     """Return the bytes that a JSON value stands for.
 
     Raises:
-        StatusError: Its text is not base64.
+        StatusError: The text of the value is not base64.
     """
     text = re.sub(r"\s", "", value[_BASE64_KEY])
     try:
@@ -200,7 +200,7 @@ def from_tensor(name: str, tensor: TensorProto) -> np.ndarray:
 
     Args:
         name: The output's name; one that ends in ``_bytes`` is given as base64.
-        tensor: Its values, each in the repeated field of its type.
+        tensor: The output's values, in the repeated field of their type.
 
     Raises:
         StatusError: JSON has no form for the dtype.

@@ -28,7 +28,7 @@ def read_object(body: bytes) -> dict[str, Any]:
     """Read the JSON object of a request.
 
     Args:
-        body: UTF-8. What follows the object is ignored.
+        body: JSON text in UTF-8. Anything that follows the object is ignored.
 
     Raises:
         StatusError: The body is no JSON, or no object.

@@ -38,7 +38,7 @@ def read_signature_name(body: dict[str, Any]) -> str:
     """Return the name of the signature that a body asks for; empty for the default.
 
     Raises:
-        StatusError: It is no text.
+        StatusError: The name is no text.
     """
     name = body.get("signature_name", "")
     if not isinstance(name, str):
@@ -52,8 +52,8 @@ def read_inputs(body: dict[str, Any], infos: Infos) -> tuple[Layout, dict[str, T
     """Read the inputs of a signature from a body.
 
     Args:
-        body: Holds ``instances`` or ``inputs``.
-        infos: What the signature declares, by input name. Every input is demanded: REST knows no
+        body: The JSON object, which holds ``instances`` or ``inputs``.
+        infos: The inputs that the signature declares, by name. All are needed: REST knows no
             signature defaults.
 
     Raises:

@@ -21,8 +21,7 @@ class ModelRegistry:
 
     Attributes:
         all: The models. A model that is no longer served stays, for its versions in END.
-        changing: Held by the one thread that may add models, change what is kept of them, or `poll`
-            one.
+        changing: A lock, held by the one thread that adds models, changes their policies, or polls.
     """
 
     def __init__(

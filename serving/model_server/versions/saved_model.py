@@ -39,7 +39,7 @@ class SavedModel:
         """Load the model.
 
         Args:
-            folder: Holds ``saved_model.pb``, ``variables/`` and ``assets/``.
+            folder: A folder with ``saved_model.pb``, ``variables/`` and ``assets/``.
 
         Raises:
             StatusError: The folder holds no SavedModel that can be loaded.
@@ -74,10 +74,10 @@ class SavedModel:
         """Run a signature.
 
         Args:
-            signature: Its name.
-            inputs: A readable proto of the right dtype for each of its inputs.
-            outputs: Names of the outputs to give.
-            timeout_s: Time left; None for any.
+            signature: The name of the signature.
+            inputs: A readable proto of the right dtype for each input.
+            outputs: The names of the outputs to return.
+            timeout_s: The time limit in seconds; None for no limit.
 
         Returns:
             The outputs in order.
@@ -100,8 +100,8 @@ class SavedModel:
         Args:
             inputs: A readable proto of the right dtype for each input, by the tensor's name in the
                 graph.
-            outputs: Names in the graph of the tensors to give.
-            timeout_s: Time left; None for any.
+            outputs: The names in the graph of the tensors to return.
+            timeout_s: The time limit in seconds; None for no limit.
 
         Returns:
             The outputs in order.

@@ -47,7 +47,7 @@ class ServedModel:
     Attributes:
         root: A folder of versions, or one that holds them in ``serving_model``.
         name: The model's name in requests; None until it is known.
-        policy: Which versions are kept loaded.
+        policy: The policy that chooses the versions to keep loaded.
         labels: Versions by names that requests may use for them.
 
     The next `poll` acts on a change of `root` or `policy`.
@@ -65,9 +65,9 @@ class ServedModel:
 
         Args:
             root: A folder of versions, or one that holds them in ``serving_model``.
-            name: The model's name in requests. Defaults to that in the feature spec of the first
-                version seen, else the root's.
-            policy: Which versions are kept loaded.
+            name: The model's name in requests. Defaults to the name in the feature spec of the
+                first version seen, or else to the root's.
+            policy: The policy that chooses the versions to keep loaded.
             labels: Versions by names that requests may use for them.
         """
         self.root = root
@@ -90,7 +90,7 @@ class ServedModel:
             max_candidates: The limit on candidates that the version in use carries; None for none.
 
         Raises:
-            StatusError: NOT_FOUND, no such version is AVAILABLE.
+            StatusError: NOT_FOUND; no such version is AVAILABLE.
         """
         with self._lock:
             available = {

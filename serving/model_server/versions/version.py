@@ -62,7 +62,7 @@ class VersionPolicy:
     """A choice among the versions on disk.
 
     Attributes:
-        newest: How many are kept, the newest that load; None for every one that loads.
+        newest: The number of versions that are kept, the newest that load; None for all that load.
         numbers: The only versions considered; None for any.
     """
 
@@ -98,15 +98,15 @@ class Version:
     """A version that was seen at least once.
 
     Attributes:
-        number: Its version number.
-        folder: Where its files lie.
-        state: Where in its life it is.
-        error: Why it could not be loaded.
+        number: The version number.
+        folder: The folder of the version's files.
+        state: The state of the version.
+        error: The reason why the version could not be loaded.
         model: The model; None unless AVAILABLE or UNLOADING.
         requests_in_flight: Requests that use the model now.
         failed_files: The files as they were when loading failed.
-        failed_loads: How often these files could not be loaded.
-        failed_at_s: When that happened last, on the monotonic clock.
+        failed_loads: The number of times that these files could not be loaded.
+        failed_at_s: The time of the last failure, on the monotonic clock.
     """
 
     number: int
@@ -127,8 +127,8 @@ class VersionInUse:
     Attributes:
         number: The version's number.
         model: The loaded model.
-        max_candidates: The largest number of rows that an input of a request, or of examples that
-            a request, may have; None for any number.
+        max_candidates: The largest number of rows in an input, or of examples in a request; None
+            for any.
     """
 
     number: int
