@@ -116,12 +116,12 @@ def test_a_reason_may_have_a_limit_of_its_own(tiny) -> None:
 def _rejecting(tiny, lines: int, **rejected: int) -> IngestSummary:
     """A summary of lines that were rejected while parsing."""
     count = sum(rejected.values())
-    tally: dict[tuple[str, ...], int] = {
+    counts: dict[tuple[str, ...], int] = {
         name: number for name, number in GOOD.items() if name[0] != "rejected"
     }
-    tally |= {("step", "parse", "received"): lines, ("step", "parse", "rejected"): count}
-    tally |= {("rejected", reason): number for reason, number in rejected.items()}
-    return IngestSummary.of(Counter(tally), tiny.settings())
+    counts |= {("step", "parse", "received"): lines, ("step", "parse", "rejected"): count}
+    counts |= {("rejected", reason): number for reason, number in rejected.items()}
+    return IngestSummary.of(Counter(counts), tiny.settings())
 
 
 def test_too_many_rejected_lines_are_refused_with_their_reasons(tiny) -> None:

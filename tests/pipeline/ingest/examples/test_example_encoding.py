@@ -16,7 +16,7 @@ USERS = {"key": [b"u0", b"u1"], "field.region": [b"north", None], "field.age": [
 
 
 def _encoded(
-    tiny, *records: dict[str, Any], tally: Counter[tuple[str, ...]] | None = None, **changes: Any
+    tiny, *records: dict[str, Any], counts: Counter[tuple[str, ...]] | None = None, **changes: Any
 ) -> list[bytes]:
     from pipeline.ingest.examples.example_encoding import ExampleEncoder
 
@@ -26,7 +26,7 @@ def _encoded(
     encoder = ExampleEncoder(tiny.settings(**changes), {"users": users})
     return [
         example
-        for batch in encoder.encode(rows, Counter() if tally is None else tally)
+        for batch in encoder.encode(rows, Counter() if counts is None else counts)
         for example in batch.to_pylist()
     ]
 
@@ -70,10 +70,10 @@ def test_keys_that_the_spec_does_not_declare_have_no_feature(tiny) -> None:
 
 
 def test_a_record_without_a_row_in_a_side_table_is_counted(tiny) -> None:
-    tally: Counter[tuple[str, ...]] = Counter()
+    counts: Counter[tuple[str, ...]] = Counter()
     # users 0, 1, 2, 0, 1, 2; the table lacks user 2
-    _encoded(tiny, *map(tiny.row, range(6)), tally=tally)
-    assert tally == {("unjoined", "users"): 2}
+    _encoded(tiny, *map(tiny.row, range(6)), counts=counts)
+    assert counts == {("unjoined", "users"): 2}
 
 
 def test_the_bytes_are_those_of_a_message_serialised_as_a_whole(tiny) -> None:

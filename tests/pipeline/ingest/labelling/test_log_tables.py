@@ -13,7 +13,7 @@ from pipeline.ingest.sources.files import find_input_files
 
 def test_rows_are_found_by_key_and_the_first_of_a_key_counts(tiny, logs: Path) -> None:
     settings = tiny.settings()
-    rows, rejected, tally = read_side_table(
+    rows, rejected, counts = read_side_table(
         "users", find_input_files(settings, str(logs)).sources["users"], settings
     )
     assert rows.to_pylist() == [
@@ -21,7 +21,7 @@ def test_rows_are_found_by_key_and_the_first_of_a_key_counts(tiny, logs: Path) -
         {"key": b"u1", "field.region": None, "field.age": None},
     ]
     assert rejected == []
-    table = IngestSummary.of(tally, settings).tables["users"]
+    table = IngestSummary.of(counts, settings).tables["users"]
     assert (table.lines, table.rows, table.repeated_keys, table.rejected) == (3, 2, 1, {})
 
 
@@ -46,12 +46,12 @@ def test_lines_that_cannot_be_used_are_rejected_with_their_reason(tiny, logs: Pa
         "no json\n" + "".join(json.dumps(line) + "\n" for line in lines)
     )
     settings = tiny.settings()
-    rows, rejected, tally = read_side_table(
+    rows, rejected, counts = read_side_table(
         "users", find_input_files(settings, str(logs)).sources["users"], settings
     )
     assert rows.to_pylist() == [{"key": b"u0", "field.region": None, "field.age": 30.0}]
     assert [(entry.source, entry.offset, entry.reason) for entry in rejected] == [
         ("users.jsonl", 1, Reason.MALFORMED), ("users.jsonl", 2, Reason.OUT_OF_RANGE), ("users.jsonl", 3, Reason.MISSING_KEY),
     ]  # fmt: skip
-    table = IngestSummary.of(tally, settings).tables["users"]
+    table = IngestSummary.of(counts, settings).tables["users"]
     assert table.lines == table.rows + table.repeated_keys + sum(table.rejected.values()) == 4
