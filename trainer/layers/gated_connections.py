@@ -126,11 +126,12 @@ class CSSM(tf.keras.layers.Layer):
                 f"there must be a sub-network a task and a shared one, {self.tasks + 1}. "
                 f"Received: {subnetworks}"
             )
-        initializer = side_by_side_glorot(width, self.units)
         gates = self.units if self.cell_gates else 1
         # Two blocks a task, own and shared. Only blocks that exist have weights.
         self.task_kernel = self.add_weight(
-            name="task_kernel", shape=(self.tasks, 2, width, self.units), initializer=initializer
+            name="task_kernel",
+            shape=(self.tasks, 2, width, self.units),
+            initializer=side_by_side_glorot(width, self.units),
         )
         self.task_gate = HardConcreteGate([self.tasks, 2, gates], name="task_gate")
         self.task_gate.build()
@@ -138,7 +139,8 @@ class CSSM(tf.keras.layers.Layer):
             self.shared_kernel = self.add_weight(
                 name="shared_kernel",
                 shape=(subnetworks, width, self.units),
-                initializer=initializer,
+                # An initializer of its own: a second call of one would draw the same values again.
+                initializer=side_by_side_glorot(width, self.units),
             )
             self.shared_gate = HardConcreteGate([subnetworks, gates], name="shared_gate")
             self.shared_gate.build()

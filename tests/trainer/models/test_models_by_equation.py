@@ -251,6 +251,8 @@ def test_a_shared_row_of_the_cell_level_reads_all_sub_networks():
     v = layer(tf.constant(u)).numpy()
     m, kernel = opened(layer.shared_gate), layer.shared_kernel.numpy()
     assert v.shape == (5, K + 1, U)
+    # The kernels are drawn apart.
+    assert not np.isin(layer.shared_kernel.numpy(), layer.task_kernel.numpy()).any()
     np.testing.assert_allclose(
         v[:, K], sum(u[:, j] @ (kernel[j] * m[j]) for j in range(K + 1)), atol=1e-5
     )
