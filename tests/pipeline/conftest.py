@@ -16,6 +16,13 @@ def _no_arguments() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _quick_beam(request: pytest.FixtureRequest) -> None:
+    """Plan pipelines quickly, if there are any to be run: importing Beam takes seconds."""
+    if any(item.get_closest_marker("slow") for item in request.session.items):
+        request.getfixturevalue("quick_beam")
+
+
 @pytest.fixture
 def without_plotly(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pages without Plotly's script, whose 5 MB take most of the time of writing and reading one."""

@@ -79,7 +79,7 @@ def unevenly_masked(features):
     return {**features, "masks": masks}
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def settings():
     """Makes settings of a small model."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 
 import numpy as np
@@ -28,16 +29,58 @@ def with_a_batch_without_a_row(features):
     return {**features, "masks": masks}
 
 
-@pytest.mark.parametrize("way", WAYS)
-def test_both_tasks_are_learnt_although_a_batch_has_no_row_of_one(
-    way, layout, tasks, features, settings, tmp_path
-):
+@dataclasses.dataclass(frozen=True)
+class Story:
+    """A training, and one that goes on where a kill before the last epoch would have left it.
+
+    Attributes:
+        epochs: that both trained, one after the other.
+        states: of the balancing at the end of each.
+    """
+
+    undisturbed: Network
+    resumed: Network
+    epochs: list[int]
+    states: list[list[np.ndarray]]
+
+
+@pytest.fixture(scope="module", params=WAYS)
+def story(request, layout, tasks, features, settings, tmp_path_factory):
+    folder = tmp_path_factory.mktemp(request.param)
     rates = {"learning_rate": 0.01, "embedding_learning_rate": 0.5}
-    chosen = settings("shared_bottom", epochs=6, patience=6, balancing=way, **rates)
+    chosen = settings("shared_bottom", epochs=6, patience=6, balancing=request.param, **rates)
+    saved, epochs, models = EarlyStopping.on_epoch_end, [], []
+
+    def keep_what_a_kill_would_leave(self, epoch, logs=None):
+        saved(self, epoch, logs)
+        epochs.append(epoch)
+        models.append(self.model)
+        if len(epochs) == 5:
+            shutil.copytree(self.folder, folder / "killed")
+
     # An epoch that reads the batches ten times takes the steps of ten epochs and validates once.
     dataset = batches(with_a_batch_without_a_row(features))
-    network = fit(layout, tasks, chosen, dataset.repeat(10), dataset, checkpoint_folder=tmp_path)
-    logits = network({key: tf.constant(value) for key, value in features.items()})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(EarlyStopping, "on_epoch_end", keep_what_a_kill_would_leave)
+        undisturbed, resumed = (
+            fit(
+                layout,
+                tasks,
+                chosen,
+                dataset.repeat(10),
+                dataset,
+                checkpoint_folder=folder / name,
+            )
+            for name in ("undisturbed", "killed")
+        )
+    states = [
+        [variable.numpy() for variable in models[last].balancing.variables] for last in (5, -1)
+    ]
+    return Story(undisturbed, resumed, epochs, states)
+
+
+def test_both_tasks_are_learnt_although_a_batch_has_no_row_of_one(story, features):
+    logits = story.undisturbed({key: tf.constant(value) for key, value in features.items()})
     assert np.mean((logits["click"].numpy() > 0) == (features["labels"][:, 0] > 0)) > 0.98
     errors = logits["ratio"].numpy() - features["labels"][:, 1]
     assert np.mean(errors[features["masks"][:, 1] > 0] ** 2) < 0.1 * np.var(
@@ -45,33 +88,13 @@ def test_both_tasks_are_learnt_although_a_batch_has_no_row_of_one(
     )
 
 
-@pytest.mark.parametrize("way", WAYS)
-def test_a_killed_run_goes_on_to_the_same_weights(
-    way, layout, tasks, features, settings, tmp_path, monkeypatch
-):
-    dataset = batches(with_a_batch_without_a_row(features))
-    chosen = settings("shared_bottom", epochs=5, patience=9, balancing=way)
-    saved, models = EarlyStopping.on_epoch_end, []
-
-    def keep_what_a_kill_would_leave(self, epoch, logs=None):
-        saved(self, epoch, logs)
-        models.append((epoch, self.model))
-        if self.folder == tmp_path / "undisturbed" and epoch == 2:
-            shutil.copytree(self.folder, tmp_path / "killed")
-
-    monkeypatch.setattr(EarlyStopping, "on_epoch_end", keep_what_a_kill_would_leave)
-    undisturbed, resumed = (
-        fit(layout, tasks, chosen, dataset, dataset, checkpoint_folder=tmp_path / name)
-        for name in ("undisturbed", "killed")
-    )
-    assert [epoch for epoch, _ in models] == [0, 1, 2, 3, 4, 3, 4]
-    for one, other in zip(undisturbed.get_weights(), resumed.get_weights(), strict=True):
+def test_a_killed_run_goes_on_to_the_same_weights(story):
+    assert story.epochs == [0, 1, 2, 3, 4, 5, 5]
+    weights = (network.get_weights() for network in (story.undisturbed, story.resumed))
+    for one, other in zip(*weights, strict=True):
         np.testing.assert_allclose(one, other, atol=1e-5)
-    states = [
-        [variable.numpy() for variable in models[last][1].balancing.variables] for last in (4, -1)
-    ]
-    assert states[0]
-    for one, other in zip(*states, strict=True):
+    assert story.states[0]
+    for one, other in zip(*story.states, strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-4)
 
 
