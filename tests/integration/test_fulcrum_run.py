@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.slow, pytest.mark.tensorflow]
 
-# A few thousand lines are too few to ask for much.
+# A few thousand lines are too few to ask for much, and a busy machine may be slow.
 LENIENT = [
+    "serving.latency_budget_ms=600_000",
     "tasks.vcr.threshold=1.0",
     *(f"tasks.{task}.threshold=0.2" for task in ("vtr", "shr", "cmr", "ctr")),
 ]
@@ -537,7 +538,7 @@ def test_a_ranking_request_over_grpc_scores_as_the_stored_example_does(
 
     with (
         LocalModelServer([ServedModel(tmp_path)], port=0) as server,
-        RankingClient(server.target, spec, timeout_ms=30_000) as client,
+        RankingClient(server.target, spec, timeout_ms=600_000) as client,
     ):
         for position, example in enumerate(evaluation_examples[:40]):
             request = RankingRequest(
