@@ -50,22 +50,24 @@ def test_each_kind_of_malformed_line_has_its_reason(tiny, logs: Path, tmp_path: 
         "unknown_column": None,
         "duplicate": "duplicate",
     }
-    # A file a kind, each with a row of its own that is spoilt, but for the duplicate.
+    # A file a kind, each with a row of its own that is spoilt; the duplicate follows its original.
+    places = {kind: (f"day0-{kind}.jsonl", 1) for kind in reasons} | {
+        "duplicate": ("day0.jsonl", 51)
+    }
     for number, kind in enumerate(reasons):
-        row = 49 if kind == "duplicate" else 150 + number
-        line = json.dumps(tiny.row(row)).encode()
-        spoilt = line if kind == "duplicate" else spoilt_line(line, kind)
-        (logs / f"day0-{kind}.jsonl").write_bytes(spoilt + b"\n")
+        line = json.dumps(tiny.row(49 if kind == "duplicate" else 150 + number)).encode()
+        with (logs / places[kind][0]).open("ab") as file:
+            file.write((line if kind == "duplicate" else spoilt_line(line, kind)) + b"\n")
     run = Ingested(tiny.settings(), logs, tmp_path / "out")
     assert run.summary.lines == 110
     assert run.summary.rejected == {reason: 1 for reason in reasons.values() if reason}
     assert sum(run.summary.examples.values()) == 101
     entries = {entry["source"]: entry for entry in run.rejected()}
-    assert entries.keys() == {f"day0-{kind}.jsonl" for kind, reason in reasons.items() if reason}
+    assert entries.keys() == {places[kind][0] for kind, reason in reasons.items() if reason}
     for kind, reason in reasons.items():
         if reason:
-            entry = entries[f"day0-{kind}.jsonl"]
-            assert (entry["offset"], entry["reason"]) == (1, reason)
+            entry = entries[places[kind][0]]
+            assert (entry["offset"], entry["reason"]) == (places[kind][1], reason)
             assert entry["detail"]
             assert entry["raw"].startswith("" if kind == "empty" else '{"request_id":')
             assert len(entry["raw"]) < HUGE_LINE_BYTES
