@@ -68,10 +68,10 @@ def logs(tmp_path: Path) -> Path:
 
 def _run(spec: FeatureSpec, logs: Path, root: Path, day: datetime.date | None = None) -> list[Path]:
     """Runs a pipeline of the one component; returns the folders of all examples made so far."""
-    from pipeline.commands.run_options import beam_arguments
     from tfx.orchestration import metadata, pipeline
     from tfx.orchestration.local import local_dag_runner
 
+    from pipeline.commands.run_options import beam_arguments
     from pipeline.ingest.component import LogsExampleGen
 
     local_dag_runner.LocalDagRunner().run(
