@@ -323,7 +323,13 @@ def _rounded(message):
     """As text, with numbers to six digits: the last digit of a float depends on the build of TensorFlow."""
     from google.protobuf import text_format
 
-    return text_format.MessageToString(message, float_format=".6g")
+    text = text_format.MessageToString(message)
+    return re.sub(
+        r"(?<=: )-?\d+\.\d+(e[-+]?\d+)?$",
+        lambda number: f"{float(number[0]):.6g}",
+        text,
+        flags=re.M,
+    )
 
 
 def _signatures(response):
