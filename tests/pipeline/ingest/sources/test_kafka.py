@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Iterator
 from concurrent import futures
 from typing import Any, NamedTuple
@@ -150,6 +151,14 @@ def test_without_the_jar_the_error_says_where_beam_looked(
 ) -> None:
     from apache_beam.utils.subprocess_server import JavaJarServer
 
+    class Awaited(subprocess.Popen[bytes]):
+        """Beam asks Java for its version and lets the answer go; on a slow machine it is still to come."""
+
+        def __init__(self, *arguments: Any, **options: Any) -> None:
+            super().__init__(*arguments, **options)
+            self.communicate()
+
+    monkeypatch.setattr(subprocess, "Popen", Awaited)
     (tmp_path / "java").write_text("#!/bin/sh\n")
     (tmp_path / "java").chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
