@@ -154,7 +154,8 @@ def test_flink_has_the_memory_that_its_container_has(containers):
 def test_fulcrum_run_takes_the_arguments_of_the_run(containers, tmp_path):
     import typer
 
-    from pipeline.commands import EXIT_CODES, add_to
+    from pipeline.commands import add_to
+    from pipeline.commands.run_options import EXIT_CODES
 
     app = typer.Typer()
     add_to(app)
