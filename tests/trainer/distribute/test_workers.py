@@ -49,24 +49,17 @@ def run_workers(
         job.write_bytes(pickle.dumps({**given, "folder": str(folder), "last_epoch": last_epoch}))
         tf_config = {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}}
         root = Path(__file__).parents[3]
-        processes.append(
-            subprocess.Popen(
-                [
-                    sys.executable,
-                    str(Path(__file__).with_name("workers_program.py")),
-                    str(job),
-                    str(result),
-                ],
-                env={
-                    **os.environ,
-                    "PYTHONPATH": str(root),
-                    "CUDA_VISIBLE_DEVICES": "",
-                    "TF_CPP_MIN_LOG_LEVEL": "3",
-                    "TF_CONFIG": json.dumps(tf_config),
-                },
-                stderr=(folder / f"error-{index}.txt").open("w"),
-            )
-        )
+        program = str(Path(__file__).with_name("workers_program.py"))
+        environment = {
+            **os.environ,
+            "PYTHONPATH": str(root),
+            "CUDA_VISIBLE_DEVICES": "",
+            "TF_CPP_MIN_LOG_LEVEL": "3",
+            "TF_CONFIG": json.dumps(tf_config),
+        }
+        with (folder / f"error-{index}.txt").open("w") as error:
+            command = [sys.executable, program, str(job), str(result)]
+            processes.append(subprocess.Popen(command, env=environment, stderr=error))
         results.append(result)
     try:
         for process in processes:
