@@ -325,7 +325,7 @@ class OverGrpc:
         from serving.loadtest.load_generator import LoadGenerator, send_times_s
 
         request = self.rank_request(count).SerializeToString()
-        with open_connections(self._target, CLIENTS, TIMEOUT_S) as predicts:
+        with open_connections(self._target, CLIENTS) as predicts:
             closed_loop_rate(predicts, request, seconds / 5.0)
             one = closed_loop_rate(predicts[:1], request, seconds)
             many = closed_loop_rate(predicts, request, seconds)
@@ -360,7 +360,7 @@ class OverGrpc:
         process = psutil.Process(server.pid)
         request = self.rank_request(count).SerializeToString()
         resident = []
-        with open_connections(self._target, CLIENTS, TIMEOUT_S) as predicts:
+        with open_connections(self._target, CLIENTS) as predicts:
             for share in (0.1, 0.9):
                 closed_loop_rate(predicts, request, float("inf"), int(share * requests))
                 resident.append(process.memory_info().rss)

@@ -435,8 +435,10 @@ def test_the_next_model_is_compared_with_the_blessed_one_and_becomes_the_newest_
     before = {task["task"]: task["metrics"] for task in first.run.summary["tasks"]}
     for task in killed.resumed.summary["tasks"]:
         # Beam batches as it likes, and rounding may move a score over one of the thresholds that
-        # the AUC is made of, or over another one of its user.
-        assert task["baseline_metrics"] == pytest.approx(before[task["task"]], abs=5e-3)
+        # the AUC is made of, or over another one of its user, of whose pairs there are few.
+        was, now = dict(before[task["task"]]), dict(task["baseline_metrics"])
+        assert now.pop("gauc", None) == pytest.approx(was.pop("gauc", None), abs=5e-3)
+        assert now == pytest.approx(was, abs=1e-3)
     newest = killed.resumed.summary["version"]
     assert killed.versions == [*first.versions, newest]
 
