@@ -55,6 +55,9 @@ def make_optimizer(
         (adam(settings.learning_rate), dense),
         (adam(settings.coefficient_learning_rate), coefficients),
     ]
+    for optimizer, variables in parts:
+        # A graph that made the slots in its first step would be traced twice.
+        optimizer._create_all_weights(variables)  # noqa: SLF001 (Keras has no public way)
     # A function returns the variables of an optimizer; the default argument binds each one's own.
     return tfrs.experimental.optimizers.CompositeOptimizer(
         [
