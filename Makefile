@@ -19,7 +19,7 @@ demo: $(INSTALLED) ## Simulated logs to a ranked list, end to end: simulate, run
 	$(BIN)/python demo.py
 
 # Files of tests are shared out among processes, of which each grows to several GB.
-test: $(INSTALLED) ## All tests, on all processors
+test: $(INSTALLED) ## All tests, on up to four processors
 	$(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 coverage: $(INSTALLED) ## All tests, with the share of lines and branches that they run: htmlcov/index.html

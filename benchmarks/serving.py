@@ -252,7 +252,7 @@ class Requests:
         self.spec = load_spec(folder / "model" / names.EXPORTED_SPEC)
 
     def rank(self, count: int) -> Any:
-        """A request to `rank`."""
+        """Return a request to `rank`."""
         import tensorflow as tf
 
         from feature_spec.names import weight_name
@@ -301,11 +301,11 @@ class OverGrpc:
         self._channel.close()
 
     def rank_request(self, count: int) -> Any:
-        """A request to `rank`."""
+        """Return a request to `rank`."""
         return self._requests.rank(count)
 
     def examples_request(self, count: int) -> Any:
-        """A request to `serving_default`."""
+        """Return a request to `serving_default`."""
         return self._requests.examples(count)
 
     def caller(self, request: Any) -> Callable[[int], list[float]]:

@@ -40,7 +40,7 @@ class DataNodes(NamedTuple):
         anomalies: differences between the examples and the schema.
         transformed: the examples to train on, transformed.
         transform_graph: the transform graph.
-        analyzer_cache: what Transform has learnt about each day; None in runs without spans.
+        analyzer_cache: Transform's statistics of each day; None in runs without spans.
         statistics: statistics of the raw examples.
         drift: the comparison with an earlier run's statistics; None where there is none.
         nodes: the nodes that make these outputs.

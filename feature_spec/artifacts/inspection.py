@@ -191,8 +191,8 @@ class ModelInsight(_Part):
     """The findings of the pipeline's component `ModelInsight`, which its report shows.
 
     Attributes:
-        inspection: what the model shows of its inside.
-        weight_effects: what each weight of the ranking formula decides.
+        inspection: gates, masks, connections and mixtures inside the model, as far as it has them.
+        weight_effects: the effect of each weight of the ranking formula on the top of lists.
     """
 
     inspection: Inspection

@@ -35,7 +35,7 @@ class WeightEffects(pydantic.BaseModel):
 
     Attributes:
         top_k: the number of places that count.
-        by: what makes a list: `request`, `user_day` or `user`; None without lists.
+        by: the unit that makes a list: `request`, `user_day` or `user`; None without lists.
         lists: the number of lists with more than `top_k` exposures. The top of shorter ones cannot
             change, so they do not count.
         exposures: the number of exposures in these lists.

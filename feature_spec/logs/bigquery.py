@@ -85,7 +85,7 @@ class BigQueryRows(StrictModel):
 
     @property
     def has_day(self) -> bool:
-        """Whether the table or the query has a placeholder for the day."""
+        """True if the table or the query has a placeholder for the day."""
         return _DAY.search(self.table or self.query or "") is not None
 
     def of_day(self, day: datetime.date | None) -> Self:

@@ -94,7 +94,7 @@ class Source(StrictModel):
 
     @property
     def has_day(self) -> bool:
-        """Whether the records of one day can be read alone."""
+        """True if the records of one day can be read alone."""
         if self.kafka is not None:
             return self.kafka.by_day
         return self.bigquery.has_day if self.bigquery is not None else all(map(has_day, self.path))

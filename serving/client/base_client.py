@@ -119,7 +119,7 @@ class BaseRankingClient:
         raise NotImplementedError
 
     def _channel_pool(self, library: Any) -> ChannelPool:
-        """Channels of ``grpc`` or ``grpc.aio``."""
+        """Return channels of ``grpc`` or ``grpc.aio``."""
         return ChannelPool(
             library,
             self.target,

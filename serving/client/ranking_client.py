@@ -39,7 +39,7 @@ class RankingClient(BaseRankingClient):
         self._transport = BlockingTransport(self._channel_pool(grpc))
 
     def rank(self, request: RankingRequest, *, timeout_ms: float | None = None) -> RankedList:
-        """Ranks the candidates of a request, all with one version of the model.
+        """Rank the candidates of a request, all with one version of the model.
 
         Args:
             request: The candidates, and the user and context to rank them for.
@@ -51,7 +51,7 @@ class RankingClient(BaseRankingClient):
         return self._transport.run(self._rank_steps(request, timeout_ms))
 
     def check(self, *, timeout_ms: float | None = None) -> ServedModelInfo:
-        """Asks what is served, and makes sure that it follows the client's spec.
+        """Ask what is served, and make sure that it follows the client's spec.
 
         Raises:
             SpecMismatchError: The model was trained with another spec.
@@ -86,7 +86,7 @@ class AsyncRankingClient(BaseRankingClient):
         self._transport = AsyncTransport(lambda: self._channel_pool(grpc.aio))
 
     async def rank(self, request: RankingRequest, *, timeout_ms: float | None = None) -> RankedList:
-        """Ranks the candidates of a request, all with one version of the model.
+        """Rank the candidates of a request, all with one version of the model.
 
         Cancelling it cancels what it has sent.
 
@@ -100,7 +100,7 @@ class AsyncRankingClient(BaseRankingClient):
         return await self._transport.run(self._rank_steps(request, timeout_ms))
 
     async def check(self, *, timeout_ms: float | None = None) -> ServedModelInfo:
-        """Asks what is served, and makes sure that it follows the client's spec.
+        """Ask what is served, and make sure that it follows the client's spec.
 
         Raises:
             SpecMismatchError: The model was trained with another spec.

@@ -232,14 +232,14 @@ class RequestLog:
         self._file = None
 
     def _abandon_file(self) -> None:
-        """Leaves a file that may end within a record under the name of one being written."""
+        """Leave a file that may end within a record under the name of one being written."""
         if self._file is not None:
             with contextlib.suppress(OSError):
                 self._file.close()
         self._file = None
 
     def _report(self) -> None:
-        """Warns of messages lost since the last time."""
+        """Warn of messages lost since the last warning."""
         counts, before = self.counts, self._reported
         lost_to_close = counts.waiting if self._closed else 0
         if counts.dropped > before.dropped or counts.failed > before.failed or lost_to_close:

@@ -28,7 +28,7 @@ def shape_of(tensor: Any) -> list[int]:
 
 
 def rows(tensor: Any, start: int, stop: int) -> Any:
-    """Rows `start` to `stop` of a tensor that `float_tensor` or `text_tensor` made, (C, …)."""
+    """Return rows `start` to `stop` of a tensor of `float_tensor` or `text_tensor`, (C, …)."""
     _, *inner = shape_of(tensor)
     size = math.prod(inner)
     if tensor.dtype == DT_FLOAT:

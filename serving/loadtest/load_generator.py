@@ -134,7 +134,7 @@ class LoadGenerator:
         self._sender = threading.Thread(target=self._send_all, name="load-generator", daemon=True)
 
     def start(self) -> None:
-        """Begins to send; returns at once."""
+        """Begin to send, and return at once."""
         self._start_s = self._clock()
         self._sender.start()
 

@@ -120,5 +120,5 @@ class Counts:
 
     @property
     def sent(self) -> int:
-        """That left the generator."""
+        """Requests that left the generator."""
         return self.scheduled - self.not_sent

@@ -131,7 +131,7 @@ def summarise(measurements: Measurements, seconds: float) -> Summary:
 
 
 def distribution(values_s: npt.NDArray[np.float64]) -> Distribution:
-    """Percentiles of values in seconds; NaN is left out."""
+    """Return the percentiles, in milliseconds, of values in seconds; NaN is left out."""
     ascending_ms = 1000.0 * np.sort(values_s[~np.isnan(values_s)])
 
     def percentile(share: float) -> float:

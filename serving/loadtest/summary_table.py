@@ -44,7 +44,7 @@ def counts_table(summary: Summary) -> Table:
 
 
 def latency_table(summary: Summary) -> Table:
-    """Percentiles of latency, service time and lag in milliseconds."""
+    """Return the percentiles of latency, service time and lag in milliseconds."""
     table = Table(title="Milliseconds", title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("")
     for heading in ("p50", "p90", "p99", "p99.9", "max"):

@@ -51,7 +51,7 @@ class RequestPool(ThreadPoolExecutor):
         return future
 
     def drain(self, timeout_s: float) -> bool:
-        """Lets `refusal` refuse all from now on, and waits for what was taken on.
+        """Let `refusal` refuse all new requests, and wait for those that were taken on.
 
         Args:
             timeout_s: The longest time to wait, in seconds.

@@ -42,7 +42,7 @@ class PageModel:
     """
 
     def __init__(self, served: ServedModel, target: str, request_files: Sequence[Path]) -> None:
-        """Asks nothing yet.
+        """Keep the arguments, and ask the server nothing yet.
 
         Args:
             served: The served model, with its versions and their folders.

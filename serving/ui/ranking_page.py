@@ -184,7 +184,7 @@ class RankingPage:
         self.url = f"http://{_HOST}:{self._http.port}/"
 
     def start(self) -> None:
-        """Answers from now on."""
+        """Begin to answer requests for the page."""
         self._http.start()
 
     def stop(self) -> None:

@@ -89,13 +89,13 @@ def scored_exposures(
     objectives: Sequence[Objective],
     scored: Callable[[int], None] = lambda _: None,
 ) -> LoggedExposures:
-    """Scores ingested examples by the signature `serving_default`.
+    """Score ingested examples by the signature `serving_default`.
 
     Args:
         model: the folder of the SavedModel.
         files: gzipped TFRecords.
         spec: the one that the model carries.
-        objectives: which labels are read; there may be none.
+        objectives: the objectives whose labels are read; there may be none.
         scored: told how many more exposures have been scored.
 
     Raises:

@@ -1,4 +1,4 @@
-"""What a model shows of its inside: gates, field masks, connections and mixtures, all named.
+"""The inside of a model: gates, field masks, connections and mixtures, all named.
 
 The functions dispatch on the model's class. A model without an entry has nothing to show.
 """

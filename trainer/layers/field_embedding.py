@@ -124,7 +124,7 @@ def flattened(
     """Flatten the embeddings and numbers of one side.
 
     Args:
-        lookups: what `FieldEmbedding` returned, one tensor for each width.
+        lookups: the tensors that `FieldEmbedding` returned, one for each width.
         ids: the ids that were looked up, (R, Σ length), or None if the side has no embedded field.
         numbers: plain numbers, float (R, N), or None if the side has none. A number is a field of
             width 1 that stands for itself.

@@ -43,7 +43,7 @@ class EventDays:
 
     @property
     def leaves_none_to_train(self) -> bool:
-        """Whether the log has no day besides the evaluation days."""
+        """True if the log has no day besides the evaluation days."""
         return len(self.days) <= self.evaluation
 
     def is_evaluation(self, day: int) -> bool:

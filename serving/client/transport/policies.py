@@ -90,7 +90,7 @@ class RetryBudget:
             self._left = min(self._left + self._share, _RESERVE)
 
     def take(self) -> bool:
-        """Spends an extra call, if there is one left."""
+        """Spend an extra call if one is left, and return whether one was."""
         with self._lock:
             if self._left < 1.0:
                 return False
@@ -143,7 +143,11 @@ class RetryPolicy:
         checked_share(self.maximum_share)
 
     def backoff_s(self, retry: int) -> float:
-        """Seconds to wait before the given retry, from 1: between half and all of the back-off."""
+        """Return the seconds to wait before a retry, between half and all of the back-off.
+
+        Args:
+            retry: The number of the retry, from 1.
+        """
         full_ms = min(self.initial_backoff_ms * 2.0 ** (retry - 1), self.maximum_backoff_ms)
         return full_ms / 1000.0 * random.uniform(0.5, 1.0)
 

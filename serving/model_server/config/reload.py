@@ -21,7 +21,7 @@ from serving.model_server.versions.version import VersionPolicy
 def reload_config(
     models: ModelRegistry, request: ReloadConfigRequest, *, labels_may_wait: bool = False
 ) -> ReloadConfigResponse:
-    """Answers a request once what it asks for is loaded, or cannot be.
+    """Answer a ReloadConfig request once what it asks for is loaded, or cannot be.
 
     Args:
         models: The served models.

@@ -44,7 +44,7 @@ class ModelHealth:
     """SERVING while any version of any model is AVAILABLE, under TensorFlow Serving's names."""
 
     def __init__(self, models: ModelRegistry, server: grpc.Server) -> None:
-        """Not serving until the first `update`.
+        """Report NOT_SERVING until the first `update`.
 
         Args:
             models: The served models.

@@ -23,7 +23,7 @@ SIGNATURE_DEF = "signature_def"
 def model_metadata(
     models: ModelRegistry, request: GetModelMetadataRequest
 ) -> GetModelMetadataResponse:
-    """Answers a request; its only metadata field is `SIGNATURE_DEF`.
+    """Answer a GetModelMetadata request, whose only metadata field is `SIGNATURE_DEF`.
 
     Raises:
         StatusError: The request is refused, with TensorFlow Serving's code and text.
@@ -45,7 +45,7 @@ def model_metadata(
 
 
 def model_status(models: ModelRegistry, request: GetModelStatusRequest) -> GetModelStatusResponse:
-    """Answers a request, newest version first. A version label is ignored.
+    """Answer a GetModelStatus request, newest version first; a version label is ignored.
 
     Raises:
         StatusError: The request is refused, with TensorFlow Serving's code and text.

@@ -55,7 +55,7 @@ class RestApi:
         *,
         max_request_bytes: int,
     ) -> None:
-        """Answers calls on models.
+        """Make an application that answers calls on models.
 
         Args:
             models: The served models.
@@ -69,7 +69,7 @@ class RestApi:
         self._max_bytes = max_request_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answers one HTTP request."""
+        """Answer one HTTP request."""
         request = Request(scope, receive)
         try:
             response = await self._respond(request)

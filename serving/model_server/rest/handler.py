@@ -99,7 +99,7 @@ def answer_call(
     body: bytes,
     time_remaining_s: float,
 ) -> bytes:
-    """Answers a call with JSON.
+    """Answer a call with JSON.
 
     Args:
         models: The served models.

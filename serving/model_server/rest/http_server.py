@@ -46,7 +46,7 @@ class HttpServer:
         )
 
     def start(self) -> None:
-        """Answers from now on."""
+        """Begin to answer requests."""
         self._thread.start()
         while not self._server.started and self._thread.is_alive():
             time.sleep(0.002)

@@ -141,11 +141,11 @@ class SavedModel:
                 self.run(name, inputs, sorted(signature.outputs), _FIRST_RUN_S)
 
     def close(self) -> None:
-        """Frees the model's memory."""
+        """Free the model's memory."""
         self._session.close()
 
     def _load(self, folder: Path) -> None:
-        """Restores the graph with its inputs replaced by tensors parsed from fed protos."""
+        """Restore the graph with its inputs replaced by tensors parsed from fed protos."""
         runnable = [
             signature
             for signature in self.signatures.values()

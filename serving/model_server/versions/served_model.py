@@ -149,7 +149,7 @@ class ServedModel:
         self._free_unused()
 
     def close(self) -> None:
-        """Frees all versions. Requests that are still running fail."""
+        """Free all versions; requests that are still running fail."""
         self._retire(set(self.available_versions()))
         self._free_unused(even_if_in_use=True)
 
