@@ -63,7 +63,8 @@ setup(
     package_data={
         "fulcrum": ["py.typed"],
         "feature_spec": ["py.typed", "specs/*.yaml"],
-        "pipeline": ["deploy/*", "deploy/*/*", "report/templates/*"],
+        "pipeline": ["py.typed", "deploy/*", "deploy/*/*", "report/templates/*"],
+        "trainer": ["py.typed"],
         "serving": ["py.typed", "*.binpb", "deploy/*", "deploy/*/*", "ui/page/*"],
     },
     install_requires=[

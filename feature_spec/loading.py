@@ -21,7 +21,20 @@ class SpecError(ValueError):
 
 
 class _UniqueKeyLoader(yaml.SafeLoader):
-    """Refuses duplicate keys in a mapping, of which YAML libraries silently keep the last."""
+    """Refuses duplicate keys in a mapping, of which YAML libraries silently keep the last.
+
+    Args:
+        text: the YAML.
+        source: what errors call the text.
+    """
+
+    def __init__(self, text: str, source: str) -> None:
+        self._source = source
+        super().__init__(text)
+
+    def check_printable(self, data: Any) -> None:
+        self.name = self._source  # the first step that can fail; PyYAML names only files
+        super().check_printable(data)
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen = set()
@@ -75,7 +88,7 @@ def validated_yaml(model: type[Model], text: str, source: str, kind: str) -> Mod
         SpecError: the text is not YAML, or not valid.
     """
     try:
-        received = yaml.load(text, Loader=_UniqueKeyLoader)  # noqa: S506 a safe loader's subclass
+        received = _UniqueKeyLoader(text, source).get_single_data()
     except yaml.YAMLError as error:
         raise SpecError(f"{source}: not valid YAML: {error}") from error
     if not isinstance(received, dict):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 import traceback
+from typing import Annotated
 
 import typer
 
@@ -14,6 +15,7 @@ import feature_spec.commands
 import pipeline.commands
 import serving.commands
 import trainer.commands
+from fulcrum import __version__
 from fulcrum.lazy_names import EXTRAS, MissingExtraError, extra_for, missing_package
 
 app = typer.Typer(
@@ -26,6 +28,24 @@ app = typer.Typer(
 )
 for package in (feature_spec, pipeline, trainer, serving):
     package.commands.add_to(app)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"fulcrum {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version and end."
+        ),
+    ] = False,
+) -> None:
+    """Take the options that stand before a command."""
 
 
 def main() -> None:

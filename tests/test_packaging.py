@@ -45,6 +45,11 @@ def test_a_wheel_has_the_version_that_the_package_says_and_the_console_script(wh
     assert "fulcrum = fulcrum.cli:main" in wheel.read(scripts).decode()
 
 
+@pytest.mark.parametrize("package", PACKAGES)
+def test_type_checkers_are_told_that_a_package_has_types(package):
+    assert (REPOSITORY / package / "py.typed").is_file()
+
+
 def test_an_extra_that_an_error_names_installs_what_is_missing():
     """Each third-party package that a part of the house imports comes with the extra for that part."""
     wrong = [

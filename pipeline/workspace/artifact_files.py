@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import glob
+import itertools
 import os
 import shutil
 import tempfile
@@ -44,7 +45,8 @@ def matching_files(folder: str, pattern: str) -> list[str]:
 
     Args:
         folder: a folder or URI.
-        pattern: a glob pattern relative to the folder; `*` does not cross folders, `**` does.
+        pattern: a glob pattern relative to the folder; `*` does not cross folders, `**` does;
+            `**/` stands for any number of folders, also none.
 
     Raises:
         OSError: the file system cannot be reached.
@@ -52,8 +54,12 @@ def matching_files(folder: str, pattern: str) -> list[str]:
     if not is_uri(folder):
         paths = (f"{folder}/{path}" for path in glob.glob(pattern, root_dir=folder, recursive=True))
         return sorted(path for path in paths if Path(path).is_file())
-    (result,) = _beam().match([f"{folder}/{pattern}"])
-    return sorted(found.path for found in result.metadata_list)
+    # Beam's `**/` stands for one folder at least
+    first, *others = pattern.split("**/")
+    parts = [(f"**/{part}", part) for part in others]
+    patterns = [f"{folder}/{first}{''.join(rest)}" for rest in itertools.product(*parts)]
+    results = _beam().match(patterns)
+    return sorted({found.path for result in results for found in result.metadata_list})
 
 
 def matching_folders(folder: str, pattern: str) -> list[str]:
@@ -112,11 +118,12 @@ def copy_folder(source: str, target: str) -> None:
         OSError: a file cannot be read or written.
     """
     if is_uri(source):
-        files = matching_files(source, "**")
-    else:
-        files = [str(path) for path in sorted(Path(source).rglob("*")) if path.is_file()]
-    for path in files:
-        copy_file(path, f"{target}/{path.removeprefix(source).lstrip('/')}")
+        for file in matching_files(source, "**"):
+            copy_file(file, f"{target}/{file.removeprefix(source).lstrip('/')}")
+        return
+    for path in sorted(Path(source).rglob("*")):
+        if path.is_file():
+            copy_file(str(path), f"{target}/{path.relative_to(source).as_posix()}")
 
 
 def copy_file(source: str, target: str) -> None:
@@ -132,11 +139,17 @@ def copy_file(source: str, target: str) -> None:
 def link_or_copy_file(source: str, target: str) -> None:
     """Link a file where both places are on one file system that has links; else copy the file.
 
+    A file that is at the target already is replaced, not written to: it may have other links.
+
     Raises:
         OSError: the file cannot be read or written.
     """
     if not is_uri(source) and not is_uri(target):
         Path(target).parent.mkdir(parents=True, exist_ok=True)
+        if Path(target).exists():
+            if Path(target).samefile(source):
+                return
+            Path(target).unlink()
         with contextlib.suppress(OSError):
             os.link(source, target)
             return

@@ -84,3 +84,11 @@ def test_a_spec_without_an_item_field_cannot_tell_candidates_apart(spec_text):
         parse_spec(
             spec_text.replace("side: item", "side: user").replace("duration: {field: length_s}", "")
         )
+
+
+@pytest.mark.parametrize("text", ["name: tiny\na: [", "name: tiny\nname: again", "a: \x00"])
+def test_text_that_is_not_yaml_is_named_by_its_file(text):
+    with pytest.raises(SpecError) as error:
+        parse_spec(text, source="my.yaml")
+    assert 'in "my.yaml", ' in str(error.value)
+    assert "string>" not in str(error.value)

@@ -65,10 +65,10 @@ request = RankingRequest(
 )
 
 async def rank():
-    async with AsyncRankingClient(target, spec) as client:
+    async with AsyncRankingClient(target, spec, timeout_ms=600_000.0) as client:
         return await client.rank(request)
 
-with log, RankingClient(target, spec, request_log=log) as client:
+with log, RankingClient(target, spec, timeout_ms=600_000.0, request_log=log) as client:
     client.check()
     orders = [client.rank(request), asyncio.run(rank())]
 heavy = [name for name in ("tensorflow", "tf_keras", "tfx", "apache_beam") if name in sys.modules]

@@ -113,6 +113,7 @@ def checked_share(share: float) -> float:
 # gRPC refuses a message over the limit of either side with RESOURCE_EXHAUSTED and these words. It
 # will not get smaller.
 _MESSAGE_TOO_LARGE = "larger than max"
+_MOST_DOUBLINGS = 1023  # a float holds no higher power of two
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,7 +149,8 @@ class RetryPolicy:
         Args:
             retry: The number of the retry, from 1.
         """
-        full_ms = min(self.initial_backoff_ms * 2.0 ** (retry - 1), self.maximum_backoff_ms)
+        growth = 2.0 ** min(retry - 1, _MOST_DOUBLINGS)
+        full_ms = min(self.initial_backoff_ms * growth, self.maximum_backoff_ms)
         return full_ms / 1000.0 * random.uniform(0.5, 1.0)
 
 

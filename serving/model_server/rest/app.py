@@ -125,14 +125,19 @@ class RestApi:
         if request.headers.get("content-encoding", "").lower() != "gzip":
             return body
         try:
-            body = zlib.decompressobj(_GZIP).decompress(body, self._max_bytes + 1)
+            unpacker = zlib.decompressobj(_GZIP)
+            unpacked = unpacker.decompress(body, self._max_bytes + 1)
         except zlib.error as error:
             raise StatusError(
                 grpc.StatusCode.INVALID_ARGUMENT, f"The body is not gzip: {error}"
             ) from error
-        if len(body) > self._max_bytes:
+        if len(unpacked) > self._max_bytes:
             raise self._too_large()
-        return body
+        if body and not unpacker.eof:
+            raise StatusError(
+                grpc.StatusCode.INVALID_ARGUMENT, "The body is not gzip: it is cut off"
+            )
+        return unpacked
 
     def _too_large(self) -> StatusError:
         text = f"Received message larger than max (limit: {self._max_bytes} bytes)"

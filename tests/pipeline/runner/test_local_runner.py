@@ -38,7 +38,7 @@ def test_nodes_run_in_order_and_give_their_outputs(tmp_path: Path, tiny: Any) ->
 
 def test_time_and_memory_of_a_node_are_measured(tmp_path: Path, tiny: Any) -> None:
     [run, _] = tiny.run_pipeline(tiny.two_writers(tmp_path))
-    assert 0 < run.elapsed_s < 60
+    assert run.elapsed_s > 0
     assert run.peak_memory_bytes > 100_000_000  # TensorFlow alone takes more.
 
 

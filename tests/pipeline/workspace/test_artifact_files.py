@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from pipeline.workspace import artifact_files
 from pipeline.workspace.artifact_files import (
     copy_folder,
     is_file,
@@ -58,6 +60,38 @@ def test_files_are_found_by_patterns_of_which_only_two_asterisks_cross_folders(f
     assert matching_files(f"{folder}/nowhere", "**") == []
 
 
+def test_two_asterisks_and_a_slash_match_any_number_of_folders(folder: str) -> None:
+    for name in ("x", "b/x", "b/c/x", "b/c/d/x", "b/y"):
+        write_bytes(f"{folder}/{name}", b"")
+    everywhere = [f"{folder}/{name}" for name in ("b/c/d/x", "b/c/x", "b/x", "x")]
+    assert matching_files(folder, "**/x") == everywhere
+    assert matching_files(folder, "b/**/x") == everywhere[:3]
+    assert matching_files(folder, "**/c/**/x") == everywhere[:2]
+
+
+def test_beam_is_asked_for_patterns_with_and_without_folders(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[str] = []
+
+    def match(patterns: list[str]) -> list[SimpleNamespace]:
+        asked.extend(patterns)
+        found = [SimpleNamespace(path="gs://a/b/x"), SimpleNamespace(path="gs://a/x")]
+        return [SimpleNamespace(metadata_list=found) for _ in patterns]
+
+    monkeypatch.setattr(artifact_files, "_beam", lambda: SimpleNamespace(match=match))
+    assert matching_files("gs://a", "**/x") == ["gs://a/b/x", "gs://a/x"]
+    assert sorted(asked) == ["gs://a/**/x", "gs://a/x"]
+    asked.clear()
+    matching_files("gs://a", "**/c/**/x/**")
+    assert sorted(asked) == [
+        "gs://a/**/c/**/x/**",
+        "gs://a/**/c/x/**",
+        "gs://a/c/**/x/**",
+        "gs://a/c/x/**",
+    ]
+
+
 def test_folders_are_found_by_patterns_and_removed_with_all_that_they_hold(folder: str) -> None:
     for name in ("a/model/7/x/y", "a/model/8/z", "b/model/7/z", "7/z"):
         write_bytes(f"{folder}/{name}", b"")
@@ -90,3 +124,30 @@ def test_a_file_is_linked_where_it_can_be_and_else_copied(folder: str) -> None:
     write_bytes(f"{folder}/1", b"one")
     link_or_copy_file(f"{folder}/1", f"{folder}/there/1")
     assert read_bytes(f"{folder}/there/1") == b"one"
+
+
+def test_a_file_that_is_linked_twice_keeps_its_content(folder: str) -> None:
+    write_bytes(f"{folder}/1", b"one")
+    for _ in range(2):
+        link_or_copy_file(f"{folder}/1", f"{folder}/there/1")
+    assert read_bytes(f"{folder}/1") == b"one"
+    assert read_bytes(f"{folder}/there/1") == b"one"
+
+
+def test_a_link_replaces_another_file_and_leaves_what_that_was_linked_to(folder: str) -> None:
+    for name in ("1", "2"):
+        write_bytes(f"{folder}/{name}", name.encode())
+        link_or_copy_file(f"{folder}/{name}", f"{folder}/there")
+    assert read_bytes(f"{folder}/there") == b"2"
+    assert read_bytes(f"{folder}/1") == b"1"
+
+
+@pytest.mark.parametrize("source", ["./s", "s/", "a//b", "a/../s"])
+def test_a_folder_is_copied_however_its_path_is_written(
+    source: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for folder in ("s", "a/b"):
+        write_bytes(f"{folder}/x/f", b"one")
+    copy_folder(source, "t")
+    assert matching_files("t", "**") == ["t/x/f"]

@@ -151,6 +151,13 @@ def test_a_body_that_is_not_packed_as_its_header_says_is_refused(server):
     assert call(server, "POST", PREDICT, b"{}", {"Content-Encoding": "gzip"})[0] == 400
 
 
+def test_a_packed_body_that_is_cut_off_is_refused(server):
+    # Without the last 8 bytes, the checksum and the length, all of the content is there.
+    body = gzip.compress(b'{"inputs": {"x": [1], "weight": 3}}')[:-8]
+    status, answer = call(server, "POST", PREDICT, body, {"Content-Encoding": "gzip"})
+    assert (status, answer) == (400, {"error": "The body is not gzip: it is cut off"})
+
+
 @pytest.mark.parametrize("packed", [False, True])
 def test_a_body_beyond_the_limit_is_refused_as_too_much(server, packed):
     # One byte more than 64 MiB; packed, some 65 kB.
