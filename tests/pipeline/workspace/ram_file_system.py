@@ -97,6 +97,8 @@ class RamFileSystem(FileSystem):
     def create(
         self, path: str, mime_type: str = "", compression_type: str = CompressionTypes.AUTO
     ) -> Any:
+        if self.exists(path):  # TensorFlow's file system would append to it
+            tf.io.gfile.remove(path)
         return self._of_type(path, _NewFile(path), compression_type)
 
     def open(
