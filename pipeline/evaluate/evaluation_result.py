@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
+from typing import Annotated, TypeVar
 
-from pydantic import TypeAdapter
+from pydantic import AfterValidator, TypeAdapter
 
 from pipeline.evaluate.metrics.metric_registry import with_present_names
 from pipeline.workspace.artifact_files import read_bytes, write_bytes
 
 _FILE = "evaluation.json"
+
+_Value = TypeVar("_Value")
+# Evaluations and the pages that keep them may be older than the names of some metrics.
+_ByMetric = Annotated[dict[str, _Value], AfterValidator(with_present_names)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,9 +60,9 @@ class Measurement:
     field: str
     value: str
     example_count: int
-    metrics: dict[str, Estimate]
-    baseline: dict[str, Estimate]
-    changes: dict[str, Estimate]
+    metrics: _ByMetric[Estimate]
+    baseline: _ByMetric[Estimate]
+    changes: _ByMetric[Estimate]
     calibration: list[CalibrationBucket] = dataclasses.field(default_factory=list)
 
     @property
@@ -91,8 +96,8 @@ class TaskVerdict:
     metric: str
     threshold: float
     tolerance: float
-    metrics: dict[str, float | None]
-    baseline_metrics: dict[str, float | None]
+    metrics: _ByMetric[float | None]
+    baseline_metrics: _ByMetric[float | None]
     change: Estimate | None
     slices: list[Measurement]
     protected: list[str]
@@ -136,7 +141,7 @@ def write_evaluation(result: EvaluationResult, folder: str) -> None:
 
 def read_evaluation(folder: str) -> EvaluationResult:
     """Read the result that `write_evaluation` wrote, also in an older version."""
-    return _JSON.validate_json(with_present_names(read_bytes(f"{folder}/{_FILE}")))
+    return _JSON.validate_json(read_bytes(f"{folder}/{_FILE}"))
 
 
 def number_text(value: float | None) -> str:

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeVar
 
 import numpy as np
 
 Kind = Literal["binary", "regression"]
 Moment = Callable[[np.ndarray, np.ndarray], np.ndarray]
+Value = TypeVar("Value")
 
 # Keras' own, which keeps the loss of a certain mistake finite.
 EPSILON = 1e-7
@@ -171,7 +172,7 @@ METRICS: dict[str, MetricDefinition] = {
 }
 
 # Names in evaluation artifacts and reports that versions before 0.2.0 wrote.
-_FORMER_NAMES = {b"relative_cross_entropy": b"normalized_entropy", b"order_auc": b"pairwise_auc"}
+_FORMER_NAMES = {"relative_cross_entropy": "normalized_entropy", "order_auc": "pairwise_auc"}
 
 
 def task_metrics(kind: Kind) -> dict[str, MetricDefinition]:
@@ -198,8 +199,6 @@ def meaning_of(name: str) -> MetricDefinition:
     )
 
 
-def with_present_names(json: bytes) -> bytes:
-    """Return JSON in which metrics of older versions have their present names."""
-    for former, present in _FORMER_NAMES.items():
-        json = json.replace(b'"%b"' % former, b'"%b"' % present)
-    return json
+def with_present_names(metrics: dict[str, Value]) -> dict[str, Value]:
+    """Return values by metric in which metrics of older versions have their present names."""
+    return {_FORMER_NAMES.get(name, name): value for name, value in metrics.items()}

@@ -13,7 +13,6 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from pipeline.evaluate.metrics.metric_registry import with_present_names
 from pipeline.report.data.run_data import RunData, run_as_json, run_from_json
 from pipeline.report.elements.section import Tab
 
@@ -62,7 +61,7 @@ def run_of_page(path: Path) -> RunData:
     _, found, rest = path.read_text(encoding="utf-8").partition(_DATA_BEGIN)
     if not found:
         raise NoReportError(f"{path} is no report that `fulcrum report` or `fulcrum run` wrote")
-    runs = json.loads(with_present_names(rest.partition(_DATA_END)[0].encode()))
+    runs = json.loads(rest.partition(_DATA_END)[0])
     if len(runs) != 1:
         raise NoReportError(
             f"{path} compares {len(runs)} runs; give the report of one, or a pipeline root"

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.evaluate.evaluation_result import Estimate
 from pipeline.ingest.accounting.summary import StepCounts
 from pipeline.report.data.run_data import RunData
 from pipeline.report.elements.page import NoReportError, run_of_page
@@ -266,6 +267,26 @@ def test_what_users_wrote_is_text_and_no_markup(run: RunData) -> None:
 def test_a_page_gives_back_the_run_that_it_was_made_of(run: RunData, tmp_path: Path) -> None:
     path = tmp_path / "report.html"
     path.write_text(run_report(run), encoding="utf-8")
+    assert run_of_page(path) == run
+
+
+def test_the_page_of_an_older_version_is_read_by_the_present_names_of_metrics(
+    run: RunData, tmp_path: Path
+) -> None:
+    assert run.evaluation is not None
+    metrics = {"normalized_entropy": Estimate(value=0.5), "pairwise_auc": Estimate(value=0.7)}
+    measured = dataclasses.replace(run.evaluation.ranking[0], metrics=metrics)
+    evaluation = dataclasses.replace(run.evaluation, ranking=[measured])
+    run = dataclasses.replace(run, evaluation=evaluation)
+    older = run_report(run)
+    for former, present in (
+        ("relative_cross_entropy", "normalized_entropy"),
+        ("order_auc", "pairwise_auc"),
+    ):
+        assert f'\\"{present}\\"' in older
+        older = older.replace(f'\\"{present}\\"', f'\\"{former}\\"')
+    path = tmp_path / "report.html"
+    path.write_text(older, encoding="utf-8")
     assert run_of_page(path) == run
 
 

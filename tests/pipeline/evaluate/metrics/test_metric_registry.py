@@ -43,3 +43,15 @@ def test_an_evaluation_of_an_older_version_is_read_by_the_present_names(tmp_path
         "normalized_entropy": 0.5,
         "pairwise_auc": 0.7,
     }
+
+
+def test_a_task_or_slice_that_is_called_like_an_older_metric_keeps_its_name(tmp_path: Path) -> None:
+    part = (
+        '{"field": "order_auc", "value": "relative_cross_entropy", "example_count": 2,'
+        ' "metrics": {}, "baseline": {}, "changes": {}, "calibration": []}'
+    )
+    (tmp_path / "evaluation.json").write_text(
+        '{"tasks": [], "baseline_note": "", "ranking": [' + part + "]}"
+    )
+    [measured] = read_evaluation(str(tmp_path)).ranking
+    assert measured.name == "order_auc=relative_cross_entropy"
