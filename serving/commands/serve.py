@@ -8,7 +8,6 @@ import os
 import signal
 import sys
 import threading
-import webbrowser
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -397,6 +396,8 @@ def _model_in_service(model: ServedModel) -> str:
 
 
 def _start_page(page: RankingPage, console: Console, *, open_browser: bool) -> None:
+    import webbrowser  # which every command of fulcrum would load
+
     page.start()
     console.print(f"To try it in a browser: [bold]{page.url}[/bold]")
     if open_browser:

@@ -11,11 +11,11 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 _POLL_S = 0.2
-_LISTENING = re.compile(r"Listening on (\S+).*, version")
+_LISTENING = re.compile(r"Listening on (\S+)(.*)\n")
 
 
 class ServerProcessError(RuntimeError):
-    """The process ended before it listened."""
+    """The process ended before it listened, or listens without a version of a model."""
 
 
 @contextlib.contextmanager
@@ -34,8 +34,8 @@ def serving_process(
             the server listens.
 
     Raises:
-        ServerProcessError: The process ended before it listened; the message names the log and
-            quotes its end.
+        ServerProcessError: The process ended before it listened, or it listens without a version;
+            the message names the log and quotes its end.
     """
     command = [sys.executable, "-m", "fulcrum", "serve", *options, "--port", "0"]
     with log.open("w", encoding="utf-8") as output:
@@ -46,13 +46,16 @@ def serving_process(
             # asked before the log is read, which then is complete
             ended = process.poll() is not None
             text = log.read_text(encoding="utf-8")
-            if listening := _LISTENING.search(text):
+            if (listening := _LISTENING.search(text)) and ", version" in listening[2]:
                 break
-            if ended:
-                raise ServerProcessError(
-                    f"the model server ended with exit code {process.returncode} before it "
-                    f"listened; the end of {log}:\n" + "\n".join(text.splitlines()[-20:])
+            if listening or ended:
+                why = (
+                    "listens, but no version of a model is loaded"
+                    if listening
+                    else f"ended with exit code {process.returncode} before it listened"
                 )
+                quoted = "\n".join(text.splitlines()[-20:])
+                raise ServerProcessError(f"the model server {why}; the end of {log}:\n{quoted}")
             if waiting is not None:
                 waiting(time.monotonic() - began_s)
             time.sleep(_POLL_S)

@@ -32,7 +32,8 @@ from serving.model_server.versions.model_registry import ModelRegistry
 from serving.model_server.versions.served_model import ServedModel
 
 _CONTROL_THREADS = 8
-# For answers that are ready to reach their clients; what is sent sooner ends the wait sooner.
+# For answers that are ready to reach their clients. The wait ends when all calls have ended, so
+# only a stream that its client leaves open, such as Health.Watch, takes the whole of it.
 _LAST_BYTES_S = 10.0
 _REFLECTED = (
     "tensorflow.serving.PredictionService",

@@ -19,6 +19,11 @@ from serving.model_server.metrics import ServerMetrics
 from serving.model_server.request_pool import RequestPool
 from serving.model_server.status_error import StatusError
 
+_Behaviour = Callable[[Any, grpc.ServicerContext], Any]
+
+_PREDICTION = "/tensorflow.serving.PredictionService/"
+_COUNTED = {f"{_PREDICTION}{method}": method for method in ("Predict", "Classify", "Regress")}
+
 
 class ReadableRequestsInterceptor(grpc.ServerInterceptor):
     """Answers INVALID_ARGUMENT to a message that cannot be parsed."""
@@ -49,11 +54,6 @@ class ReadableRequestsInterceptor(grpc.ServerInterceptor):
             return handler.unary_unary(request, context)
 
         return grpc.unary_unary_rpc_method_handler(answer, parsed, handler.response_serializer)
-
-
-_Behaviour = Callable[[Any, grpc.ServicerContext], Any]
-
-_PREDICTION = "/tensorflow.serving.PredictionService/"
 
 
 class AdmissionInterceptor(grpc.ServerInterceptor):
@@ -90,12 +90,6 @@ def _refusing(refusal: StatusError) -> _Behaviour:
         context.abort(refusal.code, refusal.text)
 
     return refuse
-
-
-_COUNTED = {
-    f"/tensorflow.serving.PredictionService/{method}": method
-    for method in ("Predict", "Classify", "Regress")
-}
 
 
 class MetricsInterceptor(grpc.ServerInterceptor):

@@ -46,3 +46,15 @@ def test_a_process_that_lives_is_waited_for_and_seen_to_live(tmp_path, monkeypat
     assert process.poll() is not None
     assert len(told_s) >= 2
     assert told_s == sorted(told_s)
+
+
+@pytest.mark.slow
+@pytest.mark.tensorflow
+def test_a_server_that_listens_without_a_version_is_told_with_its_log(tmp_path):
+    # It would live on, waiting for a first version, and its caller with it.
+    log = tmp_path / "serve.log"
+    with pytest.raises(ServerProcessError) as told, serving_process(["--root", str(tmp_path)], log):
+        pass
+    assert "listens, but no version of a model is loaded" in str(told.value)
+    assert f"the end of {log}:" in str(told.value)
+    assert f"waiting for a first version in {tmp_path}" in str(told.value)
