@@ -108,15 +108,22 @@ def remove_folder(folder: str) -> None:
         if Path(folder).exists():
             shutil.rmtree(folder)
     elif matching_files(folder, "**"):
-        _beam().delete([folder])
+        # Object stores take a path without the slash for that of an object.
+        _beam().delete([folder.rstrip("/") + "/"])
 
 
 def copy_folder(source: str, target: str) -> None:
-    """Copy all files below a folder into another folder.
+    """Make a folder that holds the files of another folder, and nothing else.
+
+    Args:
+        source: a folder or URI.
+        target: a folder or URI that does not hold `source`, nor lies in it. What it held is
+            removed.
 
     Raises:
-        OSError: a file cannot be read or written.
+        OSError: a file cannot be read, written or removed.
     """
+    remove_folder(target)
     if is_uri(source):
         for file in matching_files(source, "**"):
             copy_file(file, f"{target}/{file.removeprefix(source).lstrip('/')}")

@@ -140,7 +140,10 @@ class RamFileSystem(FileSystem):
 
     def delete(self, paths: Sequence[str]) -> None:
         for path in paths:
-            if tf.io.gfile.isdir(path):
-                tf.io.gfile.rmtree(path)
-            else:
+            folder = path.rstrip("/")
+            if not tf.io.gfile.isdir(folder):
                 tf.io.gfile.remove(path)
+            # Object stores take a path without a slash at its end for that of an object, and have
+            # folders only where they have objects.
+            elif path.endswith("/") or not any(self._list(folder)):
+                tf.io.gfile.rmtree(folder)

@@ -114,6 +114,14 @@ def test_a_folder_is_copied_with_its_folders(folder: str, tmp_path: Path) -> Non
         assert read_bytes(f"{target}/y/2") == b"x/y/2"
 
 
+def test_a_file_of_an_earlier_copy_is_gone(folder: str) -> None:
+    for name in ("old/1", "old/y/2", "new/y/3"):
+        write_bytes(f"{folder}/{name}", b"")
+    for source in ("old", "new"):
+        copy_folder(f"{folder}/{source}", f"{folder}/copy")
+    assert matching_files(f"{folder}/copy", "**") == [f"{folder}/copy/y/3"]
+
+
 def test_a_local_copy_has_the_files(folder: str) -> None:
     write_bytes(f"{folder}/x/1", b"one")
     with local_copy(f"{folder}/x") as local:
