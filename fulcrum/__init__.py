@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from feature_spec.tasks.task import Task
     from fulcrum import components, layers, models
     from serving.client.ranking_client import AsyncRankingClient, RankingClient
-    from serving.client.request_log import RequestLog
+    from serving.client.request_log import RequestLog, RequestLogCounts
     from serving.client.tls import Tls
     from serving.client.transport.attempts import CallCounts
     from serving.client.transport.policies import HedgingPolicy, RetryPolicy
@@ -64,6 +64,7 @@ if TYPE_CHECKING:
         ServerError,
         ServerUnavailableError,
         SpecMismatchError,
+        TlsError,
         UnusableModelError,
     )
 
@@ -91,6 +92,7 @@ __all__ = [
     "RankingFormula",
     "RankingRequest",
     "RequestLog",
+    "RequestLogCounts",
     "RequestRefusedError",
     "RetryPolicy",
     "SequenceField",
@@ -101,6 +103,7 @@ __all__ = [
     "SpecMismatchError",
     "Task",
     "Tls",
+    "TlsError",
     "UnusableModelError",
     "Vocabulary",
     "__version__",
@@ -146,6 +149,7 @@ _HOMES = {
     "RankingRequest": "serving.client.types",
     "ready_specs": "feature_spec.loading",
     "RequestLog": "serving.client.request_log",
+    "RequestLogCounts": "serving.client.request_log",
     "RequestRefusedError": "serving.errors",
     "RetryPolicy": "serving.client.transport.policies",
     "SequenceField": "feature_spec.fields.field",
@@ -156,6 +160,7 @@ _HOMES = {
     "SpecMismatchError": "serving.errors",
     "Task": "feature_spec.tasks.task",
     "Tls": "serving.client.tls",
+    "TlsError": "serving.errors",
     "UnusableModelError": "serving.errors",
     "Vocabulary": "feature_spec.fields.field",
 }

@@ -5,6 +5,7 @@
     ├── SpecMismatchError            the served model was trained with another feature spec
     ├── UnusableModelError           the served model, or its answer, is of no `rank` signature
     ├── MixedVersionsError           no version of the model answered all parts of the request
+    ├── TlsError                     the TLS settings cannot be used; nothing was sent
     └── ServerError                  the call failed; has the gRPC code and the server's text
         ├── DeadlineExceededError    no answer in time
         ├── ServerUnavailableError   nobody listens there, or the connection broke
@@ -12,7 +13,7 @@
         ├── ModelNotFoundError       the server has no such model, or no version of it is loaded
         └── RequestRefusedError      the server or the model's graph refused the request
 
-InvalidRequestError is a ValueError too, DeadlineExceededError a TimeoutError, and
+InvalidRequestError and TlsError are ValueErrors too, DeadlineExceededError is a TimeoutError, and
 ServerUnavailableError a ConnectionError.
 
 gRPC's errors are mapped in `server_error` and nowhere else, and stay chained as the cause.
@@ -92,6 +93,10 @@ class MixedVersionsError(RankingError):
             "target reach one version, or raise max_candidates so that a request is one part."
         )
         self.versions = list(versions)
+
+
+class TlsError(RankingError, ValueError):
+    """TLS settings cannot be used: a file cannot be read, or a certificate lacks its key."""
 
 
 class ServerError(RankingError):

@@ -7,11 +7,7 @@ from pathlib import Path
 
 import grpc
 
-from serving.errors import RankingError
-
-
-class TlsError(RankingError, ValueError):
-    """TLS settings cannot be used: a file cannot be read, or a certificate lacks its key."""
+from serving.errors import TlsError
 
 
 @dataclass(frozen=True, kw_only=True)

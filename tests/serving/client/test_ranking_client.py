@@ -373,6 +373,6 @@ def test_every_error_of_the_tree_is_a_ranking_error():
         for kind in vars(serving.errors).values()
         if isinstance(kind, type) and kind.__module__ == "serving.errors"
     ]
-    assert len(errors) == 11
+    assert len(errors) == 12
     assert all(issubclass(kind, RankingError) for kind in errors)
     assert all(f"{kind.__name__}" in serving.errors.__doc__ for kind in errors)

@@ -11,11 +11,11 @@ import pytest
 import trustme
 
 from serving.client.ranking_client import RankingClient
-from serving.client.tls import Tls, TlsError
+from serving.client.tls import Tls
 from serving.client.transport.channel_pool import ChannelPool
 from serving.client.transport.policies import RetryPolicy
 from serving.client.types import Candidate, RankingRequest
-from serving.errors import ServerUnavailableError
+from serving.errors import ServerUnavailableError, TlsError
 
 ONE = RankingRequest(candidates=[Candidate(fields={"quality": 0.25})])
 NO_RETRIES = RetryPolicy(attempts=1)
