@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import weakref
 from collections.abc import Generator, Iterator
@@ -23,7 +22,6 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 # Reasons for which a test may skip, each a lack that `make test` cannot mend. A skip for another
 # reason fails, so that no test goes missing unnoticed.
 ALLOWED_SKIPS = (
-    "the real data sets are not there",
     "needs the real logs in",
     "needs chromium and chromedriver",
     "no curl on this machine",
@@ -104,15 +102,6 @@ def quick_beam() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(userstate, "get_dofn_specs", inspect_once)
         yield
-
-
-@pytest.fixture(scope="session")
-def shared_data() -> Path:
-    """The folder of the real data sets, which lies beside the project and is no part of it."""
-    folder = Path(os.environ.get("FULCRUM_SHARED", REPOSITORY.parent / "shared")) / "data"
-    if not folder.is_dir():
-        pytest.skip(f"the real data sets are not there: {folder} does not exist")
-    return folder
 
 
 @pytest.fixture(scope="session")

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 import typer
 
 from fulcrum import cli
+from tests.wheel import PACKAGES, REPOSITORY
 
-REPOSITORY = Path(__file__).resolve().parents[1]
 PAGES = {
     path.relative_to(REPOSITORY).as_posix(): path.read_text(encoding="utf-8")
     for path in (REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").glob("*.md")))
@@ -108,7 +107,7 @@ def test_every_file_and_module_that_a_page_names_is_there(page: str) -> None:
 def test_the_map_of_the_house_has_every_folder_with_code() -> None:
     folders = {
         path.parent.relative_to(REPOSITORY).as_posix()
-        for package in ("fulcrum", "feature_spec", "pipeline", "trainer", "serving")
+        for package in PACKAGES
         for path in (REPOSITORY / package).rglob("*.py")
     }
     assert folders <= set(re.findall(r"^\| `([\w/]+)/` \|", PAGES["docs/house.md"], re.MULTILINE))

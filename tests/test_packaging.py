@@ -6,15 +6,14 @@ import ast
 import functools
 import sys
 import zipfile
-from importlib.metadata import distribution, packages_distributions
+from importlib.metadata import packages_distributions
 
 import pytest
-from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 import fulcrum
 from fulcrum.lazy_names import extra_for
-from tests.wheel import PACKAGES, REPOSITORY, built_wheel
+from tests.wheel import PACKAGES, REPOSITORY, built_wheel, installed_by
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +56,7 @@ def test_an_extra_that_an_error_names_installs_what_is_missing():
         for package in ("pipeline", "trainer", "serving")
         for path, imported in _imports_below(package)
         for extra in [extra_for(imported, package)]
-        if not _distributions_of(imported) & (_installed_by("") | _installed_by(extra))
+        if not _distributions_of(imported) & (installed_by("") | installed_by(extra))
     ]
     assert wrong == []
 
@@ -67,7 +66,7 @@ def test_the_base_installs_what_spec_client_and_face_import(package):
     missing = {
         imported
         for _, imported in _imports_below(package)
-        if not _distributions_of(imported) & _installed_by("")
+        if not _distributions_of(imported) & installed_by("")
     }
     assert missing == set()
 
@@ -87,22 +86,3 @@ def _imports_below(folder):
 @functools.cache
 def _distributions_of(package):
     return {canonicalize_name(name) for name in packages_distributions()[package]}
-
-
-@functools.cache
-def _installed_by(extra):
-    """Distributions that `pip install fulcrum-ranker[extra]` installs, with all that they need."""
-    found, left = set(), [("fulcrum-ranker", frozenset({extra}))]
-    while left:
-        name, extras = left.pop()
-        for line in distribution(name).requires or ():
-            needed = Requirement(line)
-            markers = needed.marker
-            if markers is None or any(
-                markers.evaluate({"extra": extra}) for extra in extras | {""}
-            ):
-                name_and_extras = canonicalize_name(needed.name), frozenset(needed.extras)
-                if name_and_extras not in found:
-                    found.add(name_and_extras)
-                    left.append(name_and_extras)
-    return {name for name, _ in found}

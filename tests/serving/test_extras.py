@@ -7,48 +7,42 @@ import os
 import subprocess
 import sys
 import venv
-from pathlib import Path
 
 import pytest
 
-from tests.wheel import built_wheel
+from tests.wheel import REPOSITORY, built_wheel, installed_by
 
 pytestmark = [pytest.mark.slow, pytest.mark.tensorflow]
-REPOSITORY = Path(__file__).resolve().parents[2]
 
-# Refuses every distribution that `pip install fulcrum-ranker[EXTRA]` does not install.
+# Refuses every distribution that is not ALLOWED, by an import hook of the child process.
 REFUSE_OTHERS = """
 import sys
-from importlib.metadata import distribution, packages_distributions
-from packaging.requirements import Requirement
+from importlib.metadata import packages_distributions
 from packaging.utils import canonicalize_name
 
-seen, left = set(), [("fulcrum-ranker", frozenset({EXTRA}))]
-while left:
-    found = name, extras = left.pop()
-    if found not in seen:
-        seen.add(found)
-        for need in map(Requirement, distribution(name).requires or ()):
-            if not need.marker or any(need.marker.evaluate({"extra": extra}) for extra in extras | {""}):
-                left.append((canonicalize_name(need.name), frozenset(need.extras)))
-allowed = {name for name, _ in seen}
 installed = packages_distributions()
 
 class Refuse:
     def find_spec(self, name, path=None, target=None):
         owners = {canonicalize_name(owner) for owner in installed.get(name.partition(".")[0], ())}
-        if owners and not owners & allowed:
+        if owners and not owners & ALLOWED:
             raise ModuleNotFoundError(f"No module named {name!r} in the base", name=name)
 
 for module in [module for module in sys.modules if module.partition(".")[0] == "packaging"]:
     del sys.modules[module]
 sys.meta_path.insert(0, Refuse())
-for name in ("tfx", "apache_beam", *([] if EXTRA else ["tensorflow"])):
+for name in REFUSED:
     try: __import__(name)
     except ModuleNotFoundError: pass
     else: sys.exit(f"{name} is not refused")
 """
-REFUSE_EXTRAS = f"EXTRA = ''\n{REFUSE_OTHERS}"
+
+
+def refuse_all_but(extra: str = "") -> str:
+    """The program that refuses what `pip install fulcrum-ranker[extra]` does not install."""
+    refused = ["tfx", "apache_beam", *([] if extra else ["tensorflow"])]
+    return f"ALLOWED = {installed_by(extra)!r}\nREFUSED = {refused!r}\n{REFUSE_OTHERS}"
+
 
 RANK_BOTH_WAYS = """
 import asyncio, json, sys
@@ -103,7 +97,7 @@ def _orders(python, code, target, toy_spec_text, folder, **environment):
 def test_the_client_ranks_with_nothing_that_an_extra_installs(target, toy_spec_text, tmp_path):
     orders = _orders(
         sys.executable,
-        REFUSE_EXTRAS + RANK_BOTH_WAYS,
+        refuse_all_but() + RANK_BOTH_WAYS,
         target,
         toy_spec_text,
         tmp_path,
@@ -148,9 +142,7 @@ def test_the_client_ranks_from_a_new_environment_with_the_base_alone(
 
 def _command(*words):
     """A command of the command line where the extras are refused."""
-    code = (
-        f"{REFUSE_EXTRAS}\nfrom fulcrum.cli import main\nsys.argv = {['fulcrum', *words]!r}\nmain()"
-    )
+    code = f"{refuse_all_but()}\nfrom fulcrum.cli import main\nsys.argv = {['fulcrum', *words]!r}\nmain()"
     return subprocess.run(
         [sys.executable, "-c", code],
         capture_output=True,
@@ -202,7 +194,7 @@ def test_a_command_of_an_extra_names_it(words, extra):
 )
 def test_an_extra_alone_is_enough_for_its_part(extra, parts):
     code = (
-        f"EXTRA = {extra!r}\n{REFUSE_OTHERS}\nimport importlib, pkgutil\n"
+        f"{refuse_all_but(extra)}\nimport importlib, pkgutil\n"
         f"for part in map(importlib.import_module, {parts!r}):\n"
         "    for name in getattr(part, '__all__', ()): getattr(part, name)\n"
         "    for module in pkgutil.walk_packages(getattr(part, '__path__', ()), part.__name__ + '.'):\n"

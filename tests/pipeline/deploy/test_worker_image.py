@@ -5,12 +5,10 @@ from __future__ import annotations
 import json
 import re
 import tarfile
-from pathlib import Path
 
 import pytest
 
-REPOSITORY = Path(__file__).resolve().parents[3]
-PACKAGES = {"fulcrum", "feature_spec", "pipeline", "trainer", "serving"}
+from tests.wheel import PACKAGES, REPOSITORY, project_copy
 
 
 def _locked(package: str) -> str:
@@ -51,7 +49,8 @@ def test_the_image_has_every_package_and_what_the_installation_reads(dockerfile)
         if step["instruction"] == "COPY" and "--from" not in step["value"]
         for source in step["value"].split()[:-1]
     }
-    assert copied == PACKAGES | {
+    assert copied == {
+        *PACKAGES,
         "requirements.lock",
         "setup.py",
         "pyproject.toml",
@@ -85,18 +84,9 @@ def test_the_manifests_name_the_image_user_port_and_arguments_as_it_has_them(
 
 @pytest.mark.slow
 def test_setup_file_ships_every_module_and_spec(tmp_path, monkeypatch):
-    import shutil
-
     from apache_beam.runners.portability.stager import Stager
 
-    project = tmp_path / "project"
-    project.mkdir()
-    for name in ("setup.py", "pyproject.toml", "README.md", "LICENSE"):
-        shutil.copy(REPOSITORY / name, project / name)
-    for package in PACKAGES:
-        shutil.copytree(
-            REPOSITORY / package, project / package, ignore=shutil.ignore_patterns("__pycache__")
-        )
+    project = project_copy(tmp_path)
     (tmp_path / "built").mkdir()
     built = Stager._build_setup_package(str(project / "setup.py"), str(tmp_path / "built"))
     with tarfile.open(built) as archive:
