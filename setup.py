@@ -16,10 +16,9 @@ VERSION = re.search(
 )[1]
 
 TENSORFLOW = ["tensorflow==2.21.*"]
-REPORT = ["jinja2>=3.1", "matplotlib>=3.9", "plotly>=6", "tensorboard>=2.20"]
+REPORT = ["matplotlib>=3.9"]
 TRAINER = [
     *TENSORFLOW,
-    "keras-tuner>=1.4.8,<2",
     "matplotlib>=3.9",
     "optuna>=4,<5",
     "tensorflow-recommenders>=0.7.7",
@@ -44,8 +43,12 @@ PIPELINE = [
     "apache-beam[gcp]==2.77.*",
     "fastavro>=1.9",
     "isal>=1.7",
+    "jinja2>=3.1",
+    "keras-tuner>=1.4.8,<2",
+    "plotly>=6",
     "psutil>=5.9",
     "pyarrow>=18,<19",
+    "tensorboard>=2.20",
     "tfx==1.21.*",
 ]
 KUBEFLOW = ["kfp-pipeline-spec>=2.16"]

@@ -187,7 +187,13 @@ def test_a_command_of_an_extra_names_it(words, extra):
     [
         (
             "trainer",
-            ["fulcrum.layers", "fulcrum.models", "trainer.formula_search", "trainer.export"],
+            [
+                "fulcrum.layers",
+                "fulcrum.models",
+                "trainer.formula_search",
+                "trainer.inspect",
+                "trainer.export",
+            ],
         ),
         ("serve", ["serving.model_server", "serving.ui"]),
     ],
