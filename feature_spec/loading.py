@@ -63,12 +63,7 @@ def load_spec(path: str | Path) -> FeatureSpec:
         SpecError: the file is missing, is not YAML, or does not describe a ranking system.
     """
     path = ready_specs().get(str(path), Path(path))
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise SpecError(
-            f"{path}: cannot be read: {error}. Ready specs: {', '.join(ready_specs())}"
-        ) from error
+    text = _read(path, f". Ready specs: {', '.join(ready_specs())}")
     return parse_spec(text, source=str(path))
 
 
@@ -149,14 +144,19 @@ def load_formula(path: Path) -> RankingFormula:
     Raises:
         SpecError: the file cannot be read or does not hold a ranking formula.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise SpecError(f"{path}: cannot be read: {error}") from error
+    text = _read(path)
     return validated_yaml(_FormulaFile, text, str(path), "a formula file").ranking_formula
 
 
-def formula_text(formula: RankingFormula, *comments: str) -> str:
+def _read(path: Path, remedy: str = "") -> str:
+    """Return the text of a file; the error for one that cannot be read ends with `remedy`."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SpecError(f"{path}: cannot be read: {error}{remedy}") from error
+
+
+def formula_yaml(formula: RankingFormula, *comments: str) -> str:
     """Return a formula as the YAML of a formula file, below lines of comment."""
     content = yaml.safe_dump(
         {"ranking_formula": formula.model_dump(mode="json", exclude_none=True)}, sort_keys=False

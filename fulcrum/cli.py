@@ -16,7 +16,7 @@ import pipeline.commands
 import serving.commands
 import trainer.commands
 from fulcrum import __version__
-from fulcrum.lazy_names import EXTRAS, MissingExtraError, extra_for, missing_package
+from fulcrum.lazy_names import EXTRAS, missing_extra
 
 app = typer.Typer(
     name="fulcrum",
@@ -53,10 +53,10 @@ def main() -> None:
     try:
         app()
     except ModuleNotFoundError as error:
-        missing = missing_package(error)
+        missing = missing_extra(error, _command(), _importer(error))
         if missing is None:
             raise
-        sys.exit(str(MissingExtraError(_command(), missing, extra_for(missing, _importer(error)))))
+        sys.exit(str(missing))
 
 
 def _command() -> str:

@@ -32,11 +32,20 @@ class MissingExtraError(ImportError):
         )
 
 
-def missing_package(error: ImportError) -> str | None:
-    """Return the top-level package that could not be found; None for a module of Fulcrum itself."""
+def missing_extra(
+    error: ModuleNotFoundError, wanted: str, importer: str
+) -> MissingExtraError | None:
+    """Return the error that names the extra to install; None if a module of Fulcrum is missing.
+
+    Args:
+        error: what Python raised.
+        wanted: the name or command that could not be used.
+        importer: the top-level package of Fulcrum that needs the missing one.
+    """
     missing = (error.name or "").partition(".")[0]
-    is_ours = missing in {"", "fulcrum", "feature_spec", *EXTRAS}
-    return None if is_ours or not isinstance(error, ModuleNotFoundError) else missing
+    if missing in {"", "fulcrum", "feature_spec", *EXTRAS}:
+        return None
+    return MissingExtraError(wanted, missing, extra_for(missing, importer))
 
 
 def extra_for(missing: str, importer: str) -> str:
@@ -65,11 +74,10 @@ def lazy_names(
         try:
             value = getattr(importlib.import_module(home), name)
         except ModuleNotFoundError as error:
-            missing = missing_package(error)
+            missing = missing_extra(error, f"{package}.{name}", home.partition(".")[0])
             if missing is None:
                 raise
-            extra = extra_for(missing, home.partition(".")[0])
-            raise MissingExtraError(f"{package}.{name}", missing, extra) from error
+            raise missing from error
         setattr(sys.modules[package], name, value)
         return value
 

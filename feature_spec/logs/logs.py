@@ -34,18 +34,6 @@ class RejectionReason(StrEnum):
     LATE_ACTION = "late_action"  # beyond the attribution window
 
 
-__all__ = [
-    "ACTIONS",
-    "Actions",
-    "EventTime",
-    "Impressions",
-    "Keys",
-    "Logs",
-    "SideTable",
-    "Source",
-    "Split",
-]
-
 # The name of the log of actions among the sources; no side table may have it.
 ACTIONS = "actions"
 

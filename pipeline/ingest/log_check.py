@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import islice
 
-from feature_spec.logs.logs import Source
+from feature_spec.logs.source import Source
 from feature_spec.strict_model import closest_names
 from pipeline.ingest.accounting.rejection import UnusableLineError
 from pipeline.ingest.formats.readers import READERS, StoredFile

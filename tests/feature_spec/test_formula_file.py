@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from feature_spec.formula import DurationFactor, RankingFormula
-from feature_spec.loading import SpecError, formula_text, load_formula, parse_spec, request_weights
+from feature_spec.loading import SpecError, formula_yaml, load_formula, parse_spec, request_weights
 
 FORMULA = RankingFormula(
     weights={"click": 0.25}, duration=DurationFactor(field="length_s", weight=-1.5)
@@ -24,15 +24,15 @@ def read(tmp_path):
 
 
 def test_a_formula_comes_back_as_it_was_written(read):
-    text = formula_text(FORMULA, "found")
+    text = formula_yaml(FORMULA, "found")
     assert text.startswith("# found\nranking_formula:\n")
     assert read(text) == FORMULA
     without_duration = RankingFormula(weights={"click": 1.0})
-    assert read(formula_text(without_duration)) == without_duration
+    assert read(formula_yaml(without_duration)) == without_duration
 
 
 def test_a_formula_file_is_a_section_that_a_spec_takes(spec_text):
-    ours = spec_text[: spec_text.index("ranking_formula")] + formula_text(FORMULA, "found")
+    ours = spec_text[: spec_text.index("ranking_formula")] + formula_yaml(FORMULA, "found")
     assert parse_spec(ours).ranking_formula == FORMULA
 
 

@@ -84,7 +84,7 @@ def tune_formula(
     from rich.console import Console
     from rich.progress import MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-    from feature_spec.loading import SpecError, formula_text
+    from feature_spec.loading import SpecError, formula_yaml
     from trainer.formula_search.formula_search import SearchSettings, tune
     from trainer.formula_search.front_picture import check_picture, save_front
     from trainer.formula_search.objective import FormulaSearchError
@@ -115,7 +115,7 @@ def tune_formula(
                 "In place of:"
             )
             current = ", ".join(f"{name} {weight:g}" for name, weight in found.current.items())
-            out.write_text(formula_text(found.formula, source, current), encoding="utf-8")
+            out.write_text(formula_yaml(found.formula, source, current), encoding="utf-8")
         if json_file:
             json_file.write_text(found.model_dump_json(indent=1), encoding="utf-8")
         if picture:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import BinaryIO, NamedTuple
 
-from feature_spec.logs.logs import Source
+from feature_spec.logs.source import Source
 from pipeline.ingest.formats.file_content import content_chunks, line_batches
 from pipeline.ingest.formats.record_batch import RecordBatch
 from pipeline.ingest.formats.text_formats import csv_columns, text_batches

@@ -15,7 +15,7 @@ from typing import TypeVar
 
 import orjson
 
-from feature_spec.logs.logs import Source
+from feature_spec.logs.source import Source
 from pipeline.ingest.accounting.rejection import Reason, UnusableLineError
 from pipeline.ingest.formats.file_content import LineBatch
 from pipeline.ingest.formats.record_batch import (

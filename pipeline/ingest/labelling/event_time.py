@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from feature_spec.fields.values import finite_number
-from feature_spec.logs.logs import EventTime
+from feature_spec.logs.event_logs import EventTime
 from pipeline.ingest.accounting.rejection import Reason, UnusableLineError
 from pipeline.ingest.formats.record_batch import Problems
 from pipeline.ingest.labelling.value_readers import ValueReader

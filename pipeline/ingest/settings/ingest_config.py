@@ -12,8 +12,9 @@ from typing import Annotated, Literal
 import pydantic
 
 from feature_spec.fields.field import MultiCategoricalField, NumericField, SequenceField
-from feature_spec.logs.event_logs import FoldedColumn
-from feature_spec.logs.logs import ACTIONS, Actions, Keys, Logs, Source, Split
+from feature_spec.logs.event_logs import Actions, FoldedColumn
+from feature_spec.logs.logs import ACTIONS, Keys, Logs, Split
+from feature_spec.logs.source import Source
 from feature_spec.names import SPLITS, TRAIN, VALIDATION
 from feature_spec.spec import FeatureSpec
 from feature_spec.strict_model import StrictModel

@@ -14,7 +14,8 @@ import os
 from collections.abc import Iterable, Iterator
 from typing import BinaryIO
 
-from feature_spec.logs.logs import ACTIONS, Source
+from feature_spec.logs.logs import ACTIONS
+from feature_spec.logs.source import Source
 from feature_spec.strict_model import closest_names
 from pipeline.ingest.formats.readers import READERS, StoredFile
 from pipeline.ingest.formats.record_batch import RecordBatch, unreadable_batch

@@ -7,7 +7,7 @@ import datetime
 from collections.abc import Iterator, Sequence
 from typing import Any, Protocol, overload
 
-from feature_spec.logs.logs import Source
+from feature_spec.logs.source import Source
 from pipeline.ingest.accounting.rejection import RAW_LIMIT_BYTES, Reason, UnusableLineError
 from pipeline.ingest.formats.file_content import LineBatch
 from pipeline.ingest.formats.record_batch import RecordBatch

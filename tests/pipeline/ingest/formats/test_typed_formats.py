@@ -10,7 +10,7 @@ from typing import Any
 import fastavro
 import pytest
 
-from feature_spec.logs.logs import Source
+from feature_spec.logs.source import Source
 from pipeline.ingest.accounting.rejection import Reason, UnusableLineError
 from pipeline.ingest.formats.typed_formats import avro_columns
 from pipeline.ingest.sources.files import LogFile

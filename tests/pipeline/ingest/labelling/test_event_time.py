@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from feature_spec.logs.logs import EventTime
+from feature_spec.logs.event_logs import EventTime
 from pipeline.ingest.accounting.rejection import Reason, UnusableLineError
 from pipeline.ingest.labelling.event_time import EventTimeReader, event_time_reader
 

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from feature_spec.logs.logs import Source
+from feature_spec.logs.source import Source
 from pipeline.ingest.sources.files import InputFiles, LogFile
 from pipeline.ingest.sources.record_source import (
     RecordChunk,
