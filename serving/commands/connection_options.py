@@ -26,6 +26,14 @@ Model = Annotated[
         rich_help_panel=SERVER,
     ),
 ]
+Label = Annotated[
+    str | None,
+    typer.Option(
+        help="Ask the version behind this label, such as canary.",
+        show_default="the newest version",
+        rich_help_panel=SERVER,
+    ),
+]
 UseTls = Annotated[
     bool,
     typer.Option(

@@ -12,6 +12,7 @@ from serving.commands.connection_options import (
     SERVER,
     ClientCertificate,
     ClientKey,
+    Label,
     Model,
     RootCertificates,
     Target,
@@ -27,14 +28,7 @@ def loadtest(
     *,
     target: Target = "127.0.0.1:8500",
     model: Model = None,
-    label: Annotated[
-        str | None,
-        typer.Option(
-            help="Version label, such as canary.",
-            show_default="none: the latest version",
-            rich_help_panel=SERVER,
-        ),
-    ] = None,
+    label: Label = None,
     connections: Annotated[
         int,
         typer.Option(

@@ -12,6 +12,7 @@ from serving.commands.connection_options import (
     SERVER,
     ClientCertificate,
     ClientKey,
+    Label,
     Model,
     RootCertificates,
     Target,
@@ -58,14 +59,7 @@ def rank(
     ] = None,
     target: Target = "127.0.0.1:8500",
     model: Model = None,
-    label: Annotated[
-        str | None,
-        typer.Option(
-            help="Ask the version behind this label, such as canary.",
-            show_default="the newest version",
-            rich_help_panel=SERVER,
-        ),
-    ] = None,
+    label: Label = None,
     timeout_ms: Annotated[
         float,
         typer.Option(help="Milliseconds to wait for an answer.", min=1.0, rich_help_panel=SERVER),
