@@ -19,12 +19,13 @@ demo: $(INSTALLED) ## Simulated logs to a ranked list, end to end: simulate, run
 	$(BIN)/python demo.py
 
 # Files of tests are shared out among processes, of which each grows to several GB.
+IN_PROCESSES := -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+
 test: $(INSTALLED) ## All tests, on up to four processors
-	$(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest $(IN_PROCESSES)
 
 coverage: $(INSTALLED) ## All tests, with the share of lines and branches that they run: htmlcov/index.html
-	$(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder \
-	  --cov --cov-report=term:skip-covered --cov-report=html
+	$(BIN)/python -m pytest $(IN_PROCESSES) --cov --cov-report=term:skip-covered --cov-report=html
 
 test-fast: $(INSTALLED) ## Unit tests without TensorFlow
 	$(BIN)/python -m pytest -m "not slow and not tensorflow"
