@@ -67,6 +67,8 @@ class EarlyStopping(tf.keras.callbacks.Callback):
 
     def set_model(self, model: MultiTaskRanker) -> None:
         """Tie the checkpoints to a compiled model."""
+        if self.model is model:  # Keras ties each callback once more
+            return
         super().set_model(model)
         self._strategy = model.distribute_strategy
         self._is_chief = is_chief(self._strategy)
@@ -98,7 +100,7 @@ class EarlyStopping(tf.keras.callbacks.Callback):
         Raises:
             CheckpointsNotSharedError: another worker has no checkpoint, or a different one.
         """
-        # The slots of optimizers are made in the first step, and take their values then.
+        # All variables exist by now, slots of optimizers included, and take their values here.
         self._restore(self._latest.checkpoint, "latest")
         finished = int(self.finished_epochs)
         of_chief = int(of_first_replica(self._strategy, tf.constant(finished)))

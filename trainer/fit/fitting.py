@@ -12,7 +12,7 @@ import tensorflow as tf
 from feature_spec.tasks.task import Task
 from trainer.distribute.strategies import is_chief, strategy_of
 from trainer.fit.early_stopping import EarlyStopping
-from trainer.fit.multi_task_ranker import MultiTaskRanker
+from trainer.fit.multi_task_ranker import STEPS_PER_EXECUTION, MultiTaskRanker
 from trainer.network.network import Network
 from trainer.network.network_layout import NetworkLayout
 from trainer.settings.train_config import Settings, TrainerSettings
@@ -118,7 +118,8 @@ def validation_metrics(
     """
     with strategy_of(settings).scope():
         model = MultiTaskRanker(network, tasks, settings)
-        model.compile_for_training()
+        # Without the optimizers of a training, whose slots are as large as the tables.
+        model.compile(steps_per_execution=STEPS_PER_EXECUTION)
     model.evaluate(_shared_out(validation), verbose=0)
     return model.validation_metrics()
 

@@ -20,7 +20,7 @@ from trainer.settings.train_config import TrainerSettings
 
 # The steps that Keras runs in one call of a graph. Its work between two calls takes as long as a
 # tenth of a step.
-_STEPS_PER_EXECUTION = 50
+STEPS_PER_EXECUTION = 50
 
 
 class MultiTaskRanker(tfrs.Model):
@@ -208,7 +208,7 @@ class MultiTaskRanker(tfrs.Model):
         tables = self.network.embedding_tables
         self.compile(
             optimizer=make_optimizer(self.settings, tables, dense, coefficients),
-            steps_per_execution=_STEPS_PER_EXECUTION,
+            steps_per_execution=STEPS_PER_EXECUTION,
         )
 
 

@@ -51,18 +51,18 @@ def make_optimizer(
     """
     adam = tf.keras.optimizers.legacy.Adam
     parts = [
-        (TableAdagrad(settings.embedding_learning_rate), tables),
-        (adam(settings.learning_rate), dense),
-        (adam(settings.coefficient_learning_rate), coefficients),
+        (optimizer, variables)
+        for optimizer, variables in (
+            (TableAdagrad(settings.embedding_learning_rate), tables),
+            (adam(settings.learning_rate), dense),
+            (adam(settings.coefficient_learning_rate), coefficients),
+        )
+        if variables
     ]
     for optimizer, variables in parts:
         # A graph that made the slots in its first step would be traced twice.
         optimizer._create_all_weights(variables)  # noqa: SLF001 (Keras has no public way)
     # A function returns the variables of an optimizer; the default argument binds each one's own.
     return tfrs.experimental.optimizers.CompositeOptimizer(
-        [
-            (optimizer, lambda variables=variables: variables)
-            for optimizer, variables in parts
-            if variables
-        ]
+        [(optimizer, lambda variables=variables: variables) for optimizer, variables in parts]
     )

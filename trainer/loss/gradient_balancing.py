@@ -125,6 +125,8 @@ class GradNorm(GradientBalancing):
         self.weights = synchronised_variable(tf.ones(tasks), "weights")
         self.first_losses = synchronised_variable(tf.zeros(tasks), "first_losses")
         self.optimizer = tf.keras.optimizers.legacy.Adam(_LEARNING_RATE)
+        # A graph that made the slots in its first step would be traced twice.
+        self.optimizer._create_all_weights([self.weights])  # noqa: SLF001 (no public way)
 
     def weigh(self, losses: Sequence[tf.Tensor], presence: tf.Tensor) -> list[tf.Tensor]:
         """Return w_k L_k of each task."""

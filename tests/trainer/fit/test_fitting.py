@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import shutil
+import tempfile
 
 import numpy as np
 import pytest
 
 tf = pytest.importorskip("tensorflow")
 from trainer.fit.early_stopping import EarlyStopping  # noqa: E402
-from trainer.fit.fitting import fit  # noqa: E402
+from trainer.fit.fitting import fit, validation_metrics  # noqa: E402
+from trainer.fit.multi_task_ranker import MultiTaskRanker  # noqa: E402
 from trainer.fit.validation_objectives import relative_error  # noqa: E402
+from trainer.network.network import Network  # noqa: E402
 from trainer.settings.model_config import MODELS  # noqa: E402
 
 pytestmark = [pytest.mark.tensorflow, pytest.mark.slow]
@@ -145,3 +148,60 @@ def test_the_share_of_closed_gates_is_logged_each_epoch(
         tensorboard_folder=str(tmp_path / "t"),
     )
     assert scalars(tmp_path / "t", "epoch_closed_share_cssm") == {0: 1.0, 1: 1.0}
+
+
+def test_a_validation_alone_makes_no_slots(layout, tasks, features, settings, monkeypatch):
+    chosen, dataset = settings("shared_bottom").trainer, batches(features)
+    network = Network(layout, settings("shared_bottom"), name="network")
+    network(next(iter(dataset)))
+    model = MultiTaskRanker(network, tasks, chosen)
+    model.compile_for_training()
+    model.evaluate(dataset, verbose=0)
+    slots = []
+    monkeypatch.setattr(
+        tf.keras.optimizers.legacy.Optimizer,
+        "add_slot",
+        lambda self, variable, name, *_, **__: slots.append((variable.name, name)),
+    )
+    assert validation_metrics(network, tasks, chosen, dataset) == model.validation_metrics()
+    assert slots == []
+
+
+@pytest.mark.parametrize("way", ["none", "gradnorm"])
+def test_a_step_is_traced_for_one_graph(
+    way, layout, tasks, features, settings, tmp_path, monkeypatch
+):
+    step, traces = MultiTaskRanker.train_step, []
+
+    def counted(self, inputs):
+        traces.append(inputs)
+        return step(self, inputs)
+
+    monkeypatch.setattr(MultiTaskRanker, "train_step", counted)
+    fitted(features, layout, tasks, settings("shared_bottom", epochs=2, balancing=way), tmp_path)
+    # Keras' loop over the steps of one call, `for _ in tf.range`, traces its body twice.
+    assert len(traces) == 2
+
+
+def test_a_worker_makes_one_folder_for_checkpoints_that_do_not_count(
+    layout, tasks, features, settings, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("trainer.fit.early_stopping.is_chief", lambda _: False)
+    make, made = tempfile.TemporaryDirectory, []
+
+    def recorded(**arguments):
+        made.append(make(dir=tmp_path, **arguments))
+        return made[-1]
+
+    monkeypatch.setattr(tempfile, "TemporaryDirectory", recorded)
+    dataset, chosen = batches(features), settings("shared_bottom")
+    network = Network(layout, chosen, name="network")
+    network(next(iter(dataset)))
+    model = MultiTaskRanker(network, tasks, chosen.trainer)
+    model.compile_for_training()
+    stopping = EarlyStopping(tasks, dataset, 1, tmp_path / "shared")
+    for _ in range(2):  # by `fit` before a resume, and by Keras
+        stopping.set_model(model)
+    for folder in made:
+        folder.cleanup()
+    assert len(made) == 1
