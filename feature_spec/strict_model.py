@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Iterable
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
 
@@ -19,6 +19,14 @@ def closest_names(received: str, valid: Iterable[str]) -> str:
     if close:
         return f"did you mean {' or '.join(repr(name) for name in close)}?"
     return f"valid: {', '.join(names)}"
+
+
+def problems_of(error: ValidationError) -> str:
+    """Return all problems of an error, each with its place, in one line."""
+    return "; ".join(
+        ": ".join([*([".".join(map(str, detail["loc"]))] if detail["loc"] else []), detail["msg"]])
+        for detail in error.errors()
+    )
 
 
 class StrictModel(BaseModel):

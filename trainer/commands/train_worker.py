@@ -54,15 +54,16 @@ def train_worker(
             raise ClusterError(
                 f"TF_CONFIG makes this the chief ({cluster.name}), which is `fulcrum run`"
             )
+        # Before the wait, which may be long, so that a missing extra shows at once.
+        from trainer.distribute.worker_failure import WorkerLostError
+        from trainer.fit.early_stopping import CheckpointsNotSharedError
+        from trainer.fit.training import OtherJobError, train
+
         typer.echo(f"{cluster.name}: waits for the chief's training in {root}")
         job = awaited_job(root.resolve() / names.CHECKPOINTS, wait_s)
     except (ClusterError, NoJobError) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(1) from error
-
-    from trainer.distribute.worker_failure import WorkerLostError
-    from trainer.fit.early_stopping import CheckpointsNotSharedError
-    from trainer.fit.training import OtherJobError, train
 
     try:
         train(job, cluster)

@@ -11,6 +11,8 @@ from typing import Literal, Self
 import pydantic
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, model_validator
 
+from feature_spec.strict_model import problems_of
+
 EXAMPLE = (
     '{"cluster": {"worker": ["host1:2222", "host2:2222"]}, "task": {"type": "worker", "index": 0}}'
 )
@@ -103,12 +105,7 @@ def parse_cluster(tf_config: str | None) -> Cluster:
     try:
         return Cluster.model_validate(json.loads(tf_config))
     except pydantic.ValidationError as error:
-        problems = "; ".join(
-            ": ".join(
-                [*([".".join(map(str, detail["loc"]))] if detail["loc"] else []), detail["msg"]]
-            )
-            for detail in error.errors()
-        )
+        problems = problems_of(error)
     except json.JSONDecodeError as error:
         problems = f"no JSON: {error}"
     raise ClusterError(f"TF_CONFIG: {problems} (received {tf_config}; valid: {EXAMPLE})")

@@ -8,7 +8,9 @@ import os
 import time
 from pathlib import Path
 
-from feature_spec.strict_model import StrictModel
+import pydantic
+
+from feature_spec.strict_model import StrictModel, problems_of
 from trainer.settings.train_config import Settings
 
 logger = logging.getLogger("fulcrum.trainer")
@@ -93,23 +95,31 @@ def awaited_job(checkpoints: Path, wait_s: float | None = None) -> TrainingJob:
         wait_s: seconds to wait; None to wait without limit.
 
     Raises:
-        NoJobError: the chief published no job in that time.
+        NoJobError: the chief published no job in that time, or one of another version.
     """
     path = checkpoints / JOB_FILE
+    missing = (
+        f"{path} does not exist. The chief writes it, `fulcrum run --set "
+        "trainer.strategy=multi_worker`, once it comes to training"
+    )
     began = time.monotonic()
     reminded = began
     while True:
         try:
             return TrainingJob.model_validate_json(path.read_bytes())
+        except pydantic.ValidationError as error:
+            raise NoJobError(
+                f"{path} is no job that this version can read: all workers need the chief's "
+                f"version ({problems_of(error)})"
+            ) from error
         except FileNotFoundError:
             now = time.monotonic()
             if wait_s is not None and now > began + wait_s:
                 raise NoJobError(
-                    f"no training was under way within {wait_s:g} s: {path} does not exist. The "
-                    "chief writes it, `fulcrum run --set trainer.strategy=multi_worker`, once it "
-                    "comes to training"
+                    f"no training was under way within {wait_s:g} s: {missing}"
                 ) from None
             if now > reminded + _REMINDER_S:
-                logger.info("still waits for the chief, since %.0f min", (now - began) / 60.0)
+                minutes = (now - began) / 60.0
+                logger.info("still waits for the chief, since %.0f min: %s", minutes, missing)
                 reminded = now
         time.sleep(_POLL_S)

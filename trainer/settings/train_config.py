@@ -84,8 +84,16 @@ class Settings(StrictModel):
     @classmethod
     def _settings_of_the_named_model(cls, data: Any) -> Any:
         if isinstance(data, dict) and isinstance(data.get("model"), dict):
-            return {**data, "model": MODELS[data["name"]].model_validate(data["model"])}
+            kind = _settings_of(data.get("name"))
+            return {**data, "model": kind.model_validate(data["model"])}
         return data
+
+
+def _settings_of(name: Any) -> type[ModelSettings]:
+    """Return the kind of settings of a model; raise ValueError with the closest names."""
+    if not isinstance(name, str) or name not in MODELS:
+        raise ValueError(f"model.name: no such model {name!r}: {closest_names(str(name), MODELS)}")
+    return MODELS[name]
 
 
 DEFAULT_MODEL = "ple"
@@ -103,13 +111,12 @@ def parse_settings(model: Mapping[str, Any], trainer: Mapping[str, Any]) -> Sett
             is out of range.
     """
     name = model.get("name", DEFAULT_MODEL)
-    if name not in MODELS:
-        raise ValueError(f"model.name: no such model {name!r}: {closest_names(str(name), MODELS)}")
+    kind_of_model = _settings_of(name)
     own = {key: value for key, value in model.items() if key != "name"}
     problems = []
     parts: dict[str, Any] = {}
     for part, kind, values in (
-        ("model", MODELS[name], own),
+        ("model", kind_of_model, own),
         ("trainer", TrainerSettings, dict(trainer)),
     ):
         try:

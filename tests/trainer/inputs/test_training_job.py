@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 
 import pytest
@@ -42,11 +43,32 @@ def test_a_worker_that_waits_says_so(tmp_path, monkeypatch, caplog):
     with pytest.raises(NoJobError):
         awaited_job(tmp_path, wait_s=0.1)
     assert "still waits for the chief" in caplog.text
+    assert f"{tmp_path / 'job.json'} does not exist" in caplog.text
+    assert "`fulcrum run --set trainer.strategy=multi_worker`" in caplog.text
 
 
 def test_a_worker_does_not_wait_for_ever(tmp_path):
     with pytest.raises(NoJobError, match=r"within 0 s: .*job.json does not exist"):
         awaited_job(tmp_path, wait_s=0)
+
+
+@pytest.mark.parametrize(
+    ("own", "of_another_version", "reason"),
+    [
+        ('"name": "ple"', '"name": "plee"', "no such model 'plee': did you mean 'ple'?"),
+        ('"name": "ple",', "", "no such model None"),
+        ('"spec": "s"', '"text": "s"', "unknown key 'text'"),
+    ],
+)
+def test_a_job_of_another_version_is_refused(own, of_another_version, reason, tmp_path):
+    path = job(tmp_path).publish()
+    text = path.read_text(encoding="utf-8")
+    assert own in text
+    path.write_text(text.replace(own, of_another_version), encoding="utf-8")
+    with pytest.raises(NoJobError, match=rf"(?s)job\.json.*{re.escape(reason)}") as error:
+        awaited_job(tmp_path, wait_s=0)
+    assert str(path) in str(error.value)
+    assert "all workers need the chief's version" in str(error.value)
 
 
 def test_only_the_same_training_goes_on_from_the_same_checkpoints(tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 
+import pydantic
 import pytest
 
 from trainer.settings.model_config import MODELS
@@ -46,6 +47,20 @@ def test_a_wrong_setting_is_named_with_what_is_valid(model, trainer, message):
 def test_all_mistakes_are_told_at_once():
     with pytest.raises(ValueError, match=r"model\.levels.*; trainer\.epochs"):
         parse_settings({"levels": 0}, {"epochs": 0})
+
+
+@pytest.mark.parametrize(
+    ("named", "message"),
+    [
+        ({"name": "plee"}, "no such model 'plee': did you mean 'ple'?"),
+        ({"name": ["ple"]}, "no such model ['ple']: did you mean 'ple'?"),
+        ({}, "no such model None: valid: "),
+    ],
+)
+def test_settings_as_json_name_a_model_of_this_version(named, message):
+    with pytest.raises(pydantic.ValidationError) as error:
+        Settings.model_validate({**named, "model": {"levels": 2}, "trainer": {}})
+    assert message in str(error.value)
 
 
 def test_settings_need_no_tensorflow():
