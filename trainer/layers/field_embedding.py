@@ -95,6 +95,12 @@ class FieldEmbedding(tf.keras.layers.Layer):
         self.built = True
 
     def call(self, ids: tf.Tensor, slots: Sequence[SlotLayout]) -> list[tf.Tensor]:
+        widths = sorted({slot.width for slot in slots})
+        if not self.table_rows.keys() >= set(widths):
+            raise ValueError(
+                "`table_rows` must hold a table for each slot's width. "
+                f"Received: {self.table_rows} for slots of widths {widths}"
+            )
         result = []
         for width, of_width in _by_width(slots):
             columns = [

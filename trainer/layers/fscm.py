@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from trainer.layers.experts import side_by_side_glorot
-from trainer.layers.flat_input import FlatInput
+from trainer.layers.flat_input import FlatInput, input_width
 
 # The mean with which embeddings should start; see `FSCM.build`.
 INITIAL_EMBEDDING = 0.05
@@ -61,8 +61,12 @@ class FSCM(tf.keras.layers.Layer):
         self.subnetworks, self.units, self.field_widths = subnetworks, units, tuple(field_widths)
 
     def build(self, input_shape: Any) -> None:
-        del input_shape
         width = sum(self.field_widths)
+        if input_width(input_shape) != width:
+            raise ValueError(
+                f"the input's width must be the sum of `field_widths`, {width}. "
+                f"Received: {input_width(input_shape)}"
+            )
         # g · e starts near 1, so that all fields begin open: a closed field has no gradient that
         # could open it again.
         start = np.repeat(
@@ -127,7 +131,13 @@ class FSCM(tf.keras.layers.Layer):
         return tf.einsum("bji,jiu->bju", masked, self.kernel[:, begin:end])
 
     def _fields_of_width(self, width: int) -> int:
-        return list(itertools.accumulate(self.field_widths)).index(width) + 1
+        widths = list(itertools.accumulate(self.field_widths))
+        if width not in widths:
+            raise ValueError(
+                "a `FlatInput` must be cut between two fields of `field_widths`, "
+                f"{list(self.field_widths)}. Received: a request of width {width}"
+            )
+        return widths.index(width) + 1
 
     def get_config(self) -> dict[str, Any]:
         return {

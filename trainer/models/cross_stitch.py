@@ -60,6 +60,8 @@ class CrossStitch(SharingArchitecture):
         **kwargs: Any,
     ) -> None:
         super().__init__(tasks, dropout_rate=dropout_rate, **kwargs)
+        if not units:
+            raise ValueError(f"`units` must hold at least one layer. Received: {list(units)}")
         self.layer_units, self.per_channel, self.own_share = tuple(units), per_channel, own_share
         first, *rest = units
         self.first = Experts(tasks, [first], name="layer_1")

@@ -62,6 +62,8 @@ class Sluice(SharingArchitecture):
         **kwargs: Any,
     ) -> None:
         super().__init__(tasks, dropout_rate=dropout_rate, **kwargs)
+        if layers < 1:
+            raise ValueError(f"`layers` must be at least 1. Received: {layers}")
         self.layer_units, self.initial_mixture = units, initial_mixture
         self.orthogonality = orthogonality
         self.first = Experts(tasks, [units], name="layer_1")

@@ -82,6 +82,12 @@ def test_a_table_without_rows_is_refused():
         FieldEmbedding({16: 0})
 
 
+def test_a_slot_without_a_table_of_its_width_is_refused():
+    slots = [SlotLayout(0, 1, 2, 0), SlotLayout(1, 1, 16, 0)]
+    with pytest.raises(ValueError, match=r"a table for each slot's width. Received: .* \[2, 16\]"):
+        embedding()(tf.constant([[3, 1]], tf.int64), slots=slots)
+
+
 def test_the_configuration_survives_json():
     import json
 

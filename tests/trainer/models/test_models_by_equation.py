@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 tf = pytest.importorskip("tensorflow")
+from trainer.models.cross_stitch import CrossStitch  # noqa: E402
+from trainer.models.sluice import Sluice  # noqa: E402
 from trainer.network.network import build_architecture  # noqa: E402
 from trainer.settings.model_config import MODELS  # noqa: E402
 
@@ -293,3 +295,10 @@ def test_mssm_penalises_squared_weights_and_open_gates():
     penalties = model.penalties()
     assert float(penalties["l2"]) == pytest.approx(0.5 * squares, rel=1e-5)
     assert float(penalties["l0"]) == pytest.approx(0.25 * likely_open, rel=1e-5)
+
+
+def test_networks_need_a_layer():
+    with pytest.raises(ValueError, match=r"`units` must hold at least one layer. Received: \[\]"):
+        CrossStitch(2, units=[])
+    with pytest.raises(ValueError, match="`layers` must be at least 1. Received: 0"):
+        Sluice(2, layers=0)
