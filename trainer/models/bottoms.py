@@ -44,7 +44,9 @@ class SingleTask(_OfBottoms):
         dropout_rate: the share of units dropped after each layer in training. Defaults to 0.
 
     Call arguments:
-        inputs: one input for all tasks, (B, I); or a list of K inputs, one for each task.
+        inputs: one input for all tasks, (B, I); or a list of K inputs, (B, I) each, one for each
+            task. The other models read a list as field embeddings of one input: concatenate those
+            for this model.
 
     Returns:
         K representations, each (B, U).

@@ -48,7 +48,8 @@ class SharingArchitecture(tf.keras.layers.Layer):
 
         Args:
             inputs: the flattened field embeddings x, (B, I); a `FlatInput`; or a list of field
-                embeddings, (B, D) each.
+                embeddings, (B, D) each. Only `SingleTask`, whose tasks share no embeddings, reads
+                a list as one input for each task.
             training: whether dropout and the noise of gates are on.
 
         Returns:
