@@ -24,7 +24,7 @@ def models(
     from rich.table import Table
 
     from feature_spec.strict_model import closest_names
-    from trainer.settings.model_config import MODELS
+    from trainer.settings.model_config import MODELS, ModelSettings
 
     if name is None:
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_lines=False)
@@ -35,10 +35,7 @@ def models(
             table.add_row(model, (settings.__doc__ or "").splitlines()[0], defaults)
         Console().print(table)
     elif name in MODELS:
-        for kind in [
-            MODELS[name],
-            *(base for base in MODELS[name].__mro__ if base.__name__ == "ModelSettings"),
-        ]:
+        for kind in (MODELS[name], ModelSettings):
             typer.echo(f"{kind.__doc__}\n")
     else:
         typer.echo(f"no such model {name!r}: {closest_names(name, MODELS)}", err=True)

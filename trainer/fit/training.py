@@ -19,7 +19,6 @@ from trainer.fit.fitting import fit
 from trainer.inputs.training_inputs import TrainingInputs, training_inputs
 from trainer.inputs.training_job import TrainingJob
 from trainer.network.network import Network
-from trainer.settings.train_config import Settings
 from trainer.warm_start.embedding_remap import TableRows
 from trainer.warm_start.warm_start import begin_with
 from trainer.warm_start.weight_store import NoWeightsError, read_weights, save_weights
@@ -62,7 +61,7 @@ def _train(job: TrainingJob, strategy: tf.distribute.Strategy) -> None:
         settings,
         *inputs.batches(settings.trainer),
         strategy=strategy,
-        begin=_beginning(job, inputs, settings),
+        begin=_beginning(inputs),
         checkpoint_folder=job.own_checkpoints,
         tensorboard_folder=job.curves,
     )
@@ -84,11 +83,10 @@ def _train(job: TrainingJob, strategy: tf.distribute.Strategy) -> None:
         shutil.rmtree(job.own_checkpoints)
 
 
-def _beginning(
-    job: TrainingJob, inputs: TrainingInputs, settings: Settings
-) -> Callable[[Network], None] | None:
+def _beginning(inputs: TrainingInputs) -> Callable[[Network], None] | None:
     """Return what loads the base model's weights into a network; None to begin afresh."""
-    if job.base_model is None or not settings.trainer.warm_start:
+    job = inputs.job
+    if job.base_model is None or not job.settings.trainer.warm_start:
         return None
     try:
         weights = read_weights(job.base_model)

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from feature_spec import names
 from feature_spec.artifacts.weight_effects import TOP_K, WeightEffect, WeightEffects
 from feature_spec.formula import weights_in_force
 from feature_spec.loading import load_spec
@@ -32,7 +33,7 @@ def weight_effects(model: Path, files: Sequence[str]) -> WeightEffects:
         trainer.inspect.exported_model.ExportedModelError: the files are not what `fulcrum run`
             ingests, or hold no example.
     """
-    spec = load_spec(model / "assets.extra" / "feature_spec.yaml")
+    spec = load_spec(model / names.EXPORTED_SPEC)
     exposures = scored_exposures(model, files, spec, objectives=())
     groups = long_lists(exposures)
     if groups is None:

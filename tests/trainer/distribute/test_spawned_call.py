@@ -10,7 +10,7 @@ import pytest
 
 from trainer.distribute.spawned_call import ProcessEndedError, call_in_new_process
 
-_CHILD = "tests_of_fresh_process_child"
+_CHILD = "child_of_test_spawned_call"
 
 
 @pytest.fixture
