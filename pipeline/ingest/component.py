@@ -12,6 +12,7 @@ from tfx.components.example_gen.input_processor import InputProcessor, QueryBase
 from tfx.dsl.components.base import executor_spec
 from tfx.proto import example_gen_pb2
 
+from feature_spec.names import is_uri
 from feature_spec.spec import FeatureSpec
 from pipeline.ingest.executor import LogsExecutor, pack_settings
 from pipeline.ingest.settings.ingest_config import IngestSettings
@@ -63,7 +64,7 @@ class LogsExampleGen(component.FileBasedExampleGen):
             for number, pattern in enumerate(of_log)
         ]
         super().__init__(
-            input_base=logs if "://" in logs else os.path.abspath(logs),
+            input_base=logs if is_uri(logs) else os.path.abspath(logs),
             # Only the driver reads these splits, to fingerprint all files that match.
             input_config=example_gen_pb2.Input(
                 splits=[

@@ -40,7 +40,7 @@ from pipeline.ingest.formats.record_batch import (
     Problems,
     RecordBatch,
     Rows,
-    is_finite,
+    exact_json,
 )
 from pipeline.ingest.formats.text_formats import has_long_integer
 from pipeline.ingest.labelling.event_time import EventTimeReader
@@ -237,15 +237,9 @@ class _EventReader:
 def to_json(values: tuple[Any, ...]) -> bytes:
     """Encode values of a record as a JSON list, from which `from_json` restores equal values."""
     try:
-        content = orjson.dumps(values)
-        if b"null" in content and not is_finite(values):
-            raise TypeError("orjson writes NaN as null")
-    except TypeError:
-        try:
-            content = json.dumps(values, default=str).encode()
-        except RecursionError:  # such a line is rejected, since it has no digest either
-            content = orjson.dumps([None] * len(values))
-    return content
+        return exact_json(values)
+    except RecursionError:  # such a line is rejected, since it has no digest either
+        return orjson.dumps([None] * len(values))
 
 
 def from_json(rows: Iterable[bytes]) -> list[list[Any]]:

@@ -144,19 +144,29 @@ def unreadable_batch(number: int, detail: str) -> RecordBatch:
 
 def record_digest(record: Record) -> bytes:
     """Digest all columns and values of a record to 16 bytes, independent of their order."""
-    try:
-        content = orjson.dumps(record, None, orjson.OPT_SORT_KEYS)
-        if b"null" in content and not is_finite(record):
-            raise TypeError("orjson writes NaN as null")
-    except TypeError:
-        content = json.dumps(record, sort_keys=True, default=str).encode()
+    content = exact_json(record, sort_keys=True)
     return hashlib.blake2b(content, digest_size=DIGEST_BYTES).digest()
 
 
-def is_finite(value: Any) -> bool:
+def exact_json(value: Any, *, sort_keys: bool = False) -> bytes:
+    """Encode a JSON value such that unequal values differ, NaN and integers of any size included.
+
+    Raises:
+        RecursionError: the value is nested too deeply.
+    """
+    try:
+        content = orjson.dumps(value, None, orjson.OPT_SORT_KEYS if sort_keys else None)
+        if b"null" in content and not _is_finite(value):
+            raise TypeError("orjson writes NaN as null")
+    except TypeError:
+        content = json.dumps(value, sort_keys=sort_keys, default=str).encode()
+    return content
+
+
+def _is_finite(value: Any) -> bool:
     """Return whether a JSON value holds neither NaN nor an infinite number."""
     if isinstance(value, float):
         return math.isfinite(value)
     if isinstance(value, dict):
-        return all(map(is_finite, value.values()))
-    return all(map(is_finite, value)) if isinstance(value, list | tuple) else True
+        return all(map(_is_finite, value.values()))
+    return all(map(_is_finite, value)) if isinstance(value, list | tuple) else True

@@ -16,7 +16,12 @@ from pipeline.ingest.accounting import counters
 from pipeline.ingest.accounting.counters import Counts, count_step
 from pipeline.ingest.accounting.rejection import Reason, RejectedLine, UnusableLineError
 from pipeline.ingest.formats.record_batch import Problems, RecordBatch
-from pipeline.ingest.labelling.labelled_rows import RowLabeller, field_readers, read_fields
+from pipeline.ingest.labelling.labelled_rows import (
+    RowLabeller,
+    field_readers,
+    read_fields,
+    usable_rows,
+)
 from pipeline.ingest.labelling.value_readers import TextReader
 from pipeline.ingest.settings.ingest_config import IngestSettings
 from pipeline.ingest.sources.record_source import RecordSource
@@ -87,24 +92,23 @@ def read_side_table(
                     position, UnusableLineError(Reason.MISSING_KEY, f"{source.key}: missing")
                 )
             fields = read_fields(readers, batch.rows, problems)
-            unusable = [*batch.unusable]
-            unusable += [
-                (batch.numbers[position], batch.raws[position], problems[position])
-                for position in sorted(problems)
-            ]
-            for line, raw, problem in unusable:
-                counts[counters.TABLE_REJECTED, name, problem.reason] += 1
-                rejected.append(RejectedLine(file.name, line, problem.reason, problem.detail, raw))
-            first = np.zeros(len(keys), bool)
-            for position, key in enumerate(keys.to_pylist()):
-                if position not in problems and key not in seen:
+            usable, unusable = usable_rows(
+                pa.table({KEY: keys, **fields}), problems, file.name, batch.numbers, batch.raws
+            )
+            unparsed = unusable_lines(batch, file.name)
+            for line in unparsed + unusable:
+                counts[counters.TABLE_REJECTED, name, line.reason] += 1
+            rejected += unparsed + unusable
+            first = np.zeros(usable.num_rows, bool)
+            for position, key in enumerate(usable.column(KEY).to_pylist()):
+                if key not in seen:
                     seen.add(key)
                     first[position] = True
-            lines, rows = len(keys) + len(batch.unusable), int(first.sum())
-            counts[counters.TABLE_LINES, name] += lines
+            rows = int(first.sum())
+            counts[counters.TABLE_LINES, name] += len(keys) + len(unparsed)
             counts[counters.TABLE_ROWS, name] += rows
-            counts[counters.TABLE_REPEATED, name] += lines - len(unusable) - rows
-            batches.append(pa.table({KEY: keys, **fields}).filter(pa.array(first)))
+            counts[counters.TABLE_REPEATED, name] += usable.num_rows - rows
+            batches.append(usable.filter(pa.array(first)))
     return pa.concat_tables(batches).combine_chunks(), rejected, counts
 
 

@@ -16,6 +16,7 @@ from typing import BinaryIO
 
 from feature_spec.logs.logs import ACTIONS
 from feature_spec.logs.source import Source
+from feature_spec.names import is_uri
 from feature_spec.strict_model import closest_names
 from pipeline.ingest.formats.readers import READERS, StoredFile
 from pipeline.ingest.formats.record_batch import RecordBatch, unreadable_batch
@@ -46,7 +47,7 @@ class LogFile:
         Raises:
             OSError: the file cannot be opened.
         """
-        if not _is_remote(self.path):
+        if not is_uri(self.path):
             return open(self.path, "rb")
         from apache_beam.io.filesystem import CompressionTypes
         from apache_beam.io.filesystems import FileSystems
@@ -100,7 +101,7 @@ def find_input_files(settings: IngestSettings, folder: str) -> InputFiles:
         ValueError: a pattern matches no file, or a file belongs to two sources. The message names
             the pattern, the folder and the closest files.
     """
-    if not _is_remote(folder) and not os.path.isdir(folder):
+    if not is_uri(folder) and not os.path.isdir(folder):
         raise ValueError(f"no such folder: {folder}")
     sources: dict[str | None, list[LogFile]] = {}
     owners: dict[str, str] = {}
@@ -164,7 +165,7 @@ def _match_some(folder: str, pattern: str, place: str) -> list[LogFile]:
 
 def _match(folder: str, pattern: str) -> list[LogFile]:
     """Return the files below `folder` that match. `*` does not cross folders."""
-    if _is_remote(folder):
+    if is_uri(folder):
         from apache_beam.io.filesystems import FileSystems
 
         (result,) = FileSystems.match([FileSystems.join(folder, pattern)])
@@ -180,7 +181,3 @@ def _match(folder: str, pattern: str) -> list[LogFile]:
         if os.path.isfile(os.path.join(folder, path))
     ]
     return [LogFile(path, name, os.path.getsize(path)) for path, name in files]
-
-
-def _is_remote(path: str) -> bool:
-    return "://" in path
