@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from feature_spec.tasks.label_rule import TaskKind
 from pipeline.evaluate.metrics.jackknife import PARTS, whole_and_without_each
 from pipeline.evaluate.metrics.metric_registry import (
     EPSILON,
-    Kind,
     MetricTotals,
     moments_of,
     task_metrics,
@@ -45,7 +45,7 @@ class TaskSums:
     weights: np.ndarray
 
 
-def sums_of(kind: Kind, rows: np.ndarray) -> TaskSums:
+def sums_of(kind: TaskKind, rows: np.ndarray) -> TaskSums:
     """Return the sums over examples.
 
     Args:
@@ -67,7 +67,7 @@ def sums_of(kind: Kind, rows: np.ndarray) -> TaskSums:
     return TaskSums(moments, *_summed(bins, weights))
 
 
-def added(kind: Kind, sums: Iterable[TaskSums]) -> TaskSums:
+def added(kind: TaskKind, sums: Iterable[TaskSums]) -> TaskSums:
     """Return the sums over the examples of all `sums`, which may be none."""
     all_sums = [sums_of(kind, np.zeros((0, 4))), *sums]
     return TaskSums(
@@ -79,7 +79,7 @@ def added(kind: Kind, sums: Iterable[TaskSums]) -> TaskSums:
     )
 
 
-def metrics_of(kind: Kind, sums: TaskSums) -> dict[str, np.ndarray]:
+def metrics_of(kind: TaskKind, sums: TaskSums) -> dict[str, np.ndarray]:
     """Return the metrics of a task by name.
 
     Returns:

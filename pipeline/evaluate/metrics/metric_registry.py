@@ -7,12 +7,13 @@ jackknife interval, and the report explains it and colours its changes.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Literal, TypeVar
+from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 
-Kind = Literal["binary", "regression"]
+from feature_spec.tasks.label_rule import TaskKind
+
 Moment = Callable[[np.ndarray, np.ndarray], np.ndarray]
 Value = TypeVar("Value")
 
@@ -57,7 +58,7 @@ class MetricDefinition:
     label: str
     meaning: str
     higher_is_better: bool | None
-    kind: Kind | None = None
+    kind: TaskKind | None = None
     moments: tuple[Moment, ...] = ()
     value: Callable[[MetricTotals], np.ndarray] | None = None
 
@@ -175,12 +176,12 @@ METRICS: dict[str, MetricDefinition] = {
 _FORMER_NAMES = {"relative_cross_entropy": "normalized_entropy", "order_auc": "pairwise_auc"}
 
 
-def task_metrics(kind: Kind) -> dict[str, MetricDefinition]:
+def task_metrics(kind: TaskKind) -> dict[str, MetricDefinition]:
     """Return the metrics of a task of a kind, by name."""
     return {name: metric for name, metric in METRICS.items() if metric.kind == kind}
 
 
-def moments_of(kind: Kind) -> tuple[Moment, ...]:
+def moments_of(kind: TaskKind) -> tuple[Moment, ...]:
     """Return the moments that the metrics of a kind need, each once."""
     return tuple(
         dict.fromkeys(moment for metric in task_metrics(kind).values() for moment in metric.moments)
@@ -191,12 +192,8 @@ def meaning_of(name: str) -> MetricDefinition:
     """Return the meaning of a metric; the label of an unknown one, such as NDCG@10, is its name."""
     if name in METRICS:
         return METRICS[name]
-    known = METRICS.get(name.partition("@")[0])
-    return MetricDefinition(
-        label=name,
-        meaning=known.meaning if known else "",
-        higher_is_better=known.higher_is_better if known else None,
-    )
+    unknown = MetricDefinition(label=name, meaning="", higher_is_better=None)
+    return replace(METRICS.get(name.partition("@")[0], unknown), label=name)
 
 
 def with_present_names(metrics: dict[str, Value]) -> dict[str, Value]:

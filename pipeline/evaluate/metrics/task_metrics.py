@@ -18,6 +18,7 @@ from tensorflow_model_analysis.metrics import metric_types
 from tensorflow_model_analysis.proto.metrics_for_slice_pb2 import CalibrationHistogramBuckets
 from typing_extensions import override
 
+from feature_spec.tasks.label_rule import TaskKind
 from pipeline.evaluate.metrics.eval_config import (
     CALIBRATION_PLOT,
     EXAMPLE_COUNT,
@@ -36,7 +37,7 @@ from pipeline.evaluate.metrics.metric_intervals import (
     score_column,
     with_intervals,
 )
-from pipeline.evaluate.metrics.metric_registry import Kind, task_metrics
+from pipeline.evaluate.metrics.metric_registry import task_metrics
 
 # Examples are summed so many at a time: a loop in Python over each would take most of the
 # Evaluator's time.
@@ -51,12 +52,12 @@ class TaskMetrics(metric_types.Metric):
         name: the name of the group of metrics, which no report shows.
     """
 
-    def __init__(self, kind: Kind, name: str = "task_metrics") -> None:
+    def __init__(self, kind: TaskKind, name: str = "task_metrics") -> None:
         super().__init__(_computations, kind=kind, name=name)
 
 
 def _computations(
-    kind: Kind,
+    kind: TaskKind,
     name: str,  # noqa: ARG001
     eval_config: Any = None,
     model_names: Iterable[str] = ("",),
@@ -93,9 +94,9 @@ class _Accumulator:
 
 
 class _Combiner(beam.CombineFn):
-    def __init__(self, kind: Kind, count_key: metric_types.MetricKey) -> None:
+    def __init__(self, kind: TaskKind, count_key: metric_types.MetricKey) -> None:
         super().__init__()
-        self._kind: Kind = kind
+        self._kind: TaskKind = kind
         self._count_key = count_key
         self._score_column = score_column(count_key.model_name)
 

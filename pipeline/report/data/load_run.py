@@ -13,9 +13,10 @@ from tensorboard.compat.tensorflow_stub import errors
 from tensorboard.compat.tensorflow_stub.pywrap_tensorflow import PyRecordReader_New
 from tensorboard.util.tensor_util import make_ndarray
 
-from feature_spec.artifacts.inspection import ModelInsight
+from feature_spec.artifacts.inspection import INSPECTION_FILE, ModelInsight
 from feature_spec.artifacts.push_check_report import REPORT_FILE, PushCheckReport
 from feature_spec.loading import parse_spec
+from feature_spec.names import EXPORTED_SPEC
 from feature_spec.spec import FeatureSpec
 from feature_spec.spec_tables import sample_space_text
 from pipeline.evaluate.evaluation_result import read_evaluation
@@ -27,8 +28,8 @@ from pipeline.validate.distribution_shift import read_drift
 from pipeline.workspace.artifact_files import is_file, matching_files, read_bytes
 
 INSIGHT_FILE = "insight.json"
-# Of a Model artifact, whose export has a copy of the spec and names for what can be looked into.
-_EXPORT_EXTRA = "Format-Serving/assets.extra/"
+# The exported model in a Model artifact.
+_EXPORT = "Format-Serving/"
 
 # What is read, by component and output.
 EXAMPLES = ("LogsExampleGen", "examples")
@@ -83,7 +84,7 @@ def load_run(
         began=began,
         failure=failure,
         version=version,
-        model=(_json(outputs, MODEL, _EXPORT_EXTRA + "inspection.json") or {}).get("model", ""),
+        model=(_json(outputs, MODEL, _EXPORT + INSPECTION_FILE) or {}).get("model", ""),
         task_meanings=_task_meanings(spec) if spec is not None else {},
         formula=spec.ranking_formula if spec is not None else None,
         ingestion=IngestSummary.model_validate_json(ingestion) if ingestion is not None else None,
@@ -102,7 +103,7 @@ def load_run(
 
 def _spec_of(outputs: Outputs) -> FeatureSpec | None:
     """Return the spec that the model carries."""
-    text = _content(outputs, MODEL, _EXPORT_EXTRA + "feature_spec.yaml")
+    text = _content(outputs, MODEL, _EXPORT + EXPORTED_SPEC)
     return parse_spec(text.decode()) if text is not None else None
 
 

@@ -125,7 +125,7 @@ def test_ndcg_is_scikit_learns(shuffled: Any) -> None:
     assert shuffled.ranking[0].baseline["ndcg"].value == pytest.approx(np.mean(by_user), abs=1e-5)
 
 
-def test_relative_cross_entropy_and_calibration_are_those_of_their_definitions(
+def test_normalized_entropy_and_calibration_are_those_of_their_definitions(
     shuffled: Any,
 ) -> None:
     labels = LABELS["click"]

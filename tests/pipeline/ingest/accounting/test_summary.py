@@ -27,7 +27,7 @@ def _summary(tiny, **changes: Any) -> IngestSummary:
     return IngestSummary.of(Counter(GOOD), tiny.settings()).model_copy(update=changes)
 
 
-def test_tallies_add_up_in_any_order() -> None:
+def test_counts_add_up_in_any_order() -> None:
     parts: list[Counts] = [
         Counter({("day", "1"): 2}),
         Counter({("day", "1"): 3, ("examples", "train"): 1}),
