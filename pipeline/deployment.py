@@ -9,10 +9,9 @@ from tfx.components import Pusher
 from tfx.dsl.components.base.base_component import BaseComponent
 from tfx.dsl.components.common.resolver import Resolver
 from tfx.orchestration import metadata
-from tfx.proto import pusher_pb2
 from tfx.types import BaseChannel
 
-from pipeline.push.pusher import RenamingPusher
+from pipeline.push.pusher import RenamingPusher, push_destination
 from pipeline.resolvers.earlier_runs import (
     LastPushedModel,
     baseline_resolver,
@@ -123,11 +122,7 @@ class ClusterDeployment(Deployment):
         return Pusher(
             model_blessing=model_blessing,
             infra_blessing=infra_blessing,
-            push_destination=pusher_pb2.PushDestination(
-                filesystem=pusher_pb2.PushDestination.Filesystem(
-                    base_directory=self.root.serving_model
-                )
-            ),
+            push_destination=push_destination(self.root.serving_model),
         ).with_id("Pusher")
 
     def metadata_connection(self) -> None:

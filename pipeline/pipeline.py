@@ -62,14 +62,13 @@ class TrainingNodes(NamedTuple):
     Attributes:
         model: the exported model.
         model_run: training curves.
-        single_tasks: networks of one task each, in one export; None where nobody asked for them.
-        single_task_trainer: the node that trains `single_tasks`, or None.
+        single_task_trainer: the node that trains networks of one task each, and exports them as
+            one model; None where nobody asked for them.
         nodes: the nodes that make these outputs.
     """
 
     model: BaseChannel
     model_run: BaseChannel
-    single_tasks: BaseChannel | None
     single_task_trainer: BaseComponent | None
     nodes: list[Any]
 
@@ -80,14 +79,12 @@ class ReleaseNodes(NamedTuple):
     Attributes:
         evaluation: metrics and verdicts.
         infra_blessing: the version to push, and the report of its check.
-        pushed_model: the pushed version, if any.
-        pusher: the node that pushes.
+        pusher: the node that pushes; its output `pushed_model` is the pushed version, if any.
         nodes: the nodes that make these outputs.
     """
 
     evaluation: BaseChannel
     infra_blessing: BaseChannel
-    pushed_model: BaseChannel
     pusher: BaseComponent
     nodes: list[Any]
 
@@ -223,17 +220,13 @@ def training_nodes(
         inputs["hyperparameters"] = search.outputs["best_hyperparameters"]
         nodes.append(search)
     config["checkpoint_folder"] = str(deployment.root.checkpoints)
-    if span:
-        trainer = Trainer(
-            run_fn=_RUN_FN,
-            base_model=span.base_model.outputs["model"],
-            custom_config=config | {"span": span.window.model_dump_json()},
-            **inputs,
-        )
-        nodes.append(span.base_model)
-    else:
-        trainer = Trainer(run_fn=_RUN_FN, custom_config=config, **inputs)
-    nodes.append(trainer)
+    trainer = Trainer(
+        run_fn=_RUN_FN,
+        base_model=span.base_model.outputs["model"] if span else None,
+        custom_config=config | ({"span": span.window.model_dump_json()} if span else {}),
+        **inputs,
+    )
+    nodes += [span.base_model, trainer] if span else [trainer]
     alone = None
     if with_single_task:
         alone = Trainer(run_fn=_SINGLE_TASKS_RUN_FN, custom_config=config, **inputs).with_id(
@@ -243,7 +236,6 @@ def training_nodes(
     return TrainingNodes(
         model=trainer.outputs["model"],
         model_run=trainer.outputs["model_run"],
-        single_tasks=alone.outputs["model"] if alone else None,
         single_task_trainer=alone,
         nodes=nodes,
     )
@@ -277,7 +269,6 @@ def release_nodes(
     return ReleaseNodes(
         evaluation=evaluator.outputs["evaluation"],
         infra_blessing=check.outputs["infra_blessing"],
-        pushed_model=pusher.outputs["pushed_model"],
         pusher=pusher,
         nodes=[baseline, evaluator, check, pusher],
     )
@@ -299,7 +290,7 @@ def report_nodes(
             spec=spec,
             examples=data.examples,
             model=training.model,
-            single_tasks=training.single_tasks,
+            single_tasks=training.single_task_trainer.outputs["model"],
         )
         nodes.append(gain)
         optional["gain"] = gain.outputs["gain"]
@@ -312,7 +303,7 @@ def report_nodes(
         insight=insight.outputs["insight"],
         evaluation=release.evaluation,
         infra_blessing=release.infra_blessing,
-        pushed_model=release.pushed_model,
+        pushed_model=release.pusher.outputs["pushed_model"],
         **optional,
     )
     return [*nodes, report]

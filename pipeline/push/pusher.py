@@ -18,6 +18,12 @@ from pipeline.push.atomic_publish import publish
 from pipeline.workspace.artifact_files import local_copy
 
 
+def push_destination(folder: str | Path) -> pusher_pb2.PushDestination:
+    """Return TFX's description of the folder or URI that a Pusher pushes versions into."""
+    filesystem = pusher_pb2.PushDestination.Filesystem(base_directory=str(folder))
+    return pusher_pb2.PushDestination(filesystem=filesystem)
+
+
 class _Executor(executor.Executor):
     @override
     def Do(
@@ -72,7 +78,5 @@ class RenamingPusher(component.Pusher):
             model=model,
             model_blessing=model_blessing,
             infra_blessing=infra_blessing,
-            push_destination=pusher_pb2.PushDestination(
-                filesystem=pusher_pb2.PushDestination.Filesystem(base_directory=str(folder))
-            ),
+            push_destination=push_destination(folder),
         )

@@ -11,27 +11,10 @@ import pytest
 from feature_spec.loading import parse_spec
 from feature_spec.sections import Drift
 from feature_spec.spec import FeatureSpec
+from tests.pipeline.spec_with_all import EVERY_RUN, WITH_ALL
 
 pytestmark = [pytest.mark.slow, pytest.mark.tensorflow]
 
-SPEC = """
-name: with_all
-keys: {user: user}
-logs: {exposures: {path: "*.jsonl", format: jsonl}}
-split: {evaluation_files: ["evaluation.jsonl"], validation_share: 0.2}
-fields:
-  user: {side: user, kind: categorical}
-  item: {side: item, kind: categorical}
-tasks:
-  click: {kind: binary, label: {rule: event, column: clicked}, metric: auc, threshold: 0.1, tolerance: 1.0}
-ranking_formula: {weights: {click: 1.0}}
-tuner: {max_trials: 2, search: {trainer.learning_rate: {values: [0.001, 0.003]}}}
-drift: {stops_run: true, thresholds: {user: {l_infinity: 0.3}}}
-"""
-EVERY_RUN = {
-    "SpecSchema", "LogsExampleGen", "StatisticsGen", "ExampleValidator", "AnomalyGate", "Transform", "Trainer", "Baseline",
-    "Evaluator", "PushCheck", "Pusher", "ModelInsight", "RunReport",
-}  # fmt: skip
 DRIFT = {"PreviousStatistics", "DriftCheck", "DriftGate"}
 
 
@@ -59,18 +42,18 @@ def upstream(node: Any) -> set[str]:
 
 
 def test_what_is_not_asked_for_has_no_node(tmp_path: Path) -> None:
-    spec = parse_spec(SPEC).model_copy(update={"drift": Drift()})
+    spec = parse_spec(WITH_ALL).model_copy(update={"drift": Drift()})
     assert nodes(spec, local(tmp_path)).keys() == EVERY_RUN
 
 
 def test_each_option_adds_its_nodes(tmp_path: Path) -> None:
-    spec = parse_spec(SPEC)
+    spec = parse_spec(WITH_ALL)
     found = nodes(spec, local(tmp_path), with_single_task=True, tuner=spec.tuner)
     assert found.keys() == EVERY_RUN | DRIFT | {"Tuner", "SingleTaskTrainer", "MtlGain"}
 
 
 def test_gates_stand_before_transform_and_reports_behind_the_push(tmp_path: Path) -> None:
-    found = nodes(parse_spec(SPEC), local(tmp_path), with_single_task=True)
+    found = nodes(parse_spec(WITH_ALL), local(tmp_path), with_single_task=True)
     assert {"AnomalyGate", "DriftGate"} <= upstream(found["Transform"])
     assert "Pusher" in upstream(found["ModelInsight"])
     assert "Pusher" in upstream(found["SingleTaskTrainer"])
@@ -86,7 +69,7 @@ def test_a_cluster_asks_no_metadata_of_earlier_runs_and_renames_nothing() -> Non
     from pipeline.workspace.root import ClusterRoot
 
     deployment = ClusterDeployment(ClusterRoot("gs://bucket/root"))
-    found = nodes(parse_spec(SPEC), deployment)
+    found = nodes(parse_spec(WITH_ALL), deployment)
     assert found.keys() == EVERY_RUN
     assert not any(isinstance(node, Resolver) for node in found.values())
     assert isinstance(found["Baseline"], LastPushedModel)
@@ -100,7 +83,7 @@ def test_a_run_by_span_ingests_each_day_and_begins_with_an_earlier_model(tmp_pat
     from pipeline.spans.span_window import SpanWindow
 
     spec = parse_spec(
-        SPEC.replace('"*.jsonl"', '"{day}/*.jsonl"')
+        WITH_ALL.replace('"*.jsonl"', '"{day}/*.jsonl"')
         .replace('evaluation_files: ["evaluation.jsonl"]', "evaluation_days: 1")
         .replace("{user: user}", "{user: user, event_time: {column: time, unit: s}}", 1)
     )

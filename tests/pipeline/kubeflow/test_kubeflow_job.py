@@ -14,31 +14,13 @@ from feature_spec.loading import load_spec, parse_spec
 from pipeline.commands.run_options import beam_arguments
 from pipeline.commands.spec_overrides import checked_trainer_settings
 from pipeline.workspace.root import ClusterRoot
+from tests.pipeline.spec_with_all import EVERY_RUN, WITH_ALL
 
 pytestmark = [pytest.mark.slow, pytest.mark.tensorflow]
 
 IMAGE = "registry.example/fulcrum-pipeline:0.2.0"
 ROOT = "gs://bucket/ranking"
 READY_SPECS = ("census_income", "kuairand", "short_video", "short_video_events")
-EVERY_RUN = {
-    "SpecSchema", "LogsExampleGen", "StatisticsGen", "ExampleValidator", "AnomalyGate", "Transform", "Trainer", "Baseline",
-    "Evaluator", "PushCheck", "Pusher", "ModelInsight", "RunReport",
-}  # fmt: skip
-# What a spec may have beside the ready ones.
-WITH_ALL = """
-name: with_all
-keys: {user: user}
-logs: {exposures: {path: "*.jsonl", format: jsonl}}
-split: {evaluation_files: ["evaluation.jsonl"], validation_share: 0.2}
-fields:
-  user: {side: user, kind: categorical}
-  item: {side: item, kind: categorical}
-tasks:
-  click: {kind: binary, label: {rule: event, column: clicked}, metric: auc, threshold: 0.1, tolerance: 1.0}
-ranking_formula: {weights: {click: 1.0}}
-tuner: {max_trials: 2, search: {trainer.learning_rate: {values: [0.001, 0.003]}}}
-drift: {stops_run: true, thresholds: {user: {l_infinity: 0.3}}}
-"""
 
 
 def job_of(spec: Any, **options: Any) -> dict[str, Any]:
