@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import statistics
 import subprocess
 import sys
@@ -53,6 +54,21 @@ def test_help_loads_nothing_heavy():
         [sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=True
     )
     assert done.stdout.splitlines()[-1] == "loaded: []"
+
+
+def test_no_graph_is_rewritten_by_autograph():
+    """Our code branches on no tensor, and rewriting what it calls takes longer than tracing it."""
+    for path in _modules():
+        nodes = list(ast.walk(ast.parse(path.read_text("utf-8"))))
+        chosen = [
+            node.func
+            for node in nodes
+            if isinstance(node, ast.Call)
+            and "autograph=False" in [ast.unparse(word) for word in node.keywords]
+        ]
+        for node in nodes:
+            if isinstance(node, ast.Attribute) and ast.unparse(node) == "tf.function":
+                assert node in chosen, f"{path}:{node.lineno}"
 
 
 def test_no_catch_all_modules():

@@ -45,7 +45,9 @@ class Trainee:
         self._model = MultiTaskRanker(self.network, self._tasks, settings.trainer)
         self._model.compile_for_training()
         self._score = tf.function(
-            lambda features: self.network.scores(self.network(features)), reduce_retracing=True
+            lambda features: self.network.scores(self.network(features)),
+            reduce_retracing=True,
+            autograph=False,
         )
 
     def train(self, workload: Workload, seed: int) -> dict[str, Scores]:

@@ -63,7 +63,7 @@ def from_records(batch_size: int, steps: int, units: int, values: int) -> None:
             for name, value in data.items()
         }
         batches = transformed_batches([f"{folder}/*.gz"], parsing, batch_size, shuffle_seed=0)
-        step = tf.function(model.train_step)
+        step = tf.function(model.train_step, autograph=False)
         waited_s = 0.0
 
         def train() -> int:
@@ -102,7 +102,7 @@ def dense_part(batch_size: int, steps: int, units: int, values: int) -> None:
     lookups = model.network.look_up(batch)
     sizes = tf.reduce_sum(batch["masks"], axis=0)
 
-    @tf.function
+    @tf.function(autograph=False)
     def run() -> tf.Tensor:
         return model.dense_gradients(lookups, batch, sizes, model.clock)[2][0][0][0, 0, 0]
 

@@ -70,7 +70,7 @@ def of_first_replica(strategy: tf.distribute.Strategy, value: tf.Tensor) -> tf.T
 
 
 # A tf.function, because replicas that run one after the other would wait for each other.
-@tf.function
+@tf.function(autograph=False)
 def _of_first(strategy: tf.distribute.Strategy, value: tf.Tensor) -> Any:
     def own_part() -> Any:
         first = tf.equal(tf.distribute.get_replica_context().replica_id_in_sync_group, 0)

@@ -66,13 +66,15 @@ class ExportedRanker(tf.Module):
         """Return the functions to export by signature name."""
         examples = tf.TensorSpec([None], tf.string, name="examples")
         signatures = {
-            names.SERVING_DEFAULT: tf.function(self.score_examples, input_signature=[examples]),
+            names.SERVING_DEFAULT: tf.function(
+                self.score_examples, input_signature=[examples], autograph=False
+            ),
             names.RANK: self._rank_function(self.rank),
             names.RANK_TOP_K: self._rank_function(
                 self.rank_top_k, tf.TensorSpec([], tf.int32, name=names.TOP_K)
             ),
             names.TRANSFORM_FEATURES: tf.function(
-                self.transform_examples, input_signature=[examples]
+                self.transform_examples, input_signature=[examples], autograph=False
             ),
         }
         if self.inspected is not None:
@@ -167,7 +169,9 @@ class ExportedRanker(tf.Module):
             return introspection_outputs(network, network.embed(features))
 
         return tf.function(
-            inspect_examples, input_signature=[tf.TensorSpec([None], tf.string, name="examples")]
+            inspect_examples,
+            input_signature=[tf.TensorSpec([None], tf.string, name="examples")],
+            autograph=False,
         )
 
     def _scores(self, logits: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
@@ -209,7 +213,7 @@ class ExportedRanker(tf.Module):
             name: tf.TensorSpec([], default.dtype, name=name) for name, default in defaults.items()
         }
         function = _with_named_arguments(rank, list(signature), defaults)
-        return tf.function(function, input_signature=list(signature.values()))
+        return tf.function(function, input_signature=list(signature.values()), autograph=False)
 
 
 def _with_named_arguments(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -21,6 +21,9 @@ from trainer.settings.train_config import TrainerSettings
 # The steps that Keras runs in one call of a graph. Its work between two calls takes as long as a
 # tenth of a step.
 STEPS_PER_EXECUTION = 50
+
+# Runs steps on the batches of an iterator, and returns means by name.
+_Steps = Callable[[Iterator[Any]], dict[str, tf.Tensor]]
 
 
 class MultiTaskRanker(tfrs.Model):
@@ -58,7 +61,7 @@ class MultiTaskRanker(tfrs.Model):
         # Metrics cover all replicas already. Keras would add up the workers' results once more.
         self.distribute_reduction_method = "first"
         self._replicas = tf.distribute.get_strategy().num_replicas_in_sync
-        self.dense_gradients = tf.function(self._gradients, jit_compile=True)
+        self.dense_gradients = tf.function(self._gradients, autograph=False, jit_compile=True)
         terms = [*tasks, *network.sharing.penalties()]
         self.means = {
             name: tf.keras.metrics.Mean(name=name)
@@ -193,6 +196,41 @@ class MultiTaskRanker(tfrs.Model):
             # The means average over replicas, too, but the values are parts of a sum.
             self.means[name].update_state(value * self._replicas)
         return {name: self.means[name].result() for name in values}
+
+    def make_train_function(self, force: bool = False) -> _Steps:
+        """Make the graph of a training's steps. `fit` calls it."""
+        if self.train_function is None or force:
+            self.train_function: _Steps | None = self._repeated(
+                self.train_step, self._train_counter
+            )
+        return self.train_function
+
+    def make_test_function(self, force: bool = False) -> _Steps:
+        """Make the graph of a validation's steps. `evaluate` calls it."""
+        if self.test_function is None or force:
+            self.test_function: _Steps | None = self._repeated(self.test_step, self._test_counter)
+        return self.test_function
+
+    def _repeated(self, step: Callable[[Any], Any], counter: tf.Variable) -> _Steps:
+        """Make a graph that runs a step on each of the next batches.
+
+        Keras' own would trace the step twice, and have AutoGraph rewrite all that it calls, which
+        for a small training takes longer than the steps.
+        """
+
+        @tf.function(autograph=False, reduce_retracing=True)
+        def run_steps(batches: Iterator[Any]) -> dict[str, tf.Tensor]:
+            steps = self._steps_per_execution.value()
+
+            def run_step(done: tf.Tensor) -> tf.Tensor:
+                self.distribute_strategy.run(step, args=(next(batches),))
+                counter.assign_add(1)
+                return done + 1
+
+            tf.while_loop(lambda done: done < steps, run_step, [tf.zeros_like(steps)])
+            return {name: mean.result() for name, mean in self.means.items()}
+
+        return run_steps
 
     def validation_metrics(self) -> dict[str, float]:
         """Return the metric of each task over the batches evaluated since the last reset."""

@@ -29,7 +29,7 @@ class TableAdagrad(tf.keras.optimizers.legacy.Adagrad):
         return self._resource_apply_sparse(sums, handle, rows, **kwargs)
 
 
-@tf.function(jit_compile=True)
+@tf.function(autograph=False, jit_compile=True)
 def _sums(values: tf.Tensor, places: tf.Tensor) -> tf.Tensor:
     """Sum the values of each place: (N, D) and (N,) → (N, D), with zeros behind the last place."""
     return tf.math.unsorted_segment_sum(values, places, values.shape[0])

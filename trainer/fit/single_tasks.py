@@ -95,6 +95,7 @@ def fit_alone(
 def of_one_task(batches: tf.data.Dataset, column: int) -> tf.data.Dataset:
     """Keep the labels and masks, (B, 1), of the task in this column."""
 
+    @tf.autograph.experimental.do_not_convert
     def own(features: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         return {
             **features,
@@ -123,7 +124,9 @@ class SingleTaskRankers(tf.Module):
         self.networks = dict(networks)
         self.transform = transform
 
-    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="examples")])
+    @tf.function(
+        input_signature=[tf.TensorSpec([None], tf.string, name="examples")], autograph=False
+    )
     def score_examples(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
         """Score serialized tf.Examples, (B,): one score per task, each (B,)."""
         features = self.transform(dict(parsed_fields(self.spec, examples)))
