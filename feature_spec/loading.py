@@ -12,39 +12,13 @@ import yaml
 from feature_spec.formula import DURATION, RankingFormula, weights_in_force
 from feature_spec.spec import FeatureSpec
 from feature_spec.strict_model import StrictModel, closest_names
+from feature_spec.yaml_text import YamlTextError, read_yaml
 
 Model = TypeVar("Model", bound=StrictModel)
 
 
 class SpecError(ValueError):
     """A feature spec cannot be used. The message lists each path, value and remedy by line."""
-
-
-class _UniqueKeyLoader(yaml.SafeLoader):
-    """Refuses duplicate keys in a mapping, of which YAML libraries silently keep the last.
-
-    Args:
-        text: the YAML.
-        source: what errors call the text.
-    """
-
-    def __init__(self, text: str, source: str) -> None:
-        self._source = source
-        super().__init__(text)
-
-    def check_printable(self, data: Any) -> None:
-        self.name = self._source  # the first step that can fail; PyYAML names only files
-        super().check_printable(data)
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen = set()
-        for key_node, _ in node.value:
-            if key_node.value in seen:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"key {key_node.value!r} is given twice", key_node.start_mark
-                )
-            seen.add(key_node.value)
-        return super().construct_mapping(node, deep)
 
 
 def ready_specs() -> dict[str, Path]:
@@ -83,8 +57,8 @@ def validated_yaml(model: type[Model], text: str, source: str, kind: str) -> Mod
         SpecError: the text is not YAML, or not valid.
     """
     try:
-        received = _UniqueKeyLoader(text, source).get_single_data()
-    except yaml.YAMLError as error:
+        received = read_yaml(text, source)
+    except YamlTextError as error:
         raise SpecError(f"{source}: not valid YAML: {error}") from error
     if not isinstance(received, dict):
         raise SpecError(

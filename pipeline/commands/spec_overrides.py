@@ -7,10 +7,9 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-import yaml
-
 from feature_spec.loading import SpecError, load_spec, parse_spec
 from feature_spec.spec import FeatureSpec
+from feature_spec.yaml_text import YamlTextError, read_yaml
 
 # Named by string: the pipeline does not import the trainer.
 _SETTINGS_MODULE = "trainer.settings.train_config"
@@ -71,8 +70,8 @@ def _put(document: dict[str, Any], override: str) -> None:
     if not equals or not all(keys):
         raise SpecError(f"--set {override}: give a path and a value, such as trainer.epochs=3")
     try:
-        value = yaml.safe_load(text)
-    except yaml.YAMLError as error:
+        value = read_yaml(text, f"--set {override}")
+    except YamlTextError as error:
         raise SpecError(f"--set {override}: the value is not valid YAML: {error}") from error
     inner = document
     for key in keys[:-1]:

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-import yaml
-
 from feature_spec import names
+from feature_spec.yaml_text import YamlTextError, read_yaml
 from serving.model_server.status_error import StatusError
 from serving.model_server.versions.saved_model import SavedModel
 
@@ -38,8 +37,9 @@ def version_folders(folder: Path) -> dict[int, Path]:
 def exported_spec_name(version_folder: Path) -> str | None:
     """Return the name in the feature spec that a version carries; None if it carries none."""
     try:
-        spec = yaml.safe_load((version_folder / names.EXPORTED_SPEC).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError):
+        text = (version_folder / names.EXPORTED_SPEC).read_text(encoding="utf-8")
+        spec = read_yaml(text, names.EXPORTED_SPEC)
+    except (OSError, UnicodeDecodeError, YamlTextError):
         return None
     name = spec.get("name") if isinstance(spec, dict) else None
     return name if isinstance(name, str) else None
