@@ -21,6 +21,7 @@ TRAINER = [
     *TENSORFLOW,
     "matplotlib>=3.9",
     "optuna>=4,<5",
+    "pyarrow>=18,<19",
     "tensorflow-recommenders>=0.7.7",
     "tf-keras==2.21.*",
 ]
@@ -47,7 +48,6 @@ PIPELINE = [
     "keras-tuner>=1.4.8,<2",
     "plotly>=6",
     "psutil>=5.9",
-    "pyarrow>=18,<19",
     "tensorboard>=2.20",
     "tfx==1.21.*",
 ]

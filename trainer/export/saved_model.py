@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,8 @@ from trainer.export.xla_scorer import XlaScorer
 from trainer.inspect.signature import inspection_guide, introspection_outputs
 from trainer.network.network import AssembledNetwork, Network
 from trainer.network.network_layout import field_names, field_rows
+from trainer.network.vocabulary import Vocabulary
+from trainer.pruning.pruned_sharing import can_be_pruned
 
 logger = logging.getLogger("fulcrum.trainer")
 
@@ -240,7 +242,7 @@ def export(
     transform: tf.keras.Model,
     folder: str | Path,
     *,
-    vocabularies: Mapping[str, Sequence[bytes]] | None = None,
+    vocabularies: Mapping[str, Vocabulary] | None = None,
     half_precision: bool = False,
     xla: bool = False,
 ) -> None:
@@ -252,7 +254,7 @@ def export(
         network: a trained network.
         transform: the layer of the transform graph.
         folder: folder or URI of the SavedModel.
-        vocabularies: the entries of the vocabularies, see `field_rows`.
+        vocabularies: the vocabularies, see `field_rows`, which only models with gates read.
         half_precision: whether all but tables and heads is computed in bfloat16. Nothing is pruned
             then.
         xla: whether ranking requests are scored by XLA.
@@ -261,7 +263,9 @@ def export(
     served: AssembledNetwork = network
     if half_precision:
         served = half_precision_network(network)
-    elif pruned := pruned_network(network, field_rows(spec, network.layout, vocabularies or {})):
+    elif can_be_pruned(network.sharing) and (
+        pruned := pruned_network(network, field_rows(spec, network.layout, vocabularies or {}))
+    ):
         served = pruned.network
         guide = guide.model_copy(update={"multiplications": pruned.multiplications})
         logger.info(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import tensorflow as tf
@@ -12,6 +13,7 @@ from feature_spec.artifacts.inspection import Multiplications, PruningCount
 from trainer.layers.tower import Tower
 from trainer.network.network import AssembledNetwork, Network
 from trainer.network.network_layout import FieldRows
+from trainer.network.table_blocks import read_rows
 from trainer.pruning.pruned_layers import pruned_tower, tower_multiplications
 from trainer.pruning.pruned_sharing import prune
 from trainer.pruning.value_bounds import FieldEmbeddings, InputFields
@@ -44,9 +46,12 @@ def pruned_network(network: Network, rows: Sequence[FieldRows]) -> PrunedNetwork
         None if the model has no hard-concrete gates.
     """
     layout = network.layout
-    tables = {width: table.numpy() for width, table in network.embeddings[0].tables.items()}
+    tables = network.embeddings[0].tables
     values = tuple(
-        FieldEmbeddings(None if one.rows is None else tables[str(width)][one.rows], one.is_list)
+        FieldEmbeddings(
+            None if one.rows is None else partial(read_rows, tables[str(width)], one.rows),
+            one.is_list,
+        )
         for width, one in zip(layout.field_widths, rows, strict=True)
     )
     pruning = prune(

@@ -15,6 +15,7 @@ from feature_spec.loading import parse_spec
 from feature_spec.spec import FeatureSpec
 from trainer.inputs.training_job import TrainingJob
 from trainer.network.network_layout import NetworkLayout, network_layout
+from trainer.network.vocabulary import Vocabulary
 from trainer.settings.train_config import TrainerSettings
 
 # The examples in the shuffle buffer: enough to mix the days of a log, few enough for memory.
@@ -73,14 +74,14 @@ class TrainingInputs:
         job: the job.
         spec: the feature spec, with fields and tasks.
         transform: the transform graph.
-        vocabularies: the entries of each vocabulary that Transform found, by file name.
+        vocabularies: the vocabularies that Transform found, by file name.
         layout: the layout of the network.
     """
 
     job: TrainingJob
     spec: FeatureSpec
     transform: tft.TFTransformOutput
-    vocabularies: dict[str, list[bytes]]
+    vocabularies: dict[str, Vocabulary]
     layout: NetworkLayout
 
     def batches(self, settings: TrainerSettings) -> tuple[tf.data.Dataset, tf.data.Dataset]:
@@ -110,7 +111,9 @@ def training_inputs(job: TrainingJob) -> TrainingInputs:
         for width in feature_layout.widths
         if feature_layout.has_vocabulary(width)
     ]
-    vocabularies = {file: transform.vocabulary_by_name(file) for file in files}
+    vocabularies = {
+        file: Vocabulary.of_file(transform.vocabulary_file_by_name(file)) for file in files
+    }
     layout = network_layout(spec, {file: len(entries) for file, entries in vocabularies.items()})
     return TrainingInputs(
         job=job, spec=spec, transform=transform, vocabularies=vocabularies, layout=layout

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow.compute as pc
 
 from feature_spec.feature_layout import (
     SIDES,
@@ -19,6 +20,7 @@ from feature_spec.feature_layout import (
 )
 from feature_spec.spec import FeatureSpec
 from trainer.layers.field_embedding import SlotLayout, flat_order
+from trainer.network.vocabulary import Vocabulary
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,39 +123,61 @@ def field_names(spec: FeatureSpec) -> list[str]:
 
 
 def field_rows(
-    spec: FeatureSpec, layout: NetworkLayout, vocabularies: Mapping[str, Sequence[bytes]]
+    spec: FeatureSpec, layout: NetworkLayout, vocabularies: Mapping[str, Vocabulary]
 ) -> list[FieldRows]:
     """Return the rows that each field can have, in the order of `NetworkLayout.field_widths`.
 
     Args:
         spec: the feature spec.
         layout: the layout that follows from `spec`.
-        vocabularies: the entries of the vocabularies that Transform found, by file name. If one is
-            missing, each of its fields may have all of its rows.
+        vocabularies: the vocabularies that Transform found, by file name. If one is missing, each
+            of its fields may have all of its rows.
     """
     feature_layout = FeatureLayout(spec)
-    entries: dict[str, dict[str, list[int]]] = {}
-    for width in feature_layout.widths:
-        if (file := vocabulary_file(width)) in vocabularies:
-            of_source = entries.setdefault(file, {})
-            for row, token in enumerate(vocabularies[file], feature_layout.reserved_rows(width)):
-                of_source.setdefault(token.decode().partition(TOKEN_SEPARATOR)[0], []).append(row)
+    entries = {
+        width: _rows_of_sources(feature_layout, width, vocabularies[file])
+        for width in feature_layout.widths
+        if (file := vocabulary_file(width)) in vocabularies
+    }
     result: list[FieldRows] = []
     for side in SIDES:
         slots = {_slot_layout(slot): slot for slot in feature_layout.slots(side)}
         for slot in (slots[place] for place in flat_order(list(slots))):
             # The padding of a list does not count.
             first = slot.rows.first_bucket if slot.length > 1 else slot.rows.missing
-            rows: list[int] = [*range(first, slot.rows.first_bucket + slot.rows.buckets)]
-            if slot.vocabulary and (file := vocabulary_file(slot.width)) in entries:
-                rows += entries[file].get(slot.source, [])
+            rows = [np.arange(first, slot.rows.first_bucket + slot.rows.buckets)]
+            if slot.vocabulary and slot.width in entries:
+                rows.append(entries[slot.width][slot.source])
             elif slot.vocabulary:
-                rows += range(
-                    feature_layout.reserved_rows(slot.width), layout.table_rows[slot.width]
+                rows.append(
+                    np.arange(
+                        feature_layout.reserved_rows(slot.width), layout.table_rows[slot.width]
+                    )
                 )
-            result.append(FieldRows(np.array(rows, np.int64), slot.length > 1))
+            result.append(FieldRows(np.concatenate(rows), slot.length > 1))
         result += [FieldRows(None, is_list=False)] * len(feature_layout.numbers(side))
     return result
+
+
+def _rows_of_sources(
+    feature_layout: FeatureLayout, width: int, vocabulary: Vocabulary
+) -> dict[str, npt.NDArray[np.int64]]:
+    """Return the rows of the vocabulary's entries in the table of `width`, by field."""
+    sources = {
+        slot.source
+        for side in SIDES
+        for slot in feature_layout.slots(side)
+        if slot.width == width and slot.vocabulary
+    }
+    rows: dict[str, list[npt.NDArray[np.int64]]] = {source: [] for source in sources}
+    for first, lines in vocabulary.blocks_of_lines():
+        for source, of_source in rows.items():
+            owned = pc.starts_with(lines, (source + TOKEN_SEPARATOR).encode())
+            of_source.append(np.flatnonzero(owned) + (first + feature_layout.reserved_rows(width)))
+    return {
+        source: np.concatenate([np.zeros(0, np.int64), *of_source])
+        for source, of_source in rows.items()
+    }
 
 
 def _slot_layout(slot: Slot) -> SlotLayout:

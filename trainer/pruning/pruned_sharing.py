@@ -57,6 +57,11 @@ def prune(model: SharingArchitecture, inputs: InputFields) -> Pruning | None:
     return None
 
 
+def can_be_pruned(model: SharingArchitecture) -> bool:
+    """Tell whether a model has hard-concrete gates, so that `prune` may leave parts out."""
+    return prune.dispatch(type(model)) is not prune.dispatch(object)
+
+
 @prune.register
 def _(model: SNR, inputs: InputFields) -> Pruning:
     connections = [folded(connection) for connection in [*model.connections, model.to_tasks]]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -11,9 +11,6 @@ import numpy.typing as npt
 
 Weights = npt.NDArray[np.float32]
 Array = npt.NDArray[np.float64]
-
-# The rows of a chunk: enough for fast products, few enough for memory.
-_ROWS = 1 << 14
 
 
 def rounding(width: int) -> float:
@@ -28,23 +25,23 @@ class FieldEmbeddings(NamedTuple):
     """The embeddings that a field can have.
 
     Attributes:
-        rows: the embeddings (N, D) of all values, including missing and unknown ones; None for a
-            plain number, which can have any value.
+        blocks: returns the embeddings (N, D) of all values, including missing and unknown ones,
+            block by block; None for a plain number, which can have any value.
         is_list: whether the embedding is the mean of some of the rows, or 0.
     """
 
-    rows: Weights | None
+    blocks: Callable[[], Iterable[Weights]] | None
     is_list: bool = False
 
     def masked_by(self, query: Weights) -> bool:
         """Tell whether relu(tanh(query · e)) is 0 for every embedding e of the field."""
-        if self.rows is None:
+        if self.blocks is None:
             return not query.any()
         slack = rounding(len(query))
         # The score of a mean of rows is the mean of their scores.
         return all(
             bool(np.all(score + slack * size <= 0.0))
-            for score, size in _products(self.rows, query[:, np.newaxis])
+            for score, size in _products(self.blocks(), query[:, np.newaxis])
         )
 
     def most(self, kernel: Weights, query: Weights | None = None) -> tuple[Array, Array]:
@@ -59,7 +56,7 @@ class FieldEmbeddings(NamedTuple):
             values of its terms, (U,).
         """
         units = kernel.shape[1]
-        if self.rows is None:
+        if self.blocks is None:
             # A mask is above 0 only if the number has its query's sign.
             falls = (
                 kernel[0] == 0.0
@@ -67,13 +64,13 @@ class FieldEmbeddings(NamedTuple):
                 else kernel[0].astype(np.float64) * query[0] <= 0.0
             )
             return np.where(falls, 0.0, np.inf), np.zeros(units)
-        scores = _products(self.rows, query[:, np.newaxis]) if query is not None else None
+        scores = _products(self.blocks(), query[:, np.newaxis]) if query is not None else None
         added, sizes, highest_mask = (
             np.full(units, 0.0 if self.is_list else -np.inf),
             np.zeros(units),
             0.0,
         )
-        for unmasked, size in _products(self.rows, kernel):
+        for unmasked, size in _products(self.blocks(), kernel):
             products = unmasked
             if scores is not None:
                 masks = np.tanh(np.maximum(next(scores)[0], 0.0))
@@ -115,16 +112,16 @@ class InputFields(NamedTuple):
         """
         return {
             self.of_request,
-            *(field for field, value in enumerate(self.values) if value.rows is None),
+            *(field for field, value in enumerate(self.values) if value.blocks is None),
         }
 
 
-def _products(rows: Weights, kernel: Weights) -> Iterator[tuple[Array, Array]]:
-    """Yield rows · kernel and the sums of the absolute values of its terms, chunk by chunk."""
+def _products(blocks: Iterable[Weights], kernel: Weights) -> Iterator[tuple[Array, Array]]:
+    """Yield rows · kernel and the sums of the absolute values of its terms, block by block."""
     wide = kernel.astype(np.float64)
-    for first in range(0, len(rows), _ROWS):
-        some = rows[first : first + _ROWS].astype(np.float64)
-        yield some @ wide, np.abs(some) @ np.abs(wide)
+    for block in blocks:
+        rows = block.astype(np.float64)
+        yield rows @ wide, np.abs(rows) @ np.abs(wide)
 
 
 def units_that_fire(

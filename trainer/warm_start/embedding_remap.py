@@ -6,7 +6,7 @@ row, and some come or go.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
@@ -16,6 +16,8 @@ import numpy.typing as npt
 
 from feature_spec.feature_layout import SIDES, FeatureLayout, Slot, vocabulary_file
 from feature_spec.spec import FeatureSpec
+from trainer.network.vocabulary import Vocabulary
+from trainer.warm_start.vocabulary_match import match
 
 Indices = npt.NDArray[np.int64]
 
@@ -26,11 +28,11 @@ class TableRows:
 
     Attributes:
         spec: the feature spec, with the fields.
-        vocabularies: the entries of each vocabulary by file name, in the order of their rows.
+        vocabularies: the vocabularies by file name.
     """
 
     spec: FeatureSpec
-    vocabularies: Mapping[str, Sequence[bytes]]
+    vocabularies: Mapping[str, Vocabulary]
 
     @cached_property
     def feature_layout(self) -> FeatureLayout:
@@ -47,13 +49,9 @@ class TableRows:
             if slot.source == slot.name
         }
 
-    def rows_of_entries(self, width: int) -> dict[bytes, int]:
-        """Return the row of each vocabulary entry in the table of `width`."""
-        entries = self.vocabularies.get(vocabulary_file(width), ())
-        return {
-            entry: row
-            for row, entry in enumerate(entries, self.feature_layout.reserved_rows(width))
-        }
+    def vocabulary(self, width: int) -> Vocabulary:
+        """Return the vocabulary of the table of `width`, which may be empty."""
+        return self.vocabularies.get(vocabulary_file(width)) or Vocabulary.of_entries([])
 
 
 class RemappedRows(NamedTuple):
@@ -85,12 +83,14 @@ def remap_rows(before: TableRows, now: TableRows, width: int) -> RemappedRows:
                     (earlier.rows.first_bucket + bucket, slot.rows.first_bucket + bucket)
                     for bucket in range(slot.rows.buckets)
                 ]
-    known = before.rows_of_entries(width)
-    pairs += [
-        (known[entry], row) for entry, row in now.rows_of_entries(width).items() if entry in known
-    ]
-    both = np.array(pairs, np.int64).reshape(-1, 2)
-    return RemappedRows(before=both[:, 0], now=both[:, 1])
+    reserved = np.array(pairs, np.int64).reshape(-1, 2)
+    entries = match(before.vocabulary(width), now.vocabulary(width))
+    return RemappedRows(
+        before=np.append(
+            reserved[:, 0], entries.before + before.feature_layout.reserved_rows(width)
+        ),
+        now=np.append(reserved[:, 1], entries.now + now.feature_layout.reserved_rows(width)),
+    )
 
 
 def _buckets(rows: TableRows, slot: Slot) -> tuple[str, bool, int]:

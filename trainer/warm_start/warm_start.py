@@ -3,49 +3,118 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
 
 from trainer.network.network import Network
 from trainer.network.network_layout import field_names
-from trainer.warm_start.embedding_remap import TableRows, remap_rows
+from trainer.network.table_blocks import write_rows
+from trainer.warm_start.array_archive import StoredArray
+from trainer.warm_start.embedding_remap import RemappedRows, TableRows, remap_rows
+from trainer.warm_start.optimizer_state import state_of
 from trainer.warm_start.weight_store import TrainedWeights, dense_weights
 
 logger = logging.getLogger("fulcrum.trainer")
 
 
-def begin_with(weights: TrainedWeights, network: Network, rows: TableRows) -> None:
-    """Put trained weights into a network. Optimizers begin afresh.
+def begin_with(
+    weights: TrainedWeights, network: Network, rows: TableRows, optimizer: Any = None
+) -> None:
+    """Put trained weights into a network, and into its optimizer what it kept for them.
 
     Rows of the tables move with their values; rows of new values stay as they were drawn. The dense
     weights are taken over together, or not at all if the network differs: half of a network is of
-    no use to the other half.
+    no use to the other half. What the optimizer kept goes with the weights, unless it is of another
+    kind now.
 
     Args:
         weights: the weights of the trained network.
         network: a built network.
         rows: the meaning of the rows of the network's tables.
+        optimizer: the optimizer that will train the network, whose slots exist; None to let it
+            begin afresh.
     """
+    moved = {width: remap_rows(weights.rows, rows, width) for width in network.layout.table_rows}
     for number, embedding in enumerate(network.embeddings):
         for width, table in embedding.tables.items():
-            learnt = weights.tables.get((number, int(width)))
-            if learnt is None:
+            key = number, int(width)
+            if key not in weights.tables:
                 logger.info("warm start: table %s is new", table.name)
                 continue
-            moved = remap_rows(weights.rows, rows, int(width))
-            values = table.numpy()
-            values[moved.now] = learnt[moved.before]
-            table.assign(values)
+            pairs = moved[int(width)]
+            _move_rows(weights.tables[key], table, pairs)
             logger.info(
                 "warm start: %s of %s rows of width %s have learnt before",
-                f"{len(moved.now):,}",
-                f"{len(values):,}",
+                f"{len(pairs.now):,}",
+                f"{table.shape[0]:,}",
                 width,
             )
+            kept = weights.table_state.get(key, {})
+            _take_state(kept, state_of(optimizer, table), f"table {table.name}", pairs)
     differences = _differences(weights, network, rows)
     if differences:
         logger.info("warm start: all but the tables begins afresh: %s", "; ".join(differences))
         return
-    for variable, value in zip(dense_weights(network), weights.dense, strict=True):
-        variable.assign(value)
+    state: dict[str, tf.Variable] = {}
+    for place, variable in enumerate(dense_weights(network)):
+        variable.assign(weights.dense[place].whole())
+        state |= {f"{place}/{name}": own for name, own in state_of(optimizer, variable).items()}
+    _take_state(weights.dense_state, state, "all but the tables")
+
+
+def _move_rows(learnt: StoredArray, table: tf.Variable, pairs: RemappedRows) -> None:
+    """Copy the rows of a stored table that have a pair into a table, block by block."""
+    row_now = np.full(learnt.shape[0], -1, np.int64)
+    row_now[pairs.before] = pairs.now
+    first = 0
+    for block in learnt.blocks():
+        places = row_now[first : first + len(block)]
+        has_pair = places >= 0
+        write_rows(table, places[has_pair], block[has_pair])
+        first += len(block)
+
+
+def _take_state(
+    kept: Mapping[str, StoredArray],
+    state: Mapping[str, tf.Variable],
+    what: str,
+    pairs: RemappedRows | None = None,
+) -> None:
+    """Take over what the optimizer kept, by name, if it is of the same kind.
+
+    Args:
+        kept: what it kept before.
+        state: what it keeps now; empty if nothing is to be taken over.
+        what: the variables, for the log.
+        pairs: the rows of tables that have learnt before; None for other variables.
+    """
+    if not state:
+        return
+    # The number of rows of a table changes from day to day.
+    skipped = 0 if pairs is None else 1
+    shapes = {name: array.shape[skipped:] for name, array in kept.items()}
+    shapes_now = {name: tuple(own.shape)[skipped:] for name, own in state.items()}
+    if shapes != shapes_now:
+        logger.info(
+            "warm start: the optimizer of %s begins afresh: it keeps %s, and kept %s",
+            what,
+            ", ".join(_kinds(shapes_now)),
+            ", ".join(_kinds(shapes)) or "nothing that was saved",
+        )
+        return
+    for name, own in state.items():
+        if pairs is not None and own.shape.rank:
+            _move_rows(kept[name], own, pairs)
+        else:
+            own.assign(kept[name].whole())
+
+
+def _kinds(shapes: Mapping[str, tuple[int, ...]]) -> list[str]:
+    """Return the names of what is kept, such as ``Adam/m``, once for all variables."""
+    return sorted({"/".join(name.split("/")[-2:]) for name in shapes})
 
 
 def _differences(weights: TrainedWeights, network: Network, rows: TableRows) -> list[str]:

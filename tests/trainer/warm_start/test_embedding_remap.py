@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from feature_spec.loading import parse_spec
+from trainer.network.vocabulary import Vocabulary
 from trainer.warm_start.embedding_remap import TableRows, remap_rows
 
 SPEC = """
@@ -30,7 +31,11 @@ RESERVED = list(range(9))
 def table_rows(entries: Sequence[str], spec: str = SPEC) -> TableRows:
     return TableRows(
         parse_spec(spec),
-        {"vocabulary_4": [entry.replace("=", "\x1f").encode() for entry in entries]},
+        {
+            "vocabulary_4": Vocabulary.of_entries(
+                entry.replace("=", "\x1f").encode() for entry in entries
+            )
+        },
     )
 
 

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import tracemalloc
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 tf = pytest.importorskip("tensorflow")
+import tensorflow_recommenders as tfrs  # noqa: E402
+
 from feature_spec.loading import parse_spec  # noqa: E402
 from feature_spec.names import EXPORTED_SPEC  # noqa: E402
 from trainer.network.network import Network  # noqa: E402
 from trainer.network.network_layout import network_layout  # noqa: E402
+from trainer.network.vocabulary import Vocabulary  # noqa: E402
 from trainer.settings.model_config import MODELS  # noqa: E402
 from trainer.settings.train_config import parse_settings  # noqa: E402
 from trainer.warm_start.embedding_remap import TableRows  # noqa: E402
+from trainer.warm_start.optimizer_state import state_of  # noqa: E402
 from trainer.warm_start.warm_start import begin_with  # noqa: E402
 from trainer.warm_start.weight_store import (  # noqa: E402
     NoWeightsError,
@@ -41,12 +48,15 @@ BEFORE = ["item\x1fa", "user\x1fu", "item\x1fb"]
 NOW = ["user\x1fv", "item\x1fb", "item\x1fa"]
 
 
-def made(entries, name="ple", text=SPEC, **model):
+def made(entries, name="ple", text=SPEC, width=4, **model):
     """A network with its variables, and what its rows stand for."""
-    rows = TableRows(parse_spec(text), {"vocabulary_4": [entry.encode() for entry in entries]})
+    rows = TableRows(
+        parse_spec(text),
+        {f"vocabulary_{width}": Vocabulary.of_entries(map(str.encode, entries))},
+    )
     settings = parse_settings({"name": name, "tower_units": [3], **model}, {})
     network = Network(
-        network_layout(rows.spec, {"vocabulary_4": len(entries)}), settings, name="network"
+        network_layout(rows.spec, {f"vocabulary_{width}": len(entries)}), settings, name="network"
     )
     network({
         "request_ids": tf.zeros([2, 1], tf.int64), "candidate_ids": tf.zeros([2, 1], tf.int64), "candidate_numbers": tf.zeros([2, 1]),
@@ -58,11 +68,11 @@ def made(entries, name="ple", text=SPEC, **model):
 def saved(tmp_path):
     """Saves a network as a training by span does; returns the folder of its SavedModel."""
 
-    def save(network, rows, text=SPEC):
+    def save(network, rows, text=SPEC, optimizer=None):
         model = tmp_path / "Format-Serving"
         (model / EXPORTED_SPEC).parent.mkdir(parents=True, exist_ok=True)
         (model / EXPORTED_SPEC).write_text(text, encoding="utf-8")
-        save_weights(network, rows.vocabularies, str(model))
+        save_weights(network, rows.vocabularies, str(model), optimizer)
         return str(model)
 
     return save
@@ -117,7 +127,8 @@ def test_another_network_takes_over_the_tables_only_and_says_why(
 
 
 def test_an_empty_vocabulary_survives_the_file(saved):
-    assert read_weights(saved(*made([]))).rows.vocabularies == {"vocabulary_4": []}
+    [(file, vocabulary)] = read_weights(saved(*made([]))).rows.vocabularies.items()
+    assert (file, list(vocabulary.blocks())) == ("vocabulary_4", [])
 
 
 def test_a_model_without_weights_is_named(tmp_path):
@@ -128,3 +139,164 @@ def test_a_model_without_weights_is_named(tmp_path):
 def test_a_model_with_a_spec_that_cannot_be_read_any_more_has_no_weights_to_begin_with(saved):
     with pytest.raises(NoWeightsError, match="the spec of the model cannot be read"):
         read_weights(saved(*made([]), text="name: tiny"))
+
+
+def optimizer_of(network, table=None, dense=None):
+    """An optimizer of tables and one of all other weights, with slots."""
+    legacy = tf.keras.optimizers.legacy
+    tables = network.embedding_tables
+    others = [variable for variable in dense_weights(network) if variable.trainable]
+    parts = [(table or legacy.Adagrad(0.1), tables), (dense or legacy.Adam(0.1), others)]
+    for part, variables in parts:
+        part._create_all_weights(variables)
+    return tfrs.experimental.optimizers.CompositeOptimizer(
+        [(part, lambda variables=variables: variables) for part, variables in parts]
+    )
+
+
+def trained_optimizer(network, **parts):
+    """An optimizer whose state is random, as after 7 steps."""
+    random = np.random.default_rng(0)
+    optimizer = optimizer_of(network, **parts)
+    for part in optimizer.optimizers:
+        part.iterations.assign(7)
+    for variable in network.trainable_variables:
+        for name, kept in state_of(optimizer, variable).items():
+            if not name.endswith("iterations"):
+                kept.assign(random.normal(size=kept.shape))
+    return optimizer
+
+
+OF_TABLES = {
+    "Adagrad": lambda: tf.keras.optimizers.legacy.Adagrad(0.1),
+    "Adam": lambda: tf.keras.optimizers.legacy.Adam(0.1),
+    "Ftrl": lambda: tf.keras.optimizers.legacy.Ftrl(0.1),
+    "momentum": lambda: tf.keras.optimizers.legacy.SGD(0.1, momentum=0.9),
+    "row-wise": lambda: RowWise(name="RowWise"),
+}
+
+
+class RowWise(tf.keras.optimizers.legacy.Adagrad):
+    """Keeps one number for each row."""
+
+    def _create_slots(self, var_list):
+        for variable in var_list:
+            self.add_slot(variable, "accumulator", "ones", shape=variable.shape[:1])
+
+
+@pytest.mark.parametrize("kind", OF_TABLES)
+def test_what_the_optimizer_keeps_for_a_row_moves_with_its_value(kind, saved):
+    trained, before = made(BEFORE)
+    network, now = made(NOW)
+    optimizer = trained_optimizer(trained, table=OF_TABLES[kind]())
+    later = optimizer_of(network, table=OF_TABLES[kind]())
+    states = [
+        state_of(opt, net.embedding_tables[0])
+        for opt, net in ((optimizer, trained), (later, network))
+    ]
+    learnt, drawn = ({name: kept.numpy() for name, kept in one.items()} for one in states)
+    begin_with(read_weights(saved(trained, before, optimizer=optimizer)), network, now, later)
+    assert len(learnt) >= 2
+    for name, kept in states[1].items():
+        if name.endswith("iterations"):
+            assert kept.numpy() == 7
+        else:
+            # Reserved rows; v, which is new; b, which was the third entry; a, which was the first.
+            rows = [learnt[name][:4], drawn[name][4:5], learnt[name][6:7], learnt[name][4:5]]
+            np.testing.assert_array_equal(kept.numpy(), np.concatenate(rows))
+
+
+@pytest.mark.parametrize("name", list(MODELS))
+def test_a_training_that_begins_with_its_own_weights_goes_on_as_it_was(name, saved):
+    trained, before = made(BEFORE, name)
+    network, now = made(BEFORE, name)
+    optimizer, later = trained_optimizer(trained), optimizer_of(network)
+    begin_with(read_weights(saved(trained, before, optimizer=optimizer)), network, now, later)
+    for one, other in zip(optimizer.weights, later.weights, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize(
+    ("before_kind", "kind", "why"),
+    [
+        ("Adagrad", "Adam", "keeps Adam/iterations, Adam/m, Adam/v, and kept Adagrad/accumulator"),
+        ("row-wise", "Adagrad", "keeps Adagrad/accumulator"),
+        (None, "Adagrad", "and kept nothing that was saved"),
+    ],
+)
+def test_an_optimizer_of_another_kind_begins_afresh_and_says_so(
+    before_kind, kind, why, saved, caplog
+):
+    trained, before = made(BEFORE)
+    network, now = made(NOW)
+    optimizer = trained_optimizer(trained, table=OF_TABLES[before_kind]()) if before_kind else None
+    later = optimizer_of(network, table=OF_TABLES[kind]())
+    fresh = [kept.numpy() for kept in state_of(later, network.embedding_tables[0]).values()]
+    with caplog.at_level("INFO", logger="fulcrum.trainer"):
+        begin_with(read_weights(saved(trained, before, optimizer=optimizer)), network, now, later)
+    assert "the optimizer of table" in caplog.text
+    assert why in caplog.text
+    for one, other in zip(
+        fresh, state_of(later, network.embedding_tables[0]).values(), strict=True
+    ):
+        np.testing.assert_array_equal(one, other)
+    # The weights are taken over all the same.
+    learnt = trained.embedding_tables[0].numpy()
+    np.testing.assert_array_equal(network.embedding_tables[0].numpy()[:4], learnt[:4])
+
+
+def test_weights_that_an_earlier_version_saved_are_read(saved):
+    trained, before = made(BEFORE)
+    network, now = made(NOW)
+    model = saved(trained, before)
+    # As versions before wrote it: NumPy's own writer, no line end behind the last entry.
+    text = b"\n".join(entry.encode() for entry in BEFORE)
+    content = {"model": np.array("ple"), "table/0/4": trained.embedding_tables[0].numpy()}
+    content |= {
+        f"dense/{number:05d}": variable.numpy()
+        for number, variable in enumerate(dense_weights(trained))
+    }
+    np.savez(
+        Path(model).parent / "weights.npz",
+        **{"vocabulary/vocabulary_4": np.frombuffer(text, np.uint8)},
+        **content,
+    )
+    begin_with(read_weights(model), network, now)
+    [learnt], [table] = trained.embedding_tables, network.embedding_tables
+    np.testing.assert_array_equal(table.numpy()[5], learnt.numpy()[6])
+    for one, other in zip(dense_weights(trained), dense_weights(network), strict=True):
+        np.testing.assert_array_equal(one.numpy(), other.numpy())
+
+
+def test_variables_of_a_strategy_are_read_and_written(saved):
+    with tf.distribute.MirroredStrategy(["CPU:0"]).scope():
+        trained, before = made(BEFORE)
+        network, now = made(NOW)
+        optimizer, later = trained_optimizer(trained), optimizer_of(network)
+        model = saved(trained, before, optimizer=optimizer)
+        begin_with(read_weights(model), network, now, later)
+    [learnt], [table] = trained.embedding_tables, network.embedding_tables
+    np.testing.assert_array_equal(table.numpy()[5], learnt.numpy()[6])
+    kept = state_of(optimizer, learnt)["Adagrad/accumulator"].numpy()
+    np.testing.assert_array_equal(state_of(later, table)["Adagrad/accumulator"].numpy()[5], kept[6])
+
+
+def test_neither_saving_nor_beginning_holds_a_copy_of_a_table(saved):
+    entries = [f"item\x1f{number}" for number in range(100_000)]
+    text = SPEC.replace("width: 4", "width: 64")
+    trained, before = made(entries, text=text, width=64)
+    network, now = made(entries[::-1], text=text, width=64)
+    optimizer, later = trained_optimizer(trained), optimizer_of(network)
+
+    def peak_of(call):
+        tracemalloc.start()
+        try:
+            return call(), tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+    table_bytes = 4 * 64 * 100_000
+    model, saving = peak_of(lambda: saved(trained, before, text, optimizer))
+    _, beginning = peak_of(lambda: begin_with(read_weights(model), network, now, later))
+    assert saving < 0.8 * table_bytes
+    assert beginning < 0.8 * table_bytes
