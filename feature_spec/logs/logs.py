@@ -69,7 +69,8 @@ class Logs(StrictModel):
         impressions: the event log of impressions.
         actions: the event log of actions.
         tables: side tables by name.
-        missing_values: texts that stand for a missing value.
+        missing_values: texts that stand for a missing value; they cover numbers and truth values
+            that they spell, too.
         deduplicate: whether a line equal to an earlier one in every column is rejected as a
             duplicate.
         max_line_bytes: the largest size of a line; a longer line is rejected unread.

@@ -19,7 +19,13 @@ from feature_spec.fields.field import (
     NumericField,
     SequenceField,
 )
-from feature_spec.fields.values import category_text, finite_number, is_missing, list_elements
+from feature_spec.fields.values import (
+    category_text,
+    finite_number,
+    is_missing,
+    is_missing_number,
+    list_elements,
+)
 from feature_spec.formula import weights_in_force
 from feature_spec.names import SPEC_FINGERPRINT, weight_name
 from feature_spec.spec import FeatureSpec
@@ -67,7 +73,7 @@ def _texts(
 
 def _number(field: NumericField, missing: Collection[str], value: Any) -> float:
     """Return a number within the field's bounds, or `MISSING_NUMBER` if it is missing."""
-    if is_missing(value, missing):
+    if is_missing(value, missing) or (isinstance(value, str) and is_missing_number(value, missing)):
         return MISSING_NUMBER
     number = finite_number(value)
     minimum = -FLOAT32_MAX if field.minimum is None else field.minimum

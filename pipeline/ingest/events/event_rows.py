@@ -40,6 +40,7 @@ from pipeline.ingest.formats.record_batch import (
     Problems,
     RecordBatch,
     Rows,
+    UnusableValue,
     exact_json,
 )
 from pipeline.ingest.formats.text_formats import has_long_integer
@@ -124,6 +125,8 @@ class ImpressionParser:
     def _value_columns(self, rows: Rows) -> dict[str, pa.Array]:
         problems: Problems = {}
         columns = self._labeller.value_columns(rows, problems)
+        for column in self._carried:
+            _refuse_unusable(column, rows.column(column), problems)
         columns |= _problem_columns(problems, len(rows))
         if self._carried:
             values = zip(*map(rows.column, self._carried), strict=True)
@@ -265,6 +268,15 @@ def _problem_columns(problems: Problems, rows: int) -> dict[str, pa.Array]:
         "problem_reason": pa.array(reasons, pa.string()),
         "problem_detail": pa.array(details, pa.string()),
     }
+
+
+def _refuse_unusable(column: str, values: list[Any], problems: Problems) -> None:
+    """Note the rows whose values JSON would turn into texts that a label could read."""
+    if UnusableValue in set(map(type, values)):
+        for position, value in enumerate(values):
+            if isinstance(value, UnusableValue):
+                problem = UnusableLineError(value.reason, f"{column}: {value.detail}")
+                problems.setdefault(position, problem)
 
 
 def _refuse_strays(days: np.ndarray, of_file: SpanDay, problems: Problems) -> None:

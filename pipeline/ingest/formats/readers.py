@@ -6,15 +6,14 @@ from collections.abc import Callable, Iterator
 from typing import BinaryIO, NamedTuple
 
 from feature_spec.logs.source import Source
+from pipeline.ingest.formats.avro_files import avro_columns, avro_rows
 from pipeline.ingest.formats.file_content import content_chunks, line_batches
 from pipeline.ingest.formats.record_batch import RecordBatch
 from pipeline.ingest.formats.text_formats import csv_columns, text_batches
 from pipeline.ingest.formats.tfrecords import example_rows
 from pipeline.ingest.formats.typed_formats import (
-    avro_columns,
-    avro_rows,
+    parquet_batches,
     parquet_columns,
-    parquet_rows,
     typed_batches,
 )
 
@@ -62,7 +61,7 @@ READERS = {
     "jsonl": Reader(_text),
     "csv": Reader(_text, _csv_columns),
     "parquet": Reader(
-        lambda file: typed_batches(parquet_rows(file.content)),
+        lambda file: parquet_batches(file.content),
         lambda file: parquet_columns(file.content),
     ),
     "avro": Reader(

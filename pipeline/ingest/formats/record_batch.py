@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from operator import itemgetter
 from typing import Any, NamedTuple, Protocol
 
@@ -21,6 +22,22 @@ NumberedRecord = tuple[int, bytes, Record | UnusableLineError]
 Problems = dict[int, UnusableLineError]
 
 DIGEST_BYTES = 16
+
+
+@dataclasses.dataclass(frozen=True)
+class UnusableValue:
+    """A value that Python cannot hold, or that is ambiguous; whoever reads it rejects its row.
+
+    Attributes:
+        reason: the reason of the rejection.
+        detail: the value as text, and the problem with it.
+    """
+
+    reason: Reason
+    detail: str
+
+    def __str__(self) -> str:
+        return self.detail
 
 
 class Columns(Protocol):
@@ -97,20 +114,25 @@ class RecordRows:
         return self._records
 
 
-class TextRows:
-    """Rows of CSV files: texts in the same columns.
+class ColumnRows:
+    """Rows held as columns. Of several columns with one name, no value is taken for the right one.
 
     Args:
         names: the names of the columns.
-        values: the texts of each row, in the order of `names`.
+        columns: the values of each column, in the order of `names`.
+        length: the number of rows.
     """
 
-    def __init__(self, names: Sequence[str], values: Sequence[Sequence[str]]) -> None:
-        self._length = len(values)
-        columns = zip(*values, strict=True) if values else ([] for _ in names)
-        self._columns: Mapping[str, list[str]] = dict(
-            zip(names, ([*map(str.strip, column)] for column in columns), strict=True)
-        )
+    def __init__(self, names: Sequence[str], columns: Iterable[list[Any]], length: int) -> None:
+        self._length = length
+        self._columns: dict[str, list[Any]] = {}
+        for name, column in zip(names, columns, strict=True):
+            twin = self._columns.get(name)
+            self._columns[name] = (
+                column
+                if twin is None
+                else [twin_value(*values) for values in zip(twin, column, strict=True)]
+            )
 
     def __len__(self) -> int:
         return self._length
@@ -119,21 +141,50 @@ class TextRows:
         column = self._columns.get(name)
         return column if column is not None else [None] * self._length
 
-    def digests(self, problems: Problems) -> list[bytes]:  # noqa: ARG002, D102 (texts have no problems)
-        # No value holds a line feed, which would have ended the line. Files may differ in the order
-        # of their columns.
-        names = sorted(self._columns)
-        head = hashlib.blake2b("\n".join(names).encode(), digest_size=DIGEST_BYTES).digest()
-        rows = map("\n".join, zip(*(self._columns[name] for name in names), strict=True))
-        return [
-            hashlib.blake2b(head + row.encode(), digest_size=DIGEST_BYTES).digest() for row in rows
-        ]
+    def digests(self, problems: Problems) -> list[bytes]:  # noqa: D102
+        return RecordRows(self.records()).digests(problems)
 
     def records(self) -> list[Record]:  # noqa: D102
+        if not self._columns:
+            return [{} for _ in range(self._length)]
         return [
             dict(zip(self._columns, row, strict=True))
             for row in zip(*self._columns.values(), strict=True)
         ]
+
+
+class TextRows(ColumnRows):
+    """Rows of CSV files: texts in the same columns, without white space around them.
+
+    Args:
+        names: the names of the columns.
+        values: the texts of each row, in the order of `names`.
+    """
+
+    def __init__(self, names: Sequence[str], values: Sequence[Sequence[str]]) -> None:
+        columns = zip(*values, strict=True) if values else ([] for _ in names)
+        super().__init__(names, ([*map(str.strip, column)] for column in columns), len(values))
+
+    def digests(self, problems: Problems) -> list[bytes]:  # noqa: ARG002, D102 (texts have no problems)
+        # Files may differ in the order of their columns.
+        names = sorted(self._columns)
+        head = hashlib.blake2b("\n".join(names).encode(), digest_size=DIGEST_BYTES).digest()
+        columns = [self._columns[name] for name in names]
+        columns = [
+            column if set(map(type, column)) <= {str} else [*map(str, column)] for column in columns
+        ]
+        digests = []
+        for values in zip(*columns, strict=True):
+            row = "\n".join(values)
+            if row.count("\n") >= len(names):  # a value holds a line feed itself
+                row += f"\n{[*map(len, values)]}"
+            digests.append(hashlib.blake2b(head + row.encode(), digest_size=DIGEST_BYTES).digest())
+        return digests
+
+
+def twin_value(one: Any, other: Any) -> UnusableValue:
+    """Return the value of a record that gives a column twice, which nobody can use."""
+    return UnusableValue(Reason.MALFORMED, f"the column is given twice, as {one} and {other}")
 
 
 def unreadable_batch(number: int, detail: str) -> RecordBatch:

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from isal import isal_zlib
 
+from feature_spec.fields.values import narrow_float
 from pipeline.ingest.formats.file_content import UnreadableError
 from pipeline.ingest.formats.record_batch import Record
 
@@ -58,6 +59,8 @@ def example_rows(chunks: Iterable[bytes]) -> Iterator[list[Record]]:
 def _value(feature: object) -> object:
     kind = feature.WhichOneof("kind")  # type: ignore[attr-defined]
     values = list(getattr(feature, kind).value) if kind is not None else []
+    if kind == "float_list":
+        values = [narrow_float(value, 4) for value in values]
     return values if len(values) > 1 else next(iter(values), None)
 
 

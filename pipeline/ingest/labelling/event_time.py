@@ -11,11 +11,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from feature_spec.fields.values import finite_number
+from feature_spec.fields.values import finite_number, missing_numbers
 from feature_spec.logs.event_logs import EventTime
 from pipeline.ingest.accounting.rejection import Reason, UnusableLineError
 from pipeline.ingest.formats.record_batch import Problems
-from pipeline.ingest.labelling.value_readers import ValueReader
+from pipeline.ingest.labelling.value_readers import ValueReader, lacks_number
 
 _MICROSECONDS = {"s": 1_000_000, "ms": 1_000, "us": 1}
 _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
@@ -34,8 +34,9 @@ class EventTimeReader:
     """
 
     def __init__(self, event_time: EventTime, missing: frozenset[str]) -> None:
-        self._missing_detail = f"{event_time.column}: missing"
-        self._missing = missing | {""}
+        self._column = event_time.column
+        self._missing = missing
+        self._missing_numbers = missing_numbers(missing)
         self._unit = _MICROSECONDS.get(event_time.unit)
         self._type = pa.timestamp("us", event_time.timezone)
         self._read_one = event_time_reader(event_time)
@@ -51,7 +52,11 @@ class EventTimeReader:
         Both are int64, and 0 where unusable.
         """
         unit = self._unit
-        if unit is not None and set(map(type, values)) == {int}:
+        if (
+            unit is not None
+            and set(map(type, values)) == {int}
+            and self._missing_numbers.isdisjoint(values)
+        ):
             least, most = min(values) * unit, max(values) * unit
             if least >= _FIRST_US and most <= _LAST_US:
                 times_us = np.array(values, np.int64) * unit
@@ -61,8 +66,8 @@ class EventTimeReader:
         return both[:, 0], both[:, 1]
 
     def _read_or_refuse(self, value: Any) -> tuple[int, int]:
-        if value is None or (isinstance(value, str) and value in self._missing):
-            raise UnusableLineError(Reason.MISSING_KEY, self._missing_detail)
+        if lacks_number(self._column, value, self._missing):
+            raise UnusableLineError(Reason.MISSING_KEY, f"{self._column}: missing")
         return self._read_one(value)
 
     def _days(self, times_us: np.ndarray) -> np.ndarray:
@@ -107,7 +112,7 @@ def _localised(moment: datetime.datetime, zone: ZoneInfo) -> datetime.datetime:
 
 def _day(value: Any) -> datetime.datetime:
     text = str(value)
-    if len(text) != 8 or not text.isdecimal():
+    if len(text) != 8 or not text.isdecimal() or not text.isascii():
         raise ValueError(text)
     return datetime.datetime(int(text[:4]), int(text[4:6]), int(text[6:]))
 
@@ -116,5 +121,7 @@ def _microseconds(value: Any, unit: int) -> int:
     if isinstance(value, bool):
         raise TypeError("a truth value is no time")
     # A float would round the microseconds of large whole numbers.
-    whole = isinstance(value, int) or (isinstance(value, str) and value.lstrip("-").isdecimal())
+    whole = isinstance(value, int) or (
+        isinstance(value, str) and value.isascii() and value.removeprefix("-").isdecimal()
+    )
     return round((int(value) if whole else finite_number(value)) * unit)

@@ -16,11 +16,19 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from feature_spec.fields.values import category_text, finite_number, is_missing, list_elements
+from feature_spec.fields.values import (
+    LARGEST_FLOAT32,
+    NarrowFloat,
+    category_text,
+    finite_number,
+    is_missing,
+    is_missing_number,
+    is_number,
+    list_elements,
+    missing_floats,
+)
 from pipeline.ingest.accounting.rejection import Reason, UnusableLineError
-from pipeline.ingest.formats.record_batch import Problems
-
-LARGEST_FLOAT32 = 3.4028234e38
+from pipeline.ingest.formats.record_batch import Problems, UnusableValue
 
 _REMEMBERED_VALUES = 1 << 16
 _NONE = type(None)
@@ -35,7 +43,7 @@ def text_reader(column: str, missing: Collection[str]) -> Callable[[Any], bytes 
     """
 
     def read(value: Any) -> bytes | None:
-        return None if is_missing(value, missing) else _text(column, value)
+        return None if lacks_value(column, value, missing) else _text(column, value)
 
     return read
 
@@ -69,7 +77,7 @@ def list_reader(
     read_element = text_reader(column, missing)
 
     def read(value: Any) -> tuple[bytes, ...] | None:
-        if is_missing(value, missing):
+        if lacks_value(column, value, missing):
             return None
         elements = list_elements(value, separator)
         return (
@@ -112,7 +120,7 @@ def number_reader(
     """Return a function that reads a finite number within bounds."""
 
     def read(value: Any) -> float | None:
-        if is_missing(value, missing):
+        if lacks_number(column, value, missing):
             return None
         try:
             number = finite_number(value)
@@ -147,21 +155,22 @@ class NumberReader:
     ) -> None:
         self._read_one = number_reader(column, missing, minimum, maximum)
         self._read = ValueReader(self._read_one)
-        self._numbers_may_be_missing = any(map(_is_number, missing))
+        self._missing = np.array(missing_floats(frozenset(missing)), np.float64)
         self._least = -LARGEST_FLOAT32 if minimum is None else max(minimum, -LARGEST_FLOAT32)
         self._most = LARGEST_FLOAT32 if maximum is None else min(maximum, LARGEST_FLOAT32)
 
     def __call__(self, values: Collection[Any], problems: Problems) -> np.ndarray:
         """Return the numbers."""
         try:
-            numbers = _as_numbers(values, with_texts=not self._numbers_may_be_missing)
+            numbers = _as_numbers(values)
         except (TypeError, ValueError, OverflowError):
             return np.array(self._read(values, problems), np.float64)
         if not isinstance(values, list):
             values = list(values)
-        for position in np.flatnonzero(
-            ~((numbers >= self._least) & (numbers <= self._most))
-        ).tolist():
+        suspicious = ~((numbers >= self._least) & (numbers <= self._most))
+        if self._missing.size:
+            suspicious |= np.isin(numbers, self._missing)
+        for position in np.flatnonzero(suspicious).tolist():
             if values[position] is not None:
                 result = _result_or_problem(self._read_one, values[position])
                 if isinstance(result, UnusableLineError):
@@ -181,10 +190,12 @@ def event_reader(
     """
 
     def read(value: Any) -> bool:
-        if is_missing(value, missing):
-            return False
         if equals is not None:
-            return _text(column, value).decode() in equals
+            return (
+                not lacks_value(column, value, missing) and _text(column, value).decode() in equals
+            )
+        if lacks_number(column, value, missing):
+            return False
         if isinstance(value, str) and value.lower() in ("true", "false"):
             return value.lower() == "true"
         try:
@@ -264,26 +275,43 @@ def _result_or_problem(read: Callable[[Any], Any], value: Any) -> Any:
         return problem.with_traceback(None)  # a traceback would keep the batch in memory
 
 
-def _as_numbers(values: Iterable[Any], with_texts: bool) -> np.ndarray:
+def _as_numbers(values: Iterable[Any]) -> np.ndarray:
     """Convert values to float64, None to NaN.
 
     Raises:
         TypeError, ValueError, OverflowError: a value is not simply a number.
     """
     kinds = set(map(type, values))
-    if kinds == {str} and with_texts:
+    if kinds == {str}:
+        together = " ".join(values)
+        if not together.isascii() or "_" in together:
+            raise ValueError("Python, but not every reader, takes these for numbers")
         values = list(map(float, values))
-    elif not kinds <= {float, int, _NONE}:
+    elif not kinds <= {float, int, NarrowFloat, _NONE}:
         raise TypeError(kinds)
     return np.array(values, np.float64)
 
 
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
+def lacks_value(column: str, value: Any, missing: Collection[str]) -> bool:
+    """Return whether a value is missing.
+
+    Raises:
+        UnusableLineError: the value is one that no reader can use.
+    """
+    if isinstance(value, UnusableValue):
+        raise UnusableLineError(value.reason, f"{column}: {value.detail}")
+    return is_missing(value, missing)
+
+
+def lacks_number(column: str, value: Any, missing: Collection[str]) -> bool:
+    """Return whether a number is missing, which a text may also spell in another way.
+
+    Raises:
+        UnusableLineError: the value is one that no reader can use.
+    """
+    return lacks_value(column, value, missing) or (
+        isinstance(value, str) and is_missing_number(value, missing)
+    )
 
 
 def _text(column: str, value: Any) -> bytes:
@@ -291,7 +319,8 @@ def _text(column: str, value: Any) -> bytes:
         return category_text(value).encode("utf-8")
     except UnicodeEncodeError as error:
         raise UnusableLineError(
-            Reason.WRONG_ENCODING, f"{column}: half of a surrogate pair in {value!r}"
+            Reason.WRONG_ENCODING,
+            f"{column}: not UTF-8, or half of a surrogate pair, in {value!r}",
         ) from error
     except ValueError as error:
         # A category may be given as 7.0, so NaN is a number gone wrong, not a wrong type.
@@ -302,7 +331,7 @@ def _text(column: str, value: Any) -> bytes:
 def _number_reason(value: Any) -> Reason:
     """Return the reason why a value is not a finite number."""
     try:
-        number = float(value)
+        number = float(value) if not isinstance(value, str) or is_number(value) else 0.0
     except OverflowError:
         return Reason.OUT_OF_RANGE
     except (TypeError, ValueError):

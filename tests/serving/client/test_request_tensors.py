@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 
 from serving.client.request_tensors import request_tensors
@@ -91,13 +92,26 @@ def test_a_list_may_come_as_the_text_that_logs_without_lists_have(toy_spec):
     assert list(tensors["tags"].string_val) == [b"news", b"music", b"7", b""]
 
 
-def test_a_number_is_no_missing_value_although_its_text_would_be(toy_spec):
+@pytest.mark.parametrize("value", [-1, -1.0, "-1", np.int64(-1), np.float32(-1)])
+def test_a_number_that_stands_for_a_missing_value_in_the_logs_does_so_in_a_request(toy_spec, value):
     spec = toy_spec.model_copy(
         update={"logs": toy_spec.logs.model_copy(update={"missing_values": ["-1"]})}
     )
-    tensors = request_tensors(spec, request(user={"user_id": "-1", "recent_videos": [-1, ""]}))
+    tensors = request_tensors(
+        spec, request({"quality": value}, user={"user_id": value, "recent_videos": [value, 7]})
+    )
     assert list(tensors["user_id"].string_val) == [b""]
-    assert list(tensors["recent_videos"].string_val) == [b"-1"]
+    assert list(tensors["recent_videos"].string_val) == [b"7"]
+    assert math.isnan(floats(tensors["quality"])[0])
+
+
+@pytest.mark.parametrize("text", ["-1.0", "-1", " -1 "])
+def test_a_text_that_spells_a_missing_number_is_missing_where_a_number_is_needed(toy_spec, text):
+    spec = toy_spec.model_copy(
+        update={"logs": toy_spec.logs.model_copy(update={"missing_values": ["-1"]})}
+    )
+    tensors = request_tensors(spec, request({"quality": text}))
+    assert math.isnan(floats(tensors["quality"])[0])
 
 
 def test_the_fingerprint_of_the_spec_goes_along(toy_spec):

@@ -13,8 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from feature_spec.fields.values import narrow_float
 from pipeline.ingest.accounting.rejection import Reason, UnusableLineError
-from pipeline.ingest.formats.record_batch import Problems
+from pipeline.ingest.formats.record_batch import Problems, UnusableValue
 from pipeline.ingest.formats.text_formats import parse_json
 from pipeline.ingest.labelling.value_readers import (
     EventReader,
@@ -155,10 +156,54 @@ def test_an_event_that_is_neither_flag_nor_count_says_why(value: Any, reason: Re
     assert raised.value.detail.startswith("clicked: a flag or a count is needed; received ")
 
 
+@pytest.mark.parametrize(
+    "values", [[-1, 5], [-1.0, 5.0], ["-1", "5"], ["-1.0", "5"], [-1, 5.0], ["-1", 5]]
+)
+def test_a_missing_number_is_missing_in_every_format(values: list[Any]) -> None:
+    numbers = NumberReader("c", MISSING_OR_NUMBER)(values, {})
+    assert (np.isnan(numbers[0]), numbers[1]) == (True, 5.0)
+
+
+@pytest.mark.parametrize("values", [[float("nan"), 5.0], ["NaN", "5"], ["nan", 5], [None, 5]])
+def test_nan_is_missing_where_the_spec_says_so(values: list[Any]) -> None:
+    problems: Problems = {}
+    numbers = NumberReader("c", MISSING_NAN)(values, problems)
+    assert (np.isnan(numbers[0]), numbers[1], problems) == (True, 5.0, {})
+
+
+@pytest.mark.parametrize("text", ["1_000", "１２", "0x10", "1,5"])
+def test_a_number_written_in_an_odd_way_is_rejected_alone_and_among_others(text: str) -> None:
+    for values in ([text], ["1", text, "2"]):
+        problems: Problems = {}
+        NumberReader("c", MISSING)(values, problems)
+        assert [one.reason for one in problems.values()] == [Reason.WRONG_TYPE]
+
+
 MISSING_OR_NUMBER = frozenset({"", "?", "-1"})
+MISSING_NAN = frozenset({"nan", "0.0", "true"})
 TEXTS = st.one_of(
     st.sampled_from(
-        ["", "?", "-1", "1", "1.5", "NaN", "true", "False", "a,b", "1e400", " 2 ", "1_0"]
+        [
+            "",
+            "?",
+            "-1",
+            "1",
+            "1.5",
+            "NaN",
+            "true",
+            "False",
+            "a,b",
+            "1e400",
+            " 2 ",
+            "1_0",
+            "-1.0",
+            "１２",
+            "0x10",
+            "+5",
+            "Infinity",
+            "1,5",
+            "-1e0",
+        ]
     ),
     st.text(max_size=5),
 )
@@ -166,7 +211,8 @@ NUMBERS = st.one_of(
     st.integers(-5, 5),
     st.integers(),
     st.floats(),
-    st.sampled_from([0.0, -0.0, 3.4e38, 3.5e38, 10**400, 2.0]),
+    st.sampled_from([0.0, -0.0, 3.4e38, 3.5e38, 10**400, 2.0, -1, -1.0, float("nan")]),
+    st.sampled_from([narrow_float(2.0**24, 4), UnusableValue(Reason.MALFORMED, "given twice")]),
 )
 VALUES = st.one_of(
     st.none(),
@@ -179,6 +225,9 @@ VALUES = st.one_of(
 COLUMNS = st.one_of(*(st.lists(st.one_of(kind, st.none()), max_size=8) for kind in (TEXTS, NUMBERS)),
                     st.lists(TEXTS, max_size=8), st.lists(st.floats(), max_size=8), st.lists(VALUES, max_size=8),
                     st.lists(st.lists(TEXTS, max_size=3), max_size=8))  # fmt: skip
+
+
+MISSING_SETS = st.sampled_from([MISSING_OR_NUMBER, MISSING_NAN])
 
 
 def _one_by_one(read: Callable[[Any], Any], values: list[Any]) -> tuple[list[Any], dict[int, str]]:
@@ -210,17 +259,17 @@ def _as_column(
     }
 
 
-@given(COLUMNS)
-def test_texts(values: list[Any]) -> None:
-    assert _as_column(TextReader("c", MISSING_OR_NUMBER), values) == _one_by_one(
-        text_reader("c", MISSING_OR_NUMBER), values
+@given(COLUMNS, MISSING_SETS)
+def test_texts(values: list[Any], missing: frozenset[str]) -> None:
+    assert _as_column(TextReader("c", missing), values) == _one_by_one(
+        text_reader("c", missing), values
     )
 
 
-@given(COLUMNS)
-def test_lists(values: list[Any]) -> None:
-    assert _as_column(ListReader("c", ",", MISSING_OR_NUMBER), values) == _one_by_one(
-        list_reader("c", ",", MISSING_OR_NUMBER), values
+@given(COLUMNS, MISSING_SETS)
+def test_lists(values: list[Any], missing: frozenset[str]) -> None:
+    assert _as_column(ListReader("c", ",", missing), values) == _one_by_one(
+        list_reader("c", ",", missing), values
     )
 
 
@@ -228,7 +277,7 @@ def test_lists(values: list[Any]) -> None:
     COLUMNS,
     st.sampled_from([None, 0.0, -2.0]),
     st.sampled_from([None, 1.0, 1e300]),
-    st.sampled_from([MISSING_OR_NUMBER, frozenset({"?"})]),
+    st.sampled_from([MISSING_OR_NUMBER, MISSING_NAN, frozenset({"?"})]),
 )
 def test_numbers(
     values: list[Any], minimum: float | None, maximum: float | None, missing: frozenset[str]
