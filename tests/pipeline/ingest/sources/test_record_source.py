@@ -14,6 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from feature_spec.logs.source import Source
+from pipeline.ingest.formats.record_batch import Problems
+from pipeline.ingest.labelling.value_readers import TextReader
 from pipeline.ingest.sources.files import InputFiles, LogFile
 from pipeline.ingest.sources.record_source import (
     RecordChunk,
@@ -120,11 +122,14 @@ def test_values_of_bigquery_are_as_json_would_have_them() -> None:
             "c": ["x", "y"],
             "d": None,
             "e": {"f": "2022-05-01"},
-        }
+        },
+        # No reader takes the half of a surrogate pair that stands for the byte.
+        {"a": "\udcff"},
     ]
     assert json.loads(batch.raws[0]) == batch.rows.records()[0]
-    ((offset, _, problem),) = batch.unusable
-    assert (offset, str(problem.reason)) == (0, "wrong_encoding")
+    problems: Problems = {}
+    TextReader("a", [""])(batch.rows.column("a"), problems)
+    assert {at: str(problem.reason) for at, problem in problems.items()} == {1: "wrong_encoding"}
 
 
 def test_a_table_without_rows_is_a_batch_without_rows() -> None:
