@@ -17,9 +17,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from pydantic import PositiveFloat
-
-from feature_spec.strict_model import StrictModel
+from feature_spec.strict_model import Float32, PositiveFloat32, StrictModel
 
 
 class DurationFactor(StrictModel):
@@ -36,8 +34,8 @@ class DurationFactor(StrictModel):
 
     field: str
     transform: Literal["none", "log1p", "sigmoid"] = "log1p"
-    scale: PositiveFloat = 1.0
-    weight: float = 1.0
+    scale: PositiveFloat32 = 1.0
+    weight: Float32 = 1.0
 
 
 class RankingFormula(StrictModel):
@@ -49,7 +47,7 @@ class RankingFormula(StrictModel):
         duration: the factor of the duration, if there is one.
     """
 
-    weights: dict[str, float]
+    weights: dict[str, Float32]
     duration: DurationFactor | None = None
 
 

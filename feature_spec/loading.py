@@ -88,7 +88,11 @@ def _line(spec: dict[Any, Any], detail: Any) -> str:
             continue
         path.append(str(part))
     text = _valid(detail)
-    received = "" if missing or detail["type"] == "unknown_key" else f" (received {_shown(value)})"
+    if missing or detail["type"] == "unknown_key":
+        received = ""
+    else:
+        is_key = detail["loc"][-1:] == ("[key]",)
+        received = f" (received {_shown(detail['input'] if is_key else value)})"
     return f"  {'.'.join(path) or 'top level'}: {text}{received}"
 
 

@@ -5,6 +5,10 @@ These packages meet in artifacts only and never import each other, so the names 
 
 from __future__ import annotations
 
+import json
+import keyword
+import re
+import unicodedata
 from pathlib import Path
 
 # Features of an ingested tf.Example beside the fields, which go by their own names.
@@ -41,7 +45,7 @@ SERVING_DEFAULT, RANK, TRANSFORM_FEATURES, INSPECT = (
     "transform_features",
     "inspect",
 )
-RANKING_SCORE = "ranking_score"
+RANKING_SCORE, LOG_RANKING_SCORE = "ranking_score", "log_ranking_score"
 # `rank_top_k` reads the number of candidates to return, and returns their places in the request.
 RANK_TOP_K, TOP_K, POSITION = "rank_top_k", "top_k", "candidate_position"
 SPEC_FINGERPRINT = "spec_fingerprint"
@@ -52,8 +56,67 @@ RESERVED_PREFIXES = (_LABEL, _MASK, _WEIGHT, _NEGATIVE_RATE)
 RESERVED_NAMES = frozenset({
     EVENT_TIME, REQUEST_KEY, USER_KEY, ITEM_KEY,
     REQUEST_IDS, REQUEST_NUMBERS, CANDIDATE_IDS, CANDIDATE_NUMBERS, LABELS, MASKS,
-    RANKING_SCORE, SPEC_FINGERPRINT, TOP_K, POSITION, "duration",
+    RANKING_SCORE, LOG_RANKING_SCORE, SPEC_FINGERPRINT, TOP_K, POSITION, "duration",
+    "self",  # which TensorFlow drops from the parameters of a function
 })  # fmt: skip
+# Names become names of TensorFlow's tensors and scopes, and parameters of Python's functions.
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
+# TensorFlow does not tell inputs apart that differ in case only.
+_INPUTS = (SPEC_FINGERPRINT, TOP_K)
+
+
+def is_usable(name: str) -> bool:
+    """Return whether a field or a task may have a name."""
+    return (
+        _NAME.fullmatch(name) is not None and not keyword.iskeyword(name) and not _is_reserved(name)
+    )
+
+
+def _is_reserved(name: str) -> bool:
+    return (
+        name in RESERVED_NAMES
+        or name.lower() in _INPUTS
+        or name.lower().startswith(RESERVED_PREFIXES)
+    )
+
+
+def name_problem(part: str, name: object) -> str | None:
+    """Return the reason why a field or a task cannot have a name, with a remedy; None if it can.
+
+    Args:
+        part: ``fields`` or ``tasks``.
+        name: the name as YAML gives it, which may be a number or a truth value.
+    """
+    if isinstance(name, bool) or not isinstance(name, str | int):
+        return f"not a usable name: YAML reads it as {name!r}; put it into quotes"
+    text = str(name)
+    if is_usable(text):
+        return None
+    if keyword.iskeyword(text):
+        reason = "Python keeps it for itself"
+    elif _is_reserved(text):
+        reason = "ingestion or the export uses it"
+    else:
+        reason = "give a letter from a to z, then letters, digits and underscores"
+    other = _usable_name(part, text)
+    remedy = (
+        f"{other}: {{column: {json.dumps(text, ensure_ascii=False)}}}"
+        if part == "fields"
+        else f"{other}; its label names the columns"
+    )
+    return f"not a usable name: {reason}; such as {remedy}"
+
+
+def _usable_name(part: str, name: str) -> str:
+    """Return a name like the given one that a field or task may have."""
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
+    letters = re.sub(r"\W+", "_", plain).strip("_")
+    first = part[0]
+    if not letters:
+        return f"my_{part.rstrip('s')}"
+    if letters[0].isdigit():
+        return first + letters
+    return letters if is_usable(letters) else f"{first}_{letters}"
 
 
 def label_name(task: str) -> str:

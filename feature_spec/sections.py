@@ -8,9 +8,12 @@ from itertools import pairwise
 from typing import Annotated, Any, Literal, Self
 
 import pydantic
-from pydantic import NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
+from pydantic import NonNegativeFloat, PositiveFloat, model_validator
 
-from feature_spec.strict_model import StrictModel
+from feature_spec.strict_model import PositiveInt, Seed, StrictModel
+
+# A hundred years: days before the first of Python's calendar cannot be told.
+Days = Annotated[PositiveInt, pydantic.Field(le=36_500)]
 
 # The name of the slice of examples without a value of the field.
 MISSING = "missing"
@@ -57,14 +60,21 @@ class Slice(StrictModel):
         """The names of the slices of a numeric field, ascending; [] for a categorical field."""
         if not self.boundaries:
             return []
-        between = [f"{lower:g} to {upper:g}" for lower, upper in pairwise(self.boundaries)]
-        return [f"below {self.boundaries[0]:g}", *between, f"{self.boundaries[-1]:g} and above"]
+        texts = [_short_text(boundary) for boundary in self.boundaries]
+        between = [f"{lower} to {upper}" for lower, upper in pairwise(texts)]
+        return [f"below {texts[0]}", *between, f"{texts[-1]} and above"]
 
     def numeric_name(self, number: float | None) -> str:
         """Return the name of a number's slice; `MISSING` for None and NaN."""
         if number is None or math.isnan(number):
             return MISSING
         return self.numeric_names[bisect.bisect_right(self.boundaries or [], number)]
+
+
+def _short_text(number: float) -> str:
+    """Return a number in six digits, or in all if these are another number's."""
+    text = f"{number:g}"
+    return text if float(text) == number else repr(number)
 
 
 class Evaluation(StrictModel):
@@ -150,7 +160,7 @@ class Spans(StrictModel):
             evaluates it; fewer if the logs begin later.
     """
 
-    window_days: PositiveInt = 7
+    window_days: Days = 7
 
 
 class SearchDimension(StrictModel):
@@ -209,7 +219,7 @@ class Tuner(StrictModel):
     weights: dict[str, NonNegativeFloat] = {}
     max_trials: PositiveInt = 20
     algorithm: Literal["bayesian", "random"] = "bayesian"
-    seed: PositiveInt = 1
+    seed: Annotated[Seed, pydantic.Field(gt=0)] = 1
 
     @model_validator(mode="after")
     def _weights_have_an_effect(self) -> Self:

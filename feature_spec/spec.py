@@ -5,20 +5,36 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
 import pydantic
-from pydantic import model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import ModelWrapValidatorHandler, ValidationError, model_validator
 
 from feature_spec.fields.field import CategoricalField, Field, NumericField, SequenceField
 from feature_spec.formula import RankingFormula
 from feature_spec.logs.event_logs import Actions
 from feature_spec.logs.logs import Keys, Logs, Split
-from feature_spec.names import RESERVED_NAMES, RESERVED_PREFIXES
+from feature_spec.mending import Mending
+from feature_spec.names import name_problem
 from feature_spec.sections import Drift, Evaluation, Serving, Skew, Spans, Tuner
-from feature_spec.strict_model import StrictModel, closest_names
+from feature_spec.strict_model import Problem, StrictModel, closest_names, validation_error
 from feature_spec.tasks.task import Sampling, Task
+
+
+def _name_of(part: str) -> pydantic.BeforeValidator:
+    """Return a check of the names of a part of the spec."""
+
+    def checked(name: Any) -> str:
+        problem = name_problem(part, name)
+        if problem is not None:
+            raise ValueError(problem)
+        return str(name)
+
+    return pydantic.BeforeValidator(checked)
+
+
+_FieldName = Annotated[str, _name_of("fields")]
+_TaskName = Annotated[str, _name_of("tasks")]
 
 
 class FeatureSpec(StrictModel):
@@ -52,8 +68,8 @@ class FeatureSpec(StrictModel):
     split: Split
     spans: Spans = Spans()
     sampling: Sampling | None = None
-    fields: dict[str, Field] = pydantic.Field(min_length=1)
-    tasks: dict[str, Task] = pydantic.Field(min_length=1)
+    fields: Annotated[dict[_FieldName, Field], pydantic.Field(min_length=1)]
+    tasks: Annotated[dict[_TaskName, Task], pydantic.Field(min_length=1)]
     ranking_formula: RankingFormula
     model: dict[str, Any] = {}
     trainer: dict[str, Any] = {}
@@ -63,29 +79,38 @@ class FeatureSpec(StrictModel):
     tuner: Tuner | None = None
     serving: Serving = Serving()
 
-    @model_validator(mode="after")
-    def _parts_agree(self) -> Self:
-        problems = [
+    @model_validator(mode="wrap")
+    @classmethod
+    def _parts_agree(cls, received: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        """Check the parts, then what they say of each other; tell all mistakes at once."""
+        try:
+            spec = handler(received)
+        except ValidationError as error:
+            if not isinstance(received, dict):
+                raise
+            mending = Mending(
+                received, (detail["loc"] for detail in error.errors()), cls.model_fields
+            )
+            try:
+                mended = handler(mending.document)
+            except ValidationError:
+                raise error from None
+            further = [problem for problem in mended.disagreements() if mending.leaves(problem)]
+            raise validation_error(cls, further, error) from None
+        problems = spec.disagreements()
+        if problems:
+            raise validation_error(cls, problems)
+        return spec
+
+    def disagreements(self) -> list[Problem]:
+        """Return what parts of the spec say of each other and that is not so."""
+        return [
             *self._naming_problems(),
             *self._reference_problems(),
             *self._split_problems(),
             *self._optional_section_problems(),
             *self._evaluation_problems(),
         ]
-        if problems:
-            # One error for each place, so that a reader can correct them all at once.
-            raise pydantic.ValidationError.from_exception_data(
-                "FeatureSpec",
-                [
-                    {
-                        "type": PydanticCustomError("spec_reference", "{text}", {"text": text}),
-                        "loc": path,
-                        "input": received,
-                    }
-                    for path, received, text in problems
-                ],
-            )
-        return self
 
     @property
     def fingerprint(self) -> str:
@@ -115,41 +140,35 @@ class FeatureSpec(StrictModel):
         """Return the fields of the given sides by name, in the spec's order."""
         return {name: field for name, field in self.fields.items() if field.side in sides}
 
-    def _naming_problems(self) -> Iterable[tuple[tuple[str | int, ...], Any, str]]:
-        for part, names in (("fields", self.fields), ("tasks", self.tasks)):
-            for name in names:
-                if (
-                    not name.isidentifier()
-                    or name in RESERVED_NAMES
-                    or name.startswith(RESERVED_PREFIXES)
-                ):
-                    yield (
-                        (part, name),
-                        name,
-                        (
-                            "not a usable name: give letters, digits and underscores, "
-                            "beginning with a letter, other than "
-                            f"{', '.join(sorted(RESERVED_NAMES))} and not beginning with "
-                            f"{' or '.join(RESERVED_PREFIXES)}"
-                        ),
-                    )
+    def _naming_problems(self) -> Iterable[Problem]:
         if not self.fields_of("item"):
-            yield (
+            yield Problem(
                 ("fields",),
                 list(self.fields),
                 "needs at least one field with side 'item', or all candidates are alike",
             )
+        for part, names in (("fields", self.fields), ("tasks", self.tasks)):
+            first: dict[str, str] = {}
+            for name in names:
+                other = first.setdefault(name.lower(), name)
+                if other != name:
+                    yield Problem(
+                        (part, name),
+                        name,
+                        f"differs from {other!r} in case only, which TensorFlow's names of inputs "
+                        "do not tell apart; name it otherwise",
+                    )
         for name in self.fields.keys() & self.tasks.keys():
-            yield (
+            yield Problem(
                 ("tasks", name),
                 name,
                 "a field has the same name; each name may stand for one thing only",
             )
 
-    def _reference_problems(self) -> Iterable[tuple[tuple[str | int, ...], Any, str]]:
+    def _reference_problems(self) -> Iterable[Problem]:
         for name, field in self.fields.items():
             if field.table is not None and field.table not in self.logs.tables:
-                yield (
+                yield Problem(
                     ("fields", name, "table"),
                     field.table,
                     f"no such side table: {closest_names(field.table, self.logs.tables)}",
@@ -159,7 +178,7 @@ class FeatureSpec(StrictModel):
                     other for other, kind in self.fields.items() if kind.kind == "categorical"
                 ]
                 if field.shares not in sharable:
-                    yield (
+                    yield Problem(
                         ("fields", name, "shares"),
                         field.shares,
                         f"no such categorical field: {closest_names(field.shares, sharable)}",
@@ -167,14 +186,14 @@ class FeatureSpec(StrictModel):
         binary = [name for name, task in self.tasks.items() if task.kind == "binary"]
         for name in (self.sampling.negative_rates or {}) if self.sampling is not None else ():
             if name not in binary:
-                yield (
+                yield Problem(
                     ("sampling", "negative_rates", name),
                     name,
                     f"no such binary task: {closest_names(name, binary)}",
                 )
         for name in self.ranking_formula.weights:
             if name not in self.tasks:
-                yield (
+                yield Problem(
                     ("ranking_formula", "weights", name),
                     name,
                     f"no such task: {closest_names(name, self.tasks)}",
@@ -187,7 +206,7 @@ class FeatureSpec(StrictModel):
                 if isinstance(field, NumericField) and field.side == "item"
             ]
             if duration.field not in numeric:
-                yield (
+                yield Problem(
                     ("ranking_formula", "duration", "field"),
                     duration.field,
                     f"no such numeric item field: {closest_names(duration.field, numeric)}",
@@ -195,50 +214,52 @@ class FeatureSpec(StrictModel):
         if self.logs.actions is not None:
             yield from self._event_log_problems(self.logs.actions)
 
-    def _split_problems(self) -> Iterable[tuple[tuple[str, ...], Any, str]]:
+    def _split_problems(self) -> Iterable[Problem]:
         if self.split.evaluation_days and self.keys.event_time is None:
-            yield (
+            yield Problem(
                 ("split", "evaluation_days"),
                 self.split.evaluation_days,
                 "needs 'keys.event_time' to tell the days apart",
             )
         if self.split.evaluation_files and self.logs.shown.connector is not None:
-            yield (
+            yield Problem(
                 ("split", "evaluation_files"),
                 self.split.evaluation_files,
                 f"{self.logs.shown.text} has no files; give 'evaluation_days'",
             )
 
-    def _optional_section_problems(self) -> Iterable[tuple[tuple[str | int, ...], Any, str]]:
+    def _optional_section_problems(self) -> Iterable[Problem]:
         for section, part in (("drift", self.drift), ("skew", self.skew)):
             for name, threshold in part.thresholds.items():
                 path = (section, "thresholds", name)
                 if name not in self.fields:
-                    yield path, name, f"no such field: {closest_names(name, self.fields)}"
+                    yield Problem(path, name, f"no such field: {closest_names(name, self.fields)}")
                 elif threshold.measure == "l_infinity" and isinstance(
                     self.fields[name], NumericField
                 ):
-                    yield path, name, "a numeric field has no 'l_infinity'; give 'jensen_shannon'"
+                    yield Problem(
+                        path, name, "a numeric field has no 'l_infinity'; give 'jensen_shannon'"
+                    )
         for name in self.tuner.weights if self.tuner else ():
             if name not in self.tasks:
-                yield (
+                yield Problem(
                     ("tuner", "weights", name),
                     name,
                     f"no such task: {closest_names(name, self.tasks)}",
                 )
 
-    def _evaluation_problems(self) -> Iterable[tuple[tuple[str | int, ...], Any, str]]:
+    def _evaluation_problems(self) -> Iterable[Problem]:
         ndcg = self.evaluation.ndcg
         if ndcg is not None:
             if getattr(self.keys, ndcg.by) is None:
-                yield (
+                yield Problem(
                     ("evaluation", "ndcg", "by"),
                     ndcg.by,
                     f"needs 'keys.{ndcg.by}' to tell whose examples are ranked together",
                 )
             for task in ndcg.relevance:
                 if task not in self.tasks:
-                    yield (
+                    yield Problem(
                         ("evaluation", "ndcg", "relevance", task),
                         task,
                         f"no such task: {closest_names(task, self.tasks)}",
@@ -249,24 +270,24 @@ class FeatureSpec(StrictModel):
             valid = [name for name, field in self.fields.items() if isinstance(field, kind)]
             place = ("evaluation", "slices", position, "field")
             if part.field in seen:
-                yield place, part.field, "has slices already; each field may be named once"
+                yield Problem(place, part.field, "has slices already; each field may be named once")
             elif part.field not in valid:
                 with_or_without = (
                     "numeric field (with 'boundaries')"
                     if part.boundaries
                     else "categorical field (no 'boundaries')"
                 )
-                yield (
+                yield Problem(
                     place,
                     part.field,
                     f"no such {with_or_without}: {closest_names(part.field, valid)}",
                 )
             seen.add(part.field)
 
-    def _event_log_problems(self, actions: Actions) -> Iterable[tuple[tuple[str, ...], Any, str]]:
+    def _event_log_problems(self, actions: Actions) -> Iterable[Problem]:
         for key in (actions.join_by, "item", "event_time"):
             if getattr(self.keys, key) is None:
-                yield (
+                yield Problem(
                     ("logs", "actions"),
                     actions.join_by,
                     f"needs 'keys.{key}' to join actions to impressions",
@@ -275,7 +296,7 @@ class FeatureSpec(StrictModel):
         keys |= {table.exposure_key or table.key for table in self.logs.tables.values()}
         keys |= {self.keys.event_time.column} if self.keys.event_time is not None else set()
         for column in sorted(actions.folds.keys() & keys):
-            yield (
+            yield Problem(
                 ("logs", "actions", "folds", column),
                 column,
                 "a key of the impressions cannot come from actions",

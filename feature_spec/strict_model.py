@@ -4,10 +4,46 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
-from typing import Any
+from typing import Annotated, Any, NamedTuple, Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
-from pydantic_core import PydanticCustomError
+import pydantic
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    ModelWrapValidatorHandler,
+    ValidationError,
+    model_validator,
+)
+from pydantic_core import InitErrorDetails, PydanticCustomError
+
+# Serving computes in float32. A larger number is infinite there, and a smaller one than the
+# smallest normal number loses digits or becomes 0.
+FLOAT32_MAX = 3.4028234663852886e38
+FLOAT32_SMALLEST = 1.1754943508222875e-38
+
+
+def _of_float32(number: float) -> float:
+    if abs(number) > FLOAT32_MAX:
+        raise ValueError("a number from -3.4e38 to 3.4e38 is needed, which float32 can hold")
+    return number
+
+
+def _positive_of_float32(number: float) -> float:
+    if not FLOAT32_SMALLEST <= number <= FLOAT32_MAX:
+        raise ValueError("a number above 0 is needed that float32 can hold, from 1.2e-38 to 3.4e38")
+    return number
+
+
+# Counts and sizes end in int32 somewhere, such as in the shape of a tensor.
+PositiveInt = Annotated[int, pydantic.Field(gt=0, le=2**31 - 1)]
+# NumPy takes no other seeds.
+Seed = Annotated[int, pydantic.Field(ge=0, le=2**32 - 1)]
+# Numbers that the graph of a model computes with.
+Float32 = Annotated[float, AfterValidator(_of_float32)]
+PositiveFloat32 = Annotated[float, AfterValidator(_positive_of_float32)]
+# A column, a pattern of files or a separator: an empty one names nothing.
+Text = Annotated[str, pydantic.Field(min_length=1)]
 
 
 def closest_names(received: str, valid: Iterable[str]) -> str:
@@ -29,23 +65,91 @@ def problems_of(error: ValidationError) -> str:
     )
 
 
+class Problem(NamedTuple):
+    """A mistake in a spec.
+
+    Attributes:
+        place: the keys that lead to the value, from the model that is validated.
+        received: the value.
+        text: what is valid.
+        kind: the type of pydantic's error.
+    """
+
+    place: tuple[str | int, ...]
+    received: Any
+    text: str
+    kind: str = "spec_reference"
+
+
+def validation_error(
+    model: type[BaseModel],
+    problems: Iterable[Problem],
+    error: ValidationError | None = None,
+    misspelt: Iterable[str] = (),
+) -> ValidationError:
+    """Return one error of several mistakes, so that a reader can correct them all at once.
+
+    Args:
+        model: the model that is validated.
+        problems: mistakes beside those of `error`.
+        error: mistakes that pydantic has found.
+        misspelt: unknown keys. A key like one of them is not said to be missing.
+    """
+    known = list(model.model_fields)
+    meant = {
+        name for key in misspelt for name in difflib.get_close_matches(key, known, n=3, cutoff=0.6)
+    }
+    details: list[InitErrorDetails] = [
+        {
+            "type": PydanticCustomError(
+                detail["type"],
+                "{text}",
+                {**detail.get("ctx", {}), "text": detail["msg"]},
+            ),
+            "loc": detail["loc"],
+            "input": detail["input"],
+        }
+        for detail in (error.errors() if error is not None else [])
+        if not (
+            detail["type"] == "missing"
+            and detail["loc"][:1] == detail["loc"]
+            and detail["loc"][0] in meant
+        )
+    ]
+    details += [
+        {
+            "type": PydanticCustomError(problem.kind, "{text}", {"text": problem.text}),
+            "loc": problem.place,
+            "input": problem.received,
+        }
+        for problem in problems
+    ]
+    return ValidationError.from_exception_data(model.__name__, details)
+
+
 class StrictModel(BaseModel):
     """A frozen pydantic model that never casts a value silently.
 
-    The error for an unknown key names the closest valid keys.
+    The error for an unknown key names the closest valid keys. Every number is finite: neither NaN
+    nor infinity compares with anything.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
-    @model_validator(mode="before")
+    @model_validator(mode="wrap")
     @classmethod
-    def _refuse_unknown_keys(cls, received: Any) -> Any:
-        if isinstance(received, dict):
-            unknown = [key for key in received if key not in cls.model_fields]
-            if unknown:
-                hints = "; ".join(
-                    f"unknown key {key!r}: {closest_names(str(key), cls.model_fields)}"
-                    for key in unknown
-                )
-                raise PydanticCustomError("unknown_key", "{hints}", {"hints": hints})
-        return received
+    def _refuse_unknown_keys(cls, received: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        if not isinstance(received, dict):
+            return handler(received)
+        unknown = [key for key in received if key not in cls.model_fields]
+        if not unknown:
+            return handler(received)
+        hints = "; ".join(
+            f"unknown key {key!r}: {closest_names(str(key), cls.model_fields)}" for key in unknown
+        )
+        problem = Problem((), received, hints, "unknown_key")
+        try:
+            handler({key: value for key, value in received.items() if key not in unknown})
+        except ValidationError as error:
+            raise validation_error(cls, [problem], error, misspelt=map(str, unknown)) from error
+        raise validation_error(cls, [problem])

@@ -5,9 +5,16 @@ from __future__ import annotations
 from typing import Annotated, Literal, Self
 
 import pydantic
-from pydantic import PositiveInt, model_validator
+from pydantic import model_validator
 
-from feature_spec.strict_model import StrictModel
+from feature_spec.strict_model import (
+    Float32,
+    PositiveInt,
+    Problem,
+    StrictModel,
+    Text,
+    validation_error,
+)
 
 Side = Literal["user", "item", "context"]
 Share = Annotated[float, pydantic.Field(ge=0.0, le=1.0)]
@@ -38,7 +45,7 @@ class BaseField(StrictModel):
     """
 
     side: Side
-    column: str | None = None
+    column: Text | None = None
     table: str | None = None
     min_presence: Share = 0.0
 
@@ -91,7 +98,7 @@ class MultiCategoricalField(EmbeddedField):
     """
 
     kind: Literal["multi_categorical"]
-    separator: str = ","
+    separator: Text = ","
     max_length: PositiveInt = 8
 
 
@@ -108,7 +115,7 @@ class SequenceField(BaseField):
 
     kind: Literal["sequence"]
     shares: str
-    separator: str = ","
+    separator: Text = ","
     max_length: PositiveInt = 20
 
 
@@ -122,8 +129,8 @@ class NumericField(BaseField):
         width: embedding width of a quantile bucket. Only with `quantiles`.
         minimum: the smallest valid number; a record below it is rejected.
         maximum: the largest valid number; a record above it is rejected.
-        default: stands in for a missing number. Without it, a missing number becomes the mean
-            (z-scores) or has its own row (`quantiles`).
+        default: stands in for a missing number, from `minimum` to `maximum`. Without it, a missing
+            number becomes the mean (z-scores) or has its own row (`quantiles`).
     """
 
     kind: Literal["numeric"]
@@ -132,24 +139,37 @@ class NumericField(BaseField):
     width: PositiveInt = 16
     minimum: float | None = None
     maximum: float | None = None
-    default: float | None = None
+    default: Float32 | None = None
 
     @model_validator(mode="after")
-    def _settings_have_an_effect(self) -> Self:
-        if self.transform != "quantiles":
-            idle = sorted({"buckets", "width"} & self.model_fields_set)
-            if idle:
-                raise ValueError(
-                    f"{' and '.join(map(repr, idle))} only works with transform 'quantiles', "
-                    f"received {self.transform!r}"
-                )
-        if self.minimum is not None and self.maximum is not None and self.minimum > self.maximum:
-            raise ValueError(f"'minimum' {self.minimum} is above 'maximum' {self.maximum}")
-        if self.transform == "log1p_z_score" and (self.minimum is None or self.minimum < 0):
-            raise ValueError(
-                "transform 'log1p_z_score' needs a 'minimum' of at least 0, "
-                f"received {self.minimum}"
+    def _settings_agree(self) -> Self:
+        problems: list[Problem] = []
+
+        def found(setting: str, text: str) -> None:
+            problems.append(Problem((setting,), getattr(self, setting), text))
+
+        idle = sorted({"buckets", "width"} & self.model_fields_set)
+        if self.transform != "quantiles" and idle:
+            found(
+                "transform",
+                f"{' and '.join(map(repr, idle))} only works with transform 'quantiles', "
+                f"received {self.transform!r}",
             )
+        if self.minimum is not None and self.maximum is not None and self.minimum > self.maximum:
+            found("minimum", f"'minimum' {self.minimum} is above 'maximum' {self.maximum}")
+        if self.transform == "log1p_z_score" and (self.minimum is None or self.minimum < 0):
+            found(
+                "minimum",
+                "transform 'log1p_z_score' needs a 'minimum' of at least 0, "
+                f"received {self.minimum}",
+            )
+        if self.default is not None:
+            if self.minimum is not None and self.default < self.minimum:
+                found("default", f"'default' {self.default} is below 'minimum' {self.minimum}")
+            if self.maximum is not None and self.default > self.maximum:
+                found("default", f"'default' {self.default} is above 'maximum' {self.maximum}")
+        if problems:
+            raise validation_error(type(self), problems)
         return self
 
 

@@ -7,10 +7,10 @@ import re
 from typing import Annotated, Literal, Self
 
 import pydantic
-from pydantic import PositiveInt, field_validator, model_validator
+from pydantic import field_validator, model_validator
 
 from feature_spec.logs.day_pattern import check_day_pattern, of_day
-from feature_spec.strict_model import StrictModel
+from feature_spec.strict_model import PositiveInt, StrictModel
 
 # Other braces belong to the SQL of a query, such as to a regular expression.
 _DAY = re.compile(r"\{day[^{}]*\}")

@@ -9,7 +9,7 @@ import pydantic
 from pydantic import PositiveFloat, field_validator, model_validator
 
 from feature_spec.logs.source import Source
-from feature_spec.strict_model import StrictModel
+from feature_spec.strict_model import StrictModel, Text
 
 
 class EventTime(StrictModel):
@@ -21,7 +21,7 @@ class EventTime(StrictModel):
         timezone: the IANA name of the zone in which days begin, also of times without a zone.
     """
 
-    column: str
+    column: Text
     unit: Literal["s", "ms", "us", "iso8601", "yyyymmdd"]
     timezone: str = "UTC"
 
@@ -50,7 +50,7 @@ class FoldedColumn(StrictModel):
 
     action: str
     fold: Literal["any", "count", "sum", "maximum"]
-    value: str | None = None
+    value: Text | None = None
 
     @model_validator(mode="after")
     def _values_are_folded(self) -> Self:
@@ -70,7 +70,7 @@ class Impressions(Source):
             default, equal lines do.
     """
 
-    event_id: str | None = None
+    event_id: Text | None = None
 
 
 class Actions(Source):
@@ -88,9 +88,10 @@ class Actions(Source):
             name.
     """
 
-    event_id: str | None = None
-    kind: str
+    event_id: Text | None = None
+    kind: Text
     event_time: EventTime
     join_by: Literal["request", "user"] = "request"
-    window_s: PositiveFloat
+    # Times are 64-bit integers of microseconds.
+    window_s: Annotated[PositiveFloat, pydantic.Field(le=1e11)]
     folds: Annotated[dict[str, FoldedColumn], pydantic.Field(min_length=1)]

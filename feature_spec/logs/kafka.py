@@ -7,9 +7,9 @@ from typing import Annotated, Self
 from zoneinfo import ZoneInfo
 
 import pydantic
-from pydantic import AwareDatetime, PositiveInt, field_validator, model_validator
+from pydantic import AwareDatetime, field_validator, model_validator
 
-from feature_spec.strict_model import StrictModel
+from feature_spec.strict_model import PositiveInt, StrictModel
 
 # A time with a time zone, in YAML or as text.
 Time = Annotated[AwareDatetime, pydantic.Field(strict=False)]
@@ -43,7 +43,7 @@ class KafkaTopics(StrictModel):
     start_time: Time | None = None
     stop_time: Time | None = None
     by_day: bool = False
-    max_num_records: PositiveInt | None = None
+    max_num_records: pydantic.PositiveInt | None = None
     max_read_time_s: PositiveInt | None = None
     group: str | None = None
     consumer_config: dict[str, str] = {}

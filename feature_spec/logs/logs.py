@@ -7,12 +7,12 @@ from enum import StrEnum
 from typing import Annotated, Any, Literal, Self
 
 import pydantic
-from pydantic import PositiveInt, model_validator
+from pydantic import model_validator
 
 from feature_spec.fields.field import Share
 from feature_spec.logs.event_logs import Actions, EventTime, Impressions
 from feature_spec.logs.source import Source
-from feature_spec.strict_model import StrictModel
+from feature_spec.strict_model import PositiveInt, StrictModel, Text
 
 
 class RejectionReason(StrEnum):
@@ -47,8 +47,8 @@ class SideTable(Source):
         exposure_key: the column of the exposure log with the key. Defaults to `key`.
     """
 
-    key: str
-    exposure_key: str | None = None
+    key: Text
+    exposure_key: Text | None = None
 
     @model_validator(mode="after")
     def _rows_have_keys(self) -> Self:
@@ -165,9 +165,9 @@ class Keys(StrictModel):
         event_time: the time of the exposure. A split by days needs it.
     """
 
-    request: str | None = None
-    user: str | None = None
-    item: str | None = None
+    request: Text | None = None
+    user: Text | None = None
+    item: Text | None = None
     event_time: EventTime | None = None
 
 
@@ -186,8 +186,8 @@ class Split(StrictModel):
         validation_of: the split from which the validation examples are taken.
     """
 
-    evaluation_days: PositiveInt | None = None
-    evaluation_files: list[str] | None = None
+    evaluation_days: Annotated[PositiveInt, pydantic.Field(le=36_500)] | None = None
+    evaluation_files: Annotated[list[Text], pydantic.Field(min_length=1)] | None = None
     validation_share: Annotated[float, pydantic.Field(gt=0.0, lt=1.0)] = 0.05
     validation_of: Literal["train", "evaluation"] = "train"
 

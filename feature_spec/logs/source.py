@@ -11,7 +11,7 @@ from pydantic import field_validator, model_validator
 from feature_spec.logs.bigquery import BigQueryRows
 from feature_spec.logs.day_pattern import check_day_pattern, has_day, of_day
 from feature_spec.logs.kafka import KafkaTopics
-from feature_spec.strict_model import StrictModel
+from feature_spec.strict_model import StrictModel, Text
 
 LogFormat = Literal["jsonl", "csv", "parquet", "avro", "tfrecord"]
 
@@ -35,10 +35,10 @@ class Source(StrictModel):
         kafka: records of Kafka instead of files, one line each.
     """
 
-    path: Annotated[list[str], pydantic.Field(min_length=1)] = []
+    path: Annotated[list[Text], pydantic.Field(min_length=1)] = []
     format: LogFormat | None = None
-    columns: list[str] | None = None
-    delimiter: Annotated[str, pydantic.Field(min_length=1, max_length=1)] = ","
+    columns: Annotated[list[str], pydantic.Field(min_length=1)] | None = None
+    delimiter: Annotated[str, pydantic.Field(pattern=r'^[^"\r\n]$')] = ","
     bigquery: BigQueryRows | None = None
     kafka: KafkaTopics | None = None
 
@@ -53,6 +53,14 @@ class Source(StrictModel):
         for pattern in patterns:
             check_day_pattern(pattern)
         return patterns
+
+    @field_validator("columns")
+    @classmethod
+    def _columns_differ(cls, columns: list[str] | None) -> list[str] | None:
+        for column in columns or []:
+            if column and columns and columns.count(column) > 1:
+                raise ValueError(f"column {column!r} is given twice")
+        return columns
 
     @model_validator(mode="after")
     def _records_are_in_one_place(self) -> Self:

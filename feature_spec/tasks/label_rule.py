@@ -13,14 +13,15 @@ from abc import abstractmethod
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Protocol
 
 import pydantic
-from pydantic import PositiveFloat
 
-from feature_spec.strict_model import StrictModel
+from feature_spec.strict_model import PositiveFloat32, StrictModel, Text
 
 if TYPE_CHECKING:
     import numpy as np
 
 TaskKind = Literal["binary", "regression"]
+# No text equals one of none.
+Values = Annotated[list[str], pydantic.Field(min_length=1)]
 
 
 class ExposureColumns(Protocol):
@@ -83,8 +84,8 @@ class EventRule(BaseRule):
 
     task_kinds = ("binary",)
     rule: Literal["event"]
-    column: str
-    equals: list[str] | None = None
+    column: Text
+    equals: Values | None = None
 
     @property
     def text(self) -> str:
@@ -102,7 +103,7 @@ class AtLeastRule(BaseRule):
 
     task_kinds = ("binary",)
     rule: Literal["at_least"]
-    column: str
+    column: Text
     threshold: float
 
     @property
@@ -126,9 +127,9 @@ class RatioRule(BaseRule):
     task_kinds = ("regression",)
     column_settings = ("numerator", "denominator")
     rule: Literal["ratio"]
-    numerator: str
-    denominator: str
-    clip: PositiveFloat
+    numerator: Text
+    denominator: Text
+    clip: PositiveFloat32
 
     @property
     def text(self) -> str:
@@ -152,7 +153,7 @@ class ColumnRule(BaseRule):
 
     task_kinds = ("binary", "regression")
     rule: Literal["column"]
-    column: str
+    column: Text
 
     @property
     def text(self) -> str:
@@ -184,8 +185,8 @@ class SampleSpace(StrictModel):
         equals: where given, the event happened if the column holds one of these texts.
     """
 
-    event: str
-    equals: list[str] | None = None
+    event: Text
+    equals: Values | None = None
 
     @property
     def text(self) -> str:

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import math
 import typing
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Literal, Self
 
 import pydantic
-from pydantic import FiniteFloat, NonNegativeFloat, PositiveFloat, model_validator
+from pydantic import model_validator
 
-from feature_spec.strict_model import StrictModel
+from feature_spec.strict_model import (
+    Float32,
+    PositiveFloat32,
+    Problem,
+    StrictModel,
+    validation_error,
+)
 from feature_spec.tasks.label_rule import LabelRule, SampleSpace, TaskKind, label_rules
 
 Metric = Literal["auc", "log_loss", "mse"]
 HIGHER_IS_BETTER: dict[Metric, bool] = {"auc": True, "log_loss": False, "mse": False}
+# Every metric is at least 0.
+LARGEST: dict[Metric, float] = {"auc": 1.0, "log_loss": math.inf, "mse": math.inf}
 _METRICS_OF_KIND: dict[str, tuple[Metric, ...]] = {
     "binary": ("auc", "log_loss"),
     "regression": ("mse",),
@@ -38,32 +47,52 @@ class Task(StrictModel):
     kind: TaskKind
     label: LabelRule
     sample_space: SampleSpace | None = None
-    loss_weight: NonNegativeFloat = 1.0
-    loss_weight_update_ratio: PositiveFloat = 1.0
+    loss_weight: Annotated[Float32, pydantic.Field(ge=0.0)] = 1.0
+    loss_weight_update_ratio: PositiveFloat32 = 1.0
     metric: Metric
-    # Nothing is below NaN, so that as a threshold it would let every model pass.
-    threshold: FiniteFloat
-    tolerance: Annotated[FiniteFloat, pydantic.Field(ge=0.0)]
+    threshold: float
+    tolerance: Annotated[float, pydantic.Field(ge=0.0)]
 
     @model_validator(mode="after")
-    def _kind_fits(self) -> Self:
+    def _parts_fit(self) -> Self:
+        problems = [*self._kind_problems(), *self._metric_problems()]
+        if problems:
+            raise validation_error(type(self), problems)
+        return self
+
+    def _kind_problems(self) -> Iterable[Problem]:
         if self.kind not in self.label.task_kinds:
             *others, last = (
                 repr(typing.get_args(rule.model_fields["rule"].annotation)[0])
                 for rule in label_rules()
                 if self.kind in rule.task_kinds
             )
-            raise ValueError(
+            yield Problem(
+                ("label",),
+                self.label.rule,
                 f"a {self.kind} task needs a label rule {', '.join(others)} or {last}, "
-                f"received {self.label.rule!r}"
+                f"received {self.label.rule!r}",
             )
         valid = _METRICS_OF_KIND[self.kind]
         if self.metric not in valid:
-            raise ValueError(
+            yield Problem(
+                ("metric",),
+                self.metric,
                 f"metric of a {self.kind} task must be one of {', '.join(valid)}, "
-                f"received {self.metric!r}"
+                f"received {self.metric!r}",
             )
-        return self
+
+    def _metric_problems(self) -> Iterable[Problem]:
+        largest = LARGEST[self.metric]
+        if not 0.0 <= self.threshold <= largest:
+            upper = f"from 0 to {largest:g}" if math.isfinite(largest) else "at least 0"
+            yield Problem(("threshold",), self.threshold, f"the metric {self.metric} is {upper}")
+        if self.tolerance > largest:
+            yield Problem(
+                ("tolerance",),
+                self.tolerance,
+                f"no {self.metric} is worse than another by more than {largest:g}",
+            )
 
     @property
     def higher_is_better(self) -> bool:

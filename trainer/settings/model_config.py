@@ -9,9 +9,9 @@ from __future__ import annotations
 from typing import Annotated, Any, ClassVar, Literal
 
 import pydantic
-from pydantic import NonNegativeFloat, PositiveInt
+from pydantic import NonNegativeFloat
 
-from feature_spec.strict_model import StrictModel
+from feature_spec.strict_model import PositiveInt, StrictModel
 
 Units = Annotated[list[PositiveInt], pydantic.Field(min_length=1)]
 DropoutRate = Annotated[float, pydantic.Field(ge=0.0, lt=1.0)]

@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 import pydantic
-from pydantic import NonNegativeFloat, PositiveFloat, PositiveInt
+from pydantic import NonNegativeFloat, PositiveFloat
 
-from feature_spec.strict_model import StrictModel, closest_names
+from feature_spec.strict_model import PositiveInt, Seed, StrictModel, closest_names
 from trainer.settings.model_config import MODELS, ModelSettings
 
 
@@ -64,7 +64,7 @@ class TrainerSettings(StrictModel):
     warm_start: bool = True
     export_dtype: Literal["float32", "bfloat16"] = "float32"
     export_xla: bool = False
-    seed: int = 42
+    seed: Seed = 42
 
 
 class Settings(StrictModel):
