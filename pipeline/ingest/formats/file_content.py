@@ -8,7 +8,7 @@ from __future__ import annotations
 import bz2
 import codecs
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import BinaryIO, NamedTuple, Protocol
 
 from pipeline.ingest.accounting.rejection import RAW_LIMIT_BYTES, Reason, UnusableLineError
@@ -17,8 +17,8 @@ _READ_BYTES = 1 << 18
 # A damaged piece yields nothing, so small pieces lose little before the damage.
 _PIECE_BYTES = 1 << 12
 # Few enough that the records of a batch stay in the processor's cache.
-_BATCH_LINES = 1 << 10
-_BATCH_BYTES = 1 << 24
+BATCH_LINES = 1 << 10
+BATCH_BYTES = 1 << 24
 
 
 class UnreadableError(OSError):
@@ -37,6 +37,11 @@ class LineBatch(NamedTuple):
     first: int
     lines: list[bytes]
     unusable: dict[int, UnusableLineError]
+
+    @property
+    def numbers(self) -> Sequence[int]:
+        """The number of each line."""
+        return range(self.first, self.first + len(self.lines))
 
 
 class _Stream(Protocol):
@@ -83,7 +88,7 @@ def line_batches(chunks: Iterable[bytes], max_line_bytes: int) -> Iterator[LineB
                 lines += others[:-1]
                 held_bytes += len(chunk)
                 carry, too_long = others[-1], False
-                if len(lines) >= _BATCH_LINES or held_bytes >= _BATCH_BYTES:
+                if len(lines) >= BATCH_LINES or held_bytes >= BATCH_BYTES:
                     yield _batch(number, lines, max_line_bytes)
                     number += len(lines)
                     lines, held_bytes = [], 0

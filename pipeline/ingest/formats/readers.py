@@ -7,9 +7,10 @@ from typing import BinaryIO, NamedTuple
 
 from feature_spec.logs.source import Source
 from pipeline.ingest.formats.avro_files import avro_columns, avro_rows
+from pipeline.ingest.formats.csv_records import CsvBatch, csv_batches
 from pipeline.ingest.formats.file_content import content_chunks, line_batches
 from pipeline.ingest.formats.record_batch import RecordBatch
-from pipeline.ingest.formats.text_formats import csv_columns, text_batches
+from pipeline.ingest.formats.text_formats import csv_columns, csv_row_batches, json_batches
 from pipeline.ingest.formats.tfrecords import example_rows
 from pipeline.ingest.formats.typed_formats import (
     parquet_batches,
@@ -47,19 +48,22 @@ class Reader(NamedTuple):
     columns: Callable[[StoredFile], list[str]] | None = None
 
 
-def _text(file: StoredFile) -> Iterator[RecordBatch]:
+def _json(file: StoredFile) -> Iterator[RecordBatch]:
     chunks = content_chunks(file.content, file.name)
-    return text_batches(line_batches(chunks, file.max_line_bytes), file.source)
+    return json_batches(line_batches(chunks, file.max_line_bytes))
 
 
-def _csv_columns(file: StoredFile) -> list[str]:
+def _csv_lines(file: StoredFile) -> Iterator[CsvBatch]:
     chunks = content_chunks(file.content, file.name)
-    return csv_columns(line_batches(chunks, file.max_line_bytes), file.source.delimiter)
+    return csv_batches(chunks, file.source.delimiter, file.max_line_bytes)
 
 
 READERS = {
-    "jsonl": Reader(_text),
-    "csv": Reader(_text, _csv_columns),
+    "jsonl": Reader(_json),
+    "csv": Reader(
+        lambda file: csv_row_batches(_csv_lines(file), file.source),
+        lambda file: csv_columns(_csv_lines(file), file.source.delimiter),
+    ),
     "parquet": Reader(
         lambda file: parquet_batches(file.content),
         lambda file: parquet_columns(file.content),

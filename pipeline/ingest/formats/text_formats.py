@@ -1,6 +1,6 @@
 """JSON lines and CSV: lines become records, many at a time.
 
-CSV is read line by line, since libraries that read whole files cannot hand back each bad line.
+CSV is parsed record by record, since libraries that read whole files cannot hand back a bad one.
 """
 
 from __future__ import annotations
@@ -10,19 +10,21 @@ import functools
 import json
 import secrets
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from typing import TypeVar
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, TypeVar
 
 import orjson
 
 from feature_spec.logs.source import Source
 from pipeline.ingest.accounting.rejection import Reason, UnusableLineError
+from pipeline.ingest.formats.csv_records import CsvBatch
 from pipeline.ingest.formats.file_content import LineBatch
 from pipeline.ingest.formats.record_batch import (
     Record,
     RecordBatch,
     RecordRows,
     TextRows,
+    twin_value,
     unreadable_batch,
 )
 
@@ -33,21 +35,28 @@ _LINES_TOGETHER = 128
 # by a regular expression would be slower.
 _DIGITS = bytes.maketrans(b"123456789", b"0" * 9)
 _LONG_INTEGER = b"0" * 19
+# A quote and a colon end each key. If a line has more of them than its record has keys, a key may
+# be given twice, of which orjson keeps the last; or a text holds them.
+_WHITE_SPACE = b" \t\r\n"
+_AFTER_KEY = b'":'
 # Stands between lines that are parsed together. It is drawn at random, so no log can contain it,
 # and each line has to be one whole value.
 _BETWEEN = secrets.randbits(50)
 
 
-def text_batches(batches: Iterator[LineBatch], source: Source) -> Iterator[RecordBatch]:
-    """Yield the records of lines of JSON or CSV. A CSV header is counted as a line, not yielded."""
+def json_batches(batches: Iterable[LineBatch]) -> Iterator[RecordBatch]:
+    """Yield the records of lines of JSON."""
+    for batch in batches:
+        numbers, raws, records, problems = _parsed(
+            batch.numbers, batch.lines, batch.unusable, parse_json, parse_json_lines
+        )
+        yield RecordBatch(numbers, raws, RecordRows(records), problems)
+
+
+def csv_row_batches(batches: Iterable[CsvBatch], source: Source) -> Iterator[RecordBatch]:
+    """Yield the records of CSV. A header is counted as a line, not yielded."""
     columns = source.columns
-    for first, lines, unusable in batches:
-        if source.format == "jsonl":
-            numbers, raws, records, problems = _parsed(
-                LineBatch(first, lines, unusable), parse_json, parse_json_lines
-            )
-            yield RecordBatch(numbers, raws, RecordRows(records), problems)
-            continue
+    for numbers, lines, unusable in batches:
         skipped = 0
         if columns is None:
             try:
@@ -55,21 +64,22 @@ def text_batches(batches: Iterator[LineBatch], source: Source) -> Iterator[Recor
             except UnusableLineError as error:
                 # Without names for its values nothing in the file can be read.
                 yield unreadable_batch(
-                    first, f"the header cannot be used, and so the file cannot: {error.detail}"
+                    numbers[0],
+                    f"the header cannot be used, and so the file cannot: {error.detail}",
                 )
                 return
             skipped = 1
-        rest = LineBatch(
-            first + skipped,
+        parse = functools.partial(parse_csv, delimiter=source.delimiter, count=len(columns))
+        usable, raws, values, problems = _parsed(
+            numbers[skipped:],
             lines[skipped:],
             {at - skipped: problem for at, problem in unusable.items()},
+            parse,
         )
-        parse = functools.partial(parse_csv, delimiter=source.delimiter, count=len(columns))
-        numbers, raws, values, problems = _parsed(rest, parse)
-        yield RecordBatch(numbers, raws, TextRows(columns, values), problems)
+        yield RecordBatch(usable, raws, TextRows(columns, values), problems)
 
 
-def csv_columns(batches: Iterator[LineBatch], delimiter: str) -> list[str]:
+def csv_columns(batches: Iterable[CsvBatch], delimiter: str) -> list[str]:
     """Return the column names of a CSV file with a header. A file without lines has no columns.
 
     Raises:
@@ -89,12 +99,13 @@ def _header(
 
 
 def _parsed(
-    batch: LineBatch,
+    numbers: Sequence[int],
+    lines: list[bytes],
+    unusable: dict[int, UnusableLineError],
     parse: Callable[[bytes], _Parsed],
     parse_together: Callable[[list[bytes]], list[_Parsed] | None] = lambda _: None,
 ) -> tuple[list[int], list[bytes], list[_Parsed], list[tuple[int, bytes, UnusableLineError]]]:
     """Return numbers, lines and content of usable lines; number, line and problem of the others."""
-    first, lines, unusable = batch
     parsed: list[_Parsed] = []
     problems = dict(unusable)
     for start in range(0, len(lines), _LINES_TOGETHER):
@@ -112,10 +123,10 @@ def _parsed(
                 problems[position] = error
     usable = [position for position in range(len(lines)) if position not in problems]
     return (
-        [first + position for position in usable],
+        [numbers[position] for position in usable] if problems else list(numbers),
         [lines[position] for position in usable] if problems else lines,
         parsed,
-        [(first + position, lines[position], problems[position]) for position in sorted(problems)],
+        [(numbers[at], lines[at], problems[at]) for at in sorted(problems)],
     )
 
 
@@ -126,7 +137,8 @@ def parse_json_lines(lines: Sequence[bytes]) -> list[Record] | None:
         the records; None if a line has to be read by itself.
     """
     content = b"[%b]" % (b",%d," % _BETWEEN).join(lines)
-    if has_long_integer(content):
+    compact = content.translate(_DIGITS, _WHITE_SPACE)
+    if _LONG_INTEGER in compact:
         return None
     try:
         values = orjson.loads(content)
@@ -139,7 +151,8 @@ def parse_json_lines(lines: Sequence[bytes]) -> list[Record] | None:
         or any(value != _BETWEEN for value in values[1::2])
     ):
         return None
-    return records
+    keys = compact.count(_AFTER_KEY)
+    return records if keys in (sum(map(len, records)), _key_count(records)) else None
 
 
 def parse_json(line: bytes) -> Record:
@@ -148,17 +161,18 @@ def parse_json(line: bytes) -> Record:
     Raises:
         UnusableLineError: the line is empty, not UTF-8 or not a JSON object.
     """
-    if not has_long_integer(line):
+    compact = line.translate(_DIGITS, _WHITE_SPACE)
+    if _LONG_INTEGER not in compact:
         try:
             record = orjson.loads(line)
         except orjson.JSONDecodeError:
             pass  # the slower parser accepts more, or knows the problem
         else:
-            if type(record) is dict:
+            if type(record) is dict and compact.count(_AFTER_KEY) == _key_count(record):
                 return record
     text = decoded(line)
     try:
-        record = json.loads(text)
+        record = json.loads(text, object_pairs_hook=_object)
     except (ValueError, RecursionError) as error:
         raise UnusableLineError(Reason.MALFORMED, f"not JSON: {error}") from error
     if not isinstance(record, dict):
@@ -168,16 +182,43 @@ def parse_json(line: bytes) -> Record:
     return record
 
 
+def _object(pairs: list[tuple[str, Any]]) -> Record:
+    """Return a JSON object, in which no value of a key given twice is taken for the right one."""
+    record: Record = dict(pairs)
+    if len(record) < len(pairs):
+        seen: Record = {}
+        for key, value in pairs:
+            record[key] = twin_value(seen[key], value) if key in seen else value
+            seen[key] = record[key]
+    return record
+
+
+def _key_count(value: Any) -> int:
+    """Return the number of keys in a JSON value; -1 if it is nested too deeply to tell."""
+    try:
+        return _keys(value)
+    except RecursionError:
+        return -1
+
+
+def _keys(value: Any) -> int:
+    if isinstance(value, dict):
+        return len(value) + sum(
+            _keys(inner) for inner in value.values() if isinstance(inner, dict | list)
+        )
+    return sum(_keys(inner) for inner in value if isinstance(inner, dict | list))
+
+
 def has_long_integer(content: bytes) -> bool:
     """Return whether JSON may hold an integer beyond 64 bits, which orjson would round."""
     return _LONG_INTEGER in content.translate(_DIGITS)
 
 
 def parse_csv(line: bytes, delimiter: str, count: int) -> list[str]:
-    """Read the values of a CSV line. Quoted values may hold the delimiter, but no line break.
+    """Read the values of a CSV record. Quoted values may hold the delimiter and line breaks.
 
     Args:
-        line: the line without its end.
+        line: the record without the end of its last line.
         delimiter: separates the values. White space around a value is dropped.
         count: the number of values needed.
 
@@ -212,6 +253,10 @@ def csv_values(text: str, delimiter: str) -> list[str]:
         UnusableLineError: a quote is not closed.
     """
     if '"' not in text:
+        if "\n" in text:
+            raise UnusableLineError(
+                Reason.MALFORMED, "one record is needed; received several lines"
+            )
         return [value.strip() for value in text.split(delimiter)]
     # A value may be as long as a line, whose length is limited elsewhere.
     csv.field_size_limit(max(csv.field_size_limit(), len(text)))

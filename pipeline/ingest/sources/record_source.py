@@ -9,9 +9,10 @@ from typing import Any, Protocol, overload
 
 from feature_spec.logs.source import Source
 from pipeline.ingest.accounting.rejection import RAW_LIMIT_BYTES, Reason, UnusableLineError
+from pipeline.ingest.formats.csv_records import CsvBatch
 from pipeline.ingest.formats.file_content import LineBatch
 from pipeline.ingest.formats.record_batch import RecordBatch
-from pipeline.ingest.formats.text_formats import text_batches
+from pipeline.ingest.formats.text_formats import csv_row_batches, json_batches
 from pipeline.ingest.formats.typed_formats import typed_batches
 from pipeline.ingest.settings.ingest_config import IngestSettings
 from pipeline.ingest.sources.files import InputFiles
@@ -63,8 +64,12 @@ class RecordChunk:
             contents = self.contents[start : start + _BATCH_RECORDS]
             if source.bigquery is not None:
                 batches = typed_batches([contents])
+            elif source.format == "csv":
+                lines = _lines(contents, max_line_bytes)
+                one = CsvBatch(list(lines.numbers), lines.lines, lines.unusable)
+                batches = csv_row_batches([one], source)
             else:
-                batches = text_batches(iter([_lines(contents, max_line_bytes)]), source)
+                batches = json_batches([_lines(contents, max_line_bytes, line_breaks=False)])
             for batch in batches:
                 yield _renumbered(batch, self.offsets[start : start + _BATCH_RECORDS])
 
@@ -116,7 +121,9 @@ def source_names(settings: IngestSettings, files: InputFiles, source: str | None
     return [file.name for file in files.with_neighbours(source)]
 
 
-def _lines(values: list[bytes | None], max_line_bytes: int) -> LineBatch:
+def _lines(
+    values: list[bytes | None], max_line_bytes: int, *, line_breaks: bool = True
+) -> LineBatch:
     lines = [(value or b"").rstrip(b"\r\n") for value in values]
     unusable = {}
     for position, line in enumerate(lines):
@@ -125,7 +132,7 @@ def _lines(values: list[bytes | None], max_line_bytes: int) -> LineBatch:
             unusable[position] = UnusableLineError(
                 Reason.LINE_TOO_LONG, f"longer than {max_line_bytes} bytes"
             )
-        elif b"\n" in line:
+        elif b"\n" in line and not line_breaks:
             unusable[position] = UnusableLineError(
                 Reason.MALFORMED, "one line is needed; received several"
             )

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.ingest.accounting.rejection import Reason, UnusableLineError
+from pipeline.ingest.formats.record_batch import Problems, UnusableValue
 from pipeline.ingest.formats.text_formats import (
     header_columns,
     parse_csv,
     parse_json,
     parse_json_lines,
 )
+from pipeline.ingest.labelling.value_readers import TextReader
 
 
 def _csv(line: bytes, *columns: str, delimiter: str = ",") -> dict[str, str]:
@@ -135,3 +139,36 @@ def test_a_header_names_its_columns() -> None:
 def test_a_header_that_names_a_column_twice_is_refused() -> None:
     with pytest.raises(UnusableLineError, match="column 'a' occurs more than once"):
         header_columns(b"a,b,a", ",")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b'{"a": 1, "b": 0, "a": 2}',
+        b'{"a" : 1, "b" : 0, "a" : 2}',
+        b'{"a":1,"b":0,"\\u0061":2}',
+        b'{"a": {"x": 1}, "b": 0, "a": {"x": 2}}',
+        b'{"a": "\\":", "b": 0, "a": 2}',
+        b'{"a": 1, "a": 1, "b": 0, "a": 2}',
+    ],
+)
+def test_of_a_key_given_twice_no_value_is_taken_for_the_right_one(line: bytes) -> None:
+    record = parse_json(line)
+    assert isinstance(record["a"], UnusableValue)
+    assert record["b"] == 0
+    assert parse_json_lines([b"{}", line]) is None
+
+
+@pytest.mark.parametrize(
+    "line", [b'{"a": "x\\":y", "b" :1}', b'{"a": {"b": 1}, "b": [{"b": 2}]}', b'{"a": ":", ":": 1}']
+)
+def test_a_key_that_is_given_once_on_each_level_is_not_given_twice(line: bytes) -> None:
+    assert parse_json(line) == json.loads(line)
+
+
+@pytest.mark.parametrize("value", [b"9007199254740993.0", b"1e300", b"1.5"])
+def test_a_json_float_that_is_no_exact_whole_number_is_no_category(value: bytes) -> None:
+    record = parse_json(b'{"id": %b}' % value)
+    problems: Problems = {}
+    TextReader("id", [""])([record["id"]], problems)
+    assert problems[0].reason == Reason.WRONG_TYPE
