@@ -26,19 +26,29 @@ def check(
 ) -> None:
     """Check a feature spec and print its fields, tasks and ranking formula, or every mistake in it.
 
+    Mistakes in the settings of the model, the trainer and the search count. A warning, such as of a
+    field that reads a label, is no mistake.
+
     Example: fulcrum spec check short_video
     """
     from rich.console import Console
 
-    from feature_spec.loading import SpecError, load_spec
+    from feature_spec.checking import checked_spec
+    from feature_spec.loading import SpecError
     from feature_spec.spec_tables import print_spec
+    from feature_spec.spec_warnings import spec_warnings
 
+    to_stderr = Console(stderr=True)
     try:
-        loaded = load_spec(spec)
+        loaded = checked_spec(spec)
     except SpecError as error:
-        Console(stderr=True).print(str(error), style="red", markup=False, highlight=False)
+        to_stderr.print(str(error), style="red", markup=False, highlight=False, soft_wrap=True)
         raise typer.Exit(1) from None
     print_spec(loaded, Console())
+    for warning in spec_warnings(loaded):
+        to_stderr.print(
+            f"Warning: {warning}", style="yellow", markup=False, highlight=False, soft_wrap=True
+        )
 
 
 @spec_app.command("list")

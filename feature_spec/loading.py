@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any, TypeVar
@@ -18,7 +19,22 @@ Model = TypeVar("Model", bound=StrictModel)
 
 
 class SpecError(ValueError):
-    """A feature spec cannot be used. The message lists each path, value and remedy by line."""
+    """A feature spec cannot be used. The message lists each path, value and remedy by line.
+
+    Attributes:
+        problems: each mistake with its path, the value and a remedy; none if the text is no spec.
+    """
+
+    def __init__(self, text: str, problems: Sequence[str] = ()) -> None:
+        super().__init__(text)
+        self.problems = list(problems)
+
+    @classmethod
+    def of(cls, source: str, problems: Sequence[str]) -> SpecError:
+        """Return the error that lists the mistakes of a source by line."""
+        count = f"{len(problems)} error{'s' * (len(problems) > 1)}"
+        lines = [f"{source}: {count}", *(f"  {problem}" for problem in problems)]
+        return cls("\n".join(lines), problems)
 
 
 def ready_specs() -> dict[str, Path]:
@@ -36,9 +52,21 @@ def load_spec(path: str | Path) -> FeatureSpec:
     Raises:
         SpecError: the file is missing, is not YAML, or does not describe a ranking system.
     """
+    text, source = read_spec(path)
+    return parse_spec(text, source)
+
+
+def read_spec(path: str | Path) -> tuple[str, str]:
+    """Return the text of a spec, and what errors call it: its file.
+
+    Args:
+        path: a YAML file, or the name of a ready spec such as ``kuairand``.
+
+    Raises:
+        SpecError: the file cannot be read.
+    """
     path = ready_specs().get(str(path), Path(path))
-    text = _read(path, f". Ready specs: {', '.join(ready_specs())}")
-    return parse_spec(text, source=str(path))
+    return _read(path, f". Ready specs: {', '.join(ready_specs())}"), str(path)
 
 
 def parse_spec(text: str, source: str = "<spec>") -> FeatureSpec:
@@ -69,9 +97,7 @@ def validated_yaml(model: type[Model], text: str, source: str, kind: str) -> Mod
         return model.model_validate(received)
     except pydantic.ValidationError as error:
         lines = [_line(received, detail) for detail in error.errors()]
-        raise SpecError(
-            "\n".join([f"{source}: {len(lines)} error{'s' * (len(lines) > 1)}", *lines])
-        ) from error
+        raise SpecError.of(source, lines) from error
 
 
 def _line(spec: dict[Any, Any], detail: Any) -> str:
@@ -93,7 +119,7 @@ def _line(spec: dict[Any, Any], detail: Any) -> str:
     else:
         is_key = detail["loc"][-1:] == ("[key]",)
         received = f" (received {_shown(detail['input'] if is_key else value)})"
-    return f"  {'.'.join(path) or 'top level'}: {text}{received}"
+    return f"{'.'.join(path) or 'top level'}: {text}{received}"
 
 
 def _valid(detail: Any) -> str:

@@ -90,10 +90,13 @@ def checked_options(
     Raises:
         ValueError: an option is wrong, or the options contradict each other.
     """
+    from feature_spec.spec_warnings import spec_warnings
     from pipeline.commands.run_options import beam_arguments
     from pipeline.commands.spec_overrides import checked_trainer_settings, load_overridden_spec
 
     feature_spec = load_overridden_spec(spec, overrides or [], model)
+    for warning in spec_warnings(feature_spec):
+        warn(warning)
     checked = CheckedOptions(
         feature_spec, checked_trainer_settings(feature_spec), beam_arguments(beam or [])
     )
@@ -223,6 +226,11 @@ def beam_arguments(options: Sequence[str]) -> list[str]:
 # Typer itself ends with 2 on wrong usage.
 EXIT_CODES = {"pushed": 0, "superseded": 0, "failed": 1, "refused": 3}
 INTERRUPTED = 130
+
+
+def warn(text: str) -> None:
+    """Print a warning."""
+    Console(stderr=True).print(Text.assemble(("Warning:", "yellow"), f" {text}"), soft_wrap=True)
 
 
 def failed(error: Exception) -> typer.Exit:

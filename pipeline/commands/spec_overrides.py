@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 from collections.abc import Sequence
 from typing import Any
 
 from feature_spec.loading import SpecError, load_spec, parse_spec
 from feature_spec.spec import FeatureSpec
+from feature_spec.training_settings import checked_trainer_settings, default_model
 from feature_spec.yaml_text import YamlTextError, read_yaml
 
-# Named by string: the pipeline does not import the trainer.
-_SETTINGS_MODULE = "trainer.settings.train_config"
-_SEARCH_MODULE = "trainer.settings.search_space"
+__all__ = ["checked_trainer_settings", "load_overridden_spec"]
 
 
 def load_overridden_spec(
@@ -35,7 +33,7 @@ def load_overridden_spec(
         return spec
     document = spec.model_dump(mode="json", exclude_unset=True)
     if model is not None:
-        default = importlib.import_module(_SETTINGS_MODULE).DEFAULT_MODEL
+        default = default_model()
         own = document.get("model", {})
         document["model"] = {**(own if own.get("name", default) == model else {}), "name": model}
     for override in overrides:
@@ -44,24 +42,6 @@ def load_overridden_spec(
         json.dumps(document),
         source=f"{path} with {' '.join(f'--set {override}' for override in overrides)}",
     )
-
-
-def checked_trainer_settings(spec: FeatureSpec) -> str:
-    """Return JSON of the trainer's complete settings.
-
-    Raises:
-        SpecError: the spec's `model`, `trainer` or `tuner` section is wrong.
-    """
-    try:
-        settings = importlib.import_module(_SETTINGS_MODULE).parse_settings(
-            spec.model, spec.trainer
-        )
-        if spec.tuner is not None:
-            importlib.import_module(_SEARCH_MODULE).check_search(spec.tuner, settings)
-    except ValueError as error:
-        raise SpecError(str(error)) from error
-    text: str = settings.model_dump_json()
-    return text
 
 
 def _put(document: dict[str, Any], override: str) -> None:

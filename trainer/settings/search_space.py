@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from feature_spec.sections import Tuner
-from trainer.settings.train_config import Settings, parse_settings
+from trainer.settings.train_config import Settings, SettingsError, parse_settings
 
 # These choose where and how to train and export, or what is compared. They make no model better.
 _NOT_SEARCHED = {
@@ -71,7 +71,7 @@ def check_search(tuner: Tuner, settings: Settings) -> None:
     """Check that a search tries only settings of this model and valid values.
 
     Raises:
-        ValueError: some paths are no settings of this model or the trainer, or some values are
+        SettingsError: some paths are no settings of this model or the trainer, or some values are
             invalid. The message lists all of them.
     """
     problems = []
@@ -87,4 +87,4 @@ def check_search(tuner: Tuner, settings: Settings) -> None:
                 if problem not in problems:
                     problems.append(problem)
     if problems:
-        raise ValueError("; ".join(problems))
+        raise SettingsError(problems)

@@ -5,7 +5,7 @@ Importing this module does not load TensorFlow.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import pydantic
@@ -99,6 +99,18 @@ def _settings_of(name: Any) -> type[ModelSettings]:
 DEFAULT_MODEL = "ple"
 
 
+class SettingsError(ValueError):
+    """Settings of a model, of the trainer or of a search are wrong.
+
+    Attributes:
+        problems: each mistake with its place, the value received and what is valid.
+    """
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        super().__init__("; ".join(problems))
+        self.problems = list(problems)
+
+
 def parse_settings(model: Mapping[str, Any], trainer: Mapping[str, Any]) -> Settings:
     """Parse the `model` and `trainer` sections of a spec or the command line.
 
@@ -107,18 +119,21 @@ def parse_settings(model: Mapping[str, Any], trainer: Mapping[str, Any]) -> Sett
         trainer: the settings of the trainer.
 
     Raises:
-        ValueError: a model or key is unknown (the message names the closest valid ones), or a value
-            is out of range.
+        SettingsError: a model or key is unknown (the message names the closest valid ones), or a
+            value is out of range.
     """
     name = model.get("name", DEFAULT_MODEL)
-    kind_of_model = _settings_of(name)
     own = {key: value for key, value in model.items() if key != "name"}
+    sections: list[tuple[str, type[StrictModel], dict[str, Any]]] = [
+        ("trainer", TrainerSettings, dict(trainer))
+    ]
     problems = []
+    try:
+        sections.insert(0, ("model", _settings_of(name), own))
+    except ValueError as error:
+        problems.append(str(error))
     parts: dict[str, Any] = {}
-    for part, kind, values in (
-        ("model", kind_of_model, own),
-        ("trainer", TrainerSettings, dict(trainer)),
-    ):
+    for part, kind, values in sections:
         try:
             parts[part] = kind.model_validate(values)
         except pydantic.ValidationError as error:
@@ -129,7 +144,7 @@ def parse_settings(model: Mapping[str, Any], trainer: Mapping[str, Any]) -> Sett
                 )
                 problems.append(f"{path}: {detail['msg']}{received}")
     if problems:
-        raise ValueError("; ".join(problems))
+        raise SettingsError(problems)
     return Settings(name=name, **parts)
 
 

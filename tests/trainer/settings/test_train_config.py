@@ -47,6 +47,8 @@ def test_a_wrong_setting_is_named_with_what_is_valid(model, trainer, message):
 def test_all_mistakes_are_told_at_once():
     with pytest.raises(ValueError, match=r"model\.levels.*; trainer\.epochs"):
         parse_settings({"levels": 0}, {"epochs": 0})
+    with pytest.raises(ValueError, match=r"model\.name: .*; trainer\.epochs"):
+        parse_settings({"name": "plee"}, {"epochs": 0})
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,52 @@
+"""Warnings about a valid spec: what it says is possible, and hardly what anyone wants."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from feature_spec.spec import FeatureSpec
+from feature_spec.tasks.label_rule import RatioRule
+
+
+def spec_warnings(spec: FeatureSpec) -> list[str]:
+    """Return a sentence for each thing in a spec that one should look at, with its place."""
+    return [*_leaks(spec), *_idle_parts(spec)]
+
+
+def _leaks(spec: FeatureSpec) -> Iterable[str]:
+    """Warn of fields that read what is known only after the candidate was shown.
+
+    The denominator of a ratio, such as the length of a video, is known before.
+    """
+    tasks_of: dict[str, list[str]] = {}
+    for name, task in spec.tasks.items():
+        label = task.label
+        columns = [label.numerator] if isinstance(label, RatioRule) else label.columns.values()
+        for column in columns:
+            tasks_of.setdefault(column, []).append(name)
+    folds = spec.logs.actions.folds if spec.logs.actions is not None else {}
+    for name, field in spec.fields.items():
+        column = field.column or name
+        if field.table is not None:
+            continue
+        if column in tasks_of:
+            source = f"the label of {' and '.join(tasks_of[column])}"
+        elif column in folds:
+            source = "made of actions after the impression"
+        else:
+            continue
+        yield (
+            f"fields.{name}: reads the column {column!r}, which is {source}: offline the model "
+            "reads the answer, and a request does not have it; read another column, or leave the "
+            "field out"
+        )
+
+
+def _idle_parts(spec: FeatureSpec) -> Iterable[str]:
+    formula = spec.ranking_formula
+    if not any(formula.weights.values()) and (
+        formula.duration is None or not formula.duration.weight
+    ):
+        yield "ranking_formula: no weight is other than 0, so that all candidates rank alike"
+    if not any(task.loss_weight for task in spec.tasks.values()):
+        yield "tasks: every loss_weight is 0, so that no task is learnt"

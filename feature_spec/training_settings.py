@@ -1,0 +1,52 @@
+"""The sections `model`, `trainer` and `tuner` of a spec, checked by the trainer's own settings.
+
+The trainer is named by string, as the pipeline names it: its settings load no TensorFlow, and
+`feature_spec` imports nothing of ours.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from typing import Any
+
+from feature_spec.loading import SpecError
+from feature_spec.sections import Tuner
+from feature_spec.spec import FeatureSpec
+
+_SETTINGS_MODULE = "trainer.settings.train_config"
+_SEARCH_MODULE = "trainer.settings.search_space"
+
+
+def default_model() -> str:
+    """Return the name of the model that a spec without `model.name` trains."""
+    name: str = importlib.import_module(_SETTINGS_MODULE).DEFAULT_MODEL
+    return name
+
+
+def settings_problems(
+    model: Mapping[str, Any], trainer: Mapping[str, Any], tuner: Tuner | None
+) -> list[str]:
+    """Return every mistake in these sections of a spec, each with its place."""
+    module = importlib.import_module(_SETTINGS_MODULE)
+    try:
+        settings = module.parse_settings(model, trainer)
+        if tuner is not None:
+            importlib.import_module(_SEARCH_MODULE).check_search(tuner, settings)
+    except module.SettingsError as error:
+        return list(error.problems)
+    return []
+
+
+def checked_trainer_settings(spec: FeatureSpec) -> str:
+    """Return JSON of the trainer's complete settings.
+
+    Raises:
+        SpecError: the spec's `model`, `trainer` or `tuner` section is wrong.
+    """
+    problems = settings_problems(spec.model, spec.trainer, spec.tuner)
+    if problems:
+        raise SpecError("; ".join(problems), problems)
+    settings = importlib.import_module(_SETTINGS_MODULE).parse_settings(spec.model, spec.trainer)
+    text: str = settings.model_dump_json()
+    return text

@@ -1,0 +1,68 @@
+"""Warnings: what a valid spec hardly means."""
+
+from __future__ import annotations
+
+import pytest
+
+from feature_spec.loading import load_spec, parse_spec, ready_specs
+from feature_spec.spec_warnings import spec_warnings
+
+LABELS = {
+    "event": "{rule: event, column: c}",
+    "event with values": "{rule: event, column: c, equals: [like]}",
+    "at_least": "{rule: at_least, column: c, threshold: 3}",
+    "column": "{rule: column, column: c}",
+}
+FORMULA = "weights: {click: 1.0}, duration: {field: length_s}"
+
+
+def of_the_log(spec_text, field):
+    """The spec with another field in the place of `age`, read from the log of exposures."""
+    return spec_text.replace("  age: {", f"  {field}").replace(", table: users", "")
+
+
+@pytest.mark.parametrize("label", LABELS.values(), ids=LABELS)
+@pytest.mark.parametrize(("field", "name"), [("age: {column: c, ", "age"), ("c: {", "c")])
+def test_a_field_that_reads_the_column_of_a_label_is_told(spec_text, label, field, name):
+    text = of_the_log(spec_text.replace("{rule: event, column: clicked}", label), field)
+    [told] = spec_warnings(parse_spec(text))
+    assert told.startswith(f"fields.{name}: reads the column 'c', which is the label of click")
+
+
+def test_the_numerator_of_a_ratio_leaks_and_its_denominator_does_not(spec_text):
+    assert spec_warnings(parse_spec(spec_text)) == []  # length_s is a denominator
+    [told] = spec_warnings(parse_spec(of_the_log(spec_text, "age: {column: play_s, ")))
+    assert told.startswith("fields.age: reads the column 'play_s', which is the label of ratio")
+
+
+def test_a_column_of_a_side_table_is_no_label(spec_text):
+    text = spec_text.replace("  age: {", "  age: {column: clicked, ")
+    assert spec_warnings(parse_spec(text)) == []
+
+
+def test_a_column_that_actions_fill_after_the_impression_is_told():
+    text = ready_specs()["short_video_events"].read_text(encoding="utf-8")
+    for column in parse_spec(text).logs.actions.folds:
+        late = f"late: {{side: item, kind: numeric, column: {column}}}"
+        spec = parse_spec(text.replace("\nfields:\n", f"\nfields:\n  {late}\n"))
+        [told] = spec_warnings(spec)
+        assert told.startswith(f"fields.late: reads the column {column!r}, which is ")
+
+
+@pytest.mark.parametrize("name", ready_specs())
+def test_ready_specs_have_no_warnings(name):
+    assert spec_warnings(load_spec(name)) == []
+
+
+@pytest.mark.parametrize("formula", ["weights: {}", "weights: {click: 0.0}"])
+def test_a_formula_without_effect_is_told(spec_text, formula):
+    [told] = spec_warnings(parse_spec(spec_text.replace(FORMULA, formula)))
+    assert "all candidates rank alike" in told
+
+
+def test_tasks_without_loss_are_told(spec_text):
+    text = spec_text.replace("metric: auc", "loss_weight: 0.0, metric: auc")
+    assert spec_warnings(parse_spec(text)) == []
+    text = text.replace("metric: mse", "loss_weight: 0.0\n    metric: mse")
+    [told] = spec_warnings(parse_spec(text))
+    assert "no task is learnt" in told
