@@ -3,11 +3,14 @@
 The formula combines the scores of a candidate into one ranking score. In log space, where the
 exported model computes it too,
 
-    log ranking score = Σ_k w_k · log max(score_k, ε) + w_d · log max(f(duration / scale), ε)
+    log ranking score = Σ_k w_k · log max(score_k, ε_k) + w_d · log max(f(duration / scale), ε)
 
-with ε = SCORE_FLOOR. So a score of 0 lowers a candidate without wiping out its other tasks, a
-weight of 0 leaves a task out, and a missing duration adds nothing. The functions here are pure
-Python in double precision: they serve explanations and tests, not ranking.
+with ε = SCORE_FLOOR, also for the numbers of regression tasks, and ε_k = PROBABILITY_FLOOR for
+probabilities. So a score of 0 lowers a candidate without wiping out its other tasks, a weight of 0
+leaves a task out, and a missing duration adds nothing. Candidates are ordered by the log ranking
+score, everywhere: the score itself is 0 or infinite in float32 where its logarithm is far from 0.
+The functions here are pure Python in double precision: they serve explanations and tests, not
+ranking.
 """
 
 from __future__ import annotations
@@ -52,6 +55,13 @@ class RankingFormula(StrictModel):
 
 
 SCORE_FLOOR = 1e-6
+# The least number that float32 holds with all its digits: rare events have small probabilities,
+# whose order counts as that of all others does.
+PROBABILITY_FLOOR = 2.0**-126
+# A network in float32 gives log scores to about a millionth, and not the same ones at each place
+# of a batch. Log ranking scores are multiples of this times Σ |w_k|, so that candidates that differ
+# by less are equals.
+LOG_SCORE_STEP = 2.0**-20
 DURATION = "duration"
 
 
@@ -63,8 +73,8 @@ class FormulaTerm:
         name: the task's name, or ``duration``.
         value: the task's score, or f(duration / scale); None if the duration is missing.
         weight: the exponent.
-        log_factor: weight · log max(value, SCORE_FLOOR), a summand of the log ranking score; 0
-            if the value is missing.
+        log_factor: weight · log max(value, ε), a summand of the log ranking score; 0 if the value
+            is missing.
     """
 
     name: str
@@ -113,6 +123,8 @@ def formula_terms(
     scores: Mapping[str, float],
     duration: float | None = None,
     overrides: Mapping[str, float] | None = None,
+    *,
+    floors: Mapping[str, float] | None = None,
 ) -> list[FormulaTerm]:
     """Return the terms of one candidate's ranking score, in the order of `scores`, duration last.
 
@@ -121,31 +133,40 @@ def formula_terms(
         scores: the candidate's scores by task.
         duration: in the unit of the duration's field; None or NaN if missing.
         overrides: exponents by task or ``duration`` that replace the formula's.
+        floors: ε_k by task, as `FeatureSpec.score_floors` gives them; SCORE_FLOOR for the others.
     """
     weights = weights_in_force(formula, scores, overrides)
-    terms = [_term(task, score, weights[task]) for task, score in scores.items()]
+    terms = [
+        _term(task, score, weights[task], (floors or {}).get(task, SCORE_FLOOR))
+        for task, score in scores.items()
+    ]
     if formula.duration is not None:
         value = (
             None
             if duration is None or math.isnan(duration)
             else transformed_duration(formula.duration, duration)
         )
-        terms.append(_term(DURATION, value, weights[DURATION]))
+        terms.append(_term(DURATION, value, weights[DURATION], SCORE_FLOOR))
     return terms
 
 
 def ranking_score(terms: Iterable[FormulaTerm]) -> float:
     """Return the ranking score: the product of all factors."""
-    return _exp(math.fsum(term.log_factor for term in terms))
+    return _exp(log_ranking_score(terms))
 
 
-def _term(name: str, value: float | None, weight: float) -> FormulaTerm:
-    log_factor = 0.0 if value is None else weight * math.log(max(value, SCORE_FLOOR))
+def log_ranking_score(terms: Iterable[FormulaTerm]) -> float:
+    """Return the logarithm of the ranking score, which gives the order of candidates."""
+    return math.fsum(term.log_factor for term in terms)
+
+
+def _term(name: str, value: float | None, weight: float, floor: float) -> FormulaTerm:
+    log_factor = 0.0 if value is None else weight * math.log(max(value, floor))
     return FormulaTerm(name=name, value=value, weight=weight, log_factor=log_factor)
 
 
 def _exp(exponent: float) -> float:
-    """Return e to a power; infinity on overflow, as in the exported model."""
+    """Return e to a power; infinity on overflow."""
     try:
         return math.exp(exponent)
     except OverflowError:

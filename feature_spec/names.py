@@ -45,14 +45,19 @@ SERVING_DEFAULT, RANK, TRANSFORM_FEATURES, INSPECT = (
     "transform_features",
     "inspect",
 )
-RANKING_SCORE, LOG_RANKING_SCORE = "ranking_score", "log_ranking_score"
+RANKING_SCORE = "ranking_score"
+# The logarithm of the ranking score, in double precision. It gives the order: the score itself
+# leaves the range of float32 where scores are small or weights are negative.
+LOG_RANKING_SCORE = "log_ranking_score"
 # `rank_top_k` reads the number of candidates to return, and returns their places in the request.
 RANK_TOP_K, TOP_K, POSITION = "rank_top_k", "top_k", "candidate_position"
 SPEC_FINGERPRINT = "spec_fingerprint"
 DURATION_WEIGHT = "weight_of_duration"
 
-_LABEL, _MASK, _WEIGHT, _NEGATIVE_RATE = "label_of_", "mask_of_", "weight_of_", "negative_rate_of_"
-RESERVED_PREFIXES = (_LABEL, _MASK, _WEIGHT, _NEGATIVE_RATE)
+_LABEL, _MASK, _NEGATIVE_RATE = "label_of_", "mask_of_", "negative_rate_of_"
+# Inputs of the signatures that rank: the exponents of the formula.
+WEIGHT_PREFIX = "weight_of_"
+RESERVED_PREFIXES = (_LABEL, _MASK, WEIGHT_PREFIX, _NEGATIVE_RATE)
 RESERVED_NAMES = frozenset({
     EVENT_TIME, REQUEST_KEY, USER_KEY, ITEM_KEY,
     REQUEST_IDS, REQUEST_NUMBERS, CANDIDATE_IDS, CANDIDATE_NUMBERS, LABELS, MASKS,
@@ -136,7 +141,7 @@ def negative_rate_name(task: str) -> str:
 
 def weight_name(task: str) -> str:
     """Return the input of the `rank` signature with a task's exponent: a float scalar."""
-    return _WEIGHT + task
+    return WEIGHT_PREFIX + task
 
 
 _ARTIFACTS_PLACE = "artifacts_place"

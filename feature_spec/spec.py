@@ -11,7 +11,7 @@ import pydantic
 from pydantic import ModelWrapValidatorHandler, ValidationError, model_validator
 
 from feature_spec.fields.field import CategoricalField, Field, NumericField, SequenceField
-from feature_spec.formula import RankingFormula
+from feature_spec.formula import PROBABILITY_FLOOR, SCORE_FLOOR, RankingFormula
 from feature_spec.logs.event_logs import Actions
 from feature_spec.logs.logs import Keys, Logs, Split
 from feature_spec.mending import Mending
@@ -135,6 +135,13 @@ class FeatureSpec(StrictModel):
             if self.sampling is not None
             else {}
         )
+
+    def score_floors(self) -> dict[str, float]:
+        """Return ε_k of the ranking formula by task: the least score that it tells from 0."""
+        return {
+            name: PROBABILITY_FLOOR if task.kind == "binary" else SCORE_FLOOR
+            for name, task in self.tasks.items()
+        }
 
     def fields_of(self, *sides: str) -> dict[str, Field]:
         """Return the fields of the given sides by name, in the spec's order."""

@@ -46,4 +46,6 @@ PREDICT = "/tensorflow.serving.PredictionService/Predict"
 GET_MODEL_METADATA = "/tensorflow.serving.PredictionService/GetModelMetadata"
 
 _DTYPES = _pool.FindEnumTypeByName("tensorflow.DataType").values_by_name
-DT_FLOAT, DT_STRING = _DTYPES["DT_FLOAT"].number, _DTYPES["DT_STRING"].number
+DT_FLOAT, DT_DOUBLE, DT_STRING = (
+    _DTYPES[name].number for name in ("DT_FLOAT", "DT_DOUBLE", "DT_STRING")
+)

@@ -93,9 +93,18 @@ def joined_scores(
     ]
     joined = dict(features)
     for output in outputs:
-        scores = [np.ravel(model[output]) for model in models if output in model]
+        scores = [np.ravel(model[_ordering(output, model)]) for model in models if output in model]
         joined[output] = np.column_stack([features[output], *scores])
     return joined
+
+
+def _ordering(output: str, model: Mapping[str, Any]) -> str:
+    """Return the output by which a model orders: a ranking score by its logarithm, if it has one.
+
+    The ranking score itself is 0 for all candidates whose score float32 cannot hold.
+    """
+    by_log = output == names.RANKING_SCORE and names.LOG_RANKING_SCORE in model
+    return names.LOG_RANKING_SCORE if by_log else output
 
 
 def _with_features(extracts: Any, spec: FeatureSpec) -> Any:

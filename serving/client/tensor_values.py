@@ -7,7 +7,7 @@ import struct
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from serving.tf_serving_api import DT_FLOAT, DT_STRING, TensorProto
+from serving.tf_serving_api import DT_DOUBLE, DT_FLOAT, DT_STRING, TensorProto
 
 
 def float_tensor(values: Sequence[float], shape: Sequence[int]) -> Any:
@@ -43,7 +43,7 @@ def rows(tensor: Any, start: int, stop: int) -> Any:
 
 
 def floats(tensor: Any) -> list[float]:
-    """Return the values of a float32 tensor, from packed bytes or from a repeated field.
+    """Return the values of a tensor of float32 or float64, packed or in a repeated field.
 
     The last value of a repeated field stands for all values that are left out.
 
@@ -51,14 +51,16 @@ def floats(tensor: Any) -> list[float]:
         ValueError: There are more or fewer bytes than the shape asks for.
     """
     count = math.prod(shape_of(tensor))
+    size, code = (8, "d") if tensor.dtype == DT_DOUBLE else (4, "f")
     if tensor.tensor_content:
         try:
-            return list(struct.unpack(f"<{count}f", tensor.tensor_content))
+            return list(struct.unpack(f"<{count}{code}", tensor.tensor_content))
         except struct.error as error:
             raise ValueError(
-                f"{len(tensor.tensor_content)} bytes for {count} numbers of 4 bytes"
+                f"{len(tensor.tensor_content)} bytes for {count} numbers of {size} bytes"
             ) from error
-    values = list(tensor.float_val[:count]) or [0.0]
+    field = tensor.double_val if tensor.dtype == DT_DOUBLE else tensor.float_val
+    values = list(field[:count]) or [0.0]
     return values + [values[-1]] * (count - len(values))
 
 

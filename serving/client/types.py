@@ -53,7 +53,10 @@ class RankedCandidate:
         rank: The candidate's rank in the list, from 1.
         scores: The score of each task, in the spec's order: a probability, or the predicted number
             of a regression task.
-        ranking_score: The scores combined by the ranking formula.
+        ranking_score: The scores combined by the ranking formula. Where single precision cannot
+            hold it, it is 0 or the largest number there is.
+        log_ranking_score: The logarithm of the ranking score, which gives the order; None from a
+            model that was exported before there was one.
     """
 
     candidate: Candidate
@@ -61,11 +64,14 @@ class RankedCandidate:
     rank: int
     scores: Mapping[str, float]
     ranking_score: float
+    log_ranking_score: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class RankedList:
     """All candidates of a request, best first; of equals, the one that came first in the request.
+
+    The order is that of the log ranking scores.
 
     Attributes:
         candidates: The candidates, in the order of their rank.

@@ -22,7 +22,7 @@ from tensorflow_serving.apis.prediction_service_pb2_grpc import PredictionServic
 
 from feature_spec.artifacts.push_check_report import PushCheckReport, RankingLatency
 from feature_spec.loading import parse_spec
-from feature_spec.names import RANK, RANKING_SCORE, SERVING_DEFAULT
+from feature_spec.names import LOG_RANKING_SCORE, RANK, RANKING_SCORE, SERVING_DEFAULT
 from feature_spec.spec import FeatureSpec
 from serving.model_server.server import LocalModelServer
 from serving.model_server.versions.served_model import ServedModel
@@ -155,12 +155,16 @@ def _compared(
         f"{request.model_spec.signature_name} of {len(examples)} "
         f"{'row' if len(examples) == 1 else 'rows'}"
     )
+    # The logarithm tells ranking scores apart that float32 takes for 0.
     return largest_difference(
         what,
         {
             name: (tf.make_ndarray(served[name]), own[name].numpy())
-            for name in (*spec.tasks, RANKING_SCORE)
+            for name in (*spec.tasks, RANKING_SCORE, LOG_RANKING_SCORE)
+            if name != LOG_RANKING_SCORE or name in own
         },
+        # Its error is that of the log scores, weighted.
+        units={LOG_RANKING_SCORE: max(1.0, sum(map(abs, spec.ranking_formula.weights.values())))},
     )
 
 

@@ -49,12 +49,12 @@ class ScoreDifference:
 
     Attributes:
         request: The request in words.
-        score: Name of the task, or ``ranking_score``.
+        score: Name of the task, ``ranking_score`` or ``log_ranking_score``.
         row: The row of the request.
         served: The score over gRPC.
         trainers: The score of the trainer's export in process.
-        size: |served − trainer's|, divided by the trainer's where that is above 1; infinite where
-            just one of both is a number.
+        size: |served − trainer's|, divided by the trainer's where that is above the score's unit;
+            infinite where just one of both is a number.
     """
 
     request: str
@@ -75,13 +75,16 @@ class ScoreDifference:
 
 
 def largest_difference(
-    request: str, scores: Mapping[str, tuple[np.ndarray, np.ndarray]]
+    request: str,
+    scores: Mapping[str, tuple[np.ndarray, np.ndarray]],
+    units: Mapping[str, float] | None = None,
 ) -> ScoreDifference:
     """Return the largest difference between served scores and the trainer's.
 
     Args:
         request: The request in words.
         scores: The served and the trainer's scores by name, each (R,).
+        units: The size by name from which on differences are relative; 1 for the others.
 
     Raises:
         ValueError: The server did not give one score for each row.
@@ -94,7 +97,9 @@ def largest_difference(
                 "the trainer's export"
             )
         with np.errstate(invalid="ignore"):
-            sizes = np.abs(served - trainers) / np.maximum(np.abs(trainers), 1.0)
+            sizes = np.abs(served - trainers) / np.maximum(
+                np.abs(trainers), (units or {}).get(name, 1.0)
+            )
         # Equal infinities are no difference, and neither are two values that both are no numbers.
         same = (served == trainers) | (np.isnan(served) & np.isnan(trainers))
         sizes = np.where(same, 0.0, np.where(np.isnan(sizes), np.inf, sizes))

@@ -9,7 +9,7 @@ from typing import Any
 
 from rich.table import Table
 
-from feature_spec.formula import FormulaTerm, formula_terms, ranking_score
+from feature_spec.formula import FormulaTerm, formula_terms, log_ranking_score, ranking_score
 from feature_spec.spec import FeatureSpec
 from serving.client.request_tensors import value_reader
 from serving.client.types import RankedCandidate, RankedList
@@ -17,6 +17,8 @@ from serving.client.types import RankedCandidate, RankedList
 # The model computes in single precision, in which logarithms of small scores and their sum lose a
 # few digits.
 _RELATIVE_TOLERANCE = 1e-3
+_LOG_TOLERANCE = 1e-5
+_LARGEST_LOG = 87.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +42,18 @@ class Explanation:
     @property
     def agrees(self) -> bool:
         """True if the terms multiply to the model's ranking score; False if its formula differs."""
-        return math.isclose(self.product, self.candidate.ranking_score, rel_tol=_RELATIVE_TOLERANCE)
+        log_score = self.candidate.log_ranking_score
+        if log_score is None:
+            return math.isclose(
+                self.product, self.candidate.ranking_score, rel_tol=_RELATIVE_TOLERANCE
+            )
+        # The score itself may be beyond single precision.
+        return math.isclose(
+            log_ranking_score(self.terms),
+            log_score,
+            rel_tol=_LOG_TOLERANCE,
+            abs_tol=_RELATIVE_TOLERANCE,
+        )
 
 
 def explain(
@@ -60,7 +73,13 @@ def explain(
         duration_value = value_reader(spec, spec.fields[duration.field])(
             candidate.candidate.fields.get(duration.field)
         )
-    terms = formula_terms(spec.ranking_formula, candidate.scores, duration_value, weights)
+    terms = formula_terms(
+        spec.ranking_formula,
+        candidate.scores,
+        duration_value,
+        weights,
+        floors=spec.score_floors(),
+    )
     return Explanation(candidate=candidate, terms=terms)
 
 
@@ -89,7 +108,7 @@ def ranking_table(ranked: RankedList) -> Table:
             str(candidate.rank),
             candidate_label(candidate),
             *scores,
-            _number(candidate.ranking_score),
+            _ranking_score_text(candidate.ranking_score, candidate.log_ranking_score),
         )
     return table
 
@@ -111,7 +130,8 @@ def explanation_table(explanations: Sequence[Explanation]) -> Table:
             for term in explanation.terms
         ]
         log_total = sum(term.log_factor for term in explanation.terms)
-        total = f"{_number(explanation.product)}\n[dim]{log_total:+.3f}[/dim]"
+        product = _ranking_score_text(explanation.product, log_total)
+        total = f"{product}\n[dim]{log_total:+.3f}[/dim]"
         candidate = explanation.candidate
         table.add_row(str(candidate.rank), candidate_label(candidate), *factors, total)
     return table
@@ -127,6 +147,7 @@ def report(ranked: RankedList, explanations: Sequence[Explanation] | None = None
             "position": candidate.position,
             "scores": dict(candidate.scores),
             "ranking_score": candidate.ranking_score,
+            "log_ranking_score": candidate.log_ranking_score,
         }
         if explanations is not None:
             explanation = explanations[index]
@@ -143,6 +164,13 @@ def report(ranked: RankedList, explanations: Sequence[Explanation] | None = None
             row["product"] = explanation.product
         rows.append(row)
     return {"model": ranked.model_name, "version": ranked.model_version, "ranking": rows}
+
+
+def _ranking_score_text(score: float, log_score: float | None) -> str:
+    """Return a ranking score; as a power of e where single precision does not hold it."""
+    if log_score is None or abs(log_score) < _LARGEST_LOG:
+        return _number(score)
+    return f"e^{log_score:.4g}"
 
 
 def _number(value: float) -> str:

@@ -212,6 +212,7 @@ def _candidates(
             "scores": candidate.scores,
             "factors": {term.name: term.factor for term in explain(spec, candidate, weights).terms},
             "ranking_score": candidate.ranking_score,
+            "log_ranking_score": candidate.log_ranking_score,
         }
         for candidate in ranked
     ]

@@ -7,7 +7,9 @@ from collections.abc import Mapping
 
 import tensorflow as tf
 
-from feature_spec.formula import SCORE_FLOOR, RankingFormula
+from feature_spec.formula import LOG_SCORE_STEP, PROBABILITY_FLOOR, SCORE_FLOOR, RankingFormula
+
+_SMALLEST_STEP = 2.0**-1000  # where all weights are 0
 
 
 def correct_sampling(
@@ -28,6 +30,62 @@ def correct_sampling(
     }
 
 
+def log_probability(logits: tf.Tensor) -> tf.Tensor:
+    """Return log max(σ(logit), PROBABILITY_FLOOR), float64, exact where σ rounds to 0 or 1."""
+    return tf.maximum(
+        tf.math.log_sigmoid(tf.cast(logits, tf.float64)),
+        tf.constant(math.log(PROBABILITY_FLOOR), tf.float64),
+    )
+
+
+def log_number(numbers: tf.Tensor) -> tf.Tensor:
+    """Return log max(number, SCORE_FLOOR), float64."""
+    return tf.math.log(tf.maximum(tf.cast(numbers, tf.float64), SCORE_FLOOR))
+
+
+def log_ranking_score(
+    formula: RankingFormula,
+    log_scores: tf.Tensor,
+    weights: tf.Tensor,
+    duration: tf.Tensor | None = None,
+    duration_weight: tf.Tensor | None = None,
+) -> tf.Tensor:
+    """Compute Σ_k w_k · log score_k + w_d · log f(duration), the logarithm of PLE's Eq 1.
+
+    Args:
+        formula: the formula, with f and its scale.
+        log_scores: log max(score_k, ε_k), float64 (K, B).
+        weights: w_k in the same order, (K,).
+        duration: the raw duration in the field's own unit, (B,); NaN where missing.
+        duration_weight: w_d, a scalar.
+
+    Returns:
+        float64 (B,), multiples of LOG_SCORE_STEP · Σ |w|; finite for finite weights.
+    """
+    weights = tf.cast(weights, tf.float64)
+    log_score = tf.reduce_sum(weights[:, tf.newaxis] * log_scores, axis=0)
+    # The duration adds nothing to the step: it is exact.
+    step = tf.maximum(LOG_SCORE_STEP * tf.reduce_sum(tf.abs(weights)), _SMALLEST_STEP)
+    if formula.duration is not None:
+        known = tf.math.logical_not(tf.math.is_nan(duration))
+        scaled = tf.cast(tf.where(known, duration, 0.0), tf.float64) / formula.duration.scale
+        transforms = {
+            "none": tf.identity,
+            "log1p": lambda x: tf.math.log1p(tf.maximum(x, 0.0)),
+            "sigmoid": tf.sigmoid,
+        }
+        log_factor = log_number(transforms[formula.duration.transform](scaled))
+        duration_weight = tf.cast(duration_weight, tf.float64)
+        log_score += tf.where(known, duration_weight * log_factor, tf.zeros_like(log_factor))
+    return tf.round(log_score / step) * step
+
+
+def as_ranking_score(log_score: tf.Tensor) -> tf.Tensor:
+    """Return e to the log ranking score, float32; the largest float32 where that is larger."""
+    limit = tf.constant(math.log(tf.float32.max), tf.float64)
+    return tf.minimum(tf.cast(tf.exp(tf.minimum(log_score, limit)), tf.float32), tf.float32.max)
+
+
 def ranking_score(
     formula: RankingFormula,
     scores: Mapping[str, tf.Tensor],
@@ -35,7 +93,7 @@ def ranking_score(
     duration: tf.Tensor | None = None,
     duration_weight: tf.Tensor | None = None,
 ) -> tf.Tensor:
-    """Compute Π_k score_k^w_k · f(duration)^w_d (PLE, Eq 1) in log space.
+    """Compute Π_k score_k^w_k · f(duration)^w_d (PLE, Eq 1) of scores that are positive numbers.
 
     The score is finite at scores of 0, at weights of 0 and without a duration.
 
@@ -49,20 +107,11 @@ def ranking_score(
     Returns:
         The ranking score, float32 (B,).
     """
-    log_score = tf.add_n(
-        [
-            weights[task] * tf.math.log(tf.maximum(score, SCORE_FLOOR))
-            for task, score in scores.items()
-        ]
+    log_score = log_ranking_score(
+        formula,
+        log_number(tf.stack(list(scores.values()))),
+        tf.stack([weights[task] for task in scores]),
+        duration,
+        duration_weight,
     )
-    if formula.duration is not None:
-        known = tf.math.logical_not(tf.math.is_nan(duration))
-        scaled = tf.where(known, duration, 0.0) / formula.duration.scale
-        transforms = {
-            "none": tf.identity,
-            "log1p": lambda x: tf.math.log1p(tf.maximum(x, 0.0)),
-            "sigmoid": tf.sigmoid,
-        }
-        factor = tf.maximum(transforms[formula.duration.transform](scaled), SCORE_FLOOR)
-        log_score += tf.where(known, duration_weight * tf.math.log(factor), 0.0)
-    return tf.exp(log_score)
+    return as_ranking_score(log_score)

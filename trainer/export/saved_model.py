@@ -13,7 +13,14 @@ import tensorflow as tf
 from feature_spec import names
 from feature_spec.artifacts.inspection import INSPECTION_FILE
 from feature_spec.spec import FeatureSpec
-from trainer.export.ranking_score import correct_sampling, ranking_score
+from trainer.export.ranking_score import (
+    as_ranking_score,
+    correct_sampling,
+    log_number,
+    log_probability,
+    log_ranking_score,
+)
+from trainer.export.request_checks import checked_inputs, checked_scores, with_valid_numbers
 from trainer.export.request_signature import (
     as_parsed_fields,
     parsed_fields,
@@ -87,18 +94,17 @@ class ExportedRanker(tf.Module):
         """Score serialized tf.Examples, (B,).
 
         Returns:
-            A score for each task, and the ranking score with the spec's weights; each (B,).
+            A score for each task, and the ranking score with the spec's weights, also as its
+            logarithm; each (B,).
         """
-        fields = parsed_fields(self.spec, examples)
+        fields = self._fields(examples)
         logits = self.network(self.transform(dict(fields)))
         weights = {name: tf.constant(weight) for name, weight in self._default_weights().items()}
-        return self._with_ranking_score(self._scores(logits), weights, fields)
+        return self._scores(logits, weights, fields)
 
     def transform_examples(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
         """Transform serialized tf.Examples, (B,), to features, labels and masks."""
-        return self.transform(
-            {**parsed_fields(self.spec, examples), **parsed_labels(self.spec, examples)}
-        )
+        return self.transform({**self._fields(examples), **parsed_labels(self.spec, examples)})
 
     def rank(self, inputs: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """Score C candidates for one user and context.
@@ -108,20 +114,16 @@ class ExportedRanker(tf.Module):
                 fingerprint as the client knows it.
 
         Returns:
-            A score for each task, and the ranking score; each (C,).
+            A score for each task, and the ranking score, also as its logarithm; each (C,).
 
         Raises:
-            tf.errors.InvalidArgumentError: the fingerprint is not this model's.
+            tf.errors.InvalidArgumentError: an input is refused, see `checked_inputs`, or a score is
+                no finite number.
         """
-        agree = tf.debugging.Assert(
-            tf.equal(inputs[names.SPEC_FINGERPRINT], self.spec.fingerprint),
-            [
-                "spec fingerprint mismatch: request", inputs[names.SPEC_FINGERPRINT],
-                "model", self.spec.fingerprint,
-            ],
-        )  # fmt: skip
-        with tf.control_dependencies([agree]):
-            fields = {name: tf.identity(inputs[name]) for name in self.spec.fields}
+        return self._rank(checked_inputs(self.spec, inputs))
+
+    def _rank(self, inputs: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        fields = {name: inputs[name] for name in self.spec.fields}
         features = {}
         # The two sides differ in their number of rows, and the features of a side depend on its own
         # fields only.
@@ -134,13 +136,13 @@ class ExportedRanker(tf.Module):
             if self.xla_scorer
             else self.network(features, one_request=True)
         )
-        return self._with_ranking_score(self._scores(logits), inputs, fields)
+        return checked_scores(self._scores(logits, inputs, fields))
 
     def rank_top_k(self, inputs: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """Score the candidates of a request and return the best K, best first.
 
-        Candidates with equal scores keep the order of the request. All candidates are returned if
-        there are fewer than K.
+        They are ordered by the log ranking score. Candidates with equal ones keep the order of the
+        request. All candidates are returned if there are fewer than K.
 
         Args:
             inputs: the inputs of `rank`, and `top_k`, K, a scalar.
@@ -150,15 +152,12 @@ class ExportedRanker(tf.Module):
             (K,).
 
         Raises:
-            tf.errors.InvalidArgumentError: K is below 1, or the fingerprint is not this model's.
+            tf.errors.InvalidArgumentError: K is below 1, or `rank` refuses the request.
         """
-        at_least_one = tf.debugging.assert_positive(
-            inputs[names.TOP_K], f"{names.TOP_K} must be at least 1"
-        )
-        with tf.control_dependencies([at_least_one]):
-            results = self.rank(inputs)
-        count = tf.minimum(inputs[names.TOP_K], tf.size(results[names.RANKING_SCORE]))
-        positions = tf.math.top_k(results[names.RANKING_SCORE], count).indices
+        inputs = checked_inputs(self.spec, inputs)
+        results = self._rank(inputs)
+        order = results[names.LOG_RANKING_SCORE]
+        positions = tf.math.top_k(order, tf.minimum(inputs[names.TOP_K], tf.size(order))).indices
         return {names.POSITION: positions} | {
             name: tf.gather(values, positions) for name, values in results.items()
         }
@@ -167,7 +166,7 @@ class ExportedRanker(tf.Module):
         """Make the signature `inspect`: weights (B, E) of gates, masks (B, F) of sub-networks."""
 
         def inspect_examples(examples: tf.Tensor) -> dict[str, tf.Tensor]:
-            features = self.transform(dict(parsed_fields(self.spec, examples)))
+            features = self.transform(self._fields(examples))
             return introspection_outputs(network, network.embed(features))
 
         return tf.function(
@@ -176,22 +175,47 @@ class ExportedRanker(tf.Module):
             autograph=False,
         )
 
-    def _scores(self, logits: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        return self.network.scores(correct_sampling(logits, self.spec.negative_rates()))
+    def _fields(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
+        return with_valid_numbers(self.spec, parsed_fields(self.spec, examples))
 
-    def _with_ranking_score(
+    def _scores(
         self,
-        scores: dict[str, tf.Tensor],
+        logits: Mapping[str, tf.Tensor],
         weights: Mapping[str, tf.Tensor],
         fields: Mapping[str, tf.Tensor],
     ) -> dict[str, tf.Tensor]:
+        """Return the scores of the tasks and the ranking score, also as its logarithm; (B,) each.
+
+        Args:
+            logits: logits by task, (B,), as the network computes them.
+            weights: exponents of the formula by the names of inputs, scalars.
+            fields: raw fields by name, of which the duration is read.
+        """
+        corrected = correct_sampling(logits, self.spec.negative_rates())
+        scores = self.network.scores(corrected)
+        kinds = self.network.layout.tasks
+        probabilities = [task for task, kind in kinds.items() if kind == "binary"]
+        numbers = [task for task, kind in kinds.items() if kind != "binary"]
+        log_scores = []
+        if probabilities:
+            log_scores.append(
+                log_probability(tf.stack([corrected[task] for task in probabilities]))
+            )
+        if numbers:
+            log_scores.append(log_number(tf.stack([scores[task] for task in numbers])))
         formula = self.spec.ranking_formula
-        by_task = {task: weights[names.weight_name(task)] for task in self.spec.tasks}
-        duration = fields[formula.duration.field] if formula.duration else None
-        score = ranking_score(
-            formula, scores, by_task, duration, weights.get(names.DURATION_WEIGHT)
+        log_score = log_ranking_score(
+            formula,
+            tf.concat(log_scores, axis=0),
+            tf.stack([weights[names.weight_name(task)] for task in [*probabilities, *numbers]]),
+            fields[formula.duration.field] if formula.duration else None,
+            weights.get(names.DURATION_WEIGHT),
         )
-        return {**scores, names.RANKING_SCORE: score}
+        return {
+            **scores,
+            names.RANKING_SCORE: as_ranking_score(log_score),
+            names.LOG_RANKING_SCORE: log_score,
+        }
 
     def _default_weights(self) -> dict[str, float]:
         formula = self.spec.ranking_formula

@@ -12,7 +12,11 @@ import numpy as np
 import numpy.typing as npt
 
 from feature_spec import names
-from feature_spec.formula import SCORE_FLOOR, RankingFormula, transformed_duration
+from feature_spec.formula import (
+    SCORE_FLOOR,
+    RankingFormula,
+    transformed_duration,
+)
 from feature_spec.spec import FeatureSpec
 from trainer.formula_search.objective import Objective
 from trainer.inspect.exported_model import ExportedModelError, reading
@@ -21,11 +25,15 @@ Floats = npt.NDArray[np.float64]
 
 
 def log_factors(
-    formula: RankingFormula, scores: Mapping[str, npt.ArrayLike], durations: npt.ArrayLike | None
+    formula: RankingFormula,
+    scores: Mapping[str, npt.ArrayLike],
+    durations: npt.ArrayLike | None,
+    *,
+    floors: Mapping[str, float] | None = None,
 ) -> Floats:
     """Compute the log factors of the ranking formula, whose product with the weights is the score.
 
-    They are log max(score_k, ε) of each task and, if the formula has a duration,
+    They are log max(score_k, ε_k) of each task and, if the formula has a duration,
     log max(f(duration / scale), ε). The log ranking score is log factors · weights, as in
     `feature_spec.formula`.
 
@@ -33,25 +41,25 @@ def log_factors(
         formula: the formula, with f and its scale.
         scores: scores by task, (N,).
         durations: raw durations, (N,), NaN where missing; None if the formula has no duration.
+        floors: ε_k by task, as `FeatureSpec.score_floors` gives them; SCORE_FLOOR for the others.
 
     Returns:
         (N, K) or (N, K + 1), in the order of `feature_spec.formula.weights_in_force`;
         0 for a missing duration.
     """
-    columns = [np.asarray(values, np.float64) for values in scores.values()]
+    columns = [
+        np.maximum(np.asarray(values, np.float64), (floors or {}).get(task, SCORE_FLOOR))
+        for task, values in scores.items()
+    ]
     factor = formula.duration
     if factor is not None:
         known = np.asarray(durations, np.float64).tolist()
         # A factor of 1 for a missing duration leaves the score as it is.
-        columns.append(
-            np.array(
-                [
-                    1.0 if math.isnan(value) else transformed_duration(factor, value)
-                    for value in known
-                ]
-            )
-        )
-    return np.log(np.maximum(np.stack(columns, axis=1), SCORE_FLOOR))
+        of_duration = [
+            1.0 if math.isnan(value) else transformed_duration(factor, value) for value in known
+        ]
+        columns.append(np.maximum(of_duration, SCORE_FLOOR))
+    return np.log(np.stack(columns, axis=1))
 
 
 _BATCH_SIZE = 4096
@@ -129,7 +137,10 @@ def scored_exposures(
     durations = all_rows[duration.field] if duration else None
     return LoggedExposures(
         log_factors=log_factors(
-            spec.ranking_formula, {task: all_rows[task] for task in spec.tasks}, durations
+            spec.ranking_formula,
+            {task: all_rows[task] for task in spec.tasks},
+            durations,
+            floors=spec.score_floors(),
         ),
         ranking_scores=all_rows[names.RANKING_SCORE].astype(np.float64),
         gains=_gains(objectives, all_rows, durations),

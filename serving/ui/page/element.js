@@ -18,6 +18,13 @@ export function numberText(value) {
   return size === 0 || (size >= 0.001 && size < 10000) ? value.toFixed(size < 1 ? 4 : 3) : value.toExponential(2);
 }
 
+const LARGEST_LOG = 87;
+
+/** A ranking score; a power of e where single precision does not hold it. `logScore` may be null: older models have none. */
+export function rankingScoreText(score, logScore) {
+  return logScore === null || Math.abs(logScore) < LARGEST_LOG ? numberText(score) : `e^${logScore.toFixed(2)}`;
+}
+
 /** A field's value as people read it. */
 export function fieldText(value) {
   if (value === null || (Array.isArray(value) && value.length === 0)) return "–";

@@ -1,6 +1,6 @@
 // One ranked list as a table whose rows move to their new places.
 
-import { element, fieldText, numberText } from "./element.js";
+import { element, fieldText, numberText, rankingScoreText } from "./element.js";
 
 const FIELDS_SHOWN = 5;
 const MOVE_MS = 250;
@@ -69,7 +69,7 @@ export class RankedTable {
       showElsewhere(elsewhere, now, other);
       for (const [task, score] of scores) score.show(now.scores[task], now.factors[task], highest[task]);
       total.replaceChildren(
-        element("b", {}, numberText(now.ranking_score)),
+        element("b", {}, rankingScoreText(now.ranking_score, now.log_ranking_score)),
         "duration" in now.factors ? factorText("duration ", now.factors.duration) : "",
       );
     };

@@ -88,6 +88,19 @@ def test_scores_of_the_candidate_then_of_the_baseline_stand_beside_them() -> Non
     assert joined_scores(features, candidate, ["click"])["click"].tolist() == [[1.0, 1.0, 0.7]]
 
 
+def test_a_ranking_score_stands_with_its_logarithm_where_the_model_gives_one() -> None:
+    """NDCG then tells candidates apart whose score float32 takes for 0."""
+    from pipeline.evaluate.extractors import joined_scores
+
+    features = {"ranking_score": np.array([[1.0, 1.0], [0.0, 1.0]])}
+    zeros = np.zeros((2, 1), np.float32)
+    candidate = {"ranking_score": zeros, "log_ranking_score": np.array([-90.0, -91.0])}
+    older = {"ranking_score": np.array([0.5, 0.25])}
+    predictions = {"candidate": candidate, "baseline": older}
+    joined = joined_scores(features, predictions, ["ranking_score"])["ranking_score"]
+    assert joined.tolist() == [[1.0, 1.0, -90.0, 0.5], [0.0, 1.0, -91.0, 0.25]]
+
+
 def test_examples_of_one_user_belong_to_one_part_of_the_jackknife(batch: pa.RecordBatch) -> None:
     from pipeline.evaluate.extractors import derived_features
     from pipeline.evaluate.metrics.jackknife import part_of

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import struct
 from concurrent import futures
 from contextlib import contextmanager
 
@@ -105,6 +106,53 @@ def test_candidates_are_ranked_by_ranking_score_and_equals_keep_their_order(toy_
     ]  # fmt: skip
     assert ranked.candidates[0].scores == pytest.approx({"click": 0.2, "like": 0.5})
     assert (len(ranked), ranked.model_name, ranked.model_version) == (3, "toy", 7)
+
+
+def with_log_scores(answer, values, packed=False):
+    """The answer with `log_ranking_score`, float64 as a model gives it."""
+    tensor = answer.outputs["log_ranking_score"]
+    tensor.dtype = tf_serving_api.DT_DOUBLE
+    tensor.tensor_shape.dim.add(size=len(values))
+    if packed:
+        tensor.tensor_content = struct.pack(f"<{len(values)}d", *values)
+    else:
+        tensor.double_val.extend(values)
+    return answer
+
+
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("scores", [[0.0, 0.0, 0.0], [3.4e38, 3.4e38, 3.4e38], [3.0, 1.0, 2.0]])
+def test_candidates_are_ordered_by_the_log_of_the_ranking_score_if_there_is_one(
+    toy_spec, scores, packed
+):
+    """The score itself is the same for all where float32 cannot hold it."""
+    answer = response(click=[1, 1, 1], like=[1, 1, 1], ranking_score=scores)
+    # They differ by less than float32 can tell apart at 92.
+    logs = [-92.1, -92.1 + 1e-9, -92.1]
+    ranked = ranked_with(toy_spec, with_log_scores(answer, logs, packed))
+    assert [(one.position, one.log_ranking_score) for one in ranked] == [
+        (1, logs[1]), (0, logs[0]), (2, logs[2]),
+    ]  # fmt: skip
+    assert [one.ranking_score for one in ranked] == pytest.approx([scores[i] for i in (1, 0, 2)])
+
+
+def test_a_model_without_log_scores_ranks_by_its_ranking_scores(toy_spec):
+    ranked = ranked_with(
+        toy_spec, response(click=[1, 1, 1], like=[1, 1, 1], ranking_score=[1e-30, 2e-30, 0.0])
+    )
+    assert [(one.position, one.log_ranking_score) for one in ranked] == [
+        (1, None), (0, None), (2, None),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("logs", "text"),
+    [([1.0, math.nan, 2.0], "= nan for candidates\\[1\\]"), ([1.0], "dtype 2 and shape \\[1\\]")],
+)
+def test_log_scores_that_give_no_order_are_refused(toy_spec, logs, text):
+    answer = response(click=[1, 1, 1], like=[1, 1, 1], ranking_score=[1, 1, 1])
+    with pytest.raises(UnusableModelError, match=f"gave 'log_ranking_score' (with )?{text}"):
+        ranked_with(toy_spec, with_log_scores(answer, logs))
 
 
 def test_scores_may_come_as_packed_bytes(toy_spec):

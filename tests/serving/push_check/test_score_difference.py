@@ -34,6 +34,21 @@ def test_a_difference_is_relative_above_one() -> None:
     assert difference([220.0], [200.0]) == pytest.approx(0.1)
 
 
+def test_a_difference_of_a_score_with_a_larger_unit_is_relative_above_that() -> None:
+    scores = {"log_ranking_score": (np.array([3.0, -250.0]), np.array([2.0, -200.0]))}
+    # |3 − 2| / 10 and |250 − 200| / 200
+    assert largest_difference("rank", scores, {"log_ranking_score": 10.0}).size == 0.25
+
+
+def test_ranking_scores_that_float32_takes_for_zero_differ_by_their_logarithms() -> None:
+    scores = {
+        "ranking_score": (np.zeros(1), np.zeros(1)),
+        "log_ranking_score": (np.array([-100.0]), np.array([-101.0])),
+    }
+    found = largest_difference("rank", scores)
+    assert (found.score, found.size) == ("log_ranking_score", pytest.approx(1 / 101))
+
+
 @pytest.mark.parametrize(
     ("served", "trainers", "size"), [(NAN, 0.5, INFINITE), (0.5, NAN, INFINITE), (INFINITE, 0.5, INFINITE), (NAN, NAN, 0.0), (INFINITE, INFINITE, 0.0)]
 )  # fmt: skip

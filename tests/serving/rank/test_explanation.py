@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import math
+from dataclasses import replace
 
 import pytest
+from rich.console import Console
 
-from serving.client.types import Candidate, RankedCandidate
-from serving.rank.rank_report import explain
+from serving.client.types import Candidate, RankedCandidate, RankedList
+from serving.rank.rank_report import explain, ranking_table, report
 
 
 def ranked(fields, ranking_score):
@@ -47,6 +50,32 @@ def test_weights_in_force_replace_the_specs(toy_spec):
 def test_a_missing_duration_is_a_factor_of_one(toy_spec, duration):
     term = explain(toy_spec, ranked({"duration_s": duration}, 0.25), {}).terms[-1]
     assert (term.name, term.value, term.factor) == ("duration", None, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("weights", "score"), [({"click": 200.0}, 0.0), ({"click": -200.0}, 3.4e38), ({}, 0.25)]
+)
+def test_a_ranking_score_beyond_single_precision_agrees_by_its_logarithm(toy_spec, weights, score):
+    # log 0.5^w + 0.5 · log 0.25
+    log_score = weights.get("click", 1.0) * math.log(0.5) + 0.5 * math.log(0.25)
+    one = ranked({}, score)
+    assert explain(toy_spec, replace(one, log_ranking_score=log_score), weights).agrees
+    assert not explain(toy_spec, replace(one, log_ranking_score=log_score + 0.1), weights).agrees
+
+
+def test_a_ranking_score_beyond_single_precision_is_shown_as_a_power(toy_spec):
+    one = replace(ranked({}, 0.0), log_ranking_score=-138.629)
+    list_of_one = RankedList(candidates=(one,), model_name="toy", model_version=1)
+    console = Console(width=100, file=io.StringIO())
+    console.print(ranking_table(list_of_one))
+    assert "e^-138.6" in console.file.getvalue()
+    assert report(list_of_one)["ranking"][0]["log_ranking_score"] == -138.629
+
+
+def test_small_probabilities_count_as_they_are(toy_spec):
+    """They are not cut at a millionth, as the numbers of regression tasks are."""
+    one = replace(ranked({}, 0.0), scores={"click": 1e-20, "like": 1.0})
+    assert explain(toy_spec, one, {}).terms[0].log_factor == pytest.approx(math.log(1e-20))
 
 
 def test_a_ranking_score_by_another_formula_is_noticed(toy_spec):

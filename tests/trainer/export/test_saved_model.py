@@ -39,6 +39,7 @@ ITEMS = [
     {"item": "b", "tags": [], "size_s": None, "price": None},
     {"item": None, "tags": ["y", "x", "y", "z"], "size_s": 0.0, "price": 9.0},
 ]
+OUTPUTS = {"click", "ratio", "ranking_score", "log_ranking_score"}
 UNKNOWN_USER = {"color": "ultraviolet", "recent": [], "age": None, "hour": None}
 
 
@@ -282,7 +283,7 @@ def test_all_signatures_score_as_the_network_does_offline(exported, answers):
     ],
 )
 def test_examples_and_ranking_requests_score_alike(answers, examples, rank):
-    assert answers[rank].keys() == answers[examples].keys() == {"click", "ratio", "ranking_score"}
+    assert answers[rank].keys() == answers[examples].keys() == OUTPUTS
     for name, values in answers[rank].items():
         np.testing.assert_allclose(values, answers[examples][name], rtol=1e-5, atol=1e-6)
 

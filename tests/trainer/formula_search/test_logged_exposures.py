@@ -31,6 +31,19 @@ def test_log_factors_times_weights_are_the_logarithm_of_the_ranking_score(transf
         assert np.exp(factors[row] @ weights) == pytest.approx(ranking_score(terms), rel=1e-12)
 
 
+def test_probabilities_have_a_floor_of_their_own_which_tells_small_ones_apart():
+    formula = RankingFormula(weights={"click": 1.0, "ratio": 1.0})
+    scores = {"click": [1e-9, 1e-20, 0.0], "ratio": [1e-9, 1e-20, 0.0]}
+    floors = {"click": 2.0**-126, "ratio": 1e-6}
+    factors = log_factors(formula, scores, None, floors=floors)
+    expected = [[-20.723266, -13.815511], [-46.051702, -13.815511], [-87.336545, -13.815511]]
+    np.testing.assert_allclose(factors, expected, atol=1e-6)
+    for row in range(3):
+        one = {task: values[row] for task, values in scores.items()}
+        terms = formula_terms(formula, one, floors=floors)
+        assert [term.log_factor for term in terms] == pytest.approx(factors[row])
+
+
 def test_without_a_duration_there_is_one_column_a_task():
     factors = log_factors(RankingFormula(weights={}), SCORES, None)
     # log .5 = -.693147; a score of 0 counts as 1e-6, whose logarithm is -13.815511.
