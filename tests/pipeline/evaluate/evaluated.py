@@ -18,7 +18,7 @@ from pipeline.step_specs import evaluation_spec
 
 
 class Scorer(tf.Module):
-    """Each task's score is the sigmoid of `scale` · x; and there is a ranking score, x, as in every exported model."""
+    """Each task's score is the sigmoid of `scale` · x. The ranking score is e^(x - 1000), which float32 takes for 0."""
 
     def __init__(self, tasks: Sequence[str], scale: float, kind: tf.DType) -> None:
         super().__init__()
@@ -28,7 +28,9 @@ class Scorer(tf.Module):
     def serve(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
         x = tf.io.parse_example(examples, {"x": tf.io.FixedLenFeature([], self.kind)})["x"]
         scores = tf.sigmoid(self.scale * tf.cast(x, tf.float32))
-        return {**dict.fromkeys(self.tasks, scores), "ranking_score": tf.cast(x, tf.float32)}
+        log_score = tf.cast(x, tf.float64) - 1000.0
+        ranking = {"ranking_score": tf.exp(tf.cast(log_score, tf.float32))}
+        return {**dict.fromkeys(self.tasks, scores), **ranking, "log_ranking_score": log_score}
 
 
 class LinearScorer(tf.Module):
