@@ -100,7 +100,7 @@ class ExportedRanker(tf.Module):
         fields = self._fields(examples)
         logits = self.network(self.transform(dict(fields)))
         weights = {name: tf.constant(weight) for name, weight in self._default_weights().items()}
-        return self._scores(logits, weights, fields)
+        return self._all_scores(logits, weights, fields)
 
     def transform_examples(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
         """Transform serialized tf.Examples, (B,), to features, labels and masks."""
@@ -136,7 +136,7 @@ class ExportedRanker(tf.Module):
             if self.xla_scorer
             else self.network(features, one_request=True)
         )
-        return checked_scores(self._scores(logits, inputs, fields))
+        return checked_scores(self._all_scores(logits, inputs, fields))
 
     def rank_top_k(self, inputs: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """Score the candidates of a request and return the best K, best first.
@@ -178,7 +178,13 @@ class ExportedRanker(tf.Module):
     def _fields(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
         return with_valid_numbers(self.spec, parsed_fields(self.spec, examples))
 
-    def _scores(
+    def _scores(self, logits: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        return self.network.scores(self._corrected(logits))
+
+    def _corrected(self, logits: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        return correct_sampling(logits, self.spec.negative_rates())
+
+    def _all_scores(
         self,
         logits: Mapping[str, tf.Tensor],
         weights: Mapping[str, tf.Tensor],
@@ -191,18 +197,19 @@ class ExportedRanker(tf.Module):
             weights: exponents of the formula by the names of inputs, scalars.
             fields: raw fields by name, of which the duration is read.
         """
-        corrected = correct_sampling(logits, self.spec.negative_rates())
-        scores = self.network.scores(corrected)
+        scores, corrected = self._scores(logits), self._corrected(logits)
         kinds = self.network.layout.tasks
+        # A probability gives its logarithm by its logit, where it may round to 0 or 1.
         probabilities = [task for task, kind in kinds.items() if kind == "binary"]
         numbers = [task for task, kind in kinds.items() if kind != "binary"]
-        log_scores = []
-        if probabilities:
-            log_scores.append(
-                log_probability(tf.stack([corrected[task] for task in probabilities]))
+        log_scores = [
+            of_kind(tf.stack([values[task] for task in tasks]))
+            for of_kind, values, tasks in (
+                (log_probability, corrected, probabilities),
+                (log_number, scores, numbers),
             )
-        if numbers:
-            log_scores.append(log_number(tf.stack([scores[task] for task in numbers])))
+            if tasks
+        ]
         formula = self.spec.ranking_formula
         log_score = log_ranking_score(
             formula,
