@@ -23,7 +23,7 @@ from pipeline.report.component import ModelInsight, RunReport
 from pipeline.spans.span_nodes import SpanNodes
 from pipeline.step_specs import training_spec, transform_spec
 from pipeline.validate.checks import AnomalyGate, DriftCheck, DriftGate
-from pipeline.validate.schema import SpecSchema
+from pipeline.validate.schema import SpecSchema, optional_fields
 
 # Named by string: the pipeline does not import the trainer.
 _PREPROCESSING_FN = "pipeline.transform.preprocessing.preprocessing_fn"
@@ -150,7 +150,9 @@ def data_nodes(
     statistics = statistics_gen.outputs["statistics"]
     schema = SpecSchema(spec=spec)
     validator = ExampleValidator(statistics=statistics, schema=schema.outputs["schema"])
-    gate = AnomalyGate(anomalies=validator.outputs["anomalies"])
+    gate = AnomalyGate(
+        anomalies=validator.outputs["anomalies"], optional_fields=optional_fields(spec)
+    )
     transform = Transform(
         examples=span.training_examples if span else examples,
         schema=schema.outputs["schema"],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import logging
 from typing import Any
@@ -78,6 +79,9 @@ class LogsExecutor(base_beam_executor.BaseBeamExecutor):
             kept = kept_rejects(artifact.uri)
             fileio.rename(f"{artifact.uri}/{REJECTED_FOLDER}", kept, overwrite=True)
             raise ValueError(f"{error}{examples}\n  all of them: {kept}") from error
+        for split, split_folder in split_folders.items():
+            if not summary.examples[split]:  # of a day without lines
+                _write_no_examples(split_folder)
         record_totals(artifact, summary)
         examples_utils.set_payload_format(artifact, example_gen_pb2.FORMAT_TF_EXAMPLE)
         examples_utils.set_file_format(
@@ -117,6 +121,13 @@ def unpack_settings(json_of_config: str) -> IngestSettings:
     text = wrappers_pb2.StringValue()
     config.custom_config.Unpack(text)
     return IngestSettings.model_validate_json(text.value)
+
+
+def _write_no_examples(folder: str) -> None:
+    """Write a file without examples, because readers of a split want a file."""
+    fileio.makedirs(folder)
+    with fileio.open(f"{folder}/data_tfrecord-00000-of-00001.gz", "wb") as file:
+        file.write(gzip.compress(b"", mtime=0))
 
 
 def _examples_of_rejected(uri: str) -> str:

@@ -8,6 +8,7 @@ from itertools import islice
 from feature_spec.logs.source import Source
 from feature_spec.strict_model import closest_names
 from pipeline.ingest.accounting.rejection import UnusableLineError
+from pipeline.ingest.formats.file_content import content_chunks
 from pipeline.ingest.formats.readers import READERS, StoredFile
 from pipeline.ingest.formats.record_batch import NumberedRecord
 from pipeline.ingest.settings.ingest_config import IngestSettings
@@ -49,12 +50,25 @@ def check_logs(settings: IngestSettings, folder: str) -> InputFiles:
                 f"  {place}: no column {column!r} in {where}: {closest_names(column, seen)}"
                 for column, place in sorted(needed.items()) if column not in seen
             ]  # fmt: skip
-        else:
+        elif settings.day is None or table in settings.logs.tables or _has_content(files, table):
             first = _first_problem(source, files.sources[table], settings.logs.max_line_bytes)
             problems.append(f"  {where}: no line can be read as {source.format}{first}")
     if problems:
         raise ValueError("\n".join([f"the logs in {folder} are not as the spec says", *problems]))
     return files
+
+
+def _has_content(files: InputFiles, source: str | None) -> bool:
+    """Return whether there is anything in files; those of a day may be empty."""
+    return any(_first_bytes(file) for file in files.sources[source])
+
+
+def _first_bytes(file: LogFile) -> bytes:
+    try:
+        with file.open() as opened:
+            return next(filter(None, content_chunks(opened, file.name)), b"")
+    except OSError as error:  # reported when the file is read
+        return str(error).encode()
 
 
 def _columns(source: Source, files: Sequence[LogFile], max_line_bytes: int) -> Iterator[list[str]]:

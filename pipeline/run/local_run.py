@@ -80,6 +80,7 @@ def run_locally(
         from pipeline.ingest.component import LogsExampleGen
         from pipeline.pipeline import ranking_pipeline
         from pipeline.push.push_check import forget_refusals
+        from pipeline.run.run_warnings import node_warnings
         from pipeline.runner.local_runner import run_pipeline
         from pipeline.spans.span_nodes import span_nodes
 
@@ -99,9 +100,14 @@ def run_locally(
         versions_before = versions(root.serving_model)
         runs: dict[str, NodeRun] = {}
 
+        warnings: list[str] = []
+
         def ended(run: NodeRun) -> None:
             runs[run.node] = run
             progress.ended(run)
+            for warning in node_warnings(run.node, runs, spec, trainer_settings):
+                warnings.append(warning)
+                progress.warned(warning)
 
         failure = None
         try:
@@ -120,6 +126,7 @@ def run_locally(
             began=began,
             failure=failure,
             log=log,
+            warnings=warnings,
         )
 
 
@@ -132,6 +139,7 @@ def _summary(
     began: float,
     failure: NodeFailure | None,
     log: Path,
+    warnings: list[str],
 ) -> RunSummary:
     from pipeline.ingest.executor import read_summary
     from pipeline.push.push_check import push_check_report
@@ -185,4 +193,5 @@ def _summary(
         log=str(log),
         failure=failure,
         span=window,
+        warnings=warnings,
     )

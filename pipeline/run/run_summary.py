@@ -82,6 +82,7 @@ class RunSummary:
         log: the file with everything that libraries printed.
         failure: the failure of a node; None unless `status` is `failed`.
         span: the days of a run by span; None in other runs.
+        warnings: sentences on what may spoil the model and stopped nothing.
     """
 
     status: RunStatus
@@ -102,6 +103,7 @@ class RunSummary:
     log: str
     failure: NodeFailure | None = field(default=None)
     span: SpanWindow | None = field(default=None)
+    warnings: list[str] = field(default_factory=list)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the summary as a dictionary for JSON."""
@@ -119,6 +121,8 @@ def print_summary(summary: RunSummary, console: Console) -> None:
         console.print(Text(summary.span.text.capitalize()), soft_wrap=True)
     if summary.ingestion is not None:
         console.print(_rows_text(summary.ingestion), soft_wrap=True)
+    for warning in summary.warnings:
+        console.print(Text(f"Warning: {warning}", style="yellow"), soft_wrap=True)
     if summary.drift is not None:
         console.print(_drift_text(summary.drift))
     if summary.tuning is not None:

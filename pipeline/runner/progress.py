@@ -73,6 +73,10 @@ class RunProgress(logging.Handler):
             highlight=False,
         )
 
+    def warned(self, warning: str) -> None:
+        """Show a warning."""
+        self._console.print(Text(f"  Warning: {warning}", style="yellow"), soft_wrap=True)
+
     def emit(self, record: logging.LogRecord) -> None:
         """Show a log record of our own packages."""
         self._console.print(Text(f"  {record.getMessage()}", style="dim"))

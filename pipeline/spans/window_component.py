@@ -45,6 +45,7 @@ class _Executor(base_executor.BaseExecutor):
             _link_files([judging], split, window, EVALUATION)
         summaries = [read_summary(day.uri) for day in training]
         summary = window_summary(summaries, read_summary(judging.uri), day_of_span(judging.span))
+        summary.check_splits()
         content = summary.model_dump_json(indent=2).encode()
         write_bytes(f"{window.uri}/{SUMMARY_FILE}", content)
         record_totals(window, summary)

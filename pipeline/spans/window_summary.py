@@ -57,6 +57,8 @@ def window_summary(
         evaluation_days=[evaluation_day],
         tables={name: _table_counts(name, days) for name in judging.tables},
         unreadable_files=sorted({file for day in days for file in day.unreadable_files}),
+        line_breaks=_sum(day.line_breaks for day in days),
+        lines_of_day=_sum(day.lines_of_day for day in days),
     )
 
 
@@ -84,12 +86,22 @@ def _actions(days: Sequence[ActionCounts]) -> ActionCounts | None:
 
 
 def _task_counts(parts: Iterable[TaskCounts]) -> TaskCounts:
+    parts = list(parts)
     known = [part for part in parts if part.label_mean is not None]
     examples = sum(part.examples for part in known)
     labels = sum(part.examples * (part.label_mean or 0.0) for part in known)
     return TaskCounts(
-        examples=examples, label_mean=round(labels / examples, 6) if examples else None
+        examples=examples,
+        label_mean=round(labels / examples, 6) if examples else None,
+        positives=_total([part.positives for part in parts]),
+        negatives=_total([part.negatives for part in parts]),
     )
+
+
+def _total(counts: list[int | None]) -> int | None:
+    """Return the sum of counts; None where a day does not tell its own."""
+    known = [count for count in counts if count is not None]
+    return sum(known) if known and len(known) == len(counts) else None
 
 
 def _table_counts(name: str, days: Sequence[IngestSummary]) -> TableCounts:

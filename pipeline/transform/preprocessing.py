@@ -215,7 +215,8 @@ def _quantile_buckets(spec: FeatureSpec, inputs: Mapping[str, Any]) -> dict[str,
 def _scaled_numbers(spec: FeatureSpec, inputs: Mapping[str, Any]) -> dict[str, tf.Tensor]:
     """Return each z-scored field, (B,), with 0, the mean, where missing.
 
-    One analysis serves all fields.
+    One analysis serves all fields, in float64: in float32 the moments of large numbers with little
+    spread, such as seconds since 1970, would be wrong.
     """
     scored = {
         name: field
@@ -227,10 +228,11 @@ def _scaled_numbers(spec: FeatureSpec, inputs: Mapping[str, Any]) -> dict[str, t
         columns = []
         in_side = {name: field for name, field in scored.items() if field.side in sides}
         for name, field in in_side.items():
-            value = _with_default(field, inputs[name])
+            value = tf.cast(_with_default(field, inputs[name]), tf.float64)
             columns.append(tf.math.log1p(value) if field.transform == "log1p_z_score" else value)
         if columns:
             z_scores = tft.scale_to_z_score(tf.stack(columns, axis=1), elementwise=True)
             z_scores = tf.where(tf.math.is_nan(z_scores), tf.zeros_like(z_scores), z_scores)
+            z_scores = tf.cast(z_scores, tf.float32)
             result |= {name: z_scores[:, position] for position, name in enumerate(in_side)}
     return result

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import astuple, dataclass
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from feature_spec.names import SPLITS
+from feature_spec.names import SPLITS, TRAIN
 from pipeline.workspace.artifact_files import is_file, read_bytes
 
 _FILE = "SchemaDiff.pb"
+_ABSENCES = {"SCHEMA_MISSING_COLUMN", "FEATURE_TYPE_NOT_PRESENT"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,12 +22,14 @@ class Anomaly:
         split: the split of the examples.
         severity: TFDV's severity, such as ERROR.
         what: a sentence on what was found and what the schema wants.
+        is_absence: whether no example of the split has a value.
     """
 
     feature: str
     split: str
     severity: str
     what: str
+    is_absence: bool = False
 
 
 class AnomaliesFoundError(ValueError):
@@ -65,17 +68,42 @@ def read_anomalies(folder: str) -> list[Anomaly]:
     return found
 
 
+def tolerated(anomalies: Sequence[Anomaly], optional: Collection[str]) -> list[Anomaly]:
+    """Return the anomalies that stop no run: fields that only a split that trains nothing lacks.
+
+    Args:
+        anomalies: the anomalies of all splits.
+        optional: the names of fields that need no `min_presence`.
+    """
+    untrained = {
+        anomaly.feature for anomaly in anomalies if anomaly.is_absence and anomaly.split == TRAIN
+    }
+    return [
+        anomaly
+        for anomaly in anomalies
+        if anomaly.is_absence and anomaly.feature in optional and anomaly.feature not in untrained
+    ]
+
+
 def _of_split(split: str, anomalies: Any) -> Iterable[Anomaly]:
     by_feature = sorted(anomalies.anomaly_info.items())
     if anomalies.HasField("dataset_anomaly_info"):
         by_feature.append(("(all examples)", anomalies.dataset_anomaly_info))
     for feature, info in by_feature:
         severity = info.Severity.Name(info.severity)
-        yield Anomaly(feature=feature, split=split, severity=severity, what=info.description)
+        kinds = {info.Type.Name(reason.type) for reason in info.reason}
+        yield Anomaly(
+            feature=feature,
+            split=split,
+            severity=severity,
+            what=info.description,
+            is_absence=bool(kinds) and kinds <= _ABSENCES,
+        )
 
 
 def _table(anomalies: Sequence[Anomaly]) -> str:
-    rows = [("feature", "split", "severity", "what"), *map(astuple, anomalies)]
+    columns = ("feature", "split", "severity", "what")
+    rows = [columns, *(tuple(getattr(one, column) for column in columns) for one in anomalies)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = [
         "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True))

@@ -6,6 +6,8 @@ compare with.
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from typing import Any
 
 import tfx  # noqa: F401  (before TFDV, which on Python 3.11 needs TFX's stand-in)
@@ -20,7 +22,7 @@ from typing_extensions import override
 from feature_spec import names
 from feature_spec.sections import DistributionThreshold
 from feature_spec.spec import FeatureSpec
-from pipeline.validate.anomalies import AnomaliesFoundError, read_anomalies
+from pipeline.validate.anomalies import AnomaliesFoundError, read_anomalies, tolerated
 from pipeline.validate.distribution_shift import (
     DriftFoundError,
     DriftResult,
@@ -40,12 +42,13 @@ class _AnomalyGateExecutor(base_executor.BaseExecutor):
         exec_properties: dict[str, Any],
     ) -> None:
         found = read_anomalies(artifact_utils.get_single_uri(input_dict["anomalies"]))
-        if found:
+        passed = tolerated(found, json.loads(exec_properties.get("optional_fields") or "[]"))
+        if found := [anomaly for anomaly in found if anomaly not in passed]:
             raise AnomaliesFoundError(found)
 
 
 class _AnomalyGateSpec(component_spec.ComponentSpec):
-    PARAMETERS: dict[str, component_spec.ExecutionParameter] = {}
+    PARAMETERS = {"optional_fields": component_spec.ExecutionParameter(type=str)}
     INPUTS = {
         "anomalies": component_spec.ChannelParameter(type=standard_artifacts.ExampleAnomalies)
     }
@@ -59,13 +62,17 @@ class AnomalyGate(base_component.BaseComponent):
 
     Args:
         anomalies: the ExampleAnomalies channel of ExampleValidator.
+        optional_fields: the fields that the splits validation and evaluation may lack altogether.
     """
 
     SPEC_CLASS = _AnomalyGateSpec
     EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(_AnomalyGateExecutor)
 
-    def __init__(self, anomalies: types.BaseChannel) -> None:
-        super().__init__(spec=_AnomalyGateSpec(anomalies=anomalies))
+    def __init__(self, anomalies: types.BaseChannel, optional_fields: Sequence[str] = ()) -> None:
+        names_of_fields = json.dumps(sorted(optional_fields))
+        super().__init__(
+            spec=_AnomalyGateSpec(anomalies=anomalies, optional_fields=names_of_fields)
+        )
 
 
 _THRESHOLDS = TypeAdapter(dict[str, DistributionThreshold])

@@ -81,6 +81,11 @@ def schema_from_spec(spec: FeatureSpec) -> schema_pb2.Schema:
     return schema
 
 
+def optional_fields(spec: FeatureSpec) -> list[str]:
+    """Return the fields that a split which trains nothing may lack altogether."""
+    return [name for name, field in spec.fields.items() if not field.min_presence]
+
+
 def _add_negative_rates(schema: schema_pb2.Schema, spec: FeatureSpec) -> None:
     for task in spec.negative_rates():
         _always_present(schema, names.negative_rate_name(task), schema_pb2.FLOAT)

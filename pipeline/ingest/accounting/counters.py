@@ -34,6 +34,10 @@ SAMPLE_SPACE, UNJOINED, UNREADABLE_FILE = "sample_space", "unjoined", "unreadabl
 COLUMN = "column"
 # Sum of labels in whole millionths, which does not depend on the order of summation.
 LABEL_MILLIONTHS = "label_millionths"
+# Examples of a binary task with a label above 0, and below 1.
+POSITIVES, NEGATIVES = "positives", "negatives"
+# Values of a field that hold a line break, in examples or in rows of a side table.
+LINE_BREAKS = "line_breaks"
 TABLE_LINES, TABLE_ROWS, TABLE_REJECTED, TABLE_REPEATED = (
     "table_lines",
     "table_rows",

@@ -8,12 +8,14 @@ import itertools
 import pydantic
 
 from feature_spec.names import SPLITS
+from feature_spec.tasks.label_rule import TaskKind
 from pipeline.ingest.accounting import counters
 from pipeline.ingest.accounting.counters import Counts, counts_under
 from pipeline.ingest.settings.ingest_config import IngestSettings
 from pipeline.ingest.settings.log_days import SMALLEST_SHARE_OF_DAY, EventDays, SpanDay
 
 SUMMARY_FILE = "ingest_summary.json"
+_FEW_LINES = 100
 
 
 class TaskCounts(pydantic.BaseModel):
@@ -22,10 +24,15 @@ class TaskCounts(pydantic.BaseModel):
     Attributes:
         examples: the size of the sample space.
         label_mean: the mean label there; None where the sample space is empty.
+        positives: the number of labels above 0; None unless the task is binary.
+        negatives: the number of labels below 1; None unless the task is binary.
     """
 
     examples: int
     label_mean: float | None
+    # Earlier versions did not write them.
+    positives: int | None = None
+    negatives: int | None = None
 
 
 class TableCounts(pydantic.BaseModel):
@@ -103,6 +110,8 @@ class IngestSummary(pydantic.BaseModel):
         absent_columns: columns that the spec names and no record of a table or topic has, with
             their place in the spec.
         unreadable_files: files of the log and its tables that could not be read to their end.
+        line_breaks: examples or rows with a line break in a field, by field; only fields with any.
+        lines_of_day: lines by ingested day, in runs by span.
     """
 
     lines: int
@@ -118,6 +127,8 @@ class IngestSummary(pydantic.BaseModel):
     tables: dict[str, TableCounts]
     absent_columns: list[str] = []
     unreadable_files: list[str]
+    line_breaks: dict[str, int] = {}
+    lines_of_day: dict[datetime.date, int] = {}
 
     @classmethod
     def of(cls, counts: Counts, settings: IngestSettings) -> IngestSummary:
@@ -130,8 +141,8 @@ class IngestSummary(pydantic.BaseModel):
             rejected=counts_under(counts, counters.REJECTED),
             examples={split: counts[counters.EXAMPLES, split] for split in SPLITS},
             tasks={
-                task: {split: _task_counts(counts, task, split) for split in SPLITS}
-                for task in settings.tasks
+                task: {split: _task_counts(counts, task, split, rules.kind) for split in SPLITS}
+                for task, rules in settings.tasks.items()
             },
             records_of_day={_date(day): count for day, count in _records_of_day(counts).items()},
             evaluation_days=[_date(day) for day in days.days if days.is_evaluation(day)]
@@ -140,6 +151,14 @@ class IngestSummary(pydantic.BaseModel):
             tables={table: _table_counts(counts, table) for table in settings.logs.tables},
             absent_columns=_absent_columns(counts, settings),
             unreadable_files=list(counts_under(counts, counters.UNREADABLE_FILE)),
+            line_breaks={
+                field: count
+                for field, count in counts_under(counts, counters.LINE_BREAKS).items()
+                if count
+            },
+            lines_of_day={settings.day: _lines(counts, counters.PARSE)["lines"]}
+            if settings.day is not None
+            else {},
         )
 
     @property
@@ -233,14 +252,17 @@ class IngestSummary(pydantic.BaseModel):
         differences = self.differences()
         if differences:
             raise ValueError("; ".join([*differences, "ingestion lost count; please report this"]))
-        if not self.lines:
+        if not self.lines and settings.day is None:
             raise ValueError(f"the log ({settings.logs.shown.text}) has no lines")
         if self.absent_columns:
             raise ValueError(
                 "\n  ".join(["the logs are not as the spec says", *self.absent_columns])
             )
-        _check_rejected("the log's", self.lines, self.rejected, settings)
-        if self.actions is not None:
+        # Of a day with a handful of lines, one may be a large share; that stops no window.
+        few = _FEW_LINES if settings.day is not None else 0
+        if self.lines >= few:
+            _check_rejected("the log's", self.lines, self.rejected, settings)
+        if self.actions is not None and self.actions.lines >= few:
             _check_rejected("the actions'", self.actions.lines, self.actions.rejected, settings)
         for name, table in self.tables.items():
             _check_rejected(f"side table {name}'s", table.lines, table.rejected, settings)
@@ -253,7 +275,18 @@ class IngestSummary(pydantic.BaseModel):
                 f"(a day counts from {SMALLEST_SHARE_OF_DAY:.1%} of the records): "
                 "no day is left to train on"
             )
-        empty = [split for split in settings.splits if not self.examples[split]]
+        if settings.day is None:
+            self.check_splits()
+
+    def check_splits(self) -> None:
+        """Check that there are examples to train and to judge a model.
+
+        A day of a run by span may be empty, but not all of them together.
+
+        Raises:
+            ValueError: a split is empty.
+        """
+        empty = [split for split, count in self.examples.items() if not count]
         if empty:
             counts = ", ".join(f"{split} {count:,}" for split, count in self.examples.items())
             raise ValueError(
@@ -360,14 +393,21 @@ def _step_counts(counts: Counts, step: str) -> StepCounts:
     return StepCounts(**{part: counts[counters.STEP, step, part] for part in parts})
 
 
-def _task_counts(counts: Counts, task: str, split: str) -> TaskCounts:
+def _task_counts(counts: Counts, task: str, split: str, kind: TaskKind) -> TaskCounts:
     examples = counts[counters.SAMPLE_SPACE, split, task]
     mean = (
         round(counts[counters.LABEL_MILLIONTHS, split, task] / 1_000_000 / examples, 6)
         if examples
         else None
     )
-    return TaskCounts(examples=examples, label_mean=mean)
+    if kind != "binary":
+        return TaskCounts(examples=examples, label_mean=mean)
+    return TaskCounts(
+        examples=examples,
+        label_mean=mean,
+        positives=counts[counters.POSITIVES, split, task],
+        negatives=counts[counters.NEGATIVES, split, task],
+    )
 
 
 def _table_counts(counts: Counts, table: str) -> TableCounts:

@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from feature_spec import names
 from pipeline.ingest.accounting.rejection import (
@@ -228,6 +229,19 @@ def read_fields(
             pa.array(values, mask=np.isnan(values)) if isinstance(values, np.ndarray) else values
         )
     return columns
+
+
+def line_breaks(texts: pa.ChunkedArray) -> int:
+    """Return the number of texts of a column, or of its lists, that hold a line break."""
+    count = 0
+    for chunk in texts.chunks:
+        values = chunk.flatten() if pa.types.is_list(chunk.type) else chunk
+        _, _, content = values.buffers()
+        # Searching all bytes is fast, and few columns hold a line break anywhere.
+        if content is not None and any(one in content.to_pybytes() for one in (b"\n", b"\r")):
+            found = pc.or_kleene(*(pc.match_substring(values, one) for one in ("\n", "\r")))
+            count += pc.sum(found).as_py() or 0
+    return count
 
 
 def shard_numbers(rows: pa.Table, shards: int) -> np.ndarray:

@@ -17,8 +17,10 @@ from pipeline.ingest.accounting.counters import Counts, count_step
 from pipeline.ingest.accounting.rejection import Reason, RejectedLine, UnusableLineError
 from pipeline.ingest.formats.record_batch import Problems, RecordBatch
 from pipeline.ingest.labelling.labelled_rows import (
+    FIELD,
     RowLabeller,
     field_readers,
+    line_breaks,
     read_fields,
     usable_rows,
 )
@@ -109,6 +111,10 @@ def read_side_table(
             counts[counters.TABLE_ROWS, name] += rows
             counts[counters.TABLE_REPEATED, name] += usable.num_rows - rows
             batches.append(usable.filter(pa.array(first)))
+            for field, described in settings.fields_of(name).items():
+                if described.kind != "numeric":
+                    breaks = line_breaks(batches[-1].column(FIELD + field))
+                    counts[counters.LINE_BREAKS, field] += breaks
     return pa.concat_tables(batches).combine_chunks(), rejected, counts
 
 

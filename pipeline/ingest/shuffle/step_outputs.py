@@ -28,6 +28,10 @@ def tagged_rows(elements: Iterable[tuple[int, bytes]]) -> Iterator[TaggedOutput]
     return (TaggedOutput(ROWS, element) for element in elements)
 
 
+# Beam's counters have 64 bits, for the sum of all parts.
+_LARGEST_METRIC = 2**48
+
+
 def tagged_rejected(lines: Sequence[RejectedLine]) -> Iterator[TaggedOutput]:
     """Yield lines to the output `REJECTED` as one element; nothing if there are none."""
     if lines:
@@ -39,6 +43,8 @@ def tagged_rejected(lines: Sequence[RejectedLine]) -> Iterator[TaggedOutput]:
 def tagged_counts(counts: Counts) -> TaggedOutput:
     """Return counts for the output `COUNTS`; add them to Beam's, as ``rejected/duplicate``."""
     for name, count in counts.items():
+        if abs(count) >= _LARGEST_METRIC:
+            continue  # the sum of very large labels
         Metrics.counter(_METRICS, "/".join(name)).inc(count)
     return TaggedOutput(COUNTS, counts)
 

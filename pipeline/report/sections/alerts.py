@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from pipeline.evaluate.evaluation_result import TaskVerdict, change_text
 from pipeline.evaluate.metrics.metric_registry import meaning_of
+from pipeline.ingest.accounting.ingest_warnings import ingestion_warnings
 from pipeline.report.data.run_data import RunData
 from pipeline.report.elements.estimates import is_better, is_noise, whole_split
 from pipeline.report.elements.section import Tone
@@ -194,6 +195,7 @@ def _of_data(run: RunData) -> Iterator[Alert]:
             ("bad", f"Could not be read to its end: {file}", "ingestion")
             for file in run.ingestion.unreadable_files
         )
+        yield from (("warn", warning, "ingestion") for warning in ingestion_warnings(run.ingestion))
         share = run.ingestion.rejected_share
         if share > REJECTED_SHARE:
             reason, count = max(run.ingestion.rejected.items(), key=lambda item: item[1])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from pipeline.ingest.accounting.ingest_warnings import ingestion_warnings
 from pipeline.ingest.accounting.summary import IngestSummary
 from pipeline.report.data.run_data import RunData
 from pipeline.report.elements.figure import BLUE, GREY, ORANGE, RED, figure, rows_height_px
@@ -20,6 +21,7 @@ def ingestion_section(run: RunData) -> Section:
         blocks += [
             Note(f"Could not be read to its end: {file}", "bad") for file in counts.unreadable_files
         ]
+        blocks += [Note(warning, "warn") for warning in ingestion_warnings(counts)]
         blocks.append(Note(sum_text(counts)))
         if counts.rejected:
             blocks.append(_rejected(counts))

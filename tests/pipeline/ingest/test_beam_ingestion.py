@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bz2
+import csv
 import gzip
 import json
 import random
@@ -337,3 +338,65 @@ def test_the_same_event_logs_in_other_files_give_the_same_examples(
     again = Ingested(settings, tmp_path / "logs", tmp_path / "again")
     for split in SPLITS:
         assert first.examples(split) == again.examples(split)
+
+
+def test_values_at_the_edges_are_exact_or_counted(tiny, logs: Path, tmp_path: Path) -> None:
+    rows = [tiny.row(1000 + number, 1, revenue=3e38) for number in range(60)]
+    rows += [
+        tiny.row(2000, 1, item_id="two\nlines"),
+        tiny.row(2001, 1, item_id=2.0**53),
+        tiny.row(2002, 1, price="1_000"),
+        tiny.row(2003, 1, price=-99),
+    ]
+    tiny.write(logs / "day2.jsonl", rows)
+    with (logs / "day2.jsonl").open("a") as file:
+        twin = json.dumps(tiny.row(2004, 1))
+        file.write(twin[:-1] + ', "price": 7}\n')
+    spend = {
+        "kind": "regression",
+        "label": {"rule": "column", "column": "revenue"},
+        "metric": "mse",
+        "threshold": 0.5,
+        "tolerance": 0.1,
+    }
+    settings = tiny.settings(tasks__spend=spend, logs__missing_values=["", "-99.0"])
+    run = Ingested(settings, logs, tmp_path / "out")
+    run.summary.check(settings)
+    assert run.summary.differences() == []
+    assert {entry["offset"]: entry["reason"] for entry in run.rejected()} == {
+        62: "wrong_type",
+        63: "wrong_type",
+        65: "malformed",
+    }
+    assert run.summary.line_breaks == {"item": 1}
+    spent = [part for part in run.summary.tasks["spend"].values() if part.examples]
+    assert sum(part.examples for part in spent) == 60
+    assert [part.label_mean for part in spent] == pytest.approx([3e38] * len(spent))
+    clicks = run.summary.tasks["click"].values()
+    assert all(part.positives + part.negatives == part.examples for part in clicks)
+
+
+@pytest.mark.parametrize("typed", ["nice\nr9,u9,i9,86500,7,1,x\nbye", '"\nr9,u9,i9,86500,7,1,x\n'])
+def test_a_text_of_several_lines_becomes_no_example(
+    tiny, logs: Path, tmp_path: Path, typed: str
+) -> None:
+    names = ["request_id", "user_id", "item_id", "time_s", "price", "clicked", "comment"]
+    rows = [tiny.row(number, number % 2) | {"comment": "ok"} for number in range(40)]
+    rows.append(tiny.row(41, 1) | {"comment": typed})
+    for path in logs.glob("day*"):
+        path.unlink()
+    with (logs / "day.csv").open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(names)
+        writer.writerows([row[name] for name in names] for row in rows)
+    settings = tiny.settings(
+        logs__exposures={"path": "day*", "format": "csv"},
+        fields__recent=None,
+        tasks__watch=None,
+    )
+    run = Ingested(settings, logs, tmp_path / "out")
+    run.summary.check(settings)
+    assert (run.summary.lines, run.summary.rejected) == (41, {})
+    assert {one["request_key"][0] for one in run.features()} == {
+        row["request_id"].encode() for row in rows
+    }

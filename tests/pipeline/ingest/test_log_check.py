@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime
+import gzip
 import json
 from pathlib import Path
 
@@ -10,6 +12,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipeline.ingest.log_check import check_logs
+
+DAY = datetime.date(1970, 1, 2)
 
 
 def test_logs_that_fit_give_their_files(tiny, logs: Path) -> None:
@@ -75,3 +79,25 @@ def test_logs_of_another_format_are_called_unreadable_with_the_first_reason(
         ValueError, match=r"users\*: no line can be read as jsonl; users\.jsonl, line 1: not JSON"
     ):
         check_logs(tiny.settings(), str(logs))
+
+
+@pytest.mark.parametrize(
+    ("kind", "content"),
+    [("jsonl", b""), ("csv", b""), ("parquet", b""), ("avro", b""), ("jsonl", gzip.compress(b""))],
+)
+def test_a_day_of_a_run_by_span_may_be_empty_and_a_whole_log_may_not(
+    tiny, logs: Path, kind: str, content: bytes
+) -> None:
+    name = f"empty.{kind}" + (".gz" if content else "")
+    (logs / name).write_bytes(content)
+    source = {"path": name, "format": kind}
+    check_logs(tiny.settings(DAY, logs__exposures=source), str(logs))
+    with pytest.raises(ValueError, match=f"{name}: no line can be read"):
+        check_logs(tiny.settings(logs__exposures=source), str(logs))
+
+
+def test_a_day_whose_lines_are_none_of_its_format_is_not_empty(tiny, logs: Path) -> None:
+    (logs / "wrong.jsonl").write_text("a,b\n1,2\n")
+    settings = tiny.settings(DAY, logs__exposures={"path": "wrong.jsonl", "format": "jsonl"})
+    with pytest.raises(ValueError, match="no line can be read as jsonl"):
+        check_logs(settings, str(logs))

@@ -285,3 +285,16 @@ def test_a_day_of_event_logs_is_ingested_again_when_the_logs_of_the_next_day_arr
     # Beyond the window, nothing changes.
     write("shown", second + datetime.timedelta(days=1), shown)
     assert len(_run(spec, logs, root, first)) == 2
+
+
+def test_an_empty_day_is_an_artifact_whose_splits_can_be_read(logs: Path, tmp_path: Path) -> None:
+    import tensorflow as tf
+
+    (logs / "day1970-01-05.jsonl").write_text("")
+    spec = _spec(logs__exposures={"path": "day{day}.jsonl", "format": "jsonl"})
+    (folder,) = _run(spec, logs, tmp_path / "root", datetime.date(1970, 1, 5))
+    for split in ("train", "validation"):
+        files = [str(path) for path in (folder / f"Split-{split}").iterdir()]
+        assert list(tf.data.TFRecordDataset(files, compression_type="GZIP")) == []
+    summary = json.loads((folder / "ingest_summary.json").read_text())
+    assert (summary["lines"], summary["lines_of_day"]) == (0, {"1970-01-05": 0})

@@ -17,6 +17,7 @@ fields:
   color: {side: user, kind: categorical, vocabulary: {min_count: 2, oov_buckets: 3}, width: 4}
   recent: {side: user, kind: sequence, shares: item, max_length: 2}
   age: {side: user, kind: numeric}
+  epoch_s: {side: context, kind: numeric}
   item: {side: item, kind: categorical, width: 4}
   tags: {side: item, kind: multi_categorical, width: 4, max_length: 3}
   author: {side: item, kind: categorical, hash_buckets: 5, width: 8}
@@ -29,12 +30,14 @@ ranking_formula: {weights: {click: 1.0}}
 """
 
 NAN = float("nan")
-# color, recent, age, item, tags, author, price, size
+NAMES = ("color", "recent", "age", "item", "tags", "author", "price", "size", "epoch_s")
+# Seconds since 1970 that float32 holds, near 1.7e9 in steps of 128.
+NOW_S = 1.7e9 // 128 * 128
 ROWS = [
-    ("red", ["a", "b"], 1.0, "a", ["x", "y"], "ann", 1.0, 0.0),
-    ("red", ["a"], 3.0, "a", ["x"], "bob", 2.0, np.e - 1),
-    ("blue", [], NAN, "b", [], "ann", 8.0, NAN),
-    ("", ["c", "a", "b"], 5.0, "", ["y", "x", "z", "x"], "", NAN, np.e**2 - 1),
+    ("red", ["a", "b"], 1.0, "a", ["x", "y"], "ann", 1.0, 0.0, NOW_S),
+    ("red", ["a"], 3.0, "a", ["x"], "bob", 2.0, np.e - 1, NOW_S + 1280),
+    ("blue", [], NAN, "b", [], "ann", 8.0, NAN, NOW_S + 2560),
+    ("", ["c", "a", "b"], 5.0, "", ["y", "x", "z", "x"], "", NAN, np.e**2 - 1, NOW_S + 3840),
 ]
 
 
@@ -52,9 +55,7 @@ def transformed():
 
     def example(row):
         features = {}
-        for name, value in zip(
-            ("color", "recent", "age", "item", "tags", "author", "price", "size"), row, strict=True
-        ):
+        for name, value in zip(NAMES, row, strict=True):
             if isinstance(value, float):
                 if not np.isnan(value):
                     features[name] = tf.train.Feature(float_list=tf.train.FloatList(value=[value]))
@@ -95,16 +96,14 @@ def transformed():
     layer = output.transform_features_layer()
     inputs = {
         name: tf.constant([row[position] for row in ROWS])
-        for position, name in enumerate(
-            ("color", "recent", "age", "item", "tags", "author", "price", "size")
-        )
+        for position, name in enumerate(NAMES)
         if name not in ("recent", "tags")
     }
     for position, name in ((1, "recent"), (4, "tags")):
         inputs[name] = tf.ragged.constant(
             [row[position] for row in ROWS], dtype=tf.string
         ).to_sparse()
-    request = {name: inputs[name] for name in ("color", "recent", "age")}
+    request = {name: inputs[name] for name in ("color", "recent", "age", "epoch_s")}
     candidate = {name: inputs[name] for name in inputs if name not in request}
     return {
         name: tensor.numpy() for name, tensor in {**layer(request), **layer(candidate)}.items()
@@ -181,3 +180,13 @@ def test_z_scores_put_a_missing_number_at_the_mean(transformed):
     assert features["candidate_numbers"][:, 0] == pytest.approx(
         [-1 / (2 / 3) ** 0.5, 0, 0, 1 / (2 / 3) ** 0.5], abs=1e-6
     )
+
+
+def test_z_scores_of_large_numbers_with_little_spread_are_exact(transformed):
+    features, _ = transformed
+    # Deviations of -1920, -640, 640, 1920 s: variance (1920² + 640²) / 2.
+    deviation = ((1920**2 + 640**2) / 2) ** 0.5
+    assert features["request_numbers"][:, 1] == pytest.approx(
+        [-1920 / deviation, -640 / deviation, 640 / deviation, 1920 / deviation], rel=1e-5
+    )
+    assert features["request_numbers"].dtype == np.float32

@@ -17,7 +17,9 @@ from pipeline.validate.distribution_shift import DriftFoundError, DriftResult, r
 pytestmark = [pytest.mark.slow, pytest.mark.tensorflow]
 
 
-def pass_anomaly_gate(folder: Path, values: dict[str, list[float]]) -> None:
+def pass_anomaly_gate(
+    folder: Path, values: dict[str, list[float]], optional_fields: str = "[]"
+) -> None:
     """Validates examples with the numbers `age` of each split, which the schema wants between 0 and 100, and passes the gate."""
     import pandas as pd
     import tfx  # noqa: F401
@@ -54,7 +56,9 @@ def pass_anomaly_gate(folder: Path, values: dict[str, list[float]]) -> None:
     anomalies.uri = str(folder / "anomalies")
     inputs: dict[str, Any] = {"statistics": [statistics], "schema": [schema_artifact]}
     Executor().Do(inputs, {"anomalies": [anomalies]}, {"exclude_splits": "null"})
-    AnomalyGate.EXECUTOR_SPEC.executor_class().Do({"anomalies": [anomalies]}, {}, {})
+    AnomalyGate.EXECUTOR_SPEC.executor_class().Do(
+        {"anomalies": [anomalies]}, {}, {"optional_fields": optional_fields}
+    )
 
 
 def test_examples_without_anomalies_pass(tmp_path: Path) -> None:
@@ -68,6 +72,33 @@ def test_an_anomaly_in_any_split_stops_the_pipeline_and_is_named(tmp_path: Path)
     [row] = table.splitlines()[1:]
     assert row.split()[:3] == ["age", "evaluation", "ERROR"]
     assert "-3" in row
+
+
+def test_a_field_that_an_untrained_split_lacks_stops_nothing_unless_it_has_to_be_there(
+    tmp_path: Path,
+) -> None:
+    nowhere = [float("nan")] * 2
+    (tmp_path / "optional").mkdir()
+    (tmp_path / "needed").mkdir()
+    values = {"train": [1.0, 50.0], "validation": nowhere, "evaluation": nowhere}
+    pass_anomaly_gate(tmp_path / "optional", values, '["age"]')
+    with pytest.raises(AnomaliesFoundError, match="2 anomalies in the examples, of age"):
+        pass_anomaly_gate(tmp_path / "needed", values)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"train": [float("nan")] * 2, "evaluation": [1.0, 2.0]},
+        {"train": [float("nan")] * 2, "evaluation": [float("nan")] * 2},
+        {"train": [1.0, 2.0], "evaluation": [-3.0, 2.0]},
+    ],
+)
+def test_a_field_that_the_training_lacks_or_that_has_wrong_values_stops_the_pipeline(
+    tmp_path: Path, values: dict[str, list[float]]
+) -> None:
+    with pytest.raises(AnomaliesFoundError, match="of age"):
+        pass_anomaly_gate(tmp_path, values, '["age"]')
 
 
 BEFORE = {

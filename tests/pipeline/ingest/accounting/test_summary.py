@@ -19,6 +19,7 @@ GOOD: dict[tuple[str, ...], int] = {
     ("rejected", "malformed"): 10, **DAYS,
     ("examples", "train"): 50, ("examples", "validation"): 10, ("examples", "evaluation"): 40,
     ("sample_space", "train", "click"): 50, ("label_millionths", "train", "click"): 20_000_000,
+    ("positives", "train", "click"): 20, ("negatives", "train", "click"): 30,
     ("table_lines", "users"): 5, ("table_rows", "users"): 5, ("unjoined", "users"): 3,
 }  # fmt: skip
 
@@ -43,8 +44,18 @@ def test_counts_appear_by_their_names(tiny) -> None:
     assert summary.lines == 110
     assert summary.rejected == {"malformed": 10}
     assert summary.examples == {"train": 50, "validation": 10, "evaluation": 40}
-    assert summary.tasks["click"]["train"].model_dump() == {"examples": 50, "label_mean": 0.4}
-    assert summary.tasks["watch"]["train"].model_dump() == {"examples": 0, "label_mean": None}
+    assert summary.tasks["click"]["train"].model_dump() == {
+        "examples": 50,
+        "label_mean": 0.4,
+        "positives": 20,
+        "negatives": 30,
+    }
+    assert summary.tasks["watch"]["train"].model_dump() == {
+        "examples": 0,
+        "label_mean": None,
+        "positives": None,
+        "negatives": None,
+    }
     assert summary.records_of_day == {datetime.date(1970, 1, 1): 60, datetime.date(1970, 1, 2): 40}
     assert summary.evaluation_days == [datetime.date(1970, 1, 2)]
     assert summary.tables["users"].examples_without_row == 3
@@ -165,3 +176,32 @@ def test_an_empty_split_is_refused(tiny) -> None:
         ValueError, match=r"no examples for validation \(train 60, validation 0, evaluation 40\)"
     ):
         summary.check(tiny.settings())
+
+
+def test_a_day_of_a_run_by_span_may_be_empty_or_thin(tiny) -> None:
+    day = datetime.date(1970, 1, 2)
+    settings = tiny.settings(day)
+    empty = IngestSummary.of(Counter(), settings)
+    empty.check(settings)
+    assert empty.lines_of_day == {day: 0}
+    thin = Counter(
+        {
+            ("step", "parse", "received"): 3, ("step", "parse", "passed"): 1, ("step", "parse", "rejected"): 2,
+            ("step", "label", "received"): 1, ("step", "label", "passed"): 1,
+            ("step", "write", "received"): 1, ("step", "write", "passed"): 1,
+            ("rejected", "malformed"): 2, ("examples", "train"): 1,
+        }
+    )  # fmt: skip
+    IngestSummary.of(thin, settings).check(settings)
+
+
+def test_many_rejected_lines_of_a_full_day_stop_it(tiny) -> None:
+    settings = tiny.settings(datetime.date(1970, 1, 2))
+    counts = Counter(
+        {
+            ("step", "parse", "received"): 100, ("step", "parse", "rejected"): 100,
+            ("rejected", "malformed"): 100,
+        }
+    )  # fmt: skip
+    with pytest.raises(ValueError, match="100 of the log's 100 lines were rejected"):
+        IngestSummary.of(counts, settings).check(settings)
