@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
+from feature_spec.output_file import writable_file
 from pipeline.commands.run_options import (
     EXIT_CODES,
     ArtifactsLocation,
@@ -27,6 +28,7 @@ from pipeline.commands.run_options import (
 if TYPE_CHECKING:
     from pipeline.run.run_summary import RunSummary
     from pipeline.spans.span_window import SpanWindow
+    from pipeline.workspace.root import Root
 
 _DAY = ["%Y-%m-%d"]
 
@@ -50,7 +52,12 @@ def backfill(  # noqa: PLR0917
     beam: BeamOption = None,
     json_file: Annotated[
         Path | None,
-        typer.Option("--json", help="File for the summaries of all days as JSON.", dir_okay=False),
+        typer.Option(
+            "--json",
+            help="File for the summaries of all days as JSON.",
+            dir_okay=False,
+            callback=writable_file,
+        ),
     ] = None,
 ) -> None:
     """Run a series of days, one after the other, as `fulcrum run --span` would on each day.
@@ -85,17 +92,19 @@ def backfill(  # noqa: PLR0917
         )
 
     with ended_early():
+        place = Root.at(root)
+        place.make()
         days = run_days(
             checked.spec,
             windows,
             trainer_settings=checked.trainer_settings,
             logs=logs,
-            root=Root(root.resolve()),
+            root=place,
             artifacts=artifacts,
             beam_arguments=checked.beam_arguments,
             on_start=announce,
         )
-    _report(days, root, console)
+    _report(days, place, console)
     if json_file is not None:
         json_file.write_text(
             json.dumps({"days": [day.as_dict() for day in days]}, indent=2), encoding="utf-8"
@@ -107,11 +116,11 @@ def backfill(  # noqa: PLR0917
     )
 
 
-def _report(days: list[RunSummary], root: Path, console: Console) -> None:
+def _report(days: list[RunSummary], root: Root, console: Console) -> None:
     from pipeline.run.backfill import days_page, days_table, reused_text
     from pipeline.run.run_summary import outcome_text
 
-    page = root / "backfill.html"
+    page = root.folder / "backfill.html"
     page.write_text(days_page(days), encoding="utf-8")
     console.print(days_table(days))
     for day in days:

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from feature_spec.output_file import writable_file
 from pipeline.commands.run_options import (
     BeamOption,
     ModelOption,
@@ -38,6 +39,7 @@ def compile_pipeline(  # noqa: PLR0917
         Path,
         typer.Option(
             dir_okay=False,
+            callback=writable_file,
             help="File to write: .yaml for Kubeflow's clients, .json for the job with its root.",
         ),
     ],
@@ -62,7 +64,7 @@ def compile_pipeline(  # noqa: PLR0917
     """
     from feature_spec.names import is_uri
     from pipeline.workspace.capture_output import capture_output
-    from pipeline.workspace.root import ClusterRoot
+    from pipeline.workspace.root import ClusterRoot, check_place
 
     try:
         if not kubeflow:
@@ -78,6 +80,7 @@ def compile_pipeline(  # noqa: PLR0917
                     f"{option} {place}: pods do not see folders of this machine; give a URI such "
                     "as gs://bucket/folder"
                 )
+        check_place("--root", root)
         checked = checked_options(spec, model=model, overrides=set_, beam=beam, tune=tune)
         checked.spec.logs.of_day(None)  # refuses a table that is one day's
     except ValueError as error:

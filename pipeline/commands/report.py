@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from feature_spec.output_file import writable_file
+
 
 def report(
     root: Annotated[
@@ -18,7 +20,12 @@ def report(
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option(help="File to write.", dir_okay=False, show_default="report.html in the root"),
+        typer.Option(
+            help="File to write.",
+            dir_okay=False,
+            callback=writable_file,
+            show_default="report.html in the root",
+        ),
     ] = None,
     open_: Annotated[bool, typer.Option("--open", help="Show it in the browser.")] = False,
 ) -> None:
@@ -50,9 +57,9 @@ def compare(
             help="Pipeline roots (ROOT is its last run, ROOT@2 its second), or reports of runs.",
         ),
     ],
-    out: Annotated[Path, typer.Option(help="File to write.", dir_okay=False)] = Path(
-        "comparison.html"
-    ),
+    out: Annotated[
+        Path, typer.Option(help="File to write.", dir_okay=False, callback=writable_file)
+    ] = Path("comparison.html"),
     open_: Annotated[bool, typer.Option("--open", help="Show it in the browser.")] = False,
 ) -> None:
     """Put several runs side by side in one HTML file that needs no network.
@@ -74,7 +81,10 @@ def compare(
 
 
 def _write(page: str, out: Path, is_shown: bool) -> None:
-    out.write_text(page, encoding="utf-8")
+    try:
+        out.write_text(page, encoding="utf-8")
+    except OSError as error:
+        raise _failed(ValueError(f"{out}: cannot be written: {error.strerror}")) from error
     typer.echo(f"wrote {out} ({len(page) / 1e6:.1f} MB)")
     if is_shown and not webbrowser.open(out.resolve().as_uri()):
         typer.echo(f"no browser could be opened; open {out.resolve().as_uri()}", err=True)

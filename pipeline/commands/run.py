@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from feature_spec.output_file import writable_file
 from pipeline.commands.run_options import (
     EXIT_CODES,
     ArtifactsLocation,
@@ -51,7 +52,10 @@ def run(  # noqa: PLR0917
     json_file: Annotated[
         Path | None,
         typer.Option(
-            "--json", help="File for the summary as JSON; see docs/pipeline.md.", dir_okay=False
+            "--json",
+            help="File for the summary as JSON; see docs/pipeline.md.",
+            dir_okay=False,
+            callback=writable_file,
         ),
     ] = None,
 ) -> None:
@@ -95,7 +99,7 @@ def run(  # noqa: PLR0917
             checked.spec,
             trainer_settings=checked.trainer_settings,
             logs=logs,
-            root=Root(root.resolve()),
+            root=Root.at(root),
             artifacts=artifacts,
             beam_arguments=checked.beam_arguments,
             with_single_task=with_single_task,

@@ -133,12 +133,17 @@ def _artifacts_location(value: str | None) -> str | None:
 
 
 def _location(value: str) -> str:
+    from pipeline.workspace.root import expanded
+
     if not is_uri(value):
         if _SCHEME_AND_ONE_SLASH.match(value):
             raise typer.BadParameter(
                 f"{value} lacks a slash: write {value.replace(':/', '://', 1)}"
             )
-        return str(Path(value).resolve())
+        try:
+            return str(expanded(Path(value)).resolve())
+        except (OSError, RuntimeError) as error:  # a circle of links is a RuntimeError
+            raise typer.BadParameter(f"{value} cannot be followed: {error}") from error
     scheme = value.partition("://")[0]
     beam, tensorflow = known_schemes()
     strange_to = [

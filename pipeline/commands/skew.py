@@ -11,6 +11,8 @@ from typing import Annotated
 
 import typer
 
+from feature_spec.output_file import writable_file
+
 _BEYOND = 1
 # The code of wrong usage, so that a monitor tells skew from a comparison that was impossible.
 _NOT_COMPARED = 2
@@ -36,7 +38,10 @@ def skew(
         ),
     ],
     json_file: Annotated[
-        Path | None, typer.Option("--json", help="File for all numbers as JSON.", dir_okay=False)
+        Path | None,
+        typer.Option(
+            "--json", help="File for all numbers as JSON.", dir_okay=False, callback=writable_file
+        ),
     ] = None,
 ) -> None:
     """Compare served requests with the examples that the model was trained on, field by field.

@@ -63,12 +63,13 @@ def run_locally(
 
     Raises:
         pipeline.workspace.root.RootInUseError: another run is using the root.
-        pipeline.workspace.root.RootError: the root was made for another spec, or keeps its
-            artifacts elsewhere.
+        pipeline.workspace.root.RootError: the root was made for another spec, keeps its artifacts
+            elsewhere, or cannot be written.
     """
     began = time.monotonic()
     log = root.logs / f"run-{datetime.datetime.now():%Y%m%dT%H%M%S}.log"
     with contextlib.ExitStack() as stack:
+        root.make()
         stack.enter_context(locked(root.lock))
         root.claim(spec.name, artifacts)
         progress = stack.enter_context(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import fcntl
 import os
+import tempfile
+import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +19,10 @@ from pipeline.workspace.capture_output import capture_output
 
 class RootError(ValueError):
     """A root cannot be used for this run."""
+
+
+class UnusablePlaceError(RootError):
+    """Nothing can be kept at a place."""
 
 
 class RootOfAnotherSpecError(RootError):
@@ -40,6 +46,29 @@ class Root:
     """
 
     folder: Path
+
+    @classmethod
+    def at(cls, folder: Path) -> Root:
+        """Return the root in a folder as the user gives it, such as ``~/runs`` or ``runs/``.
+
+        Raises:
+            UnusablePlaceError: the path has characters that libraries read as a pattern, or cannot
+                be followed.
+        """
+        try:
+            absolute = expanded(folder).resolve()
+        except (OSError, RuntimeError) as error:  # a circle of links is a RuntimeError
+            raise UnusablePlaceError(f"--root {folder}: cannot be followed: {error}") from error
+        check_place("--root", str(absolute))
+        return cls(absolute)
+
+    def make(self) -> None:
+        """Make the folder, and try whether files can be written there.
+
+        Raises:
+            UnusablePlaceError: the folder cannot be made or written.
+        """
+        _make_writable("--root", self.folder)
 
     @property
     def metadata(self) -> Path:
@@ -91,10 +120,16 @@ class Root:
             RootOfAnotherSpecError: the root belongs to another spec.
             ArtifactsPlaceError: the root has its artifacts elsewhere, a new root finds files at the
                 place, or the place cannot be reached.
+            UnusablePlaceError: artifacts cannot be kept at the place.
         """
         owner = self.folder / "spec_name"
         if not owner.exists():
             if artifacts is not None:
+                check_place("--artifacts", artifacts)
+                if not names.is_uri(artifacts):
+                    is_new = _make_writable("--artifacts", Path(artifacts))
+                    if is_new:
+                        Path(artifacts).rmdir()  # the components make it
                 _check_empty(artifacts)
                 keep_artifacts_at(self.folder, artifacts)
             owner.write_text(spec_name, encoding="utf-8")
@@ -108,6 +143,51 @@ class Root:
                 f"--artifacts {artifacts}: {self.folder} has its artifacts in {self.artifacts}: "
                 "leave the option out, or give another --root"
             )
+
+
+# TFX and TensorFlow find files by patterns, and escape nothing in the folders before them.
+_OF_PATTERNS = "*?[\\"
+
+
+def check_place(option: str, place: str) -> None:
+    """Check that a folder or URI has no character that libraries read as part of a pattern.
+
+    Args:
+        option: the option that names the place, for errors.
+        place: the absolute path, or the URI.
+
+    Raises:
+        UnusablePlaceError: the place has such a character; the message names it.
+    """
+    for character in place:
+        if character in _OF_PATTERNS:
+            reason = "which TFX and TensorFlow read as a pattern of files"
+        elif unicodedata.category(character) in ("Cc", "Cs"):
+            reason = "which is no printable character"
+        else:
+            continue
+        raise UnusablePlaceError(
+            f"{option} {place!r}: has the character {character!r}, {reason}: give a folder "
+            "without it"
+        )
+
+
+def expanded(path: Path) -> Path:
+    """Return a path with the home folder in place of a leading ``~``, as shells do."""
+    return path.expanduser() if path.parts[:1] == ("~",) else path
+
+
+def _make_writable(option: str, folder: Path) -> bool:
+    """Make a folder and try to write a file to it; return whether it did not exist before."""
+    try:
+        is_new = not folder.exists()
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return is_new
+    except OSError as error:
+        raise UnusablePlaceError(
+            f"{option} {folder}: cannot be written: {error.strerror}"
+        ) from error
 
 
 def _check_empty(artifacts: str) -> None:

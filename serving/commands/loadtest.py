@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 import typer
 from rich.console import Console
 
+from feature_spec.output_file import writable_file
 from serving.commands.connection_options import (
     SERVER,
     ClientCertificate,
@@ -118,6 +119,7 @@ def loadtest(
             "--json",
             help="File for all numbers as JSON.",
             dir_okay=False,
+            callback=writable_file,
             rich_help_panel=_RESULT,
         ),
     ] = None,
@@ -126,6 +128,7 @@ def loadtest(
         typer.Option(
             help="File for a picture, .png, .svg or .pdf: latency over time and percentiles.",
             dir_okay=False,
+            callback=writable_file,
             rich_help_panel=_RESULT,
         ),
     ] = None,

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from feature_spec.output_file import writable_file
 from trainer.commands.options import ExamplesOption, JsonOption, ModelOption
 
 
@@ -18,7 +19,12 @@ def inspect(
     json_file: JsonOption = None,
     html_file: Annotated[
         Path | None,
-        typer.Option("--html", help="File for pictures: one page of HTML.", dir_okay=False),
+        typer.Option(
+            "--html",
+            help="File for pictures: one page of HTML.",
+            dir_okay=False,
+            callback=writable_file,
+        ),
     ] = None,
 ) -> None:
     """Show how tasks weigh experts, choose fields, open connections and mix layers.

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from feature_spec.output_file import writable_file
+
 ModelOption = Annotated[
     Path,
     typer.Option(
@@ -26,5 +28,8 @@ ExamplesOption = Annotated[
 ]
 
 JsonOption = Annotated[
-    Path | None, typer.Option("--json", help="File for all numbers as JSON.", dir_okay=False)
+    Path | None,
+    typer.Option(
+        "--json", help="File for all numbers as JSON.", dir_okay=False, callback=writable_file
+    ),
 ]

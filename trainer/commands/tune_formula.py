@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from feature_spec.output_file import writable_file
 from trainer.commands.options import ExamplesOption, JsonOption, ModelOption
 
 
@@ -60,13 +61,16 @@ def tune_formula(
         typer.Option(
             help="File for the found formula, for `fulcrum rank --formula`, or the spec.",
             dir_okay=False,
+            callback=writable_file,
         ),
     ] = None,
     json_file: JsonOption = None,
     picture: Annotated[
         Path | None,
         typer.Option(
-            help="File for a picture of the Pareto front, .png, .svg or .pdf.", dir_okay=False
+            help="File for a picture of the Pareto front, .png, .svg or .pdf.",
+            dir_okay=False,
+            callback=writable_file,
         ),
     ] = None,
 ) -> None:

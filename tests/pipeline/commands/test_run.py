@@ -105,6 +105,44 @@ def test_a_folder_of_logs_that_does_not_exist_is_wrong_usage(tmp_path: Path) -> 
     assert run(tmp_path, "--logs", str(tmp_path / "nowhere")).exit_code == 2
 
 
+@pytest.mark.parametrize("command", ["run", "backfill"])
+@pytest.mark.parametrize(
+    ("root", "said"),
+    [
+        ("/proc/nope", "Error: --root /proc/nope: cannot be written: No such file or directory"),
+        ("{}/file/root", "Error: --root {}/file/root: cannot be written: Not a directory"),
+        ("{}/a [b]", "Error: --root '{}/a [b]': has the character '['"),
+        ("{}/a*", "Error: --root '{}/a*': has the character '*'"),
+    ],
+)
+def test_a_root_that_cannot_be_used_is_told_in_one_line(
+    tmp_path: Path, command: str, root: str, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipeline.run.backfill.backfill_windows", lambda *_: [None])
+    (tmp_path / "file").touch()
+    (tmp_path / "logs").mkdir()
+    days = ["--from", "2022-05-03", "--to", "2022-05-03"] if command == "backfill" else []
+    app = typer.Typer()
+    add_to(app)
+    result = CliRunner().invoke(
+        app,
+        [command, "--spec", "short_video", "--logs", f"{tmp_path}/logs", "--root", root.format(tmp_path), *days],
+    )  # fmt: skip
+    assert result.exit_code == 1
+    assert [line for line in result.stderr.splitlines() if line.startswith(said.format(tmp_path))]
+    assert result.exception is None or isinstance(result.exception, SystemExit)
+
+
+@pytest.mark.parametrize("file", ["/proc/nope.json", "/proc/nope/inner.json"])
+def test_a_json_file_that_cannot_be_written_is_told_before_the_work(
+    tmp_path: Path, file: str
+) -> None:
+    result = run(tmp_path, "--json", file)
+    assert result.exit_code == 2
+    assert "cannot be" in result.stderr
+    assert not (tmp_path / "root").exists()
+
+
 def test_a_root_in_use_is_refused(tmp_path: Path) -> None:
     with locked(tmp_path / "root" / "run.lock"):
         result = run(tmp_path)

@@ -14,8 +14,11 @@ import pipeline.workspace.root
 from pipeline.workspace.root import (
     ArtifactsPlaceError,
     Root,
+    RootError,
     RootInUseError,
     RootOfAnotherSpecError,
+    UnusablePlaceError,
+    check_place,
     locked,
 )
 
@@ -127,3 +130,65 @@ def test_the_root_is_free_after_a_run(tmp_path: Path) -> None:
     for _ in range(2):
         with locked(tmp_path / "root" / "run.lock"):
             pass
+
+
+@pytest.mark.parametrize("character", ["*", "?", "[", "\\", "\n", "\t", "\udcff"])
+@pytest.mark.parametrize("place", ["runs{}test", "a{}/b", "~{}"])
+def test_a_root_that_libraries_would_read_as_a_pattern_is_refused_by_its_character(
+    tmp_path: Path, character: str, place: str
+) -> None:
+    folder = tmp_path / place.format(character)
+    with pytest.raises(UnusablePlaceError, match=r"--root .*: has the character ") as error:
+        Root.at(folder)
+    assert f"has the character {character!r}" in str(error.value)
+    with pytest.raises(UnusablePlaceError, match=r"--artifacts .*: has the character "):
+        Root(tmp_path).claim("short_video", str(folder))
+    with pytest.raises(UnusablePlaceError, match="gs://"):
+        check_place("--root", f"gs://bucket/{character}/root")
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_relative_root_in_such_a_folder_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "[a]").mkdir()
+    monkeypatch.chdir(tmp_path / "[a]")
+    with pytest.raises(UnusablePlaceError, match=r"has the character '\['"):
+        Root.at(Path("runs"))
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["with space", "größe", "标题", "50%", "it's", '"q"', "a,b", "{a}", "a@2", "#$&;:=+", "]"],
+)
+def test_any_other_name_of_a_folder_is_a_root(tmp_path: Path, name: str) -> None:
+    root = Root.at(Path(f"{tmp_path}/{name}/"))
+    root.make()
+    root.claim("short_video", str(tmp_path / name / "artifacts of its own"))
+    with locked(root.lock):
+        assert root.folder == tmp_path / name
+
+
+def test_a_tilde_is_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert Root.at(Path("~/runs")).folder == tmp_path / "runs"
+    monkeypatch.chdir(tmp_path)
+    assert Root.at(Path("./a~/~")).folder == tmp_path / "a~" / "~"
+
+
+def read_only_places(tmp_path: Path) -> list[str]:
+    (tmp_path / "file").touch()
+    (tmp_path / "circle").symlink_to(tmp_path / "circle")
+    return ["/proc/nope", "/proc", f"{tmp_path}/file/root", f"{tmp_path}/circle", f"{tmp_path}/{'x' * 300}"]  # fmt: skip
+
+
+@pytest.mark.parametrize("number", range(5))
+def test_a_place_that_cannot_be_written_is_told_in_one_line(tmp_path: Path, number: int) -> None:
+    place = read_only_places(tmp_path)[number]
+    with pytest.raises(RootError) as error:
+        Root.at(Path(place)).make()
+    assert str(error.value).startswith(f"--root {place}: cannot be ")
+    assert "\n" not in str(error.value)
+    with pytest.raises(RootError, match=f"--artifacts {place}"):
+        (tmp_path / "root").mkdir()
+        Root(tmp_path / "root").claim("short_video", place)
