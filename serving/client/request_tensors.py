@@ -25,6 +25,7 @@ from feature_spec.fields.values import (
     is_missing,
     is_missing_number,
     list_elements,
+    plain_value,
 )
 from feature_spec.formula import weights_in_force
 from feature_spec.names import SPEC_FINGERPRINT, weight_name
@@ -67,6 +68,8 @@ def _texts(
     """
     if is_missing(value, missing):
         return []
+    if getattr(value, "ndim", None) == 1:
+        value = list(value)  # an array
     texts = (_text(missing, element) for element in list_elements(value, field.separator))
     return [text for text in texts if text != MISSING_TEXT][: field.max_length]
 
@@ -158,14 +161,16 @@ def _weight_tensors(
                 f"weights.{name}: the ranking formula has no such factor: "
                 f"{closest_names(str(name), known)}"
             )
-        elif (
-            isinstance(weight, bool)
-            or not isinstance(weight, int | float)
-            or not abs(weight) <= FLOAT32_MAX
+            continue
+        number = plain_value(weight)
+        if (
+            isinstance(number, bool)
+            or not isinstance(number, int | float)
+            or not abs(number) <= FLOAT32_MAX
         ):
             problems.append(f"weights.{name}: a finite number is needed; received {weight!r}")
         else:
-            tensors[weight_name(name)] = float_tensor([weight], [])
+            tensors[weight_name(name)] = float_tensor([number], [])
     return tensors
 
 

@@ -58,5 +58,5 @@ def as_status(error: Exception) -> StatusError:
     """
     if isinstance(error, StatusError):
         return error
-    logger.error("a request failed in a way that is a defect of this server", exc_info=error)
+    logger.error("this is a defect of this server", exc_info=error)
     return StatusError(grpc.StatusCode.INTERNAL, f"{type(error).__name__}: {error}")

@@ -16,6 +16,7 @@ from tensorflow_serving.apis.predict_pb2 import PredictRequest, PredictResponse
 from serving.model_server.methods.request_checks import (
     answering_spec,
     check_candidates,
+    named,
     signature_name,
     time_limit_s,
 )
@@ -131,7 +132,7 @@ def _check_dtypes(signature: SignatureDef, inputs: dict[str, TensorProto]) -> No
                 f"Expects arg[{position}] to be {dtype_name(expected)} but {dtype_name(received)} "
                 "is provided"
             )
-            raise invalid_argument(text)
+            raise named(invalid_argument(text), alias, signature.inputs)
 
 
 def _set(names: set[str]) -> str:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 import grpc
 from google.protobuf.message import Message
+from tensorflow.core.protobuf.meta_graph_pb2 import TensorInfo
 from tensorflow_serving.apis.model_pb2 import ModelSpec
 
+from feature_spec.names import SPEC_FINGERPRINT
+from serving.model_server.methods.tensor_proto import dtype_name
 from serving.model_server.status_error import StatusError, invalid_argument
 from serving.model_server.versions.version import VersionInUse
 
@@ -60,6 +64,22 @@ def check_candidates(version: VersionInUse, candidates: int, where: str) -> None
             f"{where} has {candidates} candidates, and this server's --max-candidates is "
             f"{version.max_candidates}: send the request in parts.",
         )
+
+
+def named(error: StatusError, alias: str, inputs: Mapping[str, TensorInfo]) -> StatusError:
+    """Return the error of an input with the input's name, if it is one of a ranking request.
+
+    TensorFlow Serving names none. The texts of other signatures are the same as its own.
+
+    Args:
+        error: The error.
+        alias: The name of the input.
+        inputs: All inputs of the signature by name.
+    """
+    if SPEC_FINGERPRINT not in inputs:
+        return error
+    valid = dtype_name(inputs[alias].dtype)
+    return StatusError(error.code, f"input {alias}: {error.text}; valid: {valid}")
 
 
 def time_limit_s(remaining_s: float | None) -> float | None:

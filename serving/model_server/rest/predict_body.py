@@ -14,6 +14,7 @@ from tensorflow.core.framework.tensor_pb2 import TensorProto
 from tensorflow.core.protobuf.meta_graph_pb2 import TensorInfo
 from tensorflow_serving.apis.predict_pb2 import PredictResponse
 
+from serving.model_server.methods.request_checks import named
 from serving.model_server.rest.json_tensor import (
     first_mistake,
     from_tensor,
@@ -88,7 +89,10 @@ def _from_columns(columns: Any, infos: Infos) -> dict[str, TensorProto]:
     for name, info in sorted(infos.items()):
         if name not in columns:
             raise invalid_argument(f"Missing named input: {name} in 'inputs' object.")
-        tensors[name] = to_tensor(columns[name], info.dtype)
+        try:
+            tensors[name] = to_tensor(columns[name], info.dtype)
+        except StatusError as error:
+            raise named(error, name, infos) from error
     return tensors
 
 

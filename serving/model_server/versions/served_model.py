@@ -20,7 +20,7 @@ from pathlib import Path
 
 import grpc
 
-from serving.model_server.status_error import StatusError
+from serving.model_server.status_error import StatusError, as_status
 from serving.model_server.versions.saved_model import SavedModel
 from serving.model_server.versions.version import (
     Version,
@@ -127,7 +127,7 @@ class ServedModel:
         """Bring what is loaded in line with the folder: load, then unload.
 
         Args:
-            load: Makes a warm model of a version's folder; raises StatusError where it cannot.
+            load: Makes a warm model of a version's folder; raises where it cannot.
         """
         try:
             on_disk = version_folders(versions_root(self.root))
@@ -197,7 +197,9 @@ class ServedModel:
         start_s = time.monotonic()
         try:
             model = load(folder)
-        except StatusError as error:
+        except Exception as raised:
+            # Also what nobody thought of ends the version: left in LOADING, it would say nothing.
+            error = as_status(raised)
             failed = replaced or version
             failed.failed_files, failed.failed_loads, failed.failed_at_s = (
                 files,

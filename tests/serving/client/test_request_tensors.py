@@ -127,6 +127,30 @@ def test_only_weights_of_the_request_are_sent(toy_spec):
     assert "weight_of_click" not in tensors
 
 
+@pytest.mark.parametrize(
+    "weight", [np.float32(2.0), np.float64(2.0), np.int64(2), np.float16(2.0), np.array(2.0)]
+)
+def test_a_weight_may_be_a_scalar_of_numpy(toy_spec, weight):
+    assert floats(
+        request_tensors(toy_spec, request(weights={"like": weight}))["weight_of_like"]
+    ) == [2.0]
+
+
+@pytest.mark.parametrize(
+    "weight", [np.float32("nan"), np.float64("inf"), np.float64(1e39), np.bool_(True), np.array([2.0]), np.str_("2")]
+)  # fmt: skip
+def test_a_weight_that_is_no_finite_number_is_refused_in_numpys_types_too(toy_spec, weight):
+    with pytest.raises(InvalidRequestError, match=r"weights\.like: a finite number is needed"):
+        request_tensors(toy_spec, request(weights={"like": weight}))
+
+
+def test_a_list_may_be_an_array(toy_spec):
+    tensors = request_tensors(
+        toy_spec, request({"tags": np.array(["a", "b"])}, {"tags": np.array([7])})
+    )
+    assert list(tensors["tags"].string_val) == [b"a", b"b", b"7", b""]
+
+
 def test_text_outside_ascii_is_sent_as_utf_8(toy_spec):
     assert list(
         request_tensors(toy_spec, request(user={"user_id": "Jürgen 猫"}))["user_id"].string_val

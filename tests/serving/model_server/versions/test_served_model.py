@@ -167,6 +167,28 @@ def test_a_version_that_cannot_be_loaded_ends_with_its_error_and_the_old_one_sta
     assert text in error.text
 
 
+@pytest.mark.parametrize(
+    "error",
+    [ValueError("a bad value"), MemoryError(), RuntimeError("no handle"), OSError(5, "disk")],
+)
+def test_a_version_whose_loading_fails_in_an_unforeseen_way_ends_with_its_error(model, push, error):
+    """Left in LOADING, it would be neither tried again nor told to whoever waits for it."""
+    push(1)
+    poll(model)
+    push(2)
+    tries = []
+
+    def load(_):
+        tries.append(1)
+        raise error
+
+    poll(model, load), poll(model, load)
+    assert len(tries) == 1
+    assert states(model) == [(2, "END"), (1, "AVAILABLE")]
+    found = model.statuses()[0].error
+    assert (found.code.name, found.text) == ("INTERNAL", f"{type(error).__name__}: {error}")
+
+
 def test_a_version_that_cannot_be_loaded_is_not_tried_again_until_its_files_change(
     root, push, toy_exports
 ):
