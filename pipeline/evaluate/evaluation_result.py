@@ -32,6 +32,20 @@ class Estimate:
     lower: float | None = None
     upper: float | None = None
 
+    @property
+    def has_interval(self) -> bool:
+        """Whether there is an interval; without one nobody can tell how sure the value is."""
+        return self.lower is not None and self.upper is not None
+
+    @property
+    def is_clear(self) -> bool:
+        """Whether a change is beyond noise: it has an interval, and that does not hold 0."""
+        return (
+            self.lower is not None
+            and self.upper is not None
+            and not self.lower <= 0.0 <= self.upper
+        )
+
 
 @dataclass(frozen=True, kw_only=True)
 class CalibrationBucket:
@@ -150,11 +164,11 @@ def number_text(value: float | None) -> str:
 
 
 def change_text(change: Estimate | None) -> str:
-    """Return a change with its sign and its interval, if any; a dash for None."""
+    """Return a change with its sign and its interval; a dash for None."""
     if change is None or change.value is None:
         return "–"
     interval = (
-        ""
+        " (no interval)"
         if change.lower is None or change.upper is None
         else f" ({change.lower:+.4f} to {change.upper:+.4f})"
     )

@@ -46,9 +46,12 @@ class TaskGain:
     @property
     def is_noise(self) -> bool:
         """True if the interval holds 0; False if it does not or there is none."""
-        if self.gain is None or self.gain.lower is None or self.gain.upper is None:
-            return False
-        return self.gain.lower <= 0.0 <= self.gain.upper
+        return self.gain is not None and self.gain.has_interval and not self.gain.is_clear
+
+    @property
+    def is_clear(self) -> bool:
+        """True if the gain is beyond noise; without an interval nobody can tell."""
+        return self.gain is not None and self.gain.is_clear
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,7 +64,7 @@ class MtlGains:
         gaining: names of the tasks with a gain above 0.
         negative_transfer: names of the tasks with a gain below 0.
         seesaw: whether some tasks gain while others lose.
-        seesaw_beyond_noise: whether that holds without the gains within noise.
+        seesaw_beyond_noise: whether that holds by the gains beyond noise alone.
     """
 
     tasks: list[TaskGain]
@@ -86,7 +89,7 @@ def mtl_gains(spec: FeatureSpec, measured: Mapping[str, Sequence[Measurement]]) 
         for part in measured.get(name, ())
     ]
     tasks = [gain for gain in gains if not gain.field]
-    clear = [gain for gain in tasks if not gain.is_noise]
+    clear = [gain for gain in tasks if gain.is_clear]
     return MtlGains(
         tasks=tasks,
         slices=[gain for gain in gains if gain.field],
@@ -184,7 +187,9 @@ def gains_text(gains: MtlGains) -> Text:
             f"Seesaw{strength}: {gaining} gained, {losing} lost (negative transfer)", style="yellow"
         )
     if losing:
-        return Text(f"Negative transfer: {losing}", style="yellow")
+        clear = any(gain.is_clear for gain in gains.tasks if gain.task in gains.negative_transfer)
+        strength = "" if clear else " (not beyond noise)"
+        return Text(f"Negative transfer{strength}: {losing}", style="yellow")
     return Text("No negative transfer")
 
 
@@ -192,5 +197,7 @@ def _verdict(gain: TaskGain) -> str:
     if gain.gain is None or gain.gain.value is None:
         return "cannot be computed"
     value = gain.gain.value
+    if value and not gain.gain.has_interval:
+        return "cannot tell: no interval"
     verdict = "gains" if value > 0.0 else "negative transfer" if value < 0.0 else "no difference"
     return verdict + (", within noise" if gain.is_noise else "")

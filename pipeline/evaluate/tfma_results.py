@@ -9,6 +9,7 @@ from typing import Any
 from feature_spec.spec import FeatureSpec
 from pipeline.evaluate.evaluation_result import CalibrationBucket, Estimate, Measurement
 from pipeline.evaluate.metrics.eval_config import BASELINE, EXAMPLE_COUNT
+from pipeline.evaluate.metrics.metric_registry import meaning_of
 
 # Metrics of lists. All examples of a user or request count in each slice that holds one of them.
 _GROUPED = ("gauc", "ndcg")
@@ -97,7 +98,14 @@ def _estimate(entry: Any) -> Estimate:
         lower = entry.confidence_interval.lower_bound.double_value.value
         upper = entry.confidence_interval.upper_bound.double_value.value
         if math.isfinite(lower) and math.isfinite(upper):
-            return Estimate(value=value, lower=lower, upper=upper)
+            of_metric = meaning_of(entry.key.name).range
+            interval = (
+                of_metric.change_interval(lower, upper)
+                if entry.key.is_diff
+                else of_metric.interval(value, (upper - lower) / 2.0)
+            )
+            if interval is not None:
+                return Estimate(value=value, lower=interval[0], upper=interval[1])
     return Estimate(value=value)
 
 

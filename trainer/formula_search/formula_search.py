@@ -213,6 +213,7 @@ def _differences(
                 difference=float(differences[:, point, column].mean()),
                 lower=float(lower[point, column]),
                 upper=float(upper[point, column]),
+                units=int(part.unit.max()) + 1,
             )
             for column, name in enumerate(objectives)
         ]

@@ -8,6 +8,8 @@ import pydantic
 
 from feature_spec.formula import RankingFormula
 
+_FEWEST_UNITS = 5
+
 
 class _Part(pydantic.BaseModel):
     model_config: ClassVar[pydantic.ConfigDict] = pydantic.ConfigDict(frozen=True, extra="forbid")
@@ -45,7 +47,17 @@ class GroupCounts(_Part):
 
 
 class Difference(_Part):
-    """One objective on the held-out groups: means, and their difference with its interval."""
+    """One objective on the held-out groups: means, and their difference with its interval.
+
+    Attributes:
+        objective: the objective.
+        current: the mean with the formula in the model.
+        found: the mean with the found one.
+        difference: found − current.
+        lower: the lower end of the interval.
+        upper: the upper end of the interval.
+        units: the users (or groups) that the interval was drawn from; None in older results.
+    """
 
     objective: str
     current: float
@@ -53,6 +65,7 @@ class Difference(_Part):
     difference: float
     lower: float
     upper: float
+    units: int | None = None
 
     @property
     def relative(self) -> float | None:
@@ -60,8 +73,14 @@ class Difference(_Part):
         return self.difference / self.current if self.current else None
 
     @property
-    def verdict(self) -> Literal["gain", "loss", "within noise"]:
-        """The verdict: the interval lies above, below or around 0."""
+    def verdict(self) -> Literal["gain", "loss", "within noise", "cannot tell"]:
+        """The verdict: the interval lies above, below or around 0.
+
+        Nobody can tell from a handful of users, or where all of them differ by the same.
+        """
+        few = self.units is not None and self.units < _FEWEST_UNITS
+        if self.difference and (few or self.lower == self.upper):
+            return "cannot tell"
         return "gain" if self.lower > 0.0 else "loss" if self.upper < 0.0 else "within noise"
 
 

@@ -8,7 +8,7 @@ from rich.table import Table
 
 from trainer.formula_search.found_formula import Difference, FoundFormula
 
-_COLORS = {"gain": "green", "loss": "red", "within noise": "dim"}
+_COLORS = {"gain": "green", "loss": "red", "within noise": "dim", "cannot tell": "dim"}
 _GROUPS = {"request": "requests", "user_day": "user-days (UTC)", "user": "users"}
 
 

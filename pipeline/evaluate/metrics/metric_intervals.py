@@ -19,6 +19,10 @@ from tensorflow_model_analysis.utils import model_util
 
 from pipeline.evaluate.metrics.eval_config import BASELINE, PART
 from pipeline.evaluate.metrics.jackknife import standard_error
+from pipeline.evaluate.metrics.metric_range import MetricRange
+from pipeline.evaluate.metrics.metric_registry import meaning_of
+
+_ROUNDING = 1e-12
 
 
 def features_preprocessor(output: str) -> StandardMetricInputsPreprocessor:
@@ -58,7 +62,7 @@ def with_intervals(
         found = {}
         for key in keys:
             values = metrics[private(key)]
-            found[key] = _estimate(values)
+            found[key] = _estimate(values, meaning_of(key.name).range)
             if baseline is not None and key.model_name != baseline:
                 compared = metrics.get(private(key.make_baseline_key(baseline)))
                 if compared is not None:
@@ -70,8 +74,23 @@ def with_intervals(
     return metric_types.CIDerivedMetricComputation(keys=list(keys), result=result)
 
 
-def _estimate(values: np.ndarray) -> float | types.ValueWithTDistribution:
+def _estimate(
+    values: np.ndarray, of_metric: MetricRange | None = None
+) -> float | types.ValueWithTDistribution:
+    """Return a value with its standard error; the value alone if nobody can tell how sure it is.
+
+    Args:
+        values: a metric of all parts, then without each part, or a difference of such; (1 + P,).
+        of_metric: the range of the metric. The error is then one on the scale without ends, times
+            the slope, which `MetricRange.interval` divides by.
+    """
     value, error = float(values[0]), standard_error(values)
-    if not math.isfinite(error):
+    if of_metric is not None:
+        scaled = standard_error(of_metric.scaled(values)) * of_metric.slope(value)
+        error = scaled if math.isfinite(scaled) else error
+    equal = of_metric is None and not values.any()  # models that differ nowhere
+    # A value that is the same without each part has an error that nobody has seen, not none.
+    unseen = error <= _ROUNDING * max(1.0, abs(value)) and not equal
+    if not math.isfinite(error) or unseen:
         return value
     return types.ValueWithTDistribution(value, error, len(values) - 2, value)

@@ -13,6 +13,7 @@ from typing import TypeVar
 import numpy as np
 
 from feature_spec.tasks.label_rule import TaskKind
+from pipeline.evaluate.metrics.metric_range import SHARE, SIZE, MetricRange
 
 Moment = Callable[[np.ndarray, np.ndarray], np.ndarray]
 Value = TypeVar("Value")
@@ -49,6 +50,7 @@ class MetricDefinition:
         label: the name on a page.
         meaning: one sentence for a tooltip.
         higher_is_better: the direction; None where a certain value is best.
+        range: the values that are possible, which its interval does not leave.
         kind: the kind of the tasks that have the metric; None for the metrics of lists, which
             `grouped_metrics` computes.
         moments: functions of labels (N,) and scores (N,) whose weighted sums `value` reads.
@@ -58,6 +60,7 @@ class MetricDefinition:
     label: str
     meaning: str
     higher_is_better: bool | None
+    range: MetricRange = SHARE
     kind: TaskKind | None = None
     moments: tuple[Moment, ...] = ()
     value: Callable[[MetricTotals], np.ndarray] | None = None
@@ -118,6 +121,7 @@ METRICS: dict[str, MetricDefinition] = {
         label="log loss",
         meaning="Mean cross-entropy of score and label.",
         higher_is_better=False,
+        range=SIZE,
         kind="binary",
         moments=(cross_entropy,),
         value=lambda totals: totals.mean(cross_entropy),
@@ -128,6 +132,7 @@ METRICS: dict[str, MetricDefinition] = {
         meaning="Log loss divided by the log loss of always giving the base rate; below 1 the "
         "scores tell something.",
         higher_is_better=False,
+        range=SIZE,
         kind="binary",
         moments=(label_moment, cross_entropy),
         value=_normalized_entropy,
@@ -136,6 +141,7 @@ METRICS: dict[str, MetricDefinition] = {
         label="calibration",
         meaning="Sum of scores over sum of labels; above 1 scores are too high.",
         higher_is_better=None,
+        range=SIZE,
         kind="binary",
         moments=(label_moment, score_moment),
         value=lambda totals: totals.moments[score_moment] / totals.moments[label_moment],
@@ -144,6 +150,7 @@ METRICS: dict[str, MetricDefinition] = {
         label="MSE",
         meaning="Mean squared error.",
         higher_is_better=False,
+        range=SIZE,
         kind="regression",
         moments=(squared_error,),
         value=lambda totals: totals.mean(squared_error),
@@ -152,6 +159,7 @@ METRICS: dict[str, MetricDefinition] = {
         label="MAE",
         meaning="Mean absolute error.",
         higher_is_better=False,
+        range=SIZE,
         kind="regression",
         moments=(absolute_error,),
         value=lambda totals: totals.mean(absolute_error),

@@ -17,19 +17,10 @@ def is_better(metric: str, change: Estimate | None) -> bool | None:
     return (change.value > 0.0) == upwards
 
 
-def is_noise(change: Estimate) -> bool:
-    """Return whether the interval of a change holds 0; False without an interval."""
-    return (
-        change.lower is not None
-        and change.upper is not None
-        and change.lower <= 0.0 <= change.upper
-    )
-
-
 def change_cell(metric: str, change: Estimate | None) -> Cell:
     """Return a cell with a change: ▲ for better, whatever the metric's direction.
 
-    The cell is grey within noise.
+    The cell is grey within noise, and where there is no interval to tell.
     """
     return _change_cell(change, is_better(metric, change))
 
@@ -44,10 +35,9 @@ def _change_cell(change: Estimate | None, better: bool | None) -> Cell:
         return Cell(
             "–" if change is None or change.value is None else f"{change.value:+.4f}", "quiet"
         )
-    tone: Tone = "quiet" if is_noise(change) else "good" if better else "bad"
-    return Cell(
-        f"{'▲' if better else '▼'} {change.value:+.4f}", tone, detail=interval_text(change, "+.4f")
-    )
+    tone: Tone = "quiet" if not change.is_clear else "good" if better else "bad"
+    detail = interval_text(change, "+.4f") or "no interval: cannot tell"
+    return Cell(f"{'▲' if better else '▼'} {change.value:+.4f}", tone, detail=detail)
 
 
 def interval_text(estimate: Estimate, form: str = ".4f") -> str:
@@ -90,7 +80,8 @@ def measurement_table(caption: str, measured: Measurement) -> Table:
         columns=["Metric", "This model", *(["Serving model", "Change"] if is_compared else [])],
         rows=rows,
         hints={
-            "Change": "This model minus the serving model. ▲ better, ▼ worse; grey within noise."
+            "Change": "This model minus the serving model. ▲ better, ▼ worse; grey within noise "
+            "or without an interval."
         },
     )
 

@@ -8,7 +8,7 @@ from pipeline.evaluate.evaluation_result import TaskVerdict, change_text
 from pipeline.evaluate.metrics.metric_registry import meaning_of
 from pipeline.ingest.accounting.ingest_warnings import ingestion_warnings
 from pipeline.report.data.run_data import RunData
-from pipeline.report.elements.estimates import is_better, is_noise, whole_split
+from pipeline.report.elements.estimates import is_better, whole_split
 from pipeline.report.elements.section import Tone
 
 Alert = tuple[Tone, str, str]
@@ -50,7 +50,7 @@ def _of_tasks(run: RunData) -> Iterator[Alert]:
             change is not None
             and not verdict.refusals
             and is_better(verdict.metric, change) is False
-            and not is_noise(change)
+            and change.is_clear
         ):
             yield (
                 "warn",
@@ -101,9 +101,8 @@ def _of_slices(run: RunData) -> Iterator[Alert]:
                 or change.value is None
             ):
                 continue
-            worse = is_better(verdict.metric, change) is False and not is_noise(change)
-            # A slice of a few examples may lose by chance; without an interval nobody can tell.
-            if worse and change.lower is not None and abs(change.value) > verdict.tolerance:
+            worse = is_better(verdict.metric, change) is False and change.is_clear
+            if worse and abs(change.value) > verdict.tolerance:
                 losing.append(
                     (
                         abs(change.value),
@@ -123,7 +122,7 @@ def _of_gains(run: RunData) -> Iterator[Alert]:
     for gain in run.gains.tasks if run.gains is not None else []:
         if (
             gain.task in (run.gains.negative_transfer if run.gains is not None else ())
-            and not gain.is_noise
+            and gain.is_clear
         ):
             yield (
                 "warn",

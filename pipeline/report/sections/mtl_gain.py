@@ -104,6 +104,9 @@ def _verdict(run: RunData) -> Note:
         )
         return Note(text, "warn" if run.gains.seesaw_beyond_noise else "")
     if losing:
+        losers = [gain for gain in run.gains.tasks if gain.task in run.gains.negative_transfer]
+        if not any(gain.is_clear for gain in losers):
+            return Note(f"Negative transfer, but not beyond noise: {losing}.")
         return Note(f"Negative transfer: {losing} would be better off alone.", "warn")
     return Note("No negative transfer: no task would be better off alone.", "good")
 

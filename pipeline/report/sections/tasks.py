@@ -125,7 +125,7 @@ def verdict_table(run: RunData) -> Table:
             "Serving model": "The model blessed before this one, on the same examples.",
             "Change": (
                 "This model minus the serving model, with the 95 % interval. ▲ better, ▼ worse; "
-                "grey within noise."
+                "grey within noise or without an interval."
             ),
             "Trained alone": "The same network trained on this task only.",
             "MTL gain": (

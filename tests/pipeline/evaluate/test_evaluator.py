@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -174,8 +175,10 @@ def test_metrics_by_user_are_left_out_of_slices_that_divide_a_users_examples(fir
 
 def test_a_metric_has_an_interval_about_its_value(first: Any) -> None:
     auc = first.verdicts["click"].slices[0].metrics["auc"]
-    assert auc.lower < 15 / 16 < auc.upper
-    assert auc.upper - 15 / 16 == pytest.approx(15 / 16 - auc.lower)
+    assert auc.lower < 15 / 16 < auc.upper < 1.0
+    # It reaches equally far to both sides on the scale of the logit.
+    lower, value, upper = (math.log(x / (1.0 - x)) for x in (auc.lower, auc.value, auc.upper))
+    assert upper - value == pytest.approx(value - lower)
 
 
 def test_the_first_model_is_blessed_by_the_thresholds_alone(first: Any) -> None:

@@ -32,13 +32,14 @@ ranking_formula: {weights: {click: 1}}
 
 
 def measured(
-    metric: str, together: float | None, alone: float | None, half_width: float, **place: str
+    metric: str, together: float | None, alone: float | None, half_width: float | None, **place: str
 ) -> Measurement:
+    """Without a half-width there is no interval."""
     change = None if together is None or alone is None else together - alone
     return Measurement(
         field=place.get("field", ""), value=place.get("value", ""), example_count=10,
         metrics={metric: Estimate(value=together)}, baseline={metric: Estimate(value=alone)},
-        changes={} if change is None else
+        changes={} if change is None else {metric: Estimate(value=change)} if half_width is None else
         {metric: Estimate(value=change, lower=change - half_width, upper=change + half_width)},
     )  # fmt: skip
 
@@ -46,7 +47,7 @@ def measured(
 def gains(
     click: tuple[float | None, float | None],
     watch: tuple[float | None, float | None],
-    half_width: float = 0.0,
+    half_width: float | None = 0.0,
 ) -> MtlGains:
     return mtl_gains(
         SPEC,
@@ -88,6 +89,22 @@ def test_a_task_that_is_worse_than_alone_is_negative_transfer_and_beside_one_tha
     assert found.negative_transfer == ["watch"]
     assert found.seesaw
     assert "Seesaw: click gained, watch lost (negative transfer)" in shown(found)
+
+
+def test_without_an_interval_nobody_can_tell_and_nothing_is_beyond_noise() -> None:
+    found = gains((0.75, 0.70), (0.14, 0.12), half_width=None)
+    assert found.seesaw
+    assert not found.seesaw_beyond_noise
+    assert not any(gain.is_clear or gain.is_noise for gain in found.tasks)
+    assert shown(found).count("cannot tell: no interval") == 2
+    assert "+0.0500 (no interval)" in shown(found)
+    assert "Seesaw (not both beyond noise)" in shown(found)
+
+
+def test_negative_transfer_within_noise_is_told_as_such() -> None:
+    for half_width in (None, 0.3):
+        found = gains((0.65, 0.70), (0.14, 0.12), half_width=half_width)
+        assert "Negative transfer (not beyond noise): click, watch" in shown(found)
 
 
 def test_negative_transfer_of_all_tasks_is_no_seesaw() -> None:

@@ -77,6 +77,26 @@ def test_a_calibration_that_may_be_right_is_not(run: RunData) -> None:
     )
 
 
+def test_a_change_without_an_interval_is_no_loss_that_stands_out(run: RunData) -> None:
+    """Nobody can tell whether it is noise."""
+    assert run.evaluation is not None
+    [click, watch] = run.evaluation.tasks
+    assert watch.change is not None
+    untold = dataclasses.replace(watch, change=Estimate(value=watch.change.value))
+    evaluation = dataclasses.replace(run.evaluation, tasks=[click, untold])
+    assert sentences(dataclasses.replace(run, evaluation=evaluation), "tasks") == []
+
+
+def test_negative_transfer_without_an_interval_does_not_stand_out(run: RunData) -> None:
+    assert run.gains is not None
+    tasks = [
+        dataclasses.replace(gain, gain=gain.gain and Estimate(value=gain.gain.value))
+        for gain in run.gains.tasks
+    ]
+    gains = dataclasses.replace(run.gains, tasks=tasks)
+    assert sentences(dataclasses.replace(run, gains=gains), "mtl-gain") == []
+
+
 def test_negative_transfer_beyond_noise_is_named(run: RunData) -> None:
     # -0.004 ± 0.002
     assert sentences(run, "mtl-gain") == [
