@@ -40,11 +40,17 @@ def check_logs(settings: IngestSettings, folder: str) -> InputFiles:
             continue  # its columns show when it is read
         needed = settings.columns_of(table)
         seen: set[str] = set()
+        twice: set[str] = set()
         for columns in _columns(source, files.sources[table], settings.logs.max_line_bytes):
             seen.update(columns)
+            twice.update(column for column in needed if columns.count(column) > 1)
             if needed.keys() <= seen:
                 break
         where = source.text
+        problems += [
+            f"  {needed[column]}: column {column!r} occurs more than once in a file of {where}"
+            for column in sorted(twice)
+        ]
         if seen:
             problems += [
                 f"  {place}: no column {column!r} in {where}: {closest_names(column, seen)}"

@@ -131,6 +131,7 @@ class _Splitter:
 
     def add(self, chunk: bytes) -> None:
         first, *others = chunk.split(_LINE_FEED)
+        self._batch_bytes += len(chunk)
         self._hold_line(first)
         if not others:
             return
@@ -203,7 +204,6 @@ class _Splitter:
         batch.numbers.extend(range(self._next_line, self._next_line + len(records)))
         batch.records.extend(records)
         self._next_line += len(records)
-        self._batch_bytes += sum(map(len, records))
         if max(map(len, records), default=0) > self._max_bytes:
             for position, record in enumerate(records, start):
                 if len(record) > self._max_bytes:

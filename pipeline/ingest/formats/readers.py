@@ -9,12 +9,12 @@ from feature_spec.logs.source import Source
 from pipeline.ingest.formats.avro_files import avro_columns, avro_rows
 from pipeline.ingest.formats.csv_records import CsvBatch, csv_batches
 from pipeline.ingest.formats.file_content import content_chunks, line_batches
+from pipeline.ingest.formats.parquet_files import parquet_columns
 from pipeline.ingest.formats.record_batch import RecordBatch
 from pipeline.ingest.formats.text_formats import csv_columns, csv_row_batches, json_batches
 from pipeline.ingest.formats.tfrecords import example_rows
 from pipeline.ingest.formats.typed_formats import (
     parquet_batches,
-    parquet_columns,
     typed_batches,
 )
 

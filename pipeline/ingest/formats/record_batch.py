@@ -173,13 +173,17 @@ class TextRows(ColumnRows):
         columns = [
             column if set(map(type, column)) <= {str} else [*map(str, column)] for column in columns
         ]
-        digests = []
-        for values in zip(*columns, strict=True):
-            row = "\n".join(values)
-            if row.count("\n") >= len(names):  # a value holds a line feed itself
-                row += f"\n{[*map(len, values)]}"
-            digests.append(hashlib.blake2b(head + row.encode(), digest_size=DIGEST_BYTES).digest())
-        return digests
+        rows = list(map("\n".join, zip(*columns, strict=True)))
+        if "\n".join(rows).count("\n") >= len(rows) * len(names):  # a value holds one itself
+            lengths = ([*map(len, values)] for values in zip(*columns, strict=True))
+            rows = [f"{row}\n{of_row}" for row, of_row in zip(rows, lengths, strict=True)]
+            # Rows without one have the same digest in whatever batch they are.
+            rows = [
+                row if row.count("\n") > len(names) else row[: row.rindex("\n")] for row in rows
+            ]
+        return [
+            hashlib.blake2b(head + row.encode(), digest_size=DIGEST_BYTES).digest() for row in rows
+        ]
 
 
 def twin_value(one: Any, other: Any) -> UnusableValue:

@@ -194,19 +194,15 @@ def _object(pairs: list[tuple[str, Any]]) -> Record:
 
 
 def _key_count(value: Any) -> int:
-    """Return the number of keys in a JSON value; -1 if it is nested too deeply to tell."""
-    try:
-        return _keys(value)
-    except RecursionError:
-        return -1
-
-
-def _keys(value: Any) -> int:
-    if isinstance(value, dict):
-        return len(value) + sum(
-            _keys(inner) for inner in value.values() if isinstance(inner, dict | list)
-        )
-    return sum(_keys(inner) for inner in value if isinstance(inner, dict | list))
+    """Return the number of keys in a JSON value, on all levels."""
+    count, nested = 0, [value]
+    while nested:
+        one = nested.pop()
+        if isinstance(one, dict):
+            count += len(one)
+            one = one.values()
+        nested += [inner for inner in one if isinstance(inner, dict | list)]
+    return count
 
 
 def has_long_integer(content: bytes) -> bool:
@@ -237,10 +233,11 @@ def header_columns(line: bytes, delimiter: str) -> list[str]:
     """Return the column names in the header line of a CSV file.
 
     Raises:
-        UnusableLineError: the line is empty, not UTF-8, or names a column twice.
+        UnusableLineError: the line is empty, not UTF-8, or names a column twice. Several columns
+            may be without a name.
     """
     columns = csv_values(decoded(line), delimiter)
-    twice = [name for name, count in Counter(columns).items() if count > 1]
+    twice = [name for name, count in Counter(columns).items() if name and count > 1]
     if twice:
         raise UnusableLineError(Reason.MALFORMED, f"column {twice[0]!r} occurs more than once")
     return columns

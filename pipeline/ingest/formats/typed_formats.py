@@ -8,12 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any, BinaryIO
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
 from pipeline.ingest.formats.file_content import UnreadableError
+from pipeline.ingest.formats.parquet_files import parquet_rows
 from pipeline.ingest.formats.record_batch import (
-    ColumnRows,
     Record,
     RecordBatch,
     RecordRows,
@@ -21,9 +18,7 @@ from pipeline.ingest.formats.record_batch import (
     exact_json,
     unreadable_batch,
 )
-from pipeline.ingest.formats.typed_values import column_values, plain
-
-_BATCH_ROWS = 4096
+from pipeline.ingest.formats.typed_values import plain
 
 
 def typed_batches(batches: Iterable[list[Record]]) -> Iterator[RecordBatch]:
@@ -42,31 +37,7 @@ def parquet_batches(file: BinaryIO) -> Iterator[RecordBatch]:
 
     A damaged file gives everything before the damage, and says so.
     """
-    return _numbered(_parquet_rows(file))
-
-
-def _parquet_rows(file: BinaryIO) -> Iterator[Rows]:
-    try:
-        # Arrow's nanoseconds would overflow silently for years beyond 2262.
-        stored = pq.ParquetFile(file, coerce_int96_timestamp_unit="us")
-        for batch in stored.iter_batches(batch_size=_BATCH_ROWS):
-            columns = map(column_values, batch.columns)
-            yield ColumnRows(batch.schema.names, columns, batch.num_rows)
-    except (OSError, pa.ArrowException) as error:
-        raise UnreadableError(f"not readable as Parquet: {error}") from error
-
-
-def parquet_columns(file: BinaryIO) -> list[str]:
-    """Return the column names of a Parquet file.
-
-    Raises:
-        UnreadableError: the file has no schema.
-    """
-    try:
-        columns: list[str] = pq.ParquetFile(file).schema_arrow.names
-    except (OSError, pa.ArrowException) as error:
-        raise UnreadableError(f"not readable as Parquet: {error}") from error
-    return columns
+    return _numbered(parquet_rows(file))
 
 
 def _numbered(batches: Iterable[Rows]) -> Iterator[RecordBatch]:

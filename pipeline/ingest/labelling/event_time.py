@@ -66,7 +66,11 @@ class EventTimeReader:
         return both[:, 0], both[:, 1]
 
     def _read_or_refuse(self, value: Any) -> tuple[int, int]:
-        if lacks_number(self._column, value, self._missing):
+        if isinstance(value, str) and not self._missing_numbers:  # most logs; the way is short
+            is_missing = not value or value in self._missing
+        else:
+            is_missing = lacks_number(self._column, value, self._missing)
+        if is_missing:
             raise UnusableLineError(Reason.MISSING_KEY, f"{self._column}: missing")
         return self._read_one(value)
 

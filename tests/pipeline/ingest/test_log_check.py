@@ -101,3 +101,22 @@ def test_a_day_whose_lines_are_none_of_its_format_is_not_empty(tiny, logs: Path)
     settings = tiny.settings(DAY, logs__exposures={"path": "wrong.jsonl", "format": "jsonl"})
     with pytest.raises(ValueError, match="no line can be read as jsonl"):
         check_logs(settings, str(logs))
+
+
+def test_twin_columns_are_told_before_the_work_if_the_spec_reads_them(tiny, logs: Path) -> None:
+    columns = [
+        pa.array(["u0"]),
+        pa.array(["north"]),
+        pa.array([1]),
+        pa.array([2]),
+        pa.array([3]),
+        pa.array([4]),
+    ]
+    names = ["user_id", "region", "age", "age", "other", "other"]
+    pq.write_table(pa.Table.from_arrays(columns, names), logs / "users.parquet")
+    source = {"path": "users.parquet", "format": "parquet", "key": "user_id"}
+    with pytest.raises(ValueError, match="the logs in") as raised:
+        check_logs(tiny.settings(logs__tables__users=source), str(logs))
+    assert str(raised.value).splitlines()[1:] == [
+        "  fields.age: column 'age' occurs more than once in a file of users.parquet"
+    ]

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.ingest.events.event_rows import ImpressionParser, from_json, to_json
+from pipeline.ingest.settings.ingest_config import IngestSettings
 from tests.pipeline.ingest.events.parsed_events import parsed_events
 
 SCALARS = st.one_of(
@@ -48,8 +49,8 @@ def test_a_carried_value_is_not_taken_for_an_equal_one_of_another_type(value: An
     assert _exact(carried) == _exact(value)
 
 
-def test_a_value_nested_deeply_rejects_its_line_and_not_the_log(tiny) -> None:
-    settings = tiny.settings(
+def _settings(tiny) -> IngestSettings:
+    return tiny.settings(
         logs={
             "impressions": {"path": "shown*", "format": "jsonl"},
             "actions": {
@@ -59,6 +60,18 @@ def test_a_value_nested_deeply_rejects_its_line_and_not_the_log(tiny) -> None:
         },
         fields={"item": {"side": "item", "kind": "categorical", "column": "item_id"}},
     )  # fmt: skip
+
+
+def test_a_label_column_given_twice_is_no_text_that_a_label_could_read(tiny) -> None:
+    rows = [json.dumps(tiny.row(number, duration_s=5)).encode() for number in range(3)]
+    rows[1] = rows[1][:-1] + b', "duration_s": 6}'
+    table, rejected = parsed_events(ImpressionParser(_settings(tiny)), rows)
+    assert (table.num_rows, rejected) == (3, [])
+    assert table.column("problem_reason").to_pylist() == [None, "malformed", None]
+
+
+def test_a_value_nested_deeply_rejects_its_line_and_not_the_log(tiny) -> None:
+    settings = _settings(tiny)
     rows = [json.dumps(tiny.row(number, duration_s=0)).encode() for number in range(3)]
     rows[1] = rows[1].replace(b'"duration_s": 0', b'"duration_s": ' + b"[" * 700 + b"]" * 700)
     table, rejected = parsed_events(ImpressionParser(settings), rows)

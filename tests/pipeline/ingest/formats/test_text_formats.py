@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.ingest.accounting.rejection import Reason, UnusableLineError
-from pipeline.ingest.formats.record_batch import Problems, UnusableValue
+from pipeline.ingest.formats.record_batch import Problems, TextRows, UnusableValue
 from pipeline.ingest.formats.text_formats import (
     header_columns,
     parse_csv,
@@ -134,6 +134,12 @@ def test_a_csv_line_that_is_no_record_says_why(line: bytes, reason: Reason, deta
 
 def test_a_header_names_its_columns() -> None:
     assert header_columns(b'user_id, "tag, first",time ', ",") == ["user_id", "tag, first", "time"]
+
+
+def test_a_header_may_leave_several_columns_without_a_name() -> None:
+    assert header_columns(b"a,,,b", ",") == ["a", "", "", "b"]
+    rows = TextRows(["a", "", "", "b"], [["1", "x", "y", "2"]])
+    assert (rows.column("a"), rows.column("b")) == (["1"], ["2"])
 
 
 def test_a_header_that_names_a_column_twice_is_refused() -> None:

@@ -229,3 +229,32 @@ def test_of_twin_columns_no_value_is_taken_for_the_right_one(tmp_path: Path) -> 
     batch = _batch(path, "parquet")
     assert _texts(batch, "id") == ([b"a"], {})
     assert _texts(batch, "twin") == ([None], {0: Reason.MALFORMED})
+
+
+def _damaged(path: Path, column: int) -> None:
+    """Write three row groups of three columns, and damage a column of the second."""
+    table = pa.table({name: [f"{name} {row}" for row in range(9000)] for name in ("a", "b", "c")})
+    pq.write_table(table, path, row_group_size=3000, compression="gzip")
+    chunk = pq.ParquetFile(path).metadata.row_group(1).column(column)
+    stored = bytearray(path.read_bytes())
+    start = chunk.dictionary_page_offset or chunk.data_page_offset
+    stored[start : start + chunk.total_compressed_size] = bytes(chunk.total_compressed_size)
+    path.write_bytes(bytes(stored))
+
+
+def test_a_damaged_column_costs_the_rows_that_are_read_and_no_other_column(tmp_path: Path) -> None:
+    path = tmp_path / "log.parquet"
+    _damaged(path, column=1)
+    file = LogFile(str(path), path.name, path.stat().st_size)
+    batches = list(file.batches(Source(path=["*"], format="parquet"), max_line_bytes=1000))
+    assert [number for batch in batches for number in batch.numbers] == list(range(1, 9001))
+    assert [text for batch in batches for text in _texts(batch, "a")[0]] == [
+        f"a {row}".encode() for row in range(9000)
+    ]
+    rejected = [
+        number
+        for batch in batches
+        for at, number in enumerate(batch.numbers)
+        if at in _texts(batch, "b")[1]
+    ]
+    assert rejected == list(range(3001, 6001))
