@@ -95,7 +95,8 @@ class Slot:
 class FeatureLayout:
     """The layout of a spec's fields.
 
-    It is the same on every machine, and after any change that keeps the spec's fingerprint.
+    It is the same on every machine, and after any change that keeps the spec's fingerprint and the
+    order of its fields.
     """
 
     spec: FeatureSpec

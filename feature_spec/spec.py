@@ -21,6 +21,11 @@ from feature_spec.strict_model import Problem, StrictModel, closest_names, valid
 from feature_spec.tasks.task import Sampling, Task
 
 
+def _digest(content: Any) -> str:
+    """Return a hash of 16 digits that the order of keys does not change."""
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
+
+
 def _name_of(part: str) -> pydantic.BeforeValidator:
     """Return a check of the names of a part of the spec."""
 
@@ -116,17 +121,35 @@ class FeatureSpec(StrictModel):
     def fingerprint(self) -> str:
         """A hash of what a client and a model must agree on, as 16 hexadecimal digits.
 
-        It covers every field, and the kind, label and sample space of every task. Log paths,
-        training settings, tolerances, slices, serving limits and formula weights do not change it.
+        It covers every field, and the kind, label and sample space of every task, in any order. Log
+        paths, training settings, tolerances, slices, serving limits and formula weights do not
+        change it.
         """
-        contract = {
+        return _digest(self._contract())
+
+    @property
+    def earlier_fingerprint(self) -> str:
+        """The fingerprint of version 0.1 and early 0.2, for which the order of fields counted."""
+        text = json.dumps(self._contract())
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    @property
+    def part_digests(self) -> dict[str, str]:
+        """Hashes of the parts of the fingerprint, of 6 digits, such as by ``fields.age``."""
+        return {
+            f"{section}.{name}": _digest(content)[:6]
+            for section, parts in self._contract().items()
+            for name, content in sorted(parts.items())
+        }
+
+    def _contract(self) -> dict[str, dict[str, Any]]:
+        return {
             "fields": {name: field.model_dump(mode="json") for name, field in self.fields.items()},
             "tasks": {
                 name: task.model_dump(mode="json", include={"kind", "label", "sample_space"})
                 for name, task in self.tasks.items()
             },
         }
-        return hashlib.sha256(json.dumps(contract).encode()).hexdigest()[:16]
 
     def negative_rates(self) -> dict[str, float]:
         """Return the share of negatives that each sampled task trains on."""

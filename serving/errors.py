@@ -55,20 +55,36 @@ class SpecMismatchError(RankingError):
     Attributes:
         client_fingerprint: The fingerprint of the client's spec.
         model_fingerprint: The fingerprint of the spec that the model was trained with.
+        differences: What differs, such as ``fields.age differs in its settings``; empty if the
+            model does not tell.
     """
 
     def __init__(
-        self, client_fingerprint: str, model_fingerprint: str, *, target: str, model: str
+        self,
+        client_fingerprint: str,
+        model_fingerprint: str,
+        *,
+        target: str,
+        model: str,
+        differences: Sequence[str] = (),
     ) -> None:
+        shown = list(differences[:_MAX_PROBLEMS_SHOWN])
+        if len(differences) > len(shown):
+            shown.append(f"{len(differences) - len(shown)} more")
+        told = "; ".join(shown) or (
+            "settings of a field, or the kind, label or sample space of a task differ (in a model "
+            "of an earlier version also their order)"
+        )
         super().__init__(
             f"{target}: model {model}: the client's feature spec has the fingerprint "
             f"{client_fingerprint}, the served model "
-            f"was trained with {model_fingerprint}; give the client the spec of the model "
+            f"was trained with {model_fingerprint}: {told}; give the client the spec of the model "
             "(assets.extra/feature_spec.yaml in "
             "its version folder)"
         )
         self.client_fingerprint = client_fingerprint
         self.model_fingerprint = model_fingerprint
+        self.differences = list(differences)
 
 
 class UnusableModelError(RankingError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Sequence
 from typing import Any
 
 import grpc
@@ -11,12 +12,13 @@ import grpc
 from feature_spec.formula import weights_in_force
 from feature_spec.names import RANK, SPEC_FINGERPRINT, weight_name
 from feature_spec.spec import FeatureSpec
+from feature_spec.spec_difference import differences, differences_in_names
 from serving import tf_serving_api
 from serving.client.predicted_scores import ranked_list
 from serving.client.request_log import RequestLog
 from serving.client.request_splitting import answers_of_one_version, part_inputs, part_sizes
 from serving.client.request_tensors import request_tensors
-from serving.client.tensor_values import floats
+from serving.client.tensor_values import floats, text_tensor
 from serving.client.tls import Tls
 from serving.client.transport.attempts import Call, CallCounts, CallPolicy
 from serving.client.transport.channel_pool import ChannelPool, ChannelRotation
@@ -107,6 +109,8 @@ class BaseRankingClient:
         self._max_candidates = max_candidates
         self._request_log = request_log
         self._process = os.getpid()
+        # A model of an earlier version knows the spec by another fingerprint.
+        self._fingerprint = spec.fingerprint
         self._connect()
 
     @property
@@ -132,18 +136,30 @@ class BaseRankingClient:
         call = self._call(timeout_ms)
         inputs = request_tensors(self.spec, request)
         sizes = part_sizes(len(request.candidates), self._max_candidates)
-        payloads = [
-            self._payload(part) for part in part_inputs(inputs, self.spec.fields_of("item"), sizes)
-        ]
+
+        def payloads_for(fingerprint: str) -> list[bytes]:
+            named = inputs | {SPEC_FINGERPRINT: text_tensor([fingerprint.encode()], [])}
+            parts = part_inputs(named, self.spec.fields_of("item"), sizes)
+            return [self._payload(part) for part in parts]
+
+        sent = self._fingerprint
+        payloads = payloads_for(sent)
         try:
             responses = yield from answers_of_one_version(
                 call, payloads, target=self.target, model=self.model_name
             )
         except RequestRefusedError as error:
-            mismatch = yield from self._mismatch_behind(error, call)
-            if mismatch is not None:
-                raise mismatch from error
-            raise
+            wanted = self._own_fingerprint_in(error.text, sent)
+            if wanted is None:
+                mismatch = yield from self._mismatch_behind(error, call, sent)
+                if mismatch is not None:
+                    raise mismatch from error
+                raise
+            self._fingerprint = wanted
+            payloads = payloads_for(wanted)
+            responses = yield from answers_of_one_version(
+                call, payloads, target=self.target, model=self.model_name
+            )
         ranked = ranked_list(self.spec, request, responses, sizes)
         if self._request_log is not None:
             self._request_log.offer(request.id, payloads, responses)
@@ -199,8 +215,12 @@ class BaseRankingClient:
                 f"{SPEC_FINGERPRINT!r}; was it exported by Fulcrum?"
             )
         fingerprint = defaults[SPEC_FINGERPRINT].string_val[0].decode()
-        if fingerprint != self.spec.fingerprint:
-            raise self._mismatch(fingerprint)
+        if fingerprint not in self._own_fingerprints:
+            signature = signatures.signature_def[RANK]
+            raise self._mismatch(
+                fingerprint, differences_in_names(self.spec, signature.inputs, signature.outputs)
+            )
+        self._fingerprint = fingerprint
         own = weights_in_force(self.spec.ranking_formula, self.spec.tasks)
         served = {
             name: floats(defaults[weight_name(name)])[0]
@@ -209,26 +229,46 @@ class BaseRankingClient:
         }
         return ServedModelInfo(name=self.model_name, version=version, weights=served)
 
+    @property
+    def _own_fingerprints(self) -> tuple[str, str]:
+        return self.spec.fingerprint, self.spec.earlier_fingerprint
+
+    def _own_fingerprint_in(self, text: str, sent: str) -> str | None:
+        """Return the other fingerprint of the client's spec, if a model says that it knows it."""
+        others = _others(text, sent)
+        return others[0] if others and others[0] in self._own_fingerprints else None
+
     def _mismatch_behind(
-        self, error: RequestRefusedError, call: Call
+        self, error: RequestRefusedError, call: Call, sent: str
     ) -> Steps[SpecMismatchError | None]:
         """Look for a spec mismatch behind a refused request.
 
         The model's graph may have named both fingerprints, or an input may not exist.
         """
-        own = self.spec.fingerprint
-        others = [found for found in _FINGERPRINT.findall(error.text) if found != own]
-        if own in error.text and others:
-            return self._mismatch(others[0])
+        others = _others(error.text, sent)
+        found = differences(self.spec, error.text)
+        if others and found:
+            return self._mismatch(others[0], found)
         try:
             yield from self._served_model(call)
         except SpecMismatchError as mismatch:
             return mismatch
         except RankingError:
             pass  # the first error says more
-        return None
+        return self._mismatch(others[0]) if others else None
 
-    def _mismatch(self, model_fingerprint: str) -> SpecMismatchError:
+    def _mismatch(self, model_fingerprint: str, found: Sequence[str] = ()) -> SpecMismatchError:
         return SpecMismatchError(
-            self.spec.fingerprint, model_fingerprint, target=self.target, model=self.model_name
+            self.spec.fingerprint,
+            model_fingerprint,
+            target=self.target,
+            model=self.model_name,
+            differences=found,
         )
+
+
+def _others(text: str, sent: str) -> list[str]:
+    """Return the fingerprints in the text of a refusal beside the one that was sent."""
+    if sent not in text:
+        return []
+    return [found for found in _FINGERPRINT.findall(text) if found != sent]

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
+import json
+
 import pytest
+import yaml
 
 from feature_spec.loading import parse_spec
 
@@ -37,6 +41,22 @@ def test_another_field_or_meaning_of_a_task_is_another_fingerprint(spec_text, be
         parse_spec(spec_text).fingerprint
         != parse_spec(spec_text.replace(before, after, 1)).fingerprint
     )
+
+
+@pytest.mark.parametrize("section", ["fields", "tasks"])
+def test_the_order_of_fields_and_tasks_makes_no_other_fingerprint(spec_text, section):
+    document = yaml.safe_load(spec_text)
+    for order in itertools.permutations(document[section]):
+        reordered = document | {section: {name: document[section][name] for name in order}}
+        spec = parse_spec(json.dumps(reordered))
+        assert spec.fingerprint == parse_spec(spec_text).fingerprint
+        assert list(getattr(spec, section)) == list(order)
+
+
+def test_the_order_of_keys_makes_no_other_fingerprint(spec_text):
+    text = json.dumps(yaml.safe_load(spec_text), sort_keys=True)
+    assert parse_spec(text).fingerprint == parse_spec(spec_text).fingerprint
+    assert parse_spec(text).part_digests == parse_spec(spec_text).part_digests
 
 
 def test_the_order_of_tasks_is_that_of_the_file(spec_text):

@@ -15,6 +15,7 @@ import tensorflow as tf
 from feature_spec import names
 from feature_spec.fields.field import NumericField
 from feature_spec.spec import FeatureSpec
+from feature_spec.spec_difference import parts_text
 from trainer.export.request_signature import is_list
 
 _MAX = float(np.finfo(np.float32).max)
@@ -73,10 +74,20 @@ def checked_inputs(spec: FeatureSpec, inputs: Mapping[str, tf.Tensor]) -> dict[s
             below 1.
     """
     fingerprint = inputs[names.SPEC_FINGERPRINT]
-    same = tf.reshape(_of_any_shape(tf.equal(fingerprint, spec.fingerprint)), [-1])
+    # A client of an earlier version makes its fingerprint in another way.
+    equal = tf.logical_or(
+        tf.equal(fingerprint, spec.fingerprint), tf.equal(fingerprint, spec.earlier_fingerprint)
+    )
     agree = tf.debugging.Assert(
-        tf.reduce_all(same),
-        ["spec fingerprint mismatch: request", fingerprint, "model", spec.fingerprint],
+        tf.reduce_all(tf.reshape(_of_any_shape(equal), [-1])),
+        [
+            "spec fingerprint mismatch: request",
+            fingerprint,
+            "model",
+            spec.fingerprint,
+            "parts of the model's spec",
+            parts_text(spec),
+        ],
     )
     with tf.control_dependencies([agree]):
         # Neither TensorFlow Serving nor a session holds a request to the signature's shapes, and

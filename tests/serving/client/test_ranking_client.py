@@ -10,6 +10,7 @@ from contextlib import contextmanager
 import grpc
 import pytest
 
+from feature_spec.spec_difference import parts_text
 from serving import tf_serving_api
 from serving.client.ranking_client import RankingClient
 from serving.client.types import Candidate, RankingRequest
@@ -260,6 +261,65 @@ def test_a_graph_that_names_two_fingerprints_has_met_another_spec(toy_spec):
     )
     assert toy_spec.fingerprint in str(error)
     assert "0123456789abcdef" in str(error)
+
+
+def test_what_differs_from_the_models_spec_is_named(toy_spec):
+    theirs = toy_spec.model_copy(
+        update={
+            "fields": {
+                **{name: field for name, field in toy_spec.fields.items() if name != "hour"},
+                "quality": toy_spec.fields["quality"].model_copy(update={"maximum": 2.0}),
+            }
+        }
+    )
+    text = (
+        f"assertion failed: [spec fingerprint mismatch: request] [{toy_spec.fingerprint}] [model] "
+        f"[{theirs.fingerprint}] [parts of the model's spec] [{parts_text(theirs)}]"
+    )
+    error = failing_with(toy_spec, grpc.StatusCode.INVALID_ARGUMENT, text)
+    assert isinstance(error, SpecMismatchError)
+    assert error.model_fingerprint == theirs.fingerprint
+    assert error.differences == [
+        "fields.quality differs in its settings",
+        "fields.hour is in the client's spec only",
+    ]
+    assert "; ".join(error.differences) in str(error)
+
+
+def knowing(fingerprint, sent):
+    """A model of an earlier version: it knows one fingerprint, and names it in its refusal."""
+
+    def predict(received, context):
+        [given] = received.inputs["spec_fingerprint"].string_val
+        sent.append(given.decode())
+        if given.decode() != fingerprint:
+            context.abort(
+                grpc.StatusCode.INVALID_ARGUMENT,
+                f"assertion failed: [spec fingerprint mismatch: request] [{given.decode()}] "
+                f"[model] [{fingerprint}]",
+            )
+        return response(click=[0.1] * 3, like=[0.4] * 3, ranking_score=[1.0] * 3)
+
+    return predict
+
+
+def test_a_model_of_an_earlier_version_is_asked_by_its_own_fingerprint(toy_spec):
+    old, new, sent = toy_spec.earlier_fingerprint, toy_spec.fingerprint, []
+    with (
+        answering(knowing(old, sent)) as target,
+        RankingClient(target, toy_spec, timeout_ms=600_000.0) as client,
+    ):
+        assert len(client.rank(THREE)) == len(client.rank(THREE)) == 3
+    assert sent == [new, old, old]
+
+
+def test_a_reordered_spec_is_no_other_spec(toy_spec):
+    reordered = toy_spec.model_copy(update={"fields": dict(reversed(toy_spec.fields.items()))})
+    with (
+        answering(knowing(toy_spec.fingerprint, [])) as target,
+        RankingClient(target, reordered, timeout_ms=600_000.0) as client,
+    ):
+        assert len(client.rank(THREE)) == 3
 
 
 def test_a_request_refused_for_its_inputs_is_traced_to_another_spec(toy_spec):

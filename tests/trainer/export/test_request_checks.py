@@ -201,3 +201,18 @@ def test_a_request_whose_scores_overflow_is_refused_with_its_candidate():
         tf.function(checked_scores)(scores)
     scores["b"] = tf.ones(3)
     assert tf.function(checked_scores)(scores).keys() == scores.keys()
+
+
+def test_a_client_of_an_earlier_version_is_answered(served):
+    spec = served[1]
+    assert spec.earlier_fingerprint != spec.fingerprint
+    answer = sent(served, spec_fingerprint=spec.earlier_fingerprint)
+    np.testing.assert_array_equal(answer["t0"], sent(served)["t0"])
+
+
+def test_a_request_for_another_spec_is_told_the_parts_of_the_models(served):
+    found = refusal(served, spec_fingerprint="0123456789abcdef")
+    assert "spec fingerprint mismatch" in found
+    assert f"[model] [{served[1].fingerprint}]" in found
+    for part, digest in served[1].part_digests.items():
+        assert f"{part}={digest}" in found
