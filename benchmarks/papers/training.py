@@ -11,24 +11,25 @@ import numpy as np
 import tensorflow as tf
 
 from benchmarks.papers.comparison import Scores
-from benchmarks.papers.workload import Examples, Workload
-from feature_spec import names
+from benchmarks.papers.workload import Examples as Columns
+from benchmarks.papers.workload import Workload
 from feature_spec.names import EVALUATION, TRAIN, VALIDATION
+from trainer.fit.base_rates import begin_at_base_rates
 from trainer.fit.early_stopping import EarlyStopping
 from trainer.fit.multi_task_ranker import MultiTaskRanker
+from trainer.inputs.examples import Examples
 from trainer.network.network import Network
 from trainer.settings.train_config import Settings
 
 _SCORED_ROWS = 8192
-_PREFETCHED_BATCHES = 4
 
 
 class Trainee:
     """A network that is trained several times, because XLA takes long to compile it.
 
     Each training begins with the weights, optimisers and order of the examples that its seed draws,
-    as the first training of a process does. Only dropout and the noise of hard-concrete gates go on
-    from where the last training left them.
+    as the first training of a process does. Dropout and the noise of hard-concrete gates follow the
+    seed of the settings.
 
     Args:
         workload: gives the tasks, and examples of the shapes that the network is trained on.
@@ -58,19 +59,29 @@ class Trainee:
             split.
         """
         self.network.set_weights(self._new_network(seed).get_weights())
+        examples = Examples(workload.splits[TRAIN])
+        begin_at_base_rates(self.network, examples)
         self._model.clock.assign(0)
+        self._model.step.assign(0)
         self._forget_gradients()
         run = self._settings.trainer
         with tempfile.TemporaryDirectory(prefix="fulcrum-papers-") as checkpoints:
+            steps = examples.rows // run.batch_size
             stopping = EarlyStopping(
                 self._tasks,
-                batches(workload.splits[VALIDATION], _SCORED_ROWS),
-                run.patience,
+                Examples(workload.splits[VALIDATION]).in_order(_SCORED_ROWS),
+                run,
                 Path(checkpoints),
+                steps_per_epoch=steps,
             )
             stopping.set_model(self._model)
-            examples = batches(workload.splits[TRAIN], run.batch_size, shuffle_seed=seed)
-            self._model.fit(examples, epochs=run.epochs, callbacks=[stopping], verbose=0)
+            self._model.fit(
+                examples.shuffled(run.batch_size, seed),
+                epochs=run.epochs,
+                steps_per_epoch=steps,
+                callbacks=[stopping],
+                verbose=0,
+            )
             stopping.restore_best()
         return {split: self._scores(workload.splits[split]) for split in (VALIDATION, EVALUATION)}
 
@@ -93,8 +104,8 @@ class Trainee:
                     )
                 )
 
-    def _scores(self, examples: Examples) -> Scores:
-        parts = [self._score(batch) for batch in batches(examples, _SCORED_ROWS)]
+    def _scores(self, examples: Columns) -> Scores:
+        parts = [self._score(batch) for batch in Examples(examples).in_order(_SCORED_ROWS)]
         return {
             task: np.concatenate([part[task].numpy() for part in parts]) for task in self._tasks
         }
@@ -127,28 +138,3 @@ def train(
             for split, of_split in trainees[position].train(part, seed).items():
                 scores[split].update(of_split)
         yield seed, scores, sum(trainee.network.count_params() for trainee in trainees)
-
-
-def batches(
-    examples: Examples, batch_size: int, shuffle_seed: int | None = None
-) -> tf.data.Dataset:
-    """Return examples in memory in batches, as `transformed_batches` of the trainer does.
-
-    Args:
-        examples: transformed examples, (rows, ·) each.
-        batch_size: rows of a batch, B.
-        shuffle_seed: draws a new order for each epoch and leaves out the last rows that do not
-            fill a batch. None keeps all rows in their order.
-    """
-    columns = {name: tf.constant(values) for name, values in examples.items()}
-    rows = len(examples[names.LABELS])
-    order = tf.data.Dataset.range(rows)
-    if shuffle_seed is not None:
-        order = order.shuffle(rows, seed=shuffle_seed)
-    places = order.batch(batch_size, drop_remainder=shuffle_seed is not None)
-    dataset = places.map(
-        lambda rows: {name: tf.gather(values, rows) for name, values in columns.items()}
-    )
-    options = tf.data.Options()
-    options.autotune.enabled = False
-    return dataset.prefetch(_PREFETCHED_BATCHES).with_options(options)

@@ -51,7 +51,7 @@ def from_records(batch_size: int, steps: int, units: int, values: int) -> None:
 
     import tensorflow as tf  # isort: skip  after the trainer chose the Keras dialect
 
-    from trainer.inputs.training_inputs import transformed_batches
+    from trainer.inputs.examples import sorted_examples
 
     with tempfile.TemporaryDirectory() as folder:
         data = features(batch_size * steps, values)
@@ -62,24 +62,20 @@ def from_records(batch_size: int, steps: int, units: int, values: int) -> None:
             )
             for name, value in data.items()
         }
-        batches = transformed_batches([f"{folder}/*.gz"], parsing, batch_size, shuffle_seed=0)
+        examples = sorted_examples([f"{folder}/*.gz"], parsing, Path(folder) / "sorted")
+        iterator = iter(examples.shuffled(batch_size, seed=0))
         step = tf.function(model.train_step, autograph=False)
         waited_s = 0.0
 
         def train() -> int:
             nonlocal waited_s
-            iterator = iter(batches)
-            result = step(next(iterator))  # filling the shuffle buffer is no part of a step
-            waited_s, count = 0.0, 0
-            while True:
-                float(result["loss"])  # the step is over
+            waited_s = 0.0
+            for _ in range(steps):
                 began = time.perf_counter()
-                batch = next(iterator, None)
+                batch = next(iterator)
                 waited_s += time.perf_counter() - began
-                if batch is None:
-                    return count * batch_size
-                result = step(batch)
-                count += 1
+                float(step(batch)["loss"])  # the step is over
+            return batch_size * steps
 
         train()
         began = time.perf_counter()
@@ -104,7 +100,9 @@ def dense_part(batch_size: int, steps: int, units: int, values: int) -> None:
 
     @tf.function(autograph=False)
     def run() -> tf.Tensor:
-        return model.dense_gradients(lookups, batch, sizes, model.clock)[2][0][0][0, 0, 0]
+        return model.dense_gradients(lookups, batch, sizes, model.clock, model.step)[2][0][0][
+            0, 0, 0
+        ]
 
     def train() -> int:
         for _ in range(steps):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import tempfile
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,14 @@ import tensorflow as tf
 from feature_spec.tasks.task import Task
 from trainer.distribute.strategies import is_chief, of_first_replica
 from trainer.fit.multi_task_ranker import MultiTaskRanker
-from trainer.fit.validation_objectives import relative_error
+from trainer.fit.validation_objectives import (
+    ENOUGH_EVIDENCE,
+    Measured,
+    voters,
+    weighed_change,
+)
 from trainer.inspect.introspection import closed_shares
+from trainer.settings.train_config import TrainerSettings
 
 logger = logging.getLogger("fulcrum.trainer")
 
@@ -26,9 +33,13 @@ class CheckpointsNotSharedError(RuntimeError):
 class EarlyStopping(tf.keras.callbacks.Callback):
     """Validates after each epoch, keeps the best weights, and stops without progress.
 
-    After each epoch a checkpoint holds the weights, the slots of the optimizers, the clock of the
-    loss weights, and the state of balancing and stopping. A new run over the same folder begins
-    after the last finished epoch.
+    An epoch is better if the weighed change of the tasks' errors is smaller; see
+    `trainer.fit.validation_objectives.weighed_change`. A task with fewer than 10 positives or
+    negatives in the validation part has no vote.
+
+    After each epoch, and every few minutes within one, a checkpoint holds the weights, the slots of
+    the optimizers, the clock of the loss weights, the number of steps, and the state of balancing
+    and stopping. A new run over the same folder goes on from there.
 
     In a cluster each worker has this callback. The chief's validation decides for all, so that no
     worker goes on without the others. Only the chief's checkpoint counts; the others take part in
@@ -37,31 +48,45 @@ class EarlyStopping(tf.keras.callbacks.Callback):
     Args:
         tasks: tasks by name, whose metrics tell their own direction.
         validation: batches that are not trained on.
-        patience: the number of epochs without a lower relative error before training stops.
+        settings: the settings of the trainer, with the patience and the time between checkpoints.
         folder: the folder of the checkpoints.
+        steps_per_epoch: the number of steps of an epoch.
+        after_validation: is called with the losses of each validation.
     """
 
     def __init__(
-        self, tasks: Mapping[str, Task], validation: tf.data.Dataset, patience: int, folder: Path
+        self,
+        tasks: Mapping[str, Task],
+        validation: tf.data.Dataset,
+        settings: TrainerSettings,
+        folder: Path,
+        *,
+        steps_per_epoch: int,
+        after_validation: Callable[[Mapping[str, float]], None] = lambda _: None,
     ) -> None:
         super().__init__()
-        self.tasks, self.validation, self.patience, self.folder = (
+        self.tasks, self.validation, self.settings, self.folder = (
             tasks,
             validation,
-            patience,
+            settings,
             folder,
         )
+        self.steps_per_epoch, self.after_validation = steps_per_epoch, after_validation
+        self._saved_at = time.monotonic()
         self.finished_epochs = tf.Variable(0, dtype=tf.int64, trainable=False)
         self.best_epoch = tf.Variable(0, dtype=tf.int64, trainable=False)
-        self.best_error = tf.Variable(float("inf"), dtype=tf.float32, trainable=False)
-        self.first_metrics = tf.Variable(tf.zeros(len(tasks)), dtype=tf.float32, trainable=False)
+        self.best_error = tf.Variable(float("inf"), dtype=tf.float64, trainable=False)
+        # `Measured` of each task after the first epoch.
+        self.first_metrics = tf.Variable(
+            tf.zeros([len(tasks), 3], tf.float64), dtype=tf.float64, trainable=False
+        )
         self.history: list[dict[str, float]] = []
 
     @property
     def is_over(self) -> bool:
         """True if patience has run out, which a resumed run finds out before its first epoch."""
         return (
-            int(self.finished_epochs) - int(self.best_epoch) >= self.patience
+            int(self.finished_epochs) - int(self.best_epoch) >= self.settings.patience
             and int(self.finished_epochs) > 0
         )
 
@@ -82,6 +107,7 @@ class EarlyStopping(tf.keras.callbacks.Callback):
             "best_error": self.best_error,
             "first_metrics": self.first_metrics,
             "clock": model.clock,
+            "step": model.step,
         }
         self._latest = tf.train.CheckpointManager(
             tf.train.Checkpoint(
@@ -94,24 +120,28 @@ class EarlyStopping(tf.keras.callbacks.Callback):
             tf.train.Checkpoint(network=model.network), str(saved / "best"), max_to_keep=1
         )
 
-    def resume(self) -> int:
-        """Restore the last checkpoint, if any, and return the number of finished epochs.
+    def resume(self) -> tuple[int, int]:
+        """Restore the last checkpoint, if any.
+
+        Returns:
+            The number of finished epochs, and of steps taken in the next one.
 
         Raises:
             CheckpointsNotSharedError: another worker has no checkpoint, or a different one.
         """
         # All variables exist by now, slots of optimizers included, and take their values here.
         self._restore(self._latest.checkpoint, "latest")
-        finished = int(self.finished_epochs)
-        of_chief = int(of_first_replica(self._strategy, tf.constant(finished)))
-        if of_chief != finished:
+        finished, step = int(self.finished_epochs), self.model.steps_taken
+        of_chief = int(of_first_replica(self._strategy, tf.constant(step, tf.int64)))
+        if of_chief != step:
             raise CheckpointsNotSharedError(
-                f"{self.folder} has a checkpoint of epoch {finished} for this worker and of epoch "
+                f"{self.folder} has a checkpoint of step {step} for this worker and of step "
                 f"{of_chief} for the chief: it has to be one folder that all workers share"
             )
-        if finished and self._is_chief:
-            logger.info("resumes after epoch %d", finished)
-        return finished
+        taken = step - finished * self.steps_per_epoch
+        if step and self._is_chief:
+            logger.info("resumes after epoch %d%s", finished, f", step {taken}" if taken else "")
+        return finished, taken
 
     def _restore(self, checkpoint: tf.train.Checkpoint, kind: str) -> Any:
         latest = tf.train.latest_checkpoint(str(self.folder / kind))
@@ -123,31 +153,50 @@ class EarlyStopping(tf.keras.callbacks.Callback):
         if self.model.settings.loss_weight_clock == "epoch":
             self.model.clock.assign(epoch)
 
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        """Save if the last checkpoint is old enough."""
+        del batch, logs
+        # The end of an epoch saves itself, after its validation.
+        if self.model.steps_taken % self.steps_per_epoch == 0:
+            return
+        due = time.monotonic() - self._saved_at > 60.0 * self.settings.checkpoint_minutes
+        if int(of_first_replica(self._strategy, tf.constant(int(due)))):
+            self._save()
+
+    def _save(self) -> None:
+        self._latest.save(self.model.steps_taken)
+        self._saved_at = time.monotonic()
+
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Validate, save, and stop once patience has run out."""
         self.model.balancing.end_epoch()
-        validation_loss = self.model.evaluate(self.validation, verbose=0, return_dict=True)["loss"]
-        metrics = self.model.validation_metrics()
+        losses = self.model.evaluate(self.validation, verbose=0, return_dict=True)
+        self.after_validation(losses)
+        measured = self.model.validation_metrics()
+        metrics = {name: one.value for name, one in measured.items()}
         if epoch == 0:
-            self.first_metrics.assign(list(metrics.values()))
-        first = dict(zip(self.tasks, self.first_metrics.numpy().tolist(), strict=True))
+            self.first_metrics.assign(list(measured.values()))
+            self._name_voters(measured)
+        first = {
+            name: Measured(*row)
+            for name, row in zip(self.tasks, self.first_metrics.numpy().tolist(), strict=True)
+        }
+        voting = {name: self.tasks[name] for name in voters(self.tasks, first)}
+        # Without a vote the joint loss decides.
+        error = weighed_change(voting, first, metrics) if voting else losses["loss"]
         # The error of another worker may differ in its last digit, and a worker that stopped alone
         # would leave the others waiting.
-        error = float(
-            of_first_replica(
-                self._strategy, tf.constant(relative_error(self.tasks, first, metrics))
-            )
-        )
+        error = float(of_first_replica(self._strategy, tf.constant(error, tf.float64)))
         self.finished_epochs.assign(epoch + 1)
         better = error < float(self.best_error)
         if better:
             self.best_error.assign(error)
             self.best_epoch.assign(epoch + 1)
             self._best.save(epoch + 1)
-        self._latest.save(epoch + 1)
+        self._save()
         if self._is_chief:
             shown = ", ".join(
-                f"{name} {task.metric} {metrics[name]:.4f}" for name, task in self.tasks.items()
+                f"{name} {task.metric} {measured[name]}" for name, task in self.tasks.items()
             )
             logger.info(
                 "epoch %d: loss %.4f; validation: %s%s",
@@ -157,7 +206,7 @@ class EarlyStopping(tf.keras.callbacks.Callback):
                 " (best)" * better,
             )
         if logs is not None:
-            logs["validation_loss"] = validation_loss
+            logs["validation_loss"] = losses["loss"]
             logs.update({f"validation_{name}": value for name, value in metrics.items()})
             logs.update(
                 {
@@ -168,6 +217,20 @@ class EarlyStopping(tf.keras.callbacks.Callback):
             self.history.append(dict(logs))
         if self.is_over:
             self.model.stop_training = True
+
+    def _name_voters(self, first: Mapping[str, Measured]) -> None:
+        voting = voters(self.tasks, first)
+        silent = [
+            f"{name} ({first[name].evidence:.0f})" for name in self.tasks if name not in voting
+        ]
+        if silent and self._is_chief:
+            logger.info(
+                "%s: fewer than %d positives or negatives in the validation, or no loss weight: "
+                "no vote on when to stop%s",
+                ", ".join(silent),
+                ENOUGH_EVIDENCE,
+                "" if voting else "; the joint loss decides",
+            )
 
     def restore_best(self) -> int:
         """Restore the weights of the best epoch and return the epoch's number."""

@@ -11,8 +11,11 @@ import tensorflow as tf
 
 from feature_spec.tasks.task import Task
 from trainer.distribute.strategies import is_chief, strategy_of
+from trainer.fit.base_rates import begin_at_base_rates
+from trainer.fit.divergence import DivergenceCheck
 from trainer.fit.early_stopping import EarlyStopping
 from trainer.fit.multi_task_ranker import STEPS_PER_EXECUTION, MultiTaskRanker
+from trainer.inputs.examples import Examples
 from trainer.network.network import Network
 from trainer.network.network_layout import NetworkLayout
 from trainer.settings.train_config import Settings, TrainerSettings
@@ -24,8 +27,8 @@ def fit(
     layout: NetworkLayout,
     tasks: Mapping[str, Task],
     settings: Settings,
-    train: tf.data.Dataset,
-    validation: tf.data.Dataset,
+    train: Examples,
+    validation: Examples,
     *,
     strategy: tf.distribute.Strategy | None = None,
     begin: Callable[[Network], None] | None = None,
@@ -38,8 +41,9 @@ def fit(
         layout: the layout of the network.
         tasks: tasks by name.
         settings: the model and how it is trained.
-        train: batches of transformed features with labels and masks, to train on.
-        validation: batches of other examples, to validate with.
+        train: transformed examples with labels and masks, to train on. Fewer than a batch are one
+            smaller batch.
+        validation: other examples, to validate with.
         strategy: shares each batch out over replicas. Defaults to the strategy of the settings.
         begin: changes the initial weights, which are otherwise drawn at random.
         checkpoint_folder: keeps the state of the training. A run over the same folder goes on where
@@ -50,36 +54,37 @@ def fit(
         The network with the weights of its best epoch.
 
     Raises:
-        ValueError: there are fewer examples than one batch holds, or replicas would get batches of
-            different sizes.
+        ValueError: there is no example, or replicas would get batches of different sizes.
+        DivergenceError: a loss, a gradient or a weight is infinite or not a number.
     """
-    tf.keras.utils.set_random_seed(settings.trainer.seed)
-    batch = next(iter(train), None)
-    if batch is None:
-        raise ValueError(
-            "there are fewer training examples than trainer.batch_size "
-            f"({settings.trainer.batch_size}); choose a smaller one"
-        )
+    seed = settings.trainer.seed
+    tf.keras.utils.set_random_seed(seed)
     strategy = strategy or strategy_of(settings.trainer)
-    if settings.trainer.batch_size % strategy.num_replicas_in_sync:
-        raise ValueError(
-            f"trainer.batch_size ({settings.trainer.batch_size}) cannot be shared out evenly over "
-            f"{strategy.num_replicas_in_sync} replicas; choose a multiple of "
-            f"{strategy.num_replicas_in_sync}"
-        )
+    run = settings.trainer.model_copy(
+        update={"batch_size": _batch_size(settings.trainer, train, strategy)}
+    )
     with strategy.scope():
         network = Network(layout, settings, name="network")
-        network(batch)  # makes the variables
+        network(train.first_rows(run.batch_size))  # makes the variables
+        begin_at_base_rates(network, train)
         if begin is not None:
             begin(network)
-        model = MultiTaskRanker(network, tasks, settings.trainer)
+        model = MultiTaskRanker(network, tasks, run)
         model.compile_for_training()
 
-    train, validation = _shared_out(train), _shared_out(validation)
-    stopping = EarlyStopping(tasks, validation, settings.trainer.patience, checkpoint_folder)
+    steps = train.rows // run.batch_size
+    check = DivergenceCheck(layout, train, validation)
+    stopping = EarlyStopping(
+        tasks,
+        _shared_out(validation.in_order(4 * run.batch_size)),
+        run,
+        checkpoint_folder,
+        steps_per_epoch=steps,
+        after_validation=check.after_validation,
+    )
     stopping.set_model(model)
-    first_epoch = stopping.resume()
-    callbacks: list[tf.keras.callbacks.Callback] = [stopping]
+    epoch, taken = stopping.resume()
+    callbacks: list[tf.keras.callbacks.Callback] = [check, stopping]
     if tensorboard_folder is not None and is_chief(strategy):
         callbacks.append(tf.keras.callbacks.TensorBoard(tensorboard_folder, write_graph=False))
     logger.info(
@@ -89,24 +94,57 @@ def fit(
         strategy.num_replicas_in_sync,
     )
     began = time.monotonic()
-    if not stopping.is_over:
+    # Keras gives all epochs of a call the same number of steps.
+    for last in (epoch + 1, run.epochs) if taken else (run.epochs,):
+        if stopping.is_over or epoch >= last:
+            break
         model.fit(
-            train,
-            epochs=settings.trainer.epochs,
-            initial_epoch=first_epoch,
+            _shared_out(train.shuffled(run.batch_size, seed, epoch=epoch, step=taken)),
+            epochs=last,
+            initial_epoch=epoch,
+            steps_per_epoch=steps - taken,
             callbacks=callbacks,
             verbose=0,
         )
+        epoch, taken = last, 0
     best = stopping.restore_best()
     logger.info("trained for %.0f s; epoch %d was best", time.monotonic() - began, best)
     return network
+
+
+def _batch_size(
+    settings: TrainerSettings, examples: Examples, strategy: tf.distribute.Strategy
+) -> int:
+    """Return the batch size of the settings, or a smaller one if there are fewer examples."""
+    replicas = strategy.num_replicas_in_sync
+    if settings.batch_size % replicas:
+        raise ValueError(
+            f"trainer.batch_size ({settings.batch_size}) cannot be shared out evenly over "
+            f"{replicas} replicas; choose a multiple of {replicas}"
+        )
+    if examples.rows < replicas:
+        raise ValueError(
+            f"there are {examples.rows} examples to train on, and {replicas} replica(s) need one "
+            "each"
+        )
+    if examples.rows < settings.batch_size:
+        smaller = examples.rows // replicas * replicas
+        logger.warning(
+            "there are only %d examples to train on: a step takes %d in place of "
+            "trainer.batch_size, %d",
+            examples.rows,
+            smaller,
+            settings.batch_size,
+        )
+        return smaller
+    return settings.batch_size
 
 
 def validation_metrics(
     network: Network,
     tasks: Mapping[str, Task],
     settings: TrainerSettings,
-    validation: tf.data.Dataset,
+    validation: Examples,
 ) -> dict[str, float]:
     """Compute the metric of each task for a trained network.
 
@@ -114,14 +152,14 @@ def validation_metrics(
         network: a trained network.
         tasks: tasks by name, in the network's order.
         settings: the settings of the training.
-        validation: batches of transformed features with labels and masks.
+        validation: transformed examples with labels and masks.
     """
     with strategy_of(settings).scope():
         model = MultiTaskRanker(network, tasks, settings)
         # Without the optimizers of a training, whose slots are as large as the tables.
         model.compile(steps_per_execution=STEPS_PER_EXECUTION)
-    model.evaluate(_shared_out(validation), verbose=0)
-    return model.validation_metrics()
+    model.evaluate(_shared_out(validation.in_order(4 * settings.batch_size)), verbose=0)
+    return {name: measured.value for name, measured in model.validation_metrics().items()}
 
 
 def _shared_out(batches: tf.data.Dataset) -> tf.data.Dataset:

@@ -12,8 +12,15 @@ from feature_spec import names
 from feature_spec.tasks.task import Task
 from trainer.distribute.strategies import sum_over_replicas
 from trainer.fit.optimizers import make_optimizer
-from trainer.loss.balancing import Balancing, DynamicWeightAverage, UncertaintyWeighting
-from trainer.loss.gradient_balancing import GradientBalancing, GradNorm, PCGrad
+from trainer.fit.validation_objectives import Measured
+from trainer.layers.noise import noise_of
+from trainer.loss.balancing import (
+    Balancing,
+    DynamicWeightAverage,
+    UncertaintyWeighting,
+    synchronised_variable,
+)
+from trainer.loss.gradient_balancing import Gradient, GradientBalancing, GradNorm, PCGrad
 from trainer.loss.joint_loss import JointLoss, sample_space_sizes
 from trainer.network.network import Lookups, Network
 from trainer.settings.train_config import TrainerSettings
@@ -40,6 +47,9 @@ class MultiTaskRanker(tfrs.Model):
 
     Attributes:
         dense_gradients: a step without reading and updating the tables, compiled; see `_gradients`.
+        step: the number of steps taken, int64.
+        finite: False from the first step on whose loss or gradient is infinite or not a number. No
+            further step is taken then.
     """
 
     def __init__(
@@ -47,7 +57,12 @@ class MultiTaskRanker(tfrs.Model):
     ) -> None:
         super().__init__(**kwargs)
         self.network = network
-        self.joint_loss = JointLoss(tasks, name="joint_loss")
+        deviations = {
+            name: tower.deviation
+            for name, tower in zip(tasks, network.towers, strict=True)
+            if tower.standardised
+        }
+        self.joint_loss = JointLoss(tasks, deviations, name="joint_loss")
         self.balancing = make_balancing(settings, [task.kind for task in tasks.values()])
         self.settings = settings
         # t of PLE, Eq 10. It is a variable, so that a checkpoint carries it.
@@ -58,6 +73,8 @@ class MultiTaskRanker(tfrs.Model):
             name="loss_weight_clock",
             aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
         )
+        self.step = synchronised_variable(tf.constant(0, tf.int64), "step")
+        self.finite = synchronised_variable(tf.constant(True), "finite")
         # Metrics cover all replicas already. Keras would add up the workers' results once more.
         self.distribute_reduction_method = "first"
         self._replicas = tf.distribute.get_strategy().num_replicas_in_sync
@@ -67,6 +84,11 @@ class MultiTaskRanker(tfrs.Model):
             name: tf.keras.metrics.Mean(name=name)
             for name in ["loss", *(f"loss_{term}" for term in terms)]
         }
+
+    @property
+    def steps_taken(self) -> int:
+        """The number of steps taken, outside of a graph."""
+        return int(tf.identity(self.step))
 
     @property
     def dense_variables(self) -> list[tf.Variable]:
@@ -86,7 +108,12 @@ class MultiTaskRanker(tfrs.Model):
         return self.network.scores(self.network(features, training=training))
 
     def _terms(
-        self, lookups: Lookups, inputs: Mapping[str, tf.Tensor], sizes: tf.Tensor, clock: tf.Tensor
+        self,
+        lookups: Lookups,
+        inputs: Mapping[str, tf.Tensor],
+        sizes: tf.Tensor,
+        clock: tf.Tensor,
+        step: tf.Tensor,
     ) -> tuple[dict[str, tf.Tensor], dict[str, tf.Tensor], list[tf.Tensor]]:
         """Compute the terms of the joint loss from what was looked up.
 
@@ -97,7 +124,8 @@ class MultiTaskRanker(tfrs.Model):
             penalties, by name; and of each task's own loss, if the balancing reads losses. The
             joint loss is the sum of the first two, over all replicas.
         """
-        logits = self.network.logits(self.network.flat_inputs(lookups, inputs), training=True)
+        with noise_of(self.settings.seed, step):
+            logits = self.network.logits(self.network.flat_inputs(lookups, inputs), training=True)
         losses = self.joint_loss.task_losses(
             inputs[names.LABELS], logits, inputs[names.MASKS], sizes, compute_metrics=False
         )
@@ -113,7 +141,12 @@ class MultiTaskRanker(tfrs.Model):
         return weighted, penalties, own if self.balancing.reads_losses else []
 
     def _gradients(
-        self, lookups: Lookups, inputs: Mapping[str, tf.Tensor], sizes: tf.Tensor, clock: tf.Tensor
+        self,
+        lookups: Lookups,
+        inputs: Mapping[str, tf.Tensor],
+        sizes: tf.Tensor,
+        clock: tf.Tensor,
+        step: tf.Tensor,
     ) -> tuple[dict[str, tf.Tensor], list[tf.Tensor], list[list[tf.Tensor]]]:
         """Run a step forwards and backwards, without the tables, as one program for XLA.
 
@@ -125,7 +158,7 @@ class MultiTaskRanker(tfrs.Model):
         by_term = isinstance(self.balancing, GradientBalancing)
         with tf.GradientTape(persistent=by_term) as tape:
             tape.watch(lookups)
-            weighted, penalties, own = self._terms(lookups, inputs, sizes, clock)
+            weighted, penalties, own = self._terms(lookups, inputs, sizes, clock, step)
             terms = weighted | penalties
             differentiated = list(terms.values()) if by_term else [tf.add_n(list(terms.values()))]
         sources = [*tf.nest.flatten(lookups), *self.dense_variables]
@@ -143,28 +176,58 @@ class MultiTaskRanker(tfrs.Model):
         # Tables and their row-sparse gradients stay outside of XLA, which would make them dense.
         with tf.GradientTape(persistent=True) as tape:
             lookups = self.network.look_up(inputs)
-        terms, own, gradients = self.dense_gradients(lookups, dict(inputs), sizes, self.clock)
+        terms, own, gradients = self.dense_gradients(
+            lookups, dict(inputs), sizes, self.clock, self.step
+        )
         read = tf.nest.flatten(lookups)
         by_variable = [
             [*tape.gradient(read, tables, of[: len(read)]), *of[len(read) :]] for of in gradients
         ]
         losses = sum_over_replicas(tf.stack(own)) if own else None
         variables = [*tables, *self.dense_variables]
-        if isinstance(self.balancing, GradientBalancing):
-            combined = self._balanced(by_variable, losses, sizes)
-            self.optimizer.apply_gradients(
-                zip(combined, variables, strict=True), experimental_aggregate_gradients=False
-            )
-        else:
-            self.optimizer.apply_gradients(zip(by_variable[0], variables, strict=True))
+        combined = (
+            self._balanced(by_variable, losses, sizes)
+            if isinstance(self.balancing, GradientBalancing)
+            else sum_over_replicas(by_variable[0])
+        )
+        loss = sum_over_replicas(tf.add_n(list(terms.values())))
+        clipped = self._clipped(combined, loss)
+        self.optimizer.apply_gradients(
+            zip(clipped, variables, strict=True), experimental_aggregate_gradients=False
+        )
         if losses is not None:
             self.balancing.observe(losses, sizes)
+        self.step.assign_add(1)
         if self.settings.loss_weight_clock == "step":
             self.clock.assign_add(1)
         return self._means(
             {"loss": tf.add_n(list(terms.values()))}
             | {f"loss_{name}": term for name, term in terms.items()}
         )
+
+    def _clipped(self, gradients: list[Gradient], loss: tf.Tensor) -> list[Gradient]:
+        """Scale gradients to a global norm of at most `gradient_clip_norm`.
+
+        Gradients that are not finite stay as they are, so that the weights tell whose they were.
+
+        Args:
+            gradients: of all variables, summed over replicas. A row of a table may occur in them
+                more than once.
+            loss: the joint loss.
+        """
+        norm = tf.linalg.global_norm(gradients)
+        finite = tf.math.is_finite(norm) & tf.math.is_finite(loss)
+        self.finite.assign(finite)
+        if self.settings.gradient_clip_norm is None:
+            return gradients
+        limit = self.settings.gradient_clip_norm
+        scale = tf.where(finite, limit / tf.maximum(norm, limit), 1.0)
+        return [
+            tf.IndexedSlices(gradient.values * scale, gradient.indices, gradient.dense_shape)
+            if isinstance(gradient, tf.IndexedSlices)
+            else gradient * scale
+            for gradient in gradients
+        ]
 
     def _balanced(
         self, gradients: list[list[tf.Tensor]], losses: tf.Tensor, sizes: tf.Tensor
@@ -189,7 +252,10 @@ class MultiTaskRanker(tfrs.Model):
         terms = self.joint_loss(
             labels, self.network(inputs), masks, sample_space_sizes(masks), clock=self.clock
         )
-        return self._means({"loss": tf.add_n(list(terms.values()))})
+        return self._means(
+            {"loss": tf.add_n(list(terms.values()))}
+            | {f"loss_{name}": term for name, term in terms.items()}
+        )
 
     def _means(self, values: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         for name, value in values.items():
@@ -227,15 +293,22 @@ class MultiTaskRanker(tfrs.Model):
                 counter.assign_add(1)
                 return done + 1
 
-            tf.while_loop(lambda done: done < steps, run_step, [tf.zeros_like(steps)])
+            def goes_on(done: tf.Tensor) -> tf.Tensor:
+                return (done < steps) & self.finite
+
+            tf.while_loop(goes_on, run_step, [tf.zeros_like(steps)])
             return {name: mean.result() for name, mean in self.means.items()}
 
         return run_steps
 
-    def validation_metrics(self) -> dict[str, float]:
+    def validation_metrics(self) -> dict[str, Measured]:
         """Return the metric of each task over the batches evaluated since the last reset."""
         return {
-            name: float(loss.metric.result()) for name, loss in self.joint_loss.losses_of.items()
+            name: Measured(
+                *map(float, (metric.result(), metric.standard_error(), metric.evidence()))
+            )
+            for name, loss in self.joint_loss.losses_of.items()
+            for metric in [loss.metric]
         }
 
     def compile_for_training(self) -> None:

@@ -35,6 +35,19 @@ def _sums(values: tf.Tensor, places: tf.Tensor) -> tf.Tensor:
     return tf.math.unsorted_segment_sum(values, places, values.shape[0])
 
 
+def table_adagrad(settings: TrainerSettings) -> TableAdagrad:
+    """Make the optimizer of the embedding tables.
+
+    A row's gradient is its share of a mean over the batch, so it shrinks as the batch grows. The
+    accumulators start where one example's gradient would take them: divided by the square of the
+    batch size, for the same steps with batches of all sizes.
+    """
+    start = settings.embedding_initial_accumulator / settings.batch_size**2
+    return TableAdagrad(
+        settings.embedding_learning_rate, initial_accumulator_value=start, epsilon=1e-20
+    )
+
+
 def make_optimizer(
     settings: TrainerSettings,
     tables: Sequence[tf.Variable],
@@ -53,7 +66,7 @@ def make_optimizer(
     parts = [
         (optimizer, variables)
         for optimizer, variables in (
-            (TableAdagrad(settings.embedding_learning_rate), tables),
+            (table_adagrad(settings), tables),
             (adam(settings.learning_rate), dense),
             (adam(settings.coefficient_learning_rate), coefficients),
         )

@@ -20,7 +20,7 @@ from feature_spec.spec import FeatureSpec
 from trainer.export.ranking_score import correct_sampling
 from trainer.export.request_signature import parsed_fields
 from trainer.fit.fitting import fit
-from trainer.inputs.training_inputs import TrainingInputs, training_inputs
+from trainer.inputs.training_inputs import EXAMPLES, TrainingInputs, training_inputs
 from trainer.inputs.training_job import TrainingJob
 from trainer.network.network import Network
 from trainer.settings.train_config import Settings, in_one_process
@@ -48,6 +48,7 @@ def train_single_tasks(job: TrainingJob) -> None:
             inputs,
             job.settings,
             checkpoint_folder=checkpoints / task,
+            examples_folder=checkpoints / EXAMPLES,
             tensorboard_folder=f"{job.curves}/{task}",
         )
     ranker = SingleTaskRankers(inputs.spec, networks, inputs.transform.transform_features_layer())
@@ -63,6 +64,7 @@ def fit_alone(
     settings: Settings,
     *,
     checkpoint_folder: Path,
+    examples_folder: Path,
     tensorboard_folder: str | None = None,
 ) -> Network:
     """Train the model of the settings for one task.
@@ -73,6 +75,7 @@ def fit_alone(
         settings: the model and how it is trained. Loss weights and balancing have no meaning for
             one task and are left out. A single process trains, even with `multi_worker`.
         checkpoint_folder: see `trainer.fit.fitting.fit`.
+        examples_folder: see `trainer.inputs.training_inputs.TrainingInputs.examples`.
         tensorboard_folder: see `trainer.fit.fitting.fit`.
     """
     column = list(inputs.spec.tasks).index(task)
@@ -80,31 +83,16 @@ def fit_alone(
         update={"loss_weight": 1.0, "loss_weight_update_ratio": 1.0}
     )
     unbalanced = settings.trainer.model_copy(update={"balancing": "none"})
-    train, validation = inputs.batches(settings.trainer)
+    train, validation = inputs.examples(examples_folder)
     return fit(
         replace(inputs.layout, tasks={task: terms.kind}),
         {task: terms},
         in_one_process(settings.model_copy(update={"trainer": unbalanced})),
-        of_one_task(train, column),
-        of_one_task(validation, column),
+        train.of_task(column),
+        validation.of_task(column),
         checkpoint_folder=checkpoint_folder,
         tensorboard_folder=tensorboard_folder,
     )
-
-
-def of_one_task(batches: tf.data.Dataset, column: int) -> tf.data.Dataset:
-    """Keep the labels and masks, (B, 1), of the task in this column."""
-
-    @tf.autograph.experimental.do_not_convert
-    def own(features: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        return {
-            **features,
-            **{
-                name: features[name][:, column : column + 1] for name in (names.LABELS, names.MASKS)
-            },
-        }
-
-    return batches.map(own)
 
 
 class SingleTaskRankers(tf.Module):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from feature_spec.tasks.task import HIGHER_IS_BETTER, Metric, Task
 
@@ -12,23 +14,63 @@ def error_of(metric: Metric, value: float) -> float:
     return 1.0 - value if HIGHER_IS_BETTER[metric] else value
 
 
-def relative_error(
-    tasks: Mapping[str, Task], first: Mapping[str, float], now: Mapping[str, float]
-) -> float:
-    """Return the mean over tasks of the error now over the error after the first epoch.
+class Measured(NamedTuple):
+    """A task's metric on the validation part.
 
-    A ratio keeps the scale of one task from counting more than the others'.
+    Attributes:
+        value: the metric; NaN if it cannot be computed.
+        standard_error: its standard error; NaN if it cannot be told.
+        evidence: the rows that the metric rests on: of a binary task, those of the rarer label.
+    """
+
+    value: float
+    standard_error: float
+    evidence: float
+
+    def __str__(self) -> str:
+        return "–" if math.isnan(self.value) else f"{self.value:.4f}"
+
+
+# Standard errors from fewer rows, and changes that these call small, say nothing.
+ENOUGH_EVIDENCE = 10
+
+
+def voters(tasks: Mapping[str, Task], first: Mapping[str, Measured]) -> list[str]:
+    """Return the tasks whose metric can say whether an epoch was better.
 
     Args:
-        tasks: tasks by name.
+        tasks: tasks by name. One whose loss weight is 0 has no say.
+        first: the metrics after the first epoch, by task.
+    """
+    return [
+        name
+        for name, task in tasks.items()
+        if first[name].evidence >= ENOUGH_EVIDENCE
+        and math.isfinite(first[name].standard_error)
+        and task.loss_weight > 0.0
+    ]
+
+
+def weighed_change(
+    tasks: Mapping[str, Task], first: Mapping[str, Measured], now: Mapping[str, float]
+) -> float:
+    """Return the mean change of the tasks' errors since the first epoch, in standard errors.
+
+    Each task counts by its loss weight ω. What is noise for one task is then as small as what is
+    noise for another, and the noisiest does not decide. Lower is better.
+
+    Args:
+        tasks: the tasks that vote, by name.
         first: the metrics after the first epoch, by task.
         now: the metrics now, by task.
     """
-    ratios = [
-        error_of(task.metric, now[name]) / max(error_of(task.metric, first[name]), 1e-9)
+    changes = [
+        task.loss_weight
+        * (error_of(task.metric, now[name]) - error_of(task.metric, first[name].value))
+        / max(first[name].standard_error, 1e-9)
         for name, task in tasks.items()
     ]
-    return sum(ratios) / len(ratios)
+    return sum(changes) / sum(task.loss_weight for task in tasks.values())
 
 
 def mtl_gain_shares(

@@ -9,6 +9,7 @@ from typing import Any
 import tensorflow as tf
 
 from trainer.layers.flat_input import FlatInput, input_width, product
+from trainer.layers.noise import Dropout
 
 
 def side_by_side_glorot(fan_in: int, fan_out: int) -> tf.keras.initializers.Initializer:
@@ -80,7 +81,7 @@ class Experts(tf.keras.layers.Layer):
                 )
             )
             fan_in = units
-        self.dropout = tf.keras.layers.Dropout(self.dropout_rate)
+        self.dropout = Dropout(self.dropout_rate)
         self.built = True
 
     def call(self, x: tf.Tensor | FlatInput, training: bool | None = None) -> tf.Tensor:

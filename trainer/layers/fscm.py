@@ -26,6 +26,9 @@ class FSCM(tf.keras.layers.Layer):
 
     Start the embeddings with a mean of `INITIAL_EMBEDDING`, so that all fields begin open.
 
+    A field of width 1 is a plain number, as a rule, and its mask is relu(tanh(g · e + a)) with a
+    trained a: without it one sign of the number would always be masked.
+
     Args:
         subnetworks: J, the number of sub-networks.
         units: U, the width of each u_j.
@@ -70,7 +73,8 @@ class FSCM(tf.keras.layers.Layer):
         # g · e starts near 1, so that all fields begin open: a closed field has no gradient that
         # could open it again.
         start = np.repeat(
-            [1.0 / (size * INITIAL_EMBEDDING) for size in self.field_widths], self.field_widths
+            [1.0 / (size * INITIAL_EMBEDDING) if size > 1 else 0.0 for size in self.field_widths],
+            self.field_widths,
         ).astype(np.float32)
         self.query = self.add_weight(
             name="query",
@@ -78,6 +82,12 @@ class FSCM(tf.keras.layers.Layer):
             initializer=lambda shape, dtype=None: (
                 start * tf.random.uniform(shape, 0.8, 1.2, dtype=dtype)
             ),
+        )
+        # Numbers begin as open as embeddings do, for both signs.
+        self.number_bias = self.add_weight(
+            name="number_bias",
+            shape=(self.subnetworks, self.field_widths.count(1)),
+            initializer="ones",
         )
         self.kernel = self.add_weight(
             name="kernel",
@@ -104,7 +114,7 @@ class FSCM(tf.keras.layers.Layer):
 
     def _masks(self, x: tf.Tensor, first: int, last: int) -> tf.Tensor:
         begin = sum(self.field_widths[:first])
-        parts, column = [], 0
+        parts, column, number = [], 0, self.field_widths[:first].count(1)
         # Fields of one width that stand side by side are scored in one product.
         for width, group in itertools.groupby(self.field_widths[first:last]):
             fields = len(list(group))
@@ -113,7 +123,11 @@ class FSCM(tf.keras.layers.Layer):
             query = tf.reshape(
                 self.query[:, begin + column : begin + column + size], [-1, fields, width]
             )
-            parts.append(tf.einsum("bfd,jfd->bjf", embeddings, query))
+            scores = tf.einsum("bfd,jfd->bjf", embeddings, query)
+            if width == 1:
+                scores += self.number_bias[:, number : number + fields]
+                number += fields
+            parts.append(scores)
             column += size
         return tf.nn.relu(tf.tanh(tf.concat(parts, axis=2)))
 

@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from trainer.layers.experts import side_by_side_glorot
 from trainer.layers.flat_input import FlatInput, input_width, product
+from trainer.layers.noise import uniform_noise
 
 # The constants of Louizos et al.; SNR and MSSM state none of their own.
 BETA, GAMMA, ZETA = 2.0 / 3.0, -0.1, 1.1
@@ -148,7 +149,9 @@ class HardConcreteGate(tf.keras.layers.Layer):
         """Return z in training and ẑ otherwise, in the gates' shape."""
         log_alpha = tf.cast(self.log_alpha, self.compute_dtype)
         if training:
-            u = tf.random.uniform(self.shape, _EPSILON, 1.0 - _EPSILON, dtype=log_alpha.dtype)
+            u = uniform_noise(
+                self.shape, _EPSILON, 1.0 - _EPSILON, log_alpha.dtype, by_replica=False
+            )
             s = tf.sigmoid((tf.math.log(u) - tf.math.log1p(-u) + log_alpha) / BETA)
         else:
             s = tf.sigmoid(log_alpha)

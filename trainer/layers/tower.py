@@ -7,6 +7,8 @@ from typing import Any
 
 import tensorflow as tf
 
+from trainer.layers.noise import Dropout
+
 
 @tf.keras.utils.register_keras_serializable("fulcrum")
 class Tower(tf.keras.layers.Layer):
@@ -17,12 +19,15 @@ class Tower(tf.keras.layers.Layer):
     Args:
         units: the units of the hidden layers.
         dropout_rate: the share of units dropped after each hidden layer in training. Defaults to 0.
+        standardised: whether the linear unit computes a label in units of its standard deviation
+            from its mean, as it is for a regression. The weights `mean` and `deviation`, which are
+            not trained, then give the label: 0 and 1 at the start. Defaults to False.
 
     Call arguments:
         representation: a task's representation, (B, U).
 
     Returns:
-        The logits, (B,).
+        The logits, (B,), or labels of a regression.
 
     Example:
         >>> import tensorflow as tf
@@ -34,19 +39,45 @@ class Tower(tf.keras.layers.Layer):
         PLE, Tang et al., RecSys 2020: https://doi.org/10.1145/3383313.3412236
     """
 
-    def __init__(self, units: Sequence[int], dropout_rate: float = 0.0, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        units: Sequence[int],
+        dropout_rate: float = 0.0,
+        *,
+        standardised: bool = False,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.units, self.dropout_rate = tuple(units), dropout_rate
+        self.standardised = standardised
         self.hidden = [tf.keras.layers.Dense(width, activation="relu") for width in self.units]
-        self.dropout = tf.keras.layers.Dropout(dropout_rate)
+        self.dropout = Dropout(dropout_rate)
         # Scores and losses are computed in float32 whatever precision the hidden layers have.
         self.logit = tf.keras.layers.Dense(1, dtype="float32")
+        if standardised:
+            self.mean, self.deviation = (
+                self.add_weight(
+                    name=name,
+                    shape=(),
+                    dtype="float32",
+                    initializer=start,
+                    trainable=False,
+                    experimental_autocast=False,
+                )
+                for name, start in (("mean", "zeros"), ("deviation", "ones"))
+            )
 
     def call(self, representation: tf.Tensor, training: bool | None = None) -> tf.Tensor:
         h = representation
         for layer in self.hidden:
             h = self.dropout(layer(h), training=training)
-        return tf.squeeze(self.logit(h), axis=1)
+        logit = tf.squeeze(self.logit(h), axis=1)
+        return logit * self.deviation + self.mean if self.standardised else logit
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "units": self.units, "dropout_rate": self.dropout_rate}
+        return {
+            **super().get_config(),
+            "units": self.units,
+            "dropout_rate": self.dropout_rate,
+            "standardised": self.standardised,
+        }

@@ -9,6 +9,7 @@ import tensorflow_recommenders as tfrs
 
 from feature_spec.tasks.task import Task
 from trainer.distribute.strategies import sum_over_replicas
+from trainer.loss.task_metrics import TaskMetric, task_metric
 
 
 class TaskLoss(tf.keras.layers.Layer):
@@ -29,7 +30,7 @@ class TaskLoss(tf.keras.layers.Layer):
             loss=tf.keras.losses.BinaryCrossentropy(from_logits=True, reduction=reduction)
             if binary
             else tf.keras.losses.MeanSquaredError(reduction=reduction),
-            metrics=[_metric(task)],
+            metrics=[task_metric(task)],
         )
 
     def call(
@@ -49,6 +50,8 @@ class TaskLoss(tf.keras.layers.Layer):
             size: Σδ over the whole batch, a scalar.
             compute_metrics: whether the task's metric is updated, too.
         """
+        # A row outside may have no label, and 0 · NaN is NaN.
+        labels = tf.where(masks > 0.0, labels, tf.zeros_like(labels))
         # The losses of Keras average over the last axis: make it 1 long.
         labels, logits = labels[:, tf.newaxis], logits[:, tf.newaxis]
         total = self.ranking(labels, logits, sample_weight=masks, compute_metrics=compute_metrics)
@@ -56,18 +59,10 @@ class TaskLoss(tf.keras.layers.Layer):
         return total / tf.maximum(size, 1.0)
 
     @property
-    def metric(self) -> tf.keras.metrics.Metric:
+    def metric(self) -> TaskMetric:
         """The task's metric over all batches since the last reset."""
-        return self.ranking._ranking_metrics[0]  # noqa: SLF001
-
-
-def _metric(task: Task) -> tf.keras.metrics.Metric:
-    if task.metric == "auc":
-        # The same number of thresholds as in TFMA, so that early stopping and blessing agree.
-        return tf.keras.metrics.AUC(num_thresholds=10_000, from_logits=True, name="auc")
-    if task.metric == "log_loss":
-        return tf.keras.metrics.BinaryCrossentropy(from_logits=True, name="log_loss")
-    return tf.keras.metrics.MeanSquaredError(name="mse")
+        metric: TaskMetric = self.ranking._ranking_metrics[0]  # noqa: SLF001
+        return metric
 
 
 def sample_space_sizes(masks: tf.Tensor) -> tf.Tensor:
@@ -78,12 +73,23 @@ def sample_space_sizes(masks: tf.Tensor) -> tf.Tensor:
 class JointLoss(tf.keras.layers.Layer):
     """Σ_k ω_k^(t) L_k with ω_k^(t) = ω_k,0 · γ_k^t (PLE, Eq 8–10).
 
+    The loss of a regression is in units of its labels' variance, so that no unit of a label decides
+    how much its task counts.
+
     Args:
         tasks: tasks by name, in the order of the columns of labels and masks.
+        deviations: the standard deviation of the labels of regressions, scalars by task. Defaults
+            to 1 for all.
     """
 
-    def __init__(self, tasks: Mapping[str, Task], **kwargs: object) -> None:
+    def __init__(
+        self,
+        tasks: Mapping[str, Task],
+        deviations: Mapping[str, tf.Variable] | None = None,
+        **kwargs: object,
+    ) -> None:
         super().__init__(**kwargs)
+        self.deviations = dict(deviations or {})
         self.task_names = list(tasks)
         self.losses_of = {name: TaskLoss(task, name=name) for name, task in tasks.items()}
         self.initial_weights = {name: task.loss_weight for name, task in tasks.items()}
@@ -123,7 +129,7 @@ class JointLoss(tf.keras.layers.Layer):
         compute_metrics: bool = True,
     ) -> dict[str, tf.Tensor]:
         """Compute L_k of each task, unweighted; see `call` for the arguments."""
-        return {
+        losses = {
             name: self.losses_of[name](
                 labels[:, position],
                 logits[name],
@@ -132,6 +138,9 @@ class JointLoss(tf.keras.layers.Layer):
                 compute_metrics=compute_metrics,
             )
             for position, name in enumerate(self.task_names)
+        }
+        return losses | {
+            name: losses[name] / tf.square(deviation) for name, deviation in self.deviations.items()
         }
 
     def weights(self, clock: tf.Tensor) -> dict[str, tf.Tensor]:

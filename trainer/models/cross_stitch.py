@@ -10,6 +10,7 @@ import tensorflow as tf
 from trainer.layers.experts import Experts, GroupedDense
 from trainer.layers.flat_input import FlatInput, as_flat_input
 from trainer.layers.mixing_units import CrossStitchUnit
+from trainer.layers.noise import Dropout
 from trainer.models.sharing_architecture import SharingArchitecture
 
 
@@ -72,7 +73,7 @@ class CrossStitch(SharingArchitecture):
             CrossStitchUnit(per_channel, own_share, name=f"unit_{level + 1}")
             for level in range(len(units))
         ]
-        self.dropout = tf.keras.layers.Dropout(dropout_rate)
+        self.dropout = Dropout(dropout_rate)
 
     def call(
         self, inputs: tf.Tensor | FlatInput | list[tf.Tensor], training: bool | None = None

@@ -10,6 +10,7 @@ import tensorflow as tf
 from trainer.layers.experts import Experts, GroupedDense
 from trainer.layers.flat_input import FlatInput, as_flat_input
 from trainer.layers.gates import Gates, mixture
+from trainer.layers.noise import Dropout
 from trainer.models.sharing_architecture import SharingArchitecture
 
 
@@ -126,7 +127,7 @@ class MLMMoE(SharingArchitecture):
             ]
             for level in range(levels - 1)
         ]
-        self.dropout = tf.keras.layers.Dropout(dropout_rate)
+        self.dropout = Dropout(dropout_rate)
 
     def call(
         self, inputs: tf.Tensor | FlatInput | list[tf.Tensor], training: bool | None = None

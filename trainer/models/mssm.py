@@ -11,6 +11,7 @@ from trainer.layers.experts import Experts
 from trainer.layers.flat_input import FlatInput, as_flat_input
 from trainer.layers.fscm import FSCM, INITIAL_EMBEDDING
 from trainer.layers.gated_connections import CSSM, SNRConnection
+from trainer.layers.noise import Dropout
 from trainer.models.sharing_architecture import SharingArchitecture
 
 
@@ -88,7 +89,7 @@ class MSSM(SharingArchitecture):
             if cell_sparsity
             else SNRConnection(tasks, units, name="connection")
         )
-        self.dropout = tf.keras.layers.Dropout(dropout_rate)
+        self.dropout = Dropout(dropout_rate)
 
     def build(self, input_shape: Any) -> None:
         if self.field_sparsity and not self.subnetworks.field_widths:

@@ -9,6 +9,7 @@ import tensorflow as tf
 from trainer.layers.experts import Experts, GroupedDense
 from trainer.layers.flat_input import FlatInput, as_flat_input
 from trainer.layers.mixing_units import SluiceUnit, subspace_overlap
+from trainer.layers.noise import Dropout
 from trainer.models.sharing_architecture import SharingArchitecture
 
 
@@ -71,7 +72,7 @@ class Sluice(SharingArchitecture):
         self.units = [
             SluiceUnit(initial_mixture, name=f"unit_{level + 1}") for level in range(layers)
         ]
-        self.dropout = tf.keras.layers.Dropout(dropout_rate)
+        self.dropout = Dropout(dropout_rate)
 
     def build(self, input_shape: Any) -> None:
         layers = len(self.units)

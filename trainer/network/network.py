@@ -156,8 +156,13 @@ class Network(AssembledNetwork):
             for number in range(sharing.embeddings)
         ]
         towers = [
-            Tower(settings.model.tower_units, settings.model.dropout_rate, name=f"tower_{task}")
-            for task in layout.tasks
+            Tower(
+                settings.model.tower_units,
+                settings.model.dropout_rate,
+                standardised=kind == "regression",
+                name=f"tower_{task}",
+            )
+            for task, kind in layout.tasks.items()
         ]
         super().__init__(layout, embeddings, sharing, towers, **kwargs)
         self.model_name = settings.name

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -32,12 +32,14 @@ class NetworkLayout:
         slots: the fields of each side's id matrix, in order.
         numbers: the number of columns of each side's number matrix.
         tasks: the kind of each task by name, in the spec's order.
+        number_names: the names of the columns of each side's number matrix, for messages.
     """
 
     table_rows: Mapping[int, int]
     slots: Mapping[InputSide, tuple[SlotLayout, ...]]
     numbers: Mapping[InputSide, int]
     tasks: Mapping[str, str]
+    number_names: Mapping[InputSide, Sequence[str]] = field(default_factory=dict)
 
     @property
     def field_widths(self) -> list[int]:
@@ -107,6 +109,7 @@ def network_layout(spec: FeatureSpec, vocabulary_sizes: Mapping[str, int]) -> Ne
         },
         numbers={side: len(feature_layout.numbers(side)) for side in SIDES},
         tasks={name: task.kind for name, task in spec.tasks.items()},
+        number_names={side: feature_layout.numbers(side) for side in SIDES},
     )
 
 

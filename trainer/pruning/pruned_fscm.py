@@ -31,12 +31,24 @@ class PrunedSubnetwork(NamedTuple):
 def prune_subnetwork(fscm: FSCM, number: int, inputs: InputFields) -> PrunedSubnetwork:
     """Find the fields and units of a sub-network that some input opens."""
     query, kernel = fscm.query.numpy()[number], fscm.kernel.numpy()[number]
-    columns, values = inputs.columns, inputs.values
+    columns, values, biases = inputs.columns, inputs.values, _biases(fscm)[number]
     fields = tuple(
-        field for field, value in enumerate(values) if not value.masked_by(query[columns[field]])
+        field
+        for field, value in enumerate(values)
+        if not value.masked_by(query[columns[field]], float(biases[field]))
     )
-    most = [values[field].most(kernel[columns[field]], query[columns[field]]) for field in fields]
+    most = [
+        values[field].most(kernel[columns[field]], query[columns[field]], float(biases[field]))
+        for field in fields
+    ]
     return PrunedSubnetwork(fields, units_that_fire(fscm.bias.numpy()[number], most, len(query)))
+
+
+def _biases(fscm: FSCM) -> npt.NDArray[np.float32]:
+    """Return the biases of the masks of all fields, (J, F)."""
+    biases = np.zeros((fscm.subnetworks, len(fscm.field_widths)), np.float32)
+    biases[:, np.equal(fscm.field_widths, 1)] = fscm.number_bias.numpy()
+    return biases
 
 
 class PrunedFSCM(tf.keras.layers.Layer):
@@ -67,6 +79,9 @@ class PrunedFSCM(tf.keras.layers.Layer):
         query, kernel, bias = (weight.numpy() for weight in (fscm.query, fscm.kernel, fscm.bias))
         read = _joined(columns, fields)
         self.query = constant_weight(self, "query", query[list(subnetworks)][:, read])
+        self.mask_bias = constant_weight(
+            self, "mask_bias", _biases(fscm)[list(subnetworks)][:, list(fields)]
+        )
         self.kernels, self.biases = [], []
         for number, one in subnetworks.items():
             self.kernels.append(
@@ -103,10 +118,10 @@ class PrunedFSCM(tf.keras.layers.Layer):
             query = tf.reshape(
                 self.query[:, begin + column : begin + column + size], [-1, count, width]
             )
-            masks = tf.unstack(
-                tf.nn.relu(tf.tanh(tf.einsum("bfd,jfd->jbf", embeddings, query))),
-                num=len(self.kernels),
-            )
+            scores = tf.einsum("bfd,jfd->jbf", embeddings, query)
+            if width == 1:
+                scores += self.mask_bias[:, tf.newaxis, field : field + count]
+            masks = tf.unstack(tf.nn.relu(tf.tanh(scores)), num=len(self.kernels))
             for parts, mask, open_fields in zip(masked, masks, self.open_fields, strict=True):
                 of_group = [
                     position - field

@@ -203,7 +203,16 @@ class PrunedDense(tf.keras.layers.Layer):
 def pruned_tower(tower: Tower, units: Positions) -> Tower:
     """Return a tower for a representation of which only `units` are left; all others are 0."""
     layers = [*tower.hidden, tower.logit]
-    result = Tower(tower.units, tower.dropout_rate, dtype=tower.dtype_policy, name=tower.name)
+    result = Tower(
+        tower.units,
+        tower.dropout_rate,
+        standardised=tower.standardised,
+        dtype=tower.dtype_policy,
+        name=tower.name,
+    )
+    if tower.standardised:
+        result.mean.assign(tower.mean)
+        result.deviation.assign(tower.deviation)
     width = len(units)
     for trained, layer in zip(layers, [*result.hidden, result.logit], strict=True):
         layer.build([None, width])

@@ -33,23 +33,26 @@ class FieldEmbeddings(NamedTuple):
     blocks: Callable[[], Iterable[Weights]] | None
     is_list: bool = False
 
-    def masked_by(self, query: Weights) -> bool:
-        """Tell whether relu(tanh(query · e)) is 0 for every embedding e of the field."""
+    def masked_by(self, query: Weights, bias: float = 0.0) -> bool:
+        """Tell whether relu(tanh(query · e + bias)) is 0 for every embedding e of the field."""
         if self.blocks is None:
-            return not query.any()
+            return not query.any() and bias <= 0.0
         slack = rounding(len(query))
         # The score of a mean of rows is the mean of their scores.
         return all(
-            bool(np.all(score + slack * size <= 0.0))
+            bool(np.all(score + bias + slack * (size + abs(bias)) <= 0.0))
             for score, size in _products(self.blocks(), query[:, np.newaxis])
         )
 
-    def most(self, kernel: Weights, query: Weights | None = None) -> tuple[Array, Array]:
+    def most(
+        self, kernel: Weights, query: Weights | None = None, bias: float = 0.0
+    ) -> tuple[Array, Array]:
         """Bound how much the field can add to the units that it feeds.
 
         Args:
             kernel: (D, U).
             query: the query (D,) of the mask w that multiplies e; None if there is no mask.
+            bias: the bias of the mask.
 
         Returns:
             An upper bound of w e · kernel, (U,), and an upper bound of the sum of the absolute
@@ -57,13 +60,16 @@ class FieldEmbeddings(NamedTuple):
         """
         units = kernel.shape[1]
         if self.blocks is None:
-            # A mask is above 0 only if the number has its query's sign.
-            falls = (
-                kernel[0] == 0.0
-                if query is None
-                else kernel[0].astype(np.float64) * query[0] <= 0.0
-            )
-            return np.where(falls, 0.0, np.inf), np.zeros(units)
+            wide = kernel[0].astype(np.float64)
+            if query is None:
+                return np.where(wide == 0.0, 0.0, np.inf), np.zeros(units)
+            slope = float(query[0])
+            if slope == 0.0:
+                return np.where((wide == 0.0) | (bias <= 0.0), 0.0, np.inf), np.zeros(units)
+            # Against its query's sign a number adds as long as the mask is open: |e| < bias / |g|,
+            # where the mask is below 1.
+            against = np.abs(wide) * max(bias, 0.0) / abs(slope)
+            return np.where(wide * slope > 0.0, np.inf, against), against
         scores = _products(self.blocks(), query[:, np.newaxis]) if query is not None else None
         added, sizes, highest_mask = (
             np.full(units, 0.0 if self.is_list else -np.inf),
@@ -73,7 +79,7 @@ class FieldEmbeddings(NamedTuple):
         for unmasked, size in _products(self.blocks(), kernel):
             products = unmasked
             if scores is not None:
-                masks = np.tanh(np.maximum(next(scores)[0], 0.0))
+                masks = np.tanh(np.maximum(next(scores)[0] + bias, 0.0))
                 highest_mask = max(highest_mask, float(masks.max()))
                 # The mask of a list is the mask of a mean, not a mean of masks: bound it alone.
                 products = unmasked if self.is_list else masks * unmasked

@@ -28,6 +28,13 @@ class TrainerSettings(StrictModel):
             variances of `balancing: uncertainty`. They are few and have far to go.
         embedding_learning_rate: Adagrad's rate for the embedding tables. Only rows that occur in a
             batch are updated.
+        embedding_initial_accumulator: the start of Adagrad's accumulators, in squares of one
+            example's gradient. The larger it is, the more examples of a row pass before its steps
+            become smaller. The same value suits all batch sizes.
+        gradient_clip_norm: the largest global norm of a step's gradients, to which longer ones are
+            scaled; null to scale none.
+        checkpoint_minutes: minutes between two checkpoints within an epoch, from which a killed
+            run goes on. There is one after each epoch, too.
         loss_weight_clock: the unit of t in the loss weights ω_0 · γ^t of PLE, Eq 10: `epoch` or
             `step`.
         balancing: the method that weighs tasks in addition to ω: `none`; `uncertainty` (Kendall et
@@ -47,7 +54,7 @@ class TrainerSettings(StrictModel):
         export_xla: whether the exported model scores ranking requests by XLA. Candidates are padded
             to the next of `serving.candidate_counts`, each of which is compiled when the model is
             loaded.
-        seed: the seed of initial weights and of the order of examples.
+        seed: the seed of initial weights, of the order of examples and of noise: dropout, gates.
     """
 
     epochs: PositiveInt = 10
@@ -56,6 +63,9 @@ class TrainerSettings(StrictModel):
     learning_rate: PositiveFloat = 0.001
     coefficient_learning_rate: PositiveFloat = 0.01
     embedding_learning_rate: PositiveFloat = 0.05
+    embedding_initial_accumulator: PositiveFloat = 0.1
+    gradient_clip_norm: PositiveFloat | None = 10.0
+    checkpoint_minutes: PositiveFloat = 10.0
     loss_weight_clock: Literal["epoch", "step"] = "epoch"
     balancing: Literal["none", "uncertainty", "dwa", "gradnorm", "pcgrad"] = "none"
     dwa_temperature: PositiveFloat = 2.0

@@ -21,9 +21,9 @@ from tfx.v1.components import TunerFnResult
 
 from feature_spec.sections import SearchDimension, Tuner
 from trainer.fit.fitting import fit, validation_metrics
-from trainer.fit.single_tasks import fit_alone, of_one_task
+from trainer.fit.single_tasks import fit_alone
 from trainer.fit.validation_objectives import mtl_gain_shares, weighted_sum
-from trainer.inputs.training_inputs import TrainingInputs, training_inputs
+from trainer.inputs.training_inputs import EXAMPLES, TrainingInputs, training_inputs
 from trainer.inputs.training_job import TrainingJob
 from trainer.network.network import Network
 from trainer.settings.search_space import decoded, encoded, value_at, with_values
@@ -121,11 +121,12 @@ class SettingsTuner(BaseTuner):
         return {_OBJECTIVE: result}
 
     def on_search_end(self) -> None:
-        """Refuse to name a best trial if there is none.
+        """Remove the examples, and refuse to name a best trial if there is none.
 
         Raises:
             RuntimeError: no trial had a number as its objective.
         """
+        shutil.rmtree(self._folder / EXAMPLES, ignore_errors=True)
         if not any(trial.status == "COMPLETED" for trial in self.oracle.trials.values()):
             raise RuntimeError(
                 "no trial had a number as its objective: is there a validation example of every "
@@ -135,7 +136,7 @@ class SettingsTuner(BaseTuner):
     def _metrics(self, settings: Settings, checkpoints: Path) -> dict[str, float]:
         """Train, and return each task's metric on the validation split in the best epoch."""
         tf.keras.backend.clear_session()
-        train, validation = self._inputs.batches(settings.trainer)
+        train, validation = self._inputs.examples(self._folder / EXAMPLES)
         tasks = self._inputs.spec.tasks
         network = fit(
             self._inputs.layout, tasks, settings, train, validation, checkpoint_folder=checkpoints
@@ -168,10 +169,14 @@ class SettingsTuner(BaseTuner):
                 logger.info("%s alone:", name)
                 checkpoints = self._folder / "alone" / name
                 network: Network = fit_alone(
-                    name, self._inputs, self._settings, checkpoint_folder=checkpoints
+                    name,
+                    self._inputs,
+                    self._settings,
+                    checkpoint_folder=checkpoints,
+                    examples_folder=self._folder / EXAMPLES,
                 )
-                _, validation = self._inputs.batches(self._settings.trainer)
-                own = of_one_task(validation, list(self._inputs.spec.tasks).index(name))
+                _, validation = self._inputs.examples(self._folder / EXAMPLES)
+                own = validation.of_task(list(self._inputs.spec.tasks).index(name))
                 known |= validation_metrics(network, {name: task}, self._settings.trainer, own)
                 file.write_text(json.dumps(known), encoding="utf-8")
                 shutil.rmtree(checkpoints)

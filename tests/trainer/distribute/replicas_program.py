@@ -13,10 +13,9 @@ from pathlib import Path
 
 import tensorflow as tf
 
+from tests.trainer.fixed_order import FixedOrder
 from trainer.fit import fitting
 from trainer.fit.early_stopping import EarlyStopping
-
-ROWS_A_BATCH = 64
 
 
 class WatchedStopping(EarlyStopping):
@@ -24,8 +23,8 @@ class WatchedStopping(EarlyStopping):
 
     last: EarlyStopping
 
-    def __init__(self, *arguments):
-        super().__init__(*arguments)
+    def __init__(self, *arguments, **named):
+        super().__init__(*arguments, **named)
         WatchedStopping.last = self
 
 
@@ -34,7 +33,7 @@ def main(job_file: str, result_file: str) -> None:
     tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
     fitting.EarlyStopping = WatchedStopping
     job = pickle.loads(Path(job_file).read_bytes())
-    dataset = tf.data.Dataset.from_tensor_slices(job["features"]).batch(ROWS_A_BATCH)
+    examples = FixedOrder(job["features"])
     results = {}
     for name, runs in job["runs"].items():
         folder = Path(job["folder"]) / name
@@ -43,8 +42,8 @@ def main(job_file: str, result_file: str) -> None:
                 job["layout"],
                 job["tasks"],
                 settings,
-                dataset,
-                dataset,
+                examples,
+                examples,
                 checkpoint_folder=folder / "state",
             )
         model = WatchedStopping.last.model

@@ -15,13 +15,12 @@ from pathlib import Path
 
 import tensorflow as tf
 
+from tests.trainer.fixed_order import FixedOrder
 from trainer.distribute.cluster import parse_cluster
 from trainer.distribute.strategies import is_chief, strategy_of
 from trainer.distribute.worker_failure import translate_worker_failure
 from trainer.fit import fitting
 from trainer.fit.early_stopping import EarlyStopping
-
-ROWS_A_BATCH = 64
 
 
 class WatchedStopping(EarlyStopping):
@@ -30,8 +29,8 @@ class WatchedStopping(EarlyStopping):
     last: EarlyStopping
     last_epoch: int | None = None
 
-    def __init__(self, *arguments):
-        super().__init__(*arguments)
+    def __init__(self, *arguments, **named):
+        super().__init__(*arguments, **named)
         WatchedStopping.last = self
 
     def on_epoch_end(self, epoch, logs=None):
@@ -46,9 +45,9 @@ def main(job_file: str, result_file: str) -> None:
     WatchedStopping.last_epoch = job["last_epoch"]
     first = next(iter(job["runs"].values()))
     strategy = strategy_of(first.trainer, parse_cluster(os.environ.get("TF_CONFIG")))
-    train = tf.data.Dataset.from_tensor_slices(job["features"]).batch(ROWS_A_BATCH)
+    train = FixedOrder(job["features"])
     validated = {name: values[: job["validation_rows"]] for name, values in job["features"].items()}
-    validation = tf.data.Dataset.from_tensor_slices(validated).batch(ROWS_A_BATCH)
+    validation = FixedOrder(validated)
     results = {}
     for name, settings in job["runs"].items():
         folder = Path(job["folder"]) / name

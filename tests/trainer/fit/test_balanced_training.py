@@ -9,18 +9,16 @@ import numpy as np
 import pytest
 
 tf = pytest.importorskip("tensorflow")
+from tests.trainer.fixed_order import FixedOrder  # noqa: E402
 from trainer.fit.early_stopping import EarlyStopping  # noqa: E402
 from trainer.fit.fitting import fit  # noqa: E402
 from trainer.fit.multi_task_ranker import MultiTaskRanker  # noqa: E402
+from trainer.inputs.examples import Examples  # noqa: E402
 from trainer.network.network import Network  # noqa: E402
 
 pytestmark = [pytest.mark.tensorflow, pytest.mark.slow]
 
 WAYS = ("uncertainty", "dwa", "gradnorm", "pcgrad")
-
-
-def batches(features):
-    return tf.data.Dataset.from_tensor_slices(dict(features)).batch(64)
 
 
 def with_a_batch_without_a_row(features):
@@ -59,7 +57,8 @@ def story(request, layout, tasks, features, settings, tmp_path_factory):
             shutil.copytree(self.folder, folder / "killed")
 
     # An epoch that reads the batches ten times takes the steps of ten epochs and validates once.
-    dataset = batches(with_a_batch_without_a_row(features))
+    rows = with_a_batch_without_a_row(features)
+    often, once = FixedOrder(rows, times=10), Examples(rows)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(EarlyStopping, "on_epoch_end", keep_what_a_kill_would_leave)
         undisturbed, resumed = (
@@ -67,8 +66,8 @@ def story(request, layout, tasks, features, settings, tmp_path_factory):
                 layout,
                 tasks,
                 chosen,
-                dataset.repeat(10),
-                dataset,
+                often,
+                once,
                 checkpoint_folder=folder / name,
             )
             for name in ("undisturbed", "killed")
@@ -129,18 +128,19 @@ def test_the_tasks_gradients_sum_to_that_of_the_joint_loss(
 
 
 def test_the_validation_is_not_balanced(layout, tasks, features, settings):
-    dataset = batches(features)
+    examples = Examples(features)
     results = []
     for way, state in (("none", None), ("uncertainty", "log_variances")):
         tf.keras.utils.set_random_seed(0)
         chosen = settings("shared_bottom", balancing=way)
         network = Network(layout, chosen, name="network")
-        network(next(iter(dataset)))
+        network(examples.first_rows(2))
         model = MultiTaskRanker(network, tasks, chosen.trainer)
         model.compile_for_training()
         if state:
             getattr(model.balancing, state).assign([2.0, -2.0])
-        results.append(
-            model.evaluate(dataset, return_dict=True, verbose=0) | model.validation_metrics()
-        )
-    assert results[0] == pytest.approx(results[1])
+        losses = model.evaluate(examples.in_order(64), return_dict=True, verbose=0)
+        results.append((losses, model.validation_metrics()))
+    assert results[0][0] == pytest.approx(results[1][0])
+    for task in tasks:
+        assert results[0][1][task] == pytest.approx(results[1][1][task])

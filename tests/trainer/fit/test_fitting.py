@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 
 import numpy as np
@@ -12,28 +11,24 @@ tf = pytest.importorskip("tensorflow")
 from trainer.fit.early_stopping import EarlyStopping  # noqa: E402
 from trainer.fit.fitting import fit, validation_metrics  # noqa: E402
 from trainer.fit.multi_task_ranker import MultiTaskRanker  # noqa: E402
-from trainer.fit.validation_objectives import relative_error  # noqa: E402
+from trainer.inputs.examples import Examples  # noqa: E402
 from trainer.network.network import Network  # noqa: E402
 from trainer.settings.model_config import MODELS  # noqa: E402
 
 pytestmark = [pytest.mark.tensorflow, pytest.mark.slow]
 
 
-def batches(features, size=64):
-    return tf.data.Dataset.from_tensor_slices(dict(features)).batch(size)
-
-
 def fitted(features, layout, tasks, settings, folder):
-    dataset = batches(features)
-    return fit(layout, tasks, settings, dataset, dataset, checkpoint_folder=folder)
+    examples = Examples(features)
+    return fit(layout, tasks, settings, examples, examples, checkpoint_folder=folder)
 
 
 @pytest.mark.parametrize("name", list(MODELS))
 def test_every_model_overfits_what_can_be_learnt(name, layout, tasks, features, settings, tmp_path):
     chosen = settings(name, epochs=6, patience=6, learning_rate=0.01, embedding_learning_rate=0.5)
-    # An epoch that reads the batches ten times takes the steps of ten epochs and validates once.
-    dataset = batches(features)
-    network = fit(layout, tasks, chosen, dataset.repeat(10), dataset, checkpoint_folder=tmp_path)
+    # An epoch over ten times the rows takes the steps of ten epochs and validates once.
+    often = Examples({name: np.tile(values, (10, 1)) for name, values in features.items()})
+    network = fit(layout, tasks, chosen, often, Examples(features), checkpoint_folder=tmp_path)
     logits = network({key: tf.constant(value) for key, value in features.items()})
     assert np.mean((logits["click"].numpy() > 0) == (features["labels"][:, 0] > 0)) > 0.98
     valid = features["masks"][:, 1] > 0
@@ -41,29 +36,124 @@ def test_every_model_overfits_what_can_be_learnt(name, layout, tasks, features, 
     assert np.mean(errors**2) < 0.1 * np.var(features["labels"][:, 1])
 
 
-def test_a_killed_run_goes_on_to_the_same_weights(
-    layout, tasks, features, settings, tmp_path, monkeypatch
+def with_noise(settings, name):
+    """Make settings of a training in which everything that draws does."""
+    chosen = settings(name, epochs=3, patience=9, checkpoint_minutes=1e-9)
+    return chosen.model_copy(
+        update={"model": chosen.model.model_copy(update={"dropout_rate": 0.3})}
+    )
+
+
+@pytest.mark.parametrize("name", ["mssm", "ple"])
+def test_one_seed_gives_one_model_however_often_its_training_is_killed(
+    name, layout, tasks, features, settings, tmp_path, monkeypatch
 ):
-    chosen = settings("shared_bottom", epochs=4, patience=9)
-    saved, seen = EarlyStopping.on_epoch_end, []
-
-    def keep_what_a_kill_would_leave(self, epoch, logs=None):
-        saved(self, epoch, logs)
-        seen.append(epoch)
-        if self.folder == tmp_path / "undisturbed" and epoch == 1:
-            shutil.copytree(self.folder, tmp_path / "killed")
-
-    monkeypatch.setattr(EarlyStopping, "on_epoch_end", keep_what_a_kill_would_leave)
+    # Two steps a call of the graph: a checkpoint in the middle of each epoch of 4 steps.
+    monkeypatch.setattr("trainer.fit.multi_task_ranker.STEPS_PER_EXECUTION", 2)
+    chosen = with_noise(settings, name)
     undisturbed = fitted(features, layout, tasks, chosen, tmp_path / "undisturbed")
+
+    class KilledError(Exception):
+        pass
+
+    saved, steps, kills = EarlyStopping._save, [], [2, 8]
+
+    def kill(self):
+        saved(self)
+        steps.append(self.model.steps_taken)
+        if kills and steps[-1] == kills[0]:
+            del kills[0]
+            raise KilledError
+
+    monkeypatch.setattr(EarlyStopping, "_save", kill)
+    for _ in range(2):
+        with pytest.raises(KilledError):
+            fitted(features, layout, tasks, chosen, tmp_path / "killed")
+        # What runs between two trainings draws numbers, too.
+        tf.random.uniform([3])
     resumed = fitted(features, layout, tasks, chosen, tmp_path / "killed")
-    assert seen == [0, 1, 2, 3, 2, 3]
+    # The run after a kill within an epoch takes the rest of its steps; that after the second epoch
+    # begins with the third.
+    assert steps == [2, 4, 6, 8, 10, 12]
     for one, other in zip(undisturbed.get_weights(), resumed.get_weights(), strict=True):
-        np.testing.assert_allclose(one, other, atol=1e-6)
+        np.testing.assert_array_equal(one, other)
+
+
+def test_another_seed_gives_another_model(layout, tasks, features, settings, tmp_path):
+    weights = [
+        fitted(
+            features,
+            layout,
+            tasks,
+            settings("shared_bottom", epochs=1, seed=seed),
+            tmp_path / str(seed),
+        ).get_weights()
+        for seed in (1, 2)
+    ]
+    # The tables come first.
+    assert not np.array_equal(weights[0][0], weights[1][0])
+
+
+def test_fewer_rows_than_a_batch_are_one_smaller_batch(
+    layout, tasks, features, settings, tmp_path, caplog
+):
+    few = {name: values[:40] for name, values in features.items()}
+    with caplog.at_level("WARNING", logger="fulcrum.trainer"):
+        fitted(few, layout, tasks, settings("shared_bottom", epochs=2), tmp_path)
+    assert [record.getMessage() for record in caplog.records] == [
+        "there are only 40 examples to train on: a step takes 40 in place of trainer.batch_size, 64"
+    ]
+    state = tf.train.load_checkpoint(str(tmp_path / "latest"))
+    assert state.get_tensor("step/.ATTRIBUTES/VARIABLE_VALUE") == 2
+
+
+def test_without_an_example_there_is_no_training(layout, tasks, features, settings, tmp_path):
+    none = {name: values[:0] for name, values in features.items()}
+    with pytest.raises(ValueError, match="there are 0 examples to train on"):
+        fitted(none, layout, tasks, settings("shared_bottom"), tmp_path)
+
+
+def test_a_task_with_few_positives_is_named_and_shown_as_a_dash(
+    layout, tasks, features, settings, tmp_path, caplog
+):
+    labels = features["labels"].copy()
+    labels[:, 0] = 0.0
+    train, validation = Examples(features), Examples({**features, "labels": labels})
+    with caplog.at_level("INFO", logger="fulcrum.trainer"):
+        fit(
+            layout,
+            tasks,
+            settings("shared_bottom", epochs=1),
+            train,
+            validation,
+            checkpoint_folder=tmp_path,
+        )
+    assert "click (0): fewer than 10 positives or negatives" in caplog.text
+    assert "click auc –, ratio mse 0." in caplog.text
+
+
+@pytest.mark.parametrize("limit", [1e-3, None])
+def test_gradients_are_scaled_to_the_largest_norm(
+    limit, layout, tasks, features, settings, tmp_path
+):
+    chosen = settings("shared_bottom", gradient_clip_norm=limit).trainer
+    network = Network(layout, settings("shared_bottom"), name="network")
+    network(Examples(features).first_rows(2))
+    model = MultiTaskRanker(network, tasks, chosen)
+    gradients = [tf.constant([3.0, 0.0]), tf.IndexedSlices(tf.constant([[4.0]]), [0], [9, 1])]
+    clipped = model._clipped(gradients, tf.constant(1.0))
+    norm = float(tf.linalg.global_norm(clipped))
+    assert norm == pytest.approx(5.0 if limit is None else limit)
+    assert bool(model.finite)
+    broken = model._clipped([tf.constant([np.inf]), gradients[1]], tf.constant(1.0))
+    # The gradients of others stay numbers.
+    assert float(broken[1].values[0, 0]) == 4.0
+    assert not bool(model.finite)
 
 
 def test_the_best_epochs_weights_are_kept(layout, tasks, features, settings, tmp_path, monkeypatch):
     errors = iter([1.0, 0.5, 0.7, 0.8])
-    monkeypatch.setattr("trainer.fit.early_stopping.relative_error", lambda *_: next(errors))
+    monkeypatch.setattr("trainer.fit.early_stopping.weighed_change", lambda *_: next(errors))
     saved, weights = EarlyStopping.on_epoch_end, []
 
     def watch(self, epoch, logs=None):
@@ -78,22 +168,14 @@ def test_the_best_epochs_weights_are_kept(layout, tasks, features, settings, tmp
     assert same == [False, True, False, False]
 
 
-def test_auc_counts_upwards_and_squared_error_downwards(tasks):
-    first = {"click": 0.6, "ratio": 0.2}
-    # Errors: 1 − AUC .4 → .2 halves; MSE .2 → .1 halves.
-    assert relative_error(tasks, first, {"click": 0.8, "ratio": 0.1}) == pytest.approx(0.5)
-    # A better AUC that costs as much MSE in proportion is no progress.
-    assert relative_error(tasks, first, {"click": 0.8, "ratio": 0.3}) == pytest.approx(1.0)
-
-
 def test_patience_ends_a_run(layout, tasks, features, settings, tmp_path):
     shuffled = dict(features)
     shuffled["labels"] = np.random.default_rng(1).permutation(features["labels"])
-    dataset = batches(features)
     stop = settings(
         "shared_bottom", epochs=50, patience=2, learning_rate=0.03, embedding_learning_rate=1.0
     )
-    fit(layout, tasks, stop, dataset, batches(shuffled), checkpoint_folder=tmp_path)
+    train, validation = Examples(features), Examples(shuffled)
+    fit(layout, tasks, stop, train, validation, checkpoint_folder=tmp_path)
     state = tf.train.load_checkpoint(str(tmp_path / "latest"))
     finished = state.get_tensor("finished_epochs/.ATTRIBUTES/VARIABLE_VALUE")
     best = state.get_tensor("best_epoch/.ATTRIBUTES/VARIABLE_VALUE")
@@ -137,13 +219,13 @@ def test_the_share_of_closed_gates_is_logged_each_epoch(
     # 0, down by 5.
     chosen = settings("mssm", epochs=2, patience=2, coefficient_learning_rate=5.0)
     chosen = chosen.model_copy(update={"model": chosen.model.model_copy(update={"l0": 1e6})})
-    dataset = batches(features)
+    examples = Examples(features)
     fit(
         layout,
         tasks,
         chosen,
-        dataset,
-        dataset,
+        examples,
+        examples,
         checkpoint_folder=tmp_path / "c",
         tensorboard_folder=str(tmp_path / "t"),
     )
@@ -151,19 +233,20 @@ def test_the_share_of_closed_gates_is_logged_each_epoch(
 
 
 def test_a_validation_alone_makes_no_slots(layout, tasks, features, settings, monkeypatch):
-    chosen, dataset = settings("shared_bottom").trainer, batches(features)
+    chosen, examples = settings("shared_bottom").trainer, Examples(features)
     network = Network(layout, settings("shared_bottom"), name="network")
-    network(next(iter(dataset)))
+    network(examples.first_rows(2))
     model = MultiTaskRanker(network, tasks, chosen)
     model.compile_for_training()
-    model.evaluate(dataset, verbose=0)
+    model.evaluate(examples.in_order(64), verbose=0)
     slots = []
     monkeypatch.setattr(
         tf.keras.optimizers.legacy.Optimizer,
         "add_slot",
         lambda self, variable, name, *_, **__: slots.append((variable.name, name)),
     )
-    assert validation_metrics(network, tasks, chosen, dataset) == model.validation_metrics()
+    expected = {name: one.value for name, one in model.validation_metrics().items()}
+    assert validation_metrics(network, tasks, chosen, examples) == pytest.approx(expected)
     assert slots == []
 
 
@@ -191,12 +274,14 @@ def test_a_worker_makes_one_folder_for_checkpoints_that_do_not_count(
         return made[-1]
 
     monkeypatch.setattr(tempfile, "TemporaryDirectory", recorded)
-    dataset, chosen = batches(features), settings("shared_bottom")
+    examples, chosen = Examples(features), settings("shared_bottom")
     network = Network(layout, chosen, name="network")
-    network(next(iter(dataset)))
+    network(examples.first_rows(2))
     model = MultiTaskRanker(network, tasks, chosen.trainer)
     model.compile_for_training()
-    stopping = EarlyStopping(tasks, dataset, 1, tmp_path / "shared")
+    stopping = EarlyStopping(
+        tasks, examples.in_order(64), chosen.trainer, tmp_path / "shared", steps_per_epoch=4
+    )
     for _ in range(2):  # by `fit` before a resume, and by Keras
         stopping.set_model(model)
     for folder in made:

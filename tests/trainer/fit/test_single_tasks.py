@@ -11,12 +11,9 @@ import pytest
 tf = pytest.importorskip("tensorflow")
 from trainer.fit.fitting import fit  # noqa: E402
 from trainer.fit.single_tasks import fit_alone  # noqa: E402
+from trainer.inputs.examples import Examples  # noqa: E402
 
 pytestmark = [pytest.mark.tensorflow, pytest.mark.slow]
-
-
-def batches(features):
-    return tf.data.Dataset.from_tensor_slices(dict(features)).batch(64)
 
 
 def test_a_task_alone_is_what_a_spec_with_this_task_only_gives(
@@ -32,13 +29,14 @@ def test_a_task_alone_is_what_a_spec_with_this_task_only_gives(
     inputs = SimpleNamespace(
         spec=SimpleNamespace(tasks=weighed),
         layout=layout,
-        batches=lambda _: (batches(features), batches(features)),
+        examples=lambda _: (Examples(features), Examples(features)),
     )
     alone = fit_alone(
         "ratio",
         inputs,
         settings("shared_bottom", balancing="gradnorm"),
         checkpoint_folder=tmp_path / "alone",
+        examples_folder=tmp_path / "examples",
     )
 
     own = {**features, "labels": features["labels"][:, 1:], "masks": features["masks"][:, 1:]}
@@ -46,8 +44,8 @@ def test_a_task_alone_is_what_a_spec_with_this_task_only_gives(
         dataclasses.replace(layout, tasks={"ratio": "regression"}),
         {"ratio": tasks["ratio"]},
         settings("shared_bottom"),
-        batches(own),
-        batches(own),
+        Examples(own),
+        Examples(own),
         checkpoint_folder=tmp_path / "expected",
     )
     rows = {name: tf.constant(value) for name, value in own.items()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 tf = pytest.importorskip("tensorflow")
@@ -27,3 +28,19 @@ def test_an_input_of_another_width_than_the_fields(x):
 def test_a_flat_input_that_is_cut_inside_of_a_field(width):
     with pytest.raises(ValueError, match=rf"cut between two fields .* Received: .* {width}"):
         fscm()(FlatInput(tf.ones([1, width]), tf.ones([5, 8 - width])))
+
+
+def test_a_plain_number_passes_with_both_signs():
+    numbers = FSCM(subnetworks=3, units=2, field_widths=[4, 1, 1])
+    x = tf.concat([tf.fill([2, 4], 0.05), tf.constant([[-2.0, 0.5], [2.0, -0.5]])], axis=1)
+    numbers(x)  # makes the weights
+    masks = numbers.masks(x).numpy()
+    # tanh(1) at the start, whatever the number.
+    np.testing.assert_allclose(masks[:, :, 1:], np.tanh(1.0), rtol=1e-6)
+    # The masks learn on which numbers to close: relu(tanh(g · e + a)).
+    query, bias = numbers.query.numpy(), numbers.number_bias.numpy()
+    query[0, 4], bias[0, 0] = 1.0, 0.5
+    numbers.set_weights([query, bias, *numbers.get_weights()[2:]])
+    masks = numbers.masks(x).numpy()
+    np.testing.assert_allclose(masks[:, 0, 1], [0.0, np.tanh(2.5)], rtol=1e-6)
+    np.testing.assert_allclose(masks[:, 1, 1], np.tanh(1.0), rtol=1e-6)

@@ -217,11 +217,16 @@ def fields_of(x):
 
 
 def fscm(layer, x):
-    """w_ij = relu(tanh(g_ij · e_i)); u_j = relu(W_j concat_i(w_ij e_i) + b_j); and the masks."""
+    """w_ij = relu(tanh(g_ij · e_i + a_ij)); u_j = relu(W_j concat_i(w_ij e_i) + b_j); and the masks."""
     subnetworks, masks = [], []
     for j in range(K + 1):
         queries = fields_of(layer.query.numpy()[[j]])
-        w = [relu(np.tanh(e @ g[0])) for e, g in zip(fields_of(x), queries, strict=True)]
+        # Only plain numbers, fields of width 1, have a bias a.
+        biases = iter(layer.number_bias.numpy()[j])
+        w = [
+            relu(np.tanh(e @ g[0] + (next(biases) if len(g[0]) == 1 else 0.0)))
+            for e, g in zip(fields_of(x), queries, strict=True)
+        ]
         masked = np.concatenate(
             [w_i[:, None] * e for w_i, e in zip(w, fields_of(x), strict=True)], axis=1
         )

@@ -1,0 +1,64 @@
+"""The first weights of heads: a network that knows nothing predicts the mean of the labels."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from feature_spec import names
+from trainer.inputs.examples import Examples
+from trainer.network.network import Network
+
+_CHUNK_ROWS = 1 << 20
+
+
+def begin_at_base_rates(network: Network, examples: Examples) -> None:
+    """Set the heads of a built network to the labels of its tasks.
+
+    The bias of a binary task begins at the logit of the share of positives; a regression at the
+    mean of its labels, and it learns them in units of their standard deviation. Otherwise a rare
+    label is predicted many times too often until the bias has come down, and a label far from 0
+    fills the gradients of what tasks share.
+
+    Args:
+        network: a built network.
+        examples: the examples to train on. A task without a row in its sample space begins at 0.
+    """
+    counts, means, deviations = _label_moments(examples)
+    for position, (tower, kind) in enumerate(
+        zip(network.towers, network.layout.tasks.values(), strict=True)
+    ):
+        count, mean = counts[position], means[position]
+        if not count:
+            continue
+        if kind == "binary":
+            # As if there were half a positive and half a negative more: no rate is 0 or 1.
+            rate = (mean * count + 0.5) / (count + 1.0)
+            tower.logit.bias.assign([np.log(rate) - np.log1p(-rate)])
+        else:
+            tower.mean.assign(mean)
+            tower.deviation.assign(deviations[position] or 1.0)
+
+
+def _label_moments(
+    examples: Examples,
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Return the number, mean and standard deviation of the labels in each sample space, (K,)."""
+    labels, masks = examples.columns[names.LABELS], examples.columns[names.MASKS]
+    counts = np.zeros(labels.shape[1])
+    means, squares = np.zeros_like(counts), np.zeros_like(counts)
+    for first in range(0, examples.rows, _CHUNK_ROWS):
+        part = np.asarray(labels[first : first + _CHUNK_ROWS], np.float64)
+        inside = np.asarray(masks[first : first + _CHUNK_ROWS], np.float32) > 0.0
+        # A label that is no number ends the training in its first step, which names it.
+        inside &= np.isfinite(part)
+        part = np.where(inside, part, 0.0)
+        added = inside.sum(axis=0)
+        mean = part.sum(axis=0) / np.maximum(added, 1)
+        total = np.maximum(counts + added, 1)
+        # Chan et al.: the moments of two parts together, without the squares of large means.
+        squares += (np.where(inside, part - mean, 0.0) ** 2).sum(axis=0)
+        squares += (mean - means) ** 2 * counts * added / total
+        means += (mean - means) * added / total
+        counts += added
+    return counts, means, np.sqrt(squares / np.maximum(counts, 1))
