@@ -128,16 +128,18 @@ def test_the_networks_of_one_task_are_trained_once_whatever_becomes_of_the_searc
 
     trained = []
 
-    def fit_alone(task, inputs, settings, *, checkpoint_folder):
-        del inputs, settings
+    def fit_alone(task, inputs, settings, *, checkpoint_folder, examples_folder):
+        del inputs, settings, examples_folder
         checkpoint_folder.mkdir(parents=True)
         trained.append(task)
         return task
 
     own_metrics = module.SettingsTuner._alone
-    inputs = SimpleNamespace(spec=SimpleNamespace(tasks=tasks), batches=lambda _: (None, None))
+    examples = SimpleNamespace(of_task=lambda column: column)
+    inputs = SimpleNamespace(
+        spec=SimpleNamespace(tasks=tasks), examples=lambda _: (examples, examples)
+    )
     monkeypatch.setattr(module, "fit_alone", fit_alone)
-    monkeypatch.setattr(module, "of_one_task", lambda batches, column: column)
     monkeypatch.setattr(
         module, "validation_metrics", lambda network, one, settings, column: {network: 0.5 + column}
     )
