@@ -19,10 +19,11 @@ from feature_spec.fields.field import (
     NumericField,
     SequenceField,
 )
-from feature_spec.names import RANK
+from feature_spec.names import RANK, SPEC_FINGERPRINT
 from feature_spec.spec import FeatureSpec
 from serving import tf_serving_api
 from serving.client.request_tensors import request_tensors
+from serving.client.tensor_values import text_tensor
 from serving.client.types import Candidate, FieldValue, RankingRequest
 
 _MISSING_SHARE = 0.03
@@ -97,6 +98,7 @@ def encoded_requests(
     *,
     model_name: str,
     label: str | None = None,
+    fingerprint: str | None = None,
 ) -> list[bytes]:
     """Return a serialized PredictRequest for the `rank` signature for each request.
 
@@ -106,6 +108,7 @@ def encoded_requests(
         model_name: The model's name on the server.
         label: A version label, such as ``canary``. Without one, the server's latest version
             answers.
+        fingerprint: The spec's fingerprint as the model knows it; None for the spec's own.
 
     Raises:
         InvalidRequestError: A request does not fit the spec.
@@ -119,5 +122,7 @@ def encoded_requests(
             message.model_spec.version_label = label
         for name, tensor in request_tensors(spec, request).items():
             message.inputs[name].CopyFrom(tensor)
+        if fingerprint is not None:
+            message.inputs[SPEC_FINGERPRINT].CopyFrom(text_tensor([fingerprint.encode()], []))
         encoded.append(message.SerializeToString())
     return encoded

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 import pydantic
@@ -14,6 +15,7 @@ from feature_spec.loading import load_spec, ready_specs
 from feature_spec.spec import FeatureSpec
 from serving.client.tls import Tls
 from serving.client.types import RankingRequest
+from serving.errors import RequestRefusedError
 from serving.loadtest.connections import open_connections, try_one
 from serving.loadtest.load_generator import Arrivals, LoadGenerator, send_times_s
 from serving.loadtest.load_requests import encoded_requests, random_requests
@@ -130,22 +132,35 @@ def run_load_test(
     timeout_s = settings.timeout_ms / 1000.0
     with console.status("Making requests …"):
         spec, requests = _spec_and_requests(settings)
-        encoded = encoded_requests(
-            spec, requests, model_name=settings.model or spec.name, label=settings.label
+        encode = partial(
+            encoded_requests,
+            spec,
+            requests,
+            model_name=settings.model or spec.name,
+            label=settings.label,
         )
+        encoded = encode()
     with ExitStack() as stack:
         with console.status(f"Connecting to {settings.target} …"):
             predicts = stack.enter_context(
                 open_connections(settings.target, settings.connections, settings.tls)
             )
-            answer = try_one(
+            first = partial(
+                try_one,
                 predicts,
                 target=settings.target,
                 spec=spec,
                 request=requests[0],
-                encoded=encoded[0],
                 timeout_s=timeout_s,
             )
+            try:
+                answer = first(encoded=encoded[0])
+            except RequestRefusedError as error:
+                # A model of an earlier version knows the spec by another fingerprint.
+                if spec.earlier_fingerprint not in error.text:
+                    raise
+                encoded = encode(fingerprint=spec.earlier_fingerprint)
+                answer = first(encoded=encoded[0])
         generator = LoadGenerator(
             [predict.future for predict in predicts],
             encoded,

@@ -35,6 +35,7 @@ from serving.push_check.criteria import (
 from serving.push_check.logged_requests import (
     Example,
     examples_request,
+    known_fingerprint,
     rank_request,
     shown_to,
     write_warmup_file,
@@ -67,6 +68,7 @@ def check_before_push(
     warmup_requests = write_warmup_file(
         feature_spec, trainers_model.signatures, examples, Path(version)
     )
+    fingerprint = known_fingerprint(feature_spec, Path(version))
     differences: list[ScoreDifference] = []
     latencies: list[RankingLatency] = []
     refusals = []
@@ -83,9 +85,9 @@ def check_before_push(
             try:
                 differences = [
                     _compared(feature_spec, trainers_model, predict, *request)
-                    for request in _replayed(feature_spec, examples)
+                    for request in _replayed(feature_spec, examples, fingerprint)
                 ]
-                latencies = _latencies(feature_spec, predict, examples)
+                latencies = _latencies(feature_spec, predict, examples, fingerprint)
             except grpc.RpcError as error:
                 refusals.append(
                     f"a request made of logged examples failed: {error.code().name}: "
@@ -127,14 +129,14 @@ def _served(version: str, name: str) -> Iterator[LocalModelServer]:
 
 
 def _replayed(
-    spec: FeatureSpec, examples: Sequence[Example]
+    spec: FeatureSpec, examples: Sequence[Example], fingerprint: str
 ) -> Iterator[tuple[PredictRequest, list[Example]]]:
     """Yield requests, each with the examples that are to have the same scores."""
     for count in spec.serving.candidate_counts:
         for user in _some(examples, _REPLAYED):
             items = _some(examples, count)
             yield (
-                rank_request(spec, RANK, user, items),
+                rank_request(spec, RANK, user, items, fingerprint),
                 [shown_to(spec, user, item) for item in items],
             )
     yield examples_request(spec, SERVING_DEFAULT, examples), list(examples)
@@ -169,14 +171,14 @@ def _compared(
 
 
 def _latencies(
-    spec: FeatureSpec, predict: Any, examples: Sequence[Example]
+    spec: FeatureSpec, predict: Any, examples: Sequence[Example], fingerprint: str
 ) -> list[RankingLatency]:
     return [
         measured_latency(
             count,
             lambda request: predict(request, timeout=_LONGEST_S),
             [
-                rank_request(spec, RANK, user, _some(examples, count))
+                rank_request(spec, RANK, user, _some(examples, count), fingerprint)
                 for user in _some(examples, _TIMED)
             ],
         )

@@ -8,11 +8,12 @@ from typing import Any, TypeAlias
 
 import tensorflow as tf
 from tensorflow.core.framework.tensor_pb2 import TensorProto
+from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 from tensorflow_serving.apis.predict_pb2 import PredictRequest
 from tensorflow_serving.apis.prediction_log_pb2 import PredictionLog, PredictLog
 
 from feature_spec.fields.field import BaseField, MultiCategoricalField, NumericField, SequenceField
-from feature_spec.names import SPEC_FINGERPRINT, TOP_K
+from feature_spec.names import RANK, SPEC_FINGERPRINT, TOP_K
 from feature_spec.spec import FeatureSpec
 from serving.model_server.methods.warm_up import WARM_UP_FILE
 
@@ -30,18 +31,41 @@ def examples_request(
     return request
 
 
+def known_fingerprint(spec: FeatureSpec, version: Path) -> str:
+    """Return the fingerprint by which an exported model knows its spec.
+
+    A model that an earlier version exported has made it in another way.
+    """
+    file = version / "saved_model.pb"
+    if not file.exists():
+        return spec.fingerprint
+    proto = SavedModel.FromString(file.read_bytes())
+    defaults = proto.meta_graphs[0].signature_def[RANK].defaults
+    known = [value.decode() for value in defaults[SPEC_FINGERPRINT].string_val]
+    return spec.earlier_fingerprint if known == [spec.earlier_fingerprint] else spec.fingerprint
+
+
 def rank_request(
-    spec: FeatureSpec, signature: str, user: Example, items: Sequence[Example]
+    spec: FeatureSpec,
+    signature: str,
+    user: Example,
+    items: Sequence[Example],
+    fingerprint: str | None = None,
 ) -> PredictRequest:
     """Make a request to a signature that reads raw fields.
 
-    User and context are those of `user`; each item is a candidate.
+    Args:
+        spec: the spec of the model.
+        signature: the signature's name.
+        user: an example with the fields of user and context.
+        items: an example for each candidate, with the item's fields.
+        fingerprint: see `known_fingerprint`; None for the spec's own.
     """
     request = _request(spec, signature)
     for name, field in spec.fields.items():
         rows = items if field.side == "item" else [user]
         request.inputs[name].CopyFrom(_tensor(field, [row.features.feature[name] for row in rows]))
-    request.inputs[SPEC_FINGERPRINT].CopyFrom(tf.make_tensor_proto(spec.fingerprint))
+    request.inputs[SPEC_FINGERPRINT].CopyFrom(tf.make_tensor_proto(fingerprint or spec.fingerprint))
     return request
 
 
@@ -99,7 +123,8 @@ def write_warmup_file(
     """
     path = folder / WARM_UP_FILE
     path.parent.mkdir(exist_ok=True)
-    requests = list(_requests(spec, signatures, examples))
+    fingerprint = known_fingerprint(spec, folder)
+    requests = list(_requests(spec, signatures, examples, fingerprint))
     with tf.io.TFRecordWriter(str(path)) as writer:
         for request in requests:
             writer.write(
@@ -111,7 +136,7 @@ def write_warmup_file(
 
 
 def _requests(
-    spec: FeatureSpec, signatures: Mapping[str, Any], examples: Sequence[Example]
+    spec: FeatureSpec, signatures: Mapping[str, Any], examples: Sequence[Example], fingerprint: str
 ) -> Iterator[PredictRequest]:
     for name, signature in sorted(signatures.items()):
         inputs = signature.structured_input_signature[1].keys()
@@ -119,9 +144,8 @@ def _requests(
             yield examples_request(spec, name, examples[:_EXAMPLES])
         elif inputs >= spec.fields.keys():
             for count in spec.serving.candidate_counts:
-                request = rank_request(
-                    spec, name, examples[0], [examples[i % len(examples)] for i in range(count)]
-                )
+                candidates = [examples[i % len(examples)] for i in range(count)]
+                request = rank_request(spec, name, examples[0], candidates, fingerprint)
                 if TOP_K in inputs:
                     request.inputs[TOP_K].CopyFrom(tf.make_tensor_proto(min(_TOP_K, count)))
                 yield request

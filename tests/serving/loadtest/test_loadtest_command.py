@@ -9,6 +9,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from feature_spec.loading import parse_spec
 from serving.commands import add_to
 from serving.tf_serving_api import PredictRequest
 
@@ -273,3 +274,24 @@ def test_a_target_without_a_server_is_named(loadtest):
         "127.0.0.1:1: no connection; is a model server there, and do both sides use TLS"
         in result.stderr
     )
+
+
+def test_a_model_of_an_earlier_version_is_loaded_by_its_own_fingerprint(
+    loadtest, serve_with, scores, load_spec_text
+):
+    spec, asked = parse_spec(load_spec_text), []
+
+    def answer(request, context):
+        [given] = PredictRequest.FromString(request).inputs["spec_fingerprint"].string_val
+        asked.append(given.decode())
+        if given.decode() != spec.earlier_fingerprint:
+            context.abort(
+                grpc.StatusCode.INVALID_ARGUMENT,
+                f"mismatch: request [{given.decode()}] model [{spec.earlier_fingerprint}]",
+            )
+        return scores(request)
+
+    result = loadtest(serve_with(answer), *SHORT)
+    assert result.exit_code == 0, result.output
+    assert asked[0] == spec.fingerprint
+    assert set(asked[1:]) == {spec.earlier_fingerprint}

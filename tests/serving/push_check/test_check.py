@@ -261,3 +261,28 @@ def test_without_an_example_there_is_nothing_to_check_with(tmp_path: Path) -> No
             spec=SPEC,
             version=str(tmp_path / "v"),
         )
+
+
+@pytest.mark.parametrize("which", ["fingerprint", "earlier_fingerprint"])
+def test_a_model_of_an_earlier_version_is_asked_by_its_own_fingerprint(
+    tmp_path: Path, which: str
+) -> None:
+    from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
+
+    from serving.push_check.logged_requests import known_fingerprint, rank_request
+
+    spec = parse_spec(SPEC)
+    model = SavedModel()
+    default = model.meta_graphs.add().signature_def["rank"].defaults["spec_fingerprint"]
+    default.string_val.append(getattr(spec, which).encode())
+    (tmp_path / "saved_model.pb").write_bytes(model.SerializeToString())
+    known = known_fingerprint(spec, tmp_path)
+    assert known == getattr(spec, which)
+    request = rank_request(spec, "rank", shown := logged(), [shown], known)
+    assert list(request.inputs["spec_fingerprint"].string_val) == [known.encode()]
+
+
+def logged() -> Any:
+    import tensorflow as tf
+
+    return tf.train.Example()
