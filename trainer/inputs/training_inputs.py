@@ -61,10 +61,18 @@ def training_inputs(job: TrainingJob) -> TrainingInputs:
         for width in feature_layout.widths
         if feature_layout.has_vocabulary(width)
     ]
-    vocabularies = {
-        file: Vocabulary.of_file(transform.vocabulary_file_by_name(file)) for file in files
-    }
+    vocabularies = {file: _vocabulary(transform, file) for file in files}
     layout = network_layout(spec, {file: len(entries) for file, entries in vocabularies.items()})
     return TrainingInputs(
         job=job, spec=spec, transform=transform, vocabularies=vocabularies, layout=layout
     )
+
+
+def _vocabulary(transform: tft.TFTransformOutput, file: str) -> Vocabulary:
+    path = transform.vocabulary_file_by_name(file)
+    if path is None:
+        raise ValueError(
+            f"{transform.transform_savedmodel_dir} has no vocabulary {file!r}: Transform has run "
+            "with another spec than the training"
+        )
+    return Vocabulary.of_file(path)

@@ -13,7 +13,7 @@ import numpy.typing as npt
 import tensorflow as tf
 
 # Enough for fast reading, few enough for memory.
-_BLOCK_BYTES = 1 << 22
+_BLOCK_BYTES = 1 << 20
 
 Indices = npt.NDArray[np.int64]
 Values = npt.NDArray[np.float32]
