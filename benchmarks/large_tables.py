@@ -1,13 +1,14 @@
 """The memory and the speed of a training with a large embedding table.
 
-    python -m benchmarks.large_tables               # prints two tables; about 15 minutes on 2 cores
+    python -m benchmarks.large_tables               # prints two tables; about 20 minutes on 2 cores
     python -m benchmarks.large_tables --values 2000000 --json FILE
 
 The product's own trainer trains PLE on two days: the first begins afresh, the second with the
 weights of the first. It does so with a table of 20 million values and width 16, and with one of 20
 thousand values. All else is the same, so the difference of the peaks is the memory that the table
 costs. It is given as a multiple of the memory that nothing can do without: the table, and what the
-optimizers keep for it. The training speed is that of `benchmarks.train_speed`, with the same
+optimizers keep for it. A phase within another counts for itself only, and `in between` is what runs
+in no phase. The training speed is that of `benchmarks.train_speed`, with the same
 numbers of values in all fields together. The two sizes take turns and the median counts.
 """
 

@@ -82,6 +82,7 @@ def save_weights(
         optimizer: the optimizer that trained the network, see `state_of`; None to keep the weights
             only.
     """
+    tf.io.gfile.makedirs(os.path.dirname(saved_model))
     # GFile can only append, so the archive's writer must not find out that it has a `seek`.
     with (
         tf.io.gfile.GFile(_weights_file(saved_model), "wb") as file,
