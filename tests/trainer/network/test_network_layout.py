@@ -44,11 +44,11 @@ def test_fields_are_named_in_the_order_of_their_widths():
 def test_each_field_has_the_rows_of_its_own_entries():
     # A name may be the beginning of another, and a list reads the rows of the field that it shares.
     spec = parse_spec(
-        SPEC.replace("  color:", "  item_größe:")
+        SPEC.replace("  color:", "  item_size:")
         .replace("  item:", "  item_:")
         .replace("shares: item,", "shares: item_,")
     )
-    entries = ["item_größe\x1fL", "item_\x1fa", "item_größe\x1fitem_\x1fa", "item_\x1fb"]
+    entries = ["item_size\x1fL", "item_\x1fa", "item_size\x1fitem_\x1fa", "item_\x1fb"]
     vocabularies = {"vocabulary_4": Vocabulary.of_entries(map(str.encode, entries))}
     sizes = {f"vocabulary_{width}": 5 for width in (2, 3)} | {"vocabulary_4": 4}
     layout = network_layout(spec, sizes)
@@ -57,8 +57,8 @@ def test_each_field_has_the_rows_of_its_own_entries():
         name: None if one.rows is None else one.rows.tolist()
         for name, one in zip(field_names(spec), rows, strict=True)
     }
-    # Width 4: 0 and 1 are missing and OOV of item_größe, 2 and 3 those of item_; entries from 4 on.
-    assert found["item_größe"] == [0, 1, 4, 6]
+    # Width 4: 0 and 1 are missing and OOV of item_size, 2 and 3 those of item_; entries from 4 on.
+    assert found["item_size"] == [0, 1, 4, 6]
     assert found["item_"] == [2, 3, 5, 7]
     assert found["recent"] == [3, 5, 7]  # the padding of a list does not count
     # Without a vocabulary a field may have each of its rows: missing, OOV and 5 entries.
