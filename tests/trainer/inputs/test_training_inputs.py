@@ -7,8 +7,8 @@ from types import SimpleNamespace
 import pytest
 
 pytest.importorskip("tensorflow")
-from trainer.inputs import training_inputs as inputs_file  # noqa: E402
-from trainer.inputs.training_inputs import training_inputs  # noqa: E402
+from trainer.inputs import training_inputs as inputs_file
+from trainer.inputs.training_inputs import training_inputs
 
 pytestmark = pytest.mark.tensorflow
 
