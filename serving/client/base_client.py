@@ -24,7 +24,7 @@ from serving.client.transport.attempts import Call, CallCounts, CallPolicy
 from serving.client.transport.channel_pool import ChannelPool, ChannelRotation
 from serving.client.transport.policies import Deadline, HedgingPolicy, RetryPolicy, positive_ms
 from serving.client.transport.protocol import Steps
-from serving.client.types import RankedList, RankingRequest, ServedModelInfo
+from serving.client.types import Candidate, RankedList, RankingRequest, ServedModelInfo
 from serving.errors import (
     RankingError,
     RequestRefusedError,
@@ -217,9 +217,10 @@ class BaseRankingClient:
         fingerprint = defaults[SPEC_FINGERPRINT].string_val[0].decode()
         if fingerprint not in self._own_fingerprints:
             signature = signatures.signature_def[RANK]
-            raise self._mismatch(
-                fingerprint, differences_in_names(self.spec, signature.inputs, signature.outputs)
-            )
+            found = differences_in_names(self.spec, signature.inputs, signature.outputs)
+            if not found:
+                found = yield from self._differences_in_a_refusal(call)
+            raise self._mismatch(fingerprint, found)
         self._fingerprint = fingerprint
         own = weights_in_force(self.spec.ranking_formula, self.spec.tasks)
         served = {
@@ -256,6 +257,18 @@ class BaseRankingClient:
         except RankingError:
             pass  # the first error says more
         return self._mismatch(others[0]) if others else None
+
+    def _differences_in_a_refusal(self, call: Call) -> Steps[list[str]]:
+        """Make the model refuse a request of missing values, to read what it says of its spec."""
+        nothing = RankingRequest(candidates=[Candidate(fields={})])
+        payload = self._payload(request_tensors(self.spec, nothing))
+        try:
+            yield from call.answers(tf_serving_api.PREDICT, [payload])
+        except RequestRefusedError as error:
+            return differences(self.spec, error.text)
+        except RankingError:
+            pass  # that the fingerprints differ is known anyway
+        return []
 
     def _mismatch(self, model_fingerprint: str, found: Sequence[str] = ()) -> SpecMismatchError:
         return SpecMismatchError(

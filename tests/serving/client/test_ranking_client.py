@@ -286,6 +286,34 @@ def test_what_differs_from_the_models_spec_is_named(toy_spec):
     assert "; ".join(error.differences) in str(error)
 
 
+def test_a_check_tells_what_differs_although_no_request_was_made(toy_spec):
+    quality = toy_spec.fields["quality"].model_copy(update={"maximum": 2.0})
+    theirs = toy_spec.model_copy(update={"fields": {**toy_spec.fields, "quality": quality}})
+
+    def refuse(_, context):
+        context.abort(grpc.StatusCode.INVALID_ARGUMENT, f"mismatch [{parts_text(theirs)}]")
+
+    def metadata(*_):
+        answer = tf_serving_api.GetModelMetadataResponse()
+        signatures = tf_serving_api.SignatureDefMap()
+        signature = signatures.signature_def["rank"]
+        signature.defaults["spec_fingerprint"].string_val.append(theirs.fingerprint.encode())
+        for name in theirs.fields:
+            signature.inputs[name].name = name
+        for name in theirs.tasks:
+            signature.outputs[name].name = name
+        answer.metadata["signature_def"].Pack(signatures)
+        return answer
+
+    with (
+        answering(refuse, metadata) as target,
+        RankingClient(target, toy_spec, timeout_ms=600_000.0) as client,
+        pytest.raises(SpecMismatchError) as mismatch,
+    ):
+        client.check()
+    assert mismatch.value.differences == ["fields.quality differs in its settings"]
+
+
 def knowing(fingerprint, sent):
     """A model of an earlier version: it knows one fingerprint, and names it in its refusal."""
 
