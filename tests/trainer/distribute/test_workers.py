@@ -89,8 +89,7 @@ class Story:
 
 @pytest.fixture(scope="module")
 def story(layout, tasks, unevenly_masked, tmp_path_factory):
-    import tensorflow as tf
-
+    from tests.trainer.fixed_order import FixedOrder
     from trainer.fit import fitting
     from trainer.settings.train_config import parse_settings
 
@@ -131,13 +130,15 @@ def story(layout, tasks, unevenly_masked, tmp_path_factory):
     assert [worker.exit_code for worker in again] == [0, 0], "\n".join(
         worker.error[-3000:] for worker in again
     )
-    train = tf.data.Dataset.from_tensor_slices(unevenly_masked).batch(64)
-    validation = tf.data.Dataset.from_tensor_slices(unevenly_masked).take(VALIDATION_ROWS).batch(64)
+    train = FixedOrder(unevenly_masked)
+    validation = FixedOrder(
+        {name: values[:VALIDATION_ROWS] for name, values in unevenly_masked.items()}
+    )
     alone, kept = {}, []
 
     class Watched(fitting.EarlyStopping):
-        def __init__(self, *arguments):
-            super().__init__(*arguments)
+        def __init__(self, *arguments, **named):
+            super().__init__(*arguments, **named)
             kept.append(self)
 
     with pytest.MonkeyPatch.context() as patch:

@@ -21,6 +21,7 @@ from trainer.distribute.strategies import is_chief, strategy_of
 from trainer.distribute.worker_failure import translate_worker_failure
 from trainer.fit import fitting
 from trainer.fit.early_stopping import EarlyStopping
+from trainer.inputs.examples import Examples
 
 
 class WatchedStopping(EarlyStopping):
@@ -47,7 +48,7 @@ def main(job_file: str, result_file: str) -> None:
     strategy = strategy_of(first.trainer, parse_cluster(os.environ.get("TF_CONFIG")))
     train = FixedOrder(job["features"])
     validated = {name: values[: job["validation_rows"]] for name, values in job["features"].items()}
-    validation = FixedOrder(validated)
+    validation = Examples(validated)
     results = {}
     for name, settings in job["runs"].items():
         folder = Path(job["folder"]) / name
