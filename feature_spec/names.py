@@ -64,6 +64,8 @@ RESERVED_NAMES = frozenset({
     RANKING_SCORE, LOG_RANKING_SCORE, SPEC_FINGERPRINT, TOP_K, POSITION, "duration",
     "self",  # which TensorFlow drops from the parameters of a function
 })  # fmt: skip
+# Terms of the loss beside those of the tasks, which go by the tasks' names.
+PENALTIES = frozenset({"l0", "l2", "orthogonality"})
 # Names become names of TensorFlow's tensors and scopes, and parameters of Python's functions.
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 # TensorFlow does not tell inputs apart that differ in case only.
@@ -95,9 +97,12 @@ def name_problem(part: str, name: object) -> str | None:
     if isinstance(name, bool) or not isinstance(name, str | int):
         return f"not a usable name: YAML reads it as {name!r}; put it into quotes"
     text = str(name)
-    if is_usable(text):
+    is_penalty = part == "tasks" and text in PENALTIES
+    if is_usable(text) and not is_penalty:
         return None
-    if keyword.iskeyword(text):
+    if is_penalty:
+        reason = "a term of the loss has it"
+    elif keyword.iskeyword(text):
         reason = "Python keeps it for itself"
     elif _is_reserved(text):
         reason = "ingestion or the export uses it"
@@ -121,7 +126,7 @@ def _usable_name(part: str, name: str) -> str:
         return f"my_{part.rstrip('s')}"
     if letters[0].isdigit():
         return first + letters
-    return letters if is_usable(letters) else f"{first}_{letters}"
+    return letters if is_usable(letters) and letters not in PENALTIES else f"{first}_{letters}"
 
 
 def label_name(task: str) -> str:

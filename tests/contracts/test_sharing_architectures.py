@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 tf = pytest.importorskip("tensorflow")
+from feature_spec.names import PENALTIES  # noqa: E402
 from trainer.layers.flat_input import FlatInput  # noqa: E402
 from trainer.network.network import build_architecture  # noqa: E402
 from trainer.settings.model_config import MODELS  # noqa: E402
@@ -179,6 +180,7 @@ def test_penalties_are_finite_scalars(name):
     for term, value in model.penalties().items():
         assert value.shape == [], term
         assert float(value) >= 0.0
+        assert term in PENALTIES, "no task may have its name"
 
 
 @EVERY_MODEL
