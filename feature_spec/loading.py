@@ -118,6 +118,9 @@ def _line(spec: dict[Any, Any], detail: Any) -> str:
         received = ""
     else:
         is_key = detail["loc"][-1:] == ("[key]",)
+        if is_key and isinstance(value, dict) and "column" in value:
+            # The remedy for a name keeps the column that is given beside it.
+            text = text.partition(": {column: ")[0]
         received = f" (received {_shown(detail['input'] if is_key else value)})"
     return f"{'.'.join(path) or 'top level'}: {text}{received}"
 

@@ -66,6 +66,12 @@ def test_the_refusal_has_a_remedy_that_works(spec_text, name, remedy):
     )
 
 
+def test_the_remedy_keeps_a_column_that_is_given(spec_text):
+    with pytest.raises(SpecError) as error:
+        parse_spec(spec_text.replace("  age: {", "  größe: {column: size, "))
+    assert str(error.value).endswith("such as groe (received 'größe')")
+
+
 @pytest.mark.parametrize(
     ("written", "said"),
     [
