@@ -159,9 +159,14 @@ class TextRows(ColumnRows):
     Args:
         names: the names of the columns.
         values: the texts of each row, in the order of `names`.
+        line_breaks: whether a text may hold a line feed.
     """
 
-    def __init__(self, names: Sequence[str], values: Sequence[Sequence[str]]) -> None:
+    def __init__(
+        self, names: Sequence[str], values: Sequence[Sequence[str]], *, line_breaks: bool = True
+    ) -> None:
+        self._line_breaks = line_breaks
+        self._has_twins = len(set(names)) < len(names)
         columns = zip(*values, strict=True) if values else ([] for _ in names)
         super().__init__(names, ([*map(str.strip, column)] for column in columns), len(values))
 
@@ -170,16 +175,14 @@ class TextRows(ColumnRows):
         names = sorted(self._columns)
         head = hashlib.blake2b("\n".join(names).encode(), digest_size=DIGEST_BYTES).digest()
         columns = [self._columns[name] for name in names]
-        columns = [
-            column if set(map(type, column)) <= {str} else [*map(str, column)] for column in columns
-        ]
-        rows = list(map("\n".join, zip(*columns, strict=True)))
-        if "\n".join(rows).count("\n") >= len(rows) * len(names):  # a value holds one itself
-            lengths = ([*map(len, values)] for values in zip(*columns, strict=True))
-            rows = [f"{row}\n{of_row}" for row, of_row in zip(rows, lengths, strict=True)]
-            # Rows without one have the same digest in whatever batch they are.
+        if self._has_twins:
+            columns = [[*map(str, column)] for column in columns]
+        rows: Iterable[str] = map("\n".join, zip(*columns, strict=True))
+        if self._line_breaks:
             rows = [
-                row if row.count("\n") > len(names) else row[: row.rindex("\n")] for row in rows
+                # A value holds a line feed itself.
+                f"{row}\n{[*map(len, values)]}" if row.count("\n") >= len(names) else row
+                for row, values in zip(rows, zip(*columns, strict=True), strict=True)
             ]
         return [
             hashlib.blake2b(head + row.encode(), digest_size=DIGEST_BYTES).digest() for row in rows

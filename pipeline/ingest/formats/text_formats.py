@@ -76,7 +76,9 @@ def csv_row_batches(batches: Iterable[CsvBatch], source: Source) -> Iterator[Rec
             {at - skipped: problem for at, problem in unusable.items()},
             parse,
         )
-        yield RecordBatch(usable, raws, TextRows(columns, values), problems)
+        line_breaks = any(b"\n" in raw for raw in raws)
+        rows = TextRows(columns, values, line_breaks=line_breaks)
+        yield RecordBatch(usable, raws, rows, problems)
 
 
 def csv_columns(batches: Iterable[CsvBatch], delimiter: str) -> list[str]:
