@@ -111,11 +111,11 @@ def read_side_table(
             counts[counters.TABLE_ROWS, name] += rows
             counts[counters.TABLE_REPEATED, name] += usable.num_rows - rows
             batches.append(usable.filter(pa.array(first)))
-            for field, described in settings.fields_of(name).items():
-                if described.kind != "numeric":
-                    breaks = line_breaks(batches[-1].column(FIELD + field))
-                    counts[counters.LINE_BREAKS, field] += breaks
-    return pa.concat_tables(batches).combine_chunks(), rejected, counts
+    table = pa.concat_tables(batches).combine_chunks()
+    for field, described in settings.fields_of(name).items():
+        if described.kind != "numeric":
+            counts[counters.LINE_BREAKS, field] += line_breaks(table.column(FIELD + field))
+    return table, rejected, counts
 
 
 def unusable_lines(batch: RecordBatch, source: str) -> list[RejectedLine]:
