@@ -8,6 +8,7 @@ than the limit is held in memory.
 from __future__ import annotations
 
 import codecs
+import re
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
@@ -105,6 +106,14 @@ class _Splitter:
     def __init__(self, delimiter: bytes, max_bytes: int) -> None:
         self._delimiter = delimiter
         self._max_bytes = max_bytes
+        # Lines whose quotes each stand around a whole value, without a quote or line feed in it.
+        # Other lines are looked at one by one.
+        around = re.escape(delimiter)
+        self._closed = (
+            re.compile(rb'[^"]*+(?:(?<![^%b\n])"[^"\n]*+"(?![^%b\r\n])[^"]*+)*+' % (around, around))
+            if len(delimiter) == 1
+            else None
+        )
         self._batch = CsvBatch([], [], {})
         self._batch_bytes = 0
         self._next_line = 1
@@ -137,12 +146,25 @@ class _Splitter:
             return
         self._add_held_line()
         *lines, last = others
-        if _QUOTE in chunk or self._open_line is not None:
+        if self._open_line is None and self._are_records(chunk, len(first), len(last)):
+            self._add_records(lines)
+        else:
             for line in lines:
                 self._add_line(line, odd_quotes=False)
-        else:
-            self._add_records(lines)
         self._hold_line(last)
+
+    def _are_records(self, chunk: bytes, first: int, last: int) -> bool:
+        """Return whether no quote is open at any line feed of a chunk, but for its end lines.
+
+        Args:
+            chunk: the chunk.
+            first, last: the lengths of its first and last line.
+        """
+        if _QUOTE not in chunk:
+            return True
+        return self._closed is not None and bool(
+            self._closed.fullmatch(chunk, first + 1, len(chunk) - last)
+        )
 
     def end(self, problem: UnusableLineError | None = None) -> None:
         """Add what is left; with a problem, the content broke off there."""

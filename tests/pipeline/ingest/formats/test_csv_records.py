@@ -131,6 +131,12 @@ def test_content_that_breaks_off_within_quotes_makes_that_record_unreadable() ->
     )
 
 
+@given(st.binary().map(lambda line: bytes(b'",\n\r a'[byte % 6] for byte in line)))
+def test_many_lines_are_split_as_one_by_one(content: bytes) -> None:
+    # Chunks of one byte take the way of single lines.
+    assert _records(b"x\n" + content) == _records(*(bytes([byte]) for byte in b"x\n" + content))
+
+
 TEXTS = st.text(st.sampled_from('ab",;\n é'), max_size=8)
 
 
