@@ -48,7 +48,8 @@ def main(
         int, typer.Option(help="Examples to train on in an epoch, of which there are two.", min=512)
     ] = 100_000,
     repetitions: Annotated[
-        int, typer.Option(help="Turns of the training speed; the median counts.", min=1)
+        int,
+        typer.Option(help="Turns of the training speed; the median counts. 0: no speed.", min=0),
     ] = 3,
 ) -> None:
     """Measure the memory of each phase of a training, and the time of a step."""
@@ -65,9 +66,12 @@ def main(
             )
             of_size.append(measure(command)["rows_per_s"])
     step_ms = {
-        size: 1000.0 * BATCH_SIZE / statistics.median(of_size) for size, of_size in rates.items()
+        size: 1000.0 * BATCH_SIZE / statistics.median(of_size)
+        for size, of_size in rates.items()
+        if of_size
     }
-    console.print(step_table(step_ms))
+    if step_ms:
+        console.print(step_table(step_ms))
     if json_file:
         figures = {
             "machine": machine(),

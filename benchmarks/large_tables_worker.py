@@ -52,9 +52,10 @@ def prepare(folder: Path, values: int, examples: int) -> None:
     from benchmarks.peers.fulcrum import write
 
     random = np.random.default_rng(0)
+    _write_graph(folder / "transform")
     for day in DAYS:
         graph = folder / f"day_{day}" / "transform"
-        _write_graph(graph)
+        shutil.copytree(folder / "transform", graph)
         # A tenth of the second day's entries is new.
         numbers = random.permutation(values) + (day - 1) * values // 10
         with (graph / "transform_fn" / "assets" / f"vocabulary_{WIDTH}").open("wb") as file:

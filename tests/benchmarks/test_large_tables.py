@@ -12,8 +12,8 @@ import pytest
 pytestmark = [pytest.mark.slow, pytest.mark.tensorflow]
 
 
-def test_the_benchmark_measures_each_phase_and_the_time_of_a_step(tmp_path):
-    command = [sys.executable, "-m", "benchmarks.large_tables", "--repetitions", "1"]
+def test_the_benchmark_measures_each_phase_of_both_days(tmp_path):
+    command = [sys.executable, "-m", "benchmarks.large_tables", "--repetitions", "0"]
     command += ["--values", "400000", "--examples", "2048", "--json", str(tmp_path / "tables.json")]
     done = subprocess.run(
         command,
@@ -32,6 +32,5 @@ def test_the_benchmark_measures_each_phase_and_the_time_of_a_step(tmp_path):
         # 380,000 more rows of 16 floats, and what the optimizers keep for them.
         assert one["table_and_slots_bytes"] > 380_000 * 64
         assert one["peak_bytes"] > one["table_and_slots_bytes"]
-    # A table that is copied as a whole would cost more than this; the small table is no measure.
-    assert set(figures["step_ms"]) == {"20000", "400000"}
-    assert all(time_ms > 0.0 for time_ms in figures["step_ms"].values())
+    # Without a turn there is no speed; `test_train_speed` runs what measures it.
+    assert figures["step_ms"] == {}
