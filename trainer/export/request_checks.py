@@ -19,6 +19,7 @@ from feature_spec.spec_difference import parts_text
 from trainer.export.request_signature import is_list
 
 _MAX = float(np.finfo(np.float32).max)
+_OF_FORMULA = (names.RANKING_SCORE, names.LOG_RANKING_SCORE)
 _END = tf.int32.min  # follows the sizes of a shape, and is none itself
 
 
@@ -94,16 +95,29 @@ def checked_inputs(spec: FeatureSpec, inputs: Mapping[str, tf.Tensor]) -> dict[s
         # the optimiser would take them for granted.
         free = {name: _of_any_shape(value) for name, value in inputs.items()}
     with tf.control_dependencies([_check_shapes(spec, free)]):
-        shaped = {name: tf.identity(value) for name, value in free.items()}
-    for name, value in shaped.items():
-        value.set_shape(inputs[name].shape)
-    checks = [_check_numbers(spec, shaped)]
-    if names.TOP_K in shaped:
-        count = shaped[names.TOP_K]
+        # Few operations an input, because each costs every request.
+        of_right_shape = tf.no_op()
+        numbers = {
+            name: _shaped(value, inputs[name])
+            for name, value in free.items()
+            if value.dtype != tf.string
+        }
+    checks = [of_right_shape, _check_numbers(spec, numbers)]
+    if names.TOP_K in numbers:
+        count = numbers[names.TOP_K]
         text = f"{names.TOP_K} must be at least 1; received"
         checks.append(tf.debugging.Assert(count >= 1, [text, count]))
     with tf.control_dependencies(checks):
-        return {name: tf.identity(value) for name, value in shaped.items()}
+        right = tf.no_op()
+    with tf.control_dependencies([right]):
+        return {name: _shaped(value, inputs[name]) for name, value in free.items()}
+
+
+def _shaped(value: tf.Tensor, like: tf.Tensor) -> tf.Tensor:
+    """Return a value whose shape has been checked."""
+    same = tf.identity(value)
+    same.set_shape(like.shape)
+    return same
 
 
 def checked_scores(scores: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
@@ -113,8 +127,9 @@ def checked_scores(scores: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         tf.errors.InvalidArgumentError: a score is NaN or infinite. Valid numbers of a request may
             be so large that the network's products overflow.
     """
-    stacked = tf.stack([tf.cast(values, tf.float64) for values in scores.values()])
-    finite = tf.math.is_finite(stacked)
+    # The ranking score is finite where the others and the formula's inputs are.
+    of_tasks = [name for name in scores if name not in _OF_FORMULA]
+    finite = tf.math.is_finite(tf.stack([scores[name] for name in of_tasks]))
 
     def refusal() -> tf.Tensor:
         place = tf.where(~finite)[0]
@@ -123,7 +138,7 @@ def checked_scores(scores: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
                 "candidate ",
                 tf.strings.as_string(place[1]),
                 " of the request, counted from 0: ",
-                tf.gather(tf.constant(list(scores)), place[0]),
+                tf.gather(tf.constant(of_tasks), place[0]),
                 " is no finite number: a number of the request is too large for the model",
             ]
         )

@@ -75,7 +75,9 @@ def candidates(draw):
     logit = st.floats(LOWEST, 30.0, width=32)
     rows = draw(st.lists(st.lists(logit, min_size=tasks, max_size=tasks), min_size=1, max_size=8))
     rows = [draw(st.sampled_from(rows)) for _ in range(len(rows) + draw(st.integers(0, 4)))]
-    weights = draw(st.lists(st.floats(-5, 5, width=32), min_size=tasks, max_size=tasks))
+    weights = draw(
+        st.lists(st.floats(-5, 5, width=32, allow_subnormal=False), min_size=tasks, max_size=tasks)
+    )
     return np.float32(rows), np.float32(weights)
 
 
