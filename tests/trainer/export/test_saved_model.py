@@ -263,7 +263,40 @@ def answers(exported):
         "xla, two requests": (xla, "rank", rank_inputs(folder, USER, ITEMS * 2)),
         "xla, top 2": (xla, *calls["top 2"]),
     }
+    of_folder |= {
+        f"{form}, {wrong}": (
+            place,
+            "rank",
+            rank_inputs(folder.with_name(form), USER, ITEMS, **changes),
+        )
+        for form, place in (("model", str(folder)), ("half", half), ("xla", xla))
+        for wrong, changes in REFUSED.items()
+    }
     return dict(zip(of_folder, call(list(of_folder.values())), strict=True))
+
+
+# NaN stands for a missing number, but for no weight.
+REFUSED = {
+    "input weight_of_click: received nan": {"weight_of_click": ["float32", float("nan")]},
+    "input weight_of_duration: received inf": {"weight_of_duration": ["float32", float("inf")]},
+    "input price[1]: received -1": {"price": ["float32", [1.0, -1.0, 2.0, float("nan")]]},
+    "input size_s[0]: received inf": {"size_s": ["float32", [float("inf"), 1.0, 2.0, 3.0]]},
+    "input age: received -inf": {"age": ["float32", [float("-inf")]]},
+}
+
+
+@pytest.mark.parametrize("form", ["model", "half", "xla"])
+@pytest.mark.parametrize("text", REFUSED)
+def test_every_form_of_the_export_refuses_what_it_cannot_rank_by_name(answers, form, text):
+    answer = answers[f"{form}, {text}"]
+    assert answer["error"] == "InvalidArgumentError"
+    assert text in answer["message"]
+
+
+@pytest.mark.parametrize("form", ["rank", "half, rank", "xla, rank"])
+def test_the_ranking_score_is_e_to_its_logarithm_in_every_form(answers, form):
+    logs = answers[form]["log_ranking_score"]
+    np.testing.assert_allclose(answers[form]["ranking_score"], np.exp(logs), rtol=1e-6)
 
 
 def test_all_signatures_score_as_the_network_does_offline(exported, answers):
