@@ -117,7 +117,10 @@ class EarlyStopping(tf.keras.callbacks.Callback):
             max_to_keep=1,
         )
         self._best = tf.train.CheckpointManager(
-            tf.train.Checkpoint(network=model.network), str(saved / "best"), max_to_keep=1
+            # The optimizer's state goes on with the weights where a later day begins with them.
+            tf.train.Checkpoint(network=model.network, optimizer=model.optimizer),
+            str(saved / "best"),
+            max_to_keep=1,
         )
 
     def resume(self) -> tuple[int, int]:

@@ -31,7 +31,8 @@ def fit(
     validation: Examples,
     *,
     strategy: tf.distribute.Strategy | None = None,
-    begin: Callable[[Network], None] | None = None,
+    begin: Callable[[Network, tf.keras.optimizers.Optimizer], None] | None = None,
+    end: Callable[[Network, tf.keras.optimizers.Optimizer], None] | None = None,
     checkpoint_folder: Path,
     tensorboard_folder: str | None = None,
 ) -> Network:
@@ -45,7 +46,10 @@ def fit(
             smaller batch.
         validation: other examples, to validate with.
         strategy: shares each batch out over replicas. Defaults to the strategy of the settings.
-        begin: changes the initial weights, which are otherwise drawn at random.
+        begin: changes the initial weights, which are otherwise drawn at random, and what the
+            optimizer keeps for them.
+        end: receives the network with the weights of its best epoch, and the optimizer as it was
+            then.
         checkpoint_folder: keeps the state of the training. A run over the same folder goes on where
             the last one ended.
         tensorboard_folder: folder or URI of the training curves for TensorBoard.
@@ -67,10 +71,10 @@ def fit(
         network = Network(layout, settings, name="network")
         network(train.first_rows(run.batch_size))  # makes the variables
         begin_at_base_rates(network, train)
-        if begin is not None:
-            begin(network)
         model = MultiTaskRanker(network, tasks, run)
         model.compile_for_training()
+        if begin is not None:
+            begin(network, model.optimizer)
 
     steps = train.rows // run.batch_size
     check = DivergenceCheck(layout, train, validation)
@@ -109,6 +113,8 @@ def fit(
         epoch, taken = last, 0
     best = stopping.restore_best()
     logger.info("trained for %.0f s; epoch %d was best", time.monotonic() - began, best)
+    if end is not None:
+        end(network, model.optimizer)
     return network
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import logging
 import shutil
 from collections.abc import Callable
+from typing import Any
 
 import tensorflow as tf
 
@@ -66,6 +66,7 @@ def _train(job: TrainingJob, strategy: tf.distribute.Strategy) -> None:
         *inputs.examples(folder),
         strategy=strategy,
         begin=_beginning(inputs),
+        end=_ending(inputs) if is_chief(strategy) else None,
         checkpoint_folder=job.own_checkpoints,
         tensorboard_folder=job.curves,
     )
@@ -82,12 +83,23 @@ def _train(job: TrainingJob, strategy: tf.distribute.Strategy) -> None:
         )
         if job.span is not None:
             tf.io.write_file(f"{job.model}/{names.EXPORTED_SPAN}", job.span)
-            save_weights(network, inputs.vocabularies, job.model)
         # The model is exported: a later run with the same inputs begins anew.
         shutil.rmtree(job.own_checkpoints)
 
 
-def _beginning(inputs: TrainingInputs) -> Callable[[Network], None] | None:
+def _ending(inputs: TrainingInputs) -> Callable[[Network, Any], None] | None:
+    """Return what keeps the weights of a run by span for a later day; None for other runs."""
+    job = inputs.job
+    if job.span is None:
+        return None
+
+    def save(network: Network, optimizer: Any) -> None:
+        save_weights(network, inputs.vocabularies, job.model, optimizer)
+
+    return save
+
+
+def _beginning(inputs: TrainingInputs) -> Callable[[Network, Any], None] | None:
     """Return what loads the base model's weights into a network; None to begin afresh."""
     job = inputs.job
     if job.base_model is None or not job.settings.trainer.warm_start:
@@ -97,4 +109,9 @@ def _beginning(inputs: TrainingInputs) -> Callable[[Network], None] | None:
     except NoWeightsError as error:
         logger.info("no warm start: %s", error)
         return None
-    return functools.partial(begin_with, weights, rows=TableRows(inputs.spec, inputs.vocabularies))
+    rows = TableRows(inputs.spec, inputs.vocabularies)
+
+    def begin(network: Network, optimizer: Any) -> None:
+        begin_with(weights, network, rows, optimizer)
+
+    return begin

@@ -162,10 +162,22 @@ def test_the_best_epochs_weights_are_kept(layout, tasks, features, settings, tmp
 
     monkeypatch.setattr(EarlyStopping, "on_epoch_end", watch)
     chosen = settings("shared_bottom", epochs=4, patience=9)
-    kept = fitted(features, layout, tasks, chosen, tmp_path).get_weights()
+    examples, steps = Examples(features), []
+    network = fit(
+        layout,
+        tasks,
+        chosen,
+        examples,
+        examples,
+        checkpoint_folder=tmp_path,
+        end=lambda _, optimizer: steps.extend(int(one.iterations) for one in optimizer.optimizers),
+    )
+    kept = network.get_weights()
     # The second of four epochs is the best one, and each of the others has given something else.
     same = [all(map(np.array_equal, kept, after)) for after in weights]
     assert same == [False, True, False, False]
+    # So is what the optimizers kept after two epochs of four steps.
+    assert steps == [8, 8]
 
 
 def test_patience_ends_a_run(layout, tasks, features, settings, tmp_path):
