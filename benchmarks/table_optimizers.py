@@ -138,7 +138,8 @@ def _row_wise(settings: Any) -> Any:
 
     return RowWiseAdagrad(
         settings.embedding_learning_rate,
-        initial_accumulator_value=settings.embedding_initial_accumulator / settings.batch_size**2,
+        batch_size=settings.batch_size,
+        initial_accumulator_value=settings.embedding_initial_accumulator,
     )
 
 

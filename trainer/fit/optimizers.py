@@ -16,12 +16,30 @@ class TableAdagrad(tf.keras.optimizers.legacy.Adagrad):
 
     Each row takes the sum of its gradients. XLA computes the sums, in a tenth of the time of the
     runtime's own operation.
+
+    A row's gradient is its share of a mean over the batch, so it shrinks as the batch grows. Times
+    the batch size it is the sum of the gradients of its examples, for which one initial accumulator
+    suits all batch sizes, and which a later training with another batch size goes on with.
+
+    Args:
+        learning_rate: the learning rate.
+        batch_size: B, the number of examples that gradients are the mean of.
+        initial_accumulator_value: in squares of one example's gradient.
     """
+
+    def __init__(
+        self, learning_rate: float, *, batch_size: int, initial_accumulator_value: float
+    ) -> None:
+        super().__init__(
+            learning_rate, initial_accumulator_value=initial_accumulator_value, epsilon=1e-20
+        )
+        self.batch_size = batch_size
 
     def _resource_apply_sparse_duplicate_indices(
         self, grad: tf.Tensor, handle: tf.Variable, indices: tf.Tensor, **kwargs: Any
     ) -> tf.Operation:
         """Apply gradients (N, D) of rows (N,), some of which may be equal, to a table."""
+        grad = grad * float(self.batch_size)
         if grad.shape[0] is None:  # XLA would compile anew for each N
             return super()._resource_apply_sparse_duplicate_indices(grad, handle, indices, **kwargs)
         rows, places = tf.unique(indices)
@@ -36,15 +54,11 @@ def _sums(values: tf.Tensor, places: tf.Tensor) -> tf.Tensor:
 
 
 def table_adagrad(settings: TrainerSettings) -> TableAdagrad:
-    """Make the optimizer of the embedding tables.
-
-    A row's gradient is its share of a mean over the batch, so it shrinks as the batch grows. The
-    accumulators start where one example's gradient would take them: divided by the square of the
-    batch size, for the same steps with batches of all sizes.
-    """
-    start = settings.embedding_initial_accumulator / settings.batch_size**2
+    """Make the optimizer of the embedding tables."""
     return TableAdagrad(
-        settings.embedding_learning_rate, initial_accumulator_value=start, epsilon=1e-20
+        settings.embedding_learning_rate,
+        batch_size=settings.batch_size,
+        initial_accumulator_value=settings.embedding_initial_accumulator,
     )
 
 

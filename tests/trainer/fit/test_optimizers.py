@@ -17,7 +17,7 @@ def changed(gradients, rows, *, shape=(2, 1), steps=1):
     """A table of ones after steps with these gradients; `shape` is what the graph knows of theirs."""
     table, optimizer = (
         tf.Variable(tf.ones([4, 1])),
-        TableAdagrad(0.5, initial_accumulator_value=1.0, epsilon=0.0),
+        TableAdagrad(0.5, batch_size=1, initial_accumulator_value=1.0),
     )
 
     @tf.function(input_signature=[tf.TensorSpec(shape), tf.TensorSpec(shape[:1], tf.int64)])
@@ -51,3 +51,18 @@ def test_squares_add_up_over_steps():
     np.testing.assert_allclose(
         changed([[1.0], [1.0]], [0, 1], steps=2)[:2], [moved, moved], rtol=1e-6
     )
+
+
+@pytest.mark.parametrize("batch_size", [1, 16, 256, 65536])
+def test_the_batch_size_does_not_matter(batch_size):
+    # A row of one example in each of two batches: its gradients .3 and .4 are shares of means.
+    # Accumulators .04 + .3² = .13, then .13 + .4² = .29.
+    optimizer = TableAdagrad(0.5, batch_size=batch_size, initial_accumulator_value=0.04)
+    table = tf.Variable([[1.0], [1.0]])
+    for gradient in (0.3, 0.4):
+        share = tf.IndexedSlices(tf.constant([[gradient / batch_size]]), [0], [2, 1])
+        optimizer.apply_gradients([(share, table)])
+    expected = 1.0 - 0.5 * (0.3 / math.sqrt(0.13) + 0.4 / math.sqrt(0.29))
+    np.testing.assert_allclose(table.numpy().ravel(), [expected, 1.0], rtol=1e-6)
+    # A later training goes on with the accumulators, whatever its batch size.
+    np.testing.assert_allclose(optimizer.get_slot(table, "accumulator")[0], [0.29], rtol=1e-5)
