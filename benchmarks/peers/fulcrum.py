@@ -13,7 +13,9 @@ from __future__ import annotations
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from benchmarks import ple_workload as ple
@@ -113,8 +115,25 @@ def dense_part(batch_size: int, steps: int, units: int, values: int) -> None:
     ple.measured(train).report()
 
 
-def ranker(batch_size: int, values: int, units: int, model_name: str) -> MultiTaskRanker:
-    """Return a model of the registry, about as wide as the workload's PLE, ready to train."""
+def ranker(
+    batch_size: int,
+    values: int,
+    units: int,
+    model_name: str,
+    *,
+    own: Mapping[str, Any] = MappingProxyType({}),
+    trainer: Mapping[str, Any] = MappingProxyType({}),
+) -> MultiTaskRanker:
+    """Return a model of the registry, about as wide as the workload's PLE, ready to train.
+
+    Args:
+        batch_size: rows of a batch.
+        values: values of each field.
+        units: the width of the model.
+        model_name: the name of the model.
+        own: further settings of the model.
+        trainer: further settings of the trainer.
+    """
     from feature_spec.tasks.task import Task
     from trainer.fit.multi_task_ranker import MultiTaskRanker
     from trainer.layers.field_embedding import SlotLayout
@@ -123,8 +142,13 @@ def ranker(batch_size: int, values: int, units: int, model_name: str) -> MultiTa
     from trainer.settings.train_config import parse_settings
 
     settings = parse_settings(
-        {"name": model_name, "tower_units": [ple.TOWER_UNITS], **same_width(units)[model_name]},
-        {"batch_size": batch_size},
+        {
+            "name": model_name,
+            "tower_units": [ple.TOWER_UNITS],
+            **same_width(units)[model_name],
+            **own,
+        },
+        {"batch_size": batch_size, **trainer},
     )
     task = {
         "kind": "binary",

@@ -149,9 +149,7 @@ class HardConcreteGate(tf.keras.layers.Layer):
         """Return z in training and ẑ otherwise, in the gates' shape."""
         log_alpha = tf.cast(self.log_alpha, self.compute_dtype)
         if training:
-            u = uniform_noise(
-                self.shape, _EPSILON, 1.0 - _EPSILON, log_alpha.dtype, by_replica=False
-            )
+            u = uniform_noise(self.shape, _EPSILON, 1.0 - _EPSILON, log_alpha.dtype)
             s = tf.sigmoid((tf.math.log(u) - tf.math.log1p(-u) + log_alpha) / BETA)
         else:
             s = tf.sigmoid(log_alpha)

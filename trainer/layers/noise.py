@@ -18,7 +18,7 @@ import tensorflow as tf
 
 @dataclass
 class _Draws:
-    """The seed of a step, int32 (2,), and how often layers have drawn from it."""
+    """The seed of a step, int64 (2,), and how often layers have drawn from it."""
 
     seed: tf.Tensor
     count: int = 0
@@ -37,35 +37,69 @@ def noise_of(seed: int, step: tf.Tensor) -> Iterator[None]:
         seed: the seed of the training.
         step: the number of the step, a scalar.
     """
-    base = tf.constant([seed & 0x7FFFFFFF, seed >> 31 & 0x7FFFFFFF], tf.int32)
-    token = _DRAWS.set(_Draws(tf.random.experimental.stateless_fold_in(base, step)))
+    base = tf.constant([seed & 0x7FFFFFFF, seed >> 31 & 0x7FFFFFFF], tf.int64)
+    step_seed = tf.random.experimental.stateless_fold_in(base, tf.cast(step, tf.int64))
+    token = _DRAWS.set(_Draws(step_seed))
     try:
         yield
     finally:
         _DRAWS.reset(token)
 
 
-def uniform_noise(
-    shape: Any, low: float, high: float, dtype: tf.DType, *, by_replica: bool
-) -> tf.Tensor:
-    """Draw uniform noise: from the seed of `noise_of`, or at random outside of it.
+def uniform_noise(shape: Any, low: float, high: float, dtype: tf.DType) -> tf.Tensor:
+    """Draw uniform noise, the same on all replicas: from the seed of `noise_of`, or at random.
 
     Args:
         shape: the shape of the noise.
         low: the smallest value.
         high: the bound of the values, which is not drawn.
         dtype: the type of the values.
-        by_replica: whether each replica that takes part in a step draws its own noise.
     """
+    seed = _next_seed()
+    if seed is None:
+        return tf.random.uniform(shape, low, high, dtype=dtype)
+    return tf.random.stateless_uniform(shape, seed, low, high, dtype=dtype)
+
+
+def random_mask(shape: tf.Tensor, rate: float) -> tf.Tensor:
+    """Draw booleans, each replica its own: from the seed of `noise_of`, or at random outside of it.
+
+    TensorFlow's stateless generators would lengthen the step of PLE with dropout by half. A mask
+    needs no such randomness: the bits of each value's place are mixed with the seed by the
+    finalizer of MurmurHash3.
+
+    Args:
+        shape: the shape of the mask, int32.
+        rate: the share of False.
+    """
+    seed = _next_seed()
+    if seed is None:
+        return tf.random.uniform(shape) >= rate
+    replica = tf.distribute.get_replica_context()
+    if replica is not None and replica.num_replicas_in_sync > 1:
+        seed = tf.random.experimental.stateless_fold_in(seed, replica.replica_id_in_sync_group)
+    first, second = tf.unstack(tf.bitcast(tf.cast(seed, tf.int32), tf.uint32))
+    x = tf.bitcast(tf.range(tf.reduce_prod(shape)), tf.uint32)
+    x = tf.bitwise.bitwise_xor((x + first) * tf.constant(0x9E3779B9, tf.uint32), second)
+    for shift, factor in ((16, 0x85EBCA6B), (13, 0xC2B2AE35)):
+        x = _folded(x, shift) * tf.constant(factor, tf.uint32)
+    x = _folded(x, 16)
+    return tf.reshape(x >= tf.constant(round(rate * 2**32), tf.uint32), shape)
+
+
+def _folded(x: tf.Tensor, shift: int) -> tf.Tensor:
+    return tf.bitwise.bitwise_xor(x, tf.bitwise.right_shift(x, tf.constant(shift, tf.uint32)))
+
+
+def _next_seed() -> tf.Tensor | None:
+    """Return the seed of the next draw of the step, (2,); None outside of `noise_of`."""
     draws = _DRAWS.get()
     if draws is None:
-        return tf.random.uniform(shape, low, high, dtype=dtype)
+        return None
     draws.count += 1
-    seed = tf.random.experimental.stateless_fold_in(draws.seed, draws.count)
-    replica = tf.distribute.get_replica_context()
-    if by_replica and replica is not None and replica.num_replicas_in_sync > 1:
-        seed = tf.random.experimental.stateless_fold_in(seed, replica.replica_id_in_sync_group)
-    return tf.random.stateless_uniform(shape, seed, low, high, dtype=dtype)
+    return tf.random.stateless_uniform(
+        [2], draws.seed + draws.count, minval=None, maxval=None, dtype=tf.int32
+    )
 
 
 @tf.keras.utils.register_keras_serializable("fulcrum")
@@ -96,10 +130,8 @@ class Dropout(tf.keras.layers.Layer):
     def call(self, x: tf.Tensor, training: bool | None = None) -> tf.Tensor:
         if not training or self.rate == 0.0:
             return x
-        # bfloat16 draws 128 different values only.
-        drawn = uniform_noise(tf.shape(x), 0.0, 1.0, tf.float32, by_replica=True)
-        kept = tf.cast(drawn >= self.rate, x.dtype)
-        return x * kept / (1.0 - self.rate)
+        kept = random_mask(tf.shape(x), self.rate)
+        return tf.where(kept, x / (1.0 - self.rate), tf.zeros_like(x))
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "rate": self.rate}

@@ -7,31 +7,54 @@ import pytest
 
 tf = pytest.importorskip("tensorflow")
 from trainer.layers.gates import HardConcreteGate  # noqa: E402
-from trainer.layers.noise import Dropout, noise_of, uniform_noise  # noqa: E402
+from trainer.layers.noise import Dropout, noise_of, random_mask, uniform_noise  # noqa: E402
 
 pytestmark = pytest.mark.tensorflow
 
 
-def drawn(seed, step, draws=2, by_replica=True):
-    with noise_of(seed, tf.constant(step, tf.int64)):
-        return [
-            uniform_noise([50], 0.0, 1.0, tf.float32, by_replica=by_replica).numpy()
-            for _ in range(draws)
-        ]
+DRAWS = {
+    "uniform": lambda: uniform_noise([200], 0.0, 1.0, tf.float32),
+    "mask": lambda: random_mask(tf.constant([200]), 0.5),
+}
 
 
-def test_one_seed_and_step_draw_the_same_noise():
+@pytest.fixture(params=DRAWS)
+def drawn(request):
+    """Draws twice at this seed and step, by each kind of noise."""
+
+    def draw(seed, step):
+        with noise_of(seed, tf.constant(step, tf.int64)):
+            return [DRAWS[request.param]().numpy() for _ in range(2)]
+
+    return draw
+
+
+def test_one_seed_and_step_draw_the_same_noise(drawn):
     np.testing.assert_array_equal(drawn(1, 5), drawn(1, 5))
 
 
 @pytest.mark.parametrize("other", [(2, 5), (1, 6), (1 + (1 << 31), 5), (-1, 5)])
-def test_other_seeds_and_steps_draw_other_noise(other):
+def test_other_seeds_and_steps_draw_other_noise(drawn, other):
     assert not np.array_equal(drawn(1, 5), drawn(*other))
 
 
-def test_each_layer_draws_its_own_noise():
+def test_each_layer_draws_its_own_noise(drawn):
     first, second = drawn(1, 5)
     assert not np.array_equal(first, second)
+
+
+def test_masks_of_steps_and_places_do_not_depend_on_each_other():
+    with noise_of(7, tf.constant(0)):
+        masks = np.stack([random_mask(tf.constant([64, 256]), 0.5).numpy() for _ in range(40)])
+    for axis in (0, 1, 2):
+        # Each mean over an axis of n fair coins has a standard deviation of ½ / √n.
+        means = masks.mean(axis=axis)
+        expected = 0.5 / np.sqrt(masks.shape[axis])
+        assert means.std() == pytest.approx(expected, rel=0.05)
+    flat = masks.reshape(-1).astype("f4") - 0.5
+    for shift in (1, 2, 8, 256, 64 * 256):
+        # Neighbours agree as often as not: 4 · covariance has a standard deviation of .0012.
+        assert abs(4.0 * np.mean(flat[:-shift] * flat[shift:])) < 0.006
 
 
 @pytest.mark.parametrize("layer", [Dropout(0.5), HardConcreteGate([50])])
