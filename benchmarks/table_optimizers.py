@@ -79,8 +79,8 @@ def main(
 
 def _measured(
     study: Any, model: str, trainer: dict[str, Any], optimizer: str, seeds: int
-) -> dict[str, dict[str, float]]:
-    """Return the mean metrics over the seeds by task: over all rows, and of users with few."""
+) -> dict[str, dict[str, tuple[float, float]]]:
+    """Return mean and deviation over the seeds by task: over all rows, and of users with few."""
     from benchmarks.papers.comparison import own_metric, task_metrics
     from benchmarks.papers.contenders import CONTENDERS
     from benchmarks.papers.execution import workload_of
@@ -93,7 +93,9 @@ def _measured(
         optimizers.table_adagrad = _row_wise
     workload = workload_of(study.folder, "", 0, 0).of_tasks(study.tasks)
     test = workload.splits[EVALUATION]
-    rare = _of_rare_users(workload.splits[TRAIN]["request_ids"], test["request_ids"])
+    ids = [workload.splits[split].get("request_ids") for split in (TRAIN, EVALUATION)]
+    rows = len(test["labels"])
+    rare = np.zeros(rows, bool) if ids[0] is None else _of_rare_users(*ids)
     found: dict[str, list[dict[str, float]]] = {"all": [], "few": []}
     chosen = CONTENDERS[model].settings(trainer, {}, 1)
     trained = train(chosen, [study.tasks], range(1, seeds + 1), lambda _: workload)
@@ -108,7 +110,11 @@ def _measured(
                 found[part].append(own_metric(workload.tasks, metrics))
     optimizers.table_adagrad = made
     return {
-        part: {task: statistics.fmean(one[task] for one in seen) for task in workload.tasks}
+        part: {
+            task: (statistics.fmean(values), statistics.pstdev(values))
+            for task in workload.tasks
+            for values in [[one[task] for one in seen]]
+        }
         for part, seen in found.items()
         if seen
     }
@@ -150,8 +156,6 @@ def _of_rare_users(
 
     The users' ids are the column of the request's with the most values.
     """
-    if not trained.shape[1]:
-        return np.zeros(len(judged), bool)
     column = max(range(trained.shape[1]), key=lambda place: len(np.unique(trained[:, place])))
     users, counts = np.unique(trained[:, column], return_counts=True)
     often = users[counts >= _FEW_EXAMPLES]
@@ -165,8 +169,11 @@ def _table(results: Sequence[dict[str, Any]]) -> Table:
         table.add_column(name)
     for result in results:
         cells = [
-            f"{result['all'][task]:.4f}"
-            + (f" / {result['few'][task]:.4f}" if "few" in result else "")
+            " / ".join(
+                "{:.4f} ± {:.4f}".format(*result[part][task])
+                for part in ("all", "few")
+                if part in result
+            )
             for task in tasks
         ]
         chosen = (str(result[name]) for name in ("optimizer", "accumulator", "rate", "batch"))

@@ -62,8 +62,8 @@ class TrainerSettings(StrictModel):
     batch_size: PositiveInt = 512
     learning_rate: PositiveFloat = 0.001
     coefficient_learning_rate: PositiveFloat = 0.01
-    embedding_learning_rate: PositiveFloat = 0.05
-    embedding_initial_accumulator: PositiveFloat = 0.1
+    embedding_learning_rate: PositiveFloat = 0.1
+    embedding_initial_accumulator: PositiveFloat = 0.01
     gradient_clip_norm: PositiveFloat | None = 10.0
     checkpoint_minutes: PositiveFloat = 10.0
     loss_weight_clock: Literal["epoch", "step"] = "epoch"

@@ -36,7 +36,7 @@ def test_an_input_that_is_no_number_is_named(value, layout, tasks, features, set
     assert text.startswith("epoch 1, step ")
     assert int(text.split("step ")[1].split(":")[0]) in range(1, 5)
     assert "the loss of click, ratio is not finite" in text
-    assert "0.001 (learning_rate) and 0.05 (embedding_learning_rate)" in text
+    assert "0.001 (learning_rate) and 0.1 (embedding_learning_rate)" in text
     assert f"The largest transformed inputs are: candidate number 0 {abs(value):g}, " in text
 
 
