@@ -137,6 +137,7 @@ def mask_of_price_is_tanh_and_half_the_cells_are_closed(network):
     # A query of (0, 0 | 1) a sub-network: the colour's mask is tanh(0), the price's is
     # relu(tanh(price)).
     fscm.query.assign(np.tile(np.array([0.0, 0.0, 1.0], "f4"), (3, 1)))
+    fscm.number_bias.assign(np.zeros((3, 1), "f4"))
     # σ(±20) stretches to 0 and 1. In click's own block cells 1 and 2 are closed, in its block of
     # the shared one cell 1.
     log_alpha = np.full((2, 2, 4), 20.0, "f4")
@@ -313,11 +314,10 @@ def test_a_model_with_nothing_to_show_says_so(exported):
 
 
 def test_a_file_that_cannot_be_written_is_named(exported, tmp_path):
-    result = invoke(
-        "--model", exported("single_task"), "--json", tmp_path / "nowhere" / "found.json"
-    )
-    assert result.exit_code == 1
-    assert "nowhere/found.json" in result.output
+    (tmp_path / "file").touch()
+    result = invoke("--model", exported("single_task"), "--json", tmp_path / "file" / "found.json")
+    assert result.exit_code == 2
+    assert "file/found.json" in result.output
 
 
 def test_a_version_of_its_own_needs_examples(exported):
