@@ -6,6 +6,8 @@ needs its class in `trainer/models/` and its settings and name here.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Annotated, Any, ClassVar, Literal
 
 import pydantic
@@ -22,12 +24,14 @@ class ModelSettings(StrictModel):
 
     Attributes:
         architecture: import path of the model's class, `module:class`.
+        trainer_defaults: settings of the trainer whose defaults do not suit the model.
         tower_units: hidden units of each task's tower.
         dropout_rate: share of units dropped in experts, bottoms and towers in training. Gates have
             no dropout.
     """
 
     architecture: ClassVar[str]
+    trainer_defaults: ClassVar[Mapping[str, Any]] = MappingProxyType({})
 
     tower_units: list[PositiveInt] = [64, 32]
     dropout_rate: DropoutRate = 0.0
@@ -228,6 +232,10 @@ class MSSMSettings(ModelSettings):
     """
 
     architecture = "trainer.models.mssm:MSSM"
+    # The first steps of faster tables close masks for good: a closed mask has no gradient.
+    trainer_defaults = MappingProxyType(
+        {"embedding_learning_rate": 0.03, "embedding_initial_accumulator": 1.0}
+    )
 
     units: PositiveInt = 64
     field_sparsity: bool = True

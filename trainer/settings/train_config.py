@@ -134,14 +134,15 @@ def parse_settings(model: Mapping[str, Any], trainer: Mapping[str, Any]) -> Sett
     """
     name = model.get("name", DEFAULT_MODEL)
     own = {key: value for key, value in model.items() if key != "name"}
-    sections: list[tuple[str, type[StrictModel], dict[str, Any]]] = [
-        ("trainer", TrainerSettings, dict(trainer))
-    ]
-    problems = []
+    sections: list[tuple[str, type[StrictModel], dict[str, Any]]] = []
+    problems, defaults = [], {}
     try:
-        sections.insert(0, ("model", _settings_of(name), own))
+        kind_of_model = _settings_of(name)
+        sections.append(("model", kind_of_model, own))
+        defaults = dict(kind_of_model.trainer_defaults)
     except ValueError as error:
         problems.append(str(error))
+    sections.append(("trainer", TrainerSettings, {**defaults, **trainer}))
     parts: dict[str, Any] = {}
     for part, kind, values in sections:
         try:

@@ -8,13 +8,20 @@ import pydantic
 import pytest
 
 from trainer.settings.model_config import MODELS
-from trainer.settings.train_config import Settings, parse_settings
+from trainer.settings.train_config import Settings, TrainerSettings, parse_settings
 
 
 def test_no_settings_give_ple_with_its_defaults():
     settings = parse_settings({}, {})
     assert settings.name == "ple"
     assert settings.model == MODELS["ple"]()
+
+
+def test_a_model_has_defaults_of_its_own_for_the_trainer():
+    own, given = parse_settings({"name": "mssm"}, {}), {"embedding_learning_rate": 0.2}
+    assert own.trainer.embedding_learning_rate == 0.03
+    assert parse_settings({"name": "mssm"}, given).trainer.embedding_learning_rate == 0.2
+    assert parse_settings({}, {}).trainer == TrainerSettings()
 
 
 @pytest.mark.parametrize("name", list(MODELS))
