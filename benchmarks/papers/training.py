@@ -15,6 +15,7 @@ from benchmarks.papers.workload import Examples as Columns
 from benchmarks.papers.workload import Workload
 from feature_spec.names import EVALUATION, TRAIN, VALIDATION
 from trainer.fit.base_rates import begin_at_base_rates
+from trainer.fit.divergence import DivergenceCheck
 from trainer.fit.early_stopping import EarlyStopping
 from trainer.fit.multi_task_ranker import MultiTaskRanker
 from trainer.inputs.examples import Examples
@@ -63,23 +64,27 @@ class Trainee:
         begin_at_base_rates(self.network, examples)
         self._model.clock.assign(0)
         self._model.step.assign(0)
+        self._model.finite.assign(True)
         self._forget_gradients()
         run = self._settings.trainer
+        validation = Examples(workload.splits[VALIDATION])
+        check = DivergenceCheck(self._layout, examples, validation)
         with tempfile.TemporaryDirectory(prefix="fulcrum-papers-") as checkpoints:
             steps = examples.rows // run.batch_size
             stopping = EarlyStopping(
                 self._tasks,
-                Examples(workload.splits[VALIDATION]).in_order(_SCORED_ROWS),
+                validation.in_order(_SCORED_ROWS),
                 run,
                 Path(checkpoints),
                 steps_per_epoch=steps,
+                after_validation=check.after_validation,
             )
             stopping.set_model(self._model)
             self._model.fit(
                 examples.shuffled(run.batch_size, seed),
                 epochs=run.epochs,
                 steps_per_epoch=steps,
-                callbacks=[stopping],
+                callbacks=[check, stopping],
                 verbose=0,
             )
             stopping.restore_best()

@@ -14,6 +14,7 @@ from feature_spec.feature_layout import NUMBERS, SIDES
 from trainer.fit.multi_task_ranker import MultiTaskRanker
 from trainer.inputs.examples import Examples
 from trainer.network.network_layout import NetworkLayout
+from trainer.network.table_blocks import read_table
 
 _SHOWN = 5
 _CHECKED_ROWS = 1 << 18
@@ -120,20 +121,14 @@ def _not_finite(logs: Mapping[str, float], prefix: str) -> list[str]:
 
 
 def _weights_not_finite(model: MultiTaskRanker) -> list[str]:
-    found = []
-    for variable in [*model.network.embedding_tables, *model.dense_variables]:
-        rows = variable.shape[0] if variable.shape.rank else 1
-        for first in range(0, rows, _CHECKED_ROWS):
-            # Reading a table whole would copy it.
-            part = (
-                variable.sparse_read(tf.range(first, min(first + _CHECKED_ROWS, rows)))
-                if rows > _CHECKED_ROWS
-                else variable.read_value()
-            )
-            if not bool(tf.reduce_all(tf.math.is_finite(part))):
-                found.append(str(variable.name).partition(":")[0])
-                break
-    return found
+    tables = model.network.embedding_tables
+    blocks = [(table, read_table(table)) for table in tables]
+    blocks += [(variable, iter([tf.identity(variable)])) for variable in model.dense_variables]
+    return [
+        str(variable.name).partition(":")[0]
+        for variable, values in blocks
+        if not all(np.isfinite(part).all() for part in values)
+    ]
 
 
 def _listed(what: list[str]) -> str:
