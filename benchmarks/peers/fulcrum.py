@@ -4,7 +4,8 @@ Arguments: the way, batch size, steps, units of an expert, values of a field, an
 the name of the model. The ways are
 
 - `in_memory`: a model on batches in memory, through Keras' `fit`;
-- `from_records`: PLE on files of examples, with the time that steps wait for them;
+- `from_records`: PLE on examples from files, which were read and sorted once before, with the time
+  that steps wait for them;
 - `dense_part`: the dense part of PLE alone, forwards and backwards from the looked-up embeddings.
 """
 
@@ -37,7 +38,7 @@ def in_memory(batch_size: int, steps: int, units: int, values: int, model_name: 
         for name, value in features(batch_size * steps, values).items()
     }
     options = tf.data.Options()
-    options.autotune.enabled = False  # as in `trainer.inputs.training_inputs`
+    options.autotune.enabled = False  # as in `trainer.inputs.examples`
     dataset = tf.data.Dataset.from_tensor_slices(data).with_options(options)
 
     def train() -> int:
