@@ -31,7 +31,7 @@ def train_worker(
     The chief is `fulcrum run --set trainer.strategy=multi_worker` on the same root. All workers
     share each step's batch; the chief keeps checkpoints and exports the model. A worker waits until
     the chief comes to training. If a worker is lost, all end with exit code 1: let a supervisor
-    start them again, and they go on after the last finished epoch.
+    start them again, and they go on from the last checkpoint.
 
     Exit code: 0 the training has ended; 1 it failed, a worker was lost, or there was nothing to
     train.

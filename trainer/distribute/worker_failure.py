@@ -33,7 +33,7 @@ def translate_worker_failure() -> Iterator[None]:
     except _BROKEN_OFF as error:
         raise WorkerLostError(
             "training with the other workers broke off, most likely because one of them has ended. "
-            "Start all of them again: they go on after the last finished epoch. TensorFlow says: "
+            "Start all of them again: they go on from the last checkpoint. TensorFlow says: "
             f"{_reason(error)}"
         ) from error
 
