@@ -58,7 +58,8 @@ def fit(
         The network with the weights of its best epoch.
 
     Raises:
-        ValueError: there is no example, or replicas would get batches of different sizes.
+        ValueError: there is no example to train on or to validate with, or replicas would get
+            batches of different sizes.
         DivergenceError: a loss, a gradient or a weight is infinite or not a number.
     """
     seed = settings.trainer.seed
@@ -67,6 +68,8 @@ def fit(
     run = settings.trainer.model_copy(
         update={"batch_size": _batch_size(settings.trainer, train, strategy)}
     )
+    if not validation.rows:
+        raise ValueError("there are 0 examples to validate with, and stopping needs one at least")
     with strategy.scope():
         network = Network(layout, settings, name="network")
         network(train.first_rows(run.batch_size))  # makes the variables

@@ -113,6 +113,15 @@ def test_without_an_example_there_is_no_training(layout, tasks, features, settin
         fitted(none, layout, tasks, settings("shared_bottom"), tmp_path)
 
 
+def test_without_an_example_to_validate_with_there_is_no_training(
+    layout, tasks, features, settings, tmp_path
+):
+    none = Examples({name: values[:0] for name, values in features.items()})
+    chosen, train = settings("shared_bottom"), Examples(features)
+    with pytest.raises(ValueError, match="there are 0 examples to validate with"):
+        fit(layout, tasks, chosen, train, none, checkpoint_folder=tmp_path)
+
+
 def test_a_task_with_few_positives_is_named_and_shown_as_a_dash(
     layout, tasks, features, settings, tmp_path, caplog
 ):
