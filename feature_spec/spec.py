@@ -12,6 +12,8 @@ from pydantic import ModelWrapValidatorHandler, ValidationError, model_validator
 
 from feature_spec.fields.field import CategoricalField, Field, NumericField, SequenceField
 from feature_spec.formula import PROBABILITY_FLOOR, SCORE_FLOOR, RankingFormula
+from feature_spec.histories.histories import Histories
+from feature_spec.histories.history_fields import history_fields, history_problems
 from feature_spec.logs.event_logs import Actions
 from feature_spec.logs.logs import Keys, Logs, Split
 from feature_spec.mending import Mending
@@ -38,6 +40,27 @@ def _name_of(part: str) -> pydantic.BeforeValidator:
     return pydantic.BeforeValidator(checked)
 
 
+def _later_settings(field: Field) -> set[str]:
+    """Return the settings that fields got after fingerprints were first made, at their defaults.
+
+    They are left out of the fingerprint, which stays that of older clients and models.
+    """
+    return {
+        name
+        for name in ("history", "pooling", "heads", "of", "smoothing")
+        if name in type(field).model_fields
+        and getattr(field, name) == type(field).model_fields[name].default
+    }
+
+
+def _not_in_state(histories: Histories) -> dict[str, Any]:
+    """Return the settings of histories that the model reads, but not the state."""
+    return {
+        "counts": {name: {"smoothing"} for name in histories.counts},
+        "sequences": {name: {"pooling", "heads", "search_by"} for name in histories.sequences},
+    }
+
+
 _FieldName = Annotated[str, _name_of("fields")]
 _TaskName = Annotated[str, _name_of("tasks")]
 
@@ -52,7 +75,8 @@ class FeatureSpec(StrictModel):
         split: assigns exposures to training, early stopping and evaluation.
         spans: settings of runs by span.
         sampling: down-sampling of negatives; none by default.
-        fields: the inputs of the model, by name.
+        histories: fields made of what happened before each exposure; none by default.
+        fields: the inputs of the model, by name: those of the logs, then those of the histories.
         tasks: the predictions of the model, by name, in the order of every report.
         ranking_formula: combines the scores of a candidate into one ranking score.
         model: settings of the sharing architecture, which `name` chooses; checked by the trainer.
@@ -73,6 +97,7 @@ class FeatureSpec(StrictModel):
     split: Split
     spans: Spans = Spans()
     sampling: Sampling | None = None
+    histories: Histories | None = None
     fields: Annotated[dict[_FieldName, Field], pydantic.Field(min_length=1)]
     tasks: Annotated[dict[_TaskName, Task], pydantic.Field(min_length=1)]
     ranking_formula: RankingFormula
@@ -100,12 +125,12 @@ class FeatureSpec(StrictModel):
                 mended = handler(mending.document)
             except ValidationError:
                 raise error from None
-            further = [problem for problem in mended.disagreements() if mending.leaves(problem)]
+            further = [problem for problem in mended.with_histories()[1] if mending.leaves(problem)]
             raise validation_error(cls, further, error) from None
-        problems = spec.disagreements()
+        whole, problems = spec.with_histories()
         if problems:
             raise validation_error(cls, problems)
-        return spec
+        return whole
 
     def disagreements(self) -> list[Problem]:
         """Return what parts of the spec say of each other and that is not so."""
@@ -116,6 +141,23 @@ class FeatureSpec(StrictModel):
             *self._optional_section_problems(),
             *self._evaluation_problems(),
         ]
+
+    def with_histories(self) -> tuple[Self, list[Problem]]:
+        """Return the spec with the fields of its histories, and all its disagreements."""
+        given = {name: field for name, field in self.fields.items() if field.history is None}
+        if self.histories is None or not given:
+            return self, self.disagreements()
+        problems = list(
+            history_problems(
+                self.histories, given, self.tasks, has_event_time=self.keys.event_time is not None
+            )
+        )
+        if any(problem.place != ("histories",) for problem in problems):
+            whole = self.model_copy(update={"fields": given})
+        else:
+            made = history_fields(self.histories, given, self.tasks)
+            whole = self.model_copy(update={"fields": given | made})
+        return whole, [*whole.disagreements(), *problems]
 
     @property
     def fingerprint(self) -> str:
@@ -142,9 +184,40 @@ class FeatureSpec(StrictModel):
             for name, content in sorted(parts.items())
         }
 
+    @property
+    def history_digest(self) -> str:
+        """A hash of what the numbers of histories depend on, as 16 hexadecimal digits.
+
+        A state of histories goes on under another spec if both have the same digest.
+        """
+        contract = self._contract()
+        made = self.histories
+        if made is None:
+            return _digest(None)
+        used = {name for count in made.counts.values() for name in count.by}
+        used |= {name for last in made.sequences.values() for name in (*last.by, *last.fields)}
+        logged = {"side", "column", "table", "separator"}
+        return _digest(
+            {
+                "histories": made.model_dump(
+                    mode="json", exclude={"warm_up_days": True, **_not_in_state(made)}
+                ),
+                "fields": {
+                    name: field.model_dump(mode="json", include=logged)
+                    for name, field in self.fields.items()
+                    if name in used
+                },
+                "tasks": contract["tasks"],
+                "timezone": self.keys.event_time.timezone if self.keys.event_time else None,
+            }
+        )
+
     def _contract(self) -> dict[str, dict[str, Any]]:
         return {
-            "fields": {name: field.model_dump(mode="json") for name, field in self.fields.items()},
+            "fields": {
+                name: field.model_dump(mode="json", exclude=_later_settings(field))
+                for name, field in self.fields.items()
+            },
             "tasks": {
                 name: task.model_dump(mode="json", include={"kind", "label", "sample_space"})
                 for name, task in self.tasks.items()
@@ -197,22 +270,7 @@ class FeatureSpec(StrictModel):
 
     def _reference_problems(self) -> Iterable[Problem]:
         for name, field in self.fields.items():
-            if field.table is not None and field.table not in self.logs.tables:
-                yield Problem(
-                    ("fields", name, "table"),
-                    field.table,
-                    f"no such side table: {closest_names(field.table, self.logs.tables)}",
-                )
-            if isinstance(field, SequenceField):
-                sharable = [
-                    other for other, kind in self.fields.items() if kind.kind == "categorical"
-                ]
-                if field.shares not in sharable:
-                    yield Problem(
-                        ("fields", name, "shares"),
-                        field.shares,
-                        f"no such categorical field: {closest_names(field.shares, sharable)}",
-                    )
+            yield from self._field_problems(name, field)
         binary = [name for name, task in self.tasks.items() if task.kind == "binary"]
         for name in (self.sampling.negative_rates or {}) if self.sampling is not None else ():
             if name not in binary:
@@ -243,6 +301,49 @@ class FeatureSpec(StrictModel):
                 )
         if self.logs.actions is not None:
             yield from self._event_log_problems(self.logs.actions)
+
+    def _field_problems(self, name: str, field: Field) -> Iterable[Problem]:
+        if field.table is not None and field.table not in self.logs.tables:
+            yield Problem(
+                ("fields", name, "table"),
+                field.table,
+                f"no such side table: {closest_names(field.table, self.logs.tables)}",
+            )
+        if field.history is not None and (
+            self.histories is None
+            or field.history not in self.histories.counts | self.histories.sequences
+        ):
+            yield Problem(
+                ("fields", name, "history"),
+                field.history,
+                "'history' is never given; describe the history in 'histories'",
+            )
+        if isinstance(field, NumericField) and field.is_rate:
+            yield from self._rate_problems(name, field)
+        if isinstance(field, SequenceField):
+            kinds = (
+                ("categorical",) if field.history is None else ("categorical", "multi_categorical")
+            )
+            sharable = [other for other, kind in self.fields.items() if kind.kind in kinds]
+            if field.shares not in sharable:
+                yield Problem(
+                    ("fields", name, "shares"),
+                    field.shares,
+                    f"no such categorical field: {closest_names(field.shares, sharable)}",
+                )
+
+    def _rate_problems(self, name: str, field: NumericField) -> Iterable[Problem]:
+        events = [
+            other
+            for other, kind in self.fields.items()
+            if isinstance(kind, NumericField) and other != name and kind.side == field.side
+        ]
+        if field.of is not None and field.of not in events:
+            yield Problem(
+                ("fields", name, "of"),
+                field.of,
+                f"no such numeric {field.side} field: {closest_names(field.of, events)}",
+            )
 
     def _split_problems(self) -> Iterable[Problem]:
         if self.split.evaluation_days and self.keys.event_time is None:

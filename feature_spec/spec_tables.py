@@ -35,7 +35,11 @@ def print_spec(spec: FeatureSpec, console: Console) -> None:
             name,
             field.side,
             field.kind,
-            f"{field.table}.{column}" if field.table else column,
+            f"history {field.history}"
+            if field.history
+            else f"{field.table}.{column}"
+            if field.table
+            else column,
             _becomes(field),
         )
     console.print(fields)
@@ -125,12 +129,13 @@ def _search(spec: FeatureSpec) -> list[str]:
 
 def _becomes(field: Field) -> str:
     if isinstance(field, SequenceField):
-        return f"up to {field.max_length} × {field.shares}"
+        pooling = "" if field.pooling == "mean" else f", {field.pooling}"
+        return f"up to {field.max_length} × {field.shares}{pooling}"
     if isinstance(field, NumericField):
         return (
             f"{field.buckets} quantiles × {field.width}"
             if field.transform == "quantiles"
-            else field.transform
+            else field.transform + (f" of {field.of}" if field.is_rate else "")
         )
     vocabulary = field.vocabulary_or_default
     rows = f"{field.hash_buckets} hashed"

@@ -9,6 +9,7 @@ from pydantic import model_validator
 
 from feature_spec.strict_model import (
     Float32,
+    PositiveFloat32,
     PositiveInt,
     Problem,
     StrictModel,
@@ -18,6 +19,7 @@ from feature_spec.strict_model import (
 
 Side = Literal["user", "item", "context"]
 Share = Annotated[float, pydantic.Field(ge=0.0, le=1.0)]
+Pooling = Literal["mean", "dot_product", "activation_unit"]
 
 
 class Vocabulary(StrictModel):
@@ -42,12 +44,15 @@ class BaseField(StrictModel):
         table: the side table that holds the column. Defaults to the exposure log.
         min_presence: the smallest share of examples with a value; a smaller share is an anomaly
             that stops the pipeline.
+        history: the history that the field is made of, see `feature_spec.histories`; no log holds
+            its values, and no spec gives it.
     """
 
     side: Side
     column: Text | None = None
     table: str | None = None
     min_presence: Share = 0.0
+    history: str | None = None
 
 
 class EmbeddedField(BaseField):
@@ -103,43 +108,59 @@ class MultiCategoricalField(EmbeddedField):
 
 
 class SequenceField(BaseField):
-    """Recent values of another field, such as item ids, newest first, averaged.
+    """Recent values of another field, such as item ids, newest first.
 
     The sequence shares the embedding rows of that field.
 
     Attributes:
-        shares: the categorical field whose rows the sequence reads.
+        shares: the field whose rows the sequence reads.
         separator: splits the text of a source without lists (CSV).
         max_length: the number of values kept of each example; later values are dropped.
+        pooling: `mean` of all values; or a weighted sum, in which a candidate attends to each value
+            by a `dot_product` of several heads, or by DIN's `activation_unit`.
+        heads: the number of heads of `dot_product`.
     """
 
     kind: Literal["sequence"]
     shares: str
     separator: Text = ","
     max_length: PositiveInt = 20
+    pooling: Pooling = "mean"
+    heads: PositiveInt = 4
 
 
 class NumericField(BaseField):
     """A field with a number.
 
     Attributes:
-        transform: `z_score`; `log1p_z_score`, for skewed numbers of at least 0; or `quantiles`,
-            with an embedding row for each bucket.
+        transform: `z_score`; `log1p_z_score`, for skewed numbers of at least 0; `quantiles`, with
+            an embedding row for each bucket; or `rate` and `log_odds`, for a sum over as many
+            events as the field `of` says: r = (sum + α·p₀) / (events + α), where p₀ is the rate of
+            all examples, z-scored as it is or as log(r / (1 − r)).
         buckets: the number of quantile buckets. Only with `quantiles`.
         width: embedding width of a quantile bucket. Only with `quantiles`.
         minimum: the smallest valid number; a record below it is rejected.
         maximum: the largest valid number; a record above it is rejected.
         default: stands in for a missing number, from `minimum` to `maximum`. Without it, a missing
             number becomes the mean (z-scores) or has its own row (`quantiles`).
+        of: the numeric field with the number of events. Only with `rate` and `log_odds`.
+        smoothing: α, the number of events that p₀ weighs. Only with `rate` and `log_odds`.
     """
 
     kind: Literal["numeric"]
-    transform: Literal["z_score", "log1p_z_score", "quantiles"] = "z_score"
+    transform: Literal["z_score", "log1p_z_score", "quantiles", "rate", "log_odds"] = "z_score"
     buckets: Annotated[int, pydantic.Field(ge=2)] = 32
     width: PositiveInt = 16
     minimum: float | None = None
     maximum: float | None = None
     default: Float32 | None = None
+    of: str | None = None
+    smoothing: PositiveFloat32 = 20.0
+
+    @property
+    def is_rate(self) -> bool:
+        """Whether the field is a sum over the events of another field."""
+        return self.transform in ("rate", "log_odds")
 
     @model_validator(mode="after")
     def _settings_agree(self) -> Self:
@@ -155,6 +176,15 @@ class NumericField(BaseField):
                 f"{' and '.join(map(repr, idle))} only works with transform 'quantiles', "
                 f"received {self.transform!r}",
             )
+        idle = sorted({"of", "smoothing"} & self.model_fields_set)
+        if not self.is_rate and idle:
+            found(
+                "transform",
+                f"{' and '.join(map(repr, idle))} only works with transform 'rate' or 'log_odds', "
+                f"received {self.transform!r}",
+            )
+        if self.is_rate and self.of is None:
+            found("of", f"transform {self.transform!r} needs 'of', the field with the events")
         if self.minimum is not None and self.maximum is not None and self.minimum > self.maximum:
             found("minimum", f"'minimum' {self.minimum} is above 'maximum' {self.maximum}")
         if self.transform == "log1p_z_score" and (self.minimum is None or self.minimum < 0):

@@ -227,12 +227,44 @@ def _scaled_numbers(spec: FeatureSpec, inputs: Mapping[str, Any]) -> dict[str, t
     for sides in (("user", "context"), ("item",)):
         columns = []
         in_side = {name: field for name, field in scored.items() if field.side in sides}
+        rates = _rates({name: field for name, field in in_side.items() if field.is_rate}, inputs)
         for name, field in in_side.items():
             value = tf.cast(_with_default(field, inputs[name]), tf.float64)
-            columns.append(tf.math.log1p(value) if field.transform == "log1p_z_score" else value)
+            if field.transform == "log1p_z_score":
+                value = tf.math.log1p(value)
+            columns.append(rates.get(name, value))
         if columns:
             z_scores = tft.scale_to_z_score(tf.stack(columns, axis=1), elementwise=True)
             z_scores = tf.where(tf.math.is_nan(z_scores), tf.zeros_like(z_scores), z_scores)
             z_scores = tf.cast(z_scores, tf.float32)
             result |= {name: z_scores[:, position] for position, name in enumerate(in_side)}
     return result
+
+
+def _rates(fields: Mapping[str, NumericField], inputs: Mapping[str, Any]) -> dict[str, tf.Tensor]:
+    """Return the smoothed rate or log odds of each sum over events, float64 (B,).
+
+    A sum without events, or that is missing, has the rate p₀ of all examples: the sum of their sums
+    over that of their events.
+    """
+    if not fields:
+        return {}
+
+    def stacked(names_of: list[str]) -> tf.Tensor:
+        values = tf.stack([tf.cast(inputs[name], tf.float64) for name in names_of], axis=1)
+        return tf.where(tf.math.is_nan(values), tf.zeros_like(values), values)
+
+    sums = stacked(list(fields))
+    events = stacked([str(field.of) for field in fields.values()])
+    total = tft.sum(tf.stack([sums, events], axis=1), reduce_instance_dims=False)
+    # Without any event, the odds are even.
+    prior = (total[0] + 0.5) / (total[1] + 1.0)
+    weight = tf.constant([field.smoothing for field in fields.values()], tf.float64)
+    rate = (sums + weight * prior) / (events + weight)
+    # Values of a request may contradict each other, such as more clicks than exposures.
+    inside = tf.clip_by_value(rate, 1e-9, 1.0 - 1e-9)
+    log_odds = tf.math.log(inside) - tf.math.log1p(-inside)
+    return {
+        name: (log_odds if field.transform == "log_odds" else rate)[:, position]
+        for position, (name, field) in enumerate(fields.items())
+    }

@@ -23,6 +23,8 @@ fields:
   author: {side: item, kind: categorical, hash_buckets: 5, width: 8}
   price: {side: item, kind: numeric, transform: quantiles, buckets: 2, width: 8}
   size: {side: item, kind: numeric, transform: log1p_z_score, minimum: 0}
+  shown: {side: item, kind: numeric}
+  clicks: {side: item, kind: numeric, transform: log_odds, of: shown, smoothing: 2.0}
 tasks:
   click: {kind: binary, label: {rule: event, column: c}, metric: auc, threshold: 0.5, tolerance: 0.1}
   buy: {kind: binary, label: {rule: event, column: b}, metric: auc, threshold: 0.5, tolerance: 0.1}
@@ -30,14 +32,38 @@ ranking_formula: {weights: {click: 1.0}}
 """
 
 NAN = float("nan")
-NAMES = ("color", "recent", "age", "item", "tags", "author", "price", "size", "epoch_s")
+NAMES = (
+    "color",
+    "recent",
+    "age",
+    "item",
+    "tags",
+    "author",
+    "price",
+    "size",
+    "epoch_s",
+    "shown",
+    "clicks",
+)
 # Seconds since 1970 that float32 holds, near 1.7e9 in steps of 128.
 NOW_S = 1.7e9 // 128 * 128
 ROWS = [
-    ("red", ["a", "b"], 1.0, "a", ["x", "y"], "ann", 1.0, 0.0, NOW_S),
-    ("red", ["a"], 3.0, "a", ["x"], "bob", 2.0, np.e - 1, NOW_S + 1280),
-    ("blue", [], NAN, "b", [], "ann", 8.0, NAN, NOW_S + 2560),
-    ("", ["c", "a", "b"], 5.0, "", ["y", "x", "z", "x"], "", NAN, np.e**2 - 1, NOW_S + 3840),
+    ("red", ["a", "b"], 1.0, "a", ["x", "y"], "ann", 1.0, 0.0, NOW_S, 0.0, 0.0),
+    ("red", ["a"], 3.0, "a", ["x"], "bob", 2.0, np.e - 1, NOW_S + 1280, 2.0, 1.0),
+    ("blue", [], NAN, "b", [], "ann", 8.0, NAN, NOW_S + 2560, 4.0, 3.0),
+    (
+        "",
+        ["c", "a", "b"],
+        5.0,
+        "",
+        ["y", "x", "z", "x"],
+        "",
+        NAN,
+        np.e**2 - 1,
+        NOW_S + 3840,
+        NAN,
+        NAN,
+    ),
 ]
 
 
@@ -190,3 +216,13 @@ def test_z_scores_of_large_numbers_with_little_spread_are_exact(transformed):
         [-1920 / deviation, -640 / deviation, 640 / deviation, 1920 / deviation], rel=1e-5
     )
     assert features["request_numbers"].dtype == np.float32
+
+
+def test_a_sum_over_events_becomes_the_log_odds_of_its_smoothed_rate(transformed):
+    features, _ = transformed
+    # p₀ = (4 + ½) / (6 + 1) = 9/14. Rates: 9/14 without events, (1 + 9/7) / 4 = 4/7,
+    # (3 + 9/7) / 6 = 5/7, and 9/14 where missing.
+    log_odds = np.log([9 / 5, 4 / 3, 5 / 2, 9 / 5])
+    assert features["candidate_numbers"][:, 2] == pytest.approx(
+        (log_odds - log_odds.mean()) / log_odds.std(), rel=1e-5
+    )
