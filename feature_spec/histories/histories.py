@@ -106,8 +106,9 @@ class Histories(StrictModel):
     """Fields that ingestion makes of what happened before each exposure.
 
     Attributes:
-        known_after_s: feedback counts so many seconds after it happened (or arrived). Either this
-            or `refresh`.
+        known_after_s: feedback counts so many seconds after it happened (or arrived), or up to a
+            256th (at least a second) more, since the cutoff moves in steps. Either this or
+            `refresh`.
         refresh: `day`: what happened before the exposure's day began counts.
         arrival_time: the column of the log of exposures with the time at which a line arrived. It
             then counts from that time instead of the event's.

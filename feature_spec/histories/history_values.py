@@ -66,15 +66,29 @@ def cutoff_us(
 ) -> npt.NDArray[np.int64]:
     """Return the cutoff of exposures at `times_us`, (N,): what became known before it counts.
 
+    It moves in steps, as the begin of a window does, so that a store need not keep single events.
+
     Args:
         histories: the histories, for `known_after_s` or `refresh`.
         times_us: microseconds since the Unix epoch, (N,).
         timezone: the IANA name of the zone in which days begin.
     """
+    delay_us = round((histories.known_after_s or 0.0) * 1e6)
+    return step_begin_us(histories, times_us - delay_us, timezone)
+
+
+def step_begin_us(
+    histories: Histories, times_us: npt.NDArray[np.int64], timezone: str
+) -> npt.NDArray[np.int64]:
+    """Return the last cutoff that is possible at or before `times_us`, (N,).
+
+    What became known from it on to the next possible cutoff counts together or not at all.
+    """
     import numpy as np
 
     if histories.known_after_s is not None:
-        return times_us - round(histories.known_after_s * 1e6)
+        step_us = window_step_s(int(histories.known_after_s)) * 1_000_000
+        return times_us // step_us * step_us
     # Offsets of zones change at whole quarters of an hour.
     quarters, which = np.unique(times_us // _QUARTER_US, return_inverse=True)
     zone = ZoneInfo(timezone)

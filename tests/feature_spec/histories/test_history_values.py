@@ -49,9 +49,14 @@ def test_feedback_names_the_positive_tasks():
     assert (feedback_token(["click", "like"]), feedback_token([])) == (b"click+like", b"none")
 
 
-def test_a_cutoff_lies_known_after_s_before_an_exposure():
+def test_a_cutoff_is_the_last_step_that_lies_known_after_s_before_an_exposure():
     histories = Histories.model_validate({"known_after_s": 1.5, **COUNTS})
-    assert cutoff_us(histories, np.array([10_000_000]), "UTC").tolist() == [8_500_000]
+    times_us = np.array([9_500_000, 10_000_000, 10_499_999, 10_500_000])
+    # Less than 512 s count in steps of a second: 8, 8.5, 8.999999 and 9 s.
+    assert cutoff_us(histories, times_us, "UTC").tolist() == [8_000_000] * 3 + [9_000_000]
+    histories = Histories.model_validate({"known_after_s": 600, **COUNTS})
+    # Steps of 2 s: 401 s.
+    assert cutoff_us(histories, np.array([1001_000_000]), "UTC").tolist() == [400_000_000]
 
 
 @pytest.mark.parametrize("timezone", ["UTC", "Asia/Shanghai", "Europe/Berlin", "Asia/Kathmandu"])
