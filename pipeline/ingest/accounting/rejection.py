@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 import pyarrow as pa
 
+from feature_spec.logs.log_values import UnusableLineError
 from feature_spec.logs.logs import RejectionReason as Reason
 
 RAW_LIMIT_BYTES = 500
@@ -29,18 +30,6 @@ __all__ = [
     "UnusableLineError",
     "rejected_table",
 ]
-
-
-class UnusableLineError(ValueError):
-    """A line or row cannot be used."""
-
-    def __init__(self, reason: Reason, detail: str) -> None:
-        super().__init__(detail)
-        self.reason = reason
-        self.detail = detail
-
-    def __reduce__(self) -> tuple[type[UnusableLineError], tuple[Reason, str]]:
-        return UnusableLineError, (self.reason, self.detail)
 
 
 @dataclasses.dataclass(frozen=True)

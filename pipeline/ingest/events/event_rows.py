@@ -29,6 +29,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from feature_spec import names
+from feature_spec.logs.log_values import UnusableValue
 from pipeline.ingest.accounting.rejection import (
     RAW_LIMIT_BYTES,
     Reason,
@@ -40,7 +41,6 @@ from pipeline.ingest.formats.record_batch import (
     Problems,
     RecordBatch,
     Rows,
-    UnusableValue,
     exact_json,
 )
 from pipeline.ingest.formats.text_formats import has_long_integer

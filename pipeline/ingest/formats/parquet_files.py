@@ -8,9 +8,10 @@ from typing import Any, BinaryIO
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from feature_spec.logs.log_values import UnusableValue
 from pipeline.ingest.accounting.rejection import Reason
 from pipeline.ingest.formats.file_content import UnreadableError
-from pipeline.ingest.formats.record_batch import ColumnRows, Rows, UnusableValue
+from pipeline.ingest.formats.record_batch import ColumnRows, Rows
 from pipeline.ingest.formats.typed_values import column_values
 
 _BATCH_ROWS = 4096

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import json
 import math
@@ -12,6 +11,7 @@ from typing import Any, NamedTuple, Protocol
 
 import orjson
 
+from feature_spec.logs.log_values import UnusableValue
 from pipeline.ingest.accounting.rejection import Reason, UnusableLineError
 
 # The values of one line or row by column.
@@ -22,22 +22,6 @@ NumberedRecord = tuple[int, bytes, Record | UnusableLineError]
 Problems = dict[int, UnusableLineError]
 
 DIGEST_BYTES = 16
-
-
-@dataclasses.dataclass(frozen=True)
-class UnusableValue:
-    """A value that Python cannot hold, or that is ambiguous; whoever reads it rejects its row.
-
-    Attributes:
-        reason: the reason of the rejection.
-        detail: the value as text, and the problem with it.
-    """
-
-    reason: Reason
-    detail: str
-
-    def __str__(self) -> str:
-        return self.detail
 
 
 class Columns(Protocol):

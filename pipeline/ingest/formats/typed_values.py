@@ -15,8 +15,8 @@ import numpy as np
 import pyarrow as pa
 
 from feature_spec.fields.values import narrow_float
+from feature_spec.logs.log_values import UnusableValue
 from pipeline.ingest.accounting.rejection import Reason
-from pipeline.ingest.formats.record_batch import UnusableValue
 
 _TEXTS = (pa.StringScalar, pa.LargeStringScalar, pa.StringViewScalar)
 

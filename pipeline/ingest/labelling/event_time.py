@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from feature_spec.fields.values import finite_number, missing_numbers
+from feature_spec.fields.values import missing_numbers
 from feature_spec.logs.event_logs import EventTime
-from pipeline.ingest.accounting.rejection import Reason, UnusableLineError
+from feature_spec.logs.log_values import (
+    MICROSECONDS,
+    UnusableLineError,
+    lacks_number,
+    time_reader,
+)
+from feature_spec.logs.logs import RejectionReason as Reason
 from pipeline.ingest.formats.record_batch import Problems
-from pipeline.ingest.labelling.value_readers import ValueReader, lacks_number
+from pipeline.ingest.labelling.value_readers import ValueReader
 
-_MICROSECONDS = {"s": 1_000_000, "ms": 1_000, "us": 1}
-_EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
+_EPOCH = datetime.date(1970, 1, 1)
 _DAY_US = 86_400_000_000
 # From the year 5, which `datetime` knows in every zone, to the end of 2036: Arrow leaves out the
 # rule by which daylight saving time goes on from 2037.
@@ -37,9 +40,9 @@ class EventTimeReader:
         self._column = event_time.column
         self._missing = missing
         self._missing_numbers = missing_numbers(missing)
-        self._unit = _MICROSECONDS.get(event_time.unit)
+        self._unit = MICROSECONDS.get(event_time.unit)
         self._type = pa.timestamp("us", event_time.timezone)
-        self._read_one = event_time_reader(event_time)
+        self._read_one = time_reader(event_time)
         self._read = ValueReader(self._read_or_refuse)
         try:
             self._days(np.zeros(1, np.int64))
@@ -77,55 +80,3 @@ class EventTimeReader:
     def _days(self, times_us: np.ndarray) -> np.ndarray:
         local = pc.local_timestamp(pa.array(times_us).cast(self._type)).cast(pa.int64())
         return local.to_numpy() // _DAY_US + _EPOCH.toordinal()
-
-
-def event_time_reader(event_time: EventTime) -> Callable[[Any], tuple[int, int]]:
-    """Return a function that reads one event time.
-
-    The function returns microseconds since the Unix epoch, and the day in the spec's time zone as
-    `date.toordinal` counts. It raises UnusableLineError for a value that is no such time.
-    """
-    zone = ZoneInfo(event_time.timezone)
-
-    def read(value: Any) -> tuple[int, int]:
-        try:
-            if event_time.unit == "iso8601":
-                moment = _localised(datetime.datetime.fromisoformat(value), zone)
-            elif event_time.unit == "yyyymmdd":
-                moment = _localised(_day(value), zone)
-            else:
-                microseconds = _microseconds(value, _MICROSECONDS[event_time.unit])
-                return microseconds, (
-                    _EPOCH + datetime.timedelta(microseconds=microseconds)
-                ).astimezone(zone).toordinal()
-            return (moment - _EPOCH) // datetime.timedelta(microseconds=1), moment.astimezone(
-                zone
-            ).toordinal()
-        except (ValueError, TypeError, OverflowError) as error:
-            detail = (
-                f"{event_time.column}: a time in {event_time.unit} is needed; received {value!r}"
-            )
-            raise UnusableLineError(Reason.BAD_EVENT_TIME, detail) from error
-
-    return read
-
-
-def _localised(moment: datetime.datetime, zone: ZoneInfo) -> datetime.datetime:
-    return moment if moment.tzinfo is not None else moment.replace(tzinfo=zone)
-
-
-def _day(value: Any) -> datetime.datetime:
-    text = str(value)
-    if len(text) != 8 or not text.isdecimal() or not text.isascii():
-        raise ValueError(text)
-    return datetime.datetime(int(text[:4]), int(text[4:6]), int(text[6:]))
-
-
-def _microseconds(value: Any, unit: int) -> int:
-    if isinstance(value, bool):
-        raise TypeError("a truth value is no time")
-    # A float would round the microseconds of large whole numbers.
-    whole = isinstance(value, int) or (
-        isinstance(value, str) and value.isascii() and value.removeprefix("-").isdecimal()
-    )
-    return round((int(value) if whole else finite_number(value)) * unit)

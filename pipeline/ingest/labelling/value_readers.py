@@ -1,14 +1,13 @@
-"""Readers of the values of a log: texts, lists, numbers and events, each by value and by column.
+"""Readers of the columns of a log: texts, lists, numbers and events.
 
-`…_reader` defines the meaning of one value: text as bytes, numbers as floats, None where missing.
-`…Reader` reads a whole column as an Arrow or NumPy array, to the same effect: Arrow and NumPy read
-what they can, repeated values are read once, and suspicious ones once more by themselves.
+`feature_spec.logs.log_values` defines the meaning of one value. A reader here reads a whole column
+as an Arrow or NumPy array, to the same effect: Arrow and NumPy read what they can, repeated values
+are read once, and suspicious ones once more by themselves.
 """
 
 from __future__ import annotations
 
 import itertools
-import math
 from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
@@ -16,36 +15,20 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from feature_spec.fields.values import (
-    LARGEST_FLOAT32,
-    NarrowFloat,
-    category_text,
-    finite_number,
-    is_missing,
-    is_missing_number,
-    is_number,
-    list_elements,
-    missing_floats,
+from feature_spec.fields.values import LARGEST_FLOAT32, NarrowFloat, missing_floats
+from feature_spec.logs.log_values import (
+    UnusableLineError,
+    event_reader,
+    list_reader,
+    number_reader,
+    text_reader,
 )
-from pipeline.ingest.accounting.rejection import Reason, UnusableLineError
-from pipeline.ingest.formats.record_batch import Problems, UnusableValue
+from pipeline.ingest.formats.record_batch import Problems
 
 _REMEMBERED_VALUES = 1 << 16
 _NONE = type(None)
 _HASHABLE = frozenset({str, int, float, bool, _NONE})
 _NO_TEXT = pa.scalar(None, pa.string())
-
-
-def text_reader(column: str, missing: Collection[str]) -> Callable[[Any], bytes | None]:
-    """Return a function that reads a key or a category.
-
-    Like the other readers, the function raises UnusableLineError for a value that cannot be read.
-    """
-
-    def read(value: Any) -> bytes | None:
-        return None if lacks_value(column, value, missing) else _text(column, value)
-
-    return read
 
 
 class TextReader:
@@ -65,27 +48,6 @@ class TextReader:
         if missing.true_count:
             texts = pc.if_else(missing, _NO_TEXT, texts)
         return texts.cast(pa.binary())
-
-
-def list_reader(
-    column: str, separator: str, missing: Collection[str]
-) -> Callable[[Any], tuple[bytes, ...] | None]:
-    """Return a function that reads a list: a JSON list, or a text split at the separator.
-
-    Missing elements are dropped; an empty list is missing.
-    """
-    read_element = text_reader(column, missing)
-
-    def read(value: Any) -> tuple[bytes, ...] | None:
-        if lacks_value(column, value, missing):
-            return None
-        elements = list_elements(value, separator)
-        return (
-            tuple([text for element in elements if (text := read_element(element)) is not None])
-            or None
-        )
-
-    return read
 
 
 class ListReader:
@@ -109,38 +71,6 @@ class ListReader:
         offsets = np.concatenate([np.zeros(1, np.int32), np.cumsum(lengths, dtype=np.int32)])
         empty = pa.array(lengths == 0)
         return pa.ListArray.from_arrays(pa.array(offsets), elements, mask=empty)
-
-
-def number_reader(
-    column: str,
-    missing: Collection[str],
-    minimum: float | None = None,
-    maximum: float | None = None,
-) -> Callable[[Any], float | None]:
-    """Return a function that reads a finite number within bounds."""
-
-    def read(value: Any) -> float | None:
-        if lacks_number(column, value, missing):
-            return None
-        try:
-            number = finite_number(value)
-        except ValueError as error:
-            raise UnusableLineError(_number_reason(value), f"{column}: {error}") from error
-        if abs(number) > LARGEST_FLOAT32:
-            raise UnusableLineError(
-                Reason.OUT_OF_RANGE, f"{column}: beyond the range of float32; received {value!r}"
-            )
-        if minimum is not None and number < minimum:
-            raise UnusableLineError(
-                Reason.OUT_OF_RANGE, f"{column}: should be at least {minimum:g}; received {value!r}"
-            )
-        if maximum is not None and number > maximum:
-            raise UnusableLineError(
-                Reason.OUT_OF_RANGE, f"{column}: should be at most {maximum:g}; received {value!r}"
-            )
-        return number
-
-    return read
 
 
 class NumberReader:
@@ -178,33 +108,6 @@ class NumberReader:
                     result = None
                 numbers[position] = np.nan if result is None else result
         return numbers
-
-
-def event_reader(
-    column: str, equals: Collection[str] | None, missing: Collection[str]
-) -> Callable[[Any], bool]:
-    """Return a function that reads whether an event happened.
-
-    An event happened if its value is a true flag, a count above 0 or, with `equals`, one of these
-    texts. It did not happen if its value is missing.
-    """
-
-    def read(value: Any) -> bool:
-        if equals is not None:
-            return (
-                not lacks_value(column, value, missing) and _text(column, value).decode() in equals
-            )
-        if lacks_number(column, value, missing):
-            return False
-        if isinstance(value, str) and value.lower() in ("true", "false"):
-            return value.lower() == "true"
-        try:
-            return finite_number(value) > 0
-        except ValueError as error:
-            detail = f"{column}: a flag or a count is needed; received {value!r}"
-            raise UnusableLineError(_number_reason(value), detail) from error
-
-    return read
 
 
 class EventReader:
@@ -290,50 +193,3 @@ def _as_numbers(values: Iterable[Any]) -> np.ndarray:
     elif not kinds <= {float, int, NarrowFloat, _NONE}:
         raise TypeError(kinds)
     return np.array(values, np.float64)
-
-
-def lacks_value(column: str, value: Any, missing: Collection[str]) -> bool:
-    """Return whether a value is missing.
-
-    Raises:
-        UnusableLineError: the value is one that no reader can use.
-    """
-    if isinstance(value, UnusableValue):
-        raise UnusableLineError(value.reason, f"{column}: {value.detail}")
-    return is_missing(value, missing)
-
-
-def lacks_number(column: str, value: Any, missing: Collection[str]) -> bool:
-    """Return whether a number is missing, which a text may also spell in another way.
-
-    Raises:
-        UnusableLineError: the value is one that no reader can use.
-    """
-    return lacks_value(column, value, missing) or (
-        isinstance(value, str) and is_missing_number(value, missing)
-    )
-
-
-def _text(column: str, value: Any) -> bytes:
-    try:
-        return category_text(value).encode("utf-8")
-    except UnicodeEncodeError as error:
-        raise UnusableLineError(
-            Reason.WRONG_ENCODING,
-            f"{column}: not UTF-8, or half of a surrogate pair, in {value!r}",
-        ) from error
-    except ValueError as error:
-        # A category may be given as 7.0, so NaN is a number gone wrong, not a wrong type.
-        reason = _number_reason(value) if isinstance(value, float) else Reason.WRONG_TYPE
-        raise UnusableLineError(reason, f"{column}: {error}") from error
-
-
-def _number_reason(value: Any) -> Reason:
-    """Return the reason why a value is not a finite number."""
-    try:
-        number = float(value) if not isinstance(value, str) or is_number(value) else 0.0
-    except OverflowError:
-        return Reason.OUT_OF_RANGE
-    except (TypeError, ValueError):
-        return Reason.WRONG_TYPE
-    return Reason.WRONG_TYPE if math.isfinite(number) else Reason.NOT_FINITE

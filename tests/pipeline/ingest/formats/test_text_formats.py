@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from feature_spec.logs.log_values import UnusableValue
 from pipeline.ingest.accounting.rejection import Reason, UnusableLineError
-from pipeline.ingest.formats.record_batch import Problems, TextRows, UnusableValue
+from pipeline.ingest.formats.record_batch import Problems, TextRows
 from pipeline.ingest.formats.text_formats import (
     header_columns,
     parse_csv,

@@ -10,8 +10,9 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from feature_spec.logs.event_logs import EventTime
+from feature_spec.logs.log_values import time_reader
 from pipeline.ingest.accounting.rejection import Reason, UnusableLineError
-from pipeline.ingest.labelling.event_time import EventTimeReader, event_time_reader
+from pipeline.ingest.labelling.event_time import EventTimeReader
 
 # 2022-04-24T16:30:00Z, which is half past midnight on the 25th in Shanghai.
 MOMENT_S = 1_650_817_800
@@ -21,7 +22,7 @@ DAY_24, DAY_25 = (datetime.date(2022, 4, day).toordinal() for day in (24, 25))
 def _read(value: Any, unit: str, timezone: str = "UTC") -> tuple[int, int]:
     """One value, which a column of such values must give as well."""
     event_time = EventTime(column="time", unit=unit, timezone=timezone)
-    read = event_time_reader(event_time)(value)
+    read = time_reader(event_time)(value)
     times, days = EventTimeReader(event_time, frozenset())([value, value], {})
     assert [*zip(times.tolist(), days.tolist(), strict=True)] == [read, read]
     return read
@@ -127,7 +128,7 @@ def _moments(zone: str) -> list[int]:
 @pytest.mark.parametrize("zone", ZONES)
 def test_the_days_of_a_column_are_those_of_its_moments_in_any_zone_at_any_time(zone: str) -> None:
     event_time = EventTime(column="time", unit="us", timezone=zone)
-    read, read_column = event_time_reader(event_time), EventTimeReader(event_time, frozenset())
+    read, read_column = time_reader(event_time), EventTimeReader(event_time, frozenset())
     moments = sorted(_moments(zone))
     expected = [read(moment) for moment in moments]
     for start in range(0, len(moments), 500):

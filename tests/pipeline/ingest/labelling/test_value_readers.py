@@ -14,18 +14,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from feature_spec.fields.values import narrow_float
+from feature_spec.logs.log_values import (
+    UnusableValue,
+    event_reader,
+    list_reader,
+    number_reader,
+    text_reader,
+)
 from pipeline.ingest.accounting.rejection import Reason, UnusableLineError
-from pipeline.ingest.formats.record_batch import Problems, UnusableValue
+from pipeline.ingest.formats.record_batch import Problems
 from pipeline.ingest.formats.text_formats import parse_json
 from pipeline.ingest.labelling.value_readers import (
     EventReader,
     ListReader,
     NumberReader,
     TextReader,
-    event_reader,
-    list_reader,
-    number_reader,
-    text_reader,
 )
 
 MISSING = frozenset({"", "?"})
