@@ -41,12 +41,13 @@ def simulate(  # noqa: PLR0917
     """Write short-video logs whose true probabilities are known.
 
     The logs fit the ready spec `short_video`. Below `truth/` lie the true probabilities of each
-    row, which the pipeline does not read, and the best metrics that any model can reach.
+    row, which the pipeline does not read, and the best metrics that any model can reach, with
+    histories and without.
 
     Example: fulcrum simulate --out logs --days 8 --rows-per-day 12500 --seed 1 --malformed-share
     0.05
     """
-    from pipeline.simulator.best_metrics import METRICS
+    from pipeline.simulator.best_metrics import METRICS, WITHOUT_HISTORY
     from pipeline.simulator.simulate import simulate_logs
     from pipeline.simulator.simulation_config import SimulationSettings
 
@@ -78,9 +79,13 @@ def simulate(  # noqa: PLR0917
         f"{summary.rows:,} exposures in {out}, {summary.usable_rows:,} of them usable",
         soft_wrap=True,
     )
-    table = Table("task", "metric", "last day", "all days", title="Best that any model can reach")
+    table = Table(
+        *("task", "metric", "last day", "without history", "all days", "without history"),
+        title="Best that any model can reach",
+    )
+    parts = [part + known for part in ("evaluation", "all") for known in ("", WITHOUT_HISTORY)]
     for task, metric in METRICS.items():
-        values = [summary.best_metrics[part][task] for part in ("evaluation", "all")]
+        values = [summary.best_metrics[part][task] for part in parts]
         table.add_row(
             task, metric, *("undefined" if value is None else f"{value:.4f}" for value in values)
         )

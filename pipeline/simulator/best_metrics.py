@@ -12,6 +12,8 @@ from feature_spec.names import label_name, mask_name
 
 METRICS = {"vtr": "auc", "vcr": "mse", "shr": "auc", "cmr": "auc", "ctr": "auc"}
 TRUTH = "truth"
+# Ends the names of scores, and of parts, of one who does not know what changes from day to day.
+WITHOUT_HISTORY = "_without_history"
 
 
 def best_metrics(logs: Path, evaluation_days: int = 1) -> dict[str, dict[str, float | None]]:
@@ -24,7 +26,8 @@ def best_metrics(logs: Path, evaluation_days: int = 1) -> dict[str, dict[str, fl
     Returns:
         the metric of each task on its own sample space, by part (`evaluation`, `all`): AUC, for vcr
         the mean squared error. None where it is undefined, because a class or the whole sample
-        space is empty.
+        space is empty. `evaluation_without_history` and `all_without_history` are the best metrics
+        of a model that knows what stays of users and videos, and not their moods and trends.
 
     Raises:
         ValueError: the folder has no truth.
@@ -36,8 +39,9 @@ def best_metrics(logs: Path, evaluation_days: int = 1) -> dict[str, dict[str, fl
         )
     parts = {"evaluation": files[-evaluation_days:], "all": files}
     return {
-        part: _metrics(pa.concat_tables(map(pq.read_table, chosen)))
+        part + known: _metrics(pa.concat_tables(map(pq.read_table, chosen)), known)
         for part, chosen in parts.items()
+        for known in ("", WITHOUT_HISTORY)
     }
 
 
@@ -58,11 +62,12 @@ def area_under_curve(labels: np.ndarray, scores: np.ndarray) -> float | None:
     )
 
 
-def _metrics(truth: pa.Table) -> dict[str, float | None]:
+def _metrics(truth: pa.Table, known: str) -> dict[str, float | None]:
     result: dict[str, float | None] = {}
     for task, metric in METRICS.items():
         inside = truth[mask_name(task)].to_numpy() == 1
-        labels, scores = truth[label_name(task)].to_numpy()[inside], truth[task].to_numpy()[inside]
+        labels = truth[label_name(task)].to_numpy()[inside]
+        scores = truth[task + known].to_numpy()[inside]
         if metric == "auc":
             result[task] = area_under_curve(labels, scores)
         else:

@@ -1,4 +1,4 @@
-"""One day of exposures and the videos that users watched before (docs/simulator.md, section 2)."""
+"""One day of exposures and the videos that users watched before (docs/simulator.md, section 3)."""
 
 from __future__ import annotations
 

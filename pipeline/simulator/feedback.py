@@ -1,4 +1,4 @@
-"""The feedback of users: true probabilities, and draws from them (docs/simulator.md, section 3)."""
+"""The feedback of users: true probabilities, and draws from them (docs/simulator.md, section 4)."""
 
 from __future__ import annotations
 
@@ -18,6 +18,12 @@ _WATCH = np.array([0.0, 0.0, -0.8, -0.8, 1.0, 1.0, 0.0, 0.0])
 _SHARE = np.array([0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 1.0, 0.0])
 _COMMENT = np.array([0.8, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0])
 
+# What a matching mood and a trend of 1 add to log-odds or to the logarithm of the watch ratio.
+_OF_MOOD = {"click": 1.0, "watch": 0.5, "share": 0.5, "comment": 0.5}
+_OF_TREND = {"click": 0.4, "watch": 0.2, "share": 0.3, "comment": 0.3}
+_NODES, _NODE_WEIGHTS = np.polynomial.hermite_e.hermegauss(5)
+_NODE_WEIGHTS /= _NODE_WEIGHTS.sum()
+
 
 @dataclasses.dataclass(frozen=True)
 class Context:
@@ -33,6 +39,23 @@ class Context:
     clickable: np.ndarray
     wifi: np.ndarray
     evening: np.ndarray
+
+
+@dataclasses.dataclass(frozen=True)
+class Inclinations:
+    """What the feedback to N exposures depends on and stays the same from day to day, each (N,).
+
+    Attributes:
+        click, share, comment: log-odds.
+        log_watch_ratio: logarithm of the median watch ratio.
+        susceptibility: standard deviation of how well the video matches a mood.
+    """
+
+    click: np.ndarray
+    log_watch_ratio: np.ndarray
+    share: np.ndarray
+    comment: np.ndarray
+    susceptibility: np.ndarray
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,22 +99,20 @@ def click_affinity(users: Users, videos: Videos, user: np.ndarray, video: np.nda
     return _affinity(users.factors[user], videos.factors[video], _CLICK)
 
 
-def propensities(
+def inclinations(
     users: Users, videos: Videos, user: np.ndarray, video: np.ndarray, context: Context
-) -> Propensities:
-    """Return the true parameters of exposures of `video` (N,) to `user` (N,), both indices."""
+) -> Inclinations:
+    """Return what stays the same of exposures of `video` (N,) to `user` (N,), both indices."""
     interests, subjects = users.factors[user], videos.factors[video]
     log_duration = np.log(videos.duration_s[video] / 20.0)
     log_activity = (np.log(users.activity[user]) - 2.0) / 0.8
-    click = (
-        -1.2
+    return Inclinations(
+        click=-1.2
         + 1.1 * _affinity(interests, subjects, _CLICK)
         + 0.8 * videos.clickbait[video]
         + 0.4 * log_activity
-        - 0.3 * np.log1p(videos.age_days[video] / 30.0)
-    )
-    log_watch_ratio = (
-        -0.5
+        - 0.3 * np.log1p(videos.age_days[video] / 30.0),
+        log_watch_ratio=-0.5
         + 0.6 * _affinity(interests, subjects, _WATCH)
         + 0.4 * videos.substance[video]
         - 0.4 * videos.clickbait[video]
@@ -99,25 +120,42 @@ def propensities(
         + 0.15 * context.wifi
         + 0.15 * context.evening
         - 0.1 * log_activity
-    )
-    share = (
-        -3.9
+        # Users who clicked want to see the video; users to whom it plays by itself may not.
+        + 0.4 * context.clickable,
+        share=-3.9
         + 0.8 * _affinity(interests, subjects, _SHARE)
         + 0.9 * videos.shareable[video]
-        + 0.7 * users.sociable[user]
-    )
-    comment = (
-        -3.6
+        + 0.7 * users.sociable[user],
+        comment=-3.6
         + 0.8 * _affinity(interests, subjects, _COMMENT)
         + 0.8 * videos.debatable[video]
-        + 0.4 * users.sociable[user]
+        + 0.4 * users.sociable[user],
+        susceptibility=np.sqrt((videos.styles[video] ** 2).sum(axis=-1) / videos.styles.shape[-1]),
     )
+
+
+def mood_match(moods: np.ndarray, videos: Videos, video: np.ndarray) -> np.ndarray:
+    """Return how well videos (N,), indices, match moods (N, MOODS); of variance about 1, (N,)."""
+    return (moods * videos.styles[video]).sum(axis=-1) / np.sqrt(moods.shape[-1])
+
+
+def propensities(fixed: Inclinations, match: np.ndarray, trend: np.ndarray | float) -> Propensities:
+    """Return the true parameters on a day.
+
+    Args:
+        fixed: what stays the same.
+        match: how well the video matches the user's mood, (N,).
+        trend: the video's trend, (N,) or one for all.
+    """
+
+    def added(what: str) -> np.ndarray:
+        return _OF_MOOD[what] * match + _OF_TREND[what] * trend
+
     return Propensities(
-        click=_sigmoid(click),
-        # Users who clicked want to see the video; users to whom it plays by itself may not.
-        median_watch_ratio=np.exp(log_watch_ratio + 0.4 * context.clickable),
-        share=_sigmoid(share),
-        comment=_sigmoid(comment),
+        click=_sigmoid(fixed.click + added("click")),
+        median_watch_ratio=np.exp(fixed.log_watch_ratio + added("watch")),
+        share=_sigmoid(fixed.share + added("share")),
+        comment=_sigmoid(fixed.comment + added("comment")),
     )
 
 
@@ -162,6 +200,23 @@ def true_scores(
         "cmr": true.comment,
         "ctr": true.click,
     }
+
+
+def scores_without_history(
+    fixed: Inclinations, duration_s: np.ndarray, context: Context
+) -> dict[str, np.ndarray]:
+    """Return the expected label for one who knows nothing of moods and trends, (N,) by task.
+
+    Both are normal and independent of what is shown, so this is the mean of `true_scores` over a
+    product of two normal distributions, by Gauss–Hermite quadrature.
+    """
+    sums: dict[str, np.ndarray] = {}
+    for match, of_match in zip(_NODES, _NODE_WEIGHTS, strict=True):
+        for trend, of_trend in zip(_NODES, _NODE_WEIGHTS, strict=True):
+            true = propensities(fixed, match * fixed.susceptibility, trend)
+            for task, score in true_scores(true, duration_s, context).items():
+                sums[task] = sums.get(task, 0.0) + of_match * of_trend * score
+    return sums
 
 
 def _affinity(interests: np.ndarray, subjects: np.ndarray, weights: np.ndarray) -> np.ndarray:

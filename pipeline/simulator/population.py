@@ -20,6 +20,7 @@ CATEGORIES = np.array([
     "technology", "travel",
 ])  # fmt: skip
 TAGS = 60
+MOODS = 2
 TAGS_OF_VIDEO = 4
 
 
@@ -56,6 +57,7 @@ class Videos:
         clickbait: raises clicks and lowers the watch ratio, (V,).
         substance: raises the watch ratio, (V,).
         shareable, debatable: raise shares and comments, (V,).
+        styles: what users' moods respond to, each of variance 1, (V, MOODS).
         popularity: probability of being a candidate, (V,), sums to 1.
     """
 
@@ -69,6 +71,7 @@ class Videos:
     substance: np.ndarray
     shareable: np.ndarray
     debatable: np.ndarray
+    styles: np.ndarray
     popularity: np.ndarray
 
 
@@ -96,7 +99,8 @@ def draw_users(settings: SimulationSettings, rng: np.random.Generator) -> Users:
 def draw_videos(settings: SimulationSettings, rng: np.random.Generator) -> Videos:
     """Draw the videos.
 
-    The category explains 70 % of the subject; the tags explain half of shares and comments.
+    The category explains 70 % of the subject and 60 % of the style, of which the author explains
+    another 30 %; the tags explain half of shares and comments.
     """
     count = settings.videos
     category = rng.integers(len(CATEGORIES), size=count)
@@ -106,11 +110,13 @@ def draw_videos(settings: SimulationSettings, rng: np.random.Generator) -> Video
     tags[np.arange(TAGS_OF_VIDEO) >= rng.integers(TAGS_OF_VIDEO + 1, size=(count, 1))] = -1
     tag_effect = np.where(tags >= 0, of_tag[:, tags], 0.0).sum(axis=-1) / np.sqrt(TAGS_OF_VIDEO)
     popularity = np.arange(1, count + 1) ** -0.8
+    authors = max(count // 5, 1)
+    author = rng.integers(authors, size=count)
     return Videos(
         factors=np.sqrt(0.7) * of_category[category]
         + np.sqrt(0.3) * rng.normal(size=(count, FACTORS)),
         category=category,
-        author=rng.integers(max(count // 5, 1), size=count),
+        author=author,
         tags=tags,
         duration_s=np.clip(np.exp(rng.normal(3.1, 0.8, size=count)), 6, 180).round(1),
         age_days=rng.exponential(30, size=count).round(1),
@@ -118,5 +124,8 @@ def draw_videos(settings: SimulationSettings, rng: np.random.Generator) -> Video
         substance=0.6 * rng.normal(size=len(CATEGORIES))[category] + 0.8 * rng.normal(size=count),
         shareable=tag_effect[0] + 0.7 * rng.normal(size=count),
         debatable=tag_effect[1] + 0.7 * rng.normal(size=count),
+        styles=np.sqrt(0.6) * rng.normal(size=(len(CATEGORIES), MOODS))[category]
+        + np.sqrt(0.3) * rng.normal(size=(authors, MOODS))[author]
+        + np.sqrt(0.1) * rng.normal(size=(count, MOODS)),
         popularity=popularity / popularity.sum(),
     )

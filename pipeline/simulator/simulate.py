@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 
 from feature_spec.names import label_name, mask_name
 from pipeline.simulator import malformed, population
-from pipeline.simulator.best_metrics import TRUTH, best_metrics
+from pipeline.simulator.best_metrics import TRUTH, WITHOUT_HISTORY, best_metrics
 from pipeline.simulator.event_logs import (
     ACTION_FAULTS,
     IMPRESSION_FAULTS,
@@ -27,6 +27,7 @@ from pipeline.simulator.event_logs import (
     impression_columns,
     with_faults,
 )
+from pipeline.simulator.evolution import draw_states
 from pipeline.simulator.exposures import (
     NETWORKS,
     Exposures,
@@ -38,7 +39,10 @@ from pipeline.simulator.feedback import (
     VALID_VIEW_S,
     Feedback,
     draw_feedback,
+    inclinations,
+    mood_match,
     propensities,
+    scores_without_history,
     true_scores,
 )
 from pipeline.simulator.population import Users, Videos, draw_users, draw_videos
@@ -88,17 +92,21 @@ def simulate_logs(
     _write_lines(folder / "users.jsonl.gz", _json_lines(_user_columns(users, rng)))
     _write_lines(folder / "videos.jsonl.gz", _json_lines(_video_columns(videos, rng)))
 
-    state = no_recent_videos(settings.users)
+    watched_before = no_recent_videos(settings.users)
+    states = draw_states(settings, rng)
     spoilt_kinds: Counter[str] = Counter()
     usable_rows = 0
-    for day in settings.dates:
+    for day, state in zip(settings.dates, states, strict=False):
         exposures = draw_exposures(users, videos, settings.rows_per_day, rng)
-        true = propensities(users, videos, exposures.user, exposures.video, exposures.context)
-        duration_s = videos.duration_s[exposures.video]
-        feedback = draw_feedback(true, duration_s, exposures.context, rng)
+        user, video, context = exposures.user, exposures.video, exposures.context
+        fixed = inclinations(users, videos, user, video, context)
+        match = mood_match(state.moods[user], videos, video)
+        true = propensities(fixed, match, state.trends[video])
+        duration_s = videos.duration_s[video]
+        feedback = draw_feedback(true, duration_s, context, rng)
         watched = feedback.play_s >= VALID_VIEW_S
-        recent, state = recent_videos(
-            state, exposures.request_user, exposures.request[watched], exposures.video[watched]
+        recent, watched_before = recent_videos(
+            watched_before, exposures.request_user, exposures.request[watched], video[watched]
         )
 
         columns = _log_columns(day, exposures, recent, feedback, duration_s)
@@ -122,7 +130,10 @@ def simulate_logs(
             ] = False
             spoilt_kinds.update(spoilt.values())
 
-        truth = _truth(columns, true_scores(true, duration_s, exposures.context))
+        scores = true_scores(true, duration_s, context)
+        for task, score in scores_without_history(fixed, duration_s, context).items():
+            scores[task + WITHOUT_HISTORY] = score
+        truth = _truth(columns, scores)
         _write_bytes(
             folder / TRUTH / f"day={day}.parquet", _parquet(truth.filter(pa.array(usable)))
         )
@@ -234,7 +245,7 @@ def _some_missing(values: list[Any], share: float, rng: np.random.Generator) -> 
 
 
 def _truth(columns: Columns, scores: dict[str, np.ndarray]) -> pa.Table:
-    """Return the true score, the label and the mask of each task, by request and video."""
+    """Return the true scores, the label and the mask of each task, by request and video."""
     play_s = np.array(columns["play_s"])
     duration_s = np.array(columns["duration_s"], dtype=float)  # None becomes NaN
     everywhere, known = np.ones(len(play_s)), np.isfinite(duration_s)

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from feature_spec.names import label_name, mask_name
-from pipeline.simulator.best_metrics import METRICS, area_under_curve, best_metrics
+from pipeline.simulator.best_metrics import METRICS, WITHOUT_HISTORY, area_under_curve, best_metrics
 
 
 def test_auc_of_a_worked_example() -> None:
@@ -31,7 +31,12 @@ def _write_truth(
 ) -> None:
     columns = {}
     for task in METRICS:
-        columns |= {task: score, label_name(task): label, mask_name(task): mask}
+        columns |= {
+            task: score,
+            task + WITHOUT_HISTORY: [0.5] * len(score),
+            label_name(task): label,
+            mask_name(task): mask,
+        }
     (folder / "truth").mkdir(exist_ok=True)
     pq.write_table(pa.table(columns), folder / "truth" / f"day={day}.parquet")
 
@@ -48,6 +53,12 @@ def test_evaluation_takes_the_last_days(tmp_path: Path) -> None:
     _write_truth(tmp_path, "2026-01-06", [0.9, 0.1], [1.0, 0.0], [1.0, 1.0])
     best = best_metrics(tmp_path)
     assert (best["evaluation"]["ctr"], best["all"]["ctr"]) == (1.0, 0.5)
+
+
+def test_who_does_not_know_the_history_has_metrics_of_its_own(tmp_path: Path) -> None:
+    _write_truth(tmp_path, "2026-01-05", [0.9, 0.1], [1.0, 0.0], [1.0, 1.0])
+    best = best_metrics(tmp_path)
+    assert (best["all"]["ctr"], best["all" + WITHOUT_HISTORY]["ctr"]) == (1.0, 0.5)
 
 
 def test_a_folder_without_truth_is_refused(tmp_path: Path) -> None:

@@ -5,7 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pipeline.simulator.feedback import Context, Propensities, draw_feedback, true_scores
+from pipeline.simulator.feedback import (
+    Context,
+    Inclinations,
+    Propensities,
+    draw_feedback,
+    propensities,
+    scores_without_history,
+    true_scores,
+)
 
 COUNT = 200_000
 
@@ -91,3 +99,26 @@ def test_a_click_is_what_starts_a_play_in_the_click_scenario() -> None:
         _propensities(COUNT), np.full(COUNT, 20.0), _context(True, COUNT), np.random.default_rng(0)
     )
     np.testing.assert_array_equal(drawn.played, drawn.clicked)
+
+
+@pytest.mark.parametrize("clickable", [False, True])
+def test_the_scores_without_history_are_the_mean_over_moods_and_trends(clickable: bool) -> None:
+    fixed = Inclinations(*(np.full(1, value) for value in (-1.0, -0.5, -3.0, -2.0, 1.5)))
+    known = scores_without_history(fixed, np.array([20.0]), _context(clickable, 1))
+    draw = np.random.default_rng(0)
+    true = propensities(fixed, 1.5 * draw.normal(size=COUNT), draw.normal(size=COUNT))
+    drawn = true_scores(true, np.full(COUNT, 20.0), _context(clickable, COUNT))
+    # Four standard deviations of a mean of 200,000 shares: 4 · 0.5 / √200,000 < 0.005
+    assert {task: score.mean() for task, score in drawn.items()} == pytest.approx(
+        {task: score[0] for task, score in known.items()}, abs=0.005
+    )
+
+
+def test_a_matching_mood_and_a_trend_raise_all_feedback() -> None:
+    fixed = Inclinations(*(np.zeros(3) for _ in range(5)))
+    true = propensities(fixed, np.array([0.0, 1.0, 0.0]), np.array([0.0, 0.0, 1.0]))
+    for value in (true.click, true.median_watch_ratio, true.share, true.comment):
+        assert value[1] > value[0]
+        assert value[2] > value[0]
+    # σ(0) = 1/2, σ(1) = 0.731
+    assert true.click[:2].tolist() == pytest.approx([0.5, 0.731], abs=0.001)
