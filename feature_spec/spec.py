@@ -423,6 +423,12 @@ class FeatureSpec(StrictModel):
                     actions.join_by,
                     f"needs 'keys.{key}' to join actions to impressions",
                 )
+        if self.histories is not None and self.histories.arrival_time is not None:
+            yield Problem(
+                ("histories", "arrival_time"),
+                self.histories.arrival_time.column,
+                "event logs have none: feedback counts from the times of the actions",
+            )
         keys = {self.keys.request, self.keys.user, self.keys.item}
         keys |= {table.exposure_key or table.key for table in self.logs.tables.values()}
         keys |= {self.keys.event_time.column} if self.keys.event_time is not None else set()

@@ -14,6 +14,7 @@ from feature_spec.fields.field import (
     SequenceField,
 )
 from feature_spec.formula import RankingFormula
+from feature_spec.histories.history_table import history_table
 from feature_spec.spec import FeatureSpec
 from feature_spec.tasks.label_rule import SampleSpace
 from feature_spec.tasks.task import Task
@@ -21,28 +22,28 @@ from feature_spec.tasks.task import Task
 
 def print_spec(spec: FeatureSpec, console: Console) -> None:
     """Print the fields, tasks and ranking formula of a spec."""
+    given = {name: field for name, field in spec.fields.items() if field.history is None}
+    more = len(spec.fields) - len(given)
     fields = Table(
-        title=f"{spec.name}: {len(spec.fields)} fields",
+        title=f"{spec.name}: {len(given)} fields" + (f", and {more} of histories" if more else ""),
         title_justify="left",
         box=box.SIMPLE_HEAD,
         pad_edge=False,
     )
     for heading in ("field", "side", "kind", "read from", "becomes"):
         fields.add_column(heading)
-    for name, field in spec.fields.items():
+    for name, field in given.items():
         column = field.column or name
         fields.add_row(
             name,
             field.side,
             field.kind,
-            f"history {field.history}"
-            if field.history
-            else f"{field.table}.{column}"
-            if field.table
-            else column,
+            f"{field.table}.{column}" if field.table else column,
             _becomes(field),
         )
     console.print(fields)
+    if spec.histories is not None:
+        console.print(history_table(spec.histories, spec.fields, spec.tasks))
 
     tasks = Table(
         title=f"{len(spec.tasks)} tasks", title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from feature_spec.histories.history_fields import sequence_columns
 from feature_spec.spec import FeatureSpec
 from feature_spec.tasks.label_rule import RatioRule
+
+# Beyond so many values, the lists of one sequence are most of an example.
+_MANY_VALUES = 1_000
 
 
 def spec_warnings(spec: FeatureSpec) -> list[str]:
     """Return a sentence for each thing in a spec that one should look at, with its place."""
-    return [*_leaks(spec), *_idle_parts(spec)]
+    return [*_leaks(spec), *_idle_parts(spec), *_histories(spec)]
 
 
 def _leaks(spec: FeatureSpec) -> Iterable[str]:
@@ -27,7 +31,7 @@ def _leaks(spec: FeatureSpec) -> Iterable[str]:
     folds = spec.logs.actions.folds if spec.logs.actions is not None else {}
     for name, field in spec.fields.items():
         column = field.column or name
-        if field.table is not None:
+        if field.table is not None or field.history is not None:
             continue
         if column in tasks_of:
             source = f"the label of {' and '.join(tasks_of[column])}"
@@ -50,3 +54,29 @@ def _idle_parts(spec: FeatureSpec) -> Iterable[str]:
         yield "ranking_formula: no weight is other than 0, so that all candidates rank alike"
     if not any(task.loss_weight for task in spec.tasks.values()):
         yield "tasks: every loss_weight is 0, so that no task is learnt"
+
+
+def _histories(spec: FeatureSpec) -> Iterable[str]:
+    histories = spec.histories
+    if histories is None:
+        return
+    if histories.known_after_s == 0:
+        yield (
+            "histories.known_after_s: 0 counts feedback from the moment of the exposure, before "
+            "any store can know it: offline the model reads what a request does not have; give the "
+            "seconds that feedback takes to reach the store that serves it"
+        )
+    for name, sequence in histories.sequences.items():
+        lists = len(sequence_columns(name, sequence))
+        if lists * sequence.max_length > _MANY_VALUES:
+            yield (
+                f"histories.sequences.{name}: up to {sequence.max_length:,} × {lists} lists = "
+                f"{lists * sequence.max_length:,} values in each example and request, which are "
+                "slow to read and to attend to; lower 'max_length', or name fewer 'fields'"
+            )
+    days = spec.spans.window_days
+    if spec.logs.shown.has_day and histories.warm_up_days >= days > 0:
+        yield (
+            f"histories.warm_up_days: {histories.warm_up_days} days are no shorter than "
+            f"spans.window_days ({days}): a log of so few days trains on nothing"
+        )

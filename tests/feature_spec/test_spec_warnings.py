@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import yaml
 
 from feature_spec.loading import load_spec, parse_spec, ready_specs
 from feature_spec.spec_warnings import spec_warnings
@@ -66,3 +67,39 @@ def test_tasks_without_loss_are_told(spec_text):
     text = text.replace("metric: mse", "loss_weight: 0.0\n    metric: mse")
     [told] = spec_warnings(parse_spec(text))
     assert "no task is learnt" in told
+
+
+def with_histories(spec_text, **settings):
+    counts = {"user": {"by": ["user_id"]}}
+    made = {"known_after_s": 600, "counts": counts} | settings
+    return parse_spec(yaml.safe_dump(yaml.safe_load(spec_text) | {"histories": made}))
+
+
+def test_usual_histories_have_no_warning(spec_text):
+    viewed = {"by": "user_id", "fields": ["item_id"], "max_length": 500}
+    assert spec_warnings(with_histories(spec_text, sequences={"viewed": viewed})) == []
+
+
+def test_feedback_that_counts_at_once_is_told(spec_text):
+    [told] = spec_warnings(with_histories(spec_text, known_after_s=0))
+    assert told.startswith("histories.known_after_s: 0 counts feedback from the moment")
+
+
+def test_lists_that_make_examples_large_are_told(spec_text):
+    # The items and their ages: 2 × 501 values.
+    viewed = {"by": "user_id", "fields": ["item_id"], "max_length": 501}
+    [told] = spec_warnings(with_histories(spec_text, sequences={"viewed": viewed}))
+    assert told.startswith("histories.sequences.viewed: up to 501 × 2 lists = 1,002 values")
+
+
+def test_a_history_of_the_name_of_a_labels_column_is_no_leak(spec_text):
+    text = spec_text.replace("column: clicked", "column: user_click")
+    assert spec_warnings(with_histories(text)) == []
+
+
+def test_a_warm_up_as_long_as_the_days_that_train_is_told():
+    document = yaml.safe_load(ready_specs()["short_video"].read_text(encoding="utf-8"))
+    histories = {"known_after_s": 60, "counts": {"user": {"by": ["user_id"]}}, "warm_up_days": 3}
+    spec = document | {"histories": histories, "spans": {"window_days": 3}}
+    [told] = spec_warnings(parse_spec(yaml.safe_dump(spec)))
+    assert told.startswith("histories.warm_up_days: 3 days are no shorter than spans.window_days")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import yaml
 
-from feature_spec.loading import SpecError, parse_spec
+from feature_spec.loading import SpecError, parse_spec, ready_specs
 
 HISTORIES = {
     "known_after_s": 600,
@@ -121,3 +121,14 @@ def test_the_digest_of_the_state_leaves_out_what_the_model_alone_reads(spec_text
     smoother = {"user": {"by": ["user_id"], "smoothing": 3.0}, "both": HISTORIES["counts"]["both"]}
     assert digest(counts=smoother) == digest()
     assert digest(known_after_s=60) != digest()
+
+
+def test_an_arrival_time_is_refused_with_event_logs_whose_actions_have_times():
+    document = yaml.safe_load(ready_specs()["short_video_events"].read_text(encoding="utf-8"))
+    histories = {
+        "known_after_s": 60,
+        "counts": {"user": {"by": ["user_id"]}},
+        "arrival_time": {"column": "arrived_ms", "unit": "ms"},
+    }
+    with pytest.raises(SpecError, match=r"histories\.arrival_time.*event logs have none"):
+        parse_spec(yaml.safe_dump(document | {"histories": histories}))
