@@ -97,6 +97,19 @@ def side_of(by: Iterable[str], fields: Mapping[str, Field]) -> Side:
     return "item" if "item" in sides else "context" if "context" in sides else "user"
 
 
+def crossed_histories(histories: Histories | None, fields: Mapping[str, Field]) -> set[str]:
+    """Return the histories whose key reads fields of an item and of others, such as user × author.
+
+    Their values belong to one user and candidate together.
+    """
+    counts = histories.counts if histories is not None else {}
+    return {
+        name
+        for name, count in counts.items()
+        if "item" in (sides := {fields[key].side for key in count.by}) and len(sides) > 1
+    }
+
+
 def history_fields(
     histories: Histories, fields: Mapping[str, Field], tasks: Mapping[str, Task]
 ) -> dict[str, Field]:

@@ -25,6 +25,7 @@ from serving import tf_serving_api
 from serving.client.request_tensors import request_tensors
 from serving.client.tensor_values import text_tensor
 from serving.client.types import Candidate, FieldValue, RankingRequest
+from serving.loadtest.load_histories import random_histories
 
 _MISSING_SHARE = 0.03
 _DISTINCT_TEXTS = 10_000
@@ -51,7 +52,16 @@ def random_requests(
 
 
 def _row(spec: FeatureSpec, side: str, draw: random.Random) -> dict[str, FieldValue]:
-    return {name: _value(spec, name, field, draw) for name, field in spec.fields_of(side).items()}
+    row = {
+        name: _value(spec, name, field, draw)
+        for name, field in spec.fields_of(side).items()
+        if field.history is None
+    }
+
+    def text(name: str) -> str:
+        return _text(name, spec.fields[name], draw)
+
+    return row | random_histories(spec, side, text, _MISSING_SHARE, draw)
 
 
 def _value(spec: FeatureSpec, name: str, field: BaseField, draw: random.Random) -> FieldValue:

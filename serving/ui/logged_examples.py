@@ -8,6 +8,7 @@ from pathlib import Path
 
 import tensorflow as tf
 
+from feature_spec.histories.history_fields import crossed_histories
 from feature_spec.names import (
     EVALUATION,
     ITEM_KEY,
@@ -82,7 +83,7 @@ def _logged(
     others = [key for key in keys[start:] + keys[:start] if key not in own][
         : _CANDIDATES - len(own)
     ]
-    candidates = [*own.values(), *(items[key] for key in others)]
+    candidates = [*own.values(), *(_of_nobody(spec, items[key]) for key in others)]
     request = typed_request(
         spec,
         rank_request(spec, RANK, shown[0], candidates),
@@ -93,6 +94,18 @@ def _logged(
         request=request,
         shown=len(own) if _request(spec, shown[0]) else 0,
     )
+
+
+def _of_nobody(spec: FeatureSpec, item: Example) -> Example:
+    """Return an item without the histories that another user has with it."""
+    crossed = crossed_histories(spec.histories, spec.fields)
+    if not crossed:
+        return item
+    alone = Example.FromString(item.SerializeToString())
+    for name, field in spec.fields.items():
+        if field.history in crossed:
+            alone.features.feature.pop(name, None)
+    return alone
 
 
 def _item(spec: FeatureSpec, example: Example) -> bytes:

@@ -93,9 +93,19 @@ def _column(name: str, field: BaseField, tensor: TensorProto) -> list[FieldValue
         )
     if number:
         return [_number(value) for value in values]
+    if lists and field.history is not None:
+        return [_aligned(row) for row in values.tolist()]
     if lists:
         return [[text.decode() for text in row if text] for row in values.tolist()]
     return [text.decode() or None for text in values.tolist()]
+
+
+def _aligned(row: list[bytes]) -> FieldValue:
+    """Return the values of one list of a sequence, in which an empty text keeps its place.
+
+    A list of one empty text stands for an empty list.
+    """
+    return [text.decode() for text in row] if row != [b""] else []
 
 
 def _number(value: Any) -> float | None:

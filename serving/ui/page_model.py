@@ -15,13 +15,14 @@ from feature_spec.spec import FeatureSpec
 from feature_spec.spec_tables import sample_space_text
 from feature_spec.tasks.task import Task
 from serving.client.ranking_client import RankingClient
-from serving.client.types import Candidate, RankedList, RankingRequest
+from serving.client.types import Candidate, FieldValue, RankedList, RankingRequest
 from serving.errors import RankingError
 from serving.model_server.versions.served_model import ServedModel
 from serving.model_server.versions.version import VersionState
 from serving.rank.rank_report import explain
 from serving.ui.logged_request import LoggedRequest
 from serving.ui.request_sources import logged_requests
+from serving.ui.shown_histories import given_fields, shown_counts, shown_sequences
 
 
 def task_meaning(task: Task) -> str:
@@ -85,8 +86,10 @@ class PageModel:
             "requests": [
                 {
                     "label": logged.label,
-                    "user": logged.request.user,
-                    "context": logged.request.context,
+                    "user": given_fields(spec, logged.request.user),
+                    "context": given_fields(spec, logged.request.context),
+                    "counts": shown_counts(spec, known := _of_request(logged.request)),
+                    "sequences": shown_sequences(spec, known),
                     "candidates": len(logged.request.candidates),
                     "shown": logged.shown,
                 }
@@ -179,6 +182,10 @@ class PageModel:
         )
 
 
+def _of_request(request: RankingRequest) -> dict[str, FieldValue]:
+    return {**request.user, **request.context}
+
+
 def _known_to(
     spec: FeatureSpec, request: RankingRequest, weights: Mapping[str, float]
 ) -> RankingRequest:
@@ -205,7 +212,8 @@ def _candidates(
         {
             "position": candidate.position,
             "id": candidate.candidate.id,
-            "fields": candidate.candidate.fields,
+            "fields": given_fields(spec, candidate.candidate.fields),
+            "counts": shown_counts(spec, candidate.candidate.fields),
             "shown": candidate.position < shown,
             "rank": candidate.rank,
             "own_rank": own_ranks[candidate.position],

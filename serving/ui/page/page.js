@@ -3,6 +3,7 @@
 import { element, fieldText } from "./element.js";
 import { RankedList } from "./ranked_list.js";
 import { fetchModels, fetchRanking } from "./server.js";
+import { sequence } from "./sequence.js";
 import { Weights } from "./weights.js";
 
 const LOOK_AGAIN_MS = 4000;
@@ -90,11 +91,12 @@ function showVersions() {
 }
 
 function showUser() {
-  const { user, context, candidates, shown } = model.requests[Number($("user").value)];
-  const entries = Object.entries({ ...user, ...context });
+  const { user, context, counts, sequences, candidates, shown } = model.requests[Number($("user").value)];
+  const entries = Object.entries({ ...user, ...context, ...counts });
   $("user-fields").replaceChildren(
     ...entries.map(([name, value]) => element("div", {}, element("dt", {}, name), element("dd", {}, fieldText(value)))),
   );
+  $("user-sequences").replaceChildren(...sequences.map(sequence));
   const parts = [[shown, "this user was shown"], [candidates - shown, "other users were shown"]];
   const counted = parts.filter(([count]) => count).map(([count, what]) => `${count} that ${what}`);
   // A log without users cannot say who was shown what.

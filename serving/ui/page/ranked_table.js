@@ -90,13 +90,20 @@ function candidateCell({ position, id, shown }) {
   );
 }
 
-function fieldsCell({ id, fields }) {
+function fieldsCell({ id, fields, counts }) {
   const known = Object.entries(fields).filter(([, value]) => value !== id);
   const more = known.slice(FIELDS_SHOWN);
   return cell("cell", "item-fields",
     ...itemFields(known.slice(0, FIELDS_SHOWN)),
     more.length ? element("details", {}, element("summary", {}, `${more.length} more fields`), ...itemFields(more)) : "",
+    ...Object.keys(counts).length ? [historiesOf(counts)] : [],
   );
+}
+
+/** The counts of a candidate: what was known of it and of the user with it, before the request. */
+function historiesOf(counts) {
+  const known = Object.entries(counts).map(([name, text]) => element("div", {}, `${name} `, element("b", {}, text)));
+  return element("details", {}, element("summary", {}, `${known.length} ${known.length > 1 ? "counts" : "count"} of before`), ...known);
 }
 
 function itemFields(entries) {

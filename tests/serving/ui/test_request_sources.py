@@ -233,3 +233,44 @@ def test_a_request_log_of_another_spec_is_named(toy_spec, root, tmp_path):
         file.write(log.SerializeToString())
     with pytest.raises(RequestFileError, match="a request for another spec than toy's: quality: "):
         requests(toy_spec, root, [tmp_path / "log.tfrecord"])
+
+
+def test_another_users_item_has_no_history_with_this_user(toy_spec_text, root, ingested):
+    import yaml
+
+    from feature_spec.loading import parse_spec
+
+    document = yaml.safe_load(toy_spec_text)
+    document["keys"]["event_time"] = {"column": "time", "unit": "s"}
+    counts = {"both": {"by": ["user_id", "video_id"]}, "video": {"by": ["video_id"]}}
+    document["histories"] = {"known_after_s": 60, "counts": counts}
+    spec = parse_spec(yaml.safe_dump(document))
+    examples = [an_example("r1", "ann", "v1"), an_example("r2", "bob", "v2")]
+    for example in examples:
+        for name in ("both_shown", "video_shown"):
+            example.features.feature[name].float_list.value.append(3.0)
+    ingested(examples)
+    (ann, _), _ = requests(spec, root)
+    own, others = (candidate.fields for candidate in ann.request.candidates)
+    assert (own["both_shown"], own["video_shown"]) == (3.0, 3.0)
+    assert (others["both_shown"], others["video_shown"]) == (None, 3.0)
+
+
+def test_an_empty_text_keeps_its_place_in_the_lists_of_a_sequence(toy_spec_text, root, ingested):
+    import yaml
+
+    from feature_spec.loading import parse_spec
+
+    document = yaml.safe_load(toy_spec_text)
+    document["keys"]["event_time"] = {"column": "time", "unit": "s"}
+    watched = {"by": "user_id", "fields": ["video_id", "tags"]}
+    document["histories"] = {"known_after_s": 60, "sequences": {"watched": watched}}
+    spec = parse_spec(yaml.safe_dump(document))
+    example = an_example("r1", "ann", "v1")
+    for name, values in {"video_id": [b"v3", b"v2"], "tags": [b"", b"pop"]}.items():
+        example.features.feature[f"watched_{name}"].bytes_list.value.extend(values)
+    ingested([example])
+    [logged], _ = requests(spec, root)
+    user = logged.request.user
+    assert (user["watched_video_id"], user["watched_tags"]) == (["v3", "v2"], ["", "pop"])
+    assert user["watched_age"] == []
