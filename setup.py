@@ -52,6 +52,8 @@ PIPELINE = [
     "tfx==1.21.*",
 ]
 KUBEFLOW = ["kfp-pipeline-spec>=2.16"]
+HISTORIES = ["lmdb>=1.6", "pyarrow>=18,<19"]
+REDIS = [*HISTORIES, "redis>=6"]
 
 setup(
     name="fulcrum-ranker",
@@ -86,7 +88,9 @@ setup(
         "serve": SERVE,
         "report": REPORT,
         "kubeflow": KUBEFLOW,
-        "all": sorted({*PIPELINE, *KUBEFLOW}),
+        "histories": HISTORIES,
+        "redis": REDIS,
+        "all": sorted({*PIPELINE, *KUBEFLOW, *REDIS}),
         "dev": [
             "compose-spec>=0.2",
             "dockerfile-parse>=2",

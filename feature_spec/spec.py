@@ -190,27 +190,44 @@ class FeatureSpec(StrictModel):
 
         A state of histories goes on under another spec if both have the same digest.
         """
+        return _digest(self._history_contract())
+
+    @property
+    def history_parts(self) -> dict[str, str]:
+        """Hashes of the parts of `history_digest`, of 6 digits, such as by ``counts.user``."""
+        contract = self._history_contract()
+        if contract is None:
+            return {}
+        parts: dict[str, Any] = {"keys.event_time.timezone": contract["timezone"]}
+        for section in ("fields", "tasks"):
+            parts |= {f"{section}.{name}": part for name, part in contract[section].items()}
+        for setting, content in contract["histories"].items():
+            if setting in ("counts", "sequences"):
+                parts |= {f"{setting}.{name}": part for name, part in content.items()}
+            else:
+                parts[f"histories.{setting}"] = content
+        return {name: _digest(part)[:6] for name, part in parts.items()}
+
+    def _history_contract(self) -> dict[str, Any] | None:
         contract = self._contract()
         made = self.histories
         if made is None:
-            return _digest(None)
+            return None
         used = {name for count in made.counts.values() for name in count.by}
         used |= {name for last in made.sequences.values() for name in (*last.by, *last.fields)}
         logged = {"side", "column", "table", "separator"}
-        return _digest(
-            {
-                "histories": made.model_dump(
-                    mode="json", exclude={"warm_up_days": True, **_not_in_state(made)}
-                ),
-                "fields": {
-                    name: field.model_dump(mode="json", include=logged)
-                    for name, field in self.fields.items()
-                    if name in used
-                },
-                "tasks": contract["tasks"],
-                "timezone": self.keys.event_time.timezone if self.keys.event_time else None,
-            }
-        )
+        return {
+            "histories": made.model_dump(
+                mode="json", exclude={"warm_up_days": True, **_not_in_state(made)}
+            ),
+            "fields": {
+                name: field.model_dump(mode="json", include=logged)
+                for name, field in self.fields.items()
+                if name in used
+            },
+            "tasks": contract["tasks"],
+            "timezone": self.keys.event_time.timezone if self.keys.event_time else None,
+        }
 
     def _contract(self) -> dict[str, dict[str, Any]]:
         return {

@@ -14,8 +14,10 @@ _EXTRA_OF_PACKAGE = {
     "apache_beam": "pipeline",
     "keras_tuner": "pipeline",
     "kfp": "kubeflow",
+    "lmdb": "histories",
     "matplotlib": "report",
     "pyarrow": "pipeline",
+    "redis": "redis",
     "tensorflow_transform": "pipeline",
     "tfx": "pipeline",
 }

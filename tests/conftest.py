@@ -26,6 +26,7 @@ ALLOWED_SKIPS = (
     "needs chromium and chromedriver",
     "no curl on this machine",
     "no grpcurl on this machine",
+    "no redis-server on this machine",
     "no package registry can be reached",
 )
 

@@ -32,6 +32,7 @@ class HistoryState(StrictModel):
         format: the version of the format.
         digest: a hash of the parts of the spec that the state depends on, `FeatureSpec`'s
             `history_digest`.
+        parts: hashes of these parts by name, `FeatureSpec`'s `history_parts`, to say what differs.
         until_us: the latest time of an exposure or of its feedback in the state, in microseconds
             since the Unix epoch.
         exposures: the number of exposures in the state.
@@ -39,5 +40,6 @@ class HistoryState(StrictModel):
 
     format: int = 1
     digest: str
+    parts: dict[str, str] = {}
     until_us: int
     exposures: int

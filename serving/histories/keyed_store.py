@@ -1,0 +1,446 @@
+"""A history store on a database of keys and values: what LMDB and Redis share."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from feature_spec.histories.history_fields import AGE
+from feature_spec.histories.history_values import (
+    age_token,
+    cutoff_us,
+    label_sums,
+    window_begin_us,
+)
+from feature_spec.logs.log_values import UnusableLineError
+from feature_spec.spec import FeatureSpec
+from serving.histories import count_rows, layout, sequence_entries
+from serving.histories.changes import ChangesOfExposures
+from serving.histories.description import Description, check_digest
+from serving.histories.events import EventReader, HistoryEvent
+from serving.histories.joined_events import Group, GroupReader
+from serving.histories.key_values import KeyValues, Transaction
+from serving.histories.layout import StoredCount, StoredSequence
+from serving.histories.record_batch import RecordBatch, event_place, time_text
+from serving.histories.request_keys import RequestKeys
+from serving.histories.store import HistoryStoreError, HistoryValues, RecordCounts
+
+_EVENTS_AT_ONCE = 200
+_MOST_TRIES = 20
+# A value is folded each time that it grows across a multiple of this size.
+_FOLD_EVERY_BYTES = 2048
+_ITEMS_AT_ONCE = 1000
+_SECOND_US = 1_000_000
+
+
+class KeyedHistoryStore:
+    """A `HistoryStore` on a database.
+
+    Args:
+        spec: the spec of the model.
+        database: the database, which this store closes.
+        exact_for_s: features are exact for requests of the last seconds by `clock`; what became
+            known before is folded. None folds nothing but `compact`.
+        keep_events_s: the seconds for which the id of an event is known, so that it is not recorded
+            twice, and the event itself, so that a newer state can be published beneath it. Event
+            logs: actions may be recorded so late.
+        clock: gives the time in seconds since the Unix epoch.
+
+    Raises:
+        HistoryStoreError: the store is of another spec, or the database cannot be used.
+    """
+
+    def __init__(
+        self,
+        spec: FeatureSpec,
+        database: KeyValues,
+        *,
+        exact_for_s: float | None = 3600.0,
+        keep_events_s: int = 3 * 86_400,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        if spec.histories is None or spec.keys.event_time is None:
+            raise HistoryStoreError(f"spec {spec.name} has no histories to store")
+        self.spec, self.database = spec, database
+        self._histories = spec.histories
+        self._timezone = spec.keys.event_time.timezone
+        self._exact_for_s, self._keep_events_s, self._clock = exact_for_s, keep_events_s, clock
+        self.reader = EventReader(spec)
+        self._groups = GroupReader(self.reader) if self.reader.actions is not None else None
+        self._changes = ChangesOfExposures(spec)
+        self.counts, self.sequences = self._changes.counts, self._changes.sequences
+        self._all: list[StoredCount | StoredSequence] = [*self.counts, *self.sequences]
+        self._keys = RequestKeys(spec, self._all)
+        self._raw: bytes | None = None
+        self._description = Description(
+            digest=spec.history_digest, parts=spec.history_parts, generation=0
+        )
+        self.refresh()
+
+    @property
+    def place(self) -> str:
+        """The place of the database."""
+        return self.database.place
+
+    @property
+    def description(self) -> Description:
+        """What the store last said of itself."""
+        return self._description
+
+    def refresh(self) -> Description:
+        """Read the description again.
+
+        Raises:
+            HistoryStoreError: the store is of another spec.
+        """
+        (self._raw,) = self.database.read([layout.META])
+        if self._raw is not None:
+            self._description = Description.model_validate_json(self._raw)
+            check_digest(self.spec, self._description, self.place)
+        return self._description
+
+    def close(self) -> None:
+        """Release files and connections."""
+        self.database.close()
+
+    def features(
+        self,
+        user: Mapping[str, Any],
+        context: Mapping[str, Any],
+        candidates: Sequence[Mapping[str, Any]],
+        at_us: int,
+    ) -> HistoryValues:
+        """Return the fields of the histories of a request; see `HistoryStore`."""
+        texts = self._keys.texts(user, context, candidates)
+        for _ in range(_MOST_TRIES):
+            generation = self._description.generation
+            keys: list[list[bytes | None]] = [
+                self._keys.keys(
+                    history,
+                    layout.prefix(
+                        layout.COUNT if isinstance(history, StoredCount) else layout.SEQUENCE,
+                        generation,
+                    ),
+                    texts,
+                )
+                for history in self._all
+            ]
+            wanted = [key for key in itertools.chain.from_iterable(keys) if key is not None]
+            newest_key = layout.prefix(layout.NEWEST, generation)
+            raw, newest, *found = self.database.read([layout.META, newest_key, *wanted])
+            if raw == self._raw:
+                break
+            self.refresh()  # another state was published, or values were folded
+        if raw is None:
+            raise HistoryStoreError(
+                f"{self.place}: holds no histories yet; publish a state, or record events"
+            )
+        if at_us < self._description.exact_from_us:
+            raise HistoryStoreError(
+                f"{self.place}: asked for {at_us} µs, and histories are exact from "
+                f"{self._description.exact_from_us} µs on"
+            )
+        cutoff = int(cutoff_us(self._histories, np.array([at_us]), self._timezone)[0])
+        values = dict(zip(wanted, found, strict=True))
+        sides: dict[str, dict[str, Any]] = {"user": {}, "context": {}, "item": {}}
+        for history, own in zip(self._all, keys, strict=True):
+            of_keys = [values[key] if key is not None else None for key in own]
+            if isinstance(history, StoredCount):
+                has_key = np.array([key is not None for key in own])
+                sides[history.side] |= self._numbers(history, of_keys, has_key, cutoff)
+            else:
+                sides[history.side] |= self._lists(history, of_keys[0], cutoff, at_us)
+        return HistoryValues(
+            user=sides["user"],
+            context=sides["context"],
+            items=sides["item"],
+            newest_us=int(newest or 0),
+        )
+
+    def _numbers(
+        self,
+        count: StoredCount,
+        values: Sequence[bytes | None],
+        has_key: np.ndarray,
+        cutoff: int,
+    ) -> dict[str, Any]:
+        sums = count_rows.CountSums(values, count.width)
+        columns: dict[str, Any] = {}
+        for names in count.columns:
+            begin = (
+                None
+                if names.window_s is None
+                else int(window_begin_us(np.array([cutoff]), names.window_s)[0])
+            )
+            totals = sums.between(begin, cutoff)
+            columns[names.shown] = totals[:, 0].astype(np.float32)
+            for position, task in enumerate(count.with_seen, start=1):
+                columns[names.seen[task]] = totals[:, position].astype(np.float32)
+            for position, task in enumerate(count.tasks, start=1 + len(count.with_seen)):
+                columns[names.sums[task]] = label_sums(totals[:, position])
+        if not has_key.all():
+            for column in columns.values():
+                column[~has_key] = np.nan
+        if count.side == "item":
+            return columns
+        return {name: float(column[0]) if has_key[0] else None for name, column in columns.items()}
+
+    def _lists(
+        self, sequence: StoredSequence, value: bytes | None, cutoff: int, at_us: int
+    ) -> dict[str, list[str]]:
+        entries = sequence_entries.newest(
+            sequence_entries.decoded(value or b"", sequence.texts), cutoff, sequence.max_length
+        )
+        lists: dict[str, list[str]] = {}
+        text = 0
+        for part, column in sequence.columns.items():
+            if part == AGE and part not in sequence.fields:
+                lists[column] = [age_token(at_us - entry.time_us).decode() for entry in entries]
+            else:
+                lists[column] = [entry.texts[text].decode() for entry in entries]
+                text += 1
+        return lists
+
+    def record(self, event: HistoryEvent) -> bool:
+        """Add an event, and return whether it was new; see `HistoryStore`."""
+        counts = self._record_together([event], refuse=True)
+        return counts.recorded == 1
+
+    def record_all(self, events: Iterable[HistoryEvent]) -> RecordCounts:
+        """Add events, many at a time, and count them; see `HistoryStore`."""
+        counts, remaining = RecordCounts(), iter(events)
+        while together := list(itertools.islice(remaining, _EVENTS_AT_ONCE)):
+            of_batch = self._record_together(together, refuse=False)
+            counts.recorded += of_batch.recorded
+            counts.repeated += of_batch.repeated
+            counts.rejected += of_batch.rejected
+        return counts
+
+    def _record_together(
+        self, events: Sequence[HistoryEvent], *, refuse: bool, generation: int | None = None
+    ) -> RecordCounts:
+        """Add events in one transaction, again until nothing else has come between.
+
+        Args:
+            events: the events.
+            refuse: whether to raise the error of an unusable event instead of counting it.
+            generation: the generation to add to, if not the published one.
+        """
+        for _ in range(_MOST_TRIES):
+            if self._raw is None:
+                self._describe(self._description)
+            into = self._description.generation if generation is None else generation
+            counts, transaction = self._transaction(events, into, refuse=refuse)
+            if not counts.recorded:
+                return counts
+            sizes = self.database.commit(transaction)
+            if sizes is not None:
+                self._fold_grown(sizes, transaction.appends, into)
+                return counts
+            self.refresh()
+        raise HistoryStoreError(
+            f"{self.place}: others have changed the same keys {_MOST_TRIES} times; record again"
+        )
+
+    def _transaction(
+        self, events: Sequence[HistoryEvent], generation: int, *, refuse: bool
+    ) -> tuple[RecordCounts, Transaction]:
+        counts = RecordCounts()
+        read: list[tuple[bytes, HistoryEvent]] = []
+        for event in events:
+            try:
+                read.append((self.reader.identity(event), event))
+            except UnusableLineError as error:
+                if refuse:
+                    raise
+                counts.rejected[error.reason] += 1
+        id_keys = [layout.prefix(layout.ID, generation) + identity for identity, _ in read]
+        known = {
+            key
+            for key, value in zip(id_keys, self.database.read(id_keys), strict=True)
+            if value is not None
+        }
+        batch = RecordBatch(
+            self.database,
+            generation,
+            reader=self.reader,
+            changes_of=self._changes,
+            groups=self._groups,
+            keep_events_s=self._keep_events_s,
+        )
+        expected: dict[bytes, bytes | None] = {layout.META: self._raw}
+        for key, (identity, event) in zip(id_keys, read, strict=True):
+            if key in known:
+                counts.repeated += 1
+                continue
+            try:
+                batch.add(identity, event)
+            except UnusableLineError as error:
+                if refuse:
+                    raise
+                counts.rejected[error.reason] += 1
+                continue
+            known.add(key)
+            expected[key] = None
+            counts.recorded += 1
+        return counts, batch.transaction(expected)
+
+    def _fold_grown(
+        self, sizes: Mapping[bytes, int], appends: Mapping[bytes, bytes], generation: int
+    ) -> None:
+        grown = [
+            key
+            for key, size in sizes.items()
+            if size // _FOLD_EVERY_BYTES > (size - len(appends[key])) // _FOLD_EVERY_BYTES
+        ]
+        if grown and self._exact_for_s is not None:
+            self._exact_from(self._clock() - self._exact_for_s)
+        for key, value in zip(grown, self.database.read(grown), strict=True) if grown else ():
+            self._fold(key, value, generation)
+
+    def _exact_from(self, time_s: float) -> None:
+        """Let features be exact only from a time on, in steps so that this seldom changes."""
+        step_us = max(round((self._exact_for_s or 0.0) * _SECOND_US / 4), 1)
+        time_us = round(time_s * _SECOND_US) // step_us * step_us
+        if time_us > self._description.exact_from_us:
+            self._describe(self._description.model_copy(update={"exact_from_us": time_us}))
+
+    def _fold(self, key: bytes, value: bytes | None, generation: int) -> None:
+        """Fold a value, unless others change it just now."""
+        if value is None:
+            return
+        from_us = self._description.exact_from_us
+        cutoff = int(cutoff_us(self._histories, np.array([from_us]), self._timezone)[0])
+        number = key[len(layout.prefix(b"c", generation))]
+        if key[:1] == layout.COUNT:
+            count = self.counts[number]
+            rows = count_rows.decoded(value, count.width)
+            short = count_rows.encoded(count_rows.folded(rows, count.windows_s, cutoff))
+        else:
+            sequence = self.sequences[number]
+            entries = sequence_entries.decoded(value, sequence.texts)
+            kept = sequence_entries.folded(entries, sequence.max_length, cutoff)
+            short = b"".join(map(sequence_entries.encoded, kept))
+        if len(short) < len(value):
+            self.database.commit(
+                Transaction(
+                    expected={layout.META: self._raw, key: value}, puts={key: short or None}
+                )
+            )
+
+    def _describe(self, description: Description) -> None:
+        """Replace the description, or take the one that another process has written."""
+        raw = description.model_dump_json().encode()
+        done = self.database.commit(
+            Transaction(expected={layout.META: self._raw}, puts={layout.META: raw})
+        )
+        if done is None:
+            self.refresh()
+        else:
+            self._raw, self._description = raw, description
+
+    def compact(self) -> None:
+        """Fold all values, and forget old events and what has left every window."""
+        if self._exact_for_s is not None and self.refresh() and self._raw is not None:
+            self._exact_from(self._clock() - self._exact_for_s)
+        generation = self._description.generation
+        for kind in (layout.COUNT, layout.SEQUENCE):
+            for key, value in self.database.items(layout.prefix(kind, generation)):
+                self._fold(key, value, generation)
+        if not self.database.forgets:
+            self._forget(generation)
+
+    def _forget(self, generation: int) -> None:
+        (newest,) = self.database.read([layout.prefix(layout.NEWEST, generation)])
+        before_us = int(newest or 0) - self._keep_events_s * _SECOND_US
+        gone: dict[bytes, bytes | None] = {}
+        events = layout.prefix(layout.EVENT, generation)
+        for key, _ in self.database.items(events):
+            time_us, identity = event_place(key)
+            if time_us >= before_us:
+                break
+            gone |= {key: None, layout.prefix(layout.ID, generation) + identity: None}
+        if self._groups is not None:
+            window_us = self._groups.window_us
+            for key, value in self.database.items(layout.prefix(layout.JOIN, generation)):
+                if not Group.from_bytes(value).since(before_us - window_us).events:
+                    gone[key] = None
+        for some in _batches(gone.items()):
+            self.database.commit(Transaction(puts=dict(some)))
+
+    def replace(
+        self, values: Iterable[tuple[bytes, bytes]], until_us: int, exposures: int
+    ) -> RecordCounts:
+        """Put a published state in the place of what the store knows, and keep later events.
+
+        Readers see the old state or the new one. Events later than the state are recorded onto it
+        before and after the change, so that none is lost. If this is interrupted, the old state
+        stays, and the next one takes its place.
+
+        Args:
+            values: keys of counts and sequences, without generation, and their values.
+            until_us: the latest time in the state.
+            exposures: the number of exposures in the state.
+        """
+        self.refresh()
+        old = self._description.generation
+        new = old + 1
+        self._remove(new)
+        for some in _batches(values):
+            puts = {layout.prefix(key[:1], new) + key[1:]: value for key, value in some}
+            self.database.commit(Transaction(puts=puts))
+        if self._raw is None:
+            self._describe(self._description)
+        counts = self._record_later(old, new, until_us)
+        newest = layout.prefix(layout.NEWEST, new)
+        self.database.commit(Transaction(largest={newest: time_text(until_us)}))
+        while self._description.generation == old:
+            update = {
+                "generation": new,
+                "until_us": until_us,
+                "exposures": exposures,
+                "exact_from_us": max(until_us, self._description.exact_from_us),
+                "published_s": self._clock(),
+            }
+            self._describe(self._description.model_copy(update=update))
+        after = self._record_later(old, new, until_us)
+        counts.recorded += after.recorded
+        self._remove(old)
+        return counts
+
+    def _record_later(self, old: int, new: int, until_us: int) -> RecordCounts:
+        """Record the events of one generation that are later than a state in another."""
+        counts = RecordCounts()
+        later = (
+            HistoryEvent.from_json(value)
+            for key, value in self.database.items(layout.prefix(layout.EVENT, old))
+            if event_place(key)[0] > until_us
+        )
+        for events in _batches(later):
+            of_batch = self._record_together(events, refuse=False, generation=new)
+            counts.recorded += of_batch.recorded
+            counts.repeated += of_batch.repeated
+            counts.rejected += of_batch.rejected
+        return counts
+
+    def _remove(self, generation: int) -> None:
+        for kind in (
+            layout.COUNT,
+            layout.SEQUENCE,
+            layout.ID,
+            layout.EVENT,
+            layout.JOIN,
+            layout.NEWEST,
+        ):
+            for some in _batches(self.database.items(layout.prefix(kind, generation))):
+                self.database.commit(Transaction(puts={key: None for key, _ in some}))
+
+
+def _batches(items: Iterable[Any]) -> Iterator[list[Any]]:
+    remaining = iter(items)
+    while some := list(itertools.islice(remaining, _ITEMS_AT_ONCE)):
+        yield some
