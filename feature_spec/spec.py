@@ -12,6 +12,7 @@ from pydantic import ModelWrapValidatorHandler, ValidationError, model_validator
 
 from feature_spec.fields.field import CategoricalField, Field, NumericField, SequenceField
 from feature_spec.formula import PROBABILITY_FLOOR, SCORE_FLOOR, RankingFormula
+from feature_spec.histories.attention import attention_problems
 from feature_spec.histories.histories import Histories
 from feature_spec.histories.history_fields import history_fields, history_problems
 from feature_spec.logs.event_logs import Actions
@@ -137,6 +138,7 @@ class FeatureSpec(StrictModel):
         return [
             *self._naming_problems(),
             *self._reference_problems(),
+            *attention_problems(self.fields, self.histories),
             *self._split_problems(),
             *self._optional_section_problems(),
             *self._evaluation_problems(),

@@ -15,19 +15,23 @@ if TYPE_CHECKING:
     from trainer.layers.gated_connections import CSSM, SNRConnection
     from trainer.layers.gates import Gates, HardConcreteGate, mixture
     from trainer.layers.mixing_units import CrossStitchUnit, SluiceUnit
+    from trainer.layers.target_attention import ActivationUnit, DotProductAttention, History
     from trainer.layers.tower import Tower
 
 __all__ = [
     "CSSM",
     "FSCM",
+    "ActivationUnit",
     "CGCLevel",
     "CrossStitchUnit",
+    "DotProductAttention",
     "Experts",
     "FieldEmbedding",
     "FlatInput",
     "Gates",
     "GroupedDense",
     "HardConcreteGate",
+    "History",
     "SNRConnection",
     "SlotLayout",
     "SluiceUnit",
@@ -37,9 +41,11 @@ __all__ = [
 ]
 
 _HOMES = {
+    "ActivationUnit": "trainer.layers.target_attention",
     "CGCLevel": "trainer.layers.cgc",
     "CrossStitchUnit": "trainer.layers.mixing_units",
     "CSSM": "trainer.layers.gated_connections",
+    "DotProductAttention": "trainer.layers.target_attention",
     "Experts": "trainer.layers.experts",
     "FieldEmbedding": "trainer.layers.field_embedding",
     "FlatInput": "trainer.layers.flat_input",
@@ -48,6 +54,7 @@ _HOMES = {
     "Gates": "trainer.layers.gates",
     "GroupedDense": "trainer.layers.experts",
     "HardConcreteGate": "trainer.layers.gates",
+    "History": "trainer.layers.target_attention",
     "mixture": "trainer.layers.gates",
     "SlotLayout": "trainer.layers.field_embedding",
     "SluiceUnit": "trainer.layers.mixing_units",

@@ -88,3 +88,54 @@ def settings():
         return parse_settings(model, {"batch_size": 64, "epochs": 3, **trainer})
 
     return make
+
+
+@pytest.fixture(scope="session")
+def attended_layout(layout):
+    """The small system with two histories: two aligned lists with marks, and a list that is searched."""
+    import dataclasses
+
+    from trainer.layers.field_embedding import SlotLayout
+    from trainer.network.attention_layout import AttentionLayout, Search
+
+    item, tags = layout.slots["candidate"]
+    of_request = layout.slots["request"][0]
+    aligned = AttentionLayout(
+        name="clicked",
+        values=(SlotLayout(2, 3, 4, 0), SlotLayout(5, 3, 4, 1), SlotLayout(8, 3, 4, 0)),
+        counterparts=(("candidate", item), ("candidate", tags), ("request", of_request)),
+        marks=(SlotLayout(11, 3, 2, 0),),
+        pooling="dot_product",
+        heads=5,
+    )
+    searched = AttentionLayout(
+        name="bought",
+        values=(SlotLayout(14, 4, 4, 0),),
+        counterparts=(("candidate", item),),
+        marks=(),
+        pooling="activation_unit",
+        heads=1,
+        search=Search(place=0, nameless=3),
+    )
+    return dataclasses.replace(layout, attentions=(aligned, searched))
+
+
+@pytest.fixture(scope="session")
+def attended_features(features):
+    """Rows whose histories have 3, 2, 1 and 0 entries by turns; every third entry lacks a value."""
+    random = np.random.default_rng(1)
+    rows = len(features["request_ids"])
+    ids = features["request_ids"]
+    lengths = 3 - np.arange(rows) % 4
+    present = np.arange(3) < lengths[:, None]
+    lists = [np.where(present, random.integers(2, 30, (rows, 3)), missing) for missing in (0, 1, 0)]
+    lists[1][::3, 1] = 1
+    lists.append(np.where(present, random.integers(1, 10, (rows, 3)), 0))
+    bought = random.integers(0, 8, (rows, 4))
+    candidates = features["candidate_ids"].copy()
+    candidates[:, 0] = random.integers(0, 8, rows)
+    return {
+        **features,
+        "request_ids": np.concatenate([ids, *lists, bought], axis=1),
+        "candidate_ids": candidates,
+    }

@@ -10,7 +10,10 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from feature_spec.artifacts.inspection import Multiplications, PruningCount
+from trainer.layers.target_attention import History
 from trainer.layers.tower import Tower
+from trainer.network.attention_layout import AttentionLayout
+from trainer.network.history_attention import Attention
 from trainer.network.network import AssembledNetwork, Network
 from trainer.network.network_layout import FieldRows
 from trainer.network.table_blocks import read_rows
@@ -71,6 +74,7 @@ def pruned_network(network: Network, rows: Sequence[FieldRows]) -> PrunedNetwork
             network.embeddings,
             sharing,
             towers,
+            network.attentions,
             name=network.name,
         ),
         PruningCount(
@@ -109,10 +113,30 @@ def half_precision_network(network: Network) -> AssembledNetwork:
             towers, sharing([x] * len(network.embeddings)), strict=True
         ):
             tower(representation)
+        attentions = [
+            [
+                _in_half_precision(attention, layout)
+                for attention, layout in zip(of_set, network.layout.attentions, strict=True)
+            ]
+            for of_set in network.attentions
+        ]
     sharing.set_weights(network.sharing.get_weights())
     for tower, trained in zip(towers, network.towers, strict=True):
         tower.set_weights(trained.get_weights())
-    return AssembledNetwork(network.layout, network.embeddings, sharing, towers, name=network.name)
+    return AssembledNetwork(
+        network.layout, network.embeddings, sharing, towers, attentions, name=network.name
+    )
+
+
+def _in_half_precision(trained: Attention, layout: AttentionLayout) -> Attention:
+    """Return a copy of a layer under the policy of `_half_precision`."""
+    copy: Attention = type(trained).from_config({**trained.get_config(), "dtype": _POLICY})
+    width, marks = (sum(slot.width for slot in slots) for slots in (layout.values, layout.marks))
+    candidates, described = tf.zeros([1, width]), tf.zeros([1, 1, width + marks])
+    entries, of_marks = described[:, :, :width], described[:, :, width:]
+    copy(History(candidates, entries, of_marks, tf.ones([1, 1], tf.bool)))
+    copy.set_weights(trained.get_weights())
+    return copy
 
 
 @contextlib.contextmanager

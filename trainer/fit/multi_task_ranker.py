@@ -125,7 +125,8 @@ class MultiTaskRanker(tfrs.Model):
             joint loss is the sum of the first two, over all replicas.
         """
         with noise_of(self.settings.seed, step):
-            logits = self.network.logits(self.network.flat_inputs(lookups, inputs), training=True)
+            flat_inputs = self.network.flat_inputs(lookups, inputs, training=True)
+            logits = self.network.logits(flat_inputs, training=True)
         losses = self.joint_loss.task_losses(
             inputs[names.LABELS], logits, inputs[names.MASKS], sizes, compute_metrics=False
         )

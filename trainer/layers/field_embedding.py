@@ -145,12 +145,47 @@ def flattened(
         lists = [slot for slot in of_width if slot.length > 1]
         singles = len(of_width) - len(lists)
         embeddings = tf.transpose(lookup, [1, 0, 2])
-        parts.append(tf.reshape(embeddings[:, :singles], [-1, singles * width]))
+        if singles:
+            parts.append(tf.reshape(embeddings[:, :singles], [-1, singles * width]))
         if lists:
             parts.append(_pooled(ids, embeddings[:, singles:], lists, width))
     if numbers is not None:
         parts.append(numbers)
     return tf.concat(parts, axis=1)
+
+
+def set_apart(
+    lookups: Sequence[tf.Tensor], looked_up: Sequence[SlotLayout], slots: Sequence[SlotLayout]
+) -> tuple[list[tf.Tensor], dict[SlotLayout, tf.Tensor]]:
+    """Take what was looked up apart.
+
+    Args:
+        lookups: the tensors that `FieldEmbedding` returned for `looked_up`.
+        looked_up: the fields that were looked up.
+        slots: some of the fields, in the same order.
+
+    Returns:
+        What `FieldEmbedding` would have returned for `slots`, and the embeddings of each other
+        field, (length, R, D).
+    """
+    result: list[tf.Tensor] = []
+    apart: dict[SlotLayout, tf.Tensor] = {}
+    for (_, of_width), lookup in zip(_by_width(looked_up), lookups, strict=True):
+        # One split, because the gradient of a slice is as large as what it is cut from.
+        runs = [
+            list(run)
+            for is_apart, group in itertools.groupby(of_width, lambda slot: slot not in slots)
+            for run in ([[slot] for slot in group] if is_apart else [group])
+        ]
+        lengths = [sum(slot.length for slot in run) for run in runs]
+        parts = tf.split(lookup, lengths) if len(runs) > 1 else [lookup]
+        kept = [part for run, part in zip(runs, parts, strict=True) if run[0] in slots]
+        apart |= {
+            run[0]: part for run, part in zip(runs, parts, strict=True) if run[0] not in slots
+        }
+        if kept:
+            result.append(kept[0] if len(kept) == 1 else tf.concat(kept, axis=0))
+    return result, apart
 
 
 def _by_width(slots: Sequence[SlotLayout]) -> list[tuple[int, list[SlotLayout]]]:

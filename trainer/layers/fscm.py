@@ -27,12 +27,15 @@ class FSCM(tf.keras.layers.Layer):
     Start the embeddings with a mean of `INITIAL_EMBEDDING`, so that all fields begin open.
 
     A field of width 1 is a plain number, as a rule, and its mask is relu(tanh(g · e + a)) with a
-    trained a: without it one sign of the number would always be masked.
+    trained a: without it one sign of the number would always be masked. So is the mask of a pooled
+    field, whose values have both signs, too.
 
     Args:
         subnetworks: J, the number of sub-networks.
         units: U, the width of each u_j.
         field_widths: D of each field, in the order of the flattened input.
+        pooled_fields: the fields that attention pools from a history, by position. Defaults to
+            none.
 
     Call arguments:
         x: a flat input, (B, I), or a `FlatInput`.
@@ -54,7 +57,12 @@ class FSCM(tf.keras.layers.Layer):
     """
 
     def __init__(
-        self, subnetworks: int, units: int, field_widths: Sequence[int], **kwargs: Any
+        self,
+        subnetworks: int,
+        units: int,
+        field_widths: Sequence[int],
+        pooled_fields: Sequence[int] = (),
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         if subnetworks < 1 or units < 1:
@@ -62,6 +70,15 @@ class FSCM(tf.keras.layers.Layer):
                 f"`subnetworks` and `units` must be at least 1. Received: {subnetworks}, {units}"
             )
         self.subnetworks, self.units, self.field_widths = subnetworks, units, tuple(field_widths)
+        self.pooled_fields = tuple(pooled_fields)
+
+    @property
+    def has_bias(self) -> list[bool]:
+        """Whether the mask of each field has a bias."""
+        return [
+            width == 1 or field in self.pooled_fields
+            for field, width in enumerate(self.field_widths)
+        ]
 
     def build(self, input_shape: Any) -> None:
         width = sum(self.field_widths)
@@ -73,7 +90,10 @@ class FSCM(tf.keras.layers.Layer):
         # g · e starts near 1, so that all fields begin open: a closed field has no gradient that
         # could open it again.
         start = np.repeat(
-            [1.0 / (size * INITIAL_EMBEDDING) if size > 1 else 0.0 for size in self.field_widths],
+            [
+                0.0 if has_bias else 1.0 / (size * INITIAL_EMBEDDING)
+                for size, has_bias in zip(self.field_widths, self.has_bias, strict=True)
+            ],
             self.field_widths,
         ).astype(np.float32)
         self.query = self.add_weight(
@@ -86,7 +106,7 @@ class FSCM(tf.keras.layers.Layer):
         # Numbers begin as open as embeddings do, for both signs.
         self.number_bias = self.add_weight(
             name="number_bias",
-            shape=(self.subnetworks, self.field_widths.count(1)),
+            shape=(self.subnetworks, sum(self.has_bias)),
             initializer="ones",
         )
         self.kernel = self.add_weight(
@@ -114,9 +134,11 @@ class FSCM(tf.keras.layers.Layer):
 
     def _masks(self, x: tf.Tensor, first: int, last: int) -> tf.Tensor:
         begin = sum(self.field_widths[:first])
-        parts, column, number = [], 0, self.field_widths[:first].count(1)
+        has_bias = self.has_bias
+        parts, column, number = [], 0, sum(has_bias[:first])
         # Fields of one width that stand side by side are scored in one product.
-        for width, group in itertools.groupby(self.field_widths[first:last]):
+        alike = zip(self.field_widths[first:last], has_bias[first:last], strict=True)
+        for (width, is_biased), group in itertools.groupby(alike):
             fields = len(list(group))
             size = fields * width
             embeddings = tf.reshape(x[:, column : column + size], [-1, fields, width])
@@ -124,7 +146,7 @@ class FSCM(tf.keras.layers.Layer):
                 self.query[:, begin + column : begin + column + size], [-1, fields, width]
             )
             scores = tf.einsum("bfd,jfd->bjf", embeddings, query)
-            if width == 1:
+            if is_biased:
                 scores += self.number_bias[:, number : number + fields]
                 number += fields
             parts.append(scores)
@@ -159,4 +181,5 @@ class FSCM(tf.keras.layers.Layer):
             "subnetworks": self.subnetworks,
             "units": self.units,
             "field_widths": self.field_widths,
+            "pooled_fields": self.pooled_fields,
         }

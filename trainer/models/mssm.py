@@ -31,6 +31,7 @@ class MSSM(SharingArchitecture):
         tasks: K, the number of tasks.
         field_widths: D of each field, in the order of the flattened input. Defaults to the widths
             of the field embeddings, if the model is called with a list of them.
+        pooled_fields: the fields that do not start as embeddings do, by position; see `FSCM`.
         units: U, the units of each sub-network. Defaults to 64.
         field_sparsity: whether each sub-network masks fields. Defaults to True.
         cell_sparsity: whether each output unit of a connection has a gate. Defaults to True.
@@ -67,6 +68,7 @@ class MSSM(SharingArchitecture):
         tasks: int,
         *,
         field_widths: Sequence[int] | None = None,
+        pooled_fields: Sequence[int] = (),
         units: int = 64,
         field_sparsity: bool = True,
         cell_sparsity: bool = True,
@@ -77,10 +79,11 @@ class MSSM(SharingArchitecture):
     ) -> None:
         super().__init__(tasks, dropout_rate=dropout_rate, **kwargs)
         self.units, self.l2, self.l0 = units, l2, l0
+        self.pooled_fields = tuple(pooled_fields)
         self.field_sparsity, self.cell_sparsity = field_sparsity, cell_sparsity
         self.initial_embedding = INITIAL_EMBEDDING if field_sparsity else 0.0
         self.subnetworks: Any = (
-            FSCM(tasks + 1, units, field_widths or (), name="fscm")
+            FSCM(tasks + 1, units, field_widths or (), pooled_fields, name="fscm")
             if field_sparsity
             else Experts(tasks + 1, [units], name="subnetworks")
         )
@@ -118,6 +121,7 @@ class MSSM(SharingArchitecture):
         return {
             **super().get_config(),
             "field_widths": self.subnetworks.field_widths if self.field_sparsity else None,
+            "pooled_fields": self.pooled_fields,
             "units": self.units,
             "field_sparsity": self.field_sparsity,
             "cell_sparsity": self.cell_sparsity,

@@ -9,10 +9,17 @@ from typing import Any, TypeAlias
 import tensorflow as tf
 
 from feature_spec.feature_layout import IDS, NUMBERS, InputSide
-from trainer.layers.field_embedding import FieldEmbedding, flattened
+from trainer.layers.field_embedding import FieldEmbedding, SlotLayout, flattened, set_apart
 from trainer.layers.flat_input import FlatInput
+from trainer.layers.target_attention import History
 from trainer.layers.tower import Tower
 from trainer.models.sharing_architecture import SharingArchitecture
+from trainer.network.history_attention import (
+    Attention,
+    EmbeddedSides,
+    attention_layer,
+    history_of,
+)
 from trainer.network.network_layout import NetworkLayout
 from trainer.settings.model_config import ModelSettings
 from trainer.settings.train_config import Settings
@@ -22,13 +29,14 @@ Lookups: TypeAlias = "list[dict[InputSide, list[tf.Tensor]]]"
 
 
 class AssembledNetwork(tf.keras.layers.Layer):
-    """A network made of its parts: embeddings, a sharing architecture and towers.
+    """A network made of its parts: embeddings, attention, a sharing architecture and towers.
 
     Args:
         layout: the places of the fields.
         embeddings: the sets of embedding tables.
         sharing: maps the flattened field embeddings to one representation per task.
         towers: map representations to logits, in the order of the tasks.
+        attentions: for each set of tables, the layers of the histories that candidates attend to.
     """
 
     def __init__(
@@ -37,6 +45,7 @@ class AssembledNetwork(tf.keras.layers.Layer):
         embeddings: list[FieldEmbedding],
         sharing: tf.keras.layers.Layer,
         towers: list[Tower],
+        attentions: list[list[Attention]] | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -44,6 +53,7 @@ class AssembledNetwork(tf.keras.layers.Layer):
         self.sharing = sharing
         self.embeddings = embeddings
         self.towers = towers
+        self.attentions = attentions or [[] for _ in embeddings]
 
     def call(
         self,
@@ -63,7 +73,8 @@ class AssembledNetwork(tf.keras.layers.Layer):
         Returns:
             Logits by task, (B,).
         """
-        return self.logits(self.embed(features, one_request), training=training)
+        inputs = self.flat_inputs(self.look_up(features), features, one_request, training=training)
+        return self.logits(inputs, training=training)
 
     def embed(
         self, features: Mapping[str, tf.Tensor], one_request: bool = False
@@ -76,16 +87,35 @@ class AssembledNetwork(tf.keras.layers.Layer):
         return [
             {
                 side: embedding(features[IDS[side]], slots=slots) if slots else []
-                for side, slots in self.layout.slots.items()
+                for side, slots in self.layout.looked_up.items()
             }
             for embedding in self.embeddings
         ]
 
     def flat_inputs(
-        self, lookups: Lookups, features: Mapping[str, tf.Tensor], one_request: bool = False
+        self,
+        lookups: Lookups,
+        features: Mapping[str, tf.Tensor],
+        one_request: bool = False,
+        training: bool | None = None,
     ) -> list[tf.Tensor | FlatInput]:
-        """Flatten what was looked up: (B, I) for each set of tables."""
-        return [self._flat_input(lookup, features, one_request) for lookup in lookups]
+        """Flatten what was looked up: (B, I) for each set of tables.
+
+        Candidates attend to their histories, whose pooled vectors are the last fields.
+        """
+        return [
+            self._flat_input(lookup, attentions, features, one_request, training)
+            for lookup, attentions in zip(lookups, self.attentions, strict=True)
+        ]
+
+    def histories(
+        self, features: Mapping[str, tf.Tensor], one_request: bool = False
+    ) -> list[list[History]]:
+        """Return the inputs of the attention layers, for each set of tables."""
+        return [
+            self._histories(*self._flattened_sides(lookup, features), features, one_request)
+            for lookup in self.look_up(features)
+        ]
 
     def logits(
         self, inputs: list[tf.Tensor | FlatInput], training: bool | None = None
@@ -109,32 +139,55 @@ class AssembledNetwork(tf.keras.layers.Layer):
     def _flat_input(
         self,
         lookup: Mapping[InputSide, list[tf.Tensor]],
+        attentions: Sequence[Attention],
         features: Mapping[str, tf.Tensor],
         one_request: bool,
+        training: bool | None,
     ) -> tf.Tensor | FlatInput:
-        candidate = self._side(lookup, features, "candidate")
-        if not self._has_fields("request"):
+        flat, apart = self._flattened_sides(lookup, features)
+        candidate = flat["candidate"]
+        if attentions:
+            histories = self._histories(flat, apart, features, one_request)
+            pooled = [
+                tf.cast(attention(history, training=training), candidate.dtype)
+                for attention, history in zip(attentions, histories, strict=True)
+            ]
+            candidate = tf.concat([candidate, *pooled], axis=1)
+        if "request" not in flat:
             return candidate
-        request = self._side(lookup, features, "request")
         return (
-            FlatInput(tf.ensure_shape(request, [1, None]), candidate)
+            FlatInput(tf.ensure_shape(flat["request"], [1, None]), candidate)
             if one_request
-            else tf.concat([request, candidate], axis=1)
+            else tf.concat([flat["request"], candidate], axis=1)
         )
 
-    def _has_fields(self, side: InputSide) -> bool:
-        return bool(self.layout.slots[side] or self.layout.numbers[side])
-
-    def _side(
+    def _histories(
         self,
-        lookup: Mapping[InputSide, list[tf.Tensor]],
+        flat: Mapping[InputSide, tf.Tensor],
+        apart: Mapping[InputSide, Mapping[SlotLayout, tf.Tensor]],
         features: Mapping[str, tf.Tensor],
-        side: InputSide,
-    ) -> tf.Tensor:
-        slots = self.layout.slots[side]
-        ids = features[IDS[side]] if slots else None
-        numbers = features[NUMBERS[side]] if self.layout.numbers[side] else None
-        return flattened(lookup[side], ids, numbers, slots)
+        one_request: bool,
+    ) -> list[History]:
+        embedded = EmbeddedSides(apart, features, self.layout.slots, flat)
+        return [
+            history_of(attention, embedded, one_request=one_request)
+            for attention in self.layout.attentions
+        ]
+
+    def _flattened_sides(
+        self, lookup: Mapping[InputSide, list[tf.Tensor]], features: Mapping[str, tf.Tensor]
+    ) -> tuple[dict[InputSide, tf.Tensor], dict[InputSide, dict[SlotLayout, tf.Tensor]]]:
+        """Flatten each side that has fields, and set apart what only attention reads."""
+        flat: dict[InputSide, tf.Tensor] = {}
+        apart: dict[InputSide, dict[SlotLayout, tf.Tensor]] = {}
+        for side, looked_up in self.layout.looked_up.items():
+            slots = self.layout.slots[side]
+            of_input, apart[side] = set_apart(lookup[side], looked_up, slots)
+            if slots or self.layout.numbers[side]:
+                ids = features[IDS[side]] if slots else None
+                numbers = features[NUMBERS[side]] if self.layout.numbers[side] else None
+                flat[side] = flattened(of_input, ids, numbers, slots)
+        return flat, apart
 
 
 class Network(AssembledNetwork):
@@ -149,7 +202,11 @@ class Network(AssembledNetwork):
 
     def __init__(self, layout: NetworkLayout, settings: Settings, **kwargs: Any) -> None:
         sharing = build_architecture(
-            settings.model, len(layout.tasks), layout.field_widths, name="sharing"
+            settings.model,
+            len(layout.tasks),
+            layout.field_widths,
+            pooled_fields=layout.pooled_fields,
+            name="sharing",
         )
         embeddings = [
             FieldEmbedding(layout.table_rows, sharing.initial_embedding, name=f"embedding_{number}")
@@ -164,7 +221,18 @@ class Network(AssembledNetwork):
             )
             for task, kind in layout.tasks.items()
         ]
-        super().__init__(layout, embeddings, sharing, towers, **kwargs)
+        attentions = [
+            [
+                attention_layer(
+                    attention,
+                    settings.model.history_dropout_rate,
+                    f"attention_{number}_{attention.name}",
+                )
+                for attention in layout.attentions
+            ]
+            for number in range(sharing.embeddings)
+        ]
+        super().__init__(layout, embeddings, sharing, towers, attentions, **kwargs)
         self.model_name = settings.name
 
     @property
@@ -174,7 +242,12 @@ class Network(AssembledNetwork):
 
 
 def build_architecture(
-    settings: ModelSettings, tasks: int, field_widths: Sequence[int], **kwargs: Any
+    settings: ModelSettings,
+    tasks: int,
+    field_widths: Sequence[int],
+    *,
+    pooled_fields: Sequence[int] = (),
+    **kwargs: Any,
 ) -> SharingArchitecture:
     """Build the model that settings describe.
 
@@ -182,10 +255,12 @@ def build_architecture(
         settings: the settings of a model.
         tasks: K, the number of tasks.
         field_widths: D of each field, in the order of the flattened input.
+        pooled_fields: the fields that attention pools, by position.
         kwargs: further arguments of a Keras layer, such as `name`.
     """
     module, _, name = settings.architecture.partition(":")
     kind: type[SharingArchitecture] = getattr(importlib.import_module(module), name)
     if kind.tells_fields_apart:
         kwargs["field_widths"] = field_widths
+        kwargs["pooled_fields"] = pooled_fields
     return kind(tasks, **settings.arguments, **kwargs)

@@ -15,11 +15,12 @@ from feature_spec.feature_layout import (
     TOKEN_SEPARATOR,
     FeatureLayout,
     InputSide,
-    Slot,
     vocabulary_file,
 )
+from feature_spec.histories.attention import attended_histories
 from feature_spec.spec import FeatureSpec
 from trainer.layers.field_embedding import SlotLayout, flat_order
+from trainer.network.attention_layout import AttentionLayout, attention_layouts, slot_layout
 from trainer.network.vocabulary import Vocabulary
 
 
@@ -29,10 +30,12 @@ class NetworkLayout:
 
     Attributes:
         table_rows: the number of rows of the embedding table of each width.
-        slots: the fields of each side's id matrix, in order.
+        slots: the embedded fields of each side that the flattened input holds, in order.
         numbers: the number of columns of each side's number matrix.
         tasks: the kind of each task by name, in the spec's order.
         number_names: the names of the columns of each side's number matrix, for messages.
+        attentions: the histories that candidates attend to. Each is a field of the candidate side,
+            in place of its lists.
     """
 
     table_rows: Mapping[int, int]
@@ -40,12 +43,14 @@ class NetworkLayout:
     numbers: Mapping[InputSide, int]
     tasks: Mapping[str, str]
     number_names: Mapping[InputSide, Sequence[str]] = field(default_factory=dict)
+    attentions: tuple[AttentionLayout, ...] = ()
 
     @property
     def field_widths(self) -> list[int]:
         """D of each field in the order of the flattened input: request side, then candidate side.
 
-        A number has width 1.
+        Each side has its embedded fields, then its numbers, of width 1. Attended histories come
+        last.
         """
         return [
             width
@@ -54,7 +59,22 @@ class NetworkLayout:
                 *(slot.width for slot in flat_order(self.slots[side])),
                 *[1] * self.numbers[side],
             ]
-        ]
+        ] + [attention.width for attention in self.attentions]
+
+    @property
+    def looked_up(self) -> dict[InputSide, tuple[SlotLayout, ...]]:
+        """The fields of each side's id matrix that are looked up: `slots`, then what attends."""
+        result = {side: dict.fromkeys(slots) for side, slots in self.slots.items()}
+        for attention in self.attentions:
+            for side, slot in attention.slots:
+                result[side][slot] = None
+        return {side: tuple(slots) for side, slots in result.items()}
+
+    @property
+    def pooled_fields(self) -> list[int]:
+        """The attended histories, by their positions in `field_widths`."""
+        fields = len(self.field_widths)
+        return list(range(fields - len(self.attentions), fields))
 
     @property
     def request_fields(self) -> int:
@@ -62,7 +82,10 @@ class NetworkLayout:
         return len(self.slots["request"]) + self.numbers["request"]
 
     def with_fields(self, fields: Collection[int]) -> NetworkLayout:
-        """Return the layout that looks up only these fields, by position in `field_widths`."""
+        """Return the layout whose input holds only these fields, by position in `field_widths`.
+
+        Numbers and attended histories always stay.
+        """
         slots: dict[InputSide, tuple[SlotLayout, ...]] = {}
         first = 0
         for side in SIDES:
@@ -78,7 +101,7 @@ class FieldRows(NamedTuple):
     """The rows of its table that a field can have.
 
     Attributes:
-        rows: the rows; None for a plain number.
+        rows: the rows; None for a plain number, and for a history that candidates attend to.
         is_list: whether the field is a list, whose embedding is the mean of some of the rows.
     """
 
@@ -94,6 +117,7 @@ def network_layout(spec: FeatureSpec, vocabulary_sizes: Mapping[str, int]) -> Ne
         vocabulary_sizes: the sizes of the vocabularies that Transform found, by file name.
     """
     feature_layout = FeatureLayout(spec)
+    attended = _attended_columns(spec)
     return NetworkLayout(
         table_rows={
             width: feature_layout.reserved_rows(width)
@@ -105,24 +129,44 @@ def network_layout(spec: FeatureSpec, vocabulary_sizes: Mapping[str, int]) -> Ne
             for width in feature_layout.widths
         },
         slots={
-            side: tuple(_slot_layout(slot) for slot in feature_layout.slots(side)) for side in SIDES
+            side: tuple(
+                slot_layout(slot)
+                for slot in feature_layout.slots(side)
+                if slot.name not in attended
+            )
+            for side in SIDES
         },
         numbers={side: len(feature_layout.numbers(side)) for side in SIDES},
         tasks={name: task.kind for name, task in spec.tasks.items()},
         number_names={side: feature_layout.numbers(side) for side in SIDES},
+        attentions=attention_layouts(spec, feature_layout),
     )
 
 
+def _attended_columns(spec: FeatureSpec) -> set[str]:
+    attended = attended_histories(spec.fields, spec.histories)
+    return {column for history in attended for column in history.columns}
+
+
 def field_names(spec: FeatureSpec) -> list[str]:
-    """Return the names of the fields, in the order of `NetworkLayout.field_widths`."""
+    """Return the names of the fields, in the order of `NetworkLayout.field_widths`.
+
+    An attended history has its own name, in place of those of its lists.
+    """
     feature_layout = FeatureLayout(spec)
+    attended = attended_histories(spec.fields, spec.histories)
+    lists = _attended_columns(spec)
     result = []
     for side in SIDES:
-        by_layout = {_slot_layout(slot): slot.name for slot in feature_layout.slots(side)}
+        by_layout = {
+            slot_layout(slot): slot.name
+            for slot in feature_layout.slots(side)
+            if slot.name not in lists
+        }
         result += [
             by_layout[layout] for layout in flat_order(list(by_layout))
         ] + feature_layout.numbers(side)
-    return result
+    return result + [history.name for history in attended]
 
 
 def field_rows(
@@ -142,9 +186,14 @@ def field_rows(
         for width in feature_layout.widths
         if (file := vocabulary_file(width)) in vocabularies
     }
+    attended = _attended_columns(spec)
     result: list[FieldRows] = []
     for side in SIDES:
-        slots = {_slot_layout(slot): slot for slot in feature_layout.slots(side)}
+        slots = {
+            slot_layout(slot): slot
+            for slot in feature_layout.slots(side)
+            if slot.name not in attended
+        }
         for slot in (slots[place] for place in flat_order(list(slots))):
             # The padding of a list does not count.
             first = slot.rows.first_bucket if slot.length > 1 else slot.rows.missing
@@ -159,7 +208,7 @@ def field_rows(
                 )
             result.append(FieldRows(np.concatenate(rows), slot.length > 1))
         result += [FieldRows(None, is_list=False)] * len(feature_layout.numbers(side))
-    return result
+    return result + [FieldRows(None, is_list=False)] * len(layout.attentions)
 
 
 def _rows_of_sources(
@@ -181,7 +230,3 @@ def _rows_of_sources(
         source: np.concatenate([np.zeros(0, np.int64), *of_source])
         for source, of_source in rows.items()
     }
-
-
-def _slot_layout(slot: Slot) -> SlotLayout:
-    return SlotLayout(slot.start, slot.length, slot.width, slot.rows.missing)

@@ -47,7 +47,7 @@ def prune_subnetwork(fscm: FSCM, number: int, inputs: InputFields) -> PrunedSubn
 def _biases(fscm: FSCM) -> npt.NDArray[np.float32]:
     """Return the biases of the masks of all fields, (J, F)."""
     biases = np.zeros((fscm.subnetworks, len(fscm.field_widths)), np.float32)
-    biases[:, np.equal(fscm.field_widths, 1)] = fscm.number_bias.numpy()
+    biases[:, np.array(fscm.has_bias, bool)] = fscm.number_bias.numpy()
     return biases
 
 
@@ -72,6 +72,7 @@ class PrunedFSCM(tf.keras.layers.Layer):
         super().__init__(trainable=False, **kwargs)
         columns = inputs.columns
         self.field_widths = [inputs.widths[field] for field in fields]
+        self.has_bias = [fscm.has_bias[field] for field in fields]
         # Positions are counted among `fields`.
         self.open_fields = [
             [list(fields).index(field) for field in one.fields] for one in subnetworks.values()
@@ -119,7 +120,7 @@ class PrunedFSCM(tf.keras.layers.Layer):
                 self.query[:, begin + column : begin + column + size], [-1, count, width]
             )
             scores = tf.einsum("bfd,jfd->jbf", embeddings, query)
-            if width == 1:
+            if any(self.has_bias[field : field + count]):
                 scores += self.mask_bias[:, tf.newaxis, field : field + count]
             masks = tf.unstack(tf.nn.relu(tf.tanh(scores)), num=len(self.kernels))
             for parts, mask, open_fields in zip(masked, masks, self.open_fields, strict=True):

@@ -26,7 +26,8 @@ class FieldEmbeddings(NamedTuple):
 
     Attributes:
         blocks: returns the embeddings (N, D) of all values, including missing and unknown ones,
-            block by block; None for a plain number, which can have any value.
+            block by block; None for a plain number and for what attention pools from a history,
+            which can have any value.
         is_list: whether the embedding is the mean of some of the rows, or 0.
     """
 
@@ -59,6 +60,11 @@ class FieldEmbeddings(NamedTuple):
             values of its terms, (U,).
         """
         units = kernel.shape[1]
+        if self.blocks is None and len(kernel) > 1:
+            never = (kernel == 0.0).all(axis=0)
+            if query is not None and not query.any() and bias <= 0.0:
+                never[:] = True
+            return np.where(never, 0.0, np.inf), np.zeros(units)
         if self.blocks is None:
             wide = kernel[0].astype(np.float64)
             if query is None:
@@ -113,8 +119,8 @@ class InputFields(NamedTuple):
     def always_read(self) -> set[int]:
         """Fields that stay in the input even if nothing reads them.
 
-        These are plain numbers, which are not looked up, and the first field of the candidate,
-        which tells how many candidates there are.
+        These are plain numbers and pooled histories, which are not looked up as fields, and the
+        first field of the candidate, which tells how many candidates there are.
         """
         return {
             self.of_request,

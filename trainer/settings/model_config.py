@@ -1,7 +1,8 @@
 """The settings of each model. Importing this module does not load TensorFlow.
 
-The keys of a model's settings are the arguments of its class, except `tower_units`. A new model
-needs its class in `trainer/models/` and its settings and name here.
+The keys of a model's settings are the arguments of its class, except `tower_units` and
+`history_dropout_rate`. A new model needs its class in `trainer/models/` and its settings and name
+here.
 """
 
 from __future__ import annotations
@@ -28,6 +29,8 @@ class ModelSettings(StrictModel):
         tower_units: hidden units of each task's tower.
         dropout_rate: share of units dropped in experts, bottoms and towers in training. Gates have
             no dropout.
+        history_dropout_rate: share of units dropped in training of what a candidate reads of a
+            history that it attends to.
     """
 
     architecture: ClassVar[str]
@@ -35,11 +38,12 @@ class ModelSettings(StrictModel):
 
     tower_units: list[PositiveInt] = [64, 32]
     dropout_rate: DropoutRate = 0.0
+    history_dropout_rate: DropoutRate = 0.0
 
     @property
     def arguments(self) -> dict[str, Any]:
         """The arguments of the model's class."""
-        return self.model_dump(exclude={"tower_units"})
+        return self.model_dump(exclude={"tower_units", "history_dropout_rate"})
 
 
 class SingleTaskSettings(ModelSettings):

@@ -46,7 +46,7 @@ def every_row(layout):
             FieldRows(np.arange(layout.table_rows[slot.width]), slot.length > 1) for slot in slots
         ]
         result += [FieldRows(None, is_list=False)] * layout.numbers[side]
-    return result
+    return result + [FieldRows(None, is_list=False)] * len(layout.attentions)
 
 
 def trained(layout, features, settings, tasks=2, open_share=0.3, seed=0):
@@ -169,6 +169,39 @@ def test_units_that_never_fire_are_not_computed(name, layout, batch):
     sizes = [kernel.shape[1] for kernel in left.kernels] if name == "mssm" else left.sizes
     # Two units of the first sub-network can only be below 0.
     assert sizes == [4, 6, 6]
+    assert_scores_alike(whole, pruned, batch)
+
+
+@EVERY_GATED_MODEL
+@pytest.mark.parametrize("open_share", [0.0, 0.3])
+def test_a_network_with_attention_is_pruned_and_scores_alike(
+    settings, open_share, attended_layout, attended_features
+):
+    batch = {name: tf.constant(values) for name, values in attended_features.items()}
+    whole = trained(attended_layout, batch, settings, open_share=open_share)
+    pruned, multiplications = pruned_network(whole, every_row(attended_layout))
+    assert_scores_alike(whole, pruned, batch)
+    request = {name: values[:1] if "request" in name else values for name, values in batch.items()}
+    assert_scores_alike(whole, pruned, request, one_request=True)
+    before, after = multiplications.all_open, multiplications.remaining
+    assert after.candidate < before.candidate
+
+
+def test_attention_reads_a_field_that_the_rest_of_the_network_masks(
+    attended_layout, attended_features
+):
+    batch = {name: tf.constant(values) for name, values in attended_features.items()}
+    whole = trained(attended_layout, batch, GATED["mssm"], open_share=1.0)
+    # Each sub-network masks the candidate's list, columns 11 to 14, for every row of its table.
+    table = whole.embeddings[0].tables["4"]
+    table.assign(np.abs(table))
+    query = whole.sharing.subnetworks.query.numpy()
+    query[:, 11:15] = -1.0
+    whole.sharing.subnetworks.query.assign(query)
+    pruned, _ = pruned_network(whole, every_row(attended_layout))
+    [item] = pruned.layout.slots["candidate"]
+    assert item == attended_layout.slots["candidate"][0]
+    assert pruned.layout.looked_up["candidate"] == attended_layout.slots["candidate"]
     assert_scores_alike(whole, pruned, batch)
 
 

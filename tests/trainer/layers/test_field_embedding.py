@@ -50,6 +50,13 @@ def test_rows_are_read_field_by_field():
     assert two[:, 0, 0].numpy().tolist() == [3.0, 1.0, 2.0, 4.0, 1.0]
 
 
+def test_a_width_may_have_lists_only():
+    slots = SLOTS[1:3]
+    ids = tf.constant([[3, 2, 4, 1, 2, 1]] * 3, tf.int64)
+    result = flattened(embedding()(ids, slots=slots), ids, None, slots)
+    assert result.numpy().tolist() == [[200.0, 3.0, 30.0]] * 3
+
+
 def test_an_empty_list_is_zero():
     assert flat(embedding(), [[0, 1, 1, 1, 0, 0]]).numpy()[0, -2:].tolist() == [0.0, 0.0]
 
