@@ -284,6 +284,8 @@ def report_nodes(
     insight.add_upstream_node(release.pusher)
     nodes: list[BaseComponent] = [insight]
     optional = {}
+    if spec.histories is not None:
+        optional["statistics"] = data.statistics
     if data.drift is not None:
         optional["drift"] = data.drift
     if training.single_task_trainer is not None:

@@ -22,6 +22,7 @@ LABEL_UNIT = 2.0**-16
 LABEL_LIMIT = 2.0**23
 NO_FEEDBACK = b"none"
 _QUARTER_US, _DAY_US = 900_000_000, 86_400_000_000
+_UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 _EPOCH = datetime.date(1970, 1, 1)
 _MICROSECOND = datetime.timedelta(microseconds=1)
 _NO_OFFSET = datetime.timedelta()
@@ -54,6 +55,19 @@ def history_key(values: Sequence[bytes]) -> bytes:
 def age_token(age_us: int) -> bytes:
     """Return the age of an exposure as a text: the number of binary digits of its whole seconds."""
     return b"%d" % max(age_us // 1_000_000, 0).bit_length()
+
+
+def age_text(token: str) -> str:
+    """Return an age of `age_token` as a span, such as ``34–68 min``.
+
+    k binary digits are 2^(k−1) to 2^k seconds.
+    """
+    digits = int(token) if token.isdecimal() else None
+    if digits is None or digits == 0:
+        return "0 s" if digits == 0 else token
+    least_s = 2 ** (digits - 1)
+    size, unit = next((size, unit) for size, unit in _UNITS if least_s >= size)
+    return f"{least_s / size:.0f}–{2 * least_s / size:.0f} {unit}"
 
 
 def feedback_token(positive: Iterable[str]) -> bytes:

@@ -26,6 +26,7 @@ from pipeline.report.data.load_run import (
     MODEL,
     MODEL_RUN,
     PUSH_CHECK,
+    STATISTICS,
     load_run,
 )
 from pipeline.report.run_report import run_report
@@ -94,6 +95,7 @@ REPORT_FILE = "report.html"
 
 _KEYS = {
     "examples": EXAMPLES,
+    "statistics": STATISTICS,
     "anomalies": ANOMALIES,
     "model": MODEL,
     "model_run": MODEL_RUN,
@@ -145,6 +147,9 @@ class _RunReportSpec(component_spec.ComponentSpec):
             type=standard_artifacts.ModelEvaluation, optional=True
         ),
         "drift": component_spec.ChannelParameter(type=DriftReport, optional=True),
+        "statistics": component_spec.ChannelParameter(
+            type=standard_artifacts.ExampleStatistics, optional=True
+        ),
     }
     OUTPUTS = {"report": component_spec.ChannelParameter(type=Report)}
 
@@ -155,8 +160,9 @@ class RunReport(base_component.BaseComponent):
     Args:
         spec: the feature spec, of which the page shows the name.
         inputs: outputs of the other components: `examples`, `anomalies`, `model`, `model_run`,
-            `insight`, `evaluation`, `infra_blessing` and `pushed_model`; `gain` of `MtlGain` and
-            `drift` of `DriftCheck` where there are such components.
+            `insight`, `evaluation`, `infra_blessing` and `pushed_model`; `gain` of `MtlGain`,
+            `drift` of `DriftCheck` and `statistics` of StatisticsGen where there are such
+            components.
     """
 
     SPEC_CLASS = _RunReportSpec

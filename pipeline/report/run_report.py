@@ -9,6 +9,7 @@ from pipeline.report.sections.calibration import calibration_section
 from pipeline.report.sections.experts import experts_section
 from pipeline.report.sections.fields_and_cells import fields_and_cells_section
 from pipeline.report.sections.formula import formula_section
+from pipeline.report.sections.histories import histories_section
 from pipeline.report.sections.ingestion import ingestion_section
 from pipeline.report.sections.mtl_gain import mtl_gain_section
 from pipeline.report.sections.service import service_section
@@ -21,6 +22,7 @@ from pipeline.report.sections.validation import anomalies_section, drift_section
 
 def run_report(run: RunData) -> str:
     """Return the report as one HTML file that needs nothing else."""
+    histories = histories_section(run)
     inside = fields_and_cells_section(run)
     tabs = [
         Tab(anchor="tab-summary", title="Summary", sections=[summary_section(run)]),
@@ -51,7 +53,12 @@ def run_report(run: RunData) -> str:
         Tab(
             anchor="tab-data",
             title="Data",
-            sections=[ingestion_section(run), anomalies_section(run), drift_section(run)],
+            sections=[
+                ingestion_section(run),
+                *([histories] if histories is not None else []),
+                anomalies_section(run),
+                drift_section(run),
+            ],
         ),
     ]
     subtitle = " · ".join(

@@ -13,10 +13,9 @@ from feature_spec.histories.history_fields import (
     count_columns,
     sequence_columns,
 )
+from feature_spec.histories.history_values import age_text
 from feature_spec.spec import FeatureSpec
 from serving.client.types import FieldValue
-
-_UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 
 
 def given_fields(spec: FeatureSpec, fields: Mapping[str, FieldValue]) -> dict[str, FieldValue]:
@@ -75,13 +74,3 @@ def _number(value: FieldValue) -> str:
 def _listed(part: str, value: FieldValue) -> list[str]:
     texts = [str(text) for text in value] if isinstance(value, list | tuple) else []
     return [age_text(text) for text in texts] if part == AGE else texts
-
-
-def age_text(token: str) -> str:
-    """Return an age of `age_token` in words: k binary digits are 2^(k−1) to 2^k seconds."""
-    digits = int(token) if token.isdecimal() else None
-    if digits is None or digits == 0:
-        return "0 s" if digits == 0 else token
-    least_s = 2 ** (digits - 1)
-    size, unit = next((size, unit) for size, unit in _UNITS if least_s >= size)
-    return f"{least_s / size:.0f}–{2 * least_s / size:.0f} {unit}"

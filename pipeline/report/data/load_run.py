@@ -22,6 +22,7 @@ from feature_spec.spec_tables import sample_space_text
 from pipeline.evaluate.evaluation_result import read_evaluation
 from pipeline.evaluate.task_gains import read_gains
 from pipeline.ingest.accounting.summary import SUMMARY_FILE, IngestSummary
+from pipeline.report.data.history_data import read_histories
 from pipeline.report.data.run_data import Failure, RunData
 from pipeline.validate.anomalies import read_anomalies
 from pipeline.validate.distribution_shift import read_drift
@@ -35,6 +36,7 @@ _EXPORT = "Format-Serving/"
 EXAMPLES = ("LogsExampleGen", "examples")
 # Of a run by span.
 WINDOW_EXAMPLES = ("WindowExampleGen", "examples")
+STATISTICS = ("StatisticsGen", "statistics")
 ANOMALIES = ("ExampleValidator", "anomalies")
 MODEL = ("Trainer", "model")
 MODEL_RUN = ("Trainer", "model_run")
@@ -88,6 +90,9 @@ def load_run(
         task_meanings=_task_meanings(spec) if spec is not None else {},
         formula=spec.ranking_formula if spec is not None else None,
         ingestion=IngestSummary.model_validate_json(ingestion) if ingestion is not None else None,
+        histories=read_histories(spec, outputs[STATISTICS])
+        if spec is not None and STATISTICS in outputs
+        else None,
         anomalies=read_anomalies(anomalies) if anomalies is not None else None,
         drift=read_drift(outputs[DRIFT]) if DRIFT in outputs else None,
         curves=training_curves(curves) if curves is not None else None,

@@ -14,6 +14,7 @@ from feature_spec.formula import RankingFormula
 from pipeline.evaluate.evaluation_result import EvaluationResult
 from pipeline.evaluate.task_gains import MtlGains
 from pipeline.ingest.accounting.summary import IngestSummary
+from pipeline.report.data.history_data import RunHistories
 from pipeline.validate.anomalies import Anomaly
 from pipeline.validate.distribution_shift import DriftResult
 
@@ -45,6 +46,7 @@ class RunData:
         task_meanings: a sentence for each task on what it predicts.
         formula: the ranking formula.
         ingestion: counts of what became of every line of the logs.
+        histories: what the examples know of what happened before; None without histories.
         anomalies: differences between examples and schema; empty if there are none.
         drift: drift of the examples since the last run that pushed a model; None without
             thresholds.
@@ -65,6 +67,7 @@ class RunData:
     task_meanings: dict[str, str] = dataclasses.field(default_factory=dict)
     formula: RankingFormula | None = None
     ingestion: IngestSummary | None = None
+    histories: RunHistories | None = None
     anomalies: list[Anomaly] | None = None
     drift: DriftResult | None = None
     curves: dict[str, list[tuple[int, float]]] | None = None

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from feature_spec.names import EVALUATION
 from pipeline.evaluate.evaluation_result import TaskVerdict, change_text
 from pipeline.evaluate.metrics.metric_registry import meaning_of
 from pipeline.ingest.accounting.ingest_warnings import ingestion_warnings
 from pipeline.report.data.run_data import RunData
 from pipeline.report.elements.estimates import is_better, whole_split
 from pipeline.report.elements.section import Tone
+from pipeline.report.sections.histories import EMPTY_SHARE, SHIFT
 
 Alert = tuple[Tone, str, str]
 
@@ -31,6 +33,7 @@ def alerts(run: RunData) -> list[Alert]:
         *_of_formula(run),
         *_of_service(run),
         *_of_data(run),
+        *_of_histories(run),
     ]
     return sorted(found, key=lambda alert: _WORST_FIRST.index(alert[0]))
 
@@ -175,6 +178,26 @@ def _of_service(run: RunData) -> Iterator[Alert]:
                 f"{entry.candidates:,} candidates take {entry.p99:.1f} ms at the p99, close to "
                 f"{budget}",
                 "service",
+            )
+
+
+def _of_histories(run: RunData) -> Iterator[Alert]:
+    for history in run.histories.histories if run.histories is not None else []:
+        judging = history.parts.get(EVALUATION)
+        if judging is not None and judging.empty_share > EMPTY_SHARE:
+            yield (
+                "warn",
+                f"The history {history.name} is empty in {judging.empty_share:.0%} of the "
+                "evaluation examples",
+                "histories",
+            )
+        if history.shift is not None and abs(history.shift) > SHIFT:
+            larger = "larger" if history.shift > 0 else "smaller"
+            yield (
+                "warn",
+                f"The history {history.name} is {abs(history.shift):.1f} standard deviations "
+                f"{larger} in the evaluation than in training",
+                "histories",
             )
 
 

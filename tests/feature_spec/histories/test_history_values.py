@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from feature_spec.histories.histories import Histories
 from feature_spec.histories.history_values import (
+    age_text,
     age_token,
     cutoff_us,
     feedback_token,
@@ -77,3 +78,11 @@ def test_a_window_begins_at_a_step_and_is_never_shorter_than_asked():
     assert window_begin_us(np.array([1_000_000_000_000]), 86_400).tolist() == [
         (1_000_000 - 86_400) // 256 * 256 * 1_000_000
     ]
+
+
+@pytest.mark.parametrize(
+    ("token", "text"),
+    [("0", "0 s"), ("1", "1–2 s"), ("6", "32–64 s"), ("7", "1–2 min"), ("18", "2–3 d"), ("x", "x")],
+)
+def test_an_age_is_told_as_a_span(token, text):
+    assert age_text(token) == text

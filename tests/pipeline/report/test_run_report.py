@@ -12,6 +12,7 @@ import pytest
 
 from pipeline.evaluate.evaluation_result import Estimate
 from pipeline.ingest.accounting.summary import StepCounts
+from pipeline.report.data.history_data import HistoryNumbers, HistoryPart, RunHistories
 from pipeline.report.data.run_data import RunData
 from pipeline.report.elements.page import NoReportError, run_of_page
 from pipeline.report.run_report import run_report
@@ -296,3 +297,46 @@ def test_another_file_is_no_report(tmp_path: Path) -> None:
         NoReportError, match=r"other.html is no report that `fulcrum report` or `fulcrum run` wrote"
     ):
         run_of_page(tmp_path / "other.html")
+
+
+def test_a_run_with_histories_tells_how_fresh_long_and_empty_they_are(run: RunData) -> None:
+    video = HistoryNumbers(
+        name="video_1d",
+        by=["video_id"],
+        max_length=None,
+        parts={
+            "train": HistoryPart(empty_share=0.25, mean=5.0, deviation=4.0, tenths=[0, 1, 3, 7, 9]),
+            "evaluation": HistoryPart(
+                empty_share=0.625, mean=8.0, deviation=4.0, tenths=[0, 2, 4, 9, 11]
+            ),
+        },
+    )
+    watched = HistoryNumbers(
+        name="watched",
+        by=["user_id"],
+        max_length=30,
+        parts={"evaluation": HistoryPart(empty_share=0.1, mean=12.0, ages={"12": 0.75, "6": 0.25})},
+    )
+    histories = RunHistories(
+        known="known after 10 min, 1 day of warm-up", histories=[video, watched]
+    )
+    page = Page(run_report(dataclasses.replace(run, histories=histories)))
+    shown = page.sections
+    text = shown["histories"]
+    assert "What happened before is known after 10 min, 1 day of warm-up." in text
+    for told in ("25.0%", "62.5%", "+0.75", "12.0 of 30"):
+        assert told in re.sub(r"\s+", " ", text)
+    described = [value for _, name, value in page.attributes if name == "aria-label"]
+    assert "watched: 32–64 s 25%, 34–68 min 75%" in described
+    assert "The history video_1d is empty in 62% of the evaluation examples" in shown["summary"]
+    assert "video_1d is 0.8 standard deviations larger in the evaluation" in shown["summary"]
+
+
+def test_histories_stay_in_the_page_for_comparisons(run: RunData, tmp_path: Path) -> None:
+    part = HistoryPart(empty_share=0.5, mean=1.0)
+    number = HistoryNumbers(name="user", by=["user_id"], max_length=None, parts={"train": part})
+    histories = RunHistories(known="known at the begin of the day", histories=[number])
+    (tmp_path / "report.html").write_text(
+        run_report(dataclasses.replace(run, histories=histories)), encoding="utf-8"
+    )
+    assert run_of_page(tmp_path / "report.html").histories == histories

@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from feature_spec.loading import parse_spec
-from serving.ui.shown_histories import age_text, given_fields, shown_counts, shown_sequences
+from serving.ui.shown_histories import given_fields, shown_counts, shown_sequences
 
 HISTORIES = {
     "known_after_s": 600,
@@ -65,11 +65,3 @@ def test_a_user_without_the_fields_of_a_sequence_has_none(spec):
 def test_fields_that_no_history_makes_stay(spec):
     fields = {"user_id": "ann", "user_shown": 3, "clicked_age": ["1"]}
     assert given_fields(spec, fields) == {"user_id": "ann"}
-
-
-@pytest.mark.parametrize(
-    ("token", "text"),
-    [("0", "0 s"), ("1", "1–2 s"), ("6", "32–64 s"), ("7", "1–2 min"), ("18", "2–3 d"), ("x", "x")],
-)
-def test_an_age_is_told_as_a_span(token, text):
-    assert age_text(token) == text
