@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import grpc
@@ -14,6 +15,7 @@ from feature_spec.names import RANK, SPEC_FINGERPRINT, weight_name
 from feature_spec.spec import FeatureSpec
 from feature_spec.spec_difference import differences, differences_in_names
 from serving import tf_serving_api
+from serving.client.history_filling import HistoryCounts, HistoryFilling, HistoryPolicy
 from serving.client.predicted_scores import ranked_list
 from serving.client.request_log import RequestLog
 from serving.client.request_splitting import answers_of_one_version, part_inputs, part_sizes
@@ -33,6 +35,7 @@ from serving.errors import (
     UnusableModelError,
     server_error,
 )
+from serving.histories.store import HistoryStore, HistoryValues
 
 _FINGERPRINT = re.compile(r"\b[0-9a-f]{16}\b")
 
@@ -59,6 +62,10 @@ class BaseRankingClient:
             to no limit.
         request_log: The log for a sample of the requests and their answers. The caller closes it,
             after its clients.
+        histories: The store of the fields that the spec's histories become. Fields that a request
+            gives win. A store that is down, slow or stale fails no ranking: the request goes on
+            without histories. The caller closes it, after its clients.
+        history_policy: How long to wait for histories, and how old they may be.
 
     Raises:
         ValueError: A setting is out of range.
@@ -80,6 +87,8 @@ class BaseRankingClient:
         hedging: HedgingPolicy | None = None,
         max_candidates: int | None = None,
         request_log: RequestLog | None = None,
+        histories: HistoryStore | None = None,
+        history_policy: HistoryPolicy | None = None,
     ) -> None:
         least_channels = 1 if hedging is None else 2
         if channels < least_channels:
@@ -93,6 +102,8 @@ class BaseRankingClient:
             raise ValueError(
                 f"give a label or a version, not both; received {label!r} and {version!r}"
             )
+        if histories is not None and spec.histories is None:
+            raise ValueError(f"histories: spec {spec.name} has none to fill in")
         self.target = target
         self.spec = spec
         self.model_name = model_name or spec.name
@@ -108,6 +119,11 @@ class BaseRankingClient:
         self._policy = CallPolicy(ChannelRotation(channels), retries or RetryPolicy(), hedging)
         self._max_candidates = max_candidates
         self._request_log = request_log
+        self._filling = (
+            HistoryFilling(histories, history_policy or HistoryPolicy())
+            if histories is not None
+            else None
+        )
         self._process = os.getpid()
         # A model of an earlier version knows the spec by another fingerprint.
         self._fingerprint = spec.fingerprint
@@ -117,6 +133,11 @@ class BaseRankingClient:
     def counts(self) -> CallCounts:
         """Calls, retries and hedges so far."""
         return self._policy.counts
+
+    @property
+    def history_counts(self) -> HistoryCounts:
+        """Requests with and without their histories so far; none without a history store."""
+        return self._filling.counts if self._filling is not None else HistoryCounts()
 
     def _connect(self) -> None:
         """Make the transport."""
@@ -132,9 +153,10 @@ class BaseRankingClient:
             options=self._channel_options,
         )
 
-    def _rank_steps(self, request: RankingRequest, timeout_ms: float | None) -> Steps[RankedList]:
-        call = self._call(timeout_ms)
-        inputs = request_tensors(self.spec, request)
+    def _rank_steps(
+        self, request: RankingRequest, call: Call, histories: HistoryValues | None
+    ) -> Steps[RankedList]:
+        inputs = request_tensors(self.spec, request, histories)
         sizes = part_sizes(len(request.candidates), self._max_candidates)
 
         def payloads_for(fingerprint: str) -> list[bytes]:
@@ -160,7 +182,7 @@ class BaseRankingClient:
             responses = yield from answers_of_one_version(
                 call, payloads, target=self.target, model=self.model_name
             )
-        ranked = ranked_list(self.spec, request, responses, sizes)
+        ranked = replace(ranked_list(self.spec, request, responses, sizes), histories=histories)
         if self._request_log is not None:
             self._request_log.offer(request.id, payloads, responses)
         return ranked

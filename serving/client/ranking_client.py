@@ -48,7 +48,11 @@ class RankingClient(BaseRankingClient):
         Raises:
             RankingError: One of the errors in `serving.errors`.
         """
-        return self._transport.run(self._rank_steps(request, timeout_ms))
+        call = self._call(timeout_ms)
+        histories = (
+            self._filling.values(request, call.remaining_s) if self._filling is not None else None
+        )
+        return self._transport.run(self._rank_steps(request, call, histories))
 
     def check(self, *, timeout_ms: float | None = None) -> ServedModelInfo:
         """Ask what is served, and make sure that it follows the client's spec.
@@ -63,6 +67,8 @@ class RankingClient(BaseRankingClient):
     def close(self) -> None:
         """Close the connections. A call that still runs elsewhere fails."""
         self._transport.close()
+        if self._filling is not None:
+            self._filling.close()
 
     def __enter__(self) -> Self:
         return self
@@ -97,7 +103,13 @@ class AsyncRankingClient(BaseRankingClient):
         Raises:
             RankingError: One of the errors in `serving.errors`.
         """
-        return await self._transport.run(self._rank_steps(request, timeout_ms))
+        call = self._call(timeout_ms)
+        histories = (
+            await self._filling.awaited_values(request, call.remaining_s)
+            if self._filling is not None
+            else None
+        )
+        return await self._transport.run(self._rank_steps(request, call, histories))
 
     async def check(self, *, timeout_ms: float | None = None) -> ServedModelInfo:
         """Ask what is served, and make sure that it follows the client's spec.
@@ -112,6 +124,8 @@ class AsyncRankingClient(BaseRankingClient):
     async def close(self) -> None:
         """Close the connections. A call that still runs elsewhere fails."""
         await self._transport.close()
+        if self._filling is not None:
+            self._filling.close()
 
     async def __aenter__(self) -> Self:
         return self

@@ -8,9 +8,9 @@ is sent, and all mistakes are reported at once.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from feature_spec.fields.field import (
     BaseField,
@@ -34,6 +34,13 @@ from feature_spec.strict_model import closest_names
 from serving.client.tensor_values import float_tensor, text_tensor
 from serving.client.types import FieldValue, RankingRequest
 from serving.errors import InvalidRequestError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from serving.histories.store import HistoryValues
+
+    Numbers = Sequence[float] | np.ndarray
 
 MISSING_TEXT, MISSING_NUMBER = b"", float("nan")
 FLOAT32_MAX = 3.4028234663852886e38
@@ -64,14 +71,16 @@ def _texts(
 ) -> list[bytes]:
     """Return the texts of a list, at most `max_length`, without missing ones.
 
-    A missing value is an empty list.
+    A missing value is an empty list. Lists of a history are aligned, so there missing texts stay.
     """
     if is_missing(value, missing):
         return []
     if getattr(value, "ndim", None) == 1:
         value = list(value)  # an array
-    texts = (_text(missing, element) for element in list_elements(value, field.separator))
-    return [text for text in texts if text != MISSING_TEXT][: field.max_length]
+    texts = [_text(missing, element) for element in list_elements(value, field.separator)]
+    if field.history is None:
+        texts = [text for text in texts if text != MISSING_TEXT]
+    return texts[: field.max_length]
 
 
 def _number(field: NumericField, missing: Collection[str], value: Any) -> float:
@@ -86,11 +95,18 @@ def _number(field: NumericField, missing: Collection[str], value: Any) -> float:
     return number
 
 
-def request_tensors(spec: FeatureSpec, request: RankingRequest) -> dict[str, Any]:
+def request_tensors(
+    spec: FeatureSpec, request: RankingRequest, histories: HistoryValues | None = None
+) -> dict[str, Any]:
     """Return the inputs of the `rank` signature by name.
 
     Every field of the spec is among them, missing or not; weights only where the request gives
     them.
+
+    Args:
+        spec: The feature spec.
+        request: The request.
+        histories: Fields that the request need not give; where it does, its own values count.
 
     Raises:
         InvalidRequestError: The request has mistakes; the error lists all of them.
@@ -98,12 +114,14 @@ def request_tensors(spec: FeatureSpec, request: RankingRequest) -> dict[str, Any
     problems: list[str] = []
     inputs: dict[str, Any] = {SPEC_FINGERPRINT: text_tensor([spec.fingerprint.encode()], [])}
     for side, fields in (("user", request.user), ("context", request.context)):
-        inputs |= _side_tensors(spec, side, {side: fields}, problems)
+        known = getattr(histories, side) if histories is not None else {}
+        inputs |= _side_tensors(spec, side, {side: {**known, **fields}}, problems)
     if request.candidates:
         candidates = {
             f"candidates[{i}]": candidate.fields for i, candidate in enumerate(request.candidates)
         }
-        inputs |= _side_tensors(spec, "item", candidates, problems)
+        known = histories.items if histories is not None else {}
+        inputs |= _side_tensors(spec, "item", candidates, problems, known)
     else:
         problems.append("candidates: at least one is needed; received none")
     inputs |= _weight_tensors(spec, request.weights, problems)
@@ -113,11 +131,16 @@ def request_tensors(spec: FeatureSpec, request: RankingRequest) -> dict[str, Any
 
 
 def _side_tensors(
-    spec: FeatureSpec, side: str, rows: Mapping[str, Mapping[str, FieldValue]], problems: list[str]
+    spec: FeatureSpec,
+    side: str,
+    rows: Mapping[str, Mapping[str, FieldValue]],
+    problems: list[str],
+    known: Mapping[str, Numbers] | None = None,
 ) -> dict[str, Any]:
     """Return a tensor for each field of a side.
 
-    The keys of `rows` are places in the request; their order is that of the batch.
+    The keys of `rows` are places in the request; their order is that of the batch. `known` has the
+    numbers of fields, one for each row, that count where a row does not give the field.
     """
     fields = spec.fields_of(side)
     for place, row in rows.items():
@@ -127,10 +150,19 @@ def _side_tensors(
             if name not in fields
         ]
     tensors = {}
+    given = frozenset[str]().union(*rows.values())
+    known = known or {}
     for name, field in fields.items():
+        numbers = known.get(name)
+        if name not in given:
+            tensors[name] = _tensor_of_none(field, len(rows), numbers)
+            continue
         read = value_reader(spec, field)
         values = []
-        for place, row in rows.items():
+        for position, (place, row) in enumerate(rows.items()):
+            if numbers is not None and name not in row:
+                values.append(numbers[position])
+                continue
             try:
                 values.append(read(row.get(name)))
             except ValueError as error:
@@ -148,6 +180,13 @@ def _tensor(field: BaseField, values: list[Any]) -> Any:
     length = max(1, *map(len, values))
     padded = (text for texts in values for text in texts + [MISSING_TEXT] * (length - len(texts)))
     return text_tensor(padded, [len(values), length])
+
+
+def _tensor_of_none(field: BaseField, rows: int, numbers: Numbers | None) -> Any:
+    """Return the tensor of a field that no row gives: its known numbers, or missing values."""
+    if isinstance(field, NumericField):
+        return float_tensor([MISSING_NUMBER] * rows if numbers is None else numbers, [rows])
+    return _tensor(field, [MISSING_TEXT if isinstance(field, CategoricalField) else []] * rows)
 
 
 def _weight_tensors(

@@ -7,14 +7,19 @@ import struct
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import numpy as np
+
 from serving.tf_serving_api import DT_DOUBLE, DT_FLOAT, DT_STRING, TensorProto
 
 
-def float_tensor(values: Sequence[float], shape: Sequence[int]) -> Any:
+def float_tensor(values: Sequence[float] | np.ndarray, shape: Sequence[int]) -> Any:
     """Make a float32 tensor whose values are packed as bytes."""
-    return _shaped(
-        TensorProto(dtype=DT_FLOAT, tensor_content=struct.pack(f"<{len(values)}f", *values)), shape
+    content = (
+        struct.pack(f"<{len(values)}f", *values)
+        if isinstance(values, list | tuple)
+        else np.asarray(values, "<f4").tobytes()
     )
+    return _shaped(TensorProto(dtype=DT_FLOAT, tensor_content=content), shape)
 
 
 def text_tensor(values: Iterable[bytes], shape: Sequence[int]) -> Any:

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from serving.histories.store import HistoryValues
 
 FieldValue = str | int | float | bool | None | Sequence[str | int | float | bool | None]
 """One value; a list for multi-categorical fields and sequences; None for a missing one."""
@@ -34,6 +38,8 @@ class RankingRequest:
             own in this request.
         id: The caller's id of the request. It is not sent to the server; a request log samples by
             it.
+        at_s: The time of the request in seconds since the Unix epoch, as of which histories are
+            read. Defaults to now.
     """
 
     candidates: Sequence[Candidate]
@@ -41,6 +47,7 @@ class RankingRequest:
     context: Mapping[str, FieldValue] = field(default_factory=dict)
     weights: Mapping[str, float] = field(default_factory=dict)
     id: str | int | None = None
+    at_s: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,11 +84,14 @@ class RankedList:
         candidates: The candidates, in the order of their rank.
         model_name: The name of the model that scored the candidates.
         model_version: The version of the model that scored all candidates.
+        histories: The fields of histories that were filled in; None if the client has no store, or
+            ranked without them. Values of the request came before them.
     """
 
     candidates: tuple[RankedCandidate, ...]
     model_name: str
     model_version: int
+    histories: HistoryValues | None = None
 
     def __len__(self) -> int:
         return len(self.candidates)

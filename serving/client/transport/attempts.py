@@ -90,6 +90,11 @@ class Call:
         policy.retry_budget.earn()
         policy.hedging_budget.earn()
 
+    @property
+    def remaining_s(self) -> float:
+        """The seconds left before the deadline, at least 0."""
+        return self._deadline.remaining_s
+
     def answers(self, method: str, payloads: Sequence[bytes]) -> Steps[list[Any]]:
         """Send messages side by side, and return their responses in the same order.
 
