@@ -72,6 +72,12 @@ def attention_problems(
     fields: Mapping[str, Field], histories: Histories | None
 ) -> Iterator[Problem]:
     """Find sequences that no candidate can attend to."""
+    for name, sequence in (histories.sequences if histories else {}).items():
+        other = fields.get(name)
+        if isinstance(other, SequenceField) and "mean" not in (sequence.pooling, other.pooling):
+            yield Problem(
+                ("histories", "sequences", name), name, "a sequence of the fields has the same name"
+            )
     of_items = [name for name, field in fields.items() if field.side == "item"]
     for attended in attended_histories(fields, histories):
         name, shared = attended.name, list(attended.values.values())
@@ -90,6 +96,3 @@ def attention_problems(
                 f"pooling {attended.pooling!r} compares a candidate with the past, and needs an "
                 f"item field: {closest_names(shared[0], of_items)}; or give pooling 'mean'",
             )
-        written = fields.get(name)
-        if not is_written and isinstance(written, SequenceField) and written.pooling != "mean":
-            yield Problem(place, name, "a sequence among the fields has the same name")

@@ -8,7 +8,7 @@ is sent, and all mistakes are reported at once.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -150,6 +150,7 @@ def _side_tensors(
             if name not in fields
         ]
     tensors = {}
+    aligned: dict[str, dict[str, list[Any]]] = {}
     given = frozenset[str]().union(*rows.values())
     known = known or {}
     for name, field in fields.items():
@@ -169,7 +170,25 @@ def _side_tensors(
                 problems.append(f"{place}.{name}: {error}")
         if len(values) == len(rows):
             tensors[name] = _tensor(field, values)
+            if field.history is not None and not isinstance(field, NumericField):
+                aligned.setdefault(field.history, {})[name] = values
+    for history, lists in aligned.items():
+        problems += _unaligned(history, list(rows), lists)
     return tensors
+
+
+def _unaligned(
+    history: str, places: Sequence[str], lists: Mapping[str, Sequence[Sequence[bytes]]]
+) -> Iterator[str]:
+    """Find rows whose lists of a history differ in length; an empty list is missing as a whole."""
+    for place, *row in zip(places, *lists.values(), strict=True):
+        lengths = {name: len(texts) for name, texts in zip(lists, row, strict=True) if texts}
+        if len(set(lengths.values())) > 1:
+            received = ", ".join(f"{name} has {length}" for name, length in lengths.items())
+            yield (
+                f"{place}: the lists of history {history!r} need a value, which may be missing, "
+                f"for each of the same exposures; received: {received}"
+            )
 
 
 def _tensor(field: BaseField, values: list[Any]) -> Any:

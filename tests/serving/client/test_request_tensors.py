@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pytest
 
+from feature_spec.loading import parse_spec
 from serving.client.request_tensors import request_tensors
 from serving.client.tensor_values import floats, shape_of
 from serving.client.types import Candidate, RankingRequest
@@ -85,6 +86,55 @@ def test_lists_are_padded_to_the_longest_and_cut_at_the_fields_length(toy_spec):
 def test_missing_elements_of_a_list_are_left_out(toy_spec):
     tensors = request_tensors(toy_spec, request(user={"recent_videos": ["a", None, "", 7]}))
     assert list(tensors["recent_videos"].string_val) == [b"a", b"7"]
+
+
+HISTORIES = """
+name: tiny
+logs: {exposures: {path: x, format: jsonl}}
+split: {evaluation_files: [x]}
+keys: {event_time: {column: t, unit: s}}
+histories:
+  known_after_s: 60
+  sequences: {clicked: {by: user, fields: [item, author], max_length: 3}}
+fields:
+  user: {side: user, kind: categorical}
+  item: {side: item, kind: categorical}
+  author: {side: item, kind: categorical}
+tasks:
+  click: {kind: binary, label: {rule: event, column: c}, metric: auc, threshold: 0.5, tolerance: 0.1}
+ranking_formula: {weights: {click: 1.0}}
+"""
+
+
+def test_missing_elements_of_the_lists_of_a_history_keep_their_places():
+    spec = parse_spec(HISTORIES)
+    lists = {
+        "clicked_item": ["i", None, "j", "k"],
+        "clicked_author": ["a", "b", "", "c"],
+        "clicked_age": ["1", "2", "3", "4"],
+    }
+    inputs = request_tensors(spec, request({"item": "x"}, user=lists))
+    # Cut at three, as ingestion does.
+    assert list(inputs["clicked_item"].string_val) == [b"i", b"", b"j"]
+    assert list(inputs["clicked_author"].string_val) == [b"a", b"b", b""]
+    assert list(inputs["clicked_age"].string_val) == [b"1", b"2", b"3"]
+
+
+def test_lists_of_a_history_that_differ_in_length_are_refused():
+    spec = parse_spec(HISTORIES)
+    lists = {"clicked_item": ["i", "j"], "clicked_author": ["a"]}
+    assert problems(spec, request({"item": "x"}, user=lists)) == [
+        "user: the lists of history 'clicked' need a value, which may be missing, for each of the "
+        "same exposures; received: clicked_item has 2, clicked_author has 1"
+    ]
+
+
+def test_a_list_of_a_history_may_be_missing_as_a_whole():
+    inputs = request_tensors(
+        parse_spec(HISTORIES), request({"item": "x"}, user={"clicked_item": ["i", "j"]})
+    )
+    assert list(inputs["clicked_item"].string_val) == [b"i", b"j"]
+    assert list(inputs["clicked_age"].string_val) == [b""]
 
 
 def test_a_list_may_come_as_the_text_that_logs_without_lists_have(toy_spec):

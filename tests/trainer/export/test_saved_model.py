@@ -16,9 +16,18 @@ SPEC = """
 name: tiny
 logs: {exposures: {path: x, format: jsonl}}
 split: {evaluation_files: [x]}
+keys: {event_time: {column: t, unit: s}}
+histories:
+  known_after_s: 60
+  sequences:
+    clicked: {by: color, fields: [item, tags, hour], feedback: [click], max_length: 3, heads: 3}
+    bought:
+      {by: color, fields: [item], age: false, pooling: activation_unit, search_by: item}
+    seen: {by: color, fields: [item], pooling: mean, max_length: 2}
 fields:
   color: {side: user, kind: categorical, width: 4}
   recent: {side: user, kind: sequence, shares: item, max_length: 2}
+  liked: {side: user, kind: sequence, shares: item, max_length: 2, pooling: activation_unit}
   age: {side: user, kind: numeric}
   hour: {side: context, kind: categorical, width: 4}
   item: {side: item, kind: categorical, width: 4}
@@ -32,7 +41,19 @@ ranking_formula:
   weights: {click: 1.0, ratio: 0.5}
   duration: {field: size_s, scale: 10, weight: 0.3}
 """
-USER = {"color": "red", "recent": ["a", "b"], "age": 30.0, "hour": "7"}
+# Aligned lists: a missing value keeps its place.
+HISTORIES = {
+    "liked": ["c"],
+    "clicked_item": ["a", "never seen", ""],
+    "clicked_tags": ["x", "", "y"],
+    "clicked_hour": ["7", "8", ""],
+    "clicked_age": ["3", "5", "9"],
+    "clicked_feedback": ["click", "none", "none"],
+    "bought_item": ["b", "a", "b"],
+    "seen_item": ["", "a"],
+    "seen_age": ["4", "4"],
+}
+USER = {"color": "red", "recent": ["a", "b"], "age": 30.0, "hour": "7", **HISTORIES}
 ITEMS = [
     {"item": "a", "tags": ["x"], "size_s": 12.0, "price": 1.0},
     {"item": "never seen", "tags": ["x", "unseen"], "size_s": 1e9, "price": 0.0},
@@ -40,7 +61,10 @@ ITEMS = [
     {"item": None, "tags": ["y", "x", "y", "z"], "size_s": 0.0, "price": 9.0},
 ]
 OUTPUTS = {"click", "ratio", "ranking_score", "log_ranking_score"}
-UNKNOWN_USER = {"color": "ultraviolet", "recent": [], "age": None, "hour": None}
+LISTS = ["recent", "tags", *HISTORIES]
+UNKNOWN_USER = {
+    "color": "ultraviolet", "recent": [], "age": None, "hour": None, **{name: [] for name in HISTORIES},
+}  # fmt: skip
 
 
 def example(fields):
@@ -94,6 +118,7 @@ def exported(tmp_path_factory):
             "tags": ["x", "y"][: random.integers(0, 3)],
             "size_s": float(random.integers(0, 100)),
             "price": float(random.random()),
+            **HISTORIES,
             **labels,
         }
         for _ in range(50)
@@ -129,7 +154,7 @@ def exported(tmp_path_factory):
             **dict.fromkeys(
                 ["age", "size_s", "price"], tf.io.FixedLenFeature([], tf.float32, float("nan"))
             ),
-            **dict.fromkeys(["recent", "tags"], tf.io.VarLenFeature(tf.string)),
+            **dict.fromkeys(LISTS, tf.io.VarLenFeature(tf.string)),
             **dict.fromkeys(labels, tf.io.FixedLenFeature([], tf.float32)),
         },
     )
@@ -207,7 +232,7 @@ def rank_inputs(folder, user, items, **changes):
     width = max([1, *(len(item["tags"]) for item in items)])
     inputs = {
         "color": ["string", [user["color"] or ""]],
-        "recent": ["string", [user["recent"] or [""]]],
+        **{name: ["string", [user[name] or [""]]] for name in LISTS if name in user},
         "age": ["float32", [number(user["age"])]],
         "hour": ["string", [user["hour"] or ""]],
         "item": ["string", [item["item"] or "" for item in items]],
