@@ -98,6 +98,7 @@ def test_list_prints_the_ready_specs():
     assert [line.split("\t")[0] for line in result.output.splitlines()] == [
         "census_income",
         "kuairand",
+        "kuairand_static",
         "short_video",
         "short_video_events",
     ]

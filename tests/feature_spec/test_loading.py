@@ -7,7 +7,9 @@ import pytest
 from feature_spec.loading import SpecError, load_spec, parse_spec, ready_specs
 
 
-@pytest.mark.parametrize("name", ["kuairand", "census_income", "short_video", "short_video_events"])
+@pytest.mark.parametrize(
+    "name", ["kuairand", "kuairand_static", "census_income", "short_video", "short_video_events"]
+)
 def test_ready_specs_load_by_name(name):
     assert name in ready_specs()
     assert load_spec(name).name == name
@@ -74,7 +76,7 @@ def test_what_is_no_spec_at_all_is_refused(text, message):
 def test_a_missing_file_is_named_with_the_ready_specs():
     with pytest.raises(
         SpecError,
-        match=r"nowhere.yaml: cannot be read.*Ready specs: census_income, kuairand, short_video, short_video_events",
+        match=r"nowhere.yaml: cannot be read.*Ready specs: census_income, kuairand, kuairand_static, short_video, short_video_events",
     ):
         load_spec("nowhere.yaml")
 

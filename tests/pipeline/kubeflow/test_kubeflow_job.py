@@ -20,7 +20,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.tensorflow]
 
 IMAGE = "registry.example/fulcrum-pipeline:0.2.0"
 ROOT = "gs://bucket/ranking"
-READY_SPECS = ("census_income", "kuairand", "short_video", "short_video_events")
+READY_SPECS = ("census_income", "kuairand", "kuairand_static", "short_video", "short_video_events")
 
 
 def job_of(spec: Any, **options: Any) -> dict[str, Any]:

@@ -162,7 +162,7 @@ def test_a_spec_on_the_command_line_goes_before_that_of_the_file(rank, target, t
         (
             (),
             {"candidates": []},
-            'names no spec: give --spec, or a key "spec". Ready specs: census_income, kuairand, short_video',
+            'names no spec: give --spec, or a key "spec". Ready specs: census_income, kuairand, kuairand_static, short_video',
         ),
         ((), REQUEST | {"spec": "none.yaml"}, "none.yaml: cannot be read"),
         ((), {"candidates": 3}, "request.json: not a ranking request"),
