@@ -10,12 +10,14 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from feature_spec.histories.history_fields import has_every_label
 from feature_spec.spec import FeatureSpec
 
 _READ_BY_INGESTION = ("column", "table", "separator", "min_presence")
 # The steps that read these sections get them as settings of their own.
 _HANDED_OVER_ALONE = ("model", "trainer", "drift", "skew", "tuner", "spans")
 _ANY_LABEL = {"kind": "binary", "label": {"rule": "event", "column": "any"}}
+_ANY_TIME = {"column": "any", "unit": "s"}
 _NO_BLESSING = {"threshold": 0.0, "tolerance": 0.0}
 
 
@@ -30,6 +32,16 @@ def transform_spec(spec: FeatureSpec) -> str:
     part["logs"] = _any_logs()
     part["ranking_formula"] = {"weights": {}}
     _drop(part, "keys", "sampling", "evaluation", "serving")
+    if spec.histories is not None:
+        # What of a task decides which fields its histories become.
+        for name, task in spec.tasks.items():
+            if task.kind == "regression":
+                part["tasks"][name] |= {"kind": "regression", "metric": "mse"}
+            if not has_every_label(task):
+                part["tasks"][name]["label"] = {"rule": "column", "column": "any"}
+        part["keys"] = {"event_time": _ANY_TIME}
+        _drop(part["histories"], "warm_up_days", "known_after_s", "refresh", "arrival_time")
+        part["histories"]["known_after_s"] = 0.0
     return _without_split(part)
 
 
@@ -78,7 +90,10 @@ def _model_part(spec: FeatureSpec) -> dict[str, Any]:
     for task in part["tasks"].values():
         task.update(_NO_BLESSING)
     part["logs"] = _any_logs(*part["logs"].get("tables", {}))
-    _drop(part, "keys", "evaluation")
+    keys = part.pop("keys", {})
+    if spec.histories is not None:  # days begin where the time zone says
+        part["keys"] = {"event_time": keys["event_time"]}
+    _drop(part, "evaluation")
     return part
 
 

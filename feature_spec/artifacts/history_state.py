@@ -36,6 +36,8 @@ class HistoryState(StrictModel):
         until_us: the latest time of an exposure or of its feedback in the state, in microseconds
             since the Unix epoch.
         exposures: the number of exposures in the state.
+        first_day: the first day of the log that the state began with, as the number that
+            `datetime.date.toordinal` gives; None if it is not known.
     """
 
     format: int = 1
@@ -43,3 +45,4 @@ class HistoryState(StrictModel):
     parts: dict[str, str] = {}
     until_us: int
     exposures: int
+    first_day: int | None = None

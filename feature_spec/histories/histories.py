@@ -132,3 +132,14 @@ class Histories(StrictModel):
         if not self.counts and not self.sequences:
             raise ValueError("needs 'counts' or 'sequences'")
         return self
+
+    def ingested(self) -> Histories:
+        """Return the histories without the settings that only the model reads."""
+        return Histories.model_validate(
+            self.model_dump(
+                exclude={
+                    "counts": {"__all__": {"smoothing"}},
+                    "sequences": {"__all__": {"pooling", "heads", "search_by"}},
+                }
+            )
+        )

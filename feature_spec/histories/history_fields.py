@@ -10,7 +10,7 @@ label. A sequence `clicked` of `video_id` becomes the list `clicked_video_id`, a
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from feature_spec.fields.field import (
     CategoricalField,
@@ -24,10 +24,23 @@ from feature_spec.fields.field import (
 )
 from feature_spec.histories.histories import Histories, HistoryCount, HistorySequence
 from feature_spec.strict_model import Problem, closest_names
+from feature_spec.tasks.label_rule import LabelRule, SampleSpace
 from feature_spec.tasks.task import Task
 
 SHOWN, SEEN, AGE, FEEDBACK = "shown", "seen", "age", "feedback"
 _UNITS = (("d", 86_400), ("h", 3_600), ("s", 1))
+
+
+class LabelledTask(Protocol):
+    """What counts need to know of a task."""
+
+    @property
+    def label(self) -> LabelRule:
+        """The rule of its label."""
+
+    @property
+    def sample_space(self) -> SampleSpace | None:
+        """The exposures that it is limited to, if any."""
 
 
 class CountColumns(NamedTuple):
@@ -47,17 +60,24 @@ class CountColumns(NamedTuple):
     sums: dict[str, str]
 
 
-def counted_tasks(count: HistoryCount, tasks: Mapping[str, Task]) -> list[str]:
+def counted_tasks(count: HistoryCount, tasks: Mapping[str, LabelledTask]) -> list[str]:
     """Return the tasks whose labels a count sums, in the order of the spec."""
     return [task for task in tasks if count.tasks is None or task in count.tasks]
 
 
-def has_every_label(task: Task) -> bool:
+def has_every_label(task: LabelledTask) -> bool:
     """Return whether each exposure has a label of a task."""
     return task.sample_space is None and task.label.rule == "event"
 
 
-def count_columns(name: str, count: HistoryCount, tasks: Mapping[str, Task]) -> list[CountColumns]:
+def feedback_tasks(sequence: HistorySequence, tasks: Iterable[str]) -> list[str]:
+    """Return the tasks that a sequence tells feedback of, in the order of the spec's tasks."""
+    return [task for task in tasks if task in sequence.feedback]
+
+
+def count_columns(
+    name: str, count: HistoryCount, tasks: Mapping[str, LabelledTask]
+) -> list[CountColumns]:
     """Return the names of a count's fields, for each window."""
     result = []
     windows: list[int | None] = [*count.windows_s]

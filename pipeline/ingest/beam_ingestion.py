@@ -3,6 +3,7 @@
 files ─► LabelFile ─► (shard, rows) ─► GroupByKey ─► WriteShard ─► TFRecord files by split and shard
               └─► records a day ─► event days ──────────┘ ▲
 side tables ─► ReadSideTable ─► rows by key ──────────────┘
+With histories: (shard, rows) ─► HistoryFeatures ─► (shard, features) ─► WriteShard
 each step ─► rejected lines ─► rejected/*.parquet
 each step ─► counts ─► ingest_summary.json
 """
@@ -10,21 +11,30 @@ each step ─► counts ─► ingest_summary.json
 from __future__ import annotations
 
 import gc
+import itertools
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 
 import apache_beam as beam
 from apache_beam.io.filesystems import FileSystems
 
+from feature_spec.artifacts.history_state import HISTORIES
 from pipeline.ingest.accounting.counters import Counts, add_counts
 from pipeline.ingest.accounting.rejects import REJECTED_FOLDER
 from pipeline.ingest.accounting.summary import SUMMARY_FILE, IngestSummary
 from pipeline.ingest.events.event_logs import JoinEventLogs
-from pipeline.ingest.examples.shard_writing import UNFINISHED_FOLDER, WriteShard, shard_count
+from pipeline.ingest.examples.shard_writing import (
+    SHARD_FEATURES,
+    SHARD_ROWS,
+    UNFINISHED_FOLDER,
+    WriteShard,
+    shard_count,
+)
+from pipeline.ingest.histories.history_steps import EarlierState, HistoryFeatures
 from pipeline.ingest.labelling.labelled_rows import RowLabeller, shard_numbers
 from pipeline.ingest.labelling.log_tables import label_file, read_side_table
 from pipeline.ingest.settings.ingest_config import IngestSettings
-from pipeline.ingest.shuffle.arrow_tables import ShardBuffer, Spill, to_ipc
+from pipeline.ingest.shuffle.arrow_tables import ShardBuffer, Spill, SpilledTable, to_ipc
 from pipeline.ingest.shuffle.step_outputs import (
     COUNTS,
     REJECTED,
@@ -47,6 +57,7 @@ class IngestLogs(beam.PTransform):
         files: the files of the log and its side tables.
         folder: the folder to write to.
         split_folders: the folder of each split.
+        earlier: the state of histories to go on with; None to begin without.
     """
 
     def __init__(
@@ -55,12 +66,14 @@ class IngestLogs(beam.PTransform):
         files: InputFiles,
         folder: str,
         split_folders: Mapping[str, str],
+        earlier: EarlierState | None = None,
     ) -> None:
         super().__init__()
         self._settings = settings
         self._files = files
         self._folder = folder
         self._split_folders = dict(split_folders)
+        self._earlier = earlier
 
     def expand(self, pipeline: beam.Pipeline) -> beam.pvalue.PDone:
         """Wire the steps."""
@@ -85,8 +98,29 @@ class IngestLogs(beam.PTransform):
             )
             others = [(labelled[REJECTED], counts_of_files)]
         tables = _side_tables(pipeline, settings, self._files)
+        if settings.histories is not None:
+            histories = HistoryFeatures(
+                settings,
+                self._files,
+                shards=shards,
+                unfinished=unfinished,
+                folder=FileSystems.join(self._folder, HISTORIES),
+                earlier=self._earlier,
+            )
+            features = (by_shard, counts_of_files, tables[ROWS]) | "Histories" >> histories
+            by_shard = {
+                SHARD_ROWS: by_shard | "Tables" >> beam.FlatMap(_tables_of_shard),
+                SHARD_FEATURES: features,
+            } | "WithFeatures" >> beam.CoGroupByKey()
         written = by_shard | "WriteShard" >> beam.ParDo(
-            WriteShard(settings, self._files, shards, self._folder, self._split_folders),
+            WriteShard(
+                settings,
+                self._files,
+                shards,
+                self._folder,
+                self._split_folders,
+                first_day=self._earlier.state.first_day if self._earlier is not None else None,
+            ),
             counts=beam.pvalue.AsSingleton(counts_of_files),
             tables=beam.pvalue.AsDict(tables[ROWS]),
         ).with_outputs(REJECTED, COUNTS)
@@ -140,6 +174,13 @@ def _side_tables(
 def _write_summary(counts: Counts, settings: IngestSettings, folder: str) -> None:
     with FileSystems.create(FileSystems.join(folder, SUMMARY_FILE)) as file:
         file.write(IngestSummary.of(counts, settings).model_dump_json(indent=2).encode())
+
+
+def _tables_of_shard(
+    element: tuple[int, Iterable[bytes | SpilledTable]],
+) -> Iterator[tuple[int, bytes | SpilledTable]]:
+    shard, tables = element
+    return zip(itertools.repeat(shard), tables, strict=False)
 
 
 class _LabelFile(beam.DoFn):

@@ -35,8 +35,9 @@ def schema_from_spec(spec: FeatureSpec) -> schema_pb2.Schema:
     for name, field in spec.fields.items():
         feature = schema.feature.add(name=name)
         feature.presence.min_fraction = field.min_presence
-        # A field that no example has is a broken log, whatever share the spec asks for.
-        feature.presence.min_count = 1
+        # A field that no example has is a broken log, whatever share the spec asks for. A history
+        # may well be empty.
+        feature.presence.min_count = 0 if field.history is not None else 1
         dense = tensors[name]
         if isinstance(field, MultiCategoricalField | SequenceField):
             feature.type = schema_pb2.BYTES

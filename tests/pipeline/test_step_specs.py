@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -189,4 +190,39 @@ def test_the_trainer_knows_the_numbers_of_candidates_that_it_exports_programs_fo
 def test_training_without_xla_does_not_depend_on_the_numbers_of_candidates() -> None:
     assert training_spec(changed("serving.candidate_counts=[7, 70]")) == training_spec(
         load_spec("short_video")
+    )
+
+
+_HISTORIES = {
+    "known_after_s": 600,
+    "counts": {"user": {"by": ["user_id"]}},
+    "sequences": {"clicked": {"by": "user_id", "fields": ["video_id"]}},
+}
+
+
+def _with_histories(**changes: Any) -> FeatureSpec:
+    content = load_spec("short_video").model_dump(mode="json", exclude_unset=True)
+    content["histories"] = _HISTORIES | changes
+    return parse_spec(json.dumps(content))
+
+
+def test_steps_get_the_fields_of_histories() -> None:
+    spec = _with_histories()
+    for part in (transform_spec, training_spec, evaluation_spec, gain_spec, serving_spec):
+        read = parse_spec(part(spec))
+        assert list(read.fields) == list(spec.fields)
+        for name in ("user_vcr", "user_ctr_seen", "clicked_video_id"):
+            assert read.fields[name].model_dump(exclude={"min_presence"}) == spec.fields[
+                name
+            ].model_dump(exclude={"min_presence"})
+
+
+def test_an_exported_model_knows_the_state_of_histories_that_fits_it() -> None:
+    spec = _with_histories()
+    assert parse_spec(training_spec(spec)).history_digest == spec.history_digest
+
+
+def test_transform_does_not_depend_on_when_feedback_counts() -> None:
+    assert transform_spec(_with_histories()) == transform_spec(
+        _with_histories(known_after_s=60, warm_up_days=3)
     )

@@ -38,6 +38,10 @@ LABEL_MILLIONTHS = "label_millionths"
 POSITIVES, NEGATIVES = "positives", "negatives"
 # Values of a field that hold a line break, in examples or in rows of a side table.
 LINE_BREAKS = "line_breaks"
+# Examples by history: all, those without a key, those without anything known of their key, and the
+# exposures known of the keys together.
+HISTORY, NO_KEY, EMPTY, EVENTS = "history", "no_key", "empty", "events"
+WARM_UP = "warm_up"
 TABLE_LINES, TABLE_ROWS, TABLE_REJECTED, TABLE_REPEATED = (
     "table_lines",
     "table_rows",
@@ -62,6 +66,7 @@ def count_step(
     rejected: Sequence[RejectedLine],
     *,
     sampled_out: int = 0,
+    warm_up: int = 0,
     of_other_days: int = 0,
 ) -> None:
     """Add the fates of some lines in a step to `counts`."""
@@ -72,6 +77,8 @@ def count_step(
         SAMPLED_OUT: sampled_out,
         OF_OTHER_DAYS: of_other_days,
     }
+    if warm_up:
+        parts[WARM_UP] = warm_up
     counts.update({(STEP, step, part): count for part, count in parts.items()})
     for line in rejected:
         counts[REJECTED_ACTIONS if step in ACTION_STEPS else REJECTED, line.reason] += 1

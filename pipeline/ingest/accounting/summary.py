@@ -61,6 +61,7 @@ class StepCounts(pydantic.BaseModel):
         passed: the number passed on, or written.
         rejected: the number rejected.
         sampled_out: the number of negatives left out by the sampling of the spec.
+        warm_up: the number of exposures that only warm up histories.
         of_other_days: the number left to the ingestion of the days around.
     """
 
@@ -68,7 +69,25 @@ class StepCounts(pydantic.BaseModel):
     passed: int
     rejected: int
     sampled_out: int
+    warm_up: int = 0
     of_other_days: int = 0
+
+
+class HistoryCounts(pydantic.BaseModel):
+    """What examples see of a history; of a count with windows, in the first of them.
+
+    Attributes:
+        examples: the number of examples of all splits.
+        without_key: those without a value in a field of the key.
+        empty: those with a key of which nothing is known.
+        mean_events: the mean number of known exposures, or values of a sequence, of all examples;
+            None without examples.
+    """
+
+    examples: int
+    without_key: int
+    empty: int
+    mean_events: float | None
 
 
 class ActionCounts(pydantic.BaseModel):
@@ -112,6 +131,7 @@ class IngestSummary(pydantic.BaseModel):
         unreadable_files: files of the log and its tables that could not be read to their end.
         line_breaks: examples or rows with a line break in a field, by field; only fields with any.
         lines_of_day: lines by ingested day, in runs by span.
+        histories: what examples see of each history.
     """
 
     lines: int
@@ -129,6 +149,7 @@ class IngestSummary(pydantic.BaseModel):
     unreadable_files: list[str]
     line_breaks: dict[str, int] = {}
     lines_of_day: dict[datetime.date, int] = {}
+    histories: dict[str, HistoryCounts] = {}
 
     @classmethod
     def of(cls, counts: Counts, settings: IngestSettings) -> IngestSummary:
@@ -159,6 +180,7 @@ class IngestSummary(pydantic.BaseModel):
             lines_of_day={settings.day: _lines(counts, counters.PARSE)["lines"]}
             if settings.day is not None
             else {},
+            histories=_history_counts(counts, settings),
         )
 
     @property
@@ -168,22 +190,25 @@ class IngestSummary(pydantic.BaseModel):
 
     @property
     def totals(self) -> dict[str, int]:
-        """Lines read, and their three fates: examples, rejected and sampled_out."""
+        """Lines read, and their fates: examples, rejected, sampled_out and, if any, warm_up."""
+        warm_up = sum(step.warm_up for step in self.steps.values())
         return {
             "lines": self.lines,
             "examples": sum(self.examples.values()),
             "rejected": sum(self.rejected.values()),
             "sampled_out": sum(step.sampled_out for step in self.steps.values()),
+            **({"warm_up": warm_up} if warm_up else {}),
         }
 
     def differences(self) -> list[str]:
         """Describe each pair of counts that should be equal and is not; empty where all add up."""
-        lines, written, rejected, sampled_out = self.totals.values()
+        lines, written, rejected, sampled_out, *warm_up = self.totals.values()
         became = (
             f"{written:,} examples written, {rejected:,} lines rejected"
             f" and {sampled_out:,} sampled out"
+            + "".join(f", {count:,} of the warm-up of histories" for count in warm_up)
         )
-        pairs = [("lines read", lines, became, written + rejected + sampled_out)]
+        pairs = [("lines read", lines, became, written + rejected + sampled_out + sum(warm_up))]
         if self.actions is not None:
             attributed, unusable = (
                 sum(self.actions.joined.values()),
@@ -203,6 +228,7 @@ class IngestSummary(pydantic.BaseModel):
                 "sampled out": step.sampled_out,
             }
             parts |= {"of other days": step.of_other_days} if step.of_other_days else {}
+            parts |= {"of the warm-up": step.warm_up} if step.warm_up else {}
             became = ", ".join(f"{count:,} {part}" for part, count in parts.items())
             pairs.append(
                 (f"received by the step {name}", step.received, became, sum(parts.values()))
@@ -303,6 +329,30 @@ def event_days(counts: Counts, settings: IngestSettings) -> EventDays | SpanDay 
     return _event_days(_records_of_day(counts), settings)
 
 
+def first_day(counts: Counts, settings: IngestSettings) -> int | None:
+    """Return the first day of the log, as `datetime.date.toordinal` counts; None if not known."""
+    if settings.day is not None:
+        return settings.day.toordinal()
+    days = EventDays.of(_records_of_day(counts), 1).days
+    return days[0] if days else None
+
+
+def warm_up_before(
+    counts: Counts, settings: IngestSettings, earlier_day: int | None = None
+) -> int | None:
+    """Return the day before which exposures only warm up histories; None without a warm-up.
+
+    Args:
+        counts: the counts of all files of the log.
+        settings: the spec's rules.
+        earlier_day: the first day of the histories that the ingestion goes on with, if any.
+    """
+    first = earlier_day if earlier_day is not None else first_day(counts, settings)
+    if settings.histories is None or not settings.histories.warm_up_days or first is None:
+        return None
+    return first + settings.histories.warm_up_days
+
+
 def _event_days(records: dict[int, int], settings: IngestSettings) -> EventDays | SpanDay | None:
     if settings.day is not None:
         return SpanDay(settings.day.toordinal()) if settings.keys.event_time is not None else None
@@ -389,6 +439,7 @@ def _step_counts(counts: Counts, step: str) -> StepCounts:
         counters.REJECTED,
         counters.SAMPLED_OUT,
         counters.OF_OTHER_DAYS,
+        counters.WARM_UP,
     )
     return StepCounts(**{part: counts[counters.STEP, step, part] for part in parts})
 
@@ -408,6 +459,22 @@ def _task_counts(counts: Counts, task: str, split: str, kind: TaskKind) -> TaskC
         positives=counts[counters.POSITIVES, split, task],
         negatives=counts[counters.NEGATIVES, split, task],
     )
+
+
+def _history_counts(counts: Counts, settings: IngestSettings) -> dict[str, HistoryCounts]:
+    if settings.histories is None:
+        return {}
+    result = {}
+    for name in (*settings.histories.counts, *settings.histories.sequences):
+        examples = counts[counters.HISTORY, name, counters.EXAMPLES]
+        events = counts[counters.HISTORY, name, counters.EVENTS]
+        result[name] = HistoryCounts(
+            examples=examples,
+            without_key=counts[counters.HISTORY, name, counters.NO_KEY],
+            empty=counts[counters.HISTORY, name, counters.EMPTY],
+            mean_events=round(events / examples, 6) if examples else None,
+        )
+    return result
 
 
 def _table_counts(counts: Counts, table: str) -> TableCounts:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import uuid
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 import apache_beam as beam
@@ -16,10 +16,11 @@ from apache_beam.io.filesystems import FileSystems
 
 from pipeline.ingest.accounting import counters
 from pipeline.ingest.accounting.counters import Counts, count_step, counts_under
-from pipeline.ingest.accounting.summary import event_days
+from pipeline.ingest.accounting.summary import event_days, warm_up_before
 from pipeline.ingest.examples.example_encoding import ExampleEncoder
+from pipeline.ingest.examples.history_columns import HistoryColumns, count_histories
 from pipeline.ingest.examples.sampling import recorded_rates, sampled
-from pipeline.ingest.examples.split_assignment import SplitAssignment
+from pipeline.ingest.examples.split_assignment import SplitAssignment, in_order
 from pipeline.ingest.formats.tfrecords import TFRecordWriter
 from pipeline.ingest.labelling.labelled_rows import FIELD, LABEL, line_breaks
 from pipeline.ingest.settings.ingest_config import IngestSettings
@@ -29,6 +30,7 @@ from pipeline.ingest.sources.files import InputFiles, LogFile
 from pipeline.ingest.sources.record_source import source_names
 
 UNFINISHED_FOLDER = "unfinished"
+SHARD_ROWS, SHARD_FEATURES = "rows", "features"
 _LEAST_SHARDS = 4
 _COMPRESSED_BYTES_OF_SHARD = 4_000_000
 # Typical of logs.
@@ -46,7 +48,11 @@ def shard_count(files: Iterable[LogFile]) -> int:
 
 
 class WriteShard(beam.DoFn):
-    """Writes (shard, tables of its rows) to a file a split; yields rejected lines and counts."""
+    """Writes (shard, tables of its rows) to a file a split; yields rejected lines and counts.
+
+    With histories, an element holds the tables of rows under `SHARD_ROWS`, and those of features of
+    histories (see `history_columns`) under `SHARD_FEATURES`.
+    """
 
     def __init__(
         self,
@@ -55,7 +61,10 @@ class WriteShard(beam.DoFn):
         shards: int,
         folder: str,
         split_folders: dict[str, str],
+        *,
+        first_day: int | None = None,
     ) -> None:
+        self._first_day = first_day
         self._settings = settings
         self._files = files
         self._shards = shards
@@ -64,7 +73,10 @@ class WriteShard(beam.DoFn):
         self._encoder: ExampleEncoder | None = None
 
     def process(
-        self, element: tuple[int, Iterable[bytes]], counts: Counts, tables: dict[str, bytes]
+        self,
+        element: tuple[int, Iterable[bytes] | Mapping[str, Iterable[bytes]]],
+        counts: Counts,
+        tables: dict[str, bytes],
     ) -> Iterator[beam.pvalue.TaggedOutput]:
         """Write a shard, given the counts of all files and the side tables by name."""
         shard, stored = element
@@ -78,8 +90,16 @@ class WriteShard(beam.DoFn):
             source_names(settings, self._files, None),
             self._files.evaluation,
             event_days(counts, settings),
+            warm_up_before(counts, settings, self._first_day),
         )
-        rows = from_ipc(stored)
+        sequences: dict[str, pa.Array] = {}
+        if isinstance(stored, Mapping):
+            rows = in_order(from_ipc(stored[SHARD_ROWS]))
+            features = (from_ipc([table]) for table in stored[SHARD_FEATURES])
+            histories = HistoryColumns(settings, rows.num_rows, features)
+            rows, sequences = histories.attached(rows), histories.sequences
+        else:
+            rows = from_ipc(stored)
         assigned = assign(rows)
         result: Counts = Counter()
         sampled_out = 0
@@ -92,10 +112,13 @@ class WriteShard(beam.DoFn):
                     continue
                 rates = recorded_rates(split, settings)
                 with self._examples_file(split, shard, thread) as writer:
-                    for examples in self._encoder.encode(examples_of_split, result, rates):
+                    for examples in self._encoder.encode(
+                        examples_of_split, result, rates, sequences
+                    ):
                         result[counters.EXAMPLES, split] += len(examples)
                         writer.write(examples)
                 result.update(_counts_of_split(split, examples_of_split, settings))
+                count_histories(result, examples_of_split, settings)
         written = sum(counts_under(result, counters.EXAMPLES).values())
         count_step(
             result,
@@ -104,6 +127,7 @@ class WriteShard(beam.DoFn):
             written,
             assigned.rejected,
             sampled_out=sampled_out,
+            warm_up=assigned.warm_up,
         )
         yield tagged_counts(result)
 

@@ -13,17 +13,30 @@ from pipeline.ingest.accounting.rejection import Reason, RejectedLine
 from pipeline.ingest.settings.ingest_config import IngestSettings
 from pipeline.ingest.settings.log_days import EventDays, SpanDay
 
+_PLACE = ("digest_high", "digest_low", "file", "line")
+
 
 class AssignedShard(NamedTuple):
     """The rows of a shard by split.
 
     Attributes:
         splits: the rows of each split that has rows.
+        warm_up: the number of rows of the warm-up of histories, which are in no split.
         rejected: the other rows, as rejected lines.
     """
 
     splits: dict[str, pa.Table]
+    warm_up: int
     rejected: list[RejectedLine]
+
+
+def in_order(shard: pa.Table) -> pa.Table:
+    """Return the rows of a shard in the order of their digests, and equal rows in that of lines."""
+    high, low, file, line = (shard.column(name).to_numpy() for name in _PLACE)
+    order = np.argsort(high)
+    if (high[order[1:]] == high[order[:-1]]).any():
+        order = np.lexsort((line, file, low, high))
+    return shard.take(pa.array(order))
 
 
 class SplitAssignment:
@@ -36,6 +49,8 @@ class SplitAssignment:
         evaluation_files: the names of the files that judge the model.
         event_days: the days of the log, or the ingested day; None where files tell the splits
             apart, or days are not known.
+        warm_up_before: the day, as `datetime.date.toordinal` counts, before which exposures only
+            warm up histories; None without a warm-up.
     """
 
     def __init__(
@@ -44,6 +59,7 @@ class SplitAssignment:
         names: Sequence[str],
         evaluation_files: frozenset[str],
         event_days: EventDays | SpanDay | None,
+        warm_up_before: int | None = None,
     ) -> None:
         self._names = names
         self._judging = (
@@ -52,6 +68,7 @@ class SplitAssignment:
             else []
         )
         self._event_days = event_days
+        self._warm_up_before = warm_up_before
         self._deduplicate = settings.logs.deduplicate
         # Drawn by hash, so a row stays in its split whatever else is in the log.
         self._validation_below = np.uint64(settings.split.validation_share * 2**64)
@@ -63,21 +80,13 @@ class SplitAssignment:
         Rows are in the order of their digests, which does not depend on the order of arrival, and
         has no relation to time, file or content.
         """
-        names = ("digest_high", "digest_low", "file", "line")
-        high, low, file, line = (shard.column(name).to_numpy() for name in names)
-        order = np.argsort(high)
-        if (high[order[1:]] == high[order[:-1]]).any():
-            order = np.lexsort((line, file, low, high))
-        shard, high, low, file, line = (
-            shard.take(order),
-            high[order],
-            low[order],
-            file[order],
-            line[order],
+        shard = in_order(shard)
+        high, file, line = (
+            shard.column(name).to_numpy() for name in ("digest_high", "file", "line")
         )
         rejected: dict[int, RejectedLine] = {}
-        if self._deduplicate and shard.num_rows:
-            repeated = np.concatenate([[False], (high[1:] == high[:-1]) & (low[1:] == low[:-1])])
+        repeated = self._repeated(shard)
+        if repeated.any():
             first_of = np.maximum.accumulate(np.where(repeated, 0, np.arange(len(high))))
             for position in np.flatnonzero(repeated).tolist():
                 first = first_of[position]
@@ -99,6 +108,10 @@ class SplitAssignment:
         )
         kept = np.ones(shard.num_rows, bool)
         kept[list(rejected)] = False
+        warm_up = np.zeros(shard.num_rows, bool)
+        if self._warm_up_before is not None:
+            warm_up = kept & (shard.column("day").to_numpy() < self._warm_up_before)
+            kept &= ~warm_up
         masks = {
             TRAIN: ~evaluation & ~validation,
             VALIDATION: validation,
@@ -107,8 +120,23 @@ class SplitAssignment:
         splits = {split: shard.filter(pa.array(mask & kept)) for split, mask in masks.items()}
         return AssignedShard(
             splits={split: rows for split, rows in splits.items() if rows.num_rows},
+            warm_up=int(np.count_nonzero(warm_up)),
             rejected=[rejected[position] for position in sorted(rejected)],
         )
+
+    def kept(self, shard: pa.Table) -> np.ndarray:
+        """Return which rows of a shard, as `in_order` gives them, are not rejected, (N,)."""
+        kept = ~self._repeated(shard)
+        if self._event_days is not None:
+            kept &= ~_for_each_day(shard.column("day").to_numpy(), self._event_days.is_stray)
+        return kept
+
+    def _repeated(self, shard: pa.Table) -> np.ndarray:
+        high, low = (shard.column(name).to_numpy() for name in ("digest_high", "digest_low"))
+        repeated = np.zeros(len(high), bool)
+        if self._deduplicate:
+            repeated[1:] = (high[1:] == high[:-1]) & (low[1:] == low[:-1])
+        return repeated
 
     def _rejected(
         self, shard: pa.Table, position: int, reason: Reason, detail: str

@@ -7,10 +7,12 @@
 | `raw` | binary | first bytes of the line, kept where a later step may reject the row |
 | `day` | int32 | day of the event, as `datetime.date.toordinal` counts; only with an event time |
 | `event_time_us` | int64 | microseconds since the Unix epoch; only with an event time |
+| `arrival_us` | int64 | time of arrival, likewise; only where histories ask for it |
 | `request_key`, `user_key`, `item_key` | binary | only the keys that the spec declares |
 | `key_of.<table>` | binary | the key into a side table; null where missing |
 | `field.<name>` | binary, list of binary or float64 | null where missing |
 | `label.<task>` | float64 | null outside the task's sample space |
+| `where.<sequence>` | bool | whether the row counts for a sequence of the histories that has a condition |
 """  # noqa: E501
 
 from __future__ import annotations
@@ -32,10 +34,16 @@ from pipeline.ingest.accounting.rejection import (
 from pipeline.ingest.formats.record_batch import Columns, Problems, Rows
 from pipeline.ingest.labelling.event_time import EventTimeReader
 from pipeline.ingest.labelling.labels import label_reader
-from pipeline.ingest.labelling.value_readers import ListReader, NumberReader, TextReader
+from pipeline.ingest.labelling.value_readers import (
+    EventReader,
+    ListReader,
+    NumberReader,
+    TextReader,
+)
 from pipeline.ingest.settings.ingest_config import IngestedField, IngestSettings
 
-KEY_OF, FIELD, LABEL = "key_of.", "field.", "label."
+KEY_OF, FIELD, LABEL, WHERE = "key_of.", "field.", "label.", "where."
+ARRIVAL = "arrival_us"
 FieldReader = Callable[[list[Any], Problems], pa.Array | np.ndarray]
 
 
@@ -61,6 +69,10 @@ class RowLabeller:
         self._event_time = settings.keys.event_time
         self._read_event_time = (
             EventTimeReader(self._event_time, missing) if self._event_time is not None else None
+        )
+        self._arrival = settings.histories.arrival_time if settings.histories is not None else None
+        self._read_arrival = (
+            EventTimeReader(self._arrival, missing) if self._arrival is not None else None
         )
         references = {
             name: table.exposure_key or table.key for name, table in settings.logs.tables.items()
@@ -102,6 +114,8 @@ class RowLabeller:
         if self._event_time is not None and self._read_event_time is not None:
             times, days = self._read_event_time(rows.column(self._event_time.column), problems)
             columns |= {names.EVENT_TIME: times, "day": pa.array(days, pa.int32())}
+        if self._arrival is not None and self._read_arrival is not None:
+            columns[ARRIVAL], _ = self._read_arrival(rows.column(self._arrival.column), problems)
         return columns | digest_columns(rows, problems)
 
     def value_columns(self, rows: Rows, problems: Problems) -> dict[str, pa.Array]:
@@ -138,6 +152,12 @@ class ValuesReader:
             if (not folds.isdisjoint(task.columns.values())) == folded
         }
         self._fields = field_readers(fields, missing)
+        sequences = settings.histories.sequences if settings.histories is not None else {}
+        self._conditions = [
+            (name, where.event, EventReader(where.event, where.equals, missing))
+            for name, where in ((name, sequence.where) for name, sequence in sequences.items())
+            if where is not None and (where.event in folds) == folded
+        ]
         self._labels = [(LABEL + name, label_reader(task, missing)) for name, task in tasks.items()]
         self.columns = sorted(
             {column for task in tasks.values() for column in task.columns.values()} - folds
@@ -149,6 +169,8 @@ class ValuesReader:
         for name, read_labels in self._labels:
             labels = read_labels(rows, problems)
             columns[name] = pa.array(labels, mask=np.isnan(labels))
+        for name, column, read_events in self._conditions:
+            columns[WHERE + name] = pa.array(read_events(rows.column(column), problems))
         return columns
 
 

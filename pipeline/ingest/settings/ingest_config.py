@@ -12,6 +12,8 @@ from typing import Annotated, Literal
 import pydantic
 
 from feature_spec.fields.field import MultiCategoricalField, NumericField, SequenceField
+from feature_spec.histories.histories import Histories
+from feature_spec.histories.history_fields import CountColumns, count_columns
 from feature_spec.logs.event_logs import Actions, FoldedColumn
 from feature_spec.logs.logs import ACTIONS, Keys, Logs, Split
 from feature_spec.logs.source import Source
@@ -64,8 +66,10 @@ class IngestSettings(StrictModel):
     Attributes:
         keys, split: as in the feature spec.
         logs: as in the feature spec, with the day filled into patterns.
-        fields, tasks: rules by name.
+        fields, tasks: rules by name; no fields of histories, which no source holds.
         sampling: as in the feature spec.
+        histories: as in the feature spec, without what only the model reads; None without any.
+        history_digest: what a state of the histories depends on, as in the feature spec.
         day: the only day to ingest, none of which is set aside to judge the model; None for all
             days of the logs.
         neighbouring_days: the days around, whose events may belong to events of `day`. (The name is
@@ -80,6 +84,8 @@ class IngestSettings(StrictModel):
     fields: dict[str, IngestedField]
     tasks: dict[str, IngestedTask]
     sampling: Sampling | None = None
+    histories: Histories | None = None
+    history_digest: str = ""
     # JSON has no dates.
     day: Annotated[datetime.date | None, pydantic.Field(strict=False)] = None
     neighbouring_days: list[NeighbouringDay] = []
@@ -90,6 +96,8 @@ class IngestSettings(StrictModel):
         """Take the parts of a spec that the ingestion of a day, or of all days, depends on."""
         fields = {}
         for name, field in spec.fields.items():
+            if field.history is not None:
+                continue
             bounds = (
                 (field.minimum, field.maximum) if isinstance(field, NumericField) else (None, None)
             )
@@ -116,6 +124,8 @@ class IngestSettings(StrictModel):
             fields=fields,
             tasks=tasks,
             sampling=spec.sampling,
+            histories=spec.histories.ingested() if spec.histories is not None else None,
+            history_digest=spec.history_digest if spec.histories is not None else "",
             day=day,
             neighbouring_days=neighbouring_days(spec.logs, spec.keys, day)
             if day is not None
@@ -156,6 +166,17 @@ class IngestSettings(StrictModel):
         first = self.keys.request if self.logs.actions.join_by == "request" else self.keys.user
         return [column for column in (first, self.keys.item) if column is not None]
 
+    @property
+    def history_columns(self) -> dict[str, list[CountColumns]]:
+        """The fields of each count, for each of its windows."""
+        counts = self.histories.counts if self.histories is not None else {}
+        return {name: count_columns(name, count, self.tasks) for name, count in counts.items()}
+
+    @property
+    def timezone(self) -> str:
+        """The IANA name of the zone in which days begin."""
+        return self.keys.event_time.timezone if self.keys.event_time is not None else "UTC"
+
     def fields_of(self, table: str | None) -> dict[str, IngestedField]:
         """Return the fields of a side table, or of the exposure log (None)."""
         return {name: field for name, field in self.fields.items() if field.table == table}
@@ -176,6 +197,11 @@ class IngestSettings(StrictModel):
             if self.logs.impressions is not None and self.logs.impressions.event_id is not None:
                 named.append((self.logs.impressions.event_id, "logs.impressions.event_id"))
             folded = self.logs.actions.folds if self.logs.actions is not None else {}
+            named += [
+                (column, place)
+                for column, place in self._columns_of_histories()
+                if column not in folded
+            ]
             for name, task in self.tasks.items():
                 read = task.columns.items()
                 named += [
@@ -194,6 +220,17 @@ class IngestSettings(StrictModel):
             if table is not None or field.column not in folded
         ]
         return dict(reversed(named))
+
+    def _columns_of_histories(self) -> list[tuple[str, str]]:
+        if self.histories is None:
+            return []
+        arrival = self.histories.arrival_time
+        named = [(arrival.column, "histories.arrival_time.column")] if arrival is not None else []
+        return named + [
+            (sequence.where.event, f"histories.sequences.{name}.where.event")
+            for name, sequence in self.histories.sequences.items()
+            if sequence.where is not None
+        ]
 
 
 def _columns_of_actions(actions: Actions, join_columns: list[str]) -> dict[str, str]:
