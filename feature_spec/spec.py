@@ -66,6 +66,18 @@ _FieldName = Annotated[str, _name_of("fields")]
 _TaskName = Annotated[str, _name_of("tasks")]
 
 
+def given_part(spec: FeatureSpec) -> dict[str, Any]:
+    """Return what a spec was made of, for JSON: without fields of histories and unset values.
+
+    Some values are valid only beside others.
+    """
+    document = spec.model_dump(mode="json", exclude_unset=True)
+    document["fields"] = {
+        name: field for name, field in document["fields"].items() if field.get("history") is None
+    }
+    return document
+
+
 class FeatureSpec(StrictModel):
     """The fields, tasks, ranking formula and logs of one ranking system, valid as a whole.
 

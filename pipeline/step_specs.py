@@ -11,7 +11,7 @@ import json
 from typing import Any
 
 from feature_spec.histories.history_fields import has_every_label
-from feature_spec.spec import FeatureSpec
+from feature_spec.spec import FeatureSpec, given_part
 
 _READ_BY_INGESTION = ("column", "table", "separator", "min_presence")
 # The steps that read these sections get them as settings of their own.
@@ -42,6 +42,8 @@ def transform_spec(spec: FeatureSpec) -> str:
         part["keys"] = {"event_time": _ANY_TIME}
         _drop(part["histories"], "warm_up_days", "known_after_s", "refresh", "arrival_time")
         part["histories"]["known_after_s"] = 0.0
+        for sequence in part["histories"].get("sequences", {}).values():
+            _drop(sequence, "pooling", "heads", "search_by")
     return _without_split(part)
 
 
@@ -98,8 +100,7 @@ def _model_part(spec: FeatureSpec) -> dict[str, Any]:
 
 
 def _as_dict(spec: FeatureSpec) -> dict[str, Any]:
-    # Unset values are left out, because some are valid only beside others.
-    part = spec.model_dump(mode="json", exclude_unset=True)
+    part = given_part(spec)
     _drop(part, *_HANDED_OVER_ALONE)
     return part
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from feature_spec.loading import SpecError, load_spec, parse_spec
-from feature_spec.spec import FeatureSpec
+from feature_spec.spec import FeatureSpec, given_part
 from feature_spec.training_settings import checked_trainer_settings, default_model
 from feature_spec.yaml_text import YamlTextError, read_yaml
 
@@ -31,7 +31,7 @@ def load_overridden_spec(
     spec = load_spec(path)
     if not overrides and model is None:
         return spec
-    document = spec.model_dump(mode="json", exclude_unset=True)
+    document = given_part(spec)
     if model is not None:
         default = default_model()
         own = document.get("model", {})

@@ -23,6 +23,62 @@ def changed(*overrides: str) -> FeatureSpec:
     return load_overridden_spec("short_video", overrides)
 
 
+HISTORIES = """{
+    known_after_s: 600,
+    warm_up_days: 1,
+    counts: {video: {by: [video_id]}, both: {by: [user_id, author_id], windows_s: [3600]}},
+    sequences: {played: {by: user_id, where: {event: played}, fields: [video_id]}},
+}"""
+
+
+def with_histories(*overrides: str) -> FeatureSpec:
+    return changed(f"histories={HISTORIES}", *overrides)
+
+
+@pytest.mark.parametrize(
+    "part", [evaluation_spec, gain_spec, serving_spec, training_spec, transform_spec]
+)
+def test_every_part_has_the_fields_of_histories(part: Any) -> None:
+    spec = with_histories()
+    assert parse_spec(part(spec)).fields.keys() == spec.fields.keys()
+    for name, field in parse_spec(part(spec)).fields.items():
+        if field.history is not None and part is not transform_spec:
+            assert field == spec.fields[name]
+
+
+def test_the_trainers_part_has_the_digest_by_which_a_state_of_histories_goes_on() -> None:
+    spec = with_histories()
+    assert parse_spec(training_spec(spec)).fingerprint == spec.fingerprint
+    assert parse_spec(training_spec(spec)).history_digest == spec.history_digest
+
+
+@pytest.mark.parametrize(
+    "override",
+    [
+        "histories.known_after_s=60",
+        "histories.warm_up_days=3",
+        "histories.sequences.played.pooling=activation_unit",
+        "histories.sequences.played.search_by=video_id",
+        "tasks.vtr.threshold=0.9",
+    ],
+)
+def test_transform_does_not_depend_on_these_settings_of_histories(override: str) -> None:
+    assert transform_spec(with_histories(override)) == transform_spec(with_histories())
+
+
+@pytest.mark.parametrize(
+    "override",
+    [
+        "histories.counts.video.smoothing=3.0",
+        "histories.counts.both.windows_s=[60]",
+        "histories.sequences.played.max_length=3",
+        "tasks.vtr.label={rule: event, column: played}",
+    ],
+)
+def test_transform_depends_on_these_settings_of_histories(override: str) -> None:
+    assert transform_spec(with_histories(override)) != transform_spec(with_histories())
+
+
 @pytest.mark.parametrize("name", ready_specs())
 @pytest.mark.parametrize(
     "part", [evaluation_spec, gain_spec, serving_spec, training_spec, transform_spec]

@@ -40,6 +40,18 @@ def test_an_override_replaces_one_value_and_leaves_the_others() -> None:
     assert spec.fingerprint == original.fingerprint
 
 
+def test_histories_are_replaced_and_taken_away_with_their_fields() -> None:
+    user = "{known_after_s: 60, counts: {user: {by: [user_id]}}}"
+    spec = load_overridden_spec(
+        "short_video", [f"histories={user}", "histories.counts.user.smoothing=3"]
+    )
+    made = [name for name, field in spec.fields.items() if field.history == "user"]
+    assert made[0] == "user_shown"
+    assert {spec.fields[name].smoothing for name in made if spec.fields[name].is_rate} == {3.0}
+    without = load_overridden_spec("short_video", ["histories=null"])
+    assert not any(field.history for field in without.fields.values())
+
+
 def test_of_two_overrides_of_one_value_the_last_counts() -> None:
     assert load_overridden_spec(
         "short_video", ["trainer.epochs=1", "trainer.epochs=2"]
