@@ -36,23 +36,6 @@ def with_histories(*overrides: str) -> FeatureSpec:
 
 
 @pytest.mark.parametrize(
-    "part", [evaluation_spec, gain_spec, serving_spec, training_spec, transform_spec]
-)
-def test_every_part_has_the_fields_of_histories(part: Any) -> None:
-    spec = with_histories()
-    assert parse_spec(part(spec)).fields.keys() == spec.fields.keys()
-    for name, field in parse_spec(part(spec)).fields.items():
-        if field.history is not None and part is not transform_spec:
-            assert field == spec.fields[name]
-
-
-def test_the_trainers_part_has_the_digest_by_which_a_state_of_histories_goes_on() -> None:
-    spec = with_histories()
-    assert parse_spec(training_spec(spec)).fingerprint == spec.fingerprint
-    assert parse_spec(training_spec(spec)).history_digest == spec.history_digest
-
-
-@pytest.mark.parametrize(
     "override",
     [
         "histories.known_after_s=60",
@@ -276,9 +259,3 @@ def test_steps_get_the_fields_of_histories() -> None:
 def test_an_exported_model_knows_the_state_of_histories_that_fits_it() -> None:
     spec = _with_histories()
     assert parse_spec(training_spec(spec)).history_digest == spec.history_digest
-
-
-def test_transform_does_not_depend_on_when_feedback_counts() -> None:
-    assert transform_spec(_with_histories()) == transform_spec(
-        _with_histories(known_after_s=60, warm_up_days=3)
-    )
