@@ -20,6 +20,7 @@ from feature_spec.strict_model import StrictModel
 HISTORIES = "histories"
 EXPORTED_HISTORIES = "assets.extra/histories"
 STATE_FILE = "histories.json"
+COUNTS, SEQUENCES = "counts", "sequences"
 KEY, TIME, KNOWN, EVENT_TIME = "key", "time_us", "known_us", "event_time_us"
 SHOWN, SEEN, SUM, VALUE = "shown", "seen.", "sum.", "value."
 BEFORE_ALL = -(2**63)

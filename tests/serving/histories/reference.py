@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import random
+from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 
+from feature_spec.artifacts.history_state import HistoryState
+from feature_spec.histories.history_values import history_key
+from feature_spec.spec import FeatureSpec
 from serving.histories.events import HistoryEvent
 
 SPEC = """
@@ -161,3 +167,70 @@ def answer(store, line: dict, at_us: int) -> dict:
     user, context, candidate = request_of(line)
     values = store.features(user, context, [candidate], at_us)
     return {**values.user, **values.context, **values.candidate(0)}
+
+
+def write_state(folder: Path, spec: FeatureSpec, lines: list[dict]) -> None:
+    """Write the state after some lines of the log, a row an exposure, in two files a history."""
+    until_us = max(line["time_ms"] for line in lines) * 1000
+
+    def first(tags):
+        return tags[0] if tags else None
+
+    def key(*texts):
+        return None if None in texts else history_key([text.encode() for text in texts])
+
+    def units(label):
+        return 0 if label is None else round(label * 65536)
+
+    counts = {
+        "user": (lambda line: key(line["user"]), ["click", "long", "ratio"]),
+        "video": (lambda line: key(line["video"]), ["click", "long", "ratio"]),
+        "user_author": (lambda line: key(line["user"], line["author"]), ["click", "ratio"]),
+        "tag_hour": (lambda line: key(first(line["tags"]), line["hour"]), ["long"]),
+    }
+    for name, (key_of, tasks) in counts.items():
+        rows = []
+        for line in lines:
+            labels = labels_of(line)
+            seen = {f"seen.{task}": int(labels[task] is not None) for task in tasks if task != "click"}  # fmt: skip
+            sums = {f"sum.{task}": units(labels[task]) for task in tasks}
+            rows.append(
+                {"key": key_of(line), "time_us": line["time_ms"] * 1000, "shown": 1, **seen, **sums}
+            )
+        _write_parts(folder / "counts", name, rows, ["time_us"])
+    entries = []
+    seen_entries = []
+    for line in lines:
+        labels = labels_of(line)
+        times = {"known_us": line["time_ms"] * 1000, "event_time_us": line["time_ms"] * 1000}
+        feedback = [task for task in ("click", "long") if (labels[task] or 0) > 0]
+        if line["is_click"]:
+            values = {
+                "value.video_id": line["video"].encode(),
+                "value.author_id": line["author"] and line["author"].encode(),
+                "value.tags": first(line["tags"]) and first(line["tags"]).encode(),
+                "value.feedback": ("+".join(feedback) or "none").encode(),
+            }
+            entries.append({"key": key(line["user"]), **times, **values})
+        seen_key = key(line["user"], line["hour"])
+        seen_entries.append({"key": seen_key, **times, "value.video_id": line["video"].encode()})
+    _write_parts(folder / "sequences", "clicked", entries, ["known_us", "event_time_us"])
+    _write_parts(folder / "sequences", "seen", seen_entries, ["known_us", "event_time_us"])
+    state = HistoryState(
+        digest=spec.history_digest,
+        parts=spec.history_parts,
+        until_us=until_us,
+        exposures=len(lines),
+    )
+    (folder / "histories.json").write_text(state.model_dump_json())
+
+
+def _write_parts(folder: Path, name: str, rows: list[dict], by: list[str]) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    kept = [row for row in rows if row["key"] is not None]
+    for part in range(2):
+        own = [row for row in kept if row["key"][-1] % 2 == part]
+        ordered = sorted(own, key=lambda row: (row["key"], *(row[column] for column in by)))
+        columns = list(rows[0]) if rows else ["key"]
+        table = pa.table({column: [row[column] for row in ordered] for column in columns})
+        pq.write_table(table, folder / f"{name}-{part:05d}-of-00002.parquet")
