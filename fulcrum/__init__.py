@@ -37,9 +37,11 @@ if TYPE_CHECKING:
         ranking_score,
     )
     from feature_spec.loading import SpecError, load_formula, load_spec, parse_spec, ready_specs
+    from feature_spec.logs.log_values import UnusableLineError
     from feature_spec.spec import FeatureSpec
     from feature_spec.tasks.task import Task
     from fulcrum import components, layers, models
+    from serving.client.history_filling import HistoryCounts, HistoryPolicy
     from serving.client.ranking_client import AsyncRankingClient, RankingClient
     from serving.client.request_log import RequestLog, RequestLogCounts
     from serving.client.tls import Tls
@@ -67,6 +69,15 @@ if TYPE_CHECKING:
         TlsError,
         UnusableModelError,
     )
+    from serving.histories.history_event import HistoryEvent
+    from serving.histories.lmdb_store import LmdbHistoryStore
+    from serving.histories.redis_store import RedisHistoryStore
+    from serving.histories.store import (
+        HistoryStore,
+        HistoryStoreError,
+        HistoryValues,
+        RecordCounts,
+    )
 
 __all__ = [
     "AsyncRankingClient",
@@ -79,7 +90,14 @@ __all__ = [
     "FieldValue",
     "FormulaTerm",
     "HedgingPolicy",
+    "HistoryCounts",
+    "HistoryEvent",
+    "HistoryPolicy",
+    "HistoryStore",
+    "HistoryStoreError",
+    "HistoryValues",
     "InvalidRequestError",
+    "LmdbHistoryStore",
     "MixedVersionsError",
     "ModelNotFoundError",
     "MultiCategoricalField",
@@ -91,6 +109,8 @@ __all__ = [
     "RankingError",
     "RankingFormula",
     "RankingRequest",
+    "RecordCounts",
+    "RedisHistoryStore",
     "RequestLog",
     "RequestLogCounts",
     "RequestRefusedError",
@@ -104,6 +124,7 @@ __all__ = [
     "Task",
     "Tls",
     "TlsError",
+    "UnusableLineError",
     "UnusableModelError",
     "Vocabulary",
     "__version__",
@@ -131,7 +152,14 @@ _HOMES = {
     "formula_terms": "feature_spec.formula",
     "FormulaTerm": "feature_spec.formula",
     "HedgingPolicy": "serving.client.transport.policies",
+    "HistoryCounts": "serving.client.history_filling",
+    "HistoryEvent": "serving.histories.history_event",
+    "HistoryPolicy": "serving.client.history_filling",
+    "HistoryStore": "serving.histories.store",
+    "HistoryStoreError": "serving.histories.store",
+    "HistoryValues": "serving.histories.store",
     "InvalidRequestError": "serving.errors",
+    "LmdbHistoryStore": "serving.histories.lmdb_store",
     "load_formula": "feature_spec.loading",
     "load_spec": "feature_spec.loading",
     "MixedVersionsError": "serving.errors",
@@ -148,6 +176,8 @@ _HOMES = {
     "RankingFormula": "feature_spec.formula",
     "RankingRequest": "serving.client.types",
     "ready_specs": "feature_spec.loading",
+    "RecordCounts": "serving.histories.store",
+    "RedisHistoryStore": "serving.histories.redis_store",
     "RequestLog": "serving.client.request_log",
     "RequestLogCounts": "serving.client.request_log",
     "RequestRefusedError": "serving.errors",
@@ -161,6 +191,7 @@ _HOMES = {
     "Task": "feature_spec.tasks.task",
     "Tls": "serving.client.tls",
     "TlsError": "serving.errors",
+    "UnusableLineError": "feature_spec.logs.log_values",
     "UnusableModelError": "serving.errors",
     "Vocabulary": "feature_spec.fields.field",
 }

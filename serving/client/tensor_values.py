@@ -5,19 +5,20 @@ from __future__ import annotations
 import math
 import struct
 from collections.abc import Iterable, Sequence
-from typing import Any
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from serving.tf_serving_api import DT_DOUBLE, DT_FLOAT, DT_STRING, TensorProto
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 def float_tensor(values: Sequence[float] | np.ndarray, shape: Sequence[int]) -> Any:
     """Make a float32 tensor whose values are packed as bytes."""
     content = (
-        struct.pack(f"<{len(values)}f", *values)
-        if isinstance(values, list | tuple)
-        else np.asarray(values, "<f4").tobytes()
+        values.astype("<f4").tobytes()
+        if hasattr(values, "astype")
+        else struct.pack(f"<{len(values)}f", *values)
     )
     return _shaped(TensorProto(dtype=DT_FLOAT, tensor_content=content), shape)
 

@@ -1,9 +1,10 @@
-"""`fulcrum serve`, `fulcrum rank` and `fulcrum loadtest`."""
+"""`fulcrum serve`, `fulcrum rank`, `fulcrum loadtest` and `fulcrum histories`."""
 
 from __future__ import annotations
 
 import typer
 
+from serving.commands import histories
 from serving.commands.loadtest import loadtest
 from serving.commands.rank import rank
 from serving.commands.serve import serve
@@ -14,3 +15,4 @@ def add_to(app: typer.Typer) -> None:
     app.command("serve")(serve)
     app.command("rank")(rank)
     app.command("loadtest")(loadtest)
+    histories.add_to(app)

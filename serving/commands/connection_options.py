@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
@@ -79,6 +80,20 @@ def tls_settings(
         client_certificate=client_certificate,
         client_key=client_key,
     )
+
+
+def time_of(option: str, text: str) -> datetime.datetime:
+    """Return the time that an option names, in UTC where it has no zone; end the command if none.
+
+    Args:
+        option: the option, for the error.
+        text: a time in ISO 8601.
+    """
+    try:
+        moment = datetime.datetime.fromisoformat(text)
+    except ValueError:
+        fail(f"{option} {text}: give a time such as 2026-11-30T12:00:00+08:00")
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=datetime.UTC)
 
 
 def fail(text: str) -> NoReturn:

@@ -18,6 +18,7 @@ from serving.commands.connection_options import (
     Target,
     UseTls,
     fail,
+    time_of,
     tls_settings,
 )
 
@@ -74,6 +75,23 @@ def rank(
             rich_help_panel=SERVER,
         ),
     ] = None,
+    histories: Annotated[
+        str | None,
+        typer.Option(
+            help="History store that fills in the fields of histories: a folder with an LMDB file, "
+            "or redis://host:port/number.",
+            rich_help_panel=_REQUEST,
+        ),
+    ] = None,
+    at: Annotated[
+        str | None,
+        typer.Option(
+            help="The time as of which histories are read, such as 2026-11-30T12:00:00+08:00 (UTC "
+            "without a zone).",
+            show_default="now",
+            rich_help_panel=_REQUEST,
+        ),
+    ] = None,
     tls: UseTls = False,
     root_certificates: RootCertificates = None,
     client_certificate: ClientCertificate = None,
@@ -99,6 +117,8 @@ def rank(
 
     Example: fulcrum rank --request request.json --weight ctr=2 --explain
     """
+    import contextlib
+    from dataclasses import replace
     from json import dumps
 
     from feature_spec.loading import (
@@ -108,8 +128,10 @@ def rank(
         ready_specs,
         request_weights,
     )
+    from serving.client.history_filling import HistoryPolicy
     from serving.client.ranking_client import RankingClient
     from serving.errors import RankingError
+    from serving.histories.store import HistoryStoreError
     from serving.rank.rank_report import explain as explain_candidate
     from serving.rank.rank_report import explanation_table, ranking_table, report
     from serving.rank.request_file import read_request_file
@@ -125,28 +147,44 @@ def rank(
         loaded = load_spec(spec_source)
         weights = request_weights(load_formula(formula), loaded, formula) if formula else {}
         ranking_request = file.request(loaded, weights | _weights(weight or []))
+        if at is not None:
+            ranking_request = replace(ranking_request, at_s=time_of("--at", at).timestamp())
         explanations = None
-        with RankingClient(
-            target,
-            loaded,
-            model_name=model,
-            label=label,
-            timeout_ms=timeout_ms,
-            tls=tls_settings(tls, root_certificates, client_certificate, client_key),
-            max_candidates=max_candidates,
-        ) as client:
+        store = None
+        if histories is not None:
+            from serving.histories.opening import open_store
+
+            store = open_store(histories, loaded, readonly=True)
+        with (
+            contextlib.closing(store) if store is not None else contextlib.nullcontext(),
+            RankingClient(
+                target,
+                loaded,
+                model_name=model,
+                label=label,
+                timeout_ms=timeout_ms,
+                tls=tls_settings(tls, root_certificates, client_certificate, client_key),
+                max_candidates=max_candidates,
+                histories=store,
+                history_policy=HistoryPolicy(timeout_ms=timeout_ms),
+            ) as client,
+        ):
             served = client.check() if explain else None
             ranked = client.rank(ranking_request)
         if served is not None:
             in_force = {**served.weights, **ranking_request.weights}
             explanations = [explain_candidate(loaded, candidate, in_force) for candidate in ranked]
-    except (RankingError, SpecError) as error:
+    except (RankingError, SpecError, HistoryStoreError) as error:
         fail(str(error))
     if json:
         typer.echo(dumps(report(ranked, explanations), indent=2))
         return
     console = Console()
     console.print(ranking_table(ranked))
+    if store is not None and ranked.histories is None:
+        Console(stderr=True).print(
+            "Ranked without histories: see the warning above.", style="yellow", soft_wrap=True
+        )
     if explanations is not None:
         console.print(explanation_table(explanations))
         if not all(explanation.agrees for explanation in explanations):

@@ -16,8 +16,8 @@ from feature_spec.histories.history_values import (
 )
 from feature_spec.spec import FeatureSpec
 from serving.histories import count_rows, layout, sequence_entries
-from serving.histories.events import Exposure, Moment
 from serving.histories.layout import StoredCount, StoredSequence
+from serving.histories.reading.event_reader import Exposure, Moment
 from serving.histories.sequence_entries import Entry
 
 

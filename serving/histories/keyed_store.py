@@ -20,11 +20,12 @@ from feature_spec.logs.log_values import UnusableLineError
 from feature_spec.spec import FeatureSpec
 from serving.histories import count_rows, layout, sequence_entries
 from serving.histories.changes import ChangesOfExposures
+from serving.histories.databases.key_values import KeyValues, Transaction
 from serving.histories.description import Description, check_digest
-from serving.histories.events import EventReader, HistoryEvent
-from serving.histories.joined_events import Group, GroupReader
-from serving.histories.key_values import KeyValues, Transaction
+from serving.histories.history_event import HistoryEvent
 from serving.histories.layout import StoredCount, StoredSequence
+from serving.histories.reading.event_reader import EventReader
+from serving.histories.reading.joined_events import Group, GroupReader
 from serving.histories.record_batch import RecordBatch, event_place, time_text
 from serving.histories.request_keys import RequestKeys
 from serving.histories.store import HistoryStoreError, HistoryValues, RecordCounts
@@ -214,10 +215,7 @@ class KeyedHistoryStore:
         """Add events, many at a time, and count them; see `HistoryStore`."""
         counts, remaining = RecordCounts(), iter(events)
         while together := list(itertools.islice(remaining, _EVENTS_AT_ONCE)):
-            of_batch = self._record_together(together, refuse=False)
-            counts.recorded += of_batch.recorded
-            counts.repeated += of_batch.repeated
-            counts.rejected += of_batch.rejected
+            counts.add(self._record_together(together, refuse=False))
         return counts
 
     def _record_together(
@@ -257,7 +255,7 @@ class KeyedHistoryStore:
             except UnusableLineError as error:
                 if refuse:
                     raise
-                counts.rejected[error.reason] += 1
+                counts.reject(error)
         id_keys = [layout.prefix(layout.ID, generation) + identity for identity, _ in read]
         known = {
             key
@@ -282,7 +280,7 @@ class KeyedHistoryStore:
             except UnusableLineError as error:
                 if refuse:
                     raise
-                counts.rejected[error.reason] += 1
+                counts.reject(error)
                 continue
             known.add(key)
             expected[key] = None
@@ -421,10 +419,7 @@ class KeyedHistoryStore:
             if event_place(key)[0] > until_us
         )
         for events in _batches(later):
-            of_batch = self._record_together(events, refuse=False, generation=new)
-            counts.recorded += of_batch.recorded
-            counts.repeated += of_batch.repeated
-            counts.rejected += of_batch.rejected
+            counts.add(self._record_together(events, refuse=False, generation=new))
         return counts
 
     def _remove(self, generation: int) -> None:

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from feature_spec.spec import FeatureSpec
+from serving.histories.databases.lmdb_values import LmdbValues
 from serving.histories.keyed_store import KeyedHistoryStore
-from serving.histories.lmdb_values import LmdbValues
 
 
 class LmdbHistoryStore(KeyedHistoryStore):

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 
 from serving.histories import layout, sequence_entries
 from serving.histories.changes import Changes, ChangesOfExposures
-from serving.histories.events import EventReader, HistoryEvent
-from serving.histories.joined_events import Group, GroupReader
-from serving.histories.key_values import KeyValues, Transaction
+from serving.histories.databases.key_values import KeyValues, Transaction
+from serving.histories.history_event import HistoryEvent
+from serving.histories.reading.event_reader import EventReader
+from serving.histories.reading.joined_events import Group, GroupReader
 
 _SECOND_US = 1_000_000
 
@@ -67,8 +68,8 @@ class RecordBatch:
             self._exposures.append(self._changes_of([exposure]))
         else:
             time_us = self._add_to_group(identity, event, self._groups)
-        at = time_text(time_us)
-        self._fading[self._prefixed(layout.EVENT) + at + identity] = event.to_json().encode()
+        at, kept = time_text(time_us), self._reader.slim(event).to_json().encode()
+        self._fading[self._prefixed(layout.EVENT) + at + identity] = kept
         self._fading[self._prefixed(layout.ID) + identity] = at
         self._newest_us = max(self._newest_us, time_us)
 
@@ -85,7 +86,8 @@ class RecordBatch:
             self._after[key] = self._before[key][1]
         if is_action:
             groups.check_window(self._after[key], time_us)
-        self._after[key] = self._after[key].with_event(time_us, identity, event)
+        kept = self._reader.slim(event)
+        self._after[key] = self._after[key].with_event(time_us, identity, kept)
         return time_us
 
     def transaction(self, expected: Mapping[bytes, bytes | None]) -> Transaction:

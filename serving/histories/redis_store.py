@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from feature_spec.spec import FeatureSpec
+from serving.histories.databases.redis_values import RedisValues
 from serving.histories.keyed_store import KeyedHistoryStore
-from serving.histories.redis_values import RedisValues
 
 
 class RedisHistoryStore(KeyedHistoryStore):

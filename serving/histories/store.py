@@ -8,10 +8,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from feature_spec.logs.logs import RejectionReason
-from serving.histories.events import HistoryEvent
+from serving.histories.history_event import HistoryEvent
 
 if TYPE_CHECKING:
     import numpy as np
+
+    from feature_spec.logs.log_values import UnusableLineError
+
+_DETAILS = 5
 
 
 class HistoryStoreError(Exception):
@@ -50,16 +54,30 @@ class RecordCounts:
         recorded: the events that the store has taken.
         repeated: the events that it knew before, by their ids.
         rejected: the events that it cannot use, by reason.
+        details: what was wrong with the first of them.
     """
 
     recorded: int = 0
     repeated: int = 0
     rejected: collections.Counter[RejectionReason] = field(default_factory=collections.Counter)
+    details: list[str] = field(default_factory=list)
 
     @property
     def all(self) -> int:
         """The number of events."""
         return self.recorded + self.repeated + self.rejected.total()
+
+    def reject(self, error: UnusableLineError) -> None:
+        """Count an event that cannot be used."""
+        self.rejected[error.reason] += 1
+        self.details = [*self.details, f"{error.reason}: {error.detail}"][:_DETAILS]
+
+    def add(self, other: RecordCounts) -> None:
+        """Add other counts."""
+        self.recorded += other.recorded
+        self.repeated += other.repeated
+        self.rejected += other.rejected
+        self.details = [*self.details, *other.details][:_DETAILS]
 
 
 class HistoryStore(Protocol):

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from feature_spec.artifacts.history_state import HistoryState
 from feature_spec.histories.history_values import history_key
 from feature_spec.spec import FeatureSpec
-from serving.histories.events import HistoryEvent
+from serving.histories.history_event import HistoryEvent
 
 SPEC = """
 name: toy_histories

@@ -8,7 +8,7 @@ import pytest
 
 from feature_spec.loading import parse_spec
 from feature_spec.logs.log_values import UnusableLineError
-from serving.histories.events import HistoryEvent
+from serving.histories.history_event import HistoryEvent
 from serving.histories.store import HistoryStoreError
 from tests.serving.histories.reference import (
     BEGIN_US,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import lmdb
 
-from serving.histories.key_values import Transaction
+from serving.histories.databases.key_values import Transaction
 from serving.histories.store import HistoryStoreError
 
 _ITEMS_AT_ONCE = 1000

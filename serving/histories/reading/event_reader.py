@@ -1,16 +1,14 @@
-"""Events of a history store: lines of logs, as logged, and what they say of an exposure.
+"""What an event says of an exposure: its keys, its labels, and the time from which it is known.
 
-An event is an exposure with its feedback; or, of event logs, an impression or an action. Its
-columns are read as ingestion reads those of the log, so both compute the same labels and keys.
+Columns are read as ingestion reads those of the log, so both compute the same labels and keys.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from feature_spec.fields.field import MultiCategoricalField, NumericField, SequenceField
 from feature_spec.logs.log_values import (
@@ -25,80 +23,12 @@ from feature_spec.logs.log_values import (
 from feature_spec.logs.logs import RejectionReason
 from feature_spec.spec import FeatureSpec
 from feature_spec.tasks.task import Task
+from serving.histories.history_event import HistoryEvent, Kind, malformed
 
 if TYPE_CHECKING:
     import numpy as np
 
     from feature_spec.logs.event_logs import EventTime
-
-Kind = Literal["exposure", "impression", "action"]
-KINDS: tuple[Kind, ...] = ("exposure", "impression", "action")
-_KEYS = {"event_id", "kind", "columns", "fields"}
-
-
-@dataclass(frozen=True, kw_only=True)
-class HistoryEvent:
-    """A line of a log.
-
-    Attributes:
-        columns: the values by column, as logged. A column that is left out is missing.
-        fields: values by field of the spec, which win over columns. Fields of side tables that
-            histories read must be here; None stands for a missing one.
-        kind: the log that the event is a line of. Defaults to the log of exposures or impressions.
-        id: an event with an id that the store knows counts no more. By default, the event id of the
-            log, or else a hash of the content, so that equal lines count once.
-    """
-
-    columns: Mapping[str, Any]
-    fields: Mapping[str, Any] = field(default_factory=dict)
-    kind: Kind | None = None
-    id: str | None = None
-
-    @classmethod
-    def from_json(cls, text: str | bytes) -> HistoryEvent:
-        """Read an event from JSON: ``event_id``, ``kind``, ``columns`` and ``fields``.
-
-        An object without ``columns`` is itself the line of the log.
-
-        Raises:
-            UnusableLineError: the text is no such object.
-        """
-        try:
-            content = json.loads(text)
-        except ValueError as error:
-            raise UnusableLineError(RejectionReason.MALFORMED, f"not JSON: {error}") from None
-        if not isinstance(content, dict):
-            raise _malformed(f"an object is needed; received {content!r}")
-        if "columns" not in content:
-            return cls(columns=content)
-        unknown = sorted(content.keys() - _KEYS)
-        if unknown:
-            raise _malformed(f"no such keys: {unknown}; valid are {sorted(_KEYS)}")
-        kind, identity = content.get("kind"), content.get("event_id")
-        if kind is not None and kind not in KINDS:
-            raise _malformed(f"kind: one of {', '.join(KINDS)} is needed; received {kind!r}")
-        if not isinstance(identity, str | int | None):
-            raise _malformed(f"event_id: a text or a whole number is needed; received {identity!r}")
-        for part in ("columns", "fields"):
-            if not isinstance(content.get(part, {}), dict):
-                raise _malformed(f"{part}: an object is needed; received {content[part]!r}")
-        return cls(
-            columns=content["columns"],
-            fields=content.get("fields", {}),
-            kind=kind,
-            id=None if identity is None else str(identity),
-        )
-
-    def to_json(self) -> str:
-        """Return JSON that `from_json` reads."""
-        content = {"columns": dict(self.columns), "fields": dict(self.fields)}
-        return json.dumps(
-            content | {"kind": self.kind, "event_id": self.id}, sort_keys=True, default=str
-        )
-
-
-def _malformed(detail: str) -> UnusableLineError:
-    return UnusableLineError(RejectionReason.MALFORMED, detail)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -168,31 +98,59 @@ class EventReader:
             if name in read
         }
         self._used = used
+        self._columns = sorted(self._read_columns())
+
+    def _read_columns(self) -> set[str]:
+        columns = {column for column, _ in self._fields.values()} | set(self._keys.values())
+        columns |= {self._event_time.column, *filter(None, self._ids.values())}
+        if self.histories.arrival_time is not None:
+            columns.add(self.histories.arrival_time.column)
+        for task in self._tasks.values():
+            columns |= set(task.label.columns.values())
+            columns |= {task.sample_space.event} if task.sample_space is not None else set()
+        for sequence in self.histories.sequences.values():
+            columns |= {sequence.where.event} if sequence.where is not None else set()
+        if self.actions is not None:
+            columns |= {self.actions.kind, self.actions.event_time.column}
+            columns |= {rule.value for rule in self.actions.folds.values() if rule.value}
+        return columns
 
     def kind(self, event: HistoryEvent) -> Kind:
         """Return the kind of an event, after a check that the spec has such a log."""
         kind = event.kind or self.shown_kind
         valid = (self.shown_kind,) if self.actions is None else ("impression", "action")
         if kind not in valid:
-            raise _malformed(f"kind: the spec has logs of {' and '.join(valid)}s; received {kind}")
+            raise malformed(f"kind: the spec has logs of {' and '.join(valid)}s; received {kind}")
         return kind
 
     def identity(self, event: HistoryEvent) -> bytes:
         """Return 16 bytes that events with one id share."""
+        text = f"{self.kind(event)} {self._id_text(event)}"
+        return hashlib.blake2b(text.encode(errors="replace"), digest_size=16).digest()
+
+    def _id_text(self, event: HistoryEvent) -> str:
+        if event.id is not None:
+            return event.id
         kind = self.kind(event)
         column = self._ids.get(kind)
-        if event.id is not None:
-            text = event.id
-        elif column is not None:
-            text = self._required(column, event).decode()
-        elif kind != "exposure" or self._deduplicates:
-            text = event.to_json()
-        else:
-            raise UnusableLineError(
-                RejectionReason.MISSING_KEY,
-                "event_id: needed, since the spec's logs.deduplicate lets equal lines count each",
-            )
-        return hashlib.blake2b(f"{kind} {text}".encode(errors="replace"), digest_size=16).digest()
+        if column is not None:
+            return self._required(column, event).decode()
+        if kind != "exposure" or self._deduplicates:
+            content = event.to_json().encode(errors="replace")
+            return hashlib.blake2b(content, digest_size=16).hexdigest()
+        raise UnusableLineError(
+            RejectionReason.MISSING_KEY,
+            "event_id: needed, since the spec's logs.deduplicate lets equal lines count each",
+        )
+
+    def slim(self, event: HistoryEvent) -> HistoryEvent:
+        """Return the same event with what the spec reads of it alone."""
+        return HistoryEvent(
+            columns={name: event.columns[name] for name in self._columns if name in event.columns},
+            fields={name: event.fields[name] for name in self._fields if name in event.fields},
+            kind=self.kind(event),
+            id=self._id_text(event),
+        )
 
     def join_key(self, event: HistoryEvent) -> bytes:
         """Return what an impression shares with its actions."""

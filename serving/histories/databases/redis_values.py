@@ -8,7 +8,7 @@ from typing import Any
 
 import redis
 
-from serving.histories.key_values import Transaction
+from serving.histories.databases.key_values import Transaction
 from serving.histories.store import HistoryStoreError
 
 # Redis runs a script as a whole. KEYS are those of `expected`, `puts`, `fading`, `appends` and

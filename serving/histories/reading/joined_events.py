@@ -15,7 +15,8 @@ from typing import Any
 from feature_spec.logs.event_logs import Actions, FoldedColumn
 from feature_spec.logs.log_values import UnusableLineError
 from feature_spec.logs.logs import RejectionReason
-from serving.histories.events import EventReader, Exposure, HistoryEvent
+from serving.histories.history_event import HistoryEvent
+from serving.histories.reading.event_reader import EventReader, Exposure
 
 _MICROSECONDS = 1_000_000
 

@@ -1,0 +1,1 @@
+"""Databases of keys and values for history stores: LMDB and Redis."""

@@ -1,0 +1,146 @@
+"""Events from files: JSON lines or CSV, as logged, with the fields of side tables joined."""
+
+from __future__ import annotations
+
+import bz2
+import contextlib
+import csv
+import gzip
+import json
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import IO, Any
+
+from feature_spec.logs.log_values import UnusableLineError, text_reader
+from feature_spec.logs.logs import RejectionReason
+from feature_spec.logs.source import Source
+from feature_spec.spec import FeatureSpec
+from serving.histories.history_event import HistoryEvent
+from serving.histories.store import HistoryStoreError
+
+STANDARD_INPUT = "-"
+_OPENERS = {".gz": gzip.open, ".bz2": bz2.open}
+
+
+def read_events(file: str) -> Iterator[HistoryEvent | UnusableLineError]:
+    """Yield the events of a file, or the reason why a line is none.
+
+    Args:
+        file: JSON lines as `HistoryEvent.from_json` reads them, or CSV with a header line if the
+            name says so; either may end in ``.gz`` or ``.bz2``. ``-`` is JSON lines of the standard
+            input.
+
+    Raises:
+        HistoryStoreError: the file cannot be read.
+    """
+    plain = file.removesuffix(Path(file).suffix) if Path(file).suffix in _OPENERS else file
+    with _opened(file) as lines:
+        if plain.endswith(".csv"):
+            for row in csv.DictReader(lines):
+                if None in row or None in row.values():
+                    detail = f"another number of values than the header: {row}"
+                    yield UnusableLineError(RejectionReason.MALFORMED, detail)
+                else:
+                    yield HistoryEvent(columns=row)
+            return
+        for line in lines:
+            if not line.strip():
+                yield UnusableLineError(RejectionReason.EMPTY_LINE, "an empty line")
+                continue
+            try:
+                yield HistoryEvent.from_json(line)
+            except UnusableLineError as error:
+                yield error
+
+
+class SideTables:
+    """The rows of side tables that histories read, by key.
+
+    Args:
+        spec: the spec, whose side tables are files of JSON lines or CSV.
+        folder: the folder of the logs.
+
+    Raises:
+        HistoryStoreError: a table cannot be read here.
+    """
+
+    def __init__(self, spec: FeatureSpec, folder: Path) -> None:
+        assert spec.histories is not None  # noqa: S101 (who has a store has histories)
+        self._missing = frozenset(spec.logs.missing_values)
+        used = {name for count in spec.histories.counts.values() for name in count.by}
+        for sequence in spec.histories.sequences.values():
+            used |= {*sequence.by, *sequence.fields}
+        self._fields = {
+            name: (spec.fields[name].table, spec.fields[name].column or name)
+            for name in sorted(used)
+            if spec.fields[name].table is not None
+        }
+        tables = {table for table, _ in self._fields.values() if table is not None}
+        self._keys = {
+            name: spec.logs.tables[name].exposure_key or spec.logs.tables[name].key
+            for name in tables
+        }
+        self._rows = {
+            name: self._read(folder, name, spec.logs.tables[name], spec.logs.tables[name].key)
+            for name in tables
+        }
+
+    def joined(self, event: HistoryEvent) -> HistoryEvent:
+        """Return an event with the fields of its side tables, where it does not give them."""
+        fields = dict(event.fields)
+        for name, (table, column) in self._fields.items():
+            if name not in fields and table is not None:
+                key = self._key(self._keys[table], event.columns)
+                fields[name] = self._rows[table].get(key, {}).get(column) if key else None
+        return replace(event, fields=fields)
+
+    def _key(self, column: str, values: Mapping[str, Any]) -> bytes | None:
+        try:
+            return text_reader(column, self._missing)(values.get(column))
+        except UnusableLineError:
+            return None  # the store rejects the event
+
+    def _read(
+        self, folder: Path, name: str, table: Source, key: str
+    ) -> dict[bytes, Mapping[str, Any]]:
+        files = sorted(file for pattern in table.path for file in folder.glob(pattern))
+        if table.format not in ("jsonl", "csv") or not files:
+            raise HistoryStoreError(
+                f"side table {name}: needs files of jsonl or csv in {folder}; received "
+                f"{table.text} of format {table.format}, with {len(files)} files. Events may give "
+                "the fields of side tables themselves, under 'fields'"
+            )
+        rows: dict[bytes, Mapping[str, Any]] = {}
+        for file in files:
+            with _opened(str(file)) as lines:
+                for row in _rows(lines, table):
+                    text = self._key(key, row)
+                    if text is not None:
+                        rows.setdefault(text, row)
+        return rows
+
+
+def _rows(lines: Iterable[str], table: Source) -> Iterator[Mapping[str, Any]]:
+    if table.format == "csv":
+        yield from csv.DictReader(lines, table.columns, delimiter=table.delimiter)
+        return
+    for line in lines:
+        with contextlib.suppress(ValueError):  # ingestion rejects such a line
+            row = json.loads(line)
+            if isinstance(row, dict):
+                yield row
+
+
+@contextlib.contextmanager
+def _opened(file: str) -> Iterator[IO[str]]:
+    if file == STANDARD_INPUT:
+        yield sys.stdin
+        return
+    try:
+        opener: Any = _OPENERS.get(Path(file).suffix, open)
+        with opener(file, "rt", encoding="utf-8", newline="" if ".csv" in file else None) as lines:
+            yield lines
+    except (OSError, EOFError, UnicodeDecodeError) as error:
+        raise HistoryStoreError(f"{file}: cannot be read: {error}") from error

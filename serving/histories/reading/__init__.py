@@ -1,0 +1,1 @@
+"""From events to what they say of exposures, and when."""
