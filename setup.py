@@ -48,6 +48,7 @@ PIPELINE = [
     "keras-tuner>=1.4.8,<2",
     "plotly>=6",
     "psutil>=5.9",
+    "scipy>=1.14",
     "tensorboard>=2.20",
     "tfx==1.21.*",
 ]

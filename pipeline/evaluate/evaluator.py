@@ -7,16 +7,11 @@ examples.
 
 from __future__ import annotations
 
-import itertools
 from typing import Any
 
-import apache_beam as beam
 import tensorflow as tf
-import tensorflow_model_analysis as tfma
-from google.protobuf import json_format
 from tfx import types
 from tfx.components.evaluator import constants
-from tfx.components.util import tfxio_utils
 from tfx.dsl.components.base import base_beam_component, base_beam_executor, executor_spec
 from tfx.types import artifact_utils, component_spec, standard_artifacts
 from tfx.utils import path_utils
@@ -26,30 +21,18 @@ from typing_extensions import override
 from feature_spec import names
 from feature_spec.loading import parse_spec
 from feature_spec.spec import FeatureSpec
+from pipeline.evaluate.evaluation import evaluate, evaluation_files
 from pipeline.evaluate.evaluation_result import EvaluationResult, write_evaluation
-from pipeline.evaluate.extractors import extractors
-from pipeline.evaluate.metrics.eval_config import BASELINE, CANDIDATE, eval_config
+from pipeline.evaluate.metrics.eval_config import BASELINE, CANDIDATE
+from pipeline.evaluate.scoring import Scorer, example_batches
 from pipeline.evaluate.seesaw_gate import task_verdicts
+from pipeline.evaluate.tfma_files import read_metrics, read_plots
 from pipeline.evaluate.tfma_results import measurements
 from pipeline.runner.node_errors import cause_of
 from pipeline.step_specs import evaluation_spec
-from pipeline.workspace.artifact_files import is_file, matching_files, write_bytes
+from pipeline.workspace.artifact_files import is_file, write_bytes
 
 _TRIED_EXAMPLES = 16
-
-
-def outputs_of(model_folder: str, examples: list[bytes]) -> set[str]:
-    """Return the names of the outputs of a SavedModel's `serving_default`.
-
-    Args:
-        model_folder: the folder of the SavedModel.
-        examples: serialized examples to try it on.
-
-    Raises:
-        tf.errors.OpError, ValueError: the model cannot be loaded or cannot read the examples.
-    """
-    signature = tf.saved_model.load(model_folder).signatures[names.SERVING_DEFAULT]
-    return set(signature(examples=tf.constant(examples)))
 
 
 class _Executor(base_beam_executor.BaseBeamExecutor):
@@ -70,18 +53,17 @@ class _Executor(base_beam_executor.BaseBeamExecutor):
             folders[BASELINE] = path_utils.serving_model_path(baseline.uri)
             # `LastPushedModel` gives an empty artifact where nothing has been pushed.
             if is_file(f"{folders[BASELINE]}/saved_model.pb"):
-                compared, note = _compared(spec, folders[BASELINE], _first_examples(examples))
+                compared, note = _compared(spec, folders[BASELINE], examples)
         if compared is None:
             folders.pop(BASELINE, None)
         evaluation = artifact_utils.get_single_instance(output_dict["evaluation"])
         with self._make_beam_pipeline() as pipeline:
-            config = eval_config(spec, compared)
             evaluate(
                 pipeline,
                 spec=spec,
                 examples=examples,
                 folders=folders,
-                config=config,
+                compared=compared,
                 out=evaluation.uri,
             )
         result = _result(spec, evaluation.uri, note)
@@ -89,80 +71,32 @@ class _Executor(base_beam_executor.BaseBeamExecutor):
         _bless(artifact_utils.get_single_instance(output_dict["blessing"]), model, result)
 
 
-def _compared(spec: FeatureSpec, folder: str, examples: list[bytes]) -> tuple[set[str] | None, str]:
+def _compared(
+    spec: FeatureSpec, folder: str, examples: types.Artifact
+) -> tuple[set[str] | None, str]:
     """Return the outputs that can be compared, None if the baseline cannot be used, and a note."""
     try:
-        given = outputs_of(folder, examples)
+        baseline = Scorer(folder)
+        try:
+            for batch in example_batches(evaluation_files(examples)[:1]):
+                baseline.scores(batch[:_TRIED_EXAMPLES])
+                break
+        finally:
+            baseline.close()
     except (tf.errors.OpError, ValueError, KeyError, OSError) as error:
         return (
             None,
             f"not compared: the blessed model cannot score these examples ({cause_of(error)})",
         )
-    missing = sorted(set(spec.tasks) - given)
+    missing = sorted(set(spec.tasks) - baseline.outputs)
     return (
-        given,
+        set(baseline.outputs),
         f"not compared: the blessed model does not have {', '.join(missing)}" if missing else "",
     )
 
 
-def _first_examples(examples: types.Artifact) -> list[bytes]:
-    files = matching_files(artifact_utils.get_split_uri([examples], names.EVALUATION), "*")
-    records = tf.data.TFRecordDataset(files, compression_type="GZIP")
-    return list(itertools.islice(records.as_numpy_iterator(), _TRIED_EXAMPLES))
-
-
-def evaluate(
-    pipeline: beam.Pipeline,
-    *,
-    spec: FeatureSpec,
-    examples: types.Artifact,
-    folders: dict[str, str],
-    config: dict[str, Any],
-    out: str,
-) -> None:
-    """Add the evaluation of one or two models on the evaluation split to a Beam pipeline.
-
-    Args:
-        pipeline: the Beam pipeline.
-        spec: the feature spec.
-        examples: an Examples artifact.
-        folders: folders of the SavedModels by their names in `config`, the candidate first.
-        config: the result of `eval_config`.
-        out: the folder for the metrics.
-    """
-    tfma_config = tfma.utils.update_eval_config_with_defaults(
-        json_format.ParseDict(config, tfma.EvalConfig()),
-        has_baseline=BASELINE in folders,
-        rubber_stamp=True,
-    )
-    models = [
-        # TFMA removes the name of a single model.
-        tfma.default_eval_shared_model(
-            eval_saved_model_path=folder, model_name=model.name, eval_config=tfma_config
-        )
-        for model, folder in zip(tfma_config.model_specs, folders.values(), strict=True)
-    ]
-    shared = models[0] if len(models) == 1 else models
-    tfxio = tfxio_utils.get_tfxio_factory_from_artifact(
-        examples=[examples],
-        telemetry_descriptors=["Evaluator"],
-        raw_record_column_name=tfma.constants.ARROW_INPUT_COLUMN,
-    )(f"{artifact_utils.get_split_uri([examples], names.EVALUATION)}/*")
-    _ = (
-        pipeline
-        | "Read" >> tfxio.BeamSource()
-        | "Evaluate"
-        >> tfma.ExtractEvaluateAndWriteResults(
-            eval_shared_model=shared,
-            eval_config=tfma_config,
-            extractors=extractors(spec, tfma_config, shared),
-            output_path=out,
-        )
-    )
-
-
 def _result(spec: FeatureSpec, folder: str, note: str) -> EvaluationResult:
-    measured = measurements(spec, tfma.load_metrics(folder), tfma.load_plots(folder))
+    measured = measurements(spec, read_metrics(folder), read_plots(folder))
     return EvaluationResult(
         tasks=task_verdicts(spec, measured),
         ranking=measured.get(names.RANKING_SCORE, []),

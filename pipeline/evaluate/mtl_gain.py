@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import tensorflow_model_analysis as tfma
 from tfx import types
 from tfx.dsl.components.base import base_beam_component, base_beam_executor, executor_spec
 from tfx.types import artifact_utils, component_spec, standard_artifacts
@@ -14,9 +13,10 @@ from typing_extensions import override
 
 from feature_spec.loading import parse_spec
 from feature_spec.spec import FeatureSpec
-from pipeline.evaluate.evaluator import evaluate
-from pipeline.evaluate.metrics.eval_config import BASELINE, CANDIDATE, eval_config
+from pipeline.evaluate.evaluation import evaluate
+from pipeline.evaluate.metrics.eval_config import BASELINE, CANDIDATE
 from pipeline.evaluate.task_gains import mtl_gains, write_gains
+from pipeline.evaluate.tfma_files import read_metrics, read_plots
 from pipeline.evaluate.tfma_results import measurements
 from pipeline.step_specs import gain_spec
 
@@ -39,14 +39,16 @@ class _Executor(base_beam_executor.BaseBeamExecutor):
         }
         gain = artifact_utils.get_single_uri(output_dict["gain"])
         with self._make_beam_pipeline() as pipeline:
-            config = eval_config(spec, compared=set(spec.tasks))
             evaluate(
-                pipeline, spec=spec, examples=examples, folders=folders, config=config, out=gain
+                pipeline,
+                spec=spec,
+                examples=examples,
+                folders=folders,
+                compared=set(spec.tasks),
+                out=gain,
             )
-        write_gains(
-            mtl_gains(spec, measurements(spec, tfma.load_metrics(gain), tfma.load_plots(gain))),
-            gain,
-        )
+        measured = measurements(spec, read_metrics(gain), read_plots(gain))
+        write_gains(mtl_gains(spec, measured), gain)
 
 
 class _Spec(component_spec.ComponentSpec):

@@ -11,9 +11,6 @@ from pipeline.evaluate.evaluation_result import CalibrationBucket, Estimate, Mea
 from pipeline.evaluate.metrics.eval_config import BASELINE, EXAMPLE_COUNT
 from pipeline.evaluate.metrics.metric_registry import meaning_of
 
-# Metrics of lists. All examples of a user or request count in each slice that holds one of them.
-_GROUPED = ("gauc", "ndcg")
-
 
 def measurements(
     spec: FeatureSpec, metrics: Iterable[Any], plots: Iterable[Any]
@@ -38,7 +35,7 @@ def measurements(
         place = _slice_of(of_slice)
         for entry in of_slice.metric_keys_and_values:
             key = entry.key
-            if _is_meaningful(spec, key.name, place[0]) and entry.value.HasField("double_value"):
+            if entry.value.HasField("double_value"):
                 kinds = found.setdefault((place, key.output_name), [{}, {}, {}])
                 kinds[2 if key.is_diff else int(key.model_name == BASELINE)][key.name] = _estimate(
                     entry
@@ -76,18 +73,6 @@ def _rank(spec: FeatureSpec, place: tuple[str, str]) -> tuple[int, int, str]:
             names = part.numeric_names
             return position, names.index(place[1]) if place[1] in names else len(names), place[1]
     return -1, 0, ""
-
-
-def _is_meaningful(spec: FeatureSpec, metric: str, field: str) -> bool:
-    if metric not in _GROUPED or not field:
-        return True
-    ndcg = spec.evaluation.ndcg
-    sides = (
-        ("user", "context")
-        if metric == "ndcg" and ndcg is not None and ndcg.by == "request"
-        else ("user",)
-    )
-    return spec.fields[field].side in sides
 
 
 def _estimate(entry: Any) -> Estimate:

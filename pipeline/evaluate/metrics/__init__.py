@@ -1,1 +1,1 @@
-"""The metrics of tasks and rankings as TFMA metrics, with jackknife intervals."""
+"""The metrics of tasks and rankings from sums over arrays, with jackknife intervals."""

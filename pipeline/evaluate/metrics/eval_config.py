@@ -18,7 +18,7 @@ EXAMPLE_COUNT = "example_count"
 CALIBRATION_PLOT = "calibration_plot"
 # The derived feature that says which part of the jackknife an example belongs to.
 PART = "part of the jackknife"
-_QUERY_KEYS: dict[str, str] = {"user": names.USER_KEY, "request": names.REQUEST_KEY}
+QUERY_KEYS: dict[str, str] = {"user": names.USER_KEY, "request": names.REQUEST_KEY}
 
 
 def eval_config(spec: FeatureSpec, compared: Collection[str] | None = None) -> dict[str, Any]:
@@ -66,13 +66,11 @@ def _task_metrics(spec: FeatureSpec, name: str, task: Task) -> list[dict[str, An
     specs: list[dict[str, Any]] = [
         {
             "output_names": [name],
-            "metrics": [
-                _metric("TaskMetrics", "pipeline.evaluate.metrics.task_metrics", kind=task.kind)
-            ],
+            "metrics": [_metric("TaskMetrics", kind=task.kind)],
         }
     ]
     if task.kind == "binary" and spec.keys.user is not None:
-        gauc = _metric("GroupedAUC", "pipeline.evaluate.metrics.grouped_metrics")
+        gauc = _metric("GroupedAUC")
         specs.append({"output_names": [name], "query_key": names.USER_KEY, "metrics": [gauc]})
     return specs
 
@@ -80,10 +78,10 @@ def _task_metrics(spec: FeatureSpec, name: str, task: Task) -> list[dict[str, An
 def _ndcg_metrics(ndcg: Ndcg) -> dict[str, Any]:
     return {
         "output_names": [names.RANKING_SCORE],
-        "query_key": _QUERY_KEYS[ndcg.by],
-        "metrics": [_metric("GroupedNDCG", "pipeline.evaluate.metrics.grouped_metrics", k=ndcg.k)],
+        "query_key": QUERY_KEYS[ndcg.by],
+        "metrics": [_metric("GroupedNDCG", k=ndcg.k)],
     }
 
 
-def _metric(class_name: str, module: str, **settings: Any) -> dict[str, Any]:
-    return {"class_name": class_name, "module": module, "config": json.dumps(settings)}
+def _metric(class_name: str, **settings: Any) -> dict[str, Any]:
+    return {"class_name": class_name, "config": json.dumps(settings)}

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 
 import numpy as np
+import pyarrow as pa
 
 PARTS = 20
 
@@ -16,6 +17,13 @@ PARTS = 20
 def part_of(key: bytes) -> int:
     """Return the part, in [0, `PARTS`), of all examples with a key; the same in every run."""
     return int.from_bytes(hashlib.blake2b(key, digest_size=8).digest(), "big") % PARTS
+
+
+def parts_of(keys: pa.Array) -> np.ndarray:
+    """Return the part of each key, bytes; (N,) as int64."""
+    coded = keys.dictionary_encode()
+    parts = np.array([part_of(key) for key in coded.dictionary.to_pylist()], np.int64)
+    return parts[coded.indices.to_numpy()] if len(keys) else np.zeros(0, np.int64)
 
 
 def whole_and_without_each(sums: np.ndarray, held: np.ndarray) -> np.ndarray:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -26,6 +27,8 @@ _LARGEST_LOG_ODDS = 16.0
 _BITS_CUT = 16
 _BITS_KEPT = 16
 _CURVE_RANGES = 10
+_PART_BITS = 5  # of PARTS
+_GROUP_SHIFT = _PART_BITS + 2 * _BITS_KEPT
 
 
 @dataclass(frozen=True)
@@ -52,8 +55,22 @@ def sums_of(kind: TaskKind, rows: np.ndarray) -> TaskSums:
         kind: the kind of the task.
         rows: part, label, score and weight of each example; (N, 4).
     """
+    return sums_by_group(kind, rows, np.zeros(len(rows), np.int64), 1)[0]
+
+
+def sums_by_group(
+    kind: TaskKind, rows: np.ndarray, groups: np.ndarray, count: int
+) -> list[TaskSums]:
+    """Return the sums over each of G groups of examples, all in one pass.
+
+    Args:
+        kind: the kind of the task.
+        rows: part, label, score and weight of each example; (N, 4).
+        groups: the group of each example, from 0; (N,).
+        count: the number of groups, G, which may be empty; at most 2²⁶.
+    """
     parts, labels, scores, weights = rows.T
-    parts = parts.astype(np.int64)
+    parts = groups.astype(np.int64) << _PART_BITS | parts.astype(np.int64)
     columns = [weights, *(weights * moment(labels, scores) for moment in moments_of(kind))]
     if kind == "binary":
         steps = log_odds_step(np.clip(scores, EPSILON, 1.0 - EPSILON))
@@ -63,18 +80,36 @@ def sums_of(kind: TaskKind, rows: np.ndarray) -> TaskSums:
         weights = np.concatenate([weights * (1.0 - labels), weights * labels])
     else:
         bins = _bin(parts, ordinal(labels), ordinal(scores))
-    moments = np.stack([np.bincount(parts, column, PARTS) for column in columns], axis=1)
-    return TaskSums(moments, *_summed(bins, weights))
+    shape = count, 1 << _PART_BITS
+    moments = np.stack(
+        [np.bincount(parts, column, count << _PART_BITS).reshape(shape) for column in columns],
+        axis=2,
+    )[:, :PARTS]
+    bins, weights = _summed(bins, weights)
+    # A bin begins with its group.
+    ends = np.searchsorted(bins, np.arange(count + 1) << _GROUP_SHIFT)
+    return [
+        TaskSums(
+            moments[group],
+            bins[first:end] - (group << _GROUP_SHIFT),
+            weights[first:end],
+        )
+        for group, (first, end) in enumerate(pairwise(ends.tolist()))
+    ]
 
 
 def added(kind: TaskKind, sums: Iterable[TaskSums]) -> TaskSums:
     """Return the sums over the examples of all `sums`, which may be none."""
-    all_sums = [sums_of(kind, np.zeros((0, 4))), *sums]
+    return merged([sums_of(kind, np.zeros((0, 4))), *sums])
+
+
+def merged(sums: Sequence[TaskSums]) -> TaskSums:
+    """Return the sums over the examples of all `sums`, one at least, of a task."""
     return TaskSums(
-        np.sum([one.moments for one in all_sums], axis=0),
+        np.sum([one.moments for one in sums], axis=0),
         *_summed(
-            np.concatenate([one.histogram for one in all_sums]),
-            np.concatenate([one.weights for one in all_sums]),
+            np.concatenate([one.histogram for one in sums]),
+            np.concatenate([one.weights for one in sums]),
         ),
     )
 

@@ -1,88 +1,53 @@
-"""The inputs and the jackknife intervals of our TFMA metrics.
+"""The jackknife interval of a metric, and of its change between two models.
 
-TFMA's own jackknife combines every metric anew for each part and takes minutes. Here a combiner
-leaves an array under a private key: the metric of all examples, then without each part. A derived
-metric turns the arrays into what TFMA writes.
+Both are Student's t distributions, as TFMA writes them.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
-from tensorflow_model_analysis import constants, types
-from tensorflow_model_analysis.metrics import metric_types
-from tensorflow_model_analysis.metrics.metric_types import StandardMetricInputsPreprocessor
-from tensorflow_model_analysis.utils import model_util
+from scipy import special
 
-from pipeline.evaluate.metrics.eval_config import BASELINE, PART
 from pipeline.evaluate.metrics.jackknife import standard_error
 from pipeline.evaluate.metrics.metric_range import MetricRange
-from pipeline.evaluate.metrics.metric_registry import meaning_of
 
 _ROUNDING = 1e-12
+_UPPER_QUANTILE = 1.0 - 0.05 / 2.0  # of an interval at 95 %, written as TFMA computes it
 
 
-def features_preprocessor(output: str) -> StandardMetricInputsPreprocessor:
-    """Return the preprocessor that keeps the part, and label, weight and scores of an output."""
-    return StandardMetricInputsPreprocessor(
-        {constants.FEATURES_KEY: {PART: {}, output: {}}}, include_default_inputs=False
-    )
+@dataclass(frozen=True)
+class UnsureValue:
+    """A value with its standard error.
 
-
-def score_column(model: str) -> int:
-    """Return the column of a model's scores: label, weight, candidate's and baseline's scores."""
-    return 3 if model == BASELINE else 2
-
-
-_Metrics = dict[metric_types.MetricKey, Any]
-
-
-def private(key: metric_types.MetricKey) -> metric_types.MetricKey:
-    """Return the key under which a combiner leaves the array of a metric; (1 + P,)."""
-    # TFMA drops metrics whose names begin with an underscore.
-    return key._replace(name=f"_{key.name}")
-
-
-def with_intervals(
-    keys: Sequence[metric_types.MetricKey], eval_config: Any
-) -> metric_types.CIDerivedMetricComputation:
-    """Return the computation that gives metrics, and their changes from the baseline, intervals.
-
-    Args:
-        keys: metrics whose arrays a combiner has left under `private` keys.
-        eval_config: the `tfma.EvalConfig`, which names the baseline.
+    Attributes:
+        value: the value on all examples.
+        error: the standard error; None where nobody can tell how sure the value is.
+        degrees_of_freedom: those of the t distribution.
     """
-    baseline_spec = model_util.get_baseline_model_spec(eval_config)
-    baseline = baseline_spec.name if baseline_spec else None
 
-    def result(metrics: _Metrics) -> _Metrics:
-        found = {}
-        for key in keys:
-            values = metrics[private(key)]
-            found[key] = _estimate(values, meaning_of(key.name).range)
-            if baseline is not None and key.model_name != baseline:
-                compared = metrics.get(private(key.make_baseline_key(baseline)))
-                if compared is not None:
-                    # Both models have the same parts, so examples that are hard for both cancel
-                    # out.
-                    found[key.make_diff_key()] = _estimate(values - compared)
-        return found
+    value: float
+    error: float | None
+    degrees_of_freedom: int
 
-    return metric_types.CIDerivedMetricComputation(keys=list(keys), result=result)
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        """The symmetric interval at 95 %; None without an error."""
+        if self.error is None:
+            return None
+        reach = self.error * float(special.stdtrit(self.degrees_of_freedom, _UPPER_QUANTILE))
+        return self.value - reach, self.value + reach
 
 
-def _estimate(
-    values: np.ndarray, of_metric: MetricRange | None = None
-) -> float | types.ValueWithTDistribution:
-    """Return a value with its standard error; the value alone if nobody can tell how sure it is.
+def unsure_value(values: np.ndarray, of_metric: MetricRange | None = None) -> UnsureValue:
+    """Return a metric, or the difference of two models' metrics, with its standard error.
 
     Args:
-        values: a metric of all parts, then without each part, or a difference of such; (1 + P,).
+        values: the value of all parts, then without each part; (1 + P,).
         of_metric: the range of the metric. The error is then one on the scale without ends, times
-            the slope, which `MetricRange.interval` divides by.
+            the slope, which `MetricRange.interval` divides by. None for a difference.
     """
     value, error = float(values[0]), standard_error(values)
     if of_metric is not None:
@@ -91,6 +56,5 @@ def _estimate(
     equal = of_metric is None and not values.any()  # models that differ nowhere
     # A value that is the same without each part has an error that nobody has seen, not none.
     unseen = error <= _ROUNDING * max(1.0, abs(value)) and not equal
-    if not math.isfinite(error) or unseen:
-        return value
-    return types.ValueWithTDistribution(value, error, len(values) - 2, value)
+    known = math.isfinite(error) and not unseen
+    return UnsureValue(value, error if known else None, len(values) - 2)

@@ -52,7 +52,7 @@ class MetricDefinition:
         higher_is_better: the direction; None where a certain value is best.
         range: the values that are possible, which its interval does not leave.
         kind: the kind of the tasks that have the metric; None for the metrics of lists, which
-            `grouped_metrics` computes.
+            `list_metrics` computes.
         moments: functions of labels (N,) and scores (N,) whose weighted sums `value` reads.
         value: the formula; its result is (1 + P,), and NaN or infinite where undefined.
     """

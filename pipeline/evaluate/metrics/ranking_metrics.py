@@ -1,4 +1,4 @@
-"""Pairwise AUC (= concordance) and NDCG of arrays."""
+"""Pairwise AUC (= concordance) of arrays."""
 
 from __future__ import annotations
 
@@ -61,27 +61,3 @@ def _of_table(weights: np.ndarray) -> float:
     and_smaller_score = np.cumsum(with_smaller_label, axis=1) - with_smaller_label / 2.0
     pairs = float((weights.sum(axis=1) * with_smaller_label.sum(axis=1)).sum())
     return float((weights * and_smaller_score).sum()) / pairs if pairs else float("nan")
-
-
-def ndcg_at(k: int, gains: np.ndarray, scores: np.ndarray) -> float:
-    """Return NDCG@k: the discounted gain of the first k by score, over the gain of the best order.
-
-    Examples with equal scores share the discounts of their places evenly, so that their order does
-    not matter.
-
-    Args:
-        k: the number of places that count.
-        gains: gains, at least 0; (N,).
-        scores: scores; (N,).
-
-    Returns:
-        A number in [0, 1]; NaN where no example has a gain.
-    """
-    discounts = 1.0 / np.log2(np.arange(2, len(gains) + 2))
-    discounts[k:] = 0.0
-    best = float(np.sort(gains)[::-1] @ discounts)
-    if best <= 0.0:
-        return float("nan")
-    _, ranks, counts = np.unique(-scores, return_inverse=True, return_counts=True)
-    shared = np.add.reduceat(discounts, np.cumsum(counts) - counts) / counts
-    return float(gains @ shared[ranks]) / best

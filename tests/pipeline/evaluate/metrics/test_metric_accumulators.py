@@ -17,6 +17,7 @@ from pipeline.evaluate.metrics.metric_accumulators import (
     log_odds_step,
     metrics_of,
     ordinal,
+    sums_by_group,
     sums_of,
 )
 
@@ -105,6 +106,22 @@ def test_sums_of_shares_of_the_examples_add_up(kind: Any, rows: np.ndarray) -> N
     assert together.moments == pytest.approx(whole.moments)
     assert together.histogram.tolist() == whole.histogram.tolist()
     assert together.weights == pytest.approx(whole.weights)
+
+
+@pytest.mark.parametrize(
+    ("kind", "rows"),
+    [("binary", binary_rows(500, seed=3)), ("regression", regression_rows(500, seed=3))],
+)
+def test_sums_by_group_are_those_of_each_groups_examples(kind: Any, rows: np.ndarray) -> None:
+    groups = np.random.default_rng(3).integers(0, 6, len(rows))
+    groups[groups == 4] = 5  # no example is in group 4
+    found = sums_by_group(kind, rows, groups, 7)
+    assert len(found) == 7
+    for group, sums in enumerate(found):
+        alone = sums_of(kind, rows[groups == group])
+        assert sums.moments.tolist() == alone.moments.tolist()
+        assert sums.histogram.tolist() == alone.histogram.tolist()
+        assert sums.weights.tolist() == alone.weights.tolist()
 
 
 def test_a_label_between_0_and_1_counts_for_both() -> None:

@@ -8,7 +8,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import t
 
+from pipeline.evaluate.metrics.jackknife import standard_error
+from pipeline.evaluate.metrics.metric_intervals import unsure_value
 from pipeline.evaluate.metrics.metric_range import SHARE, SIZE
 from pipeline.evaluate.metrics.metric_registry import METRICS
 
@@ -77,8 +80,6 @@ def test_every_metric_has_the_range_of_its_formula() -> None:
     } == METRICS.keys() - sizes
 
 
-@pytest.mark.tensorflow
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("metric", "values"),
     [
@@ -95,15 +96,12 @@ def test_what_is_read_of_tfmas_interval_stays_in_the_range(
     metric: str, values: list[float]
 ) -> None:
     """The interval is that of the jackknife on the scale without ends, whatever TFMA writes between."""
-    from scipy.stats import t
-
-    from pipeline.evaluate.metrics.jackknife import standard_error
-    from pipeline.evaluate.metrics.metric_intervals import _estimate
-
     of_metric = METRICS[metric].range
-    estimate = _estimate(np.array(values), of_metric)
-    quantile = t.ppf(0.975, estimate.sample_degrees_of_freedom)
-    half_width = quantile * estimate.sample_standard_deviation
+    estimate = unsure_value(np.array(values), of_metric)
+    quantile = t.ppf(0.975, estimate.degrees_of_freedom)
+    assert estimate.error is not None
+    half_width = quantile * estimate.error
+    assert estimate.interval == (values[0] - half_width, values[0] + half_width)
     interval = of_metric.interval(values[0], half_width)
     assert interval is not None
     assert 0.0 < interval[0] < values[0] < interval[1]
@@ -115,8 +113,6 @@ def test_what_is_read_of_tfmas_interval_stays_in_the_range(
         assert ends == pytest.approx([scaled[0] - reach, scaled[0] + reach], rel=1e-6)
 
 
-@pytest.mark.tensorflow
-@pytest.mark.slow
 @pytest.mark.parametrize(
     "values",
     [
@@ -129,15 +125,13 @@ def test_what_is_read_of_tfmas_interval_stays_in_the_range(
     ],
 )
 def test_without_two_parts_that_differ_there_is_no_interval(values: list[float]) -> None:
-    from pipeline.evaluate.metrics.metric_intervals import _estimate
+    for found, value in (
+        (unsure_value(np.array(values), SHARE), values[0]),
+        (unsure_value(np.array(values) - 0.25), values[0] - 0.25),
+    ):
+        assert found.value == value
+        assert found.interval is None
 
-    assert _estimate(np.array(values), SHARE) == values[0]
-    assert _estimate(np.array(values) - 0.25) == values[0] - 0.25
 
-
-@pytest.mark.tensorflow
-@pytest.mark.slow
 def test_models_that_differ_nowhere_differ_by_nothing_for_sure() -> None:
-    from pipeline.evaluate.metrics.metric_intervals import _estimate
-
-    assert _estimate(np.zeros(21)).sample_standard_deviation == 0.0
+    assert unsure_value(np.zeros(21)).interval == (0.0, 0.0)

@@ -8,8 +8,8 @@ import pytest
 
 from feature_spec.loading import parse_spec
 from feature_spec.logs.logs import Keys
-
-pytestmark = pytest.mark.tensorflow
+from pipeline.evaluate.example_columns import derived_features, joined_scores
+from pipeline.evaluate.metrics.jackknife import part_of
 
 SPEC = parse_spec("""
 name: tiny
@@ -43,8 +43,6 @@ def batch() -> pa.RecordBatch:
 
 
 def test_a_slice_is_named_by_value_or_range_and_may_be_missing(batch: pa.RecordBatch) -> None:
-    from pipeline.evaluate.extractors import derived_features
-
     features = derived_features(batch, SPEC)
     assert features["tab"].tolist() == [b"1", b"missing", b"missing"]
     assert features["age"].tolist() == [b"below 1", b"1 to 7.5", b"missing"]
@@ -54,8 +52,6 @@ def test_a_slice_is_named_by_value_or_range_and_may_be_missing(batch: pa.RecordB
 def test_the_gain_is_the_weighted_sum_of_labels_inside_their_sample_spaces(
     batch: pa.RecordBatch,
 ) -> None:
-    from pipeline.evaluate.extractors import derived_features
-
     # And each list counts alike.
     assert derived_features(batch, SPEC)["ranking_score"].tolist() == [
         [1.0, 1.0],
@@ -65,14 +61,10 @@ def test_the_gain_is_the_weighted_sum_of_labels_inside_their_sample_spaces(
 
 
 def test_a_task_has_labels_and_its_masks_as_weights(batch: pa.RecordBatch) -> None:
-    from pipeline.evaluate.extractors import derived_features
-
     assert derived_features(batch, SPEC)["share"].tolist() == [[1.0, 0.0], [1.0, 1.0], [1.0, 1.0]]
 
 
 def test_scores_of_the_candidate_then_of_the_baseline_stand_beside_them() -> None:
-    from pipeline.evaluate.extractors import joined_scores
-
     features = {
         "tab": np.array([b"1"]),
         "click": np.array([[1.0, 1.0]]),
@@ -85,13 +77,12 @@ def test_scores_of_the_candidate_then_of_the_baseline_stand_beside_them() -> Non
         [[1.0, 1.0, 0.7, 0.6]],
         [[0.0, 1.0, 0.2]],
     ]
-    assert joined_scores(features, candidate, ["click"])["click"].tolist() == [[1.0, 1.0, 0.7]]
+    alone = joined_scores(features, {"candidate": candidate}, ["click"])
+    assert alone["click"].tolist() == [[1.0, 1.0, 0.7]]
 
 
 def test_a_ranking_score_stands_with_its_logarithm_where_the_model_gives_one() -> None:
     """NDCG then tells candidates apart whose score float32 takes for 0."""
-    from pipeline.evaluate.extractors import joined_scores
-
     features = {"ranking_score": np.array([[1.0, 1.0], [0.0, 1.0]])}
     zeros = np.zeros((2, 1), np.float32)
     candidate = {"ranking_score": zeros, "log_ranking_score": np.array([-90.0, -91.0])}
@@ -102,18 +93,12 @@ def test_a_ranking_score_stands_with_its_logarithm_where_the_model_gives_one() -
 
 
 def test_examples_of_one_user_belong_to_one_part_of_the_jackknife(batch: pa.RecordBatch) -> None:
-    from pipeline.evaluate.extractors import derived_features
-    from pipeline.evaluate.metrics.jackknife import part_of
-
     assert derived_features(batch, SPEC)["part of the jackknife"].tolist() == [
         part_of(user) for user in (b"u", b"v", b"w")
     ]
 
 
 def test_where_nobody_is_named_each_example_has_a_part_by_itself(batch: pa.RecordBatch) -> None:
-    from pipeline.evaluate.extractors import derived_features
-    from pipeline.evaluate.metrics.jackknife import part_of
-
     nameless = SPEC.model_copy(update={"keys": Keys()})
     raw = batch.append_column("__raw_record__", pa.array([[b"a"], [b"b"], [b"a"]]))
     assert derived_features(raw, nameless)["part of the jackknife"].tolist() == [
@@ -124,8 +109,20 @@ def test_where_nobody_is_named_each_example_has_a_part_by_itself(batch: pa.Recor
 
 
 def test_only_keys_that_the_spec_names_are_read(batch: pa.RecordBatch) -> None:
-    from pipeline.evaluate.extractors import derived_features
-
     features = derived_features(batch, SPEC)
     assert features["user_key"].tolist() == [b"u", b"v", b"w"]
     assert "request_key" not in features
+
+
+def test_a_candidate_that_lacks_a_task_is_an_error_that_names_both() -> None:
+    features = {"click": np.array([[1.0, 1.0]])}
+    with pytest.raises(ValueError, match="no output click; its outputs are like, share"):
+        joined_scores(
+            features, {"candidate": dict.fromkeys(("share", "like"), np.zeros(1))}, ["click"]
+        )
+
+
+def test_the_value_of_a_list_is_its_first(batch: pa.RecordBatch) -> None:
+    lists = pa.array([[b"2", b"1"], [], [b"1", b"2"]])
+    changed = batch.set_column(batch.schema.get_field_index("tab"), "tab", lists)
+    assert derived_features(changed, SPEC)["tab"].tolist() == [b"2", b"missing", b"1"]
