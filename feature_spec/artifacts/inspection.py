@@ -92,6 +92,96 @@ class Mixture(_Part):
     standard_deviations: list[list[float]] | None
 
 
+class AttendedLists(_Part):
+    """The lists of a history that candidates attend to, and the fields they are compared with.
+
+    Attributes:
+        history: the history's name. The output `attention_output(history)` of the signature holds
+            the weights of the entries, (B, L), averaged over heads.
+        pooling: `dot_product`, whose weights sum to 1, or `activation_unit`.
+        values: the field that each list shares, by list.
+        marks: the lists of age and feedback.
+    """
+
+    history: str
+    pooling: str
+    values: dict[str, str]
+    marks: list[str]
+
+
+class PlaceWeight(_Part):
+    """The weight of entries at some places of a history, of which 1 is the newest.
+
+    Attributes:
+        first: the first place.
+        last: the last place.
+        entries: the number of entries at these places.
+        mean: the mean weight of one of them.
+    """
+
+    first: int
+    last: int
+    entries: int
+    mean: float
+
+
+class AlikeWeight(_Part):
+    """The weight of entries that have the candidate's value of a field, and of the others.
+
+    Attributes:
+        field: the field.
+        entries: the number of entries that have it.
+        mean: the mean weight of one of them; 0 if there is none.
+        mean_of_others: the mean weight of another entry.
+    """
+
+    field: str
+    entries: int
+    mean: float
+    mean_of_others: float
+
+
+class AttendedEntry(_Part):
+    """An entry of a history with its weight and its values by list."""
+
+    weight: float
+    values: dict[str, str]
+
+
+class AttendedExample(_Part):
+    """An exposure and the entries that its candidate attends to most.
+
+    Attributes:
+        candidate: the values of the fields that are compared, by field.
+        length: the number of all entries.
+        entries: the entries with the largest absolute weights, heaviest first.
+    """
+
+    candidate: dict[str, str]
+    length: int
+    entries: list[AttendedEntry]
+
+
+class HistoryAttention(_Part):
+    """The weights that candidates give to the entries of a history, over the examples.
+
+    Attributes:
+        history: the history's name.
+        pooling: `dot_product`, whose weights sum to 1, or `activation_unit`.
+        empty_share: the share of examples without an entry.
+        places: weights by place, newest first.
+        alike: weights of entries that share a value with the candidate, for each list.
+        examples: the first exposures with several entries.
+    """
+
+    history: str
+    pooling: str
+    empty_share: float
+    places: list[PlaceWeight]
+    alike: list[AlikeWeight]
+    examples: list[AttendedExample]
+
+
 class Multiplications(_Part):
     """The number of multiplications between the field embeddings and the logits.
 
@@ -140,6 +230,7 @@ class InspectionGuide(_Part):
         mixtures: the learnt coefficients.
         multiplications: the multiplications that pruning left; None if the model has no
             hard-concrete gates.
+        histories: the histories that candidates attend to.
     """
 
     model: str
@@ -149,11 +240,12 @@ class InspectionGuide(_Part):
     blocks: list[GatedBlock]
     mixtures: list[Mixture]
     multiplications: PruningCount | None = None
+    histories: list[AttendedLists] = []
 
     @property
     def needs_examples(self) -> bool:
-        """True if gates or masks depend on examples."""
-        return bool(self.gates or self.subnetworks)
+        """True if gates, masks or attention depend on examples."""
+        return bool(self.gates or self.subnetworks or self.histories)
 
 
 class Inspection(_Part):
@@ -170,6 +262,7 @@ class Inspection(_Part):
         mixtures: the learnt coefficients.
         multiplications: the multiplications that pruning left; None if the model has no
             hard-concrete gates.
+        histories: what candidates attend to in each history.
     """
 
     model: str
@@ -180,11 +273,14 @@ class Inspection(_Part):
     blocks: list[GatedBlock]
     mixtures: list[Mixture]
     multiplications: PruningCount | None = None
+    histories: list[HistoryAttention] = []
 
     @property
     def is_empty(self) -> bool:
         """True if the model has nothing to show."""
-        return not (self.gates or self.field_masks or self.blocks or self.mixtures)
+        return not (
+            self.gates or self.field_masks or self.blocks or self.mixtures or self.histories
+        )
 
 
 class ModelInsight(_Part):
@@ -202,6 +298,11 @@ class ModelInsight(_Part):
 def gate_output(gate: str) -> str:
     """Return the signature's output that holds a gate's weights."""
     return f"gate/{gate}"
+
+
+def attention_output(history: str) -> str:
+    """Return the signature's output that holds the weights of a history's entries."""
+    return f"attention/{history}"
 
 
 def field_mask_output(subnetwork: str) -> str:

@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from feature_spec import names
 from feature_spec.artifacts.inspection import INSPECTION_FILE
+from feature_spec.histories.attention import attended_histories
 from feature_spec.spec import FeatureSpec
 from trainer.export.ranking_score import (
     as_ranking_score,
@@ -163,11 +164,11 @@ class ExportedRanker(tf.Module):
         }
 
     def _inspect_function(self, network: Network) -> Any:
-        """Make the signature `inspect`: weights (B, E) of gates, masks (B, F) of sub-networks."""
+        """Make the signature `inspect`: weights of gates and entries, masks of sub-networks."""
 
         def inspect_examples(examples: tf.Tensor) -> dict[str, tf.Tensor]:
             features = self.transform(self._fields(examples))
-            return introspection_outputs(network, network.embed(features))
+            return introspection_outputs(network, features)
 
         return tf.function(
             inspect_examples,
@@ -290,7 +291,8 @@ def export(
             then.
         xla: whether ranking requests are scored by XLA.
     """
-    guide = inspection_guide(network, field_names(spec))
+    attended = attended_histories(spec.fields, spec.histories)
+    guide = inspection_guide(network, field_names(spec), attended)
     served: AssembledNetwork = network
     if half_precision:
         served = half_precision_network(network)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,15 +12,18 @@ import pydantic
 from feature_spec import names
 from feature_spec.artifacts.inspection import (
     INSPECTION_FILE,
+    AttendedLists,
     ExpertWeight,
     FieldMask,
     Gate,
     Inspection,
     InspectionGuide,
     SubnetworkFields,
+    attention_output,
     field_mask_output,
     gate_output,
 )
+from trainer.inspect.attended_entries import AttentionStatistics, columns_of
 from trainer.inspect.exported_model import ExportedModelError, example_files, model_folder, reading
 
 
@@ -86,10 +89,10 @@ def inspect_model(folder: Path, examples: Sequence[str] = ()) -> Inspection:
     model = model_folder(folder)
     guide = _guide(model)
     statistics: dict[str, StreamingMoments] = {}
+    attended = {lists.history: AttentionStatistics(lists) for lists in guide.histories}
     if guide.needs_examples:
-        statistics = _statistics(
-            model, example_files(folder, examples, "what this model shows depends on examples")
-        )
+        files = example_files(folder, examples, "what this model shows depends on examples")
+        statistics = _statistics(model, files, guide.histories, attended)
     return Inspection(
         model=guide.model,
         folder=str(model),
@@ -105,6 +108,7 @@ def inspect_model(folder: Path, examples: Sequence[str] = ()) -> Inspection:
         blocks=guide.blocks,
         mixtures=guide.mixtures,
         multiplications=guide.multiplications,
+        histories=[one.result() for one in attended.values()],
     )
 
 
@@ -122,8 +126,16 @@ def _guide(model: Path) -> InspectionGuide:
         ) from error
 
 
-def _statistics(model: Path, files: list[str]) -> dict[str, StreamingMoments]:
-    """Compute the moments of each output of the signature `inspect` over all examples."""
+def _statistics(
+    model: Path,
+    files: list[str],
+    histories: Sequence[AttendedLists],
+    attended: Mapping[str, AttentionStatistics],
+) -> dict[str, StreamingMoments]:
+    """Compute the moments of each output of the signature `inspect` over all examples.
+
+    The weights of histories go to `attended` together with the raw values of their entries.
+    """
     # A model whose inside does not depend on examples is inspected without TensorFlow.
     import tensorflow as tf
 
@@ -131,10 +143,19 @@ def _statistics(model: Path, files: list[str]) -> dict[str, StreamingMoments]:
     loaded = tf.saved_model.load(str(model))
     signature = loaded.signatures[names.INSPECT]
     statistics: dict[str, StreamingMoments] = {}
+    columns = dict.fromkeys(columns_of(histories), tf.io.VarLenFeature(tf.string))
     with reading(files):
         for batch in tf.data.TFRecordDataset(files, compression_type="GZIP").batch(_BATCH_SIZE):
-            for name, values in signature(examples=batch).items():
+            outputs = signature(examples=batch)
+            for name, values in outputs.items():
                 statistics.setdefault(name, StreamingMoments(values.shape[1])).add(values.numpy())
+            if attended:
+                parsed = tf.io.parse_example(batch, columns)
+                texts = {
+                    name: tf.sparse.to_dense(sparse).numpy() for name, sparse in parsed.items()
+                }
+                for name, of_history in attended.items():
+                    of_history.add(outputs[attention_output(name)].numpy(), texts)
     if not statistics:
         raise ExportedModelError(f"there is no example in {', '.join(files)}")
     return statistics

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from rich import box
 from rich.console import Console
 from rich.table import Table
@@ -9,6 +11,7 @@ from rich.table import Table
 from feature_spec.artifacts.inspection import (
     Gate,
     GatedBlock,
+    HistoryAttention,
     Inspection,
     Mixture,
     SubnetworkFields,
@@ -20,7 +23,8 @@ def print_inspection(inspection: Inspection, console: Console) -> None:
     console.print(f"{inspection.model}, {inspection.folder}", soft_wrap=True, highlight=False)
     if inspection.is_empty:
         console.print(
-            f"{inspection.model} has nothing to show: no gates, no field masks, no learnt mixtures."
+            f"{inspection.model} has nothing to show: no gates, no field masks, no learnt "
+            "mixtures, no attended histories."
         )
     if inspection.gates:
         console.print(_gates(inspection.gates, inspection.examples))
@@ -36,10 +40,20 @@ def print_inspection(inspection: Inspection, console: Console) -> None:
         )
     for mixture in inspection.mixtures:
         console.print(_mixture(mixture))
+    for history in inspection.histories:
+        for table in _history(history):
+            console.print(table)
 
 
-def _table(title: str, texts: list[str], numbers: list[str]) -> Table:
-    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+def _table(title: str, texts: list[str], numbers: list[str], *, min_width: int = 0) -> Table:
+    # Rich would break a title that is wider than its table.
+    table = Table(
+        title=title,
+        title_justify="left",
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+        min_width=min_width or None,
+    )
     for heading in texts:
         table.add_column(heading, no_wrap=True)
     for heading in numbers:
@@ -92,6 +106,30 @@ def _blocks(blocks: list[GatedBlock]) -> Table:
             f"{block.mean:.4f}",
         )
     return table
+
+
+def _history(attention: HistoryAttention) -> Iterator[Table]:
+    """Yield the tables of a history: weights by place, of what is alike, and of examples."""
+    name, pooling = attention.history, attention.pooling
+    empty = f"{attention.empty_share:.1%} of examples have none"
+    title = f"Weights of entries of {name} ({pooling}; {empty})"
+    table = _table(title, ["entries"], ["number", "mean weight"], min_width=len(title))
+    for place in attention.places:
+        places = f"{place.first}" if place.first == place.last else f"{place.first}–{place.last}"
+        table.add_row(f"place {places}", f"{place.entries:,}", f"{place.mean:.4f}")
+    table.add_section()
+    for alike in attention.alike:
+        table.add_row(f"same {alike.field}", f"{alike.entries:,}", f"{alike.mean:.4f}")
+        table.add_row(f"other {alike.field}", "", f"{alike.mean_of_others:.4f}")
+    yield table
+    for example in attention.examples:
+        candidate = ", ".join(f"{field} {value}" for field, value in example.candidate.items())
+        columns = list(example.entries[0].values)
+        title = f"{name}: heaviest of {example.length} entries for {candidate}"
+        table = _table(title, columns, ["weight"], min_width=len(title))
+        for entry in example.entries:
+            table.add_row(*entry.values.values(), f"{entry.weight:.4f}")
+        yield table
 
 
 def _mixture(mixture: Mixture) -> Table:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import tensorflow as tf
 
 from feature_spec.artifacts.inspection import (
+    AttendedLists,
     GatedBlock,
     InspectionGuide,
     Mixture,
+    attention_output,
     field_mask_output,
     gate_output,
 )
+from feature_spec.histories.attention import AttendedHistory
 from trainer.inspect.introspection import (
     Block,
     Coefficients,
@@ -26,31 +28,53 @@ from trainer.inspect.introspection import (
 from trainer.network.network import Network
 
 
-def introspection_outputs(network: Network, inputs: list[Any]) -> dict[str, tf.Tensor]:
+def introspection_outputs(
+    network: Network, features: Mapping[str, tf.Tensor]
+) -> dict[str, tf.Tensor]:
     """Compute the outputs of the signature `inspect`.
 
     Args:
         network: a built network.
-        inputs: the flattened field embeddings, (B, I) for each set of tables.
+        features: transformed features.
 
     Returns:
-        The weights (B, E) of each gate and the masks (B, F) of each sub-network, float32.
+        The weights (B, E) of each gate, the masks (B, F) of each sub-network, and the weights
+        (B, L) of the entries of each history, float32.
     """
+    inputs = network.embed(features)
     tasks = list(network.layout.tasks)
     gates = gate_weights(network.sharing, inputs, tasks)
     masks = field_masks(network.sharing, inputs, tasks)
     return {
         **{gate_output(name): tf.cast(gate.weights, tf.float32) for name, gate in gates.items()},
         **{field_mask_output(name): tf.cast(mask, tf.float32) for name, mask in masks.items()},
+        **{attention_output(name): weights for name, weights in _attention(network, features)},
     }
 
 
-def inspection_guide(network: Network, fields: Sequence[str]) -> InspectionGuide:
+def _attention(
+    network: Network, features: Mapping[str, tf.Tensor]
+) -> Iterator[tuple[str, tf.Tensor]]:
+    """Yield the weights of each history's entries, averaged over heads and over sets of tables."""
+    if not network.layout.attentions:
+        return
+    of_sets = [
+        [layer.mean_weights(history) for layer, history in zip(*of_set, strict=True)]
+        for of_set in zip(network.attentions, network.histories(features), strict=True)
+    ]
+    for layout, weights in zip(network.layout.attentions, zip(*of_sets, strict=True), strict=True):
+        yield layout.name, tf.reduce_mean(tf.stack(weights), axis=0)
+
+
+def inspection_guide(
+    network: Network, fields: Sequence[str], histories: Sequence[AttendedHistory] = ()
+) -> InspectionGuide:
     """Collect all that a network shows without examples, and the names of the rest.
 
     Args:
         network: a built network.
         fields: names of the fields, in the order of the flattened input.
+        histories: the histories that candidates attend to.
     """
     tasks = list(network.layout.tasks)
     # Names do not depend on values, so one row of zeros serves to ask for them.
@@ -65,6 +89,10 @@ def inspection_guide(network: Network, fields: Sequence[str]) -> InspectionGuide
         subnetworks=list(field_masks(network.sharing, zeros, tasks)),
         blocks=[_gated_block(block) for block in gated_blocks(network.sharing, tasks)],
         mixtures=[_mixture(coefficients) for coefficients in mixtures(network.sharing, tasks)],
+        histories=[
+            AttendedLists(history=one.name, pooling=one.pooling, values=one.values, marks=one.marks)
+            for one in histories
+        ],
     )
 
 

@@ -164,6 +164,10 @@ class DotProductAttention(tf.keras.layers.Layer):
             scores += tf.cast(tf.einsum("blm,mh->bhl", history.marks, self.mark_bias), tf.float32)
         return tf.cast(masked_softmax(scores, history.mask[:, tf.newaxis]), described.dtype)
 
+    def mean_weights(self, history: History) -> tf.Tensor:
+        """Return the weight of each entry, averaged over heads, (B, L)."""
+        return tf.reduce_mean(self.entry_weights(history), axis=1)
+
     def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
@@ -290,6 +294,10 @@ class ActivationUnit(tf.keras.layers.Layer):
             h = layer(h)
         weights = tf.squeeze(self.weight(h), axis=2)
         return tf.where(history.mask, weights, tf.zeros_like(weights))
+
+    def mean_weights(self, history: History) -> tf.Tensor:
+        """Return the weight of each entry, (B, L), as `DotProductAttention` does."""
+        return self.entry_weights(history)
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "units": self.units, "dropout_rate": self.dropout_rate}

@@ -15,7 +15,7 @@ from trainer.network.attention_layout import AttentionLayout
 Attention: TypeAlias = "DotProductAttention | ActivationUnit"
 
 # The units of the hidden layer of an activation unit.
-_ACTIVATION_UNITS = (32,)
+_ACTIVATION_UNITS = (16,)
 
 
 def attention_layer(layout: AttentionLayout, dropout_rate: float, name: str) -> Attention:

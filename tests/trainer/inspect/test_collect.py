@@ -295,6 +295,7 @@ def test_the_command_prints_tables_and_writes_json_and_html(root, tmp_path):
         "blocks",
         "mixtures",
         "multiplications",
+        "histories",
     ]
     # A price of 0 leaves click's logits at 0: one half each.
     assert found["gates"][0] == {
@@ -356,3 +357,82 @@ def test_a_model_from_before_inspection_is_named(tmp_path):
     (tmp_path / "saved_model.pb").write_bytes(b"")
     with pytest.raises(ExportedModelError, match="exported before models could be inspected"):
         inspect_model(tmp_path)
+
+
+HISTORY_SPEC = SPEC.replace(
+    "  price:",
+    "  past: {side: user, kind: sequence, shares: item, max_length: 3, pooling: dot_product, heads: 1}\n"
+    "  item: {side: item, kind: categorical, width: 2, hash_buckets: 8}\n  price:",
+)
+
+
+class HashedItems(Transform):
+    """In the place of the transform graph: hashes of the items, too, behind the colour's rows."""
+
+    def call(self, inputs):
+        outputs = super().call(inputs)
+
+        def rows(texts):
+            return tf.where(
+                texts == "", tf.constant(9, tf.int64), 10 + tf.strings.to_hash_bucket_fast(texts, 8)
+            )
+
+        if "past" in inputs:
+            past = tf.sparse.to_dense(inputs["past"])[:, :3]
+            past = tf.pad(past, [[0, 0], [0, 3 - tf.shape(past)[1]]])
+            outputs["request_ids"] = tf.concat(
+                [outputs["request_ids"], tf.ensure_shape(rows(past), [None, 3])], axis=1
+            )
+        if "item" in inputs:
+            outputs["candidate_ids"] = rows(inputs["item"])[:, tf.newaxis]
+        return outputs
+
+
+@pytest.fixture(scope="module")
+def with_history(tmp_path_factory):
+    """A model without gates whose candidates attend to what they share a row with."""
+    spec = parse_spec(HISTORY_SPEC)
+    network = Network(network_layout(spec, {}), parse_settings({"name": "shared_bottom"}, {}))
+    zeros = {"request_ids": [[1, 9, 9, 9]], "candidate_ids": [[9]], "candidate_numbers": [[0.0]]}
+    network({name: tf.constant(values) for name, values in zeros.items()})
+    [[layer]] = network.attentions
+    for kernel in (layer.query, layer.key):
+        kernel.assign(tf.reshape(tf.eye(2), [2, 1, 2]))
+    # Rows are unit vectors at angles of 45 degrees.
+    angles = np.pi / 4 * np.arange(network.embedding_tables[0].shape[0])
+    network.embedding_tables[0].assign(np.stack([np.cos(angles), np.sin(angles)], axis=1))
+    folder = tmp_path_factory.mktemp("history")
+    export(spec, HISTORY_SPEC, network, HashedItems(), folder)
+    return folder
+
+
+def test_attention_shows_what_candidates_look_at(with_history, tmp_path):
+    with tf.io.TFRecordWriter(
+        str(tmp_path / "a.gz"), tf.io.TFRecordOptions(compression_type="GZIP")
+    ) as writer:
+        for past in (["a", "c"], []):
+            features = {
+                name: tf.train.Feature(
+                    bytes_list=tf.train.BytesList(value=[text.encode() for text in texts])
+                )
+                for name, texts in {"color": ["red"], "item": ["a"], "past": past}.items()
+            }
+            features["price"] = tf.train.Feature(float_list=tf.train.FloatList(value=[1.0]))
+            example = tf.train.Example(features=tf.train.Features(feature=features))
+            writer.write(example.SerializeToString())
+    result = invoke("--model", with_history, "--examples", tmp_path / "a.gz")
+    assert result.exit_code == 0, result.output
+    [history] = inspect_model(with_history, [str(tmp_path / "a.gz")]).histories
+    assert (history.history, history.empty_share) == ("past", 0.5)
+    [alike] = history.alike
+    rows = [10 + tf.strings.to_hash_bucket_fast(text, 8).numpy() for text in ("a", "c")]
+    # The score of an entry is cos(angle) / √2, and 1 / √2 of the candidate's own row.
+    scores = [np.cos(np.pi / 4 * (row - rows[0])) / np.sqrt(2) for row in rows]
+    expected = np.exp(scores[0]) / np.sum(np.exp(scores))
+    np.testing.assert_allclose(
+        [alike.mean, alike.mean_of_others], [expected, 1 - expected], atol=1e-5
+    )
+    [example] = history.examples
+    assert [entry.values for entry in example.entries] == [{"past": "a"}, {"past": "c"}]
+    assert "Weights of entries of past (dot_product; 50.0% of examples have none)" in result.output
+    assert "past: heaviest of 2 entries for item a" in result.output
