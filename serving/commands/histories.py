@@ -168,7 +168,7 @@ def record(
 
         def usable() -> Iterator[HistoryEvent]:
             for file in events:
-                for event in read_events(file):
+                for event in read_events(file, opened.spec.logs.max_line_bytes):
                     if isinstance(event, UnusableLineError):
                         counts.reject(event)
                     else:
@@ -241,7 +241,8 @@ def replay(
     with _failures(), tempfile.TemporaryDirectory() as folder:
         opened = LmdbHistoryStore(Path(folder), loaded, exact_for_s=None)
         tables = SideTables(loaded, logs) if logs is not None else None
-        read = (event for file in events for event in read_events(file))
+        longest = loaded.logs.max_line_bytes
+        read = (event for file in events for event in read_events(file, longest))
         usable = (event for event in read if not isinstance(event, UnusableLineError))
         joined = (tables.joined(event) if tables is not None else event for event in usable)
         found = replay_log(opened, joined, fields_of_examples(loaded, example_files(examples)))

@@ -24,13 +24,14 @@ STANDARD_INPUT = "-"
 _OPENERS = {".gz": gzip.open, ".bz2": bz2.open}
 
 
-def read_events(file: str) -> Iterator[HistoryEvent | UnusableLineError]:
+def read_events(file: str, max_line_bytes: int) -> Iterator[HistoryEvent | UnusableLineError]:
     """Yield the events of a file, or the reason why a line is none.
 
     Args:
         file: JSON lines as `HistoryEvent.from_json` reads them, or CSV with a header line if the
             name says so; either may end in ``.gz`` or ``.bz2``. ``-`` is JSON lines of the standard
             input.
+        max_line_bytes: the largest size of a line of JSON.
 
     Raises:
         HistoryStoreError: the file cannot be read.
@@ -38,21 +39,44 @@ def read_events(file: str) -> Iterator[HistoryEvent | UnusableLineError]:
     plain = file.removesuffix(Path(file).suffix) if Path(file).suffix in _OPENERS else file
     with _opened(file) as lines:
         if plain.endswith(".csv"):
-            for row in csv.DictReader(lines):
-                if None in row or None in row.values():
-                    detail = f"another number of values than the header: {row}"
-                    yield UnusableLineError(RejectionReason.MALFORMED, detail)
-                else:
-                    yield HistoryEvent(columns=row)
+            yield from map(_event_of_row, csv.DictReader(lines))
             return
         for line in lines:
-            if not line.strip():
-                yield UnusableLineError(RejectionReason.EMPTY_LINE, "an empty line")
-                continue
             try:
-                yield HistoryEvent.from_json(line)
+                yield _event_of_line(line.rstrip("\r\n"), max_line_bytes)
             except UnusableLineError as error:
                 yield error
+
+
+def _event_of_line(line: str, max_line_bytes: int) -> HistoryEvent:
+    encoded = line.encode(errors="surrogateescape")
+    if not encoded.strip():
+        raise UnusableLineError(RejectionReason.EMPTY_LINE, "an empty line")
+    if len(encoded) > max_line_bytes:
+        raise UnusableLineError(
+            RejectionReason.LINE_TOO_LONG, f"{len(encoded):,} bytes, at most {max_line_bytes:,}"
+        )
+    if not _is_utf8(line):
+        raise UnusableLineError(RejectionReason.WRONG_ENCODING, "not UTF-8")
+    return HistoryEvent.from_json(line)
+
+
+def _event_of_row(row: dict[str, Any]) -> HistoryEvent | UnusableLineError:
+    if None in row or None in row.values():
+        detail = f"another number of values than the header: {row}"
+        return UnusableLineError(RejectionReason.MALFORMED, detail)
+    if not all(map(_is_utf8, row.values())):
+        return UnusableLineError(RejectionReason.WRONG_ENCODING, "not UTF-8")
+    return HistoryEvent(columns=row)
+
+
+def _is_utf8(text: str) -> bool:
+    """Return whether a text was UTF-8 before it was decoded with escapes for other bytes."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 class SideTables:
@@ -140,7 +164,8 @@ def _opened(file: str) -> Iterator[IO[str]]:
         return
     try:
         opener: Any = _OPENERS.get(Path(file).suffix, open)
-        with opener(file, "rt", encoding="utf-8", newline="" if ".csv" in file else None) as lines:
+        # Bytes that are not UTF-8 are told apart line by line.
+        with opener(file, "rt", encoding="utf-8", errors="surrogateescape", newline="") as lines:
             yield lines
-    except (OSError, EOFError, UnicodeDecodeError) as error:
+    except (OSError, EOFError) as error:
         raise HistoryStoreError(f"{file}: cannot be read: {error}") from error

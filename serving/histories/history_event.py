@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from feature_spec.fields.values import plain_value
-from feature_spec.logs.log_values import UnusableLineError
+from feature_spec.logs.log_values import UnusableLineError, UnusableValue
 from feature_spec.logs.logs import RejectionReason
 
 Kind = Literal["exposure", "impression", "action"]
@@ -47,8 +47,8 @@ class HistoryEvent:
             UnusableLineError: the text is no such object.
         """
         try:
-            content = json.loads(text)
-        except ValueError as error:
+            content = json.loads(text, object_pairs_hook=_object)
+        except (ValueError, RecursionError) as error:
             raise UnusableLineError(RejectionReason.MALFORMED, f"not JSON: {error}") from None
         if not isinstance(content, dict):
             raise malformed(f"an object is needed; received {content!r}")
@@ -78,6 +78,16 @@ class HistoryEvent:
         return json.dumps(
             content | {"kind": self.kind, "event_id": self.id}, sort_keys=True, default=_plain
         )
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return an object, in which no value of a key given twice is taken for the right one."""
+    content = dict(pairs)
+    if len(content) < len(pairs):
+        keys = [key for key, _ in pairs]
+        for key in {key for key in keys if keys.count(key) > 1}:
+            content[key] = UnusableValue(RejectionReason.MALFORMED, "the column is given twice")
+    return content
 
 
 def _plain(value: Any) -> Any:

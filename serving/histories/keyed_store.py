@@ -104,6 +104,11 @@ class KeyedHistoryStore:
             check_digest(self.spec, self._description, self.place)
         return self._description
 
+    def begin(self) -> None:
+        """Let a store that holds nothing yet answer that nothing is known."""
+        if self._raw is None:
+            self._describe(self._description)
+
     def close(self) -> None:
         """Release files and connections."""
         self.database.close()
@@ -229,8 +234,7 @@ class KeyedHistoryStore:
             generation: the generation to add to, if not the published one.
         """
         for _ in range(_MOST_TRIES):
-            if self._raw is None:
-                self._describe(self._description)
+            self.begin()
             into = self._description.generation if generation is None else generation
             counts, transaction = self._transaction(events, into, refuse=refuse)
             if not counts.recorded:
@@ -391,8 +395,7 @@ class KeyedHistoryStore:
         for some in _batches(values):
             puts = {layout.prefix(key[:1], new) + key[1:]: value for key, value in some}
             self.database.commit(Transaction(puts=puts))
-        if self._raw is None:
-            self._describe(self._description)
+        self.begin()
         counts = self._record_later(old, new, until_us)
         newest = layout.prefix(layout.NEWEST, new)
         self.database.commit(Transaction(largest={newest: time_text(until_us)}))

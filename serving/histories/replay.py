@@ -100,6 +100,7 @@ def replay(
         examples: the fields of examples by exposure.
     """
     result = ReplayResult(recorded=RecordCounts(), examples=sum(map(len, examples.values())))
+    store.begin()
     timeline = _timeline(store, events, result.recorded)
     known = collections.deque(sorted(timeline, key=lambda each: each.known_us))
     answers: dict[Place, list[Fields]] = collections.defaultdict(list)
