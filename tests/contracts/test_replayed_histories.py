@@ -95,6 +95,7 @@ def test_a_store_of_the_state_answers_as_one_of_all_events(world, tmp_path):
     counts = of_events.record_all(events)
     state, _ = publish(of_state, state_folder(out))
     assert state.exposures == counts.recorded
+    assert state.parts == spec.history_parts
     users = [{"user_id": f"u{number}"} for number in range(1, 30)]
     candidates = [
         {"video_id": event.columns.get("video_id"), **event.fields} for event in events[::10]

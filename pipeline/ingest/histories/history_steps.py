@@ -280,6 +280,7 @@ def _write_description(
     before = earlier.state if earlier is not None else None
     state = HistoryState(
         digest=settings.history_digest,
+        parts=settings.history_parts,
         until_us=max(reach.until_us, before.until_us if before else BEFORE_ALL),
         exposures=reach.exposures + (before.exposures if before else 0),
         first_day=before.first_day if before else first_day(counts, settings),

@@ -70,6 +70,7 @@ class IngestSettings(StrictModel):
         sampling: as in the feature spec.
         histories: as in the feature spec, without what only the model reads; None without any.
         history_digest: what a state of the histories depends on, as in the feature spec.
+        history_parts: hashes of the parts of that, to say what differs.
         day: the only day to ingest, none of which is set aside to judge the model; None for all
             days of the logs.
         neighbouring_days: the days around, whose events may belong to events of `day`. (The name is
@@ -86,6 +87,7 @@ class IngestSettings(StrictModel):
     sampling: Sampling | None = None
     histories: Histories | None = None
     history_digest: str = ""
+    history_parts: dict[str, str] = {}
     # JSON has no dates.
     day: Annotated[datetime.date | None, pydantic.Field(strict=False)] = None
     neighbouring_days: list[NeighbouringDay] = []
@@ -126,6 +128,7 @@ class IngestSettings(StrictModel):
             sampling=spec.sampling,
             histories=spec.histories.ingested() if spec.histories is not None else None,
             history_digest=spec.history_digest if spec.histories is not None else "",
+            history_parts=spec.history_parts,
             day=day,
             neighbouring_days=neighbouring_days(spec.logs, spec.keys, day)
             if day is not None
