@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from feature_spec.histories.attention import attended_histories
+from feature_spec.spec import FeatureSpec
 from trainer.network.network import Network
 from trainer.network.network_layout import field_names
 from trainer.network.table_blocks import write_rows
@@ -125,6 +127,8 @@ def _differences(weights: TrainedWeights, network: Network, rows: TableRows) -> 
     found = []
     if field_names(before) != field_names(now):
         found.append("it reads other fields")
+    elif _attended(before) != _attended(now):
+        found.append("it attends to histories otherwise")
     if [(name, task.kind) for name, task in before.tasks.items()] != [
         (name, task.kind) for name, task in now.tasks.items()
     ]:
@@ -134,3 +138,8 @@ def _differences(weights: TrainedWeights, network: Network, rows: TableRows) -> 
     ]:
         found.append("its layers have other sizes")
     return found
+
+
+def _attended(spec: FeatureSpec) -> list[str]:
+    """Describe the histories that candidates attend to, with the order of their lists."""
+    return [repr(one) for one in attended_histories(spec.fields, spec.histories)]

@@ -126,6 +126,42 @@ def test_another_network_takes_over_the_tables_only_and_says_why(
     )
 
 
+ATTENDED = SPEC.replace(
+    "  price:",
+    "  past: {side: user, kind: sequence, shares: item, max_length: 3, pooling: dot_product}\n  price:",
+)
+
+
+def attending(text=ATTENDED):
+    """A network whose candidates attend to a list, and what its rows stand for."""
+    rows = TableRows(
+        parse_spec(text), {"vocabulary_4": Vocabulary.of_entries(map(str.encode, BEFORE))}
+    )
+    settings = parse_settings({"tower_units": [3]}, {})
+    network = Network(network_layout(rows.spec, {"vocabulary_4": 3}), settings, name="network")
+    network({
+        "request_ids": tf.zeros([2, 4], tf.int64), "candidate_ids": tf.zeros([2, 1], tf.int64), "candidate_numbers": tf.zeros([2, 1]),
+    })  # fmt: skip
+    return network, rows
+
+
+def test_attention_goes_on_with_its_weights(saved):
+    (trained, before), (network, now) = attending(), attending()
+    begin_with(read_weights(saved(trained, before, ATTENDED)), network, now)
+    for one, other in zip(trained.get_weights(), network.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert any("attention_0_past" in variable.name for variable in dense_weights(network))
+
+
+@pytest.mark.parametrize("change", ["heads: 2", "heads: 1"])
+def test_attention_with_other_heads_begins_afresh(change, saved, caplog):
+    trained, before = attending()
+    network, now = attending(ATTENDED.replace("pooling:", f"{change}, pooling:"))
+    with caplog.at_level("INFO", logger="fulcrum.trainer"):
+        begin_with(read_weights(saved(trained, before, ATTENDED)), network, now)
+    assert "it attends to histories otherwise" in caplog.text
+
+
 def test_an_empty_vocabulary_survives_the_file(saved):
     [(file, vocabulary)] = read_weights(saved(*made([]))).rows.vocabularies.items()
     assert (file, list(vocabulary.blocks())) == ("vocabulary_4", [])
