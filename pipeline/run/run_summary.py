@@ -164,7 +164,9 @@ def _rows_text(ingestion: IngestSummary) -> Text:
     )
     examples, lost = sum(ingestion.examples.values()), sum(rejected.values())
     text = f"{ingestion.lines:,} lines = {examples:,} examples ({splits}) + {lost:,} rejected"
-    lines = [f"{text} ({reasons})" if reasons else text]
+    text += f" ({reasons})" if reasons else ""
+    warm_up = ingestion.totals.get("warm_up", 0)
+    lines = [text + (f" + {warm_up:,} of the warm-up of histories" if warm_up else "")]
     if unreadable := ingestion.unreadable_files:
         # Lines after the damage cannot be counted, so no share of rejected lines shows them.
         lines.append(f"could not be read to their end: {', '.join(unreadable)}")

@@ -51,8 +51,9 @@ def sum_text(counts: IngestSummary) -> str:
     text = (
         f"{counts.lines:,} lines = {splits} + {rejected:,} rejected ({counts.rejected_share:.2%})"
     )
-    sampled_out = sum(step.sampled_out for step in counts.steps.values())
-    return text + (f" + {sampled_out:,} negatives sampled out" if sampled_out else "")
+    sampled_out, warm_up = counts.totals["sampled_out"], counts.totals.get("warm_up", 0)
+    text += f" + {sampled_out:,} negatives sampled out" if sampled_out else ""
+    return text + (f" + {warm_up:,} of the warm-up of histories" if warm_up else "")
 
 
 def _rejected(counts: IngestSummary) -> Picture:
@@ -99,6 +100,8 @@ def _steps(counts: IngestSummary) -> Table:
     }
     if any(step.of_other_days for step in steps.values()):
         parts["Of other days"] = "of_other_days"
+    if any(step.warm_up for step in steps.values()):
+        parts["Warm-up"] = "warm_up"
     return Table(
         caption="What each step counted for itself",
         columns=["Step", *parts],
@@ -108,6 +111,7 @@ def _steps(counts: IngestSummary) -> Table:
         ],
         hints={
             "Sampled out": "Negatives that the spec leaves out of the training.",
+            "Warm-up": "Exposures of the first days, which only add to histories.",
             "Of other days": (
                 "Events of the days around that are not this day's business: read to tell whose "
                 "the actions are."

@@ -163,6 +163,17 @@ def test_negatives_that_were_sampled_out_are_part_of_the_sum_and_each_step_has_i
     assert "parse 1,000 980 20 0 write 980 950 0 30" in text
 
 
+def test_exposures_of_the_warm_up_are_part_of_the_sum_and_of_their_step(run: RunData) -> None:
+    assert run.ingestion is not None
+    write = StepCounts(received=1000, passed=950, rejected=20, sampled_out=0, warm_up=30)
+    examples = {"train": 770, "validation": 80, "evaluation": 100}
+    ingestion = run.ingestion.model_copy(update={"examples": examples, "steps": {"write": write}})
+    page = Page(run_report(dataclasses.replace(run, ingestion=ingestion)))
+    text = " ".join(page.sections["ingestion"].split())
+    assert "rejected (2.00%) + 30 of the warm-up of histories" in text
+    assert "write 1,000 950 20 0 30" in text
+
+
 def test_the_formula_and_what_its_weights_decide_are_shown(shown: Page) -> None:
     text = " ".join(shown.sections["formula"].split())
     assert "ranking score = click^1 · watch^0.1" in text

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from feature_spec.artifacts.push_check_report import PushCheckReport, RankingLatency
 from pipeline.evaluate.evaluation_result import Estimate, Measurement, TaskVerdict
-from pipeline.ingest.accounting.summary import IngestSummary
+from pipeline.ingest.accounting.summary import IngestSummary, StepCounts
 from pipeline.run.run_summary import ComponentRun, NodeFailure, RunSummary, print_summary
 
 CLICK = TaskVerdict(
@@ -39,6 +39,13 @@ def text(summary: RunSummary) -> str:
 def test_the_lines_of_the_log_are_reconciled_by_split_and_reason() -> None:
     expected = "105 lines = 100 examples (train 90, validation 4, evaluation 6) + 5 rejected (no JSON 4, repeated 1)"
     assert expected in text(PUSHED)
+
+
+def test_exposures_of_the_warm_up_are_part_of_the_sum() -> None:
+    write = StepCounts(received=125, passed=100, rejected=5, sampled_out=0, warm_up=20)
+    ingestion = PUSHED.ingestion.model_copy(update={"lines": 125, "steps": {"write": write}})
+    told = " ".join(text(dataclasses.replace(PUSHED, ingestion=ingestion)).split())
+    assert "repeated 1) + 20 of the warm-up of histories" in told
 
 
 def test_files_that_broke_off_are_named() -> None:
