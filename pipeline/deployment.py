@@ -11,7 +11,7 @@ from tfx.dsl.components.common.resolver import Resolver
 from tfx.orchestration import metadata
 from tfx.types import BaseChannel
 
-from pipeline.push.pusher import RenamingPusher, push_destination
+from pipeline.push.pusher import CopyingPusher, RenamingPusher, push_destination
 from pipeline.resolvers.earlier_runs import (
     LastPushedModel,
     baseline_resolver,
@@ -53,8 +53,21 @@ class Deployment(abc.ABC):
         """
 
     @abc.abstractmethod
-    def pusher(self, *, model_blessing: BaseChannel, infra_blessing: BaseChannel) -> BaseComponent:
-        """Return the node `Pusher`."""
+    def pusher(
+        self,
+        *,
+        model_blessing: BaseChannel,
+        infra_blessing: BaseChannel,
+        examples: BaseChannel | None,
+    ) -> BaseComponent:
+        """Return the node `Pusher`.
+
+        Args:
+            model_blessing: the verdict of the Evaluator.
+            infra_blessing: the model to push.
+            examples: the examples whose state of histories goes with the model; None without
+                histories.
+        """
 
     @abc.abstractmethod
     def metadata_connection(self) -> Any:
@@ -85,12 +98,19 @@ class LocalDeployment(Deployment):
             return span_statistics_resolver(span)
         return previous_statistics_resolver(current)
 
-    def pusher(self, *, model_blessing: BaseChannel, infra_blessing: BaseChannel) -> BaseComponent:
+    def pusher(
+        self,
+        *,
+        model_blessing: BaseChannel,
+        infra_blessing: BaseChannel,
+        examples: BaseChannel | None,
+    ) -> BaseComponent:
         """Return a pusher that publishes by rename."""
         return RenamingPusher(
             folder=self.root.serving_model,
             model_blessing=model_blessing,
             infra_blessing=infra_blessing,
+            examples=examples,
         ).with_id("Pusher")
 
     def metadata_connection(self) -> Any:
@@ -117,12 +137,25 @@ class ClusterDeployment(Deployment):
     def previous_statistics(self, current: BaseChannel, span: int | None) -> None:
         """Return None, because Kubeflow runs no resolvers."""
 
-    def pusher(self, *, model_blessing: BaseChannel, infra_blessing: BaseChannel) -> BaseComponent:
-        """Return TFX's own pusher, because object stores cannot rename a folder."""
-        return Pusher(
+    def pusher(
+        self,
+        *,
+        model_blessing: BaseChannel,
+        infra_blessing: BaseChannel,
+        examples: BaseChannel | None,
+    ) -> BaseComponent:
+        """Return TFX's own pusher, or one that copies, too: object stores rename no folder."""
+        if examples is None:
+            return Pusher(
+                model_blessing=model_blessing,
+                infra_blessing=infra_blessing,
+                push_destination=push_destination(self.root.serving_model),
+            ).with_id("Pusher")
+        return CopyingPusher(
+            folder=self.root.serving_model,
             model_blessing=model_blessing,
             infra_blessing=infra_blessing,
-            push_destination=push_destination(self.root.serving_model),
+            examples=examples,
         ).with_id("Pusher")
 
     def metadata_connection(self) -> None:

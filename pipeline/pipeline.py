@@ -168,7 +168,7 @@ def data_nodes(
     transform.add_upstream_node(gate)
     nodes = [example_gen, statistics_gen, schema, validator, gate, transform]
     if span:
-        nodes += [*span.days, span.analyzer_cache]
+        nodes += [*span.ingestion, span.analyzer_cache]
     previous = deployment.previous_statistics(statistics, span.number if span else None)
     drift = None
     if spec.drift.thresholds and previous is not None:
@@ -267,6 +267,7 @@ def release_nodes(
     pusher = deployment.pusher(
         model_blessing=evaluator.outputs["blessing"],
         infra_blessing=check.outputs["infra_blessing"],
+        examples=data.examples if spec.histories is not None else None,
     )
     return ReleaseNodes(
         evaluation=evaluator.outputs["evaluation"],

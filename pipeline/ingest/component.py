@@ -6,16 +6,19 @@ import datetime
 import os
 from typing import Any
 
+from tfx import types
 from tfx.components.example_gen import component
 from tfx.components.example_gen.driver import FileBasedDriver
 from tfx.components.example_gen.input_processor import InputProcessor, QueryBasedInputProcessor
-from tfx.dsl.components.base import executor_spec
+from tfx.dsl.components.base import base_beam_component, executor_spec
 from tfx.proto import example_gen_pb2
+from tfx.types import component_spec, standard_artifacts, standard_component_specs
 
 from feature_spec.names import is_uri
 from feature_spec.spec import FeatureSpec
 from pipeline.ingest.executor import LogsExecutor, pack_settings
 from pipeline.ingest.settings.ingest_config import IngestSettings
+from pipeline.workspace.artifact_types import EARLIER
 
 
 class LogsDriver(FileBasedDriver):
@@ -30,6 +33,12 @@ class LogsDriver(FileBasedDriver):
         return super().get_input_processor(splits, range_config, input_base_uri)
 
 
+class _SpecWithEarlier(standard_component_specs.FileBasedExampleGenSpec):
+    INPUTS = {
+        EARLIER: component_spec.ChannelParameter(type=standard_artifacts.Examples, optional=True)
+    }
+
+
 class LogsExampleGen(component.FileBasedExampleGen):
     """Ingests the logs that a feature spec describes.
 
@@ -42,12 +51,20 @@ class LogsExampleGen(component.FileBasedExampleGen):
         spec: the feature spec with fields, tasks, and the place of the logs.
         logs: the folder that the spec's path patterns are relative to.
         day: the only day to ingest, into the splits train and validation; None for all days.
+        earlier: an Examples channel of the day before, whose state of histories the day goes on
+            with; None, or a channel without artifacts, to begin without.
     """
 
     EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(LogsExecutor)
     DRIVER_CLASS = LogsDriver
 
-    def __init__(self, spec: FeatureSpec, logs: str, day: datetime.date | None = None) -> None:
+    def __init__(
+        self,
+        spec: FeatureSpec,
+        logs: str,
+        day: datetime.date | None = None,
+        earlier: types.BaseChannel | None = None,
+    ) -> None:
         settings = IngestSettings.from_spec(spec, day)
         patterns = [
             (f"{table or 'exposures'}-{number}", pattern)
@@ -63,15 +80,28 @@ class LogsExampleGen(component.FileBasedExampleGen):
             )
             for number, pattern in enumerate(of_log)
         ]
-        super().__init__(
-            input_base=logs if is_uri(logs) else os.path.abspath(logs),
+        parameters: dict[str, Any] = {
+            "input_base": logs if is_uri(logs) else os.path.abspath(logs),
             # Only the driver reads these splits, to fingerprint all files that match.
-            input_config=example_gen_pb2.Input(
+            "input_config": example_gen_pb2.Input(
                 splits=[
                     example_gen_pb2.Input.Split(name=name, pattern=pattern)
                     for name, pattern in patterns
                 ]
             ),
-            output_config=example_gen_pb2.Output(),
-            custom_config=pack_settings(settings),
+            "output_config": example_gen_pb2.Output(),
+            "custom_config": pack_settings(settings),
+        }
+        if earlier is None:
+            super().__init__(**parameters)
+            return
+        base_beam_component.BaseBeamComponent.__init__(
+            self,
+            spec=_SpecWithEarlier(
+                **parameters,
+                output_data_format=example_gen_pb2.FORMAT_TF_EXAMPLE,
+                output_file_format=example_gen_pb2.FORMAT_TFRECORDS_GZIP,
+                examples=types.Channel(type=standard_artifacts.Examples),
+                **{EARLIER: earlier},
+            ),
         )

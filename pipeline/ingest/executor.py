@@ -18,12 +18,16 @@ from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import proto_utils
 
+from feature_spec.artifacts.history_state import HISTORIES
 from pipeline.ingest.accounting.rejects import REJECTED_FOLDER, kept_rejects
 from pipeline.ingest.accounting.summary import SUMMARY_FILE, IngestSummary
 from pipeline.ingest.beam_ingestion import IngestLogs
 from pipeline.ingest.examples.shard_writing import UNFINISHED_FOLDER
+from pipeline.ingest.histories.history_steps import EarlierState
+from pipeline.ingest.histories.state import read_state
 from pipeline.ingest.log_check import check_logs
 from pipeline.ingest.settings.ingest_config import IngestSettings
+from pipeline.workspace.artifact_types import EARLIER, HISTORIES_OF_DAY, HISTORY_DIGEST
 
 _log = logging.getLogger(__name__)
 
@@ -44,9 +48,10 @@ class LogsExecutor(base_beam_executor.BaseBeamExecutor):
         """Write examples, rejected lines and the summary.
 
         Args:
-            input_dict: empty.
+            input_dict: `earlier`, if there is one, the Examples artifact whose state of histories
+                goes on.
             output_dict: `examples`, an Examples artifact, which gets the totals of the summary as
-                custom properties.
+                custom properties; and the day and the digest of its state of histories.
             exec_properties: `input_base`, the logs folder; `custom_config`, the settings packed by
                 `pack_settings`.
 
@@ -64,7 +69,9 @@ class LogsExecutor(base_beam_executor.BaseBeamExecutor):
             split: artifact_utils.get_split_uri([artifact], split) for split in settings.splits
         }
         with self._make_beam_pipeline() as pipeline:
-            _ = pipeline | "IngestLogs" >> IngestLogs(settings, files, artifact.uri, split_folders)
+            _ = pipeline | "IngestLogs" >> IngestLogs(
+                settings, files, artifact.uri, split_folders, _earlier_state(settings, input_dict)
+            )
         if fileio.exists(f"{artifact.uri}/{UNFINISHED_FOLDER}"):
             fileio.rmtree(f"{artifact.uri}/{UNFINISHED_FOLDER}")
 
@@ -83,6 +90,9 @@ class LogsExecutor(base_beam_executor.BaseBeamExecutor):
             if not summary.examples[split]:  # of a day without lines
                 _write_no_examples(split_folder)
         record_totals(artifact, summary)
+        if settings.histories is not None and settings.day is not None:
+            artifact.set_int_custom_property(HISTORIES_OF_DAY, settings.day.toordinal())
+            artifact.set_string_custom_property(HISTORY_DIGEST, settings.history_digest)
         examples_utils.set_payload_format(artifact, example_gen_pb2.FORMAT_TF_EXAMPLE)
         examples_utils.set_file_format(
             artifact, write_split.to_file_format_str(example_gen_pb2.FORMAT_TFRECORDS_GZIP)
@@ -93,6 +103,27 @@ class LogsExecutor(base_beam_executor.BaseBeamExecutor):
             summary.examples,
             summary.rejected,
         )
+
+
+def _earlier_state(
+    settings: IngestSettings, input_dict: dict[str, list[types.Artifact]]
+) -> EarlierState | None:
+    """Return the state of histories to go on with, if there is one.
+
+    Raises:
+        ValueError: it was made under another spec.
+    """
+    artifacts = input_dict.get(EARLIER, [])
+    if settings.histories is None or not artifacts:
+        return None
+    folder = f"{artifacts[0].uri}/{HISTORIES}"
+    state = read_state(folder)
+    if state.digest != settings.history_digest:
+        raise ValueError(
+            f"the histories in {folder} were made under another spec ({state.digest}; this one is "
+            f"{settings.history_digest}): ingest the days before {settings.day} again"
+        )
+    return EarlierState(folder, state)
 
 
 def read_summary(uri: str) -> IngestSummary:

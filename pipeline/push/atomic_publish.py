@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 from feature_spec.names import EXPORTED_SPAN
@@ -27,11 +28,13 @@ def newest_version(folder: Path) -> int | None:
     return next(iter(versions(folder)), None)
 
 
-def publish(model: Path, folder: Path) -> int | None:
+def publish(model: Path, folder: Path, extras: Mapping[str, Path] | None = None) -> int | None:
     """Make `model` the newest version below `folder`, unless it already is.
 
     A version is the time in seconds, or the number after the newest version if that is not in the
     past. Nothing else may publish into the folder at the same time.
+
+    A version also holds the folders `extras`, by their places in it.
 
     A model of a span does not take the place of a model of a later day.
 
@@ -40,10 +43,11 @@ def publish(model: Path, folder: Path) -> int | None:
         version is this model.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    content = {"": model, **(extras or {})}
     for leftover in folder.glob(f".*{_UNFINISHED}"):
         shutil.rmtree(leftover)
     newest = newest_version(folder)
-    if newest is not None and _equal(model, folder / str(newest)):
+    if newest is not None and _is_content(content, folder / str(newest)):
         return newest
     day = _evaluation_day(model)
     if (
@@ -55,10 +59,12 @@ def publish(model: Path, folder: Path) -> int | None:
         of_day = (
             version for version in versions(folder) if _evaluation_day(folder / str(version)) == day
         )
-        return next((version for version in of_day if _equal(model, folder / str(version))), None)
+        same = (version for version in of_day if _is_content(content, folder / str(version)))
+        return next(same, None)
     version = max(int(time.time()), (newest or 0) + 1)
     copy = folder / f".{version}{_UNFINISHED}"
-    shutil.copytree(model, copy)
+    for place, source in content.items():
+        shutil.copytree(source, copy / place, dirs_exist_ok=True)
     os.rename(copy, folder / str(version))
     return version
 
@@ -73,12 +79,15 @@ def _evaluation_day(model: Path) -> datetime.date | None:
     )
 
 
-def _equal(left: Path, right: Path) -> bool:
-    """Return whether two folders hold the same files, byte by byte."""
-    files = [
-        sorted(path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
-        for folder in (left, right)
-    ]
-    return files[0] == files[1] and all(
-        filecmp.cmp(left / file, right / file, shallow=False) for file in files[0]
+def _is_content(content: Mapping[str, Path], version: Path) -> bool:
+    """Return whether a version holds the files of folders by their places, byte by byte."""
+    files = {
+        Path(place) / path.relative_to(source): path
+        for place, source in content.items()
+        for path in source.rglob("*")
+        if path.is_file()
+    }
+    there = {path.relative_to(version) for path in version.rglob("*") if path.is_file()}
+    return files.keys() == there and all(
+        filecmp.cmp(path, version / place, shallow=False) for place, path in files.items()
     )

@@ -6,6 +6,7 @@ therefore finds everything as it was, and reuses every step.
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Collection, Sequence
 
 import ml_metadata
@@ -15,6 +16,9 @@ from tfx.dsl.components.common import resolver
 from tfx.types import standard_artifacts
 from tfx.utils.typing_utils import ArtifactMultiDict
 from typing_extensions import override
+
+from feature_spec.spec import FeatureSpec
+from pipeline.workspace.artifact_types import EARLIER, HISTORIES_OF_DAY, HISTORY_DIGEST
 
 SPAN_PROPERTY = "trained_for_span"
 
@@ -134,6 +138,44 @@ def analyzer_cache_resolver(span: int) -> resolver.Resolver:
         config={"last_span": span - 1},
         analyzer_cache=types.Channel(type=standard_artifacts.TransformCache),
     ).with_id("AnalyzerCache")
+
+
+class StateOfDay(resolver.ResolverStrategy):
+    """The examples of a day with a state of histories; of several, the newest.
+
+    Args:
+        day: the day, as `datetime.date.toordinal` counts.
+        digest: `FeatureSpec.history_digest`; states made under another spec do not count.
+    """
+
+    def __init__(self, day: int, digest: str) -> None:
+        self._day = day
+        self._digest = digest
+
+    @override
+    def resolve_artifacts(
+        self, store: ml_metadata.MetadataStore, input_dict: ArtifactMultiDict
+    ) -> ArtifactMultiDict:
+        """Keep at most one artifact of each input."""
+        return {name: self._newest(artifacts) for name, artifacts in input_dict.items()}
+
+    def _newest(self, artifacts: Sequence[types.Artifact]) -> list[types.Artifact]:
+        of_day = [
+            artifact
+            for artifact in artifacts
+            if artifact.get_int_custom_property(HISTORIES_OF_DAY) == self._day
+            and artifact.get_string_custom_property(HISTORY_DIGEST) == self._digest
+        ]
+        return [max(of_day, key=lambda artifact: artifact.id)] if of_day else []
+
+
+def state_resolver(spec: FeatureSpec, day: datetime.date) -> resolver.Resolver:
+    """Return the node that finds the state of histories that the day before `day` left."""
+    return resolver.Resolver(
+        strategy_class=StateOfDay,
+        config={"day": day.toordinal() - 1, "digest": spec.history_digest},
+        **{EARLIER: types.Channel(type=standard_artifacts.Examples)},
+    ).with_id("EarlierHistories")
 
 
 def span_statistics_resolver(span: int) -> resolver.Resolver:

@@ -86,7 +86,7 @@ def run_locally(
         from pipeline.spans.span_nodes import span_nodes
 
         span = span_nodes(spec, logs, window) if window is not None else None
-        ingestion = span.days if span else [LogsExampleGen(spec, logs)]
+        ingestion = [*span.warm_up, *span.days] if span else [LogsExampleGen(spec, logs)]
         pipeline = ranking_pipeline(
             spec,
             example_gen=span.example_gen if span else ingestion[0],

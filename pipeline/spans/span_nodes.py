@@ -16,8 +16,9 @@ from pipeline.resolvers.earlier_spans import (
     SPAN_PROPERTY,
     analyzer_cache_resolver,
     base_model_resolver,
+    state_resolver,
 )
-from pipeline.spans.span_window import SpanWindow, span_number
+from pipeline.spans.span_window import SpanWindow, span_number, warm_up_days
 from pipeline.spans.window_component import WindowExampleGen
 
 
@@ -32,6 +33,9 @@ class SpanNodes:
             `feature_spec.names`.
         analyzer_cache: the node that finds Transform's caches for the days before.
         base_model: the node that finds the model that training begins with.
+        warm_up: ingestion nodes of the days before, which only warm up histories, ascending.
+        earlier_state: the node that finds the state of histories that the first day goes on with;
+            None without histories.
     """
 
     window: SpanWindow
@@ -39,6 +43,14 @@ class SpanNodes:
     example_gen: BaseComponent
     analyzer_cache: Resolver
     base_model: Resolver
+    warm_up: list[BaseComponent]
+    earlier_state: Resolver | None
+
+    @property
+    def ingestion(self) -> list[BaseComponent]:
+        """The nodes that ingest days, and what they need, in the order in which they run."""
+        first = [self.earlier_state] if self.earlier_state is not None else []
+        return [*first, *self.warm_up, *self.days]
 
     @property
     def number(self) -> int:
@@ -67,11 +79,18 @@ def span_nodes(spec: FeatureSpec, logs: str, window: SpanWindow) -> SpanNodes:
         logs: the folder that the spec's log paths are relative to.
         window: the days of the span.
     """
-    days: list[BaseComponent] = []
-    for day in [*window.training_days, window.evaluation_day]:
-        node = LogsExampleGen(spec, logs, day).with_id(f"LogsExampleGen-{day}")
+    warm_up = warm_up_days(spec, logs, window)
+    ingested = [*warm_up, *window.training_days, window.evaluation_day]
+    earlier_state = state_resolver(spec, ingested[0]) if spec.histories is not None else None
+    # Each day goes on with the histories of the day before.
+    earlier = earlier_state.outputs["earlier"] if earlier_state is not None else None
+    nodes: list[BaseComponent] = []
+    for day in ingested:
+        node = LogsExampleGen(spec, logs, day, earlier).with_id(f"LogsExampleGen-{day}")
         node.outputs["examples"].additional_properties["span"] = span_number(day)
-        days.append(node)
+        nodes.append(node)
+        earlier = node.outputs["examples"] if earlier_state is not None else None
+    days = nodes[len(warm_up) :]
     example_gen = WindowExampleGen(
         training_days=_examples_of(days[:-1]), evaluation_day=days[-1].outputs["examples"]
     )
@@ -83,6 +102,8 @@ def span_nodes(spec: FeatureSpec, logs: str, window: SpanWindow) -> SpanNodes:
         example_gen=example_gen,
         analyzer_cache=analyzer_cache_resolver(number),
         base_model=base_model_resolver(number),
+        warm_up=nodes[: len(warm_up)],
+        earlier_state=earlier_state,
     )
 
 

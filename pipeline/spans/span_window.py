@@ -63,22 +63,15 @@ def span_window(spec: FeatureSpec, logs: str, day: datetime.date) -> SpanWindow:
         ValueError: the spec does not tell days apart, or a day has no logs.
     """
     _check_days_can_be_told_apart(spec)
-
-    def has_logs(day: datetime.date) -> bool:
-        # A table or topic is asked when it is read; a day without a record fails then.
-        return spec.logs.shown.connector is not None or any_file(
-            logs, spec.logs.shown.of_day(day).path
-        )
-
     paths = " and ".join(spec.logs.shown.of_day(day).path)
-    if not has_logs(day):
+    if not _has_logs(spec, logs, day):
         raise ValueError(
             f"no logs of {day}, which is to judge the model: {paths} matches no file in {logs}"
         )
     window = [
         day - datetime.timedelta(days=before) for before in range(spec.spans.window_days, 0, -1)
     ]
-    there = [has_logs(day) for day in window]
+    there = [_has_logs(spec, logs, day) for day in window]
     days_text = (
         f"{window[0]} to {window[-1]}, the spans.window_days ({spec.spans.window_days}) before "
         f"{day}"
@@ -98,6 +91,28 @@ def span_window(spec: FeatureSpec, logs: str, day: datetime.date) -> SpanWindow:
             f"no logs of {', '.join(missing)} in {logs}, within the window {days_text}"
         )
     return SpanWindow(training_days=training, evaluation_day=day)
+
+
+def warm_up_days(spec: FeatureSpec, logs: str, window: SpanWindow) -> list[datetime.date]:
+    """Return the days with logs right before a window that warm up its histories, ascending.
+
+    They are at most `histories.warm_up_days`. Later windows find the state that the days before
+    them left, and reuse these days as they are.
+    """
+    wanted = spec.histories.warm_up_days if spec.histories is not None else 0
+    days: list[datetime.date] = []
+    first = window.training_days[0]
+    for before in range(1, wanted + 1):
+        day = first - datetime.timedelta(days=before)
+        if spec.logs.shown.connector is not None or not _has_logs(spec, logs, day):
+            break
+        days.insert(0, day)
+    return days
+
+
+def _has_logs(spec: FeatureSpec, logs: str, day: datetime.date) -> bool:
+    # A table or topic is asked when it is read; a day without a record fails then.
+    return spec.logs.shown.connector is not None or any_file(logs, spec.logs.shown.of_day(day).path)
 
 
 def _check_days_can_be_told_apart(spec: FeatureSpec) -> None:

@@ -13,6 +13,7 @@ from tfx.types import artifact_utils, component_spec, standard_artifacts
 from tfx.utils.typing_utils import ArtifactMultiDict
 from typing_extensions import override
 
+from feature_spec.artifacts.history_state import HISTORIES
 from feature_spec.names import EVALUATION, SPLITS, TRAIN, VALIDATION
 from pipeline.ingest.accounting.summary import SUMMARY_FILE
 from pipeline.ingest.executor import read_summary, record_totals
@@ -46,6 +47,12 @@ class _Executor(base_executor.BaseExecutor):
         summaries = [read_summary(day.uri) for day in training]
         summary = window_summary(summaries, read_summary(judging.uri), day_of_span(judging.span))
         summary.check_splits()
+        # The last day's state goes on from those of the days before it.
+        state = f"{judging.uri}/{HISTORIES}"
+        for file in matching_files(state, "**/*"):
+            link_or_copy_file(
+                file, f"{window.uri}/{HISTORIES}/{file.removeprefix(state).lstrip('/')}"
+            )
         content = summary.model_dump_json(indent=2).encode()
         write_bytes(f"{window.uri}/{SUMMARY_FILE}", content)
         record_totals(window, summary)

@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from feature_spec import names
-from feature_spec.artifacts.history_state import BEFORE_ALL, KEY, HistoryState
+from feature_spec.artifacts.history_state import BEFORE_ALL, COUNTS, KEY, SEQUENCES, HistoryState
 from feature_spec.histories.histories import Histories
 from feature_spec.histories.history_values import cutoff_us
 from pipeline.ingest.accounting.counters import Counts
@@ -23,8 +23,6 @@ from pipeline.ingest.examples.split_assignment import SplitAssignment, in_order
 from pipeline.ingest.histories.history_rows import SHARD, HistoryRows, partitions_of
 from pipeline.ingest.histories.point_in_time import count_features, sequence_features
 from pipeline.ingest.histories.state import (
-    COUNTS,
-    SEQUENCES,
     as_history_rows,
     compact_counts,
     compact_sequence,

@@ -38,7 +38,6 @@ from pipeline.ingest.histories.history_rows import (
 from pipeline.ingest.histories.timeline import text_ranks
 from pipeline.ingest.settings.ingest_config import IngestSettings
 
-COUNTS, SEQUENCES = "counts", "sequences"
 _READ_ROWS = 1 << 16
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow.parquet as pq
 
@@ -12,11 +12,20 @@ from pipeline.ingest.accounting.summary import IngestSummary
 from pipeline.ingest.log_check import check_logs
 from pipeline.ingest.settings.ingest_config import IngestSettings
 
+if TYPE_CHECKING:
+    from pipeline.ingest.histories.history_steps import EarlierState
+
 
 class Ingested:
     """What one run of ingestion wrote."""
 
-    def __init__(self, settings: IngestSettings, logs: Path, out: Path) -> None:
+    def __init__(
+        self,
+        settings: IngestSettings,
+        logs: Path,
+        out: Path,
+        earlier: EarlierState | None = None,
+    ) -> None:
         import apache_beam as beam
 
         from pipeline.ingest.beam_ingestion import IngestLogs
@@ -26,7 +35,7 @@ class Ingested:
         options = beam.options.pipeline_options.PipelineOptions(["--direct_running_mode=in_memory"])
         pipeline = beam.Pipeline("DirectRunner", options=options)
         _ = pipeline | IngestLogs(
-            settings, files, str(out), {split: str(out / split) for split in SPLITS}
+            settings, files, str(out), {split: str(out / split) for split in SPLITS}, earlier
         )
         result = pipeline.run()
         result.wait_until_finish()

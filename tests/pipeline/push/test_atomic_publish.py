@@ -133,3 +133,19 @@ def test_a_model_without_a_span_takes_the_place_of_any(model: Path, tmp_path: Pa
     first = publish(judged_on(model, "2022-05-02"), tmp_path / "serving")
     (model / "assets.extra" / "span.json").unlink()
     assert publish(model, tmp_path / "serving") > first
+
+
+def test_a_version_holds_the_state_of_histories_and_a_newer_state_is_published(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state = tmp_path / "state"
+    (state / "counts").mkdir(parents=True)
+    (state / "counts" / "user.parquet").write_bytes(b"first")
+    monkeypatch.setattr(atomic_publish.time, "time", lambda: 1000.0)
+    extras = {"assets.extra/histories": state}
+    assert publish(model, tmp_path / "serving", extras) == 1000
+    stored = tmp_path / "serving" / "1000" / "assets.extra" / "histories" / "counts"
+    assert (stored / "user.parquet").read_bytes() == b"first"
+    assert publish(model, tmp_path / "serving", extras) == 1000
+    (state / "counts" / "user.parquet").write_bytes(b"later")
+    assert publish(model, tmp_path / "serving", extras) == 1001

@@ -88,3 +88,24 @@ def test_the_analyzer_cache_is_the_newest_of_the_latest_span(
     ]
     resolved = LatestOfEarlierSpan(last_span).resolve_artifacts(None, {"analyzer_cache": caches})
     assert [cache.id for cache in resolved["analyzer_cache"]] == ([chosen] if chosen else [])
+
+
+def test_a_day_goes_on_with_the_newest_state_of_the_day_before_under_its_own_spec() -> None:
+    from tfx.types import standard_artifacts
+
+    from pipeline.resolvers.earlier_spans import StateOfDay
+    from pipeline.workspace.artifact_types import HISTORIES_OF_DAY, HISTORY_DIGEST
+
+    def examples(number: int, day: int, digest: str) -> Any:
+        artifact = standard_artifacts.Examples()
+        artifact.id = number
+        artifact.set_int_custom_property(HISTORIES_OF_DAY, day)
+        artifact.set_string_custom_property(HISTORY_DIGEST, digest)
+        return artifact
+
+    found = [
+        examples(1, 8, "ours"), examples(2, 8, "ours"), examples(3, 8, "others"), examples(4, 9, "ours"),
+    ]  # fmt: skip
+    (chosen,) = StateOfDay(8, "ours").resolve_artifacts(None, {"earlier": found})["earlier"]
+    assert chosen.id == 2
+    assert StateOfDay(7, "ours").resolve_artifacts(None, {"earlier": found}) == {"earlier": []}

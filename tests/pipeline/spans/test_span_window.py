@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import datetime
+import json
 from pathlib import Path
 
 import pytest
 
+from feature_spec.loading import parse_spec
 from feature_spec.spec import FeatureSpec
 from pipeline.commands.spec_overrides import load_overridden_spec
 from pipeline.run.backfill import backfill_windows
-from pipeline.spans.span_window import span_window
+from pipeline.spans.span_window import span_window, warm_up_days
 
 
 def day(number: int) -> datetime.date:
@@ -127,3 +129,23 @@ def test_a_table_or_topic_that_is_not_told_apart_by_days_is_refused(
 ) -> None:
     with pytest.raises(ValueError, match=message):
         span_window(spec(f"logs.exposures={source}"), str(tmp_path), day(6))
+
+
+def test_the_days_before_a_window_warm_up_histories_as_far_as_there_are_logs(logs: Path) -> None:
+    of = with_histories(warm_up_days=2)
+    assert warm_up_days(of, str(logs), span_window(of, str(logs), day(6))) == [day(1), day(2)]
+    assert warm_up_days(of, str(logs), span_window(of, str(logs), day(5))) == [day(1)]
+    assert warm_up_days(of, str(logs), span_window(of, str(logs), day(2))) == []
+    without = with_histories(warm_up_days=0)
+    assert warm_up_days(without, str(logs), span_window(of, str(logs), day(6))) == []
+
+
+def with_histories(**settings: int) -> FeatureSpec:
+    content = spec().model_dump(mode="json", exclude_unset=True)
+    content["histories"] = {
+        "known_after_s": 600, "counts": {"user": {"by": ["user_id"]}}, **settings,
+    }  # fmt: skip
+    content["fields"] = {
+        name: field for name, field in content["fields"].items() if "history" not in field
+    }
+    return parse_spec(json.dumps(content))

@@ -164,7 +164,7 @@ def computed(
             share_out(name, as_history_rows(table))
     features: list[list[pa.Table]] = [[] for _ in range(parts.shards)]
     for (name, _), some in tables.items():
-        all_rows = pa.concat_tables(parts.order(some)).combine_chunks()
+        all_rows = pa.concat_tables(parts.order(some), promote_options="default").combine_chunks()
         if name in settings.histories.counts:
             made = [count_features(all_rows, settings.history_columns[name])]
         else:
