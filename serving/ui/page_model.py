@@ -17,9 +17,11 @@ from feature_spec.tasks.task import Task
 from serving.client.ranking_client import RankingClient
 from serving.client.types import Candidate, FieldValue, RankedList, RankingRequest
 from serving.errors import RankingError
+from serving.model_server.status_error import StatusError
 from serving.model_server.versions.served_model import ServedModel
 from serving.model_server.versions.version import VersionState
 from serving.rank.rank_report import explain
+from serving.ui.attended_past import attended_past
 from serving.ui.logged_request import LoggedRequest
 from serving.ui.request_sources import logged_requests
 from serving.ui.shown_histories import given_fields, shown_counts, shown_sequences
@@ -131,8 +133,25 @@ class PageModel:
             "version": ranked.model_version,
             "latency_ms": latency_ms,
             "weights": in_force,
-            "candidates": _candidates(client.spec, ranked, own, in_force, requests[number].shown),
+            "candidates": _candidates(
+                client.spec,
+                ranked,
+                own,
+                in_force,
+                shown=requests[number].shown,
+                attended=self._attended(client.spec, ranked.model_version, request),
+            ),
         }
+
+    def _attended(
+        self, spec: FeatureSpec, version: int, request: RankingRequest
+    ) -> list[list[dict[str, Any]]]:
+        """Return what the candidates attend to, in their order; nothing if the version has gone."""
+        try:
+            with self._served.use(version) as used:
+                return attended_past(spec, used.model, request)
+        except StatusError:
+            return [[] for _ in request.candidates]
 
     def close(self) -> None:
         """Close the connections."""
@@ -205,7 +224,13 @@ def _known_to(
 
 
 def _candidates(
-    spec: FeatureSpec, ranked: RankedList, own: RankedList, weights: Mapping[str, float], shown: int
+    spec: FeatureSpec,
+    ranked: RankedList,
+    own: RankedList,
+    weights: Mapping[str, float],
+    *,
+    shown: int,
+    attended: Sequence[list[dict[str, Any]]],
 ) -> list[dict[str, Any]]:
     own_ranks = {candidate.position: candidate.rank for candidate in own}
     return [
@@ -214,6 +239,7 @@ def _candidates(
             "id": candidate.candidate.id,
             "fields": given_fields(spec, candidate.candidate.fields),
             "counts": shown_counts(spec, candidate.candidate.fields),
+            "attended": attended[candidate.position],
             "shown": candidate.position < shown,
             "rank": candidate.rank,
             "own_rank": own_ranks[candidate.position],

@@ -72,5 +72,6 @@ def _number(value: FieldValue) -> str:
 
 
 def _listed(part: str, value: FieldValue) -> list[str]:
-    texts = [str(text) for text in value] if isinstance(value, list | tuple) else []
+    values = value if isinstance(value, list | tuple) else []
+    texts = ["" if one is None else str(one) for one in values]
     return [age_text(text) for text in texts] if part == AGE else texts

@@ -90,13 +90,14 @@ function candidateCell({ position, id, shown }) {
   );
 }
 
-function fieldsCell({ id, fields, counts }) {
+function fieldsCell({ id, fields, counts, attended }) {
   const known = Object.entries(fields).filter(([, value]) => value !== id);
   const more = known.slice(FIELDS_SHOWN);
   return cell("cell", "item-fields",
     ...itemFields(known.slice(0, FIELDS_SHOWN)),
     more.length ? element("details", {}, element("summary", {}, `${more.length} more fields`), ...itemFields(more)) : "",
     ...Object.keys(counts).length ? [historiesOf(counts)] : [],
+    ...attended.map(attendedOf),
   );
 }
 
@@ -104,6 +105,13 @@ function fieldsCell({ id, fields, counts }) {
 function historiesOf(counts) {
   const known = Object.entries(counts).map(([name, text]) => element("div", {}, `${name} `, element("b", {}, text)));
   return element("details", {}, element("summary", {}, `${known.length} ${known.length > 1 ? "counts" : "count"} of before`), ...known);
+}
+
+/** The past exposures that a candidate looks at most, with their weights. */
+function attendedOf({ name, columns, entries }) {
+  const rows = entries.map(({ weight, row }) =>
+    element("div", { title: columns.join(", ") }, element("b", {}, weight.toFixed(3)), ` ${row.map((text) => text || "–").join(" · ")}`));
+  return element("details", {}, element("summary", {}, `looks at ${name}`), ...rows);
 }
 
 function itemFields(entries) {
