@@ -108,8 +108,11 @@ class IngestLogs(beam.PTransform):
                 earlier=self._earlier,
             )
             features = (by_shard, counts_of_files, tables[ROWS]) | "Histories" >> histories
+            stored = by_shard | "Tables" >> beam.FlatMap(_tables_of_shard)
+            if settings.logs.actions is not None:  # else they are spilled already
+                stored = stored | "SpillJoined" >> Spill(unfinished)
             by_shard = {
-                SHARD_ROWS: by_shard | "Tables" >> beam.FlatMap(_tables_of_shard),
+                SHARD_ROWS: stored,
                 SHARD_FEATURES: features,
             } | "WithFeatures" >> beam.CoGroupByKey()
         written = by_shard | "WriteShard" >> beam.ParDo(

@@ -77,6 +77,8 @@ class Joined(NamedTuple):
     Attributes:
         impressions: the impressions in the partition.
         columns: the folded columns, each with a value an impression, in their order.
+        actions: the actions attributed to them.
+        owners: the place of each action's impression, (N,).
         kinds: the number of attributed actions by kind.
         rejected: actions that were not attributed.
         of_other_days: the number of actions that belong to impressions of the days around, or that
@@ -85,6 +87,8 @@ class Joined(NamedTuple):
 
     impressions: pa.Table | None
     columns: dict[str, list[Any]]
+    actions: pa.Table
+    owners: np.ndarray
     kinds: Counter[str]
     rejected: list[RejectedLine]
     of_other_days: int
@@ -140,13 +144,15 @@ def joined(
     owners = np.cumsum(kept)[belongs_to[attributed]] - 1 if len(attributed) else attributed
     count = int(np.count_nonzero(kept))
     columns = {
-        column: _folded(rule, attributed_actions, owners, count)
+        column: folded(rule, attributed_actions, owners, count)
         for column, rule in rules.folds.items()
     }
     kinds = pc.value_counts(attributed_actions.column("kind")).to_pylist()
     return Joined(
         impressions=impressions.filter(pa.array(kept)) if impressions is not None else None,
         columns=columns,
+        actions=attributed_actions,
+        owners=owners,
         kinds=Counter({kind["values"].decode(): kind["counts"] for kind in kinds}),
         rejected=rejected,
         of_other_days=int(np.count_nonzero(np.where(belongs, ~of_kept, ~in_partition))),
@@ -170,19 +176,11 @@ def label_joined(
     Returns:
         the usable rows (see `labelled_rows`), and the rejected lines.
     """
-    needed = dict(columns)
-    if read_values.columns:
-        carried = from_json(impressions.column("carried").to_pylist())
-        by_column = zip(*carried, strict=True) if carried else ([] for _ in read_values.columns)
-        needed |= {
-            column: list(values)
-            for column, values in zip(read_values.columns, by_column, strict=True)
-        }
     problems: Problems = {}
     rows = impressions.drop_columns(
         [name for name in EVENT_COLUMNS if name in impressions.column_names]
     )
-    for name, values in read_values(_Folded(needed), problems).items():
+    for name, values in values_of_joined(impressions, columns, read_values, problems).items():
         rows = rows.append_column(name, values)
     reasons, details = impressions.column("problem_reason"), impressions.column("problem_detail")
     for position in np.flatnonzero(reasons.is_valid()).tolist():
@@ -198,6 +196,27 @@ def label_joined(
         for position in sorted(problems)
     ]
     return rows.filter(pa.array(usable)), rejected
+
+
+def values_of_joined(
+    impressions: pa.Table,
+    columns: Mapping[str, list[Any]],
+    read_values: ValuesReader,
+    problems: Problems,
+) -> dict[str, pa.Array]:
+    """Return the fields and labels of joined impressions that need actions.
+
+    Arguments are as of `label_joined`; problems of unusable impressions are noted.
+    """
+    needed = dict(columns)
+    if read_values.columns:
+        carried = from_json(impressions.column("carried").to_pylist())
+        by_column = zip(*carried, strict=True) if carried else ([] for _ in read_values.columns)
+        needed |= {
+            column: list(values)
+            for column, values in zip(read_values.columns, by_column, strict=True)
+        }
+    return read_values(_Folded(needed), problems)
 
 
 class _Folded:
@@ -246,7 +265,7 @@ def _latest_before(
     return np.where((before > 0) & (key_of_impression[latest] == key), latest, -1), key >= 0
 
 
-def _folded(rule: FoldedColumn, actions: pa.Table, owners: np.ndarray, count: int) -> list[Any]:
+def folded(rule: FoldedColumn, actions: pa.Table, owners: np.ndarray, count: int) -> list[Any]:
     """Fold actions into the values of a column, one an impression.
 
     Args:

@@ -21,6 +21,7 @@ from pipeline.ingest.accounting import counters
 from pipeline.ingest.accounting.counters import Counts, add_counts, count_step, unreadable_files
 from pipeline.ingest.events.event_join import deduplicated, joined, label_joined
 from pipeline.ingest.events.event_rows import ActionParser, ImpressionParser
+from pipeline.ingest.events.label_changes import with_label_changes
 from pipeline.ingest.labelling.labelled_rows import ValuesReader
 from pipeline.ingest.labelling.log_tables import count_columns, count_days, unusable_lines
 from pipeline.ingest.settings.ingest_config import IngestSettings
@@ -220,6 +221,10 @@ class _JoinEvents(beam.DoFn):
         counts.update({(counters.ACTION, kind): count for kind, count in together.kinds.items()})
         kept = together.impressions
         if impressions is not None and kept is not None:
+            if self._settings.histories is not None:
+                kept = with_label_changes(
+                    kept, together.actions, together.owners, rules, self._read_values
+                )
             rows, unusable = label_joined(
                 kept, together.columns, self._read_values, self._names[None]
             )

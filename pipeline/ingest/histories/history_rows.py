@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -44,11 +45,20 @@ from feature_spec.histories.history_values import cutoff_us, feedback_token, lab
 from pipeline.ingest.examples.history_columns import ROW
 from pipeline.ingest.histories.timeline import Integers, Timeline, text_ranks
 from pipeline.ingest.labelling import log_tables
-from pipeline.ingest.labelling.labelled_rows import ARRIVAL, FIELD, KEY_OF, LABEL, WHERE
+from pipeline.ingest.labelling.labelled_rows import (
+    ARRIVAL,
+    CHANGE,
+    CHANGE_TIME,
+    FIELD,
+    KEY_OF,
+    LABEL,
+    WHERE,
+)
 from pipeline.ingest.settings.ingest_config import IngestSettings
 
 CUTOFF, SHARD = "cutoff_us", "shard"
 NOT_ASKED = -1
+_Floats = npt.NDArray[np.float64]
 _EMPTY = pa.scalar(b"", pa.binary())
 _NOTHING = pa.scalar(b"", pa.binary())
 
@@ -117,6 +127,7 @@ class _Exposures:
         self._known = self._times
         if ARRIVAL in rows.column_names:
             self._known = np.maximum(self._times, rows.column(ARRIVAL).to_numpy())
+        self._changes = _Changes(rows)
         self._asked = {
             CUTOFF: cutoff_us(histories, self._times, settings.timezone),
             SHARD: np.full(len(places), shard, np.int32),
@@ -124,24 +135,37 @@ class _Exposures:
         }
 
     def of_count(self, count: HistoryCount) -> pa.Table:
-        columns = {KEY: self._keys(count.by), TIME: self._known, **self._asked}
-        ones = np.ones(len(self._times), np.int64)
+        keys = self._keys(count.by)
+        columns = {KEY: keys, TIME: self._known, **self._asked}
+        later = {
+            KEY: keys.take(pa.array(self._changes.owners)),
+            TIME: self._changes.times,
+            CUTOFF: np.zeros(len(self._changes.owners), np.int64),
+            SHARD: np.full(len(self._changes.owners), NOT_ASKED, np.int32),
+            ROW: np.full(len(self._changes.owners), NOT_ASKED, np.int32),
+        }
         for column in increments_of(count, self._settings):
-            kind, _, task = column.partition(".")
             if column == SHOWN:
-                columns[column] = ones
+                columns[column] = np.ones(len(self._times), np.int64)
+                later[column] = np.zeros(len(self._changes.owners), np.int64)
             else:
-                labels = self._rows.column(LABEL + task).to_numpy()
-                columns[column] = (
-                    label_units(labels) if kind + "." == SUM else (~np.isnan(labels)).astype(int)
+                kind, task = (
+                    (SUM, column.removeprefix(SUM))
+                    if column.startswith(SUM)
+                    else (SEEN, column.removeprefix(SEEN))
                 )
-        return _with_key(pa.table(columns))
+                first, before, after = (
+                    _increments(kind, labels) for labels in self._labels_by_change(task)
+                )
+                columns[column], later[column] = first, after - before
+        table = pa.table(columns)
+        if len(self._changes.owners):
+            changed = np.any([later[name] != 0 for name in increments_of(count, self._settings)], 0)
+            table = pa.concat_tables([table, pa.table(later).filter(pa.array(changed))])
+        return _with_key(table.combine_chunks())
 
     def of_sequence(self, name: str, sequence: HistorySequence) -> pa.Table:
-        known = pa.array(self._known)
-        if sequence.where is not None:
-            is_entry = self._rows.column(WHERE + name).combine_chunks()
-            known = pc.if_else(is_entry, known, pa.scalar(None, pa.int64()))
+        known, changes = self._entries(name, sequence)
         columns = {
             KEY: self._keys(sequence.by),
             KNOWN: known,
@@ -152,9 +176,35 @@ class _Exposures:
             columns[VALUE + part] = self._field_texts(part).fill_null(_EMPTY)
         if sequence.feedback and FEEDBACK not in sequence.fields:
             tasks = feedback_tasks(sequence, self._settings.tasks)
-            labels = [self._rows.column(LABEL + task).to_numpy() for task in tasks]
+            labels = [self._changes.labels_at(LABEL + task, changes) for task in tasks]
             columns[VALUE + FEEDBACK] = feedback_texts(tasks, labels)
         return _with_key(pa.table(columns))
+
+    def _labels_by_change(self, task: str) -> tuple[_Floats, _Floats, _Floats]:
+        """Return a task's labels at the impressions, (N,), and before and after changes, (M,)."""
+        changes, name = self._changes, LABEL + task
+        first = changes.labels_at(name, changes.first)
+        before, after = changes.around(name)
+        return first, before, after
+
+    def _entries(self, name: str, sequence: HistorySequence) -> tuple[pa.Array, Integers]:
+        """Return when rows became entries, null where never, and their versions then, (N,)."""
+        changes = self._changes
+        if sequence.where is None:
+            return pa.array(self._known), changes.first
+        is_entry = self._rows.column(WHERE + name).combine_chunks()
+        is_entry = is_entry.to_numpy(zero_copy_only=False).copy()
+        known, versions = self._known.copy(), changes.first.copy()
+        column = changes.column(WHERE + name)
+        if column is not None:
+            # From the first version in which the condition holds.
+            holds = np.flatnonzero(column)
+            owners, firsts = np.unique(changes.all_owners[holds], return_index=True)
+            is_entry[changes.with_changes] = False
+            is_entry[owners] = True
+            versions[owners] = holds[firsts]
+            known[owners] = changes.all_times[holds[firsts]]
+        return pa.array(known, mask=~is_entry), versions
 
     def _keys(self, by: Iterable[str]) -> pa.Array:
         return joined_keys([self._field_texts(field) for field in by])
@@ -176,6 +226,61 @@ class _Exposures:
                 values = pc.list_element(values, 0)
             self._texts[name] = values
         return self._texts[name]
+
+
+class _Changes:
+    """What becomes known of rows later, by their actions (see `label_changes`); V versions.
+
+    Attributes:
+        all_owners, all_times: the row and the time of each version, (V,).
+        with_changes: the rows that have versions.
+        first: the first version of each row, (N,); -1 where it has none, and is as it is.
+        owners, times: the row and the time of each version but the first, (M,).
+    """
+
+    def __init__(self, rows: pa.Table) -> None:
+        self._rows = rows
+        sizes = np.zeros(rows.num_rows, np.int64)
+        self.all_times = np.zeros(0, np.int64)
+        if CHANGE_TIME in rows.column_names:
+            lists = rows.column(CHANGE_TIME).combine_chunks()
+            sizes = pc.list_value_length(lists).fill_null(0).to_numpy().astype(np.int64)
+            self.all_times = lists.flatten().to_numpy()
+        self.all_owners = np.repeat(np.arange(rows.num_rows), sizes)
+        self.with_changes = np.flatnonzero(sizes)
+        begins = np.cumsum(sizes) - sizes
+        self.first = np.where(sizes > 0, begins, -1)
+        is_later = np.ones(len(self.all_owners), bool)
+        is_later[begins[self.with_changes]] = False
+        self._later = np.flatnonzero(is_later)
+        self.owners, self.times = self.all_owners[self._later], self.all_times[self._later]
+
+    def column(self, name: str) -> npt.NDArray[Any] | None:
+        """Return a label or a condition of all versions, (V,); None if it does not change."""
+        if CHANGE + name not in self._rows.column_names:
+            return None
+        values = self._rows.column(CHANGE + name).combine_chunks().flatten()
+        return np.asarray(values.to_numpy(zero_copy_only=False))
+
+    def labels_at(self, name: str, versions: Integers) -> _Floats:
+        """Return the labels of rows at one version of each, (N,)."""
+        labels = self._rows.column(name).to_numpy()
+        column = self.column(name)
+        if column is None or not len(column):
+            return labels
+        return np.where(versions >= 0, column[versions], labels)
+
+    def around(self, name: str) -> tuple[_Floats, _Floats]:
+        """Return the labels before and after each version but the first of a row, (M,)."""
+        column = self.column(name)
+        if column is None:
+            labels = self._rows.column(name).to_numpy()[self.owners]
+            return labels, labels
+        return column[self._later - 1], column[self._later]
+
+
+def _increments(kind: str, labels: _Floats) -> Integers:
+    return label_units(labels) if kind == SUM else (~np.isnan(labels)).astype(np.int64)
 
 
 def joined_keys(texts: list[pa.Array]) -> pa.Array:

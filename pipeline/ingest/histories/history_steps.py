@@ -12,6 +12,7 @@ from typing import NamedTuple
 import apache_beam as beam
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from feature_spec import names
 from feature_spec.artifacts.history_state import BEFORE_ALL, COUNTS, KEY, SEQUENCES, HistoryState
@@ -31,7 +32,7 @@ from pipeline.ingest.histories.state import (
     write_state,
     write_state_file,
 )
-from pipeline.ingest.labelling.labelled_rows import ARRIVAL
+from pipeline.ingest.labelling.labelled_rows import ARRIVAL, CHANGE_TIME
 from pipeline.ingest.settings.ingest_config import IngestSettings
 from pipeline.ingest.shuffle.arrow_tables import Spill, from_ipc, ipc_by_shard
 from pipeline.ingest.sources.files import InputFiles
@@ -194,7 +195,10 @@ def _reach_of(rows: pa.Table) -> Reach:
         return Reach()
     latest = until = int(rows.column(names.EVENT_TIME).to_numpy().max())
     if ARRIVAL in rows.column_names:
-        until = max(latest, int(rows.column(ARRIVAL).to_numpy().max()))
+        until = max(until, int(rows.column(ARRIVAL).to_numpy().max()))
+    if CHANGE_TIME in rows.column_names:
+        times = pc.list_flatten(rows.column(CHANGE_TIME))
+        until = max(until, pc.max(times).as_py() or until)
     return Reach(rows.num_rows, latest, until)
 
 

@@ -44,6 +44,9 @@ from pipeline.ingest.settings.ingest_config import IngestedField, IngestSettings
 
 KEY_OF, FIELD, LABEL, WHERE = "key_of.", "field.", "label.", "where."
 ARRIVAL = "arrival_us"
+# Columns of joined impressions, before the name of a label or a condition (see `label_changes`).
+CHANGE = "change."
+CHANGE_TIME = "change.time_us"
 FieldReader = Callable[[list[Any], Problems], pa.Array | np.ndarray]
 
 
