@@ -37,18 +37,26 @@ class CountSums:
 
     def __init__(self, values: Sequence[bytes | None], width: int) -> None:
         rows = decoded(b"".join([value for value in values if value]), width)
-        self._times_us, self._changes = rows[:, 0], rows[:, 1:]
-        lengths = np.array([len(value) if value else 0 for value in values], np.int64)
-        self._ends = np.cumsum(lengths // (width * _INT.itemsize))
+        # By column, since each is added up for itself.
+        self._columns = np.ascontiguousarray(rows.T)
+        sizes = np.array([len(value) if value else 0 for value in values], np.int64)
+        lengths = sizes // (width * _INT.itemsize)
+        self._keys, self._with_rows = len(values), np.flatnonzero(lengths)
+        self._begins = (np.cumsum(lengths) - lengths)[self._with_rows]
 
     def between(self, begin_us: int | None, end_us: int) -> np.ndarray:
-        """Return the sums of what became known in [`begin_us`, `end_us`), int64 (N, width - 1)."""
-        counts = self._times_us < end_us
+        """Return the sums of what became known in [`begin_us`, `end_us`), int64 (width - 1, N)."""
+        times_us, changes = self._columns[0], self._columns[1:]
+        sums = np.zeros((len(changes), self._keys), np.int64)
+        if not len(self._begins):
+            return sums
+        counts = times_us < end_us
         if begin_us is not None:
-            counts &= self._times_us >= begin_us
-        sums = np.zeros((len(counts) + 1, self._changes.shape[1]), np.int64)
-        np.cumsum(self._changes * counts[:, None], axis=0, out=sums[1:])
-        return np.diff(sums[self._ends], axis=0, prepend=0)
+            counts &= times_us >= begin_us
+        if not counts.all():
+            changes = changes * counts
+        sums[:, self._with_rows] = np.add.reduceat(changes, self._begins, axis=1)
+        return sums
 
 
 def merged(rows: np.ndarray) -> np.ndarray:

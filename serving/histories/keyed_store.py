@@ -124,18 +124,11 @@ class KeyedHistoryStore:
         texts = self._keys.texts(user, context, candidates)
         for _ in range(_MOST_TRIES):
             generation = self._description.generation
-            keys: list[list[bytes | None]] = [
-                self._keys.keys(
-                    history,
-                    layout.prefix(
-                        layout.COUNT if isinstance(history, StoredCount) else layout.SEQUENCE,
-                        generation,
-                    ),
-                    texts,
-                )
+            asked = [
+                self._keys.keys(history, layout.prefix(history.kind, generation), texts)
                 for history in self._all
             ]
-            wanted = [key for key in itertools.chain.from_iterable(keys) if key is not None]
+            wanted = [key for keys, _ in asked for key in keys if key is not None]
             newest_key = layout.prefix(layout.NEWEST, generation)
             raw, newest, *found = self.database.read([layout.META, newest_key, *wanted])
             if raw == self._raw:
@@ -151,15 +144,23 @@ class KeyedHistoryStore:
                 f"{self._description.exact_from_us} µs on"
             )
         cutoff = int(cutoff_us(self._histories, np.array([at_us]), self._timezone)[0])
-        values = dict(zip(wanted, found, strict=True))
+        values = iter(found)
         sides: dict[str, dict[str, Any]] = {"user": {}, "context": {}, "item": {}}
-        for history, own in zip(self._all, keys, strict=True):
-            of_keys = [values[key] if key is not None else None for key in own]
-            if isinstance(history, StoredCount):
-                has_key = np.array([key is not None for key in own])
-                sides[history.side] |= self._numbers(history, of_keys, has_key, cutoff)
+        for history, (keys, which) in zip(self._all, asked, strict=True):
+            own = [None if key is None else next(values) for key in keys]
+            if isinstance(history, StoredSequence):
+                sides[history.side] |= self._lists(history, own[0], cutoff, at_us)
+                continue
+            has_key = np.array([key is not None for key in keys])
+            numbers = self._numbers(history, own, has_key, cutoff)
+            if which is None:
+                missing = not has_key[0]
+                sides[history.side] |= {
+                    name: None if missing else float(column[0]) for name, column in numbers.items()
+                }
             else:
-                sides[history.side] |= self._lists(history, of_keys[0], cutoff, at_us)
+                place = np.array(which, np.int64)
+                sides["item"] |= {name: column[place] for name, column in numbers.items()}
         return HistoryValues(
             user=sides["user"],
             context=sides["context"],
@@ -173,9 +174,9 @@ class KeyedHistoryStore:
         values: Sequence[bytes | None],
         has_key: np.ndarray,
         cutoff: int,
-    ) -> dict[str, Any]:
+    ) -> dict[str, np.ndarray]:
         sums = count_rows.CountSums(values, count.width)
-        columns: dict[str, Any] = {}
+        columns: dict[str, np.ndarray] = {}
         for names in count.columns:
             begin = (
                 None
@@ -183,17 +184,15 @@ class KeyedHistoryStore:
                 else int(window_begin_us(np.array([cutoff]), names.window_s)[0])
             )
             totals = sums.between(begin, cutoff)
-            columns[names.shown] = totals[:, 0].astype(np.float32)
+            columns[names.shown] = totals[0].astype(np.float32)
             for position, task in enumerate(count.with_seen, start=1):
-                columns[names.seen[task]] = totals[:, position].astype(np.float32)
+                columns[names.seen[task]] = totals[position].astype(np.float32)
             for position, task in enumerate(count.tasks, start=1 + len(count.with_seen)):
-                columns[names.sums[task]] = label_sums(totals[:, position])
+                columns[names.sums[task]] = label_sums(totals[position])
         if not has_key.all():
             for column in columns.values():
                 column[~has_key] = np.nan
-        if count.side == "item":
-            return columns
-        return {name: float(column[0]) if has_key[0] else None for name, column in columns.items()}
+        return columns
 
     def _lists(
         self, sequence: StoredSequence, value: bytes | None, cutoff: int, at_us: int

@@ -19,6 +19,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 from feature_spec.fields.field import Side
 from feature_spec.histories.history_fields import (
@@ -26,6 +27,7 @@ from feature_spec.histories.history_fields import (
     CountColumns,
     count_columns,
     counted_tasks,
+    feedback_tasks,
     has_every_label,
     sequence_columns,
     side_of,
@@ -60,6 +62,8 @@ class StoredCount:
     tasks: tuple[str, ...]
     with_seen: tuple[str, ...]
     columns: tuple[CountColumns, ...]
+
+    kind: ClassVar[bytes] = COUNT
 
     @property
     def width(self) -> int:
@@ -96,10 +100,12 @@ class StoredSequence:
     columns: dict[str, str]
     max_length: int
 
+    kind: ClassVar[bytes] = SEQUENCE
+
     @property
     def texts(self) -> int:
         """The number of texts of an entry."""
-        return len(self.fields) + (FEEDBACK in self.columns)
+        return len(self.fields) + bool(self.feedback)
 
 
 def stored_counts(spec: FeatureSpec) -> list[StoredCount]:
@@ -137,7 +143,10 @@ def stored_sequences(spec: FeatureSpec) -> list[StoredSequence]:
                 by=tuple(sequence.by),
                 side=side_of(sequence.by, spec.fields),
                 fields=tuple(sequence.fields),
-                feedback=tuple(task for task in spec.tasks if task in sequence.feedback),
+                # A field of this name keeps it.
+                feedback=()
+                if FEEDBACK in sequence.fields
+                else tuple(feedback_tasks(sequence, spec.tasks)),
                 columns=sequence_columns(name, sequence),
                 max_length=sequence.max_length,
             )

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from feature_spec.fields.field import MultiCategoricalField
+from feature_spec.histories.history_values import history_key
 from feature_spec.logs.log_values import list_reader, text_reader
 from feature_spec.spec import FeatureSpec
 from serving.histories.layout import StoredCount, StoredSequence, shortened
@@ -28,13 +28,13 @@ class RequestKeys:
     ) -> None:
         missing = frozenset(spec.logs.missing_values)
         self._sides = {name: spec.fields[name].side for part in histories for name in part.by}
-        self._readers: dict[str, Callable[[Any], bytes | None]] = {}
+        self._readers: dict[str, Callable[[list[Any]], list[bytes | None]]] = {}
         for name in self._sides:
             field = spec.fields[name]
             if isinstance(field, MultiCategoricalField):
                 self._readers[name] = _first_of(list_reader(name, field.separator, missing))
             else:
-                self._readers[name] = _remembering(text_reader(name, missing))
+                self._readers[name] = _Remembered(text_reader(name, missing)).all_of
 
     def texts(
         self,
@@ -53,62 +53,73 @@ class RequestKeys:
             "item": candidates,
         }
         return {
-            name: [read(row.get(name)) for row in rows[self._sides[name]]]
+            name: read([row.get(name) for row in rows[self._sides[name]]])
             for name, read in self._readers.items()
         }
 
     def keys(
         self, history: StoredCount | StoredSequence, prefix: bytes, texts: Texts
-    ) -> list[bytes | None]:
-        """Return the keys of a history: one, or one for each candidate; None where it has none."""
+    ) -> tuple[list[bytes | None], list[int] | None]:
+        """Return the different keys of a history, and which of them each candidate has.
+
+        A candidate without a key has the key None. Of a history of the request alone, there is one
+        key, and no list.
+        """
         head = prefix + bytes([history.number])
         of_request = {name: texts[name][0] for name in history.by if self._sides[name] != "item"}
-        of_items = [name for name in history.by if self._sides[name] == "item"]
+        of_items = [texts[name] for name in history.by if self._sides[name] == "item"]
+        *first, last = history.by
         if None in of_request.values():
-            return [None] * (len(texts[of_items[0]]) if of_items else 1)
-        parts: list[Iterable[bytes | None]] = []
-        for position, name in enumerate(history.by):
-            is_last = position == len(history.by) - 1
-            if name in of_request:
-                text = of_request[name] or b""
-                parts.append(itertools.repeat(text if is_last else _with_length(text)))
-            else:
-                parts.append(texts[name] if is_last else [_with_length(t) for t in texts[name]])
-        if not of_items:
-            return [head + shortened(b"".join(next(iter(part)) or b"" for part in parts))]
-        return [
-            None if None in row else head + shortened(b"".join(row))
-            for row in zip(*parts, strict=False)
-        ]
+            return [None], [0] * len(of_items[0]) if of_items else None
+        if not of_items or (len(of_items) == 1 and last not in of_request):
+            # The usual ways: all keys begin alike.
+            different, which = _different(texts[last])
+            same = b"".join(_with_length(of_request[name] or b"") for name in first)
+            keys = [None if text is None else head + shortened(same + text) for text in different]
+            return keys, which if of_items else None
+        count = len(of_items[0])
+        columns = [texts[name] * (count if name in of_request else 1) for name in history.by]
+        rows, which = _different(list(zip(*columns, strict=True)))
+        keys = [None if None in row else head + shortened(history_key(row)) for row in rows]
+        return keys, which
 
 
-def _with_length(text: bytes | None) -> Any:
-    return None if text is None else len(text).to_bytes(4, "little") + text
+def _different(values: list[Any]) -> tuple[list[Any], list[int]]:
+    """Return the different values, and the position of each value among them."""
+    different = list(dict.fromkeys(values))
+    positions = {value: position for position, value in enumerate(different)}
+    return different, list(map(positions.__getitem__, values))
+
+
+def _with_length(text: bytes) -> bytes:
+    """Return a text that is not the last of a key, as `history_key` has it."""
+    return history_key([text, b""])
 
 
 def _first_of(
     read: Callable[[Any], tuple[bytes, ...] | None],
-) -> Callable[[Any], bytes | None]:
-    def first(value: Any) -> bytes | None:
-        texts = read(value)
-        return texts[0] if texts else None
+) -> Callable[[list[Any]], list[bytes | None]]:
+    def first(values: list[Any]) -> list[bytes | None]:
+        return [texts[0] if texts else None for texts in map(read, values)]
 
     return first
 
 
-def _remembering(read: Callable[[Any], bytes | None]) -> Callable[[Any], bytes | None]:
-    """Return a reader that reads a repeated text once."""
-    known: dict[str, bytes | None] = {}
+class _Remembered(dict[str, bytes | None]):
+    """What texts are read as, a repeated one once."""
 
-    def remembered(value: Any) -> bytes | None:
-        if type(value) is not str:
-            return read(value)
-        try:
-            return known[value]
-        except KeyError:
-            if len(known) >= _REMEMBERED_VALUES:
-                known.clear()
-            text = known[value] = read(value)
-            return text
+    def __init__(self, read: Callable[[Any], bytes | None]) -> None:
+        super().__init__()
+        self._read = read
 
-    return remembered
+    def __missing__(self, value: str) -> bytes | None:
+        if len(self) >= _REMEMBERED_VALUES:
+            self.clear()
+        text = self[value] = self._read(value)
+        return text
+
+    def all_of(self, values: list[Any]) -> list[bytes | None]:
+        """Return what values are read as."""
+        if set(map(type, values)) == {str}:
+            return list(map(self.__getitem__, values))
+        return list(map(self._read, values))

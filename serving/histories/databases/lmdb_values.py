@@ -47,9 +47,8 @@ class LmdbValues:
 
     def read(self, keys: Sequence[bytes]) -> list[bytes | None]:
         """Return the values of keys, all as of one time; None where there is none."""
-        with self._errors(), self._database.begin() as reading, reading.cursor() as cursor:
-            found = dict(cursor.getmulti(keys))
-        return [found.get(key) for key in keys]
+        with self._errors(), self._database.begin() as reading:
+            return list(map(reading.get, keys))
 
     def commit(self, transaction: Transaction) -> dict[bytes, int] | None:
         """Make a change as a whole; see `KeyValues`."""
