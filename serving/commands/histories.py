@@ -15,6 +15,7 @@ from rich.console import Console
 from serving.commands.connection_options import fail, time_of
 
 if TYPE_CHECKING:
+    from feature_spec.logs.log_values import UnusableLineError
     from feature_spec.spec import FeatureSpec
     from serving.histories.history_event import HistoryEvent
     from serving.histories.inspecting import Inspection
@@ -30,6 +31,13 @@ Store = Annotated[
     typer.Option(help="The store: a folder for an LMDB file, or redis://host:port/number."),
 ]
 Spec = Annotated[str, typer.Option(help="Feature spec: a YAML file, or the name of a ready spec.")]
+Actions = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="Lines of the log of actions, of event logs, likewise. Repeatable.",
+        show_default=False,
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
 
 
@@ -130,6 +138,7 @@ def record(
             "standard input. Repeatable."
         ),
     ],
+    actions: Actions = None,
     spec: Spec,
     store: Store,
     logs: Annotated[
@@ -159,7 +168,7 @@ def record(
     from json import dumps
 
     from feature_spec.logs.log_values import UnusableLineError
-    from serving.histories.event_files import SideTables, read_events
+    from serving.histories.event_files import SideTables
     from serving.histories.store import RecordCounts
 
     counts = RecordCounts()
@@ -167,12 +176,11 @@ def record(
         tables = SideTables(opened.spec, logs) if logs is not None else None
 
         def usable() -> Iterator[HistoryEvent]:
-            for file in events:
-                for event in read_events(file, opened.spec.logs.max_line_bytes):
-                    if isinstance(event, UnusableLineError):
-                        counts.reject(event)
-                    else:
-                        yield tables.joined(event) if tables is not None else event
+            for event in _lines(opened.spec, events, actions):
+                if isinstance(event, UnusableLineError):
+                    counts.reject(event)
+                else:
+                    yield tables.joined(event) if tables is not None else event
 
         counts.add(opened.record_all(usable()))
         if compact:
@@ -200,6 +208,7 @@ def replay(
         list[str],
         typer.Option(help="The whole log as JSON lines or CSV, as for `record`. Repeatable."),
     ],
+    actions: Actions = None,
     examples: Annotated[
         Path,
         typer.Option(
@@ -232,7 +241,7 @@ def replay(
     from json import dumps
 
     from feature_spec.logs.log_values import UnusableLineError
-    from serving.histories.event_files import SideTables, read_events
+    from serving.histories.event_files import SideTables
     from serving.histories.lmdb_store import LmdbHistoryStore
     from serving.histories.replay import example_files, fields_of_examples
     from serving.histories.replay import replay as replay_log
@@ -241,8 +250,7 @@ def replay(
     with _failures(), tempfile.TemporaryDirectory() as folder:
         opened = LmdbHistoryStore(Path(folder), loaded, exact_for_s=None)
         tables = SideTables(loaded, logs) if logs is not None else None
-        longest = loaded.logs.max_line_bytes
-        read = (event for file in events for event in read_events(file, longest))
+        read = _lines(loaded, events, actions)
         usable = (event for event in read if not isinstance(event, UnusableLineError))
         joined = (tables.joined(event) if tables is not None else event for event in usable)
         found = replay_log(opened, joined, fields_of_examples(loaded, example_files(examples)))
@@ -267,6 +275,18 @@ def replay(
 def add_to(app: typer.Typer) -> None:
     """Register the commands."""
     app.add_typer(histories_app, name="histories")
+
+
+def _lines(
+    spec: FeatureSpec, shown: list[str], actions: list[str] | None
+) -> Iterator[HistoryEvent | UnusableLineError]:
+    """Yield the events of files of exposures or impressions, then those of actions."""
+    from serving.histories.event_files import read_events
+
+    for file in shown:
+        yield from read_events(file, spec.logs.max_line_bytes)
+    for file in actions or []:
+        yield from read_events(file, spec.logs.max_line_bytes, "action")
 
 
 @contextlib.contextmanager

@@ -17,14 +17,16 @@ from feature_spec.logs.log_values import UnusableLineError, text_reader
 from feature_spec.logs.logs import RejectionReason
 from feature_spec.logs.source import Source
 from feature_spec.spec import FeatureSpec
-from serving.histories.history_event import HistoryEvent
+from serving.histories.history_event import HistoryEvent, Kind
 from serving.histories.store import HistoryStoreError
 
 STANDARD_INPUT = "-"
 _OPENERS = {".gz": gzip.open, ".bz2": bz2.open}
 
 
-def read_events(file: str, max_line_bytes: int) -> Iterator[HistoryEvent | UnusableLineError]:
+def read_events(
+    file: str, max_line_bytes: int, kind: Kind | None = None
+) -> Iterator[HistoryEvent | UnusableLineError]:
     """Yield the events of a file, or the reason why a line is none.
 
     Args:
@@ -32,6 +34,7 @@ def read_events(file: str, max_line_bytes: int) -> Iterator[HistoryEvent | Unusa
             name says so; either may end in ``.gz`` or ``.bz2``. ``-`` is JSON lines of the standard
             input.
         max_line_bytes: the largest size of a line of JSON.
+        kind: the kind of events that do not tell theirs.
 
     Raises:
         HistoryStoreError: the file cannot be read.
@@ -39,11 +42,13 @@ def read_events(file: str, max_line_bytes: int) -> Iterator[HistoryEvent | Unusa
     plain = file.removesuffix(Path(file).suffix) if Path(file).suffix in _OPENERS else file
     with _opened(file) as lines:
         if plain.endswith(".csv"):
-            yield from map(_event_of_row, csv.DictReader(lines))
+            for row in csv.DictReader(lines):
+                yield _event_of_row(row, kind)
             return
         for line in lines:
             try:
-                yield _event_of_line(line.rstrip("\r\n"), max_line_bytes)
+                event = _event_of_line(line.rstrip("\r\n"), max_line_bytes)
+                yield event if event.kind is not None else replace(event, kind=kind)
             except UnusableLineError as error:
                 yield error
 
@@ -61,13 +66,13 @@ def _event_of_line(line: str, max_line_bytes: int) -> HistoryEvent:
     return HistoryEvent.from_json(line)
 
 
-def _event_of_row(row: dict[str, Any]) -> HistoryEvent | UnusableLineError:
+def _event_of_row(row: dict[str, Any], kind: Kind | None) -> HistoryEvent | UnusableLineError:
     if None in row or None in row.values():
         detail = f"another number of values than the header: {row}"
         return UnusableLineError(RejectionReason.MALFORMED, detail)
     if not all(map(_is_utf8, row.values())):
         return UnusableLineError(RejectionReason.WRONG_ENCODING, "not UTF-8")
-    return HistoryEvent(columns=row)
+    return HistoryEvent(columns=row, kind=kind)
 
 
 def _is_utf8(text: str) -> bool:

@@ -36,7 +36,14 @@ HISTORIES = {
 }  # fmt: skip
 
 
-@pytest.fixture(scope="module", params=[{}, {"known_after_s": None, "refresh": "day"}], ids=str)
+WORLDS = {
+    "exposures": ("short_video", {}),
+    "by_day": ("short_video", {"known_after_s": None, "refresh": "day"}),
+    "events": ("short_video_events", {}),
+}
+
+
+@pytest.fixture(scope="module", params=WORLDS)
 def world(request, tmp_path_factory, quick_beam):
     """A log of three days, its spec, and the folder that it was ingested into."""
     from pipeline.ingest.settings.ingest_config import IngestSettings
@@ -46,10 +53,14 @@ def world(request, tmp_path_factory, quick_beam):
 
     folder = tmp_path_factory.mktemp("world")
     logs = folder / "logs"
-    simulate_logs(SimulationSettings(days=3, rows_per_day=400, seed=5, malformed_share=0.02), logs)
-    document = yaml.safe_load(Path(ready_specs()["short_video"]).read_text(encoding="utf-8"))
+    ready, changes = WORLDS[request.param]
+    settings = SimulationSettings(
+        days=3, rows_per_day=400, seed=5, malformed_share=0.02, event_logs=request.param == "events"
+    )
+    simulate_logs(settings, logs)
+    document = yaml.safe_load(Path(ready_specs()[ready]).read_text(encoding="utf-8"))
     document["histories"] = {
-        key: value for key, value in (HISTORIES | request.param).items() if value is not None
+        key: value for key, value in (HISTORIES | changes).items() if value is not None
     }
     document["sampling"] = {"negative_rate": 0.5}
     spec_file = folder / "spec.yaml"
@@ -65,9 +76,10 @@ def events_of(spec, logs):
     from serving.histories.event_files import SideTables, read_events
 
     tables = SideTables(spec, logs)
-    read = (
-        event for file in sorted(logs.glob("day=*/*")) for event in read_events(str(file), 20_000)
-    )
+    shown = "day=*/*" if spec.logs.actions is None else "impressions/day=*/*"
+    files = [(file, None) for file in sorted(logs.glob(shown))]
+    files += [(file, "action") for file in sorted(logs.glob("actions/day=*/*"))]
+    read = (event for file, kind in files for event in read_events(str(file), 20_000, kind))
     return [tables.joined(each) for each in read if not isinstance(each, UnusableLineError)]
 
 
@@ -92,7 +104,8 @@ def test_a_store_of_the_state_answers_as_one_of_all_events(world, tmp_path):
     events = events_of(spec, logs)
     of_events = LmdbHistoryStore(tmp_path / "events", spec, exact_for_s=None)
     of_state = LmdbHistoryStore(tmp_path / "state", spec, exact_for_s=None)
-    counts = of_events.record_all(events)
+    counts = of_events.record_all(each for each in events if each.kind != "action")
+    of_events.record_all(each for each in events if each.kind == "action")
     state, _ = publish(of_state, state_folder(out))
     assert state.exposures == counts.recorded
     assert state.parts == spec.history_parts
