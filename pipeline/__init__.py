@@ -4,6 +4,11 @@ import importlib
 import os
 from typing import Any
 
+from pipeline.deferred_imports import defer_imports
+
+# Before anything imports TFX: components that no run uses take seconds to load.
+defer_imports()
+
 # TFT, TFMA and TensorFlow Recommenders need the Keras 2 dialect, chosen before anything touches
 # `tf.keras`.
 os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import tfx  # noqa: F401  (before TFDV, which on Python 3.11 needs TFX's stand-in)
-from tfx.components import ExampleValidator, StatisticsGen, Trainer, Transform, Tuner
+from tfx.components import ExampleValidator, StatisticsGen, Trainer, Transform
 from tfx.dsl.components.base.base_component import BaseComponent
 from tfx.orchestration.pipeline import Pipeline
 from tfx.proto import trainer_pb2, transform_pb2
@@ -213,6 +213,8 @@ def training_nodes(
     config = {"spec": training_spec(spec), "settings": settings}
     nodes: list[Any] = []
     if tuner is not None:
+        from tfx.components import Tuner  # not sooner: KerasTuner brings Keras 3 and scikit-learn
+
         section = tuner.model_dump_json(exclude_unset=True)
         search = Tuner(
             tuner_fn=_TUNER_FN,

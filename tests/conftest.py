@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import weakref
 from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
@@ -85,23 +84,10 @@ def refuse_other_skips(report: pytest.TestReport | pytest.CollectReport) -> None
 
 @pytest.fixture(scope="session")
 def quick_beam() -> Iterator[None]:
-    """Let Beam look for the state of each function once, and not at each step of its planning.
+    """Let Beam look for the state of each function once, as the runner of this machine does."""
+    from pipeline.runner.beam_planning import functions_inspected_once
 
-    Inspecting all methods of all functions takes a quarter to a third of the time of a small
-    pipeline.
-    """
-    from apache_beam.transforms import userstate
-
-    inspected: weakref.WeakKeyDictionary[Any, Any] = weakref.WeakKeyDictionary()
-    inspect = userstate.get_dofn_specs
-
-    def inspect_once(function: Any) -> Any:
-        if function not in inspected:
-            inspected[function] = inspect(function)
-        return inspected[function]
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(userstate, "get_dofn_specs", inspect_once)
+    with functions_inspected_once():
         yield
 
 

@@ -26,6 +26,7 @@ from tfx.orchestration.portable import launcher, runtime_parameter_utils
 from tfx.orchestration.portable.mlmd import execution_lib
 from tfx.proto.orchestration import pipeline_pb2
 
+from pipeline.runner.beam_planning import functions_inspected_once
 from pipeline.runner.memory_sampler import MemorySampler
 from pipeline.runner.node_errors import FAILURE_CAUSE, NodeFailedError, cause_of, details_of
 from pipeline.workspace.artifact_files import matching_folders, remove_folder
@@ -85,7 +86,7 @@ def run_pipeline(
     with metadata.Metadata(connection) as handle:
         _close_abandoned(handle.store, pipeline.pipeline_info.pipeline_root)
     runs = []
-    with _hidden_command_line():
+    with _hidden_command_line(), functions_inspected_once():
         for node in (entry.pipeline_node for entry in compiled.nodes):
             name = node.node_info.id
             node.execution_options.caching_options.enable_cache = name not in always_run
