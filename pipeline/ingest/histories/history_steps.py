@@ -32,13 +32,16 @@ from pipeline.ingest.histories.state import (
     write_state,
     write_state_file,
 )
+from pipeline.ingest.histories.time_ranges import CountInRanges, SequenceInRanges
 from pipeline.ingest.labelling.labelled_rows import ARRIVAL, CHANGE_TIME
 from pipeline.ingest.settings.ingest_config import IngestSettings
-from pipeline.ingest.shuffle.arrow_tables import Spill, from_ipc, ipc_by_shard
+from pipeline.ingest.shuffle.arrow_tables import Spill, SpilledTable, from_ipc, ipc_by_shard
 from pipeline.ingest.sources.files import InputFiles
 from pipeline.ingest.sources.record_source import source_names
 
 _ROWS, _REACH = "rows", "reach"
+# Compressed, as Arrow tables; about a million rows. What is larger does not go into memory at once.
+LARGEST_PARTITION_BYTES = 1 << 24
 
 
 class EarlierState(NamedTuple):
@@ -251,25 +254,45 @@ class _FeaturesOfKeys(beam.DoFn):
         number, stored = element
         name, part = self._keyed.part(number)
         settings, histories = self._keyed.settings, self._keyed.histories
-        rows = from_ipc(stored)
         horizon_us = BEFORE_ALL
         if reach.exposures:
             latest = np.array([reach.latest_us], np.int64)
             horizon_us = int(cutoff_us(histories, latest, settings.timezone)[0])
-        if name in histories.counts:
-            count = histories.counts[name]
-            yield from self._by_shard(count_features(rows, settings.history_columns[name]))
-            state, kind = compact_counts(rows, count, horizon_us, settings), COUNTS
-        else:
-            sequence = histories.sequences[name]
-            for features in sequence_features(name, sequence, rows):
+        kind = COUNTS if name in histories.counts else SEQUENCES
+        size = sum(len(one) if isinstance(one, bytes) else one.size_bytes for one in stored)
+        if size > LARGEST_PARTITION_BYTES:
+            in_ranges = (
+                CountInRanges(name, histories.counts[name], horizon_us, settings)
+                if kind == COUNTS
+                else SequenceInRanges(name, histories.sequences[name], horizon_us)
+            )
+            ranges = -(-size // LARGEST_PARTITION_BYTES)
+            for features in in_ranges.features(lambda: _tables(stored), ranges):
                 yield from self._by_shard(features)
-            state, kind = compact_sequence(rows, sequence, horizon_us), SEQUENCES
-        write_state_file(state, self._folder, kind, name, part)
+            state = in_ranges.state
+        else:
+            rows = from_ipc(stored)
+            for features in (
+                [count_features(rows, settings.history_columns[name])]
+                if kind == COUNTS
+                else sequence_features(name, histories.sequences[name], rows)
+            ):
+                yield from self._by_shard(features)
+            state = (
+                compact_counts(rows, histories.counts[name], horizon_us, settings)
+                if kind == COUNTS
+                else compact_sequence(rows, histories.sequences[name], horizon_us)
+            )
+        if state is not None:
+            write_state_file(state, self._folder, kind, name, part)
 
     def _by_shard(self, features: pa.Table) -> Iterator[tuple[int, bytes]]:
         shard_of = features.column(SHARD).to_numpy()
         return ipc_by_shard(features.drop_columns([SHARD]), shard_of, self._keyed.shards)
+
+
+def _tables(stored: Iterable[bytes | SpilledTable]) -> Iterator[pa.Table]:
+    return (from_ipc([one]) for one in stored)
 
 
 def _write_description(

@@ -67,18 +67,21 @@ def count_features(rows: pa.Table, windows: list[CountColumns]) -> pa.Table:
         else timeline.ends(keys, window_begin_us(cutoffs, window.window_s))
         for window in windows
     ]
-
-    def add_up(increment: str, names: list[str]) -> None:
+    for increment, fields in fields_of_increments(windows).items():
         increments = rows.column(increment).to_numpy()[timeline.order]
-        for name, begins in zip(names, bounds, strict=True):
+        for name, begins in zip(fields, bounds, strict=True):
             columns[name] = sums_between(increments, begins, ends)
+    return pa.table(columns)
 
-    add_up(SHOWN, [window.shown for window in windows])
+
+def fields_of_increments(windows: list[CountColumns]) -> dict[str, list[str]]:
+    """Return the fields that add up each increment of a count, one for each window."""
+    fields = {SHOWN: [window.shown for window in windows]}
     for task in windows[0].sums:
         if windows[0].seen[task] != windows[0].shown:
-            add_up(SEEN + task, [window.seen[task] for window in windows])
-        add_up(SUM + task, [window.sums[task] for window in windows])
-    return pa.table(columns)
+            fields[SEEN + task] = [window.seen[task] for window in windows]
+        fields[SUM + task] = [window.sums[task] for window in windows]
+    return fields
 
 
 def sequence_features(name: str, sequence: HistorySequence, rows: pa.Table) -> Iterator[pa.Table]:

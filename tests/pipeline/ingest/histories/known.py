@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -125,6 +126,7 @@ def computed(
     settings: IngestSettings,
     parts: Parts | None = None,
     state: dict[str, list[pa.Table]] | None = None,
+    ranges: int = 0,
 ) -> list[Features]:
     """The features of each row, as ingestion computes them.
 
@@ -133,11 +135,11 @@ def computed(
         settings: the spec's rules.
         parts: how rows are shared out.
         state: tables of an earlier state by history.
+        ranges: the number of ranges of times that each partition is split into; 0 for none.
     """
     from pipeline.ingest.examples.history_columns import HistoryColumns
     from pipeline.ingest.histories.history_rows import SHARD as SHARD_COLUMN
     from pipeline.ingest.histories.history_rows import HistoryRows, partitions_of
-    from pipeline.ingest.histories.point_in_time import count_features, sequence_features
     from pipeline.ingest.histories.state import as_history_rows
 
     parts = parts or Parts()
@@ -164,11 +166,7 @@ def computed(
             share_out(name, as_history_rows(table))
     features: list[list[pa.Table]] = [[] for _ in range(parts.shards)]
     for (name, _), some in tables.items():
-        all_rows = pa.concat_tables(parts.order(some), promote_options="default").combine_chunks()
-        if name in settings.histories.counts:
-            made = [count_features(all_rows, settings.history_columns[name])]
-        else:
-            made = list(sequence_features(name, settings.histories.sequences[name], all_rows))
+        made = _made(name, parts.order(some), settings, ranges)
         for table in made:
             of_table = table.column(SHARD_COLUMN).to_numpy()
             for shard in range(parts.shards):
@@ -182,6 +180,25 @@ def computed(
         for position, found in zip(positions, _features(attached, columns, settings), strict=True):
             result[position] = found
     return result
+
+
+def _made(name: str, some: list[pa.Table], settings: IngestSettings, ranges: int) -> list[pa.Table]:
+    """The features of a history's rows."""
+    from pipeline.ingest.histories.point_in_time import count_features, sequence_features
+    from pipeline.ingest.histories.time_ranges import CountInRanges, SequenceInRanges
+
+    assert settings.histories is not None
+    count = settings.histories.counts.get(name)
+    sequence = settings.histories.sequences.get(name)
+    tables = functools.partial(iter, some)
+    rows = pa.concat_tables(some, promote_options="default").combine_chunks()
+    if count is not None:
+        in_ranges = CountInRanges(name, count, 0, settings).features(tables, ranges)
+        return list(in_ranges) if ranges else [count_features(rows, settings.history_columns[name])]
+    assert sequence is not None
+    if ranges:
+        return list(SequenceInRanges(name, sequence, 0).features(tables, ranges))
+    return list(sequence_features(name, sequence, rows))
 
 
 def _features(rows: pa.Table, columns: Any, settings: IngestSettings) -> list[Features]:
