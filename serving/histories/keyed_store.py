@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from feature_spec.artifacts.history_state import BEFORE_ALL
 from feature_spec.histories.history_fields import AGE
 from feature_spec.histories.history_values import (
     age_token,
@@ -223,24 +224,28 @@ class KeyedHistoryStore:
         return counts
 
     def _record_together(
-        self, events: Sequence[HistoryEvent], *, refuse: bool, generation: int | None = None
+        self,
+        events: Sequence[HistoryEvent],
+        *,
+        refuse: bool,
+        new: Description | None = None,
     ) -> RecordCounts:
         """Add events in one transaction, again until nothing else has come between.
 
         Args:
             events: the events.
             refuse: whether to raise the error of an unusable event instead of counting it.
-            generation: the generation to add to, if not the published one.
+            new: the description of a state that is not published yet, to add to it.
         """
         for _ in range(_MOST_TRIES):
             self.begin()
-            into = self._description.generation if generation is None else generation
+            into = self._description if new is None else new
             counts, transaction = self._transaction(events, into, refuse=refuse)
-            if not counts.recorded:
+            if transaction is None:
                 return counts
             sizes = self.database.commit(transaction)
             if sizes is not None:
-                self._fold_grown(sizes, transaction.appends, into)
+                self._fold_grown(sizes, transaction.appends, into.generation)
                 return counts
             self.refresh()
         raise HistoryStoreError(
@@ -248,9 +253,9 @@ class KeyedHistoryStore:
         )
 
     def _transaction(
-        self, events: Sequence[HistoryEvent], generation: int, *, refuse: bool
-    ) -> tuple[RecordCounts, Transaction]:
-        counts = RecordCounts()
+        self, events: Sequence[HistoryEvent], into: Description, *, refuse: bool
+    ) -> tuple[RecordCounts, Transaction | None]:
+        counts, generation = RecordCounts(), into.generation
         read: list[tuple[bytes, HistoryEvent]] = []
         for event in events:
             try:
@@ -272,6 +277,7 @@ class KeyedHistoryStore:
             changes_of=self._changes,
             groups=self._groups,
             keep_events_s=self._keep_events_s,
+            until_us=BEFORE_ALL if into.until_us is None else into.until_us,
         )
         expected: dict[bytes, bytes | None] = {layout.META: self._raw}
         for key, (identity, event) in zip(id_keys, read, strict=True):
@@ -279,7 +285,7 @@ class KeyedHistoryStore:
                 counts.repeated += 1
                 continue
             try:
-                batch.add(identity, event)
+                counts_now = batch.add(identity, event)
             except UnusableLineError as error:
                 if refuse:
                     raise
@@ -287,8 +293,9 @@ class KeyedHistoryStore:
                 continue
             known.add(key)
             expected[key] = None
-            counts.recorded += 1
-        return counts, batch.transaction(expected)
+            counts.recorded += counts_now
+            counts.repeated += not counts_now
+        return counts, None if batch.is_empty else batch.transaction(expected)
 
     def _fold_grown(
         self, sizes: Mapping[bytes, int], appends: Mapping[bytes, bytes], generation: int
@@ -389,39 +396,36 @@ class KeyedHistoryStore:
         """
         self.refresh()
         old = self._description.generation
-        new = old + 1
-        self._remove(new)
+        update = {
+            "generation": old + 1,
+            "until_us": until_us,
+            "exposures": exposures,
+            "exact_from_us": max(until_us, self._description.exact_from_us),
+            "published_s": self._clock(),
+        }
+        new = self._description.model_copy(update=update)
+        self._remove(new.generation)
         for some in _batches(values):
-            puts = {layout.prefix(key[:1], new) + key[1:]: value for key, value in some}
+            puts = {layout.prefix(key[:1], new.generation) + key[1:]: value for key, value in some}
             self.database.commit(Transaction(puts=puts))
         self.begin()
-        counts = self._record_later(old, new, until_us)
-        newest = layout.prefix(layout.NEWEST, new)
+        counts = self._record_again(old, new)
+        newest = layout.prefix(layout.NEWEST, new.generation)
         self.database.commit(Transaction(largest={newest: time_text(until_us)}))
         while self._description.generation == old:
-            update = {
-                "generation": new,
-                "until_us": until_us,
-                "exposures": exposures,
-                "exact_from_us": max(until_us, self._description.exact_from_us),
-                "published_s": self._clock(),
-            }
+            update["exact_from_us"] = max(until_us, self._description.exact_from_us)
             self._describe(self._description.model_copy(update=update))
-        after = self._record_later(old, new, until_us)
-        counts.recorded += after.recorded
+        counts.recorded += self._record_again(old, new).recorded
         self._remove(old)
         return counts
 
-    def _record_later(self, old: int, new: int, until_us: int) -> RecordCounts:
-        """Record the events of one generation that are later than a state in another."""
+    def _record_again(self, old: int, new: Description) -> RecordCounts:
+        """Record the events of one generation onto a state of another."""
         counts = RecordCounts()
-        later = (
-            HistoryEvent.from_json(value)
-            for key, value in self.database.items(layout.prefix(layout.EVENT, old))
-            if event_place(key)[0] > until_us
-        )
-        for events in _batches(later):
-            counts.add(self._record_together(events, refuse=False, generation=new))
+        events = layout.prefix(layout.EVENT, old)
+        again = (HistoryEvent.from_json(value) for _, value in self.database.items(events))
+        for some in _batches(again):
+            counts.add(self._record_together(some, refuse=False, new=new))
         return counts
 
     def _remove(self, generation: int) -> None:

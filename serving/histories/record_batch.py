@@ -35,6 +35,7 @@ class RecordBatch:
         changes_of: makes changes of exposures.
         groups: reads impressions with their actions; None without event logs.
         keep_events_s: the seconds for which events are kept.
+        until_us: the latest time in the state of the generation, which has all events up to it.
     """
 
     def __init__(
@@ -46,18 +47,27 @@ class RecordBatch:
         changes_of: ChangesOfExposures,
         groups: GroupReader | None,
         keep_events_s: int,
+        until_us: int,
     ) -> None:
         self._database, self._generation = database, generation
         self._reader, self._changes_of, self._groups = reader, changes_of, groups
         self._kept_us = keep_events_s * _SECOND_US + (groups.window_us if groups else 0)
+        self._until_us = until_us
         self._exposures: list[Changes] = []
         self._before: dict[bytes, tuple[bytes | None, Group]] = {}
         self._after: dict[bytes, Group] = {}
         self._fading: dict[bytes, bytes] = {}
         self._newest_us = 0
 
-    def add(self, identity: bytes, event: HistoryEvent) -> None:
-        """Add an event.
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing changes."""
+        return not self._fading
+
+    def add(self, identity: bytes, event: HistoryEvent) -> bool:
+        """Add an event, and return whether it counts; the state has one that is not later.
+
+        Of event logs, such an event is kept for those that belong to it.
 
         Raises:
             UnusableLineError: ingestion would reject the line; nothing was added.
@@ -65,6 +75,8 @@ class RecordBatch:
         if self._groups is None:
             exposure = self._reader.exposure(event)
             time_us = exposure.moments[0].known_us
+            if time_us <= self._until_us:
+                return False
             self._exposures.append(self._changes_of([exposure]))
         else:
             time_us = self._add_to_group(identity, event, self._groups)
@@ -72,6 +84,7 @@ class RecordBatch:
         self._fading[self._prefixed(layout.EVENT) + at + identity] = kept
         self._fading[self._prefixed(layout.ID) + identity] = at
         self._newest_us = max(self._newest_us, time_us)
+        return time_us > self._until_us
 
     def _add_to_group(self, identity: bytes, event: HistoryEvent, groups: GroupReader) -> int:
         is_action = self._reader.kind(event) == "action"
@@ -84,8 +97,6 @@ class RecordBatch:
             latest_us = max([time_us, *(each[0] for each in group.events)])
             self._before[key] = value, group.since(latest_us - self._kept_us)
             self._after[key] = self._before[key][1]
-        if is_action:
-            groups.check_window(self._after[key], time_us)
         kept = self._reader.slim(event)
         self._after[key] = self._after[key].with_event(time_us, identity, kept)
         return time_us
@@ -104,8 +115,8 @@ class RecordBatch:
             must_be[key] = value
             after = self._after[key]
             if self._groups is not None and after != before:
-                made = self._changes_of(self._groups.exposures(after))
-                changes.add_all(made.minus(self._changes_of(self._groups.exposures(before))))
+                made = self._made_by(after, self._groups)
+                changes.add_all(made.minus(self._made_by(before, self._groups)))
                 self._fading[key] = after.to_bytes()
         added, removed = changes.encoded_entries()
         appends = {
@@ -121,6 +132,11 @@ class RecordBatch:
             fade_after_s=self._kept_us // _SECOND_US + 1,
             largest={self._prefixed(layout.NEWEST): time_text(self._newest_us)},
         )
+
+    def _made_by(self, group: Group, groups: GroupReader) -> Changes:
+        """Return what a group adds to the state."""
+        in_state = groups.exposures(group.until(self._until_us))
+        return self._changes_of(groups.exposures(group)).minus(self._changes_of(in_state))
 
     def _without(
         self,

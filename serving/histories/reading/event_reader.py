@@ -120,7 +120,8 @@ class EventReader:
         kind = event.kind or self.shown_kind
         valid = (self.shown_kind,) if self.actions is None else ("impression", "action")
         if kind not in valid:
-            raise malformed(f"kind: the spec has logs of {' and '.join(valid)}s; received {kind}")
+            logs = " and ".join(f"{name}s" for name in valid)
+            raise malformed(f"kind: the spec has logs of {logs}; received {kind}")
         return kind
 
     def identity(self, event: HistoryEvent) -> bytes:

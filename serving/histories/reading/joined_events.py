@@ -13,8 +13,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from feature_spec.logs.event_logs import Actions, FoldedColumn
-from feature_spec.logs.log_values import UnusableLineError
-from feature_spec.logs.logs import RejectionReason
 from serving.histories.history_event import HistoryEvent
 from serving.histories.reading.event_reader import EventReader, Exposure
 
@@ -52,6 +50,10 @@ class Group:
     def since(self, time_us: int) -> Group:
         """Return the group without the events before a time."""
         return Group(tuple(event for event in self.events if event[0] >= time_us))
+
+    def until(self, time_us: int) -> Group:
+        """Return the group without the events after a time."""
+        return Group(tuple(event for event in self.events if event[0] <= time_us))
 
     def with_event(self, time_us: int, identity: bytes, event: HistoryEvent) -> Group:
         """Return the group with one event more."""
@@ -101,22 +103,6 @@ class GroupReader:
             self._exposure(time_us, event, actions)
             for (time_us, _, event), actions in zip(shown, actions_of, strict=True)
         ]
-
-    def check_window(self, group: Group, time_us: int) -> None:
-        """Check that an action at a time is not beyond the window of the impression before it.
-
-        Raises:
-            UnusableLineError: it is.
-        """
-        shown = [each for each in group.events if self._reader.kind(each[2]) == "impression"]
-        earlier_us = [each[0] for each in shown if each[0] <= time_us]
-        if earlier_us and time_us - earlier_us[-1] > self.window_us:
-            after_s = (time_us - earlier_us[-1]) / _MICROSECONDS
-            raise UnusableLineError(
-                RejectionReason.LATE_ACTION,
-                f"{after_s:,.0f} s after its impression, more than window_s "
-                f"{self._actions.window_s:,g}",
-            )
 
     def _owner(self, shown: Sequence[tuple[int, str, HistoryEvent]], time_us: int) -> int | None:
         """Return the position of the latest impression that is not after an action."""
