@@ -29,15 +29,15 @@ def components(system: str, logs: Path, root: Path) -> list[Any]:
 
     from google.protobuf import text_format
 
-    from feature_spec.loading import load_spec
     from feature_spec.logs.source import Source
+    from pipeline.commands.spec_overrides import load_overridden_spec
     from pipeline.ingest.component import LogsExampleGen
     from pipeline.validate.schema import schema_from_spec
     from pipeline.step_specs import transform_spec
 
     if system == "csv_example_gen":
         return [CsvExampleGen(input_base=str(logs / "csv"))]
-    spec = load_spec(SPECS[system])
+    spec = load_overridden_spec(SPECS[system], ["histories=null"])
     if system == "csv":
         source = Source.model_validate({"path": "csv/*.csv", "format": "csv"})
         fields = spec.fields | {

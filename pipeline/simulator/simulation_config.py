@@ -52,8 +52,8 @@ class SimulationSettings:
 
     @property
     def users(self) -> int:
-        """Users of the app, about 80 rows each, so that a user's embedding can be learned."""
-        return min(max(self.days * self.rows_per_day // 80, 50), 500_000)
+        """Users of the app, about 320 rows each; in 8 days, 40 a day. Their pasts tell much."""
+        return min(max(self.days * self.rows_per_day // 320, 50), 500_000)
 
     @property
     def videos(self) -> int:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
+import yaml
 
-from feature_spec.loading import load_spec, parse_spec
+from feature_spec.loading import parse_spec, ready_specs
 from feature_spec.spec_difference import differences, differences_in_names, parts_text
 
 
@@ -63,6 +64,8 @@ def test_names_of_the_signature_tell_fields_and_tasks_of_an_earlier_model(spec_t
 
 
 def test_fingerprints_stay_what_models_were_exported_with():
-    spec = load_spec("short_video")
+    document = yaml.safe_load(ready_specs()["short_video"].read_text(encoding="utf-8"))
+    del document["histories"]  # which no model had then
+    spec = parse_spec(yaml.safe_dump(document, sort_keys=False))
     assert spec.fingerprint == "97c37dfd1f1fe7e6"
     assert spec.earlier_fingerprint == "4429b7127cab773b"

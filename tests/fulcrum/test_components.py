@@ -26,7 +26,7 @@ def _spec() -> FeatureSpec:
         "tasks": {"ctr": document["tasks"]["ctr"] | {"threshold": 0.0, "tolerance": 1.0}},
         "ranking_formula": {"weights": {"ctr": 1.0}},
     }
-    for section in ("evaluation", "drift", "skew", "tuner", "model", "trainer"):
+    for section in ("histories", "evaluation", "drift", "skew", "tuner", "model", "trainer"):
         document.pop(section, None)
     return parse_spec(json.dumps(document))
 

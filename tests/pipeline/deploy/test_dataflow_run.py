@@ -147,7 +147,7 @@ def test_dataflows_runner_takes_the_ingestion_up_to_its_submission(
     from pipeline.simulator.simulate import simulate_logs
     from pipeline.simulator.simulation_config import SimulationSettings
 
-    simulate_logs(SimulationSettings(days=2, rows_per_day=50, seed=5), tmp_path / "logs")
+    simulate_logs(SimulationSettings(days=3, rows_per_day=50, seed=5), tmp_path / "logs")
     settings = IngestSettings.from_spec(load_spec("short_video"))
     files = check_logs(settings, str(tmp_path / "logs"))
     options = beam.options.pipeline_options.PipelineOptions(

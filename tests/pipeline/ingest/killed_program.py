@@ -17,8 +17,8 @@ import time
 from tfx.orchestration import metadata
 from tfx.orchestration.pipeline import Pipeline
 
-from feature_spec.loading import load_spec
 from pipeline.commands.run_options import beam_arguments
+from pipeline.commands.spec_overrides import load_overridden_spec
 from pipeline.ingest.component import LogsExampleGen
 from pipeline.runner.local_runner import run_pipeline
 
@@ -29,7 +29,9 @@ def ingest(spec: str, logs: str, root: str) -> None:
         Pipeline(
             pipeline_name="killed",
             pipeline_root=f"{root}/artifacts",
-            components=[LogsExampleGen(load_spec(spec), logs)],
+            components=[
+                LogsExampleGen(load_overridden_spec(spec, ["histories.warm_up_days=0"]), logs)
+            ],
             metadata_connection_config=metadata.sqlite_metadata_connection_config(
                 f"{root}/metadata.sqlite"
             ),

@@ -15,8 +15,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from feature_spec.loading import load_spec
 from feature_spec.names import SPLITS
+from pipeline.commands.spec_overrides import load_overridden_spec
 from pipeline.ingest.settings.ingest_config import IngestSettings
 from pipeline.ingest.shuffle import arrow_tables
 from pipeline.simulator.malformed import HUGE_LINE_BYTES, KINDS, spoilt_line
@@ -78,7 +78,9 @@ def test_the_ten_kinds_together_leave_the_usable_rows_of_the_simulator(tmp_path:
     simulation = SimulationSettings(days=3, rows_per_day=2000, seed=5, malformed_share=0.05)
     written = simulate_logs(simulation, tmp_path / "logs")
     run = Ingested(
-        IngestSettings.from_spec(load_spec("short_video")), tmp_path / "logs", tmp_path / "out"
+        IngestSettings.from_spec(load_overridden_spec("short_video", ["histories.warm_up_days=0"])),
+        tmp_path / "logs",
+        tmp_path / "out",
     )
     assert written.malformed == dict.fromkeys(KINDS, 30)
     assert run.summary.rejected == dict.fromkeys(
@@ -96,7 +98,9 @@ def test_the_ten_kinds_together_leave_the_usable_rows_of_the_simulator(tmp_path:
         30,
     )
     assert sum(run.summary.examples.values()) == written.usable_rows == 6000 - 270
-    run.summary.check(IngestSettings.from_spec(load_spec("short_video")))
+    run.summary.check(
+        IngestSettings.from_spec(load_overridden_spec("short_video", ["histories.warm_up_days=0"]))
+    )
 
 
 def test_every_count_is_a_metric_of_beam(tiny, logs: Path, tmp_path: Path) -> None:
@@ -129,7 +133,9 @@ def test_negatives_that_are_sampled_out_are_counted_and_the_rates_recorded(
 def test_labels_and_masks_are_those_the_simulator_drew(tmp_path: Path) -> None:
     simulate_logs(SimulationSettings(days=2, rows_per_day=500, seed=5), tmp_path / "logs")
     run = Ingested(
-        IngestSettings.from_spec(load_spec("short_video")), tmp_path / "logs", tmp_path / "out"
+        IngestSettings.from_spec(load_overridden_spec("short_video", ["histories.warm_up_days=0"])),
+        tmp_path / "logs",
+        tmp_path / "out",
     )
     assert len(run.features()) == 1000
     _assert_labels_are_true(run, tmp_path / "logs")
@@ -304,7 +310,9 @@ def test_event_logs_give_the_labels_the_simulator_drew_and_account_for_every_fau
         days=2, rows_per_day=1000, seed=5, malformed_share=0.1, event_logs=True
     )
     written = simulate_logs(simulation, tmp_path / "logs")
-    settings = IngestSettings.from_spec(load_spec("short_video_events"))
+    settings = IngestSettings.from_spec(
+        load_overridden_spec("short_video_events", ["histories.warm_up_days=0"])
+    )
     run = Ingested(settings, tmp_path / "logs", tmp_path / "out")
     reason_of = {
         "cut_line": "malformed", "missing_key": "missing_key", "negative_duration": "out_of_range", "empty": "empty_line",
@@ -327,7 +335,9 @@ def test_the_same_event_logs_in_other_files_give_the_same_examples(
     tmp_path: Path, monkeypatch
 ) -> None:
     simulate_logs(SimulationSettings(days=2, rows_per_day=300, event_logs=True), tmp_path / "logs")
-    settings = IngestSettings.from_spec(load_spec("short_video_events"))
+    settings = IngestSettings.from_spec(
+        load_overridden_spec("short_video_events", ["histories.warm_up_days=0"])
+    )
     first = Ingested(settings, tmp_path / "logs", tmp_path / "first")
     for path in sorted((tmp_path / "logs").glob("*/day=*/*.gz")):
         lines = gzip.decompress(path.read_bytes()).splitlines(keepends=True)

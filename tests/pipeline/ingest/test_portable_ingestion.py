@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from feature_spec.loading import load_spec
 from feature_spec.names import SPLITS
 from pipeline.commands.run_options import beam_arguments
+from pipeline.commands.spec_overrides import load_overridden_spec
 from pipeline.ingest.accounting.summary import IngestSummary
 from pipeline.ingest.log_check import check_logs
 from pipeline.ingest.settings.ingest_config import IngestSettings
@@ -41,7 +41,7 @@ def _ingested(
 
     from pipeline.ingest.beam_ingestion import IngestLogs
 
-    settings = IngestSettings.from_spec(load_spec(spec))
+    settings = IngestSettings.from_spec(load_overridden_spec(spec, ["histories.warm_up_days=0"]))
     pipeline = beam.Pipeline(
         options=beam.options.pipeline_options.PipelineOptions(beam_arguments(options))
     )

@@ -19,7 +19,7 @@ from pipeline.simulator.simulation_config import SimulationSettings
 
 
 def test_a_day_resembles_the_day_before_and_keeps_its_variance() -> None:
-    settings = SimulationSettings(days=10, rows_per_day=200_000)
+    settings = SimulationSettings(days=40, rows_per_day=200_000)
     states = islice(draw_states(settings, np.random.default_rng(0)), 4)
     first, second, _, fourth = (state.moods.ravel() for state in states)
     # 50,000 values: four standard deviations of a correlation are below 0.02.
@@ -48,9 +48,9 @@ def test_what_a_user_did_yesterday_in_a_category_foretells_what_no_field_does(
         surprises.append(of_day)
     yesterday, today = surprises
     pairs = [(np.mean(yesterday[key]), np.mean(today[key])) for key in yesterday.keys() & today]
-    # Four standard deviations of a correlation of 5,000 or more pairs are below 0.06.
-    assert len(pairs) >= 5_000
-    assert np.corrcoef(np.transpose(pairs))[0, 1] > 0.06
+    # Four standard deviations of a correlation of 2,500 or more pairs are 0.08 at most.
+    assert len(pairs) >= 2_500
+    assert np.corrcoef(np.transpose(pairs))[0, 1] > 0.08
 
 
 def _rows(path: Path) -> list[dict[str, object]]:
