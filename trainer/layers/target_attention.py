@@ -148,21 +148,24 @@ class DotProductAttention(tf.keras.layers.Layer):
     def entry_weights(self, history: History) -> tf.Tensor:
         """Return α, (B, H, L): 0 where an entry does not count."""
         described = history.described
-        length = described.shape[1]
+        length, scale = described.shape[1], 1.0 / math.sqrt(self.units // self.heads)
         if history.of_one_request:
             # W_q and the keys are one matrix for all candidates.
             keys = tf.einsum("le,ehd->lhd", described[0], self.key)
-            kernel = tf.einsum("ehd,lhd->ehl", self.query, keys)
+            kernel = scale * tf.einsum("ehd,lhd->ehl", self.query, keys)
             scores = tf.matmul(history.candidates, tf.reshape(kernel, [-1, self.heads * length]))
             scores = tf.reshape(scores, [-1, self.heads, length])
+            if self.mark_bias is not None:
+                scores += tf.einsum("lm,mh->hl", history.marks[0], self.mark_bias)
         else:
             query = tf.einsum("be,ehd->bhd", history.candidates, self.query)
-            wanted = tf.einsum("bhd,ehd->bhe", query, self.key)
+            wanted = scale * tf.einsum("bhd,ehd->bhe", query, self.key)
+            if self.mark_bias is not None:
+                before = described.shape[2] - self.mark_bias.shape[0]
+                wanted += tf.pad(tf.transpose(self.mark_bias), [[0, 0], [before, 0]])
             scores = tf.einsum("bhe,ble->bhl", wanted, described)
-        scores = tf.cast(scores, tf.float32) / math.sqrt(self.units // self.heads)
-        if self.mark_bias is not None:
-            scores += tf.cast(tf.einsum("blm,mh->bhl", history.marks, self.mark_bias), tf.float32)
-        return tf.cast(masked_softmax(scores, history.mask[:, tf.newaxis]), described.dtype)
+        weights = masked_softmax(tf.cast(scores, tf.float32), history.mask[:, tf.newaxis])
+        return tf.cast(weights, described.dtype)
 
     def mean_weights(self, history: History) -> tf.Tensor:
         """Return the weight of each entry, averaged over heads, (B, L)."""
