@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from feature_spec import names
-from feature_spec.fields.field import NumericField
+from feature_spec.fields.field import BaseField, NumericField
 from feature_spec.names import artifacts_place
 from feature_spec.spec import FeatureSpec
 from pipeline.validate.distribution_shift import FieldShift, field_shifts
@@ -64,7 +64,11 @@ class ServedRequests:
         for request in self._requests():
             for sides in (("user", "context"), ("item",)):
                 fields = self._spec.fields_of(*sides)
-                values = {name: _values(request, name) for name in fields if name in request.inputs}
+                values = {
+                    name: _values(request, name, field)
+                    for name, field in fields.items()
+                    if name in request.inputs
+                }
                 count = max((len(of_field) for of_field in values.values()), default=0)
                 for name, column in columns.items():
                     column.extend(values.get(name) or [None] * count)
@@ -122,15 +126,19 @@ class ServedRequests:
         return pa.RecordBatch.from_arrays(arrays, names=list(columns))
 
 
-def _values(request: PredictRequest, name: str) -> list[list[Any] | None]:
+def _values(request: PredictRequest, name: str, field: BaseField) -> list[list[Any] | None]:
     """Return a field's values by row; None where missing, which is sent as NaN or ""."""
     import tensorflow as tf
 
     values = tf.make_ndarray(request.inputs[name])
-    return [_present(np.atleast_1d(row)) for row in values]
+    # Lists of a history are aligned, and examples keep the empty text of a missing value, too.
+    is_aligned = field.history is not None and not isinstance(field, NumericField)
+    return [_present(np.atleast_1d(row), is_aligned) for row in values]
 
 
-def _present(row: Any) -> list[Any] | None:
+def _present(row: Any, is_aligned: bool) -> list[Any] | None:
+    if is_aligned:
+        return list(row) if any(row) else None
     kept = row[~np.isnan(row)] if row.dtype.kind == "f" else [text for text in row if text]
     return list(kept) or None
 

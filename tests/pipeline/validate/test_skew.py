@@ -222,3 +222,47 @@ def test_the_newest_statistics_of_a_root_count(tmp_path: Path) -> None:
         folder.mkdir(parents=True)
         (folder / "FeatureStats.pb").touch()
     assert training_statistics(tmp_path).split("/")[-3] == "10"
+
+
+HISTORIES = """
+keys: {event_time: {column: t, unit: s}}
+histories:
+  known_after_s: 600
+  counts: {item: {by: [item]}}
+  sequences: {seen: {by: region, fields: [item, tags]}}
+"""
+
+
+def test_fields_of_histories_are_read_as_they_were_sent(tmp_path: Path) -> None:
+    import numpy as np
+
+    from pipeline.validate.skew import ServedRequests
+    from serving import tf_serving_api
+    from serving.client.request_log import RequestLog
+    from serving.client.request_tensors import request_tensors
+    from serving.client.types import Candidate, RankingRequest
+    from serving.histories.store import HistoryValues
+
+    spec = parse_spec(TEXT + HISTORIES)
+    histories = HistoryValues(
+        user={"seen_item": ["i", "j"], "seen_tags": ["", "x"], "seen_age": ["3", "9"]},
+        context={},
+        items={"item_shown": np.float32([4, np.nan]), "item_click": np.float32([1, np.nan])},
+        newest_us=0,
+    )
+    with RequestLog(tmp_path, sampling_rate=1.0) as log:
+        for known in (histories, None):
+            request = RankingRequest(candidates=[Candidate(fields={}), Candidate(fields={})])
+            message = tf_serving_api.PredictRequest(
+                model_spec={"name": spec.name, "signature_name": "rank"}
+            )
+            for name, tensor in request_tensors(spec, request, known).items():
+                message.inputs[name].CopyFrom(tensor)
+            log.offer(None, [message.SerializeToString()], [tf_serving_api.PredictResponse()])
+    (batch,) = ServedRequests(spec, [str(file) for file in tmp_path.glob("*.tfrecord")]).batches()
+    # A row of the user, then one of each of two candidates, with and without histories. An empty
+    # text of an aligned list keeps its place, as in the examples.
+    columns = batch.to_pydict()
+    assert columns["seen_tags"] == [[b"", b"x"], *[None] * 5]
+    assert columns["seen_item"] == [[b"i", b"j"], *[None] * 5]
+    assert columns["item_shown"] == [None, [4.0], *[None] * 4]
