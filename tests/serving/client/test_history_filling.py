@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import math
 import struct
@@ -33,8 +34,7 @@ REQUEST = RankingRequest(
 )
 
 
-@pytest.fixture(scope="module")
-def spec(toy_spec_text):
+def spec_document(toy_spec_text):
     document = yaml.safe_load(toy_spec_text)
     document["keys"] = {"item": "video", "event_time": {"column": "time_s", "unit": "s"}}
     document["histories"] = {
@@ -44,7 +44,12 @@ def spec(toy_spec_text):
             "clicked": {"by": "user_id", "fields": ["video_id", "tags"], "max_length": 3}
         },
     }
-    return parse_spec(yaml.safe_dump(document))
+    return document
+
+
+@pytest.fixture(scope="module")
+def spec(toy_spec_text):
+    return parse_spec(yaml.safe_dump(spec_document(toy_spec_text)))
 
 
 class Store:
@@ -186,3 +191,27 @@ def test_a_client_of_a_spec_without_histories_refuses_a_store(toy_spec):
 def test_a_setting_out_of_range_is_refused(setting):
     with pytest.raises(ValueError, match=next(iter(setting))):
         HistoryPolicy(**setting)
+
+
+def test_fulcrum_rank_fills_in_histories_as_of_a_time(server, spec, toy_spec_text, tmp_path):
+    from typer.testing import CliRunner
+
+    from fulcrum.cli import app
+    from serving.histories.history_event import HistoryEvent
+    from serving.histories.lmdb_store import LmdbHistoryStore
+
+    target, received = server
+    store = LmdbHistoryStore(tmp_path / "store", spec)
+    columns = {"video": "a", "user_id": "u1", "tags": ["news"], "clicked": 1, "liked": 0}
+    store.record(HistoryEvent(columns={**columns, "time_s": 1_700_000_000}))
+    store.close()
+    (tmp_path / "spec.yaml").write_text(yaml.safe_dump(spec_document(toy_spec_text)))
+    request = {"spec": "spec.yaml", "user": {"user_id": "u1"}, "candidates": [{"video_id": "a"}]}
+    (tmp_path / "request.json").write_text(json.dumps(request))
+    words = ["rank", "--request", tmp_path / "request.json", "--target", target]
+    words += ["--timeout-ms", "600000", "--histories", tmp_path / "store", "--at"]
+    # Known after 600 s, in steps of 2 s, and behind the event.
+    for at, shown in (("2023-11-14T22:23:20", 0.0), ("2023-11-14T22:23:22", 1.0)):
+        done = CliRunner().invoke(app, [*map(str, words), at])
+        assert done.exit_code == 0, done.output
+        assert numbers(received[-1].inputs["video_shown"]) == [shown]
