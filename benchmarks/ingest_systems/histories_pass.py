@@ -6,7 +6,6 @@ python -m benchmarks.ingest_systems.histories_pass LOGS OUT with|without
 from __future__ import annotations
 
 import json
-import resource
 import sys
 from pathlib import Path
 from typing import Any
@@ -51,24 +50,17 @@ def spec(with_histories: bool) -> FeatureSpec:
     return parse_spec(json.dumps(content | ({"histories": HISTORIES} if with_histories else {})))
 
 
-def _cpu_s() -> float:
-    usage = resource.getrusage(resource.RUSAGE_SELF)
-    return usage.ru_utime + usage.ru_stime
-
-
 def main(logs: str, out: str, histories: str) -> None:
     """Ingest the logs once and report the figures."""
     settings = IngestSettings.from_spec(spec(histories == "with"))
 
     def work() -> int:
-        before = _cpu_s()
         files = check_logs(settings, logs)
         folders = {split: f"{out}/{split}" for split in settings.splits}
         options = PipelineOptions(["--direct_running_mode=in_memory"])
         with beam.Pipeline("DirectRunner", options=options) as pipeline:
             _ = pipeline | IngestLogs(settings, files, out, folders)
         summary = IngestSummary.model_validate_json((Path(out) / SUMMARY_FILE).read_text())
-        sys.stdout.write(f"CPU {_cpu_s() - before:.1f} s\n")
         return summary.lines
 
     report_work(work)

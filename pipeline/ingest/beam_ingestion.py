@@ -79,7 +79,9 @@ class IngestLogs(beam.PTransform):
         """Wire the steps."""
         settings, connector = self._settings, self._settings.logs.shown.connector
         shards = (
-            connector.shards if connector is not None else shard_count(self._files.sources[None])
+            connector.shards
+            if connector is not None
+            else shard_count(self._files.sources[None], settings.histories)
         )
         unfinished = FileSystems.join(self._folder, UNFINISHED_FOLDER)
         if settings.logs.actions is not None:

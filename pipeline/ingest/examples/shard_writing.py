@@ -14,6 +14,7 @@ import pyarrow as pa
 import tensorflow as tf
 from apache_beam.io.filesystems import FileSystems
 
+from feature_spec.histories.histories import Histories
 from pipeline.ingest.accounting import counters
 from pipeline.ingest.accounting.counters import Counts, count_step, counts_under
 from pipeline.ingest.accounting.summary import event_days, warm_up_before
@@ -35,16 +36,24 @@ _LEAST_SHARDS = 4
 _COMPRESSED_BYTES_OF_SHARD = 4_000_000
 # Typical of logs.
 _COMPRESSION_RATIO = 8
+# As many values of lists take about as much memory as a record.
+_VALUES_OF_RECORD = 100
 
 
-def shard_count(files: Iterable[LogFile]) -> int:
-    """Return the number of shards to write, such that the records of one easily fit into memory."""
+def shard_count(files: Iterable[LogFile], histories: Histories | None = None) -> int:
+    """Return the number of shards to write, such that the records of one easily fit into memory.
+
+    With histories, a record is larger by the lists of their sequences.
+    """
+    sequences = histories.sequences.values() if histories is not None else ()
+    values = sum(len(one.fields) * one.max_length for one in sequences)
     compressed = sum(
         file.size_bytes
         / (1 if file.name.endswith((".gz", ".bz2", ".parquet")) else _COMPRESSION_RATIO)
         for file in files
     )
-    return max(_LEAST_SHARDS, round(compressed / _COMPRESSED_BYTES_OF_SHARD))
+    size = compressed * (1.0 + values / _VALUES_OF_RECORD)
+    return max(_LEAST_SHARDS, round(size / _COMPRESSED_BYTES_OF_SHARD))
 
 
 class WriteShard(beam.DoFn):

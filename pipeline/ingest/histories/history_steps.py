@@ -148,7 +148,9 @@ class _Keyed:
         self.settings = settings
         self.histories: Histories = settings.histories
         self.names = [*self.histories.counts, *self.histories.sequences]
-        self.shards = self.partitions = shards
+        self.shards = shards
+        # Rows of histories are small, and each partition sends a table to each shard.
+        self.partitions = max(shards // 8, 4)
 
     def elements(self, name: str, rows: pa.Table) -> Iterator[tuple[int, bytes]]:
         """Yield rows of a history by the number of their partition."""

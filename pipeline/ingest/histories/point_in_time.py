@@ -43,7 +43,7 @@ from pipeline.ingest.histories.timeline import (
     sums_between,
 )
 
-_ENTRIES_AT_ONCE = 1 << 21
+_ENTRIES_AT_ONCE = 1 << 20
 _NULL = pa.scalar(None, pa.binary())
 _AGES = pa.array([age_token(1_000_000 << bits >> 1) for bits in range(65)], pa.binary())
 
