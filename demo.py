@@ -22,13 +22,24 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from fulcrum import Candidate, FieldValue, RankedList, RankingClient, RankingRequest, load_spec
+from fulcrum import (
+    Candidate,
+    FieldValue,
+    HistoryPolicy,
+    LmdbHistoryStore,
+    RankedList,
+    RankingClient,
+    RankingRequest,
+    load_spec,
+)
 from serving.model_server.process import ServerProcessError, serving_process
+from serving.ui.shown_histories import shown_counts, shown_sequences
 
 FOLDER = Path("demo_run")
 FULCRUM = Path(sys.executable).with_name("fulcrum")
-USERS, CANDIDATES = 2, 6
+USERS, CANDIDATES, LAST = 2, 6, 3
 CHANGED_TASK, CHANGED_WEIGHT = "shr", 3.0
+EVENING_AFTER_S = 20 * 3600
 TIMEOUT_MS = 3_600_000.0  # ends a call that hangs; a slow machine never takes this long
 
 # The spec's own budget is for a machine that serves; a laptop busy with other work must pass, too.
@@ -44,9 +55,19 @@ def main() -> None:
     fulcrum("simulate", "--out", logs, "--days", 8, "--rows-per-day", 12_500, "--seed", 1)
     run = ("run", "--spec", "short_video", "--logs", logs, "--root", root)
     fulcrum(*run, "--set", f"serving.latency_budget_ms={LATENCY_BUDGET_MS}")
+    store = ("--spec", "short_video", "--store", FOLDER / "histories")
+    fulcrum("histories", "publish", "--state", root, *store)
+    spec = load_spec("short_video")
     with (
         model_server(root) as target,
-        RankingClient(target, load_spec("short_video"), timeout_ms=TIMEOUT_MS) as client,
+        contextlib.closing(LmdbHistoryStore(FOLDER / "histories", spec)) as histories,
+        RankingClient(
+            target,
+            spec,
+            timeout_ms=TIMEOUT_MS,
+            histories=histories,
+            history_policy=HistoryPolicy(timeout_ms=TIMEOUT_MS),
+        ) as client,
     ):
         for request in requests(logs):
             show(request, client)
@@ -55,6 +76,11 @@ def main() -> None:
         f"Everything is in {FOLDER}/; next, try:"
     )
     console.print(f"  {FULCRUM.parent / 'fulcrum'} serve --root {root} --ui")
+    console.print(
+        f"  {FULCRUM.parent / 'fulcrum'} histories inspect {' '.join(map(str, store))} "
+        "--field user_id=u1",
+        soft_wrap=True,
+    )
     console.print(f"  {FULCRUM.parent / 'tensorboard'} --logdir {root}")
 
 
@@ -90,7 +116,10 @@ def model_server(root: Path) -> Iterator[str]:
 
 
 def requests(logs: Path) -> list[RankingRequest]:
-    """Return requests of some users of the logs, on an evening on wifi, with some videos."""
+    """Return requests of some users, with some videos, on wifi on the evening after the logs.
+
+    They hold nothing of what the users did before, which the history store knows.
+    """
     draw = random.Random(1)
     users = draw.sample(rows(logs / "users.jsonl.gz"), USERS)
     videos = {video["video_id"]: video for video in rows(logs / "videos.jsonl.gz")}
@@ -103,6 +132,7 @@ def requests(logs: Path) -> list[RankingRequest]:
         RankingRequest(
             user=user,
             context=context,
+            at_s=exposures[-1]["time_ms"] / 1000 + EVENING_AFTER_S,
             candidates=[
                 Candidate(id=video, fields={**videos[video], "duration_s": durations[video]})
                 for video in draw.sample(sorted(durations), CANDIDATES)
@@ -125,11 +155,27 @@ def show(request: RankingRequest, client: RankingClient) -> None:
     """
     ranked = client.rank(request)
     changed = client.rank(dataclasses.replace(request, weights={CHANGED_TASK: CHANGED_WEIGHT}))
+    filled = ranked.histories
+    if filled is None:
+        sys.exit("the history store did not answer; see the warning above")
+    before = {**filled.user, **filled.context}
+    counts = shown_counts(client.spec, before)
+    [played] = shown_sequences(client.spec, before)
+    console.print(f"\n[bold]User {request.user['user_id']}[/bold]: {counts['user']}; last played:")
+    console.print(last_of(played))
     console.print(
         side_by_side(
             f"User {request.user['user_id']}, model version {ranked.model_version}", ranked, changed
         )
     )
+
+
+def last_of(sequence: dict[str, Any]) -> Table:
+    """Return a table of the newest exposures of a sequence."""
+    table = Table(*sequence["columns"], box=box.SIMPLE_HEAD)
+    for row in sequence["rows"][:LAST]:
+        table.add_row(*row)
+    return table
 
 
 def side_by_side(title: str, ranked: RankedList, changed: RankedList) -> Table:
