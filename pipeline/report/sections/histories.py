@@ -14,7 +14,7 @@ from pipeline.report.elements.section import Cell, Note, Picture, Section, Table
 
 # Beyond these, a history is worth a look.
 EMPTY_SHARE = 0.5
-SHIFT = 0.5
+SHIFT = 1.0
 _TICKS = (0, 1, 3, 10, 30, 100, 300, 1_000, 3_000, 10_000, 100_000, 1_000_000)
 
 

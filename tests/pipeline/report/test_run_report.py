@@ -318,7 +318,7 @@ def test_a_run_with_histories_tells_how_fresh_long_and_empty_they_are(run: RunDa
         parts={
             "train": HistoryPart(empty_share=0.25, mean=5.0, deviation=4.0, tenths=[0, 1, 3, 7, 9]),
             "evaluation": HistoryPart(
-                empty_share=0.625, mean=8.0, deviation=4.0, tenths=[0, 2, 4, 9, 11]
+                empty_share=0.625, mean=10.0, deviation=4.0, tenths=[0, 2, 4, 9, 11]
             ),
         },
     )
@@ -335,12 +335,12 @@ def test_a_run_with_histories_tells_how_fresh_long_and_empty_they_are(run: RunDa
     shown = page.sections
     text = shown["histories"]
     assert "What happened before is known after 10 min, 1 day of warm-up." in text
-    for told in ("25.0%", "62.5%", "+0.75", "12.0 of 30"):
+    for told in ("25.0%", "62.5%", "+1.25", "12.0 of 30"):
         assert told in re.sub(r"\s+", " ", text)
     described = [value for _, name, value in page.attributes if name == "aria-label"]
     assert any("watched: 32–64 s 25%, 34–68 min 75%" in text for text in described)
     assert "The history video_1d is empty in 62% of the evaluation examples" in shown["summary"]
-    assert "video_1d is 0.8 standard deviations larger in the evaluation" in shown["summary"]
+    assert "video_1d is 1.2 standard deviations larger in the evaluation" in shown["summary"]
 
 
 def test_histories_stay_in_the_page_for_comparisons(run: RunData, tmp_path: Path) -> None:
