@@ -263,6 +263,8 @@ def serve(
     console = Console(soft_wrap=True, highlight=False)
     console.print("[dim]Loading TensorFlow …[/dim]")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    # A server needs no Keras; TensorFlow loads one, and Keras 3 brings scikit-learn and pictures.
+    os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
 
     from serving.model_server.config.config_file import ConfigFile
     from serving.model_server.config.server_config import ConfigError, server_credentials
