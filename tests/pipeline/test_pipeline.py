@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from feature_spec.loading import parse_spec
 from feature_spec.sections import Drift
@@ -76,6 +77,20 @@ def test_a_cluster_asks_no_metadata_of_earlier_runs_and_renames_nothing() -> Non
     assert type(found["Pusher"]) is Pusher
     assert deployment.pipeline_name("with_all") == "with-all"
     assert deployment.metadata_connection() is None
+
+
+def test_a_pusher_gets_the_state_of_histories_with_the_examples(tmp_path: Path) -> None:
+    from pipeline.deployment import ClusterDeployment
+    from pipeline.workspace.root import ClusterRoot
+
+    content = yaml.safe_load(WITH_ALL)
+    content["keys"]["event_time"] = {"column": "time_s", "unit": "s"}
+    content["histories"] = {"known_after_s": 600, "counts": {"seen": {"by": ["user"]}}}
+    spec = parse_spec(yaml.safe_dump(content))
+    for deployment in (local(tmp_path), ClusterDeployment(ClusterRoot("gs://bucket/root"))):
+        pusher = nodes(spec, deployment)["Pusher"]
+        assert "examples" in pusher.inputs
+        assert "examples" not in nodes(parse_spec(WITH_ALL), deployment)["Pusher"].inputs
 
 
 def test_a_run_by_span_ingests_each_day_and_begins_with_an_earlier_model(tmp_path: Path) -> None:

@@ -43,7 +43,7 @@ from pipeline.ingest.histories.timeline import (
     sums_between,
 )
 
-_ENTRIES_AT_ONCE = 1 << 20
+_ENTRIES_AT_ONCE, _BYTES_AT_ONCE = 1 << 20, 1 << 27
 _NULL = pa.scalar(None, pa.binary())
 _AGES = pa.array([age_token(1_000_000 << bits >> 1) for bits in range(65)], pa.binary())
 
@@ -99,7 +99,9 @@ def sequence_features(name: str, sequence: HistorySequence, rows: pa.Table) -> I
     asked = np.flatnonzero(rows.column(SHARD).to_numpy() != NOT_ASKED)
     # Neighbours see nearly the same entries, which compresses well.
     asked = asked[np.lexsort((cutoffs[asked], keys[asked]))]
-    at_once = max(_ENTRIES_AT_ONCE // sequence.max_length, 1)
+    # Long values make fewer lists at once, far below the 2 GB of an Arrow array.
+    entries_at_once = min(_ENTRIES_AT_ONCE, _BYTES_AT_ONCE // entries.mean_bytes)
+    at_once = max(entries_at_once // sequence.max_length, 1)
     for start in range(0, len(asked), at_once):
         some = asked[start : start + at_once]
         begins, ends = entries.seen(keys[some], cutoffs[some])
@@ -134,6 +136,7 @@ class _Entries:
     Attributes:
         elements: the serialised values of the entries by part, (E,).
         shown_us: the times of their exposures, (E,).
+        mean_bytes: the mean size of an entry, at least 1.
     """
 
     def __init__(self, rows: pa.Table, keys: Integers, sequence: HistorySequence) -> None:
@@ -149,6 +152,9 @@ class _Entries:
             part: list_elements(values.take(pa.array(newest_first)))
             for part, values in parts.items()
         }
+
+        size = sum(elements.nbytes for elements in self.elements.values())
+        self.mean_bytes = max(size // max(len(self.shown_us), 1), 1)
 
     def seen(self, keys: Integers, cutoffs: Integers) -> tuple[Integers, Integers]:
         """Return the places of the first entry that queries see and after the last one, (Q,)."""
