@@ -28,7 +28,7 @@ from benchmarks.worker import machine
 from feature_spec.histories.history_values import history_key
 from feature_spec.loading import parse_spec
 from feature_spec.spec import FeatureSpec
-from serving.histories import count_rows, layout, sequence_entries
+from serving.histories import layout, sequence_entries
 from serving.histories.keyed_store import KeyedHistoryStore
 from serving.histories.lmdb_store import LmdbHistoryStore
 from serving.histories.redis_store import RedisHistoryStore
@@ -184,7 +184,7 @@ class World:
         rows[:, 1] = self._rng.integers(1, 20, number)
         rows[:, 2:] = self._rng.integers(0, 5, (number, TASKS)) << 16
         key = history_key([text.encode() for text in texts])
-        return layout.COUNT + bytes([count.number]) + key, count_rows.encoded(rows)
+        return layout.COUNT + bytes([count.number]) + key, count.codec.encoded(rows)
 
 
 def asking(store: KeyedHistoryStore, world: World, candidates: int) -> Callable[[], Any]:

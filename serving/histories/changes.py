@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import collections
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -15,9 +15,9 @@ from feature_spec.histories.history_values import (
     window_step_s,
 )
 from feature_spec.spec import FeatureSpec
-from serving.histories import count_rows, layout, sequence_entries
+from serving.histories import layout, sequence_entries
 from serving.histories.layout import StoredCount, StoredSequence
-from serving.histories.reading.event_reader import Exposure, Moment
+from serving.histories.reading.event_reader import Exposure
 from serving.histories.sequence_entries import Entry
 
 
@@ -54,12 +54,14 @@ class Changes:
         result.entries.subtract(other.entries)
         return result
 
-    def encoded_rows(self) -> dict[bytes, bytes]:
-        """Return the rows to append by key."""
+    def encoded_rows(self, counts: Sequence[StoredCount]) -> dict[bytes, bytes]:
+        """Return the rows to append by key, given the counts by their numbers."""
         rows: collections.defaultdict[bytes, bytes] = collections.defaultdict(bytes)
         for (key, time_us), change in self.rows.items():
             if np.any(change):
-                rows[key] += count_rows.encoded(np.concatenate([[time_us], change]))
+                number = key[len(layout.COUNT)]
+                row = np.concatenate([[time_us], change])[None]
+                rows[key] += counts[number].codec.encoded(row)
         return dict(rows)
 
     def encoded_entries(self) -> tuple[dict[bytes, bytes], dict[bytes, list[Entry]]]:
@@ -111,17 +113,20 @@ class ChangesOfExposures:
         before = np.zeros(count.width - 1, np.int64)
         for moment in exposure.moments:
             now = _numbers(count, moment.labels)
-            changes.add(layout.COUNT + key, self._row_us(count, moment), now - before)
+            changes.add(
+                layout.COUNT + key,
+                int(self.row_times_us(count, np.array([moment.known_us]))[0]),
+                now - before,
+            )
             before = now
 
-    def _row_us(self, count: StoredCount, moment: Moment) -> int:
-        """Return the first time that no cutoff and no window can tell from the moment's."""
-        known_us = moment.known_us
-        begin_us = int(step_begin_us(self._histories, np.array([known_us]), self._timezone)[0])
+    def row_times_us(self, count: StoredCount, known_us: np.ndarray) -> np.ndarray:
+        """Return the first times that no cutoff and no window can tell from others, (N,)."""
+        begins_us = step_begin_us(self._histories, known_us, self._timezone)
         if count.windows_s:
             step_us = window_step_s(min(count.windows_s)) * 1_000_000
-            begin_us = max(begin_us, known_us // step_us * step_us)
-        return begin_us
+            begins_us = np.maximum(begins_us, known_us // step_us * step_us)
+        return begins_us
 
     def _add_entry(
         self, changes: Changes, sequence: StoredSequence, key: bytes, exposure: Exposure

@@ -1,8 +1,11 @@
-"""Rows of counts: what became known of a key at a time, as 64-bit integers.
+"""Rows of counts: what became known of a key at a time.
 
 A row is its time in microseconds, then the exposures, the exposures with a label by task, and the
-sums of labels by task, each as a change. A value is rows in any order, so a change is appended.
-Rows whose times no cutoff and no window can tell apart are folded into one.
+sums of labels by task in `LABEL_UNIT`, each as a change. Rows may be in any order, so a change is
+appended. Rows whose times no cutoff and no window can tell apart are folded into one.
+
+As bytes, a row has 32 bits for its time in seconds, since steps are whole seconds, and for each
+number; the sums of labels that are not whole have two. What 32 bits cannot hold takes more rows.
 """
 
 from __future__ import annotations
@@ -12,19 +15,68 @@ from collections.abc import Sequence
 import numpy as np
 
 from feature_spec.artifacts.history_state import BEFORE_ALL
-from feature_spec.histories.history_values import window_begin_us, window_step_s
+from feature_spec.histories.history_values import LABEL_UNIT, window_begin_us, window_step_s
 
-_INT = np.dtype("<i8")
-
-
-def encoded(rows: np.ndarray) -> bytes:
-    """Return rows, (N, width), as bytes."""
-    return rows.astype(_INT, copy=False).tobytes()
+_INT = np.dtype("<i4")
+_LEAST, _MOST = -(2**31), 2**31 - 1
+_SECOND_US = 1_000_000
+_WHOLE, _LOW_BITS = round(1 / LABEL_UNIT), 24
 
 
-def decoded(value: bytes, width: int) -> np.ndarray:
-    """Return the rows of a value, (N, width)."""
-    return np.frombuffer(value, _INT).reshape(-1, width)
+class RowCodec:
+    """Rows of a count as bytes.
+
+    Args:
+        counts: the number of counts behind the time: exposures, and those with a label by task.
+        whole: whether the labels of each task are 0 and 1.
+    """
+
+    def __init__(self, counts: int, whole: Sequence[bool]) -> None:
+        self._counts, self._whole = counts, whole
+        # The numbers behind the time.
+        self.columns = counts + sum(1 if is_whole else 2 for is_whole in whole)
+
+    def encoded(self, rows: np.ndarray) -> bytes:
+        """Return rows, int64 (N, width), as bytes. Times before 1970 count as 1970."""
+        seconds = np.clip(rows[:, 0] // _SECOND_US, 1, 2**32 - 1) + _LEAST
+        times = np.where(rows[:, 0] == BEFORE_ALL, _LEAST, seconds)[:, None]
+        numbers = [rows[:, 1 : 1 + self._counts].T]
+        for position, is_whole in enumerate(self._whole, start=1 + self._counts):
+            units = rows[:, position]
+            numbers.append(
+                units[None] // _WHOLE
+                if is_whole
+                else np.stack([units >> _LOW_BITS, units & ((1 << _LOW_BITS) - 1)])
+            )
+        left, parts = np.concatenate(numbers).T, []
+        while len(left):
+            part = np.clip(left, _LEAST, _MOST)
+            parts.append(np.concatenate([times, part], axis=1).astype(_INT).tobytes())
+            more = np.any(left != part, axis=1)
+            left, times = (left - part)[more], times[more]
+        return b"".join(parts)
+
+    def decoded(self, value: bytes) -> np.ndarray:
+        """Return the rows of a value, int64 (N, width)."""
+        rows = self.stored(value).T.astype(np.int64)
+        times_us = np.where(rows[0] == _LEAST, BEFORE_ALL, (rows[0] - _LEAST) * _SECOND_US)
+        return np.concatenate([times_us[None], self.logical(rows[1:])]).T
+
+    def stored(self, value: bytes) -> np.ndarray:
+        """Return the rows of a value as they are stored, int32 (N, 1 + columns)."""
+        return np.frombuffer(value, _INT).reshape(-1, 1 + self.columns)
+
+    def logical(self, sums: np.ndarray) -> np.ndarray:
+        """Return sums of stored numbers, int64 (columns, N), as (width - 1, N)."""
+        result = [sums[: self._counts]]
+        position = self._counts
+        for is_whole in self._whole:
+            if is_whole:
+                result.append(sums[position][None] * _WHOLE)
+            else:
+                result.append(((sums[position] << _LOW_BITS) + sums[position + 1])[None])
+            position += 1 if is_whole else 2
+        return np.concatenate(result)
 
 
 class CountSums:
@@ -32,31 +84,37 @@ class CountSums:
 
     Args:
         values: the values of N keys; None where a key has none.
-        width: the numbers of a row.
+        codec: the codec of their rows.
     """
 
-    def __init__(self, values: Sequence[bytes | None], width: int) -> None:
-        rows = decoded(b"".join([value for value in values if value]), width)
+    def __init__(self, values: Sequence[bytes | None], codec: RowCodec) -> None:
+        self._codec = codec
+        rows = codec.stored(b"".join([value for value in values if value]))
         # By column, since each is added up for itself.
         self._columns = np.ascontiguousarray(rows.T)
         sizes = np.array([len(value) if value else 0 for value in values], np.int64)
-        lengths = sizes // (width * _INT.itemsize)
+        lengths = sizes // (rows.shape[1] * _INT.itemsize)
         self._keys, self._with_rows = len(values), np.flatnonzero(lengths)
         self._begins = (np.cumsum(lengths) - lengths)[self._with_rows]
 
     def between(self, begin_us: int | None, end_us: int) -> np.ndarray:
         """Return the sums of what became known in [`begin_us`, `end_us`), int64 (width - 1, N)."""
-        times_us, changes = self._columns[0], self._columns[1:]
+        times, changes = self._columns[0], self._columns[1:]
         sums = np.zeros((len(changes), self._keys), np.int64)
-        if not len(self._begins):
-            return sums
-        counts = times_us < end_us
-        if begin_us is not None:
-            counts &= times_us >= begin_us
-        if not counts.all():
-            changes = changes * counts
-        sums[:, self._with_rows] = np.add.reduceat(changes, self._begins, axis=1)
-        return sums
+        if len(self._begins):
+            counts = times < _stored_time(end_us)
+            if begin_us is not None:
+                counts &= times >= _stored_time(begin_us)
+            if not counts.all():
+                changes = changes * counts
+            added = np.add.reduceat(changes, self._begins, axis=1, dtype=np.int64)
+            sums[:, self._with_rows] = added
+        return self._codec.logical(sums)
+
+
+def _stored_time(time_us: int) -> int:
+    """Return a bound of times, which is a whole second, as rows have it."""
+    return min(max(time_us // _SECOND_US, 1), _MOST - _LEAST) + _LEAST
 
 
 def merged(rows: np.ndarray) -> np.ndarray:

@@ -75,6 +75,7 @@ class KeyedHistoryStore:
         self._groups = GroupReader(self.reader) if self.reader.actions is not None else None
         self._changes = ChangesOfExposures(spec)
         self.counts, self.sequences = self._changes.counts, self._changes.sequences
+        self.row_times_us = self._changes.row_times_us
         self._all: list[StoredCount | StoredSequence] = [*self.counts, *self.sequences]
         self._keys = RequestKeys(spec, self._all)
         self._raw: bytes | None = None
@@ -176,7 +177,7 @@ class KeyedHistoryStore:
         has_key: np.ndarray,
         cutoff: int,
     ) -> dict[str, np.ndarray]:
-        sums = count_rows.CountSums(values, count.width)
+        sums = count_rows.CountSums(values, count.codec)
         columns: dict[str, np.ndarray] = {}
         for names in count.columns:
             begin = (
@@ -326,8 +327,8 @@ class KeyedHistoryStore:
         number = key[len(layout.prefix(b"c", generation))]
         if key[:1] == layout.COUNT:
             count = self.counts[number]
-            rows = count_rows.decoded(value, count.width)
-            short = count_rows.encoded(count_rows.folded(rows, count.windows_s, cutoff))
+            rows = count_rows.folded(count.codec.decoded(value), count.windows_s, cutoff)
+            short = count.codec.encoded(rows)
         else:
             sequence = self.sequences[number]
             entries = sequence_entries.decoded(value, sequence.texts)

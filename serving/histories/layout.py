@@ -16,6 +16,7 @@ order of names.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -34,8 +35,11 @@ from feature_spec.histories.history_fields import (
 )
 from feature_spec.histories.history_values import history_key
 from feature_spec.spec import FeatureSpec
+from serving.histories.count_rows import RowCodec
 
 META = b"m"
+# The rules whose labels are 0 and 1.
+_WHOLE_RULES = ("event", "at_least")
 NEWEST, COUNT, SEQUENCE, ID, EVENT, JOIN = b"n", b"c", b"s", b"d", b"e", b"j"
 # LMDB takes keys of 511 bytes. No text is UTF-8 that begins with these, and no length of a text.
 LONGEST_KEY, _HASHED = 400, b"\xff\xff\xff\xff"
@@ -52,6 +56,7 @@ class StoredCount:
         side: the side of its fields.
         tasks: the tasks whose labels are summed.
         with_seen: the tasks whose exposures with a label are counted.
+        whole: whether the labels of each task are 0 and 1.
         columns: the names of its fields, for each window.
     """
 
@@ -61,6 +66,7 @@ class StoredCount:
     side: Side
     tasks: tuple[str, ...]
     with_seen: tuple[str, ...]
+    whole: tuple[bool, ...]
     columns: tuple[CountColumns, ...]
 
     kind: ClassVar[bytes] = COUNT
@@ -69,6 +75,11 @@ class StoredCount:
     def width(self) -> int:
         """The numbers of a row: its time, then shown, seen by task, sum by task."""
         return 2 + len(self.with_seen) + len(self.tasks)
+
+    @functools.cached_property
+    def codec(self) -> RowCodec:
+        """The codec of its rows."""
+        return RowCodec(1 + len(self.with_seen), self.whole)
 
     @property
     def windows_s(self) -> list[int]:
@@ -122,6 +133,7 @@ def stored_counts(spec: FeatureSpec) -> list[StoredCount]:
                 by=tuple(counts[name].by),
                 side=side_of(counts[name].by, spec.fields),
                 tasks=tasks,
+                whole=tuple(spec.tasks[task].label.rule in _WHOLE_RULES for task in tasks),
                 with_seen=tuple(task for task in tasks if not has_every_label(spec.tasks[task])),
                 columns=tuple(count_columns(name, counts[name], spec.tasks)),
             )

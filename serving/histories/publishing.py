@@ -10,6 +10,7 @@ import numpy as np
 from pydantic import ValidationError
 
 from feature_spec.artifacts.history_state import (
+    BEFORE_ALL,
     COUNTS,
     EVENT_TIME,
     EXPORTED_HISTORIES,
@@ -27,7 +28,7 @@ from feature_spec.artifacts.history_state import (
 )
 from feature_spec.histories.history_fields import FEEDBACK
 from feature_spec.names import SERVING_MODEL, artifacts_place, is_uri
-from serving.histories import count_rows, layout, sequence_entries
+from serving.histories import layout, sequence_entries
 from serving.histories.description import check_digest
 from serving.histories.keyed_store import KeyedHistoryStore
 from serving.histories.layout import StoredCount, StoredSequence
@@ -107,7 +108,11 @@ def _values(store: KeyedHistoryStore, folder: Path) -> Iterator[tuple[bytes, byt
         columns = [TIME, SHOWN, *(SEEN + task for task in count.with_seen)]
         columns += [SUM + task for task in count.tasks]
         for file in _files(folder / COUNTS, count.name):
-            yield from _count_values(count, _table(file, [KEY, *columns]), columns)
+            table = _table(file, [KEY, *columns])
+            known_us = table.column(TIME).to_numpy()
+            times_us = store.row_times_us(count, np.maximum(known_us, 0))
+            times_us[known_us == BEFORE_ALL] = BEFORE_ALL
+            yield from _count_values(count, table, columns, times_us)
     for sequence in store.sequences:
         parts = [*sequence.fields, *([FEEDBACK] if sequence.feedback else [])]
         columns = [KNOWN, EVENT_TIME, *(VALUE + part for part in parts)]
@@ -140,11 +145,12 @@ def _ranges(table: pa.Table) -> Iterator[tuple[bytes, int, int]]:
 
 
 def _count_values(
-    count: StoredCount, table: pa.Table, columns: Sequence[str]
+    count: StoredCount, table: pa.Table, columns: Sequence[str], times_us: np.ndarray
 ) -> Iterator[tuple[bytes, bytes]]:
     rows = np.stack([table.column(name).to_numpy() for name in columns], axis=1).astype(np.int64)
+    rows[:, 0] = times_us
     for key, begin, end in _ranges(table):
-        yield _stored(layout.COUNT, count, key), count_rows.encoded(rows[begin:end])
+        yield _stored(layout.COUNT, count, key), count.codec.encoded(rows[begin:end])
 
 
 def _sequence_values(

@@ -121,7 +121,7 @@ class RecordBatch:
         added, removed = changes.encoded_entries()
         appends = {
             self._with_generation(key): value
-            for key, value in (changes.encoded_rows() | added).items()
+            for key, value in (changes.encoded_rows(self._changes_of.counts) | added).items()
         }
         puts = self._without(removed, appends, must_be)
         return Transaction(
