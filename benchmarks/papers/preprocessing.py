@@ -79,7 +79,7 @@ def what_is_learnt(spec: FeatureSpec) -> dict[str, Any]:
     document = spec.model_dump(mode="json", exclude_unset=True)
     return {
         part: document[part]
-        for part in ("keys", "logs", "split", "fields", "tasks")
+        for part in ("keys", "logs", "split", "fields", "histories", "tasks")
         if part in document
     }
 

@@ -6,6 +6,7 @@ import logging
 import tempfile
 import time
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from trainer.fit.validation_objectives import (
     voters,
     weighed_change,
 )
+from trainer.fit.weight_averages import WeightAverages
 from trainer.inspect.introspection import closed_shares
 from trainer.settings.train_config import TrainerSettings
 
@@ -37,9 +39,11 @@ class EarlyStopping(tf.keras.callbacks.Callback):
     `trainer.fit.validation_objectives.weighed_change`. A task with fewer than 10 positives or
     negatives in the validation part has no vote.
 
-    After each epoch, and every few minutes within one, a checkpoint holds the weights, the slots of
-    the optimizers, the clock of the loss weights, the number of steps, and the state of balancing
-    and stopping. A new run over the same folder goes on from there.
+    After each epoch, and every few minutes within one, a checkpoint holds the weights and their
+    averages, the slots of the optimizers, the clock of the loss weights, the number of steps, and
+    the state of balancing and stopping. A new run over the same folder goes on from there.
+
+    With `average_steps`, the averages of weights are validated and kept as the best ones.
 
     In a cluster each worker has this callback. The chief's validation decides for all, so that no
     worker goes on without the others. Only the chief's checkpoint counts; the others take part in
@@ -109,6 +113,11 @@ class EarlyStopping(tf.keras.callbacks.Callback):
             "clock": model.clock,
             "step": model.step,
         }
+        steps = self.settings.average_steps
+        self._averages = WeightAverages(model.network, steps) if steps else None
+        self._followed = model.steps_taken
+        if self._averages is not None:
+            state["averages"] = self._averages
         self._latest = tf.train.CheckpointManager(
             tf.train.Checkpoint(
                 network=model.network, optimizer=model.optimizer, balancing=model.balancing, **state
@@ -135,6 +144,7 @@ class EarlyStopping(tf.keras.callbacks.Callback):
         # All variables exist by now, slots of optimizers included, and take their values here.
         self._restore(self._latest.checkpoint, "latest")
         finished, step = int(self.finished_epochs), self.model.steps_taken
+        self._followed = step
         of_chief = int(of_first_replica(self._strategy, tf.constant(step, tf.int64)))
         if of_chief != step:
             raise CheckpointsNotSharedError(
@@ -157,8 +167,11 @@ class EarlyStopping(tf.keras.callbacks.Callback):
             self.model.clock.assign(epoch)
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        """Save if the last checkpoint is old enough."""
+        """Average the weights, and save if the last checkpoint is old enough."""
         del batch, logs
+        if self._averages is not None:
+            self._averages.follow(self.model.steps_taken - self._followed)
+            self._followed = self.model.steps_taken
         # The end of an epoch saves itself, after its validation.
         if self.model.steps_taken % self.steps_per_epoch == 0:
             return
@@ -173,6 +186,13 @@ class EarlyStopping(tf.keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Validate, save, and stop once patience has run out."""
         self.model.balancing.end_epoch()
+        with self._averages.in_place() if self._averages is not None else nullcontext():
+            self._validate(epoch, logs)
+        self._save()
+        if self.is_over:
+            self.model.stop_training = True
+
+    def _validate(self, epoch: int, logs: dict[str, float] | None) -> None:
         losses = self.model.evaluate(self.validation, verbose=0, return_dict=True)
         self.after_validation(losses)
         measured = self.model.validation_metrics()
@@ -196,7 +216,6 @@ class EarlyStopping(tf.keras.callbacks.Callback):
             self.best_error.assign(error)
             self.best_epoch.assign(epoch + 1)
             self._best.save(epoch + 1)
-        self._save()
         if self._is_chief:
             shown = ", ".join(
                 f"{name} {task.metric} {measured[name]}" for name, task in self.tasks.items()
@@ -218,8 +237,6 @@ class EarlyStopping(tf.keras.callbacks.Callback):
                 }
             )
             self.history.append(dict(logs))
-        if self.is_over:
-            self.model.stop_training = True
 
     def _name_voters(self, first: Mapping[str, Measured]) -> None:
         voting = voters(self.tasks, first)

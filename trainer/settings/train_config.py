@@ -33,6 +33,8 @@ class TrainerSettings(StrictModel):
             become smaller. The same value suits all batch sizes.
         gradient_clip_norm: the largest global norm of a step's gradients, to which longer ones are
             scaled; null to scale none.
+        average_steps: the number of last steps over which all weights but embedding tables are
+            averaged, exponentially; the averages are validated and exported. null for none.
         checkpoint_minutes: minutes between two checkpoints within an epoch, from which a killed
             run goes on. There is one after each epoch, too.
         loss_weight_clock: the unit of t in the loss weights ω_0 · γ^t of PLE, Eq 10: `epoch` or
@@ -65,6 +67,7 @@ class TrainerSettings(StrictModel):
     embedding_learning_rate: PositiveFloat = 0.1
     embedding_initial_accumulator: PositiveFloat = 0.01
     gradient_clip_norm: PositiveFloat | None = 10.0
+    average_steps: PositiveInt | None = None
     checkpoint_minutes: PositiveFloat = 10.0
     loss_weight_clock: Literal["epoch", "step"] = "epoch"
     balancing: Literal["none", "uncertainty", "dwa", "gradnorm", "pcgrad"] = "none"

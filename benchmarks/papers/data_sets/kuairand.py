@@ -76,7 +76,9 @@ def document(ready: dict[str, Any]) -> dict[str, Any]:
         for name, field in ready["fields"].items()
     }
     order = ("click", "long_view", "completion", "like", "profile_enter", "watch_ratio_clipped")
+    histories = {"histories": ready["histories"]} if "histories" in ready else {}
     return {
+        **histories,
         "name": ready["name"],
         "keys": ready["keys"],
         "logs": {

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -75,13 +76,14 @@ def _ready(name: str) -> FeatureSpec:
     return parse_spec(ready_specs()[name].read_text(encoding="utf-8"), name)
 
 
-def _kuairand() -> FeatureSpec:
-    ready = yaml.safe_load(ready_specs()["kuairand"].read_text(encoding="utf-8"))
-    return parse_spec(json.dumps(kuairand.document(ready)), "kuairand")
+def _kuairand(ready_name: str) -> FeatureSpec:
+    ready = yaml.safe_load(ready_specs()[ready_name].read_text(encoding="utf-8"))
+    return parse_spec(json.dumps(kuairand.document(ready)), ready_name)
 
 
 # Larger batches than by default halve the time of a training.
 _TRAINER = {"epochs": 12, "patience": 1, "batch_size": 1024}
+_KUAIRAND = {"kuairand": "kuairand_static", "kuairand_histories": "kuairand"}
 _ALL = (
     Source(
         name="census",
@@ -89,14 +91,20 @@ _ALL = (
         spec=lambda: _ready("census_income"),
         trainer=_TRAINER,
     ),
-    Source(
-        name="kuairand",
-        files=(kuairand.LOG, *kuairand.SIDE_TABLES),
-        spec=_kuairand,
-        convert=kuairand.convert,
-        default_tasks=("click", "long_view", "completion", "like", "profile_enter"),
-        trainer=_TRAINER,
-        identifiers=("user_id", "video_id", "author_id", "music_id"),
+    *(
+        Source(
+            name=name,
+            files=(kuairand.LOG, *kuairand.SIDE_TABLES),
+            spec=partial(_kuairand, ready_name),
+            convert=kuairand.convert,
+            default_tasks=("click", "long_view", "completion", "like", "profile_enter"),
+            trainer=_TRAINER,
+            identifiers=("user_id", "video_id", "author_id", "music_id"),
+        )
+        for name, ready_name in (
+            ("kuairand", "kuairand_static"),
+            ("kuairand_histories", "kuairand"),
+        )
     ),
     Source(
         name="ali_ccp",

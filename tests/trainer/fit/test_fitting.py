@@ -37,8 +37,8 @@ def test_every_model_overfits_what_can_be_learnt(name, layout, tasks, features, 
 
 
 def with_noise(settings, name):
-    """Make settings of a training in which everything that draws does."""
-    chosen = settings(name, epochs=3, patience=9, checkpoint_minutes=1e-9)
+    """Make settings of a training in which everything that draws does, and weights are averaged."""
+    chosen = settings(name, epochs=3, patience=9, checkpoint_minutes=1e-9, average_steps=3)
     return chosen.model_copy(
         update={"model": chosen.model.model_copy(update={"dropout_rate": 0.3})}
     )
@@ -76,6 +76,25 @@ def test_one_seed_gives_one_model_however_often_its_training_is_killed(
     # begins with the third.
     assert steps == [2, 4, 6, 8, 10, 12]
     for one, other in zip(undisturbed.get_weights(), resumed.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_averages_of_weights_are_validated_and_kept_while_the_training_goes_on_without_them(
+    layout, tasks, features, settings, tmp_path
+):
+    def weights(folder, **changes):
+        return fitted(
+            features,
+            layout,
+            tasks,
+            settings("shared_bottom", epochs=1, **changes),
+            tmp_path / folder,
+        ).get_weights()
+
+    # After so many steps that the first weights, those after the only epoch, are the average.
+    whole = weights("whole", average_steps=1_000_000)
+    plain = weights("plain")
+    for one, other in zip(plain, whole, strict=True):
         np.testing.assert_array_equal(one, other)
 
 
