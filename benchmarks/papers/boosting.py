@@ -23,9 +23,10 @@ _FILE, _COLUMNS, _CATEGORICAL = "boosting.npz", "columns", "categorical"
 def prepare_boosting(spec: FeatureSpec, folder: Path, without: Collection[str]) -> None:
     """Write columns, labels and masks of all splits into the folder, unless they are up to date.
 
-    Numbers and categories whose values all are numbers stay numbers. Other categories become the
-    rank of their frequency in the training rows; categories beyond the 254 most frequent count as
-    missing. Of a list, the first value counts.
+    Sums over events become smoothed rates; sequences of histories are left out. Numbers and
+    categories whose values all are numbers stay numbers. Other categories become the rank of their
+    frequency in the training rows; categories beyond the 254 most frequent count as missing. Of a
+    list, the first value counts.
 
     Args:
         spec: gives the fields and the tasks.
@@ -36,10 +37,15 @@ def prepare_boosting(spec: FeatureSpec, folder: Path, without: Collection[str]) 
         folder / DESCRIPTION
     ).stat().st_mtime:
         return
-    fields = [name for name in spec.fields if name not in without]
+    fields = [
+        name
+        for name, field in spec.fields.items()
+        if name not in without and (field.history is None or isinstance(field, NumericField))
+    ]
     labels = [names.label_name(task) for task in spec.tasks]
     masks = [names.mask_name(task) for task in spec.tasks]
     values = {split: _read(folder, split, [*fields, *labels, *masks]) for split in names.SPLITS}
+    _smooth(spec, values)
     arrays: dict[str, npt.NDArray[Any]] = {}
     encoders = {
         name: _encoder(values[names.TRAIN][name], isinstance(spec.fields[name], NumericField))
@@ -55,6 +61,30 @@ def prepare_boosting(spec: FeatureSpec, folder: Path, without: Collection[str]) 
             )
     arrays[_CATEGORICAL] = np.array([encoders[name][1] for name in fields])
     np.savez(folder / _FILE, **arrays)
+
+
+def _smooth(spec: FeatureSpec, values: dict[str, dict[str, list[Any]]]) -> None:
+    """Put rates in the place of sums, as the transform graph does; p₀ is of the training rows."""
+
+    def numbers(split: str, name: str) -> npt.NDArray[np.float64]:
+        return np.array([value or 0.0 for value in values[split][name]])
+
+    rates = {
+        name: field
+        for name, field in spec.fields.items()
+        if isinstance(field, NumericField) and field.is_rate and name in values[names.TRAIN]
+    }
+    smoothed: dict[tuple[str, str], list[Any]] = {}
+    for name, field in rates.items():
+        sums, events = numbers(names.TRAIN, name), numbers(names.TRAIN, str(field.of))
+        prior = (sums.sum() + 0.5) / (events.sum() + 1.0)
+        for split in values:
+            rate = (numbers(split, name) + field.smoothing * prior) / (
+                numbers(split, str(field.of)) + field.smoothing
+            )
+            smoothed[split, name] = rate.tolist()
+    for (split, name), rates_of_split in smoothed.items():
+        values[split][name] = rates_of_split
 
 
 def boosting_examples(folder: Path, split: str, tasks: Sequence[int]) -> Examples:
