@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 from feature_spec.artifacts.inspection import (
     Gate,
     GatedBlock,
+    HistoryAttention,
     Inspection,
     Mixture,
     SubnetworkFields,
@@ -61,6 +62,11 @@ def as_html(inspection: Inspection) -> str:
     sections += [
         (f"Coefficients: {mixture.name}", _mixture(mixture)) for mixture in inspection.mixtures
     ]
+    sections += [
+        (f"Weights of entries of {one.history} by place (1 is the newest) {over}", _places(one))
+        for one in inspection.histories
+        if one.places
+    ]
     shown = "\n".join(
         f"<h2>{html.escape(title)}</h2>\n{_svg(figure)}" for title, figure in sections
     )
@@ -68,7 +74,8 @@ def as_html(inspection: Inspection) -> str:
         title=f"Inside {html.escape(inspection.model)}",
         folder=html.escape(inspection.folder),
         sections=shown
-        or "<p>This model has nothing to show: no gates, no field masks, no learnt mixtures.</p>",
+        or "<p>This model has nothing to show: no gates, no field masks, no learnt mixtures, no "
+        "attended histories.</p>",
     )
 
 
@@ -102,6 +109,19 @@ def _gates(gates: list[Gate]) -> Figure:
         axis.set_ylim(0.0, 1.05 * highest)
     for axis in axes[len(gates) :]:
         axis.set_visible(False)
+    return figure
+
+
+def _places(attention: HistoryAttention) -> Figure:
+    figure = Figure(figsize=(6.0, 3.0), layout="constrained")
+    axis = figure.subplots()
+    names = [
+        str(place.first) if place.first == place.last else f"{place.first}–{place.last}"
+        for place in attention.places
+    ]
+    axis.bar(range(len(names)), [place.mean for place in attention.places])
+    axis.set_xticks(range(len(names)), names)
+    axis.set_ylabel("mean weight")
     return figure
 
 

@@ -14,8 +14,10 @@ from feature_spec.artifacts.inspection import (
     FieldMask,
     Gate,
     GatedBlock,
+    HistoryAttention,
     Inspection,
     Mixture,
+    PlaceWeight,
     SubnetworkFields,
 )
 from trainer.inspect import inspection_pictures
@@ -165,3 +167,21 @@ def test_the_page_loads_nothing_and_is_the_same_each_time():
 
 def test_names_are_escaped():
     assert "/m/&lt;1&gt;" in as_html(EMPTY)
+
+
+def test_weights_of_past_entries_are_drawn_by_place():
+    attention = HistoryAttention(
+        history="clicked",
+        pooling="dot_product",
+        empty_share=0.0,
+        places=[
+            PlaceWeight(first=1, last=1, entries=9, mean=0.5),
+            PlaceWeight(first=3, last=5, entries=4, mean=0.125),
+        ],
+        alike=[],
+        examples=[],
+    )
+    page = as_html(EMPTY.model_copy(update={"histories": [attention], "examples": 9}))
+    assert "Weights of entries of clicked by place (1 is the newest) over 9 examples" in page
+    [drawn] = map(texts, drawings(page))
+    assert {"1", "3–5", "mean weight"} <= set(drawn)
