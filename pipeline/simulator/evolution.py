@@ -14,7 +14,7 @@ from pipeline.simulator.population import MOODS
 from pipeline.simulator.simulation_config import SimulationSettings
 
 # ρ of a first-order autoregressive process: the correlation of a day with the next.
-_KEPT = 0.95
+_KEPT = 0.7
 
 
 @dataclasses.dataclass(frozen=True)

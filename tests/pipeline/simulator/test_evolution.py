@@ -23,8 +23,8 @@ def test_a_day_resembles_the_day_before_and_keeps_its_variance() -> None:
     states = islice(draw_states(settings, np.random.default_rng(0)), 4)
     first, second, _, fourth = (state.moods.ravel() for state in states)
     # 50,000 values: four standard deviations of a correlation are below 0.02.
-    assert np.corrcoef(first, second)[0, 1] == pytest.approx(0.95, abs=0.02)
-    assert np.corrcoef(first, fourth)[0, 1] == pytest.approx(0.95**3, abs=0.02)
+    assert np.corrcoef(first, second)[0, 1] == pytest.approx(0.7, abs=0.02)
+    assert np.corrcoef(first, fourth)[0, 1] == pytest.approx(0.7**3, abs=0.02)
     assert fourth.std() == pytest.approx(1.0, abs=0.02)
 
 
