@@ -7,7 +7,9 @@ import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 
 from pipeline.simulator.simulate import simulate_logs
@@ -56,12 +58,20 @@ def test_an_ingestion_killed_at_random_moments_ends_in_the_same_examples(tmp_pat
     assert done.stdout.endswith("ended True\n"), done.stderr[-2000:]
     # An attempt that is quicker than its kill ends the series.
     assert int(done.stdout.split()[1]) >= 1
-    whole, disturbed = (
-        _examples(_ingested(tmp_path / "undisturbed")),
-        _ingested(tmp_path / "killed"),
-    )
+    undisturbed, disturbed = _ingested(tmp_path / "undisturbed"), _ingested(tmp_path / "killed")
+    whole = _examples(undisturbed)
     assert whole.total() == written.usable_rows
     assert _examples(disturbed) == whole
+    assert _state(disturbed) == _state(undisturbed) != {}
     assert {path.name for path in disturbed.iterdir()} == {
-        "Split-train", "Split-validation", "Split-evaluation", "ingest_summary.json", "rejected",
+        "Split-train", "Split-validation", "Split-evaluation", "histories", "ingest_summary.json",
+        "rejected",
     }  # fmt: skip
+
+
+def _state(ingested: Path) -> dict[str, list[dict[str, Any]]]:
+    """Return the rows of the state of histories by file."""
+    return {
+        path.name: pq.read_table(path).to_pylist()
+        for path in (ingested / "histories").glob("*/*.parquet")
+    }
