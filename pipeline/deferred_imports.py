@@ -23,6 +23,8 @@ from typing_extensions import override
 
 # Packages whose names load on first use.
 _PACKAGES = frozenset({"tfx.components", "tensorflow_data_validation", "tensorflow_model_analysis"})
+# TFX's `__init__.py` has stand-ins for what TFMA's wheel lacks, so that TFMA is whole after it only.
+_AFTER = {"tensorflow_model_analysis": "tfx.components"}
 # Modules that Google's clients import and only notebooks use: they load on first use as a whole.
 _MODULES = frozenset({"tqdm.notebook"})
 
@@ -78,8 +80,7 @@ class _PackageLoader(Loader):
                     if value is not None:
                         setattr(module, name, value)
                     else:
-                        self._is_whole = True
-                        self._loader.exec_module(module)
+                        self._run(module)
             try:
                 return module.__dict__[name]
             except KeyError:
@@ -88,6 +89,20 @@ class _PackageLoader(Loader):
                 ) from None
 
         module.__getattr__ = value_of  # type: ignore[method-assign]
+
+    def _run(self, module: ModuleType) -> None:
+        """Run the package's own `__init__.py`."""
+        self._is_whole = True
+        if module.__name__ in _AFTER:
+            first = importlib.import_module(_AFTER[module.__name__])
+            loader = first.__spec__.loader if first.__spec__ is not None else None
+            if isinstance(loader, _PackageLoader) and not loader._is_whole:
+                self._is_whole = False
+                loader._run(first)
+                if self._is_whole:
+                    return
+                self._is_whole = True
+        self._loader.exec_module(module)
 
 
 def _imported_names(source: str, package: str) -> dict[str, tuple[str, str]]:
