@@ -23,7 +23,7 @@ from typing_extensions import override
 
 # Packages whose names load on first use.
 _PACKAGES = frozenset({"tfx.components", "tensorflow_data_validation", "tensorflow_model_analysis"})
-# TFX's `__init__.py` has stand-ins for what TFMA's wheel lacks, so that TFMA is whole after it only.
+# TFX's `__init__.py` has stand-ins for what TFMA's wheel lacks, so TFMA is whole after it only.
 _AFTER = {"tensorflow_model_analysis": "tfx.components"}
 # Modules that Google's clients import and only notebooks use: they load on first use as a whole.
 _MODULES = frozenset({"tqdm.notebook"})
@@ -61,7 +61,7 @@ class _PackageLoader(Loader):
     def __init__(self, loader: Any) -> None:
         self._loader = loader
         self._lock = threading.RLock()
-        self._is_whole = False
+        self.is_whole = False
 
     @override
     def create_module(self, spec: ModuleSpec) -> ModuleType | None:
@@ -75,12 +75,12 @@ class _PackageLoader(Loader):
             if name.startswith("__") and name not in {"__all__", "__version__", *origins}:
                 raise AttributeError(f"module {module.__name__!r} has no attribute {name!r}")
             with self._lock:
-                if not self._is_whole and name not in module.__dict__:
+                if not self.is_whole and name not in module.__dict__:
                     value = _from_module(module.__name__, name, origins)
                     if value is not None:
                         setattr(module, name, value)
                     else:
-                        self._run(module)
+                        self.run(module)
             try:
                 return module.__dict__[name]
             except KeyError:
@@ -90,18 +90,18 @@ class _PackageLoader(Loader):
 
         module.__getattr__ = value_of  # type: ignore[method-assign]
 
-    def _run(self, module: ModuleType) -> None:
+    def run(self, module: ModuleType) -> None:
         """Run the package's own `__init__.py`."""
-        self._is_whole = True
+        self.is_whole = True
         if module.__name__ in _AFTER:
             first = importlib.import_module(_AFTER[module.__name__])
             loader = first.__spec__.loader if first.__spec__ is not None else None
-            if isinstance(loader, _PackageLoader) and not loader._is_whole:
-                self._is_whole = False
-                loader._run(first)
-                if self._is_whole:
+            if isinstance(loader, _PackageLoader) and not loader.is_whole:
+                self.is_whole = False
+                loader.run(first)
+                if self.is_whole:
                     return
-                self._is_whole = True
+                self.is_whole = True
         self._loader.exec_module(module)
 
 
