@@ -107,7 +107,7 @@ class Histories(StrictModel):
 
     Attributes:
         known_after_s: feedback counts so many seconds after it happened (or arrived), or up to a
-            256th (at least a second) more, since the cutoff moves in steps. Either this or
+            64th (at least a second) more, since the cutoff moves in steps. Either this or
             `refresh`.
         refresh: `day`: what happened before the exposure's day began counts.
         arrival_time: the column of the log of exposures with the time at which a line arrived. It

@@ -131,5 +131,5 @@ def window_begin_us(cutoffs_us: npt.NDArray[np.int64], window_s: int) -> npt.NDA
 
 
 def window_step_s(window_s: int) -> int:
-    """Return the step of a window's begin: a power of two, at least 1 and at most 1/256 of it."""
-    return 1 << max(window_s // 256, 1).bit_length() - 1
+    """Return the step of a window's begin: a power of two, at least 1 and at most 1/64 of it."""
+    return 1 << max(window_s // 64, 1).bit_length() - 1

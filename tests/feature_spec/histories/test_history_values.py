@@ -74,9 +74,9 @@ def test_refreshed_by_day_a_cutoff_is_the_last_midnight(timezone, day):
 
 
 def test_a_window_begins_at_a_step_and_is_never_shorter_than_asked():
-    assert [window_step_s(window) for window in (1, 300, 86_400, 604_800)] == [1, 1, 256, 2048]
+    assert [window_step_s(window) for window in (1, 300, 86_400, 604_800)] == [1, 4, 1024, 8192]
     assert window_begin_us(np.array([1_000_000_000_000]), 86_400).tolist() == [
-        (1_000_000 - 86_400) // 256 * 256 * 1_000_000
+        (1_000_000 - 86_400) // 1024 * 1024 * 1_000_000
     ]
 
 

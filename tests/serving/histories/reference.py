@@ -116,8 +116,8 @@ def expected_features(lines: list[dict], asked: dict, at_us: int) -> dict:
     count("user", ["user"], ["click", "long", "ratio"])
     count("user_author", ["user", "author"], ["click", "ratio"])
     count("tag_hour", ["tag", "hour"], ["long"])
-    # 3600 / 256 = 14 → steps of 8 s; 86400 / 256 = 337 → steps of 256 s.
-    for name, window, step in (("1h", 3600, 8), ("1d", 86400, 256)):
+    # 3600 / 64 = 56 → steps of 32 s; 86400 / 64 = 1350 → steps of 1024 s.
+    for name, window, step in (("1h", 3600, 32), ("1d", 86400, 1024)):
         begin = (cutoff - window * 1_000_000) // (step * 1_000_000) * (step * 1_000_000)
         count(f"video_{name}", ["video"], ["click", "long", "ratio"], begin)
 

@@ -273,8 +273,8 @@ def _expected(one: Row, rows: Sequence[Row], of: FeatureSpec) -> Features:
     for name, count in histories.counts.items():
         key = _key(one, count.by)
         for window in count.windows_s or [None]:
-            # The longest window moves in steps of 256 s, that of 600 s in steps of 2 s.
-            step = {None: 1, 5: 1, 600: 2, 90000: 256}[window]
+            # The longest window moves in steps of 1024 s, that of 600 s in steps of 8 s.
+            step = {None: 1, 5: 1, 600: 8, 90000: 1024}[window]
             begin = (cutoff - window) // step * step if window else -(10**12)
             seen = [
                 other

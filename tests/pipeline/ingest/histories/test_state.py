@@ -93,13 +93,13 @@ def test_a_count_drops_what_no_window_reaches_and_joins_what_lies_in_one_step() 
         spec(counts={"item": {"by": ["item"], "windows_s": [600, 1200]}}, sequences={})
     )
     # The cutoff of the last exposure is 5000 s, and the begin of its longest window, in steps of
-    # 4 s, 3800 s. Steps of the shortest are 2 s.
-    times = [3799, 3800, 3801, 3802, 5001, 5003]
+    # 16 s, 3792 s. Steps of the shortest are 8 s.
+    times = [3791, 3792, 3799, 3800, 5001, 5003]
     (state,) = state_of([row(number, 0, 1, time_s) for number, time_s in enumerate(times)], of)[
         "item"
     ]
     seconds = [time_us / 1e6 for time_us in state.column("time_us").to_pylist()]
-    assert seconds == [3800, 3802, 5001, 5003]
+    assert seconds == [3792, 3800, 5001, 5003]
     assert state.column("shown").to_pylist() == [2, 1, 1, 1]
 
 
