@@ -98,7 +98,7 @@ _ALL = (
             spec=partial(_kuairand, ready_name),
             convert=kuairand.convert,
             default_tasks=("click", "long_view", "completion", "like", "profile_enter"),
-            trainer={"epochs": 12, "patience": 1, "batch_size": 512, "average_steps": 150},
+            trainer={"epochs": 12, "patience": 1, "batch_size": 512, "average_steps": 100},
             identifiers=("user_id", "video_id", "author_id", "music_id"),
         )
         for name, ready_name in (
