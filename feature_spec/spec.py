@@ -163,7 +163,11 @@ class FeatureSpec(StrictModel):
             return self, self.disagreements()
         problems = list(
             history_problems(
-                self.histories, given, self.tasks, has_event_time=self.keys.event_time is not None
+                self.histories,
+                given,
+                self.tasks,
+                has_event_time=self.keys.event_time is not None,
+                folded=self.logs.actions.folds if self.logs.actions is not None else (),
             )
         )
         if any(problem.place != ("histories",) for problem in problems):

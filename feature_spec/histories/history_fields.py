@@ -9,7 +9,7 @@ label. A sequence `clicked` of `video_id` becomes the list `clicked_video_id`, a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import NamedTuple, Protocol
 
 from feature_spec.fields.field import (
@@ -208,6 +208,7 @@ def history_problems(
     tasks: Mapping[str, Task],
     *,
     has_event_time: bool,
+    folded: Collection[str],
 ) -> Iterator[Problem]:
     """Find what histories say of fields and tasks and that is not so.
 
@@ -216,6 +217,7 @@ def history_problems(
         fields: the fields that the logs hold.
         tasks: the tasks of the spec.
         has_event_time: whether `keys.event_time` is given.
+        folded: the columns that impressions get from their actions.
     """
     if not has_event_time:
         yield Problem(
@@ -227,6 +229,7 @@ def history_problems(
         name: field
         for name, field in fields.items()
         if isinstance(field, CategoricalField | MultiCategoricalField)
+        and (field.table is not None or (field.column or name) not in folded)
     }
     made: dict[str, str] = {}
     for kind in ("counts", "sequences"):
@@ -243,11 +246,12 @@ def history_problems(
             wrong = [(part, key, among) for part, key, among in named if key not in among]
             for part, key, among in wrong:
                 sides = " of user or context" if among is valid and kind == "sequences" else ""
-                yield Problem(
-                    (*place, part),
-                    key,
-                    f"no such categorical field{sides}: {closest_names(key, among)}",
+                reason = (
+                    "is made of the actions that follow an impression, which nobody knows before"
+                    if key in fields and (fields[key].column or key) in folded
+                    else f"no such categorical field{sides}"
                 )
+                yield Problem((*place, part), key, f"{reason}: {closest_names(key, among)}")
             binary = [task for task in tasks if tasks[task].kind == "binary"]
             part, wanted, known = (
                 ("tasks", history.tasks or [], list(tasks))

@@ -99,6 +99,15 @@ def test_a_name_that_a_field_a_task_or_another_history_has_is_refused(spec_text)
         parse_spec(yaml.safe_dump(document))
 
 
+def test_a_field_made_of_the_actions_that_follow_is_no_part_of_a_history():
+    document = yaml.safe_load(ready_specs()["short_video_events"].read_text(encoding="utf-8"))
+    fold = next(iter(document["logs"]["actions"]["folds"]))
+    document["fields"]["after"] = {"side": "user", "kind": "categorical", "column": fold}
+    document["histories"] = {"known_after_s": 0, "counts": {"some": {"by": ["after"]}}}
+    with pytest.raises(SpecError, match=r"histories.counts.some.by: is made of the actions"):
+        parse_spec(yaml.safe_dump(document))
+
+
 def test_histories_need_the_time_of_events(spec_text):
     document = yaml.safe_load(with_histories(spec_text))
     del document["keys"]["event_time"]
