@@ -18,7 +18,10 @@ _WIDTH_OF_FILES = 300
 
 def main(
     *,
-    dataset: Annotated[str, typer.Option(help="census, kuairand, ali_ccp, ijcai15 or synthetic.")],
+    dataset: Annotated[
+        str,
+        typer.Option(help="census, kuairand, kuairand_histories, ali_ccp, ijcai15 or synthetic."),
+    ],
     data: Annotated[
         Path | None,
         typer.Option(help="Folder of the data set's official files.", exists=True, file_okay=False),

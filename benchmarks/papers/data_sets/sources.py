@@ -83,7 +83,7 @@ def _kuairand(ready_name: str) -> FeatureSpec:
 
 # Larger batches than by default halve the time of a training.
 _TRAINER = {"epochs": 12, "patience": 1, "batch_size": 1024}
-_KUAIRAND = {"kuairand": "kuairand_static", "kuairand_histories": "kuairand"}
+_AVERAGED = {"epochs": 12, "patience": 1, "batch_size": 512, "average_steps": 100}
 _ALL = (
     Source(
         name="census",
@@ -98,7 +98,7 @@ _ALL = (
             spec=partial(_kuairand, ready_name),
             convert=kuairand.convert,
             default_tasks=("click", "long_view", "completion", "like", "profile_enter"),
-            trainer={"epochs": 12, "patience": 1, "batch_size": 512, "average_steps": 100},
+            trainer=trainer,
             identifiers=("user_id", "video_id", "author_id", "music_id"),
         )
         for name, ready_name in (
