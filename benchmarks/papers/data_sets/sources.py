@@ -101,9 +101,9 @@ _ALL = (
             trainer=trainer,
             identifiers=("user_id", "video_id", "author_id", "music_id"),
         )
-        for name, ready_name in (
-            ("kuairand", "kuairand_static"),
-            ("kuairand_histories", "kuairand"),
+        for name, ready_name, trainer in (
+            ("kuairand", "kuairand_static", _TRAINER),
+            ("kuairand_histories", "kuairand", _AVERAGED),
         )
     ),
     Source(
