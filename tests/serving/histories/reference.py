@@ -91,7 +91,7 @@ def expected_features(lines: list[dict], asked: dict, at_us: int) -> dict:
     def values(line):
         return {**line, "tag": first(line["tags"])}
 
-    cutoff = (at_us - 600_000_000) // 2_000_000 * 2_000_000
+    cutoff = (at_us - 600_000_000) // 8_000_000 * 8_000_000
     known = [line for line in lines if line["time_ms"] * 1000 < cutoff]
     own = values(asked)
     result = {}

@@ -221,7 +221,9 @@ def test_simulated_days_ingested_one_by_one_have_together_all_examples_and_fault
         tmp_path / "sim",
     )
     days = file_by_day(tmp_path / "sim", tmp_path / "logs", ZoneInfo(zone))
-    spec = load_overridden_spec("short_video_events", [f"keys.event_time.timezone={zone}"])
+    spec = load_overridden_spec(
+        "short_video_events", [f"keys.event_time.timezone={zone}", "histories=null"]
+    )
     runs = [
         Ingested(IngestSettings.from_spec(spec, one), tmp_path / "logs", tmp_path / f"out-{one}")
         for one in days
