@@ -13,7 +13,7 @@ from pydantic import ModelWrapValidatorHandler, ValidationError, model_validator
 from feature_spec.fields.field import CategoricalField, Field, NumericField, SequenceField
 from feature_spec.formula import PROBABILITY_FLOOR, SCORE_FLOOR, RankingFormula
 from feature_spec.histories.attention import attention_problems
-from feature_spec.histories.histories import Histories
+from feature_spec.histories.histories import READ_BY_MODEL, Histories
 from feature_spec.histories.history_fields import history_fields, history_problems
 from feature_spec.logs.event_logs import Actions
 from feature_spec.logs.logs import Keys, Logs, Split
@@ -51,14 +51,6 @@ def _later_settings(field: Field) -> set[str]:
         for name in ("history", "pooling", "heads", "of", "smoothing")
         if name in type(field).model_fields
         and getattr(field, name) == type(field).model_fields[name].default
-    }
-
-
-def _not_in_state(histories: Histories) -> dict[str, Any]:
-    """Return the settings of histories that the model reads, but not the state."""
-    return {
-        "counts": {name: {"smoothing"} for name in histories.counts},
-        "sequences": {name: {"pooling", "heads", "search_by"} for name in histories.sequences},
     }
 
 
@@ -236,7 +228,7 @@ class FeatureSpec(StrictModel):
         logged = {"side", "column", "table", "separator"}
         return {
             "histories": made.model_dump(
-                mode="json", exclude={"warm_up_days": True, **_not_in_state(made)}
+                mode="json", exclude={"warm_up_days": True, **READ_BY_MODEL}
             ),
             "fields": {
                 name: field.model_dump(mode="json", include=logged)

@@ -7,7 +7,7 @@ same while serving.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import pydantic
 from pydantic import PositiveFloat, model_validator
@@ -18,6 +18,11 @@ from feature_spec.names import is_usable
 from feature_spec.strict_model import PositiveInt, StrictModel, Text
 from feature_spec.tasks.label_rule import SampleSpace
 
+# The settings that the model reads, and neither ingestion nor a state: for pydantic's `exclude`.
+READ_BY_MODEL: dict[str, Any] = {
+    "counts": {"__all__": {"smoothing"}},
+    "sequences": {"__all__": {"pooling", "heads", "search_by"}},
+}
 # Times are 64-bit integers of microseconds.
 _Seconds = Annotated[float, pydantic.Field(ge=0.0, le=1e11)]
 _WindowSeconds = Annotated[int, pydantic.Field(gt=0, le=10**11)]
@@ -135,11 +140,4 @@ class Histories(StrictModel):
 
     def ingested(self) -> Histories:
         """Return the histories without the settings that only the model reads."""
-        return Histories.model_validate(
-            self.model_dump(
-                exclude={
-                    "counts": {"__all__": {"smoothing"}},
-                    "sequences": {"__all__": {"pooling", "heads", "search_by"}},
-                }
-            )
-        )
+        return Histories.model_validate(self.model_dump(exclude=READ_BY_MODEL))

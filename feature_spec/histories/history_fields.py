@@ -231,6 +231,12 @@ def history_problems(
         if isinstance(field, CategoricalField | MultiCategoricalField)
         and (field.table is not None or (field.column or name) not in folded)
     }
+    for name in histories.counts.keys() & histories.sequences.keys():
+        yield Problem(
+            ("histories", "sequences", name),
+            name,
+            "a count has the same name; each name may stand for one history only",
+        )
     made: dict[str, str] = {}
     for kind in ("counts", "sequences"):
         for name, history in getattr(histories, kind).items():

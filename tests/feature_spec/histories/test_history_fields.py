@@ -69,6 +69,10 @@ def test_fields_of_histories_count_for_the_fingerprint_and_spare_that_of_other_s
         ({"counts": {"u": {"by": ["user_id"], "tasks": ["buy"]}}}, "no such task"),
         ({"counts": {"u": {"by": ["user_id"] * 2}}}, "'by' names one twice"),
         ({"counts": {"u": {"by": ["user_id"], "windows_s": [0]}}}, "greater than 0"),
+        (
+            {"sequences": {"user": {"by": "user_id", "fields": ["item_id"]}}},
+            "histories.sequences.user: a count has the same name",
+        ),
         ({"counts": {"1u": {"by": ["user_id"]}}}, "give a letter from a to z"),
         (
             {"sequences": {"s": {"by": "item_id", "fields": ["item_id"]}}},
