@@ -42,6 +42,8 @@ def results(layout, tasks, unevenly_masked, tmp_path_factory):
                 "balancing": way,
                 "loss_weight_clock": "step",
             }
+            if way == STOPPED:
+                trainer["average_steps"] = 3
             runs[f"{way}-{strategy}"] = [parse_settings({"name": model, **SMALL[model]}, trainer)]
     # The two replicas of one run stop after one epoch and go on.
     last = runs[f"{STOPPED}-mirrored"][0]
