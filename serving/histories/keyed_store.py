@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -37,6 +37,17 @@ _MOST_TRIES = 20
 _FOLD_EVERY_BYTES = 2048
 _ITEMS_AT_ONCE = 1000
 _SECOND_US = 1_000_000
+
+
+class _Known(NamedTuple):
+    """The description as the database holds it, and read.
+
+    One attribute holds both: threads share a store, and a change that is made for one description
+    must not be committed under another.
+    """
+
+    raw: bytes | None
+    description: Description
 
 
 class KeyedHistoryStore:
@@ -78,10 +89,8 @@ class KeyedHistoryStore:
         self.row_times_us = self._changes.row_times_us
         self._all: list[StoredCount | StoredSequence] = [*self.counts, *self.sequences]
         self._keys = RequestKeys(spec, self._all)
-        self._raw: bytes | None = None
-        self._description = Description(
-            digest=spec.history_digest, parts=spec.history_parts, generation=0
-        )
+        nothing = Description(digest=spec.history_digest, parts=spec.history_parts, generation=0)
+        self._known = _Known(None, nothing)
         self.refresh()
 
     @property
@@ -92,7 +101,7 @@ class KeyedHistoryStore:
     @property
     def description(self) -> Description:
         """What the store last said of itself."""
-        return self._description
+        return self._known.description
 
     def refresh(self) -> Description:
         """Read the description again.
@@ -100,16 +109,19 @@ class KeyedHistoryStore:
         Raises:
             HistoryStoreError: the store is of another spec.
         """
-        (self._raw,) = self.database.read([layout.META])
-        if self._raw is not None:
-            self._description = Description.model_validate_json(self._raw)
-            check_digest(self.spec, self._description, self.place)
-        return self._description
+        (raw,) = self.database.read([layout.META])
+        description = self.description
+        if raw is not None:
+            description = Description.model_validate_json(raw)
+            check_digest(self.spec, description, self.place)
+        self._known = _Known(raw, description)
+        return description
 
     def begin(self) -> None:
         """Let a store that holds nothing yet answer that nothing is known."""
-        if self._raw is None:
-            self._describe(self._description)
+        known = self._known
+        if known.raw is None:
+            self._describe(known, known.description)
 
     def close(self) -> None:
         """Release files and connections."""
@@ -125,7 +137,8 @@ class KeyedHistoryStore:
         """Return the fields of the histories of a request; see `HistoryStore`."""
         texts = self._keys.texts(user, context, candidates)
         for _ in range(_MOST_TRIES):
-            generation = self._description.generation
+            known = self._known
+            generation = known.description.generation
             asked = [
                 self._keys.keys(history, layout.prefix(history.kind, generation), texts)
                 for history in self._all
@@ -133,17 +146,17 @@ class KeyedHistoryStore:
             wanted = [key for keys, _ in asked for key in keys if key is not None]
             newest_key = layout.prefix(layout.NEWEST, generation)
             raw, newest, *found = self.database.read([layout.META, newest_key, *wanted])
-            if raw == self._raw:
+            if raw == known.raw:
                 break
             self.refresh()  # another state was published, or values were folded
         if raw is None:
             raise HistoryStoreError(
                 f"{self.place}: holds no histories yet; publish a state, or record events"
             )
-        if at_us < self._description.exact_from_us:
+        if at_us < known.description.exact_from_us:
             raise HistoryStoreError(
                 f"{self.place}: asked for {at_us} µs, and histories are exact from "
-                f"{self._description.exact_from_us} µs on"
+                f"{known.description.exact_from_us} µs on"
             )
         cutoff = int(cutoff_us(self._histories, np.array([at_us]), self._timezone)[0])
         values = iter(found)
@@ -240,8 +253,9 @@ class KeyedHistoryStore:
         """
         for _ in range(_MOST_TRIES):
             self.begin()
-            into = self._description if new is None else new
-            counts, transaction = self._transaction(events, into, refuse=refuse)
+            known = self._known
+            into = known.description if new is None else new
+            counts, transaction = self._transaction(events, into, known.raw, refuse=refuse)
             if transaction is None:
                 return counts
             sizes = self.database.commit(transaction)
@@ -254,7 +268,12 @@ class KeyedHistoryStore:
         )
 
     def _transaction(
-        self, events: Sequence[HistoryEvent], into: Description, *, refuse: bool
+        self,
+        events: Sequence[HistoryEvent],
+        into: Description,
+        described: bytes | None,
+        *,
+        refuse: bool,
     ) -> tuple[RecordCounts, Transaction | None]:
         counts, generation = RecordCounts(), into.generation
         read: list[tuple[bytes, HistoryEvent]] = []
@@ -266,7 +285,7 @@ class KeyedHistoryStore:
                     raise
                 counts.reject(error)
         id_keys = [layout.prefix(layout.ID, generation) + identity for identity, _ in read]
-        known = {
+        recorded = {
             key
             for key, value in zip(id_keys, self.database.read(id_keys), strict=True)
             if value is not None
@@ -280,9 +299,9 @@ class KeyedHistoryStore:
             keep_events_s=self._keep_events_s,
             until_us=BEFORE_ALL if into.until_us is None else into.until_us,
         )
-        expected: dict[bytes, bytes | None] = {layout.META: self._raw}
+        expected: dict[bytes, bytes | None] = {layout.META: described}
         for key, (identity, event) in zip(id_keys, read, strict=True):
-            if key in known:
+            if key in recorded:
                 counts.repeated += 1
                 continue
             try:
@@ -292,7 +311,7 @@ class KeyedHistoryStore:
                     raise
                 counts.reject(error)
                 continue
-            known.add(key)
+            recorded.add(key)
             expected[key] = None
             counts.recorded += counts_now
             counts.repeated += not counts_now
@@ -315,14 +334,16 @@ class KeyedHistoryStore:
         """Let features be exact only from a time on, in steps so that this seldom changes."""
         step_us = max(round((self._exact_for_s or 0.0) * _SECOND_US / 4), 1)
         time_us = round(time_s * _SECOND_US) // step_us * step_us
-        if time_us > self._description.exact_from_us:
-            self._describe(self._description.model_copy(update={"exact_from_us": time_us}))
+        known = self._known
+        if time_us > known.description.exact_from_us:
+            self._describe(known, known.description.model_copy(update={"exact_from_us": time_us}))
 
     def _fold(self, key: bytes, value: bytes | None, generation: int) -> None:
         """Fold a value, unless others change it just now."""
         if value is None:
             return
-        from_us = self._description.exact_from_us
+        known = self._known
+        from_us = known.description.exact_from_us
         cutoff = int(cutoff_us(self._histories, np.array([from_us]), self._timezone)[0])
         number = key[len(layout.prefix(b"c", generation))]
         if key[:1] == layout.COUNT:
@@ -337,26 +358,26 @@ class KeyedHistoryStore:
         if len(short) < len(value):
             self.database.commit(
                 Transaction(
-                    expected={layout.META: self._raw, key: value}, puts={key: short or None}
+                    expected={layout.META: known.raw, key: value}, puts={key: short or None}
                 )
             )
 
-    def _describe(self, description: Description) -> None:
-        """Replace the description, or take the one that another process has written."""
+    def _describe(self, known: _Known, description: Description) -> None:
+        """Replace the known description, or take the one that others have written."""
         raw = description.model_dump_json().encode()
         done = self.database.commit(
-            Transaction(expected={layout.META: self._raw}, puts={layout.META: raw})
+            Transaction(expected={layout.META: known.raw}, puts={layout.META: raw})
         )
         if done is None:
             self.refresh()
         else:
-            self._raw, self._description = raw, description
+            self._known = _Known(raw, description)
 
     def compact(self) -> None:
         """Fold all values, and forget old events and what has left every window."""
-        if self._exact_for_s is not None and self.refresh() and self._raw is not None:
+        if self._exact_for_s is not None and self.refresh() and self._known.raw is not None:
             self._exact_from(self._clock() - self._exact_for_s)
-        generation = self._description.generation
+        generation = self.description.generation
         for kind in (layout.COUNT, layout.SEQUENCE):
             for key, value in self.database.items(layout.prefix(kind, generation)):
                 self._fold(key, value, generation)
@@ -395,16 +416,16 @@ class KeyedHistoryStore:
             until_us: the latest time in the state.
             exposures: the number of exposures in the state.
         """
-        self.refresh()
-        old = self._description.generation
+        described = self.refresh()
+        old = described.generation
         update = {
             "generation": old + 1,
             "until_us": until_us,
             "exposures": exposures,
-            "exact_from_us": max(until_us, self._description.exact_from_us),
+            "exact_from_us": max(until_us, described.exact_from_us),
             "published_s": self._clock(),
         }
-        new = self._description.model_copy(update=update)
+        new = described.model_copy(update=update)
         self._remove(new.generation)
         for some in _batches(values):
             puts = {layout.prefix(key[:1], new.generation) + key[1:]: value for key, value in some}
@@ -413,9 +434,9 @@ class KeyedHistoryStore:
         counts = self._record_again(old, new)
         newest = layout.prefix(layout.NEWEST, new.generation)
         self.database.commit(Transaction(largest={newest: time_text(until_us)}))
-        while self._description.generation == old:
-            update["exact_from_us"] = max(until_us, self._description.exact_from_us)
-            self._describe(self._description.model_copy(update=update))
+        while (known := self._known).description.generation == old:
+            update["exact_from_us"] = max(until_us, known.description.exact_from_us)
+            self._describe(known, known.description.model_copy(update=update))
         counts.recorded += self._record_again(old, new).recorded
         self._remove(old)
         return counts

@@ -34,6 +34,11 @@ class LmdbValues:
         with self._errors():
             if not readonly:
                 folder.mkdir(parents=True, exist_ok=True)
+            elif not (folder / "data.mdb").exists():
+                raise HistoryStoreError(
+                    f"{folder}: holds no history store; `fulcrum histories publish` and `record` "
+                    "make one"
+                )
             # Without readahead, a read brings the pages it needs and not their neighbours.
             self._database = lmdb.open(
                 str(folder),

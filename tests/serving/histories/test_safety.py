@@ -115,6 +115,29 @@ def test_several_threads_write_one_store_and_a_state_is_published_meanwhile(
     assert_holds_all(store)
 
 
+def test_an_event_is_not_lost_if_another_thread_publishes_while_it_is_recorded(
+    spec, open_store, tmp_path, monkeypatch
+):
+    store = open_store(spec)
+    early = [line for line in LINES if line["time_ms"] <= LINES[70]["time_ms"]]
+    write_state(tmp_path / "state", spec, early)
+    store.record_all(event_of(line, number) for number, line in enumerate(LINES[:-1]))
+    read, calls = store.database.read, []
+
+    def interrupted(keys):
+        calls.append(keys)
+        if len(calls) == 1:
+            publish(store, tmp_path / "state")
+        return read(keys)
+
+    monkeypatch.setattr(store.database, "read", interrupted)
+    assert store.record(event_of(LINES[-1], len(LINES) - 1))
+    monkeypatch.undo()
+    assert_holds_all(store)
+    last = LINES[-1]
+    assert answer(store, last, END_US) == expected_features(LINES, last, END_US)
+
+
 def test_an_interrupted_publication_leaves_the_old_state_and_can_be_repeated(
     spec, open_store, tmp_path, monkeypatch
 ):
@@ -122,7 +145,7 @@ def test_an_interrupted_publication_leaves_the_old_state_and_can_be_repeated(
     store.record_all(event_of(line, number) for number, line in enumerate(LINES))
     write_state(tmp_path / "state", spec, LINES)
     commit = store.database.commit
-    monkeypatch.setattr(store, "_describe", lambda description: 1 / 0)
+    monkeypatch.setattr(store, "_describe", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         publish(store, tmp_path / "state")
     monkeypatch.undo()
@@ -161,3 +184,11 @@ def test_a_redis_server_that_is_gone_is_told_with_its_address(spec, tmp_path):
         with pytest.raises(HistoryStoreError):
             store.record(event_of(LINES[1], 1))
         store.close()
+
+
+def test_a_folder_without_a_store_is_named_with_what_makes_one(spec, tmp_path):
+    (tmp_path / "empty").mkdir()
+    for folder in ("empty", "nowhere"):
+        with pytest.raises(HistoryStoreError, match=f"{folder}: holds no history store; `fulcrum"):
+            LmdbHistoryStore(tmp_path / folder, spec, readonly=True)
+    assert not (tmp_path / "nowhere").exists()
