@@ -6,6 +6,7 @@ import typer
 
 from pipeline.commands.backfill import backfill
 from pipeline.commands.compile import compile_pipeline
+from pipeline.commands.predict import predict
 from pipeline.commands.rejects import rejects
 from pipeline.commands.report import compare, report
 from pipeline.commands.run import run
@@ -18,6 +19,7 @@ def add_to(app: typer.Typer) -> None:
     app.command("run")(run)
     app.command("backfill")(backfill)
     app.command("compile")(compile_pipeline)
+    app.command("predict")(predict)
     app.command("rejects")(rejects)
     app.command("simulate")(simulate)
     app.command("skew")(skew)

@@ -39,18 +39,18 @@ def derived_features(batch: pa.RecordBatch, spec: FeatureSpec) -> dict[str, Any]
     """
     keys = {names.USER_KEY: spec.keys.user, names.REQUEST_KEY: spec.keys.request}
     features: dict[str, Any] = {
-        name: _texts(_first_values(batch, name))
+        name: _texts(first_values(batch, name))
         for name, column in keys.items()
         if column is not None
     }
     # Examples that may be alike belong to one part: those of a user, or else of a request.
     part_key = next(iter(features), RAW_RECORD)
-    features[PART] = parts_of(_texts(_first_values(batch, part_key)))
+    features[PART] = parts_of(_texts(first_values(batch, part_key)))
     for part in spec.evaluation.slices:
-        features[part.field] = _slice_names(_first_values(batch, part.field), part)
+        features[part.field] = _slice_names(first_values(batch, part.field), part)
     for task in spec.tasks:
         columns = [
-            _numbers(_first_values(batch, name))
+            _numbers(first_values(batch, name))
             for name in (names.label_name(task), names.mask_name(task))
         ]
         features[task] = np.stack(columns, axis=1)
@@ -98,8 +98,13 @@ def _ordering(output: str, model: Mapping[str, Any]) -> str:
     return names.LOG_RANKING_SCORE if by_log else output
 
 
-def _first_values(batch: pa.RecordBatch, name: str) -> pa.Array:
-    """Return the first value of each row; null where a row has none."""
+def first_values(batch: pa.RecordBatch, name: str) -> pa.Array:
+    """Return the first value of each row of a feature, (B,); null where a row has none.
+
+    Args:
+        batch: a column of lists for each feature, as tfx_bsl decodes examples.
+        name: the feature, which the batch may lack.
+    """
     if name not in batch.schema.names:
         return pa.nulls(batch.num_rows)
     column = batch.column(name)

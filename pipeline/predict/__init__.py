@@ -1,0 +1,1 @@
+"""Scores of logs or examples by an exported model, as a Parquet file."""

@@ -1,0 +1,94 @@
+"""The exported model and the ingested examples that a command is given."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from feature_spec import names
+from feature_spec.names import artifacts_place, is_uri
+from pipeline.workspace.artifact_files import matching_files
+
+
+class NothingToPredictError(ValueError):
+    """There is no exported model, or there is no example that it could score."""
+
+
+def exported_model(folder: Path) -> Path:
+    """Find the SavedModel in a folder.
+
+    Args:
+        folder: a SavedModel, a folder of versions, of which the newest is taken, or a pipeline
+            root, whose newest pushed model is taken.
+
+    Raises:
+        NothingToPredictError: there is no model that Fulcrum exported.
+    """
+    for parent in (folder / names.SERVING_MODEL, folder):
+        versions = [
+            child for child in parent.glob("*") if child.name.isdecimal() and _is_model(child)
+        ]
+        if versions:
+            return max(versions, key=lambda version: int(version.name))
+    if _is_model(folder):
+        return folder
+    raise NothingToPredictError(
+        f"{folder} is neither an exported model (with saved_model.pb and {names.EXPORTED_SPEC}), "
+        f"nor a folder of versions, nor a pipeline root with a pushed model in "
+        f"{names.SERVING_MODEL}/"
+    )
+
+
+def newest_evaluation_split(root: Path) -> list[str]:
+    """Return the files of the newest evaluation split of a pipeline root; none without one."""
+    pattern = f"*ExampleGen/examples/*/Split-{names.EVALUATION}/*"
+    files = {
+        file: int(execution)
+        for file in matching_files(artifacts_place(root), pattern)
+        if (execution := file.split("/")[-3]).isdecimal()
+    }
+    return [file for file, execution in files.items() if execution == max(files.values())]
+
+
+def example_files(folder: Path, patterns: Sequence[str]) -> list[str]:
+    """Return the files of ingested examples, each once.
+
+    Args:
+        folder: a pipeline root, whose newest evaluation split is taken if no pattern is given.
+        patterns: files or globs, which may be URIs.
+
+    Raises:
+        NothingToPredictError: there are no files.
+    """
+    if not patterns:
+        found = newest_evaluation_split(folder)
+        if not found:
+            raise NothingToPredictError(
+                f"give --logs or --examples: {folder} is no pipeline root with an evaluation "
+                f"split in {artifacts_place(folder)}/*ExampleGen/examples/"
+            )
+        return found
+    matches = {pattern: _matching(pattern) for pattern in patterns}
+    for pattern, files in matches.items():
+        if not files:
+            raise NothingToPredictError(f"no file matches --examples {pattern}")
+    return list(dict.fromkeys(file for files in matches.values() for file in files))
+
+
+def split_of(file: str) -> str | None:
+    """Return the split that a file of examples belongs to, by its folder; None if it is in none."""
+    folder = file.split("/")[-2] if "/" in file else ""
+    return folder.removeprefix("Split-") if folder.startswith("Split-") else None
+
+
+def _matching(pattern: str) -> list[str]:
+    folder, _, name = pattern.rpartition("/")
+    if is_uri(pattern):
+        return matching_files(folder, name)
+    root = "/" if pattern.startswith("/") else "."
+    found = matching_files(root, pattern.lstrip("/"))
+    return [file.replace("//", "/", 1).removeprefix("./") for file in found]
+
+
+def _is_model(folder: Path) -> bool:
+    return (folder / "saved_model.pb").is_file() and (folder / names.EXPORTED_SPEC).is_file()
