@@ -28,12 +28,20 @@ def predict(
             file_okay=False,
         ),
     ],
+    spec: Annotated[
+        str | None,
+        typer.Option(
+            help="With --logs, the feature spec that says where the logs are and what they hold: a "
+            "YAML file, or a ready one. (The spec in a model does not know the logs.)",
+            show_default=False,
+        ),
+    ] = None,
     logs: Annotated[
         str | None,
         typer.Option(
             metavar="FOLDER",
-            help="Folder that the log paths of the model's spec are relative to, or its URI: every "
-            "usable line is scored.",
+            help="Folder that the spec's log paths are relative to, or its URI: every usable line "
+            "is scored.",
             show_default=False,
         ),
     ] = None,
@@ -65,14 +73,14 @@ def predict(
     score. A label is null outside the sample space of its task. No negative is sampled out, and
     scores are those of the served model.
 
-    Example: fulcrum predict --model runs/first --logs logs --out predictions.parquet
+    Example: fulcrum predict --model runs/first --spec my.yaml --logs logs --out scores.parquet
     """
     from rich.console import Console
 
     from feature_spec import names
     from feature_spec.loading import load_spec
     from pipeline.commands.run_options import beam_arguments, failed
-    from pipeline.predict.model_lookup import example_files, exported_model
+    from pipeline.predict.model_lookup import example_files, exported_model, spec_for_logs
     from pipeline.predict.predictions import check_fields, write_predictions
     from pipeline.run.local_run import console_of
     from pipeline.workspace.capture_output import capture_output
@@ -80,9 +88,12 @@ def predict(
     try:
         if logs is not None and examples:
             raise ValueError("give --logs or --examples, not both")
+        if (logs is None) != (spec is None):
+            raise ValueError("--logs needs --spec, and --spec needs --logs")
         folder = exported_model(model)
-        spec = load_spec(folder / names.EXPORTED_SPEC)
-        check_fields(spec, field or [])
+        of_model = load_spec(folder / names.EXPORTED_SPEC)
+        check_fields(of_model, field or [])
+        used = of_model if spec is None else spec_for_logs(load_spec(spec), of_model)
         summary: IngestSummary | None = None
         with tempfile.TemporaryDirectory() as scratch, capture_output(Path(scratch) / "log"):
             if logs is None:
@@ -92,8 +103,8 @@ def predict(
 
                 ingested = Path(scratch) / "examples"
                 ingested.mkdir()
-                files, summary = ingest(spec, logs, ingested, beam_arguments([]))
-            found = write_predictions(spec, folder, files, out, fields=field or [])
+                files, summary = ingest(used, logs, ingested, beam_arguments([]))
+            found = write_predictions(used, folder, files, out, fields=field or [])
         if summary is not None and found.rows != sum(summary.examples.values()):
             raise ValueError(
                 f"{sum(summary.examples.values()):,} examples ingested are not {found.rows:,} "

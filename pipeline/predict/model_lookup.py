@@ -7,6 +7,8 @@ from pathlib import Path
 
 from feature_spec import names
 from feature_spec.names import artifacts_place, is_uri
+from feature_spec.spec import FeatureSpec
+from feature_spec.spec_difference import differences, parts_text
 from pipeline.workspace.artifact_files import matching_files
 
 
@@ -36,6 +38,21 @@ def exported_model(folder: Path) -> Path:
         f"{folder} is neither an exported model (with saved_model.pb and {names.EXPORTED_SPEC}), "
         f"nor a folder of versions, nor a pipeline root with a pushed model in "
         f"{names.SERVING_MODEL}/"
+    )
+
+
+def spec_for_logs(spec: FeatureSpec, of_model: FeatureSpec) -> FeatureSpec:
+    """Return a spec, which says how to read logs, if it has the fields and tasks of a model.
+
+    Raises:
+        NothingToPredictError: it has not; the message says what differs.
+    """
+    if spec.fingerprint == of_model.fingerprint:
+        return spec
+    found = differences(spec, parts_text(of_model)) or ["their fields or tasks differ"]
+    raise NothingToPredictError(
+        f"--spec {spec.name} is not that of the model: {'; '.join(found)}. Give the spec that the "
+        "model was trained with"
     )
 
 

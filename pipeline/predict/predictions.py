@@ -3,7 +3,7 @@
 A row has, of one example: the split; `request_key`, `user_key` and `item_key`; `event_time_us`;
 `label_of_TASK`, `mask_of_TASK` and `score_of_TASK` of each task; `ranking_score` and
 `log_ranking_score`; and the fields that were asked for. Keys and times that the spec does not name
-have no column. A label is null outside the sample space of its task, where the mask is false.
+are null. A label is null outside the sample space of its task, where the mask is false.
 """
 
 from __future__ import annotations
@@ -176,16 +176,10 @@ def predicted_rows(
     columns: dict[str, pa.Array] = {
         SPLIT: pa.array([split], pa.string()).take(pa.array(np.zeros(batch.num_rows, np.int32)))
     }
-    keys = {
-        names.REQUEST_KEY: spec.keys.request,
-        names.USER_KEY: spec.keys.user,
-        names.ITEM_KEY: spec.keys.item,
-    }
-    for name, column in keys.items():
-        if column is not None:
-            columns[name] = _text(first_values(batch, name))
-    if spec.keys.event_time is not None:
-        columns[names.EVENT_TIME] = first_values(batch, names.EVENT_TIME).cast(pa.int64())
+    # The spec that comes with a model does not tell which keys there are.
+    for name in (names.REQUEST_KEY, names.USER_KEY, names.ITEM_KEY):
+        columns[name] = _text(first_values(batch, name))
+    columns[names.EVENT_TIME] = first_values(batch, names.EVENT_TIME).cast(pa.int64())
     for task in spec.tasks:
         mask = pc.equal(_number(first_values(batch, names.mask_name(task))), 1.0).fill_null(False)
         label = _number(first_values(batch, names.label_name(task)))

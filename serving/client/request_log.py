@@ -110,7 +110,7 @@ class RequestLog:
         self._reported, self._report_at_s = RequestLogCounts(), 0.0
         self._lock = threading.Lock()
         self._closed = False
-        self._queue: queue.Queue[tuple[bytes, Any] | None] = queue.Queue(queue_size)
+        self._queue: queue.Queue[tuple[Any, Any] | None] = queue.Queue(queue_size)
         # A daemon, so that a log that nobody closed does not keep the process from ending.
         self._writer = threading.Thread(target=self._write_all, name="request-log", daemon=True)
         self._writer.start()
@@ -122,13 +122,13 @@ class RequestLog:
             return self._counts
 
     def offer(
-        self, request_id: str | int | None, payloads: Sequence[bytes], responses: Sequence[Any]
+        self, request_id: str | int | None, payloads: Sequence[Any], responses: Sequence[Any]
     ) -> None:
         """Log the messages of one request if it is in the sample. It never waits, and never raises.
 
         Args:
             request_id: The id that decides on the request; None to draw.
-            payloads: Serialized PredictRequests.
+            payloads: PredictRequests, serialized or as messages that nobody changes any more.
             responses: The PredictResponses to the payloads, in the same order.
         """
         with self._lock:
@@ -196,13 +196,16 @@ class RequestLog:
                 self._report()
         self._finish_file()
 
-    def _write(self, payload: bytes, response: Any) -> str:
+    def _write(self, payload: Any, response: Any) -> str:
         """Write a record, and return the name of the count that it belongs to."""
         record = tf_serving_api.PredictionLog()
-        record.log_metadata.model_spec.CopyFrom(response.model_spec)
+        # As bytes, since a server's messages are of the same types from another descriptor pool.
+        if not isinstance(payload, bytes):
+            payload = payload.SerializeToString()
+        record.log_metadata.model_spec.MergeFromString(response.model_spec.SerializeToString())
         record.log_metadata.sampling_config.sampling_rate = self.sampling_rate
         record.predict_log.request.MergeFromString(payload)
-        record.predict_log.response.CopyFrom(response)
+        record.predict_log.response.MergeFromString(response.SerializeToString())
         try:
             if self._file is None:
                 self._files += 1

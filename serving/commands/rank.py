@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -21,6 +23,9 @@ from serving.commands.connection_options import (
     time_of,
     tls_settings,
 )
+
+if TYPE_CHECKING:
+    from serving.client.request_log import RequestLog
 
 _REQUEST, _OUTPUT = "Request", "Output"
 
@@ -92,6 +97,16 @@ def rank(
             rich_help_panel=_REQUEST,
         ),
     ] = None,
+    request_log: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="Folder that gets the request and its answer, as `fulcrum skew` reads them.",
+            file_okay=False,
+            show_default="no log",
+            rich_help_panel=_OUTPUT,
+        ),
+    ] = None,
     tls: UseTls = False,
     root_certificates: RootCertificates = None,
     client_certificate: ClientCertificate = None,
@@ -117,7 +132,6 @@ def rank(
 
     Example: fulcrum rank --request request.json --weight ctr=2 --explain
     """
-    import contextlib
     from dataclasses import replace
     from json import dumps
 
@@ -157,6 +171,7 @@ def rank(
             store = open_store(histories, loaded, readonly=True)
         with (
             contextlib.closing(store) if store is not None else contextlib.nullcontext(),
+            _log_in(request_log) as log,
             RankingClient(
                 target,
                 loaded,
@@ -167,6 +182,7 @@ def rank(
                 max_candidates=max_candidates,
                 histories=store,
                 history_policy=HistoryPolicy(timeout_ms=timeout_ms),
+                request_log=log,
             ) as client,
         ):
             served = client.check() if explain else None
@@ -205,3 +221,19 @@ def _weights(texts: list[str]) -> dict[str, float]:
         except ValueError:
             fail(f"--weight {text}: give a task and a number, such as --weight ctr=2.0")
     return weights
+
+
+@contextlib.contextmanager
+def _log_in(folder: Path | None) -> Iterator[RequestLog | None]:
+    """Open a log of every request in a folder; None without a folder."""
+    if folder is None:
+        yield None
+        return
+    from serving.client.request_log import RequestLog
+
+    try:
+        log = RequestLog(folder, sampling_rate=1.0)
+    except OSError as error:
+        fail(f"--request-log {folder}: cannot be written: {error.strerror}")
+    with log:
+        yield log

@@ -18,6 +18,7 @@ from rich.markup import escape
 from serving.commands.connection_options import fail
 
 if TYPE_CHECKING:
+    from serving.client.request_log import RequestLog
     from serving.model_server.server import LocalModelServer
     from serving.model_server.versions.served_model import ServedModel
     from serving.ui.ranking_page import RankingPage
@@ -160,6 +161,28 @@ _MaxConcurrentRequests = Annotated[
         rich_help_panel=_LIMITS,
     ),
 ]
+_RequestLogFolder = Annotated[
+    Path | None,
+    typer.Option(
+        "--request-log",
+        metavar="FOLDER",
+        help="Folder for a sample of the requests over gRPC and their answers, as `fulcrum skew` "
+        "reads them.",
+        file_okay=False,
+        rich_help_panel=_GRPC,
+        show_default="no log",
+    ),
+]
+_Sample = Annotated[
+    float | None,
+    typer.Option(
+        help="Share of the requests that --request-log keeps.",
+        min=0.0,
+        max=1.0,
+        show_default="1, all",
+        rich_help_panel=_GRPC,
+    ),
+]
 _Threads = Annotated[
     int,
     typer.Option(
@@ -230,6 +253,8 @@ def serve(
     host: _Host = "127.0.0.1",
     ssl_config_file: _SslConfigFile = None,
     enable_serialization_as_tensor_content: _TensorContent = False,
+    request_log: _RequestLogFolder = None,
+    sample: _Sample = None,
     rest_port: _RestPort = None,
     rest_host: _RestHost = "127.0.0.1",
     monitoring_config_file: _MonitoringConfigFile = None,
@@ -286,6 +311,7 @@ def serve(
         )
     stop = _StopSignals()
     page = None
+    log = _log_in(request_log, sample)
     try:
         server = LocalModelServer(
             [] if root is None else [ServedModel(root, name=name, policy=policy)],
@@ -302,6 +328,7 @@ def serve(
             rest_host=rest_host,
             rest_port=rest_port,
             metrics_path=page_path(monitoring_config_file) if monitoring_config_file else None,
+            request_log=log,
         )
         if ui:
             page_port = _DEFAULT_PAGE_PORT if ui_port is None else ui_port
@@ -317,6 +344,8 @@ def serve(
     if page is not None:
         page.stop()
     server.stop(drain_seconds)
+    if log is not None:
+        _close(log, console)
     console.print("Stopped.")
 
 
@@ -343,6 +372,30 @@ def _check_page_options(ui: bool, ssl_config_file: Path | None, *, meant_for_pag
             "--ui: the page asks over gRPC as any client, without certificates: leave out --ui or "
             "--ssl-config-file."
         )
+
+
+def _log_in(folder: Path | None, sample: float | None) -> RequestLog | None:
+    """Open the log of requests; None without a folder."""
+    if folder is None:
+        if sample is not None:
+            fail("--sample is for the requests that are logged: give --request-log too.")
+        return None
+    from serving.client.request_log import RequestLog
+
+    try:
+        return RequestLog(folder, sampling_rate=1.0 if sample is None else sample)
+    except OSError as error:
+        fail(f"--request-log {folder}: cannot be written: {error.strerror}")
+
+
+def _close(log: RequestLog, console: Console) -> None:
+    log.close()
+    counts = log.counts
+    console.print(
+        f"{counts.seen:,} requests = {counts.written:,} in {log.folder} + "
+        f"{counts.skipped:,} not in the sample + "
+        f"{counts.dropped + counts.failed + counts.waiting:,} lost"
+    )
 
 
 def _prepare_process() -> None:

@@ -22,7 +22,12 @@ from serving.model_server.grpc_api.interceptors import (
     MetricsInterceptor,
     ReadableRequestsInterceptor,
 )
-from serving.model_server.grpc_api.services import ModelHealth, ModelService, PredictionService
+from serving.model_server.grpc_api.services import (
+    ModelHealth,
+    ModelService,
+    PredictionService,
+    PredictLog,
+)
 from serving.model_server.methods.warm_up import load_and_warm
 from serving.model_server.metrics import ServerMetrics
 from serving.model_server.request_pool import RequestPool
@@ -80,6 +85,7 @@ class LocalModelServer:
         rest_host: str = "127.0.0.1",
         rest_port: int | None = None,
         metrics_path: str | None = None,
+        request_log: PredictLog | None = None,
     ) -> None:
         """Take the port, but answer nothing yet.
 
@@ -100,6 +106,8 @@ class LocalModelServer:
             rest_host: Address to listen on for REST, which is never encrypted.
             rest_port: Port to listen on for REST; 0 lets the system choose, None leaves REST out.
             metrics_path: The path of the metrics page on the REST port; None for no page.
+            request_log: The log that takes Predict's requests over gRPC with their answers. The
+                caller closes it, after the server.
 
         Raises:
             PortError: The address cannot be had.
@@ -123,7 +131,7 @@ class LocalModelServer:
         )
         labels_may_wait = config_file is not None and config_file.labels_may_wait
         add_PredictionServiceServicer_to_server(
-            PredictionService(self.models, as_tensor_content), self._server
+            PredictionService(self.models, as_tensor_content, request_log), self._server
         )
         add_ModelServiceServicer_to_server(ModelService(self.models, labels_may_wait), self._server)
         self._health = ModelHealth(self.models, self._server)

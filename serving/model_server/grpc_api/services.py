@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import grpc
 from grpc_health.v1.health import HealthServicer
@@ -70,20 +70,40 @@ class ModelHealth:
 
 
 Answer = TypeVar("Answer")
+
+
+class PredictLog(Protocol):
+    """Takes requests and their answers, without waiting and without raising."""
+
+    def offer(
+        self, request_id: str | int | None, payloads: Sequence[Any], responses: Sequence[Any]
+    ) -> None:
+        """Take the messages of one request."""
+
+
 _Method = Callable[[VersionInUse, Any, float | None], Any]
 
 
 class PredictionService(PredictionServiceServicer):
     """Runs models, and tells what they take."""
 
-    def __init__(self, models: ModelRegistry, as_tensor_content: bool) -> None:
+    def __init__(
+        self,
+        models: ModelRegistry,
+        as_tensor_content: bool,
+        request_log: PredictLog | None = None,
+    ) -> None:
         self._models = models
         self._as_tensor_content = as_tensor_content
+        self._request_log = request_log
 
     def Predict(self, request: PredictRequest, context: grpc.ServicerContext) -> PredictResponse:  # noqa: N802 (API's name)
         """Run a signature."""
         method = partial(predict, as_tensor_content=self._as_tensor_content)
-        return self._run(method, request, context)
+        response = self._run(method, request, context)
+        if self._request_log is not None:
+            self._request_log.offer(None, [request], [response])
+        return response
 
     def Classify(  # noqa: N802 (API's name)
         self, request: ClassificationRequest, context: grpc.ServicerContext

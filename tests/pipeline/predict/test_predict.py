@@ -35,6 +35,8 @@ tasks:
     tolerance: 0.1
 ranking_formula: {weights: {click: 1.0}}
 """
+# As the trainer gets it: without the keys, and the logs somewhere.
+OF_MODEL = SPEC.replace("keys: {user: user_id, item: item_id}\n", "").replace("*.jsonl", "any")
 # Of line n, x is n. Lines 0, 2 and 4 were clicked, and 0 was shared.
 EARLY = [
     {"user_id": f"u{n}", "item_id": "i", "x": n, "tags": ["a", "b"][: n % 3], "clicked": n % 2 == 0, "shared": n == 0}
@@ -61,7 +63,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for version in ("9", "10"):
         saved = write_model(folder / "made" / version, ["click", "share"]) / "Format-Serving"
         (saved / "assets.extra").mkdir()
-        (saved / "assets.extra" / "feature_spec.yaml").write_text(SPEC)
+        (saved / "assets.extra" / "feature_spec.yaml").write_text(OF_MODEL)
         if version == "10":
             (folder / "serving_model").mkdir()
             saved.rename(folder / "serving_model" / version)
@@ -82,7 +84,9 @@ def predict(root: Path, out: Path, *options: str, code: int = 0) -> str:
 @pytest.fixture(scope="module")
 def of_logs(root: Path, logs: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
     out = tmp_path_factory.mktemp("out") / "p.parquet"
-    options = ("--logs", str(logs), "--field", "x", "--field", "tags")
+    (out.parent / "tiny.yaml").write_text(SPEC)
+    options = ["--spec", str(out.parent / "tiny.yaml"), "--logs", str(logs)]
+    options += ["--field", "x", "--field", "tags"]
     printed = predict(root, out, *options)
     rows = {row["user_key"]: row for row in pq.read_table(out).to_pylist()}
     return printed, rows
@@ -116,7 +120,7 @@ def test_keys_splits_and_the_fields_asked_for_stand_beside_them(of_logs: Any) ->
     assert (row["split"], row["item_key"], row["field_x"]) == ("train", "i", 2.0)
     assert row["field_tags"] == ["a", "b"]
     assert of_logs[1]["u4"]["split"] == "evaluation"
-    assert "request_key" not in row  # which the spec does not name
+    assert row["request_key"] is row["event_time_us"] is None  # which the spec does not name
 
 
 def test_a_task_is_summed_up_over_its_sample_space(of_logs: Any) -> None:
@@ -149,6 +153,11 @@ def test_what_cannot_be_scored_is_an_error_that_leaves_no_file(
     assert "give --logs or --examples, not both" in predict(root, out, *both, code=1)
     assert "no file matches --examples x" in predict(root, out, "--examples", "x", code=1)
     assert "--field y: no such field" in predict(root, out, "--field", "y", code=1)
+    changed = tmp_path.parent / "other.yaml"
+    changed.write_text(SPEC.replace("x: {side: item", "x: {side: user"))
+    other = predict(root, out, "--spec", str(changed), "--logs", str(logs), code=1)
+    assert "--spec tiny is not that of the model: fields.x differs in its settings" in other
+    assert "--logs needs --spec" in predict(root, out, "--logs", str(logs), code=1)
     strange = predict(root, out, "--examples", str(logs / "late.jsonl"), code=1)
     assert "late.jsonl: the model cannot score its records" in strange
     assert "neither an exported model" in predict(tmp_path, out, code=1)

@@ -12,6 +12,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from serving import tf_serving_api
 from serving.commands import add_to
 
 APP = typer.Typer()
@@ -25,6 +26,15 @@ REQUEST = {
         {"id": "mine", "quality": 0.9, "duration_s": 10},
     ],
 }
+
+
+def records(file):
+    import tensorflow as tf
+
+    return [
+        tf_serving_api.PredictionLog.FromString(record.numpy())
+        for record in tf.data.TFRecordDataset(str(file))
+    ]
 
 
 @pytest.fixture
@@ -112,6 +122,26 @@ def test_explain_shows_each_factor_and_its_logarithm(rank, target):
         part in explanation for part in ("0.9000", "0.5000", "0.4805", "-0.105", "-0.693", "-0.733")
     ] == [True] * 6
     assert "differ" not in result.output
+
+
+@pytest.mark.tensorflow
+def test_a_request_is_logged_with_its_answer(rank, target, tmp_path):
+    result = rank("--target", target, "--timeout-ms", 600_000, "--request-log", tmp_path / "log")
+    assert result.exit_code == 0, result.output
+    [file] = (tmp_path / "log").glob("*.tfrecord")
+    [record] = records(file)
+    request, response = record.predict_log.request, record.predict_log.response
+    assert list(request.inputs["video_id"].string_val) == [b"v1", b""]
+    assert list(response.outputs["click"].float_val) == pytest.approx([0.5, 0.9])
+    assert record.log_metadata.sampling_config.sampling_rate == 1.0
+
+
+@pytest.mark.tensorflow
+def test_a_log_of_requests_that_cannot_be_written_is_named(rank, tmp_path):
+    (tmp_path / "file").touch()
+    result = rank("--request-log", tmp_path / "file" / "log")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert f"--request-log {tmp_path}/file/log: cannot be written: Not a directory" in result.stderr
 
 
 @pytest.mark.tensorflow
@@ -220,6 +250,8 @@ def test_serve_says_where_it_listens_follows_the_folder_and_drains_on_sigterm(
         "--ui-port",
         "0",
         "--no-browser",
+        "--request-log",
+        str(tmp_path / "log"),
     ]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
@@ -258,6 +290,12 @@ def test_serve_says_where_it_listens_follows_the_folder_and_drains_on_sigterm(
             with urllib.request.urlopen(f"{page}api/models") as answer:
                 assert json.load(answer)["models"][0]["versions"] == [1]
             process.send_signal(signal.SIGTERM)
+            counted = read_until("in the sample")
+            assert f"1 requests = 1 in {tmp_path}/log + 0 not in the sample + 0 lost" in counted
+            [file] = (tmp_path / "log").glob("*.tfrecord")
+            [record] = records(file)
+            assert record.predict_log.response.model_spec.version.value == 1
+            assert list(record.predict_log.request.inputs["user_id"].string_val) == [b""]
             read_until("Stopped.")
             assert process.wait(timeout=600.0) == 0
         finally:
@@ -290,6 +328,13 @@ def test_serve_wants_one_thing_to_serve(options):
     assert (
         "Say what to serve with --root or with --model-config-file, one of them." in result.output
     )
+
+
+def test_a_sample_without_a_log_to_keep_it_in_is_refused(tmp_path):
+    result = CliRunner(env={"COLUMNS": "200"}).invoke(
+        APP, ["serve", "--root", str(tmp_path), "--sample", "0.1"]
+    )
+    assert (result.exit_code, "give --request-log too" in result.output) == (1, True)
 
 
 def test_serve_wants_a_port_to_show_metrics_on(tmp_path):
