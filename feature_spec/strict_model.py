@@ -44,6 +44,25 @@ Float32 = Annotated[float, AfterValidator(_of_float32)]
 PositiveFloat32 = Annotated[float, AfterValidator(_positive_of_float32)]
 # A column, a pattern of files or a separator: an empty one names nothing.
 Text = Annotated[str, pydantic.Field(min_length=1)]
+# What a column is compared with: a text as it is, a number or truth value in any spelling.
+Value = str | int | float | bool
+
+
+def _one_is_a_list_of_one(received: object) -> object:
+    return [received] if isinstance(received, Value) else received
+
+
+# Values of which a column holds one; nothing equals one of none.
+Values = Annotated[
+    list[Value], pydantic.BeforeValidator(_one_is_a_list_of_one), pydantic.Field(min_length=1)
+]
+
+
+def values_text(values: Iterable[Value]) -> str:
+    """Return values as YAML writes them, such as ``4, true, click``."""
+    return ", ".join(
+        str(value).lower() if isinstance(value, bool) else str(value) for value in values
+    )
 
 
 def closest_names(received: str, valid: Iterable[str]) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import math
+import struct
 from collections.abc import Callable, Collection
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -24,7 +25,10 @@ from feature_spec.fields.values import (
 )
 from feature_spec.logs.event_logs import EventTime
 from feature_spec.logs.logs import RejectionReason as Reason
+from feature_spec.strict_model import Value
 
+# Python turns no longer texts into integers.
+_MOST_DIGITS = 4_000
 MICROSECONDS = {"s": 1_000_000, "ms": 1_000, "us": 1}
 _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 
@@ -123,19 +127,18 @@ def number_reader(
 
 
 def event_reader(
-    column: str, equals: Collection[str] | None, missing: Collection[str]
+    column: str, equals: Collection[Value] | None, missing: Collection[str]
 ) -> Callable[[Any], bool]:
     """Return a function that reads whether an event happened.
 
     An event happened if its value is a true flag, a count above 0 or, with `equals`, one of these
-    texts. It did not happen if its value is missing.
+    values. It did not happen if its value is missing.
     """
+    if equals is not None:
+        is_one_of = _membership(column, equals)
+        return lambda value: not lacks_value(column, value, missing) and is_one_of(value)
 
     def read(value: Any) -> bool:
-        if equals is not None:
-            return (
-                not lacks_value(column, value, missing) and _text(column, value).decode() in equals
-            )
         if lacks_number(column, value, missing):
             return False
         if isinstance(value, str) and value.lower() in ("true", "false"):
@@ -147,6 +150,45 @@ def event_reader(
             raise UnusableLineError(_number_reason(value), detail) from error
 
     return read
+
+
+def _membership(column: str, values: Collection[Value]) -> Callable[[Any], bool]:
+    """Return a function that tells whether a value is one of some.
+
+    Texts are compared as they are; numbers by their size, so that 4 is also 4.0 and the text
+    ``4.0``; truth values by their names in any case.
+    """
+    truths = {str(value).lower() for value in values if isinstance(value, bool)}
+    texts = truths | {value for value in values if isinstance(value, str)}
+    numbers: set[int | float] = {
+        value for value in values if isinstance(value, int | float) and not isinstance(value, bool)
+    }
+    # Columns of 32 bits hold the nearest number that they have.
+    numbers |= {
+        struct.unpack("f", struct.pack("f", value))[0]
+        for value in numbers
+        if abs(value) <= LARGEST_FLOAT32
+    }
+
+    def is_one_of(value: Any) -> bool:
+        if isinstance(value, str) and (
+            (truths and value.lower() in truths)
+            or (numbers and is_number(value) and _number_of_text(value) in numbers)
+        ):
+            return True
+        if numbers and isinstance(value, int | float) and not isinstance(value, bool):
+            if value in numbers:
+                return True
+            if isinstance(value, float) and math.isfinite(value) and not value.is_integer():
+                return False  # a fraction, which equals no text
+        return _text(column, value).decode() in texts
+
+    return is_one_of
+
+
+def _number_of_text(text: str) -> int | float:
+    whole = text.strip().lstrip("+-").isdigit()
+    return int(text) if whole and len(text) < _MOST_DIGITS else float(text)
 
 
 def time_reader(event_time: EventTime) -> Callable[[Any], tuple[int, int]]:

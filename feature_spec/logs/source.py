@@ -11,7 +11,7 @@ from pydantic import field_validator, model_validator
 from feature_spec.logs.bigquery import BigQueryRows
 from feature_spec.logs.day_pattern import check_day_pattern, has_day, of_day
 from feature_spec.logs.kafka import KafkaTopics
-from feature_spec.strict_model import StrictModel, Text
+from feature_spec.strict_model import StrictModel, Text, Values, values_text
 
 LogFormat = Literal["jsonl", "csv", "parquet", "avro", "tfrecord"]
 
@@ -31,6 +31,8 @@ class Source(StrictModel):
         columns: column names of CSV files without a header line. Omit it if each file starts with
             a header.
         delimiter: separates the values of a CSV line. White space around a value is dropped.
+        where: the values of which a column must hold one, by column, such as ``{behavior: [pv]}``.
+            Other lines belong to other sources: they are counted, and neither used nor rejected.
         bigquery: rows of BigQuery instead of files.
         kafka: records of Kafka instead of files, one line each.
     """
@@ -39,6 +41,7 @@ class Source(StrictModel):
     format: LogFormat | None = None
     columns: Annotated[list[str], pydantic.Field(min_length=1)] | None = None
     delimiter: Annotated[str, pydantic.Field(pattern=r'^[^"\r\n]$')] = ","
+    where: dict[Text, Values] = {}
     bigquery: BigQueryRows | None = None
     kafka: KafkaTopics | None = None
 
@@ -115,6 +118,11 @@ class Source(StrictModel):
         if self.bigquery is not None:
             return f"bigquery:{self.bigquery.table or self.bigquery.query}"
         return " ".join(self.path)
+
+    @property
+    def where_text(self) -> str:
+        """The conditions of `where` in words, such as ``behavior in pv, fav``."""
+        return " and ".join(f"{column} in {values_text(of)}" for column, of in self.where.items())
 
     def of_day(self, day: datetime.date | None, timezone: str = "UTC") -> Self:
         """Return the source of the records of one day, or of all days (None).

@@ -14,14 +14,19 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Protocol
 
 import pydantic
 
-from feature_spec.strict_model import PositiveFloat32, StrictModel, Text
+from feature_spec.strict_model import (
+    PositiveFloat32,
+    StrictModel,
+    Text,
+    Value,
+    Values,
+    values_text,
+)
 
 if TYPE_CHECKING:
     import numpy as np
 
 TaskKind = Literal["binary", "regression"]
-# No text equals one of none.
-Values = Annotated[list[str], pydantic.Field(min_length=1)]
 
 
 class ExposureColumns(Protocol):
@@ -35,13 +40,13 @@ class ExposureColumns(Protocol):
     ) -> np.ndarray:
         """Return a column's numbers, float64 (N,); NaN where missing."""
 
-    def events(self, column: str, equals: list[str] | None = None) -> np.ndarray:
+    def events(self, column: str, equals: list[Value] | None = None) -> np.ndarray:
         """Return where an event happened, bool (N,).
 
         Args:
             column: a flag (0/1, true/false) or a count; the event happened where it is above 0, and
                 did not where it is missing.
-            equals: where given, the event happened if the column holds one of these texts.
+            equals: where given, the event happened if the column holds one of these values.
         """
 
 
@@ -79,7 +84,8 @@ class EventRule(BaseRule):
     Attributes:
         column: the event's column: a flag (0/1, true/false) or a count. The event happened where it
             is above 0, and did not where it is missing.
-        equals: where given, the event happened if the column holds one of these texts.
+        equals: where given, the event happened if the column holds one of these values: texts, or
+            numbers and truth values in any spelling.
     """
 
     task_kinds = ("binary",)
@@ -182,7 +188,7 @@ class SampleSpace(StrictModel):
 
     Attributes:
         event: the event's column, read as `EventRule.column` is.
-        equals: where given, the event happened if the column holds one of these texts.
+        equals: where given, the event happened if the column holds one of these values.
     """
 
     event: Text
@@ -194,5 +200,5 @@ class SampleSpace(StrictModel):
         return _event_text(self.event, self.equals)
 
 
-def _event_text(column: str, equals: list[str] | None) -> str:
-    return column + (f" in {', '.join(equals)}" if equals else "")
+def _event_text(column: str, equals: list[Value] | None) -> str:
+    return column + (f" in {values_text(equals)}" if equals else "")

@@ -17,9 +17,10 @@ from serving.commands.connection_options import fail, time_of
 if TYPE_CHECKING:
     from feature_spec.logs.log_values import UnusableLineError
     from feature_spec.spec import FeatureSpec
-    from serving.histories.history_event import HistoryEvent
+    from serving.histories.history_event import HistoryEvent, Kind
     from serving.histories.inspecting import Inspection
     from serving.histories.keyed_store import KeyedHistoryStore
+    from serving.histories.store import RecordCounts
 
 histories_app = typer.Typer(
     help="Keep what users did before in a history store: publish, inspect and record.",
@@ -176,7 +177,7 @@ def record(
         tables = SideTables(opened.spec, logs) if logs is not None else None
 
         def usable() -> Iterator[HistoryEvent]:
-            for event in _lines(opened.spec, events, actions):
+            for event in _lines(opened.spec, events, actions, counts):
                 if isinstance(event, UnusableLineError):
                     counts.reject(event)
                 else:
@@ -188,11 +189,13 @@ def record(
     rejected = {str(reason): number for reason, number in counts.rejected.most_common()}
     if json:
         numbers = {"in": counts.all, "recorded": counts.recorded, "repeated": counts.repeated}
+        numbers |= {"filtered": counts.filtered} if counts.filtered else {}
         typer.echo(dumps({**numbers, "rejected": rejected}, indent=2))
         return
     typer.echo(
         f"{counts.all:,} events in = {counts.recorded:,} recorded + {counts.repeated:,} repeated + "
         f"{counts.rejected.total():,} rejected"
+        + (f" + {counts.filtered:,} left out by 'where'" if counts.filtered else "")
     )
     to_stderr = Console(stderr=True, soft_wrap=True, highlight=False)
     for reason, number in rejected.items():
@@ -245,12 +248,13 @@ def replay(
     from serving.histories.lmdb_store import LmdbHistoryStore
     from serving.histories.replay import example_files, fields_of_examples
     from serving.histories.replay import replay as replay_log
+    from serving.histories.store import RecordCounts
 
     loaded = _spec(spec)
     with _failures(), tempfile.TemporaryDirectory() as folder:
         opened = LmdbHistoryStore(Path(folder), loaded, exact_for_s=None)
         tables = SideTables(loaded, logs) if logs is not None else None
-        read = _lines(loaded, events, actions)
+        read = _lines(loaded, events, actions, RecordCounts())
         usable = (event for event in read if not isinstance(event, UnusableLineError))
         joined = (tables.joined(event) if tables is not None else event for event in usable)
         found = replay_log(opened, joined, fields_of_examples(loaded, example_files(examples)))
@@ -278,15 +282,31 @@ def add_to(app: typer.Typer) -> None:
 
 
 def _lines(
-    spec: FeatureSpec, shown: list[str], actions: list[str] | None
+    spec: FeatureSpec, shown: list[str], actions: list[str] | None, counts: RecordCounts
 ) -> Iterator[HistoryEvent | UnusableLineError]:
-    """Yield the events of files of exposures or impressions, then those of actions."""
-    from serving.histories.event_files import read_events
+    """Yield the events of files of exposures or impressions, then those of actions.
 
-    for file in shown:
-        yield from read_events(file, spec.logs.max_line_bytes)
-    for file in actions or []:
-        yield from read_events(file, spec.logs.max_line_bytes, "action")
+    Lines that `where` of the spec leaves out are added to `counts`.
+    """
+    from feature_spec.logs.log_values import UnusableLineError
+    from serving.histories.event_files import keeps, read_events
+
+    logs = spec.logs
+    files: list[tuple[str, Kind | None]] = [(file, None) for file in shown]
+    files += [(file, "action") for file in actions or []]
+    for file, kind in files:
+        for event in read_events(file, logs.max_line_bytes, kind):
+            if isinstance(event, UnusableLineError):
+                yield event
+                continue
+            source = (logs.actions if event.kind == "action" else None) or logs.shown
+            try:
+                if keeps(source, event.columns, logs.missing_values):
+                    yield event
+                else:
+                    counts.filtered += 1
+            except UnusableLineError as error:
+                yield error
 
 
 @contextlib.contextmanager

@@ -8,12 +8,12 @@ import csv
 import gzip
 import json
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any
 
-from feature_spec.logs.log_values import UnusableLineError, text_reader
+from feature_spec.logs.log_values import UnusableLineError, event_reader, text_reader
 from feature_spec.logs.logs import RejectionReason
 from feature_spec.logs.source import Source
 from feature_spec.spec import FeatureSpec
@@ -51,6 +51,18 @@ def read_events(
                 yield event if event.kind is not None else replace(event, kind=kind)
             except UnusableLineError as error:
                 yield error
+
+
+def keeps(source: Source, columns: Mapping[str, Any], missing: Collection[str]) -> bool:
+    """Return whether `where` of a source keeps a line.
+
+    Raises:
+        UnusableLineError: a condition cannot read its column.
+    """
+    return all(
+        event_reader(column, values, missing)(columns.get(column))
+        for column, values in source.where.items()
+    )
 
 
 def _event_of_line(line: str, max_line_bytes: int) -> HistoryEvent:
@@ -131,6 +143,12 @@ class SideTables:
         except UnusableLineError:
             return None  # the store rejects the event
 
+    def _keeps(self, table: Source, row: Mapping[str, Any]) -> bool:
+        try:
+            return keeps(table, row, self._missing)
+        except UnusableLineError:
+            return False  # ingestion rejects such a row
+
     def _read(
         self, folder: Path, name: str, table: Source, key: str
     ) -> dict[bytes, Mapping[str, Any]]:
@@ -146,7 +164,7 @@ class SideTables:
             with _opened(str(file)) as lines:
                 for row in _rows(lines, table):
                     text = self._key(key, row)
-                    if text is not None:
+                    if text is not None and self._keeps(table, row):
                         rows.setdefault(text, row)
         return rows
 

@@ -48,24 +48,26 @@ class HistoryValues:
 
 @dataclass(kw_only=True)
 class RecordCounts:
-    """What became of events: all = recorded + repeated + the sum of `rejected`.
+    """What became of events: all = recorded + repeated + filtered + the sum of `rejected`.
 
     Attributes:
         recorded: the events that the store has taken.
         repeated: the events that it knew before, by their ids.
+        filtered: the lines of files that `where` of the spec leaves out.
         rejected: the events that it cannot use, by reason.
         details: what was wrong with the first of them.
     """
 
     recorded: int = 0
     repeated: int = 0
+    filtered: int = 0
     rejected: collections.Counter[RejectionReason] = field(default_factory=collections.Counter)
     details: list[str] = field(default_factory=list)
 
     @property
     def all(self) -> int:
         """The number of events."""
-        return self.recorded + self.repeated + self.rejected.total()
+        return self.recorded + self.repeated + self.filtered + self.rejected.total()
 
     def reject(self, error: UnusableLineError) -> None:
         """Count an event that cannot be used."""
@@ -76,6 +78,7 @@ class RecordCounts:
         """Add other counts."""
         self.recorded += other.recorded
         self.repeated += other.repeated
+        self.filtered += other.filtered
         self.rejected += other.rejected
         self.details = [*self.details, *other.details][:_DETAILS]
 

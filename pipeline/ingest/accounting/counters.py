@@ -42,11 +42,14 @@ LINE_BREAKS = "line_breaks"
 # exposures known of the keys together.
 HISTORY, NO_KEY, EMPTY, EVENTS = "history", "no_key", "empty", "events"
 WARM_UP = "warm_up"
-TABLE_LINES, TABLE_ROWS, TABLE_REJECTED, TABLE_REPEATED = (
+# Lines that `where` of their source leaves to other sources.
+FILTERED = "filtered"
+TABLE_LINES, TABLE_ROWS, TABLE_REJECTED, TABLE_REPEATED, TABLE_FILTERED = (
     "table_lines",
     "table_rows",
     "table_rejected",
     "table_repeated",
+    "table_filtered",
 )
 
 
@@ -67,6 +70,7 @@ def count_step(
     *,
     sampled_out: int = 0,
     warm_up: int = 0,
+    filtered: int = 0,
     of_other_days: int = 0,
 ) -> None:
     """Add the fates of some lines in a step to `counts`."""
@@ -79,6 +83,8 @@ def count_step(
     }
     if warm_up:
         parts[WARM_UP] = warm_up
+    if filtered:
+        parts[FILTERED] = filtered
     counts.update({(STEP, step, part): count for part, count in parts.items()})
     for line in rejected:
         counts[REJECTED_ACTIONS if step in ACTION_STEPS else REJECTED, line.reason] += 1

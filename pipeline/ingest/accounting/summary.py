@@ -7,10 +7,12 @@ import itertools
 
 import pydantic
 
+from feature_spec.logs.logs import ACTIONS
 from feature_spec.names import SPLITS
 from feature_spec.tasks.label_rule import TaskKind
 from pipeline.ingest.accounting import counters
 from pipeline.ingest.accounting.counters import Counts, counts_under
+from pipeline.ingest.accounting.limits import SourceLines, check_rejected, check_where
 from pipeline.ingest.settings.ingest_config import IngestSettings
 from pipeline.ingest.settings.log_days import SMALLEST_SHARE_OF_DAY, EventDays, SpanDay
 
@@ -43,6 +45,7 @@ class TableCounts(pydantic.BaseModel):
         rows: rows that can be joined.
         repeated_keys: rows whose key an earlier row has.
         rejected: lines that cannot be used, by reason.
+        filtered: lines that `where` of the spec leaves out.
         examples_without_row: examples whose key is missing or not in the table.
     """
 
@@ -50,6 +53,7 @@ class TableCounts(pydantic.BaseModel):
     rows: int
     repeated_keys: int
     rejected: dict[str, int]
+    filtered: int = 0
     examples_without_row: int
 
 
@@ -62,6 +66,7 @@ class StepCounts(pydantic.BaseModel):
         rejected: the number rejected.
         sampled_out: the number of negatives left out by the sampling of the spec.
         warm_up: the number of exposures that only warm up histories.
+        filtered: the number of lines that `where` of the spec leaves out.
         of_other_days: the number left to the ingestion of the days around.
     """
 
@@ -70,6 +75,7 @@ class StepCounts(pydantic.BaseModel):
     rejected: int
     sampled_out: int
     warm_up: int = 0
+    filtered: int = 0
     of_other_days: int = 0
 
 
@@ -107,6 +113,11 @@ class ActionCounts(pydantic.BaseModel):
     steps: dict[str, StepCounts]
     rejected: dict[str, int]
     joined: dict[str, int]
+
+    @property
+    def filtered(self) -> int:
+        """The number of lines that `where` of the spec leaves out."""
+        return sum(step.filtered for step in self.steps.values())
 
 
 class IngestSummary(pydantic.BaseModel):
@@ -177,20 +188,31 @@ class IngestSummary(pydantic.BaseModel):
                 for field, count in counts_under(counts, counters.LINE_BREAKS).items()
                 if count
             },
-            lines_of_day={settings.day: _lines(counts, counters.PARSE)["lines"]}
+            lines_of_day={
+                settings.day: _lines(counts, counters.PARSE)["lines"]
+                - counts[counters.STEP, counters.PARSE, counters.FILTERED]
+            }
             if settings.day is not None
             else {},
             histories=_history_counts(counts, settings),
         )
 
     @property
+    def filtered(self) -> int:
+        """The number of lines that `where` of the spec leaves out."""
+        return sum(step.filtered for step in self.steps.values())
+
+    @property
     def rejected_share(self) -> float:
-        """Rejected lines of the log divided by lines read; 0 without lines."""
-        return sum(self.rejected.values()) / self.lines if self.lines else 0.0
+        """Rejected lines of the log divided by lines that `where` keeps; 0 without such lines."""
+        return self.by_source[None].rejected_share
 
     @property
     def totals(self) -> dict[str, int]:
-        """Lines read, and their fates: examples, rejected, sampled_out and, if any, warm_up."""
+        """Lines read, and their fates.
+
+        These are examples, rejected, sampled_out and, if any, warm_up and filtered.
+        """
         warm_up = sum(step.warm_up for step in self.steps.values())
         return {
             "lines": self.lines,
@@ -198,17 +220,22 @@ class IngestSummary(pydantic.BaseModel):
             "rejected": sum(self.rejected.values()),
             "sampled_out": sum(step.sampled_out for step in self.steps.values()),
             **({"warm_up": warm_up} if warm_up else {}),
+            **({"filtered": self.filtered} if self.filtered else {}),
         }
 
     def differences(self) -> list[str]:
         """Describe each pair of counts that should be equal and is not; empty where all add up."""
-        lines, written, rejected, sampled_out, *warm_up = self.totals.values()
+        totals = self.totals
+        lines, rejected = totals.pop("lines"), totals["rejected"]
         became = (
-            f"{written:,} examples written, {rejected:,} lines rejected"
-            f" and {sampled_out:,} sampled out"
-            + "".join(f", {count:,} of the warm-up of histories" for count in warm_up)
+            f"{totals['examples']:,} examples written, {rejected:,} lines rejected"
+            f" and {totals['sampled_out']:,} sampled out"
         )
-        pairs = [("lines read", lines, became, written + rejected + sampled_out + sum(warm_up))]
+        if warm_up := totals.get("warm_up"):
+            became += f", {warm_up:,} of the warm-up of histories"
+        if self.filtered:
+            became += f", {self.filtered:,} left out by 'where'"
+        pairs = [("lines read", lines, became, sum(totals.values()))]
         if self.actions is not None:
             attributed, unusable = (
                 sum(self.actions.joined.values()),
@@ -216,10 +243,13 @@ class IngestSummary(pydantic.BaseModel):
             )
             lines = self.actions.lines + self.actions.lines_of_other_days
             of_other_days = sum(step.of_other_days for step in self.actions.steps.values())
+            filtered = self.actions.filtered
             became = (
                 f"{attributed:,} joined, {unusable:,} rejected and {of_other_days:,} of other days"
+                + (f", {filtered:,} left out by 'where'" if filtered else "")
             )
-            pairs.append(("lines of actions", lines, became, attributed + unusable + of_other_days))
+            total = attributed + unusable + of_other_days + filtered
+            pairs.append(("lines of actions", lines, became, total))
         of_actions = self.actions.steps if self.actions is not None else {}
         for name, step in [*self.steps.items(), *of_actions.items()]:
             parts = {
@@ -229,6 +259,7 @@ class IngestSummary(pydantic.BaseModel):
             }
             parts |= {"of other days": step.of_other_days} if step.of_other_days else {}
             parts |= {"of the warm-up": step.warm_up} if step.warm_up else {}
+            parts |= {"left out by 'where'": step.filtered} if step.filtered else {}
             became = ", ".join(f"{count:,} {part}" for part, count in parts.items())
             pairs.append(
                 (f"received by the step {name}", step.received, became, sum(parts.values()))
@@ -254,13 +285,14 @@ class IngestSummary(pydantic.BaseModel):
             became = (
                 f"{table.rows:,} rows, {table.repeated_keys:,} of a repeated key"
                 f" and {unusable:,} rejected"
+                + (f", {table.filtered:,} left out by 'where'" if table.filtered else "")
             )
             pairs.append(
                 (
                     f"lines of side table {name}",
                     table.lines,
                     became,
-                    table.rows + table.repeated_keys + unusable,
+                    table.rows + table.repeated_keys + unusable + table.filtered,
                 )
             )
         return [
@@ -286,12 +318,12 @@ class IngestSummary(pydantic.BaseModel):
             )
         # Of a day with a handful of lines, one may be a large share; that stops no window.
         few = _FEW_LINES if settings.day is not None else 0
-        if self.lines >= few:
-            _check_rejected("the log's", self.lines, self.rejected, settings)
-        if self.actions is not None and self.actions.lines >= few:
-            _check_rejected("the actions'", self.actions.lines, self.actions.rejected, settings)
-        for name, table in self.tables.items():
-            _check_rejected(f"side table {name}'s", table.lines, table.rejected, settings)
+        by_source = self.by_source
+        if settings.day is None:
+            check_where(by_source, settings)
+        for source, counted in by_source.items():
+            if source in self.tables or counted.kept >= few:
+                check_rejected(counted, settings)
         records = {day.toordinal(): count for day, count in self.records_of_day.items()}
         days = _event_days(records, settings)
         if isinstance(days, EventDays) and days.leaves_none_to_train:
@@ -303,6 +335,18 @@ class IngestSummary(pydantic.BaseModel):
             )
         if settings.day is None:
             self.check_splits()
+
+    @property
+    def by_source(self) -> dict[str | None, SourceLines]:
+        """The lines of each source, as in `IngestSettings.sources`."""
+        shown = SourceLines("the log's", self.lines, self.filtered, self.rejected)
+        sources: dict[str | None, SourceLines] = {None: shown}
+        if (of := self.actions) is not None:
+            sources[ACTIONS] = SourceLines("the actions'", of.lines, of.filtered, of.rejected)
+        return sources | {
+            name: SourceLines(f"side table {name}'s", table.lines, table.filtered, table.rejected)
+            for name, table in self.tables.items()
+        }
 
     def check_splits(self) -> None:
         """Check that there are examples to train and to judge a model.
@@ -380,37 +424,6 @@ def _absent_columns(counts: Counts, settings: IngestSettings) -> list[str]:
     return absent
 
 
-def _check_rejected(
-    whose: str, lines: int, rejected: dict[str, int], settings: IngestSettings
-) -> None:
-    limits = settings.logs.max_rejected_share_of
-    for reason, limit in limits.items():
-        _check_share(
-            whose,
-            lines,
-            {reason: rejected.get(reason, 0)},
-            limit,
-            f"logs.max_rejected_share_of.{reason}",
-        )
-    others = {reason: count for reason, count in rejected.items() if reason not in limits}
-    _check_share(whose, lines, others, settings.logs.max_rejected_share, "logs.max_rejected_share")
-
-
-def _check_share(
-    whose: str, lines: int, rejected: dict[str, int], limit: float, place: str
-) -> None:
-    count = sum(rejected.values())
-    if count > limit * lines:
-        reasons = ", ".join(
-            f"{reason} {number:,}"
-            for reason, number in sorted(rejected.items(), key=lambda item: -item[1])
-        )
-        raise ValueError(
-            f"{count:,} of {whose} {lines:,} lines were rejected, {count / lines:.1%},"
-            f" more than {place} {limit:.1%}: {reasons}"
-        )
-
-
 def _steps(settings: IngestSettings) -> tuple[str, ...]:
     return counters.EXPOSURE_STEPS if settings.logs.actions is None else counters.IMPRESSION_STEPS
 
@@ -433,14 +446,7 @@ def _lines(counts: Counts, step: str) -> dict[str, int]:
 
 
 def _step_counts(counts: Counts, step: str) -> StepCounts:
-    parts = (
-        counters.RECEIVED,
-        counters.PASSED,
-        counters.REJECTED,
-        counters.SAMPLED_OUT,
-        counters.OF_OTHER_DAYS,
-        counters.WARM_UP,
-    )
+    parts = StepCounts.model_fields  # by the names of the counters
     return StepCounts(**{part: counts[counters.STEP, step, part] for part in parts})
 
 
@@ -483,6 +489,7 @@ def _table_counts(counts: Counts, table: str) -> TableCounts:
         rows=counts[counters.TABLE_ROWS, table],
         repeated_keys=counts[counters.TABLE_REPEATED, table],
         rejected=counts_under(counts, counters.TABLE_REJECTED, table),
+        filtered=counts[counters.TABLE_FILTERED, table],
         examples_without_row=counts[counters.UNJOINED, table],
     )
 

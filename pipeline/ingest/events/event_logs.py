@@ -23,6 +23,7 @@ from pipeline.ingest.events.event_join import deduplicated, joined, label_joined
 from pipeline.ingest.events.event_rows import ActionParser, ImpressionParser
 from pipeline.ingest.events.label_changes import with_label_changes
 from pipeline.ingest.labelling.labelled_rows import ValuesReader
+from pipeline.ingest.labelling.line_filter import LineFilter
 from pipeline.ingest.labelling.log_tables import count_columns, count_days, unusable_lines
 from pipeline.ingest.settings.ingest_config import IngestSettings
 from pipeline.ingest.shuffle.arrow_tables import ShardBuffer, Spill, from_ipc, ipc_by_shard, to_ipc
@@ -124,6 +125,9 @@ class _ParseEvents(beam.DoFn):
 
     def setup(self) -> None:
         self._parse = (ImpressionParser if self._log is None else ActionParser)(self._settings)
+        self._kept_by = LineFilter(
+            self._settings.sources[self._log], self._settings.logs.missing_values
+        )
         gc.freeze()  # so that Python's collector does not search all of TensorFlow and TFX
 
     def process(self, element: tuple[int, RecordSource]) -> Iterator[beam.pvalue.TaggedOutput]:
@@ -131,24 +135,31 @@ class _ParseEvents(beam.DoFn):
         source, counts = self._settings.sources[self._log], Counts()
         step = counters.PARSE if self._log is None else counters.PARSE_ACTIONS
         buffer = ShardBuffer(self._shard_of, self._shards)
-        for batch in file.batches(source, self._settings.logs.max_line_bytes):
+        for read in file.batches(source, self._settings.logs.max_line_bytes):
+            batch, filtered = self._kept_by(read)
             events, rejected = self._parse(batch, file.name, number, file.day)
             rejected += unusable_lines(batch, file.name)
-            received, of_other_days = len(batch.numbers) + len(batch.unusable), 0
+            received, of_other_days = len(read.numbers) + len(read.unusable), 0
             if file.day != self._settings.day:
                 counts[counters.LINES_OF_OTHER_DAYS, step] += received
                 counts.update(unreadable_files(rejected))
                 # The ingestion of that day reports the reasons.
-                of_other_days, rejected = len(rejected), []
+                of_other_days, filtered, rejected = len(rejected) + filtered, 0, []
             count_step(
-                counts, step, received, events.num_rows, rejected, of_other_days=of_other_days
+                counts,
+                step,
+                received,
+                events.num_rows,
+                rejected,
+                filtered=filtered,
+                of_other_days=of_other_days,
             )
             counts.update(
                 count_days(
                     events if file.day is None else events.filter(events.column("in_partition"))
                 )
             )
-            count_columns(counts, batch, self._settings, self._log)
+            count_columns(counts, read, self._settings, self._log)
             yield from tagged_rejected(rejected)
             yield from tagged_rows(buffer.add(events))
         yield from tagged_rows(buffer.flush())

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
 import math
 from collections.abc import Iterable, Sequence
 from operator import itemgetter
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, Self
 
 import orjson
 
@@ -41,6 +42,9 @@ class Rows(Columns, Protocol):
 
     def records(self) -> list[Record]:
         """Return the rows as dicts."""
+
+    def taken(self, positions: Sequence[int]) -> Rows:
+        """Return some of the rows."""
 
 
 class RecordBatch(NamedTuple):
@@ -97,6 +101,9 @@ class RecordRows:
     def records(self) -> list[Record]:  # noqa: D102
         return self._records
 
+    def taken(self, positions: Sequence[int]) -> RecordRows:  # noqa: D102
+        return RecordRows([self._records[position] for position in positions])
+
 
 class ColumnRows:
     """Rows held as columns. Of several columns with one name, no value is taken for the right one.
@@ -135,6 +142,15 @@ class ColumnRows:
             dict(zip(self._columns, row, strict=True))
             for row in zip(*self._columns.values(), strict=True)
         ]
+
+    def taken(self, positions: Sequence[int]) -> Self:  # noqa: D102
+        rows = copy.copy(self)
+        columns = {
+            name: [values[position] for position in positions]
+            for name, values in self._columns.items()
+        }
+        vars(rows).update(_length=len(positions), _columns=columns)
+        return rows
 
 
 class TextRows(ColumnRows):

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from feature_spec.strict_model import Value
 from pipeline.ingest.formats.record_batch import Columns, Problems
 from pipeline.ingest.labelling.value_readers import EventReader, NumberReader
 from pipeline.ingest.settings.ingest_config import IngestedTask
@@ -62,8 +63,8 @@ class _RowColumns:
             self._readers[key] = NumberReader(column, self._missing, minimum, maximum)
         return self._readers[key](self._rows.column(column), self._problems)
 
-    def events(self, column: str, equals: list[str] | None = None) -> np.ndarray:
-        key = ("events", column, None if equals is None else tuple(equals))
+    def events(self, column: str, equals: list[Value] | None = None) -> np.ndarray:
+        key = ("events", column, repr(equals))  # since 1 equals true in Python
         if key not in self._readers:
             self._readers[key] = EventReader(column, equals, self._missing)
         return self._readers[key](self._rows.column(column), self._problems)

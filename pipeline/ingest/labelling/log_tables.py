@@ -24,6 +24,7 @@ from pipeline.ingest.labelling.labelled_rows import (
     read_fields,
     usable_rows,
 )
+from pipeline.ingest.labelling.line_filter import LineFilter
 from pipeline.ingest.labelling.value_readers import TextReader
 from pipeline.ingest.settings.ingest_config import IngestSettings
 from pipeline.ingest.sources.record_source import RecordSource
@@ -50,13 +51,16 @@ def label_file(
         settings: the spec's rules.
         labeller: built from the same settings; remembers values from file to file.
     """
-    for batch in file.batches(settings.logs.shown, settings.logs.max_line_bytes):
+    kept_by = LineFilter(settings.logs.shown, settings.logs.missing_values)
+    for read in file.batches(settings.logs.shown, settings.logs.max_line_bytes):
+        batch, filtered = kept_by(read)
         unparsed = unusable_lines(batch, file.name)
         parsed = len(batch.numbers)
         rows, unlabelled = labeller(batch.rows, file.name, number, batch.numbers, batch.raws)
         counts: Counts = Counter()
-        count_step(counts, counters.PARSE, parsed + len(unparsed), parsed, unparsed)
-        count_columns(counts, batch, settings, None)
+        received = parsed + len(unparsed) + filtered
+        count_step(counts, counters.PARSE, received, parsed, unparsed, filtered=filtered)
+        count_columns(counts, read, settings, None)
         count_step(counts, counters.LABEL, parsed, rows.num_rows, unlabelled)
         yield LabelledBatch(rows, unparsed + unlabelled, counts + count_days(rows))
 
@@ -84,9 +88,12 @@ def read_side_table(
     rejected: list[RejectedLine] = []
     seen: set[bytes] = set()
     counts: Counts = Counter()
+    kept_by = LineFilter(source, settings.logs.missing_values)
     for file in files:
-        for batch in file.batches(source, settings.logs.max_line_bytes):
-            count_columns(counts, batch, settings, name)
+        for read in file.batches(source, settings.logs.max_line_bytes):
+            batch, filtered = kept_by(read)
+            counts[counters.TABLE_FILTERED, name] += filtered
+            count_columns(counts, read, settings, name)
             problems: Problems = {}
             keys = read_key(batch.rows.column(source.key), problems)
             for position in np.flatnonzero(keys.is_null()).tolist():
@@ -107,7 +114,7 @@ def read_side_table(
                     seen.add(key)
                     first[position] = True
             rows = int(first.sum())
-            counts[counters.TABLE_LINES, name] += len(keys) + len(unparsed)
+            counts[counters.TABLE_LINES, name] += len(keys) + len(unparsed) + filtered
             counts[counters.TABLE_ROWS, name] += rows
             counts[counters.TABLE_REPEATED, name] += usable.num_rows - rows
             batches.append(usable.filter(pa.array(first)))

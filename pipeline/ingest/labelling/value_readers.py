@@ -23,6 +23,7 @@ from feature_spec.logs.log_values import (
     number_reader,
     text_reader,
 )
+from feature_spec.strict_model import Value
 from pipeline.ingest.formats.record_batch import Problems
 
 _REMEMBERED_VALUES = 1 << 16
@@ -114,7 +115,7 @@ class EventReader:
     """Reads a column of events as an array of truth values: whether each happened."""
 
     def __init__(
-        self, column: str, equals: Collection[str] | None, missing: Collection[str]
+        self, column: str, equals: Collection[Value] | None, missing: Collection[str]
     ) -> None:
         self._read = ValueReader(event_reader(column, equals, missing))
 

@@ -186,7 +186,8 @@ class IngestSettings(StrictModel):
 
     def columns_of(self, table: str | None) -> dict[str, str]:
         """Return the columns to read from a source, each with the first spec path that names it."""
-        named: list[tuple[str, str]] = []
+        where = f"{self.place_of(table)}.where"
+        named: list[tuple[str, str]] = [(column, where) for column in self.sources[table].where]
         folded: Mapping[str, FoldedColumn] = {}
         if table is None:
             keys = {"request": self.keys.request, "user": self.keys.user, "item": self.keys.item}
@@ -213,7 +214,8 @@ class IngestSettings(StrictModel):
                     if column not in folded
                 ]
         elif table == ACTIONS and self.logs.actions is not None:
-            return _columns_of_actions(self.logs.actions, self.join_columns)
+            of_actions = _columns_of_actions(self.logs.actions, self.join_columns)
+            return dict(named) | of_actions
         else:
             named.append((self.logs.tables[table].key, f"logs.tables.{table}.key"))
         fields = self.fields_of(table).items()

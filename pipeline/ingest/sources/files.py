@@ -104,7 +104,7 @@ def find_input_files(settings: IngestSettings, folder: str) -> InputFiles:
     if not is_uri(folder) and not os.path.isdir(folder):
         raise ValueError(f"no such folder: {folder}")
     sources: dict[str | None, list[LogFile]] = {}
-    owners: dict[str, str] = {}
+    owners: dict[str, tuple[str, Source]] = {}
     for table, source in settings.sources.items():
         place = f"{settings.place_of(table)}.path"
         found = {
@@ -112,10 +112,11 @@ def find_input_files(settings: IngestSettings, folder: str) -> InputFiles:
             for pattern in source.path for file in _match_some(folder, pattern, place)
         }  # fmt: skip
         for file in found:
-            if owners.setdefault(file.name, place) != place:
-                both = f"{owners[file.name]} and by {place}"
+            first_place, first = owners.setdefault(file.name, (place, source))
+            if first_place != place and not (first.where and source.where):
                 raise ValueError(
-                    f"{file.name} in {folder} is matched by {both}; a file belongs to one source"
+                    f"{file.name} in {folder} is matched by {first_place} and by {place}; a file "
+                    "belongs to one source, unless 'where' of both tells whose a line is"
                 )
         sources[table] = sorted(found)
 

@@ -22,6 +22,7 @@ from feature_spec.logs.log_values import (
 )
 from feature_spec.logs.logs import RejectionReason
 from feature_spec.spec import FeatureSpec
+from feature_spec.strict_model import Value
 from feature_spec.tasks.task import Task
 from serving.histories.history_event import HistoryEvent, Kind, malformed
 
@@ -274,7 +275,7 @@ class _EventColumns:
         number = read(self._columns.get(column))
         return np.array([np.nan if number is None else number])
 
-    def events(self, column: str, equals: list[str] | None = None) -> np.ndarray:
+    def events(self, column: str, equals: list[Value] | None = None) -> np.ndarray:
         import numpy as np
 
         return np.array([event_reader(column, equals, self._missing)(self._columns.get(column))])

@@ -113,3 +113,17 @@ def test_an_unknown_field_is_told_with_the_valid_ones(run, logs):
     run("record", "--events", logs / "day.jsonl", "--logs", logs)
     done = run("inspect", "--field", "usr=u1")
     assert (done.exit_code, "the spec has user_id, hour, video_id" in done.stderr) == (1, True)
+
+
+def test_record_leaves_out_the_lines_that_where_leaves_out_and_counts_them(run, logs, tmp_path):
+    """Ingestion does so too, hence a store fed with one file of all events agrees with it."""
+    text = (tmp_path / "spec.yaml").read_text()
+    where = text.replace("exposures: {", "exposures: {where: {is_click: [1, true]}, ", 1)
+    assert where != text
+    (tmp_path / "spec.yaml").write_text(where)
+    clicked = sum(bool(line["is_click"]) for line in LINES)
+    done = run("record", "--events", logs / "day.jsonl", "--logs", logs)
+    assert (
+        f"60 events in = {clicked} recorded + 0 repeated + 0 rejected + {60 - clicked} left out by "
+        "'where'"
+    ) in done.stdout

@@ -144,6 +144,14 @@ def test_too_many_rejected_lines_are_refused_with_their_reasons(tiny) -> None:
         summary.check(tiny.settings(logs__max_rejected_share=0.1))
 
 
+def test_the_message_of_a_limit_names_the_key_that_allows_so_many(tiny) -> None:
+    # 8 of 112 lines are 7.1 %, rounded up 8 %.
+    summary = _rejecting(tiny, 112, malformed=4, wrong_type=8)
+    allowed = r"logs\.max_rejected_share_of: \{wrong_type: 0\.08\} allows them"
+    with pytest.raises(ValueError, match=allowed):
+        summary.check(tiny.settings(logs__max_rejected_share=0.1))
+
+
 def test_a_share_of_rejected_lines_at_the_limit_passes(tiny) -> None:
     _summary(tiny).check(tiny.settings(logs__max_rejected_share=10 / 110))
 
