@@ -129,9 +129,12 @@ class Skew(StrictModel):
 
     Attributes:
         thresholds: the largest accepted distances, by field.
+        missing: the largest accepted difference between the share of requests, or of candidates,
+            without a field and the share of examples without it; of every field. None: any.
     """
 
     thresholds: dict[str, DistributionThreshold] = {}
+    missing: Annotated[float, pydantic.Field(ge=0.0, lt=1.0)] | None = None
 
 
 class Drift(StrictModel):

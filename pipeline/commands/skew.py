@@ -48,7 +48,8 @@ def skew(
 
     A field is beyond its threshold (the spec's section skew) if its distribution has changed since
     the training, or if serving computes it in another way than the logs. Either way the model sees
-    values that it was not trained on.
+    values that it was not trained on. Beside it stand the shares of missing values, which
+    skew.missing limits.
 
     Exit code: 0 within all thresholds; 1 beyond one; 2 wrong usage, or nothing to compare.
 
@@ -61,6 +62,7 @@ def skew(
     from pipeline.commands.run_options import beam_arguments
     from pipeline.run.local_run import console_of
     from pipeline.validate.distribution_shift import shifts_table
+    from pipeline.validate.skew import missing_table
     from pipeline.validate.skew import skew as compare
     from pipeline.workspace.capture_output import capture_output
 
@@ -74,7 +76,9 @@ def skew(
         Console(stderr=True).print(Text.assemble(("Error:", "red"), f" {error}"), soft_wrap=True)
         raise typer.Exit(_NOT_COMPARED) from error
     console = console_of(sys.stdout)
-    console.print(shifts_table("Served requests against the train split", found.fields))
+    console.print(missing_table(found.missing))
+    if found.fields:
+        console.print(shifts_table("Served requests against the train split", found.fields))
     left_out = "".join(
         f"; {count:,} left out: {reason}" for reason, count in found.left_out.items()
     )

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
+from rich.table import Table
 
 from feature_spec import names
 from feature_spec.fields.field import BaseField, NumericField
@@ -20,6 +21,7 @@ from pipeline.validate.distribution_shift import FieldShift, field_shifts
 from pipeline.workspace.artifact_files import matching_files
 
 if TYPE_CHECKING:
+    from tensorflow_metadata.proto.v0.statistics_pb2 import DatasetFeatureStatisticsList
     from tensorflow_serving.apis.predict_pb2 import PredictRequest
 
 _ROWS_OF_A_BATCH = 10_000
@@ -42,12 +44,16 @@ class ServedRequests:
     Attributes:
         used: the number of ranking requests read so far.
         left_out: the number of other records, by reason.
+        rows: the requests, or candidates, that have a place for each field.
+        missing: those of them without the field.
     """
 
     def __init__(self, spec: FeatureSpec, files: Sequence[str]) -> None:
         self._spec, self._files = spec, files
         self.used = 0
         self.left_out: collections.Counter[str] = collections.Counter()
+        self.rows: collections.Counter[str] = collections.Counter()
+        self.missing: collections.Counter[str] = collections.Counter()
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """Yield columns of lists by field, as TFDV reads examples.
@@ -70,6 +76,9 @@ class ServedRequests:
                     if name in request.inputs
                 }
                 count = max((len(of_field) for of_field in values.values()), default=0)
+                for name in fields:
+                    self.rows[name] += count
+                    self.missing[name] += (values.get(name) or [None] * count).count(None)
                 for name, column in columns.items():
                     column.extend(values.get(name) or [None] * count)
                 rows += count
@@ -148,6 +157,28 @@ class SkewError(ValueError):
 
 
 @dataclass(frozen=True, kw_only=True)
+class MissingShares:
+    """The shares of missing values of a field.
+
+    Attributes:
+        field: the name of the field.
+        training: the share of the training examples without the field.
+        served: the share of the requests, or of the candidates of an item field, without it.
+        limit: the largest difference that is allowed; None for any.
+    """
+
+    field: str
+    training: float
+    served: float
+    limit: float | None
+
+    @property
+    def is_beyond(self) -> bool:
+        """True if the shares differ by more than the limit."""
+        return self.limit is not None and abs(self.served - self.training) > self.limit
+
+
+@dataclass(frozen=True, kw_only=True)
 class SkewResult:
     """The skew of served requests.
 
@@ -156,17 +187,33 @@ class SkewResult:
         left_out: the number of other records of the logs, by reason.
         statistics: the file of the training statistics.
         fields: the fields with a threshold.
+        missing: the shares of missing values of every field.
     """
 
     requests: int
     left_out: dict[str, int]
     statistics: str
     fields: list[FieldShift]
+    missing: list[MissingShares]
 
     @property
     def is_beyond(self) -> bool:
-        """True if any field is beyond its threshold."""
-        return any(shift.is_beyond for shift in self.fields)
+        """True if any field is beyond its threshold or the limit of missing values."""
+        return any(one.is_beyond for one in self.fields) or any(
+            one.is_beyond for one in self.missing
+        )
+
+
+def missing_table(shares: Sequence[MissingShares]) -> Table:
+    """Return a table with a row for each field, those that differ most first."""
+    table = Table("field", title="Share of missing values")
+    for heading in ("training", "served"):
+        table.add_column(heading, justify="right")
+    table.add_column("verdict")
+    for one in sorted(shares, key=lambda one: -abs(one.served - one.training)):
+        verdict = "beyond" if one.is_beyond else "–" if one.limit is None else "within"
+        table.add_row(one.field, f"{one.training:.1%}", f"{one.served:.1%}", verdict)
+    return table
 
 
 def training_statistics(root: Path) -> str:
@@ -204,8 +251,10 @@ def skew(
         SkewError: the spec has no thresholds, or the root no statistics.
         RequestLogError: the files hold no requests.
     """
-    if not spec.skew.thresholds:
-        raise SkewError(f"spec {spec.name} has no skew.thresholds; see docs/feature_spec.md")
+    if not spec.skew.thresholds and spec.skew.missing is None:
+        raise SkewError(
+            f"spec {spec.name} has no skew.thresholds and no skew.missing; see docs/feature_spec.md"
+        )
     statistics = training_statistics(root)
     import apache_beam as beam
     import tfx  # noqa: F401  (before TFDV, which on Python 3.11 needs TFX's stand-in)
@@ -230,4 +279,30 @@ def skew(
         left_out=dict(requests.left_out),
         statistics=statistics,
         fields=field_shifts(spec.skew.thresholds, before, now),
+        missing=_missing_shares(spec, requests, before),
     )
+
+
+def _missing_shares(
+    spec: FeatureSpec, requests: ServedRequests, before: DatasetFeatureStatisticsList
+) -> list[MissingShares]:
+    [examples] = before.datasets
+    without = {
+        feature.path.step[0]: _counts_of(feature).num_missing / examples.num_examples
+        for feature in examples.features
+        if examples.num_examples
+    }
+    return [
+        MissingShares(
+            field=name,
+            training=without.get(name, 1.0),
+            served=requests.missing[name] / requests.rows[name] if requests.rows[name] else 1.0,
+            limit=spec.skew.missing,
+        )
+        for name in spec.fields
+    ]
+
+
+def _counts_of(feature: Any) -> Any:
+    statistics = getattr(feature, feature.WhichOneof("stats"))
+    return statistics.common_stats

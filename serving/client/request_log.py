@@ -162,7 +162,7 @@ class RequestLog:
             pass  # reported below as still waiting
         else:
             self._writer.join(max(end_s - time.monotonic(), 0.0))
-        self._report()
+        self._report(at_end=True)
 
     def __enter__(self) -> Self:
         return self
@@ -241,10 +241,10 @@ class RequestLog:
                 self._file.close()
         self._file = None
 
-    def _report(self) -> None:
-        """Warn of messages lost since the last warning."""
+    def _report(self, *, at_end: bool = False) -> None:
+        """Warn of messages lost since the last warning, at the end also of those that wait."""
         counts, before = self.counts, self._reported
-        lost_to_close = counts.waiting if self._closed else 0
+        lost_to_close = counts.waiting if at_end else 0
         if counts.dropped > before.dropped or counts.failed > before.failed or lost_to_close:
             _log.warning(
                 "%s: %d sampled messages were dropped because the queue was full, %d could not be "

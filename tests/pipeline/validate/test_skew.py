@@ -162,6 +162,36 @@ def test_a_field_that_no_request_has_is_beyond(root: Path, tmp_path: Path) -> No
     assert rows(result)["region"] == ["l_infinity", "–", "0.2", "no values to compare"]
 
 
+def test_shares_of_missing_values_are_measured_of_every_field_and_judged_where_the_spec_says(
+    root: Path, tmp_path: Path
+) -> None:
+    # One of four requests has no region, all ten candidates of each have a price, and training
+    # never had an item.
+    write_log(tmp_path, ["north", "south", "north", None])
+    result = skew(root, tmp_path, "--json", str(tmp_path / "skew.json"))
+    assert result.exit_code == 0, result.output
+    document = json.loads((tmp_path / "skew.json").read_text(encoding="utf-8"))
+    shares = {one["field"]: (one["training"], one["served"]) for one in document["missing"]}
+    assert shares == {"region": (0, 0.25), "item": (1, 0), "tags": (0, 0), "price": (0, 0)}
+    table = result.output[result.output.index("Share of missing") :]
+    assert [line.split("│")[1].strip() for line in table.splitlines() if "│" in line][:2] == [
+        "item",
+        "region",
+    ]
+    (tmp_path / "spec.yaml").write_text(
+        TEXT.replace("skew: {", "skew: {missing: 0.3, "), encoding="utf-8"
+    )
+    judged = skew(root, tmp_path, "--spec", str(tmp_path / "spec.yaml"))
+    assert judged.exit_code == 1
+    verdicts = [line.split() for line in judged.output.splitlines() if "%" in line]
+    assert [(cells[1], cells[-2]) for cells in verdicts] == [
+        ("item", "beyond"),
+        ("region", "within"),
+        ("tags", "within"),
+        ("price", "within"),
+    ]
+
+
 def test_what_is_no_ranking_request_of_this_spec_is_left_out_and_counted(
     root: Path, tmp_path: Path
 ) -> None:

@@ -6,6 +6,7 @@ import logging
 import shutil
 import struct
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -316,3 +317,24 @@ def test_a_log_is_read_by_tensorflow_replayed_by_public_stubs_and_warms_up_the_n
     )
     with RankingClient(target, toy_spec, timeout_ms=600_000.0) as client:
         eventually(lambda: client.check().version == 2, "version 2 in service, warmed up")
+
+
+def test_messages_that_are_written_while_the_log_is_closed_are_no_loss_to_warn_of(
+    tmp_path, monkeypatch, caplog
+):
+    log = RequestLog(tmp_path, sampling_rate=1.0)
+    may_write, write = threading.Event(), log._write
+
+    def waiting_write(*item):
+        assert may_write.wait(600.0)
+        return write(*item)
+
+    monkeypatch.setattr(log, "_write", waiting_write)
+    log.offer(None, [PAYLOAD] * 2, [RESPONSE] * 2)
+    closing = threading.Thread(target=log.close)
+    closing.start()
+    while not log._closed:
+        time.sleep(0.001)
+    may_write.set()
+    closing.join()
+    assert (log.counts.written, caplog.records) == (2, [])
