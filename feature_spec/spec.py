@@ -251,6 +251,11 @@ class FeatureSpec(StrictModel):
             },
         }
 
+    @property
+    def deduplicates(self) -> bool:
+        """Whether equal lines of the logs are one exposure."""
+        return self.keys.deduplicates(self.logs)
+
     def negative_rates(self) -> dict[str, float]:
         """Return the share of negatives that each sampled task trains on."""
         return (
@@ -379,11 +384,16 @@ class FeatureSpec(StrictModel):
                 self.split.evaluation_days,
                 "needs 'keys.event_time' to tell the days apart",
             )
+        if self.split.by == "user" and self.keys.user is None:
+            yield Problem(
+                ("split", "by"), self.split.by, "needs 'keys.user' to tell the users apart"
+            )
         if self.split.evaluation_files and self.logs.shown.connector is not None:
             yield Problem(
                 ("split", "evaluation_files"),
                 self.split.evaluation_files,
-                f"{self.logs.shown.text} has no files; give 'evaluation_days'",
+                f"{self.logs.shown.text} has no files; give 'evaluation_days' or "
+                "'evaluation_share'",
             )
 
     def _optional_section_problems(self) -> Iterable[Problem]:

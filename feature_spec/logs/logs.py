@@ -21,7 +21,7 @@ class RejectionReason(StrEnum):
     UNREADABLE = "unreadable"  # the file ends or breaks here; what follows is lost
     EMPTY_LINE = "empty_line"
     LINE_TOO_LONG = "line_too_long"
-    WRONG_ENCODING = "wrong_encoding"  # not UTF-8
+    WRONG_ENCODING = "wrong_encoding"  # not in the encoding of its source, UTF-8 by default
     MALFORMED = "malformed"  # not a JSON object, or a wrong number of CSV values
     MISSING_KEY = "missing_key"
     BAD_EVENT_TIME = "bad_event_time"
@@ -72,7 +72,8 @@ class Logs(StrictModel):
         missing_values: texts that stand for a missing value; they cover numbers and truth values
             that they spell, too.
         deduplicate: whether a line equal to an earlier one in every column is rejected as a
-            duplicate.
+            duplicate. By default, it is where `keys` has the request or the event time: without
+            either, equal lines may be different exposures.
         max_line_bytes: the largest size of a line; a longer line is rejected unread.
         max_rejected_share: the largest share of rejected lines; beyond it, the run stops.
         max_rejected_share_of: limits by reason. A reason with its own limit does not count towards
@@ -84,7 +85,7 @@ class Logs(StrictModel):
     actions: Actions | None = None
     tables: dict[str, SideTable] = {}
     missing_values: list[str] = [""]
-    deduplicate: bool = True
+    deduplicate: bool | None = None
     max_line_bytes: PositiveInt = 1_000_000
     max_rejected_share: Share = 0.1
     max_rejected_share_of: dict[
@@ -170,6 +171,12 @@ class Keys(StrictModel):
     item: Text | None = None
     event_time: EventTime | None = None
 
+    def deduplicates(self, logs: Logs) -> bool:
+        """Return whether equal lines of the logs are one exposure."""
+        if logs.deduplicate is not None:
+            return logs.deduplicate
+        return self.request is not None or self.event_time is not None
+
 
 class Split(StrictModel):
     """The split of exposures into training, validation (early stopping) and evaluation.
@@ -181,18 +188,31 @@ class Split(StrictModel):
             section 4.1). Excludes `evaluation_files`.
         evaluation_files: glob patterns of the files that evaluate the model, for logs without an
             event time.
-        validation_share: the share of the exposures of `validation_of` that is set aside for early
-            stopping, drawn by a hash of each exposure.
+        evaluation_share: the share of exposures, or of users, that evaluates the model, drawn by a
+            hash, for logs without an event time.
+        validation_share: the share of the exposures, or users, of `validation_of` that is set aside
+            for early stopping, drawn by a hash.
         validation_of: the split from which the validation examples are taken.
+        by: what the shares are drawn from: with `user`, all exposures of a user are in one split;
+            with `row`, equal lines are. Only with `evaluation_share`.
     """
 
     evaluation_days: Annotated[PositiveInt, pydantic.Field(le=36_500)] | None = None
     evaluation_files: Annotated[list[Text], pydantic.Field(min_length=1)] | None = None
+    evaluation_share: Annotated[float, pydantic.Field(gt=0.0, lt=1.0)] | None = None
     validation_share: Annotated[float, pydantic.Field(gt=0.0, lt=1.0)] = 0.05
     validation_of: Literal["train", "evaluation"] = "train"
+    by: Literal["user", "row"] = "row"
 
     @model_validator(mode="after")
     def _one_way_to_split(self) -> Self:
-        if (self.evaluation_days is None) == (self.evaluation_files is None):
-            raise ValueError("needs either 'evaluation_days' or 'evaluation_files'")
+        ways = ("evaluation_days", "evaluation_files", "evaluation_share")
+        given = [way for way in ways if getattr(self, way) is not None]
+        if len(given) != 1:
+            raise ValueError(
+                "needs either 'evaluation_days' or 'evaluation_files' or 'evaluation_share', "
+                f"received {' and '.join(given) or 'none'}"
+            )
+        if "by" in self.model_fields_set and self.evaluation_share is None:
+            raise ValueError(f"'by' only works with 'evaluation_share', received {given[0]!r}")
         return self

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import datetime
 from typing import Annotated, Literal, Self
 
@@ -13,6 +14,7 @@ from feature_spec.logs.day_pattern import check_day_pattern, has_day, of_day
 from feature_spec.logs.kafka import KafkaTopics
 from feature_spec.strict_model import StrictModel, Text, Values, values_text
 
+UTF_8 = "utf-8"
 LogFormat = Literal["jsonl", "csv", "parquet", "avro", "tfrecord"]
 
 
@@ -31,6 +33,8 @@ class Source(StrictModel):
         columns: column names of CSV files without a header line. Omit it if each file starts with
             a header.
         delimiter: separates the values of a CSV line. White space around a value is dropped.
+        encoding: the encoding of text, a name that Python knows, such as `latin-1`, `cp1252` or
+            `utf-16`. A line with a byte that it does not know is rejected.
         where: the values of which a column must hold one, by column, such as ``{behavior: [pv]}``.
             Other lines belong to other sources: they are counted, and neither used nor rejected.
         bigquery: rows of BigQuery instead of files.
@@ -41,6 +45,7 @@ class Source(StrictModel):
     format: LogFormat | None = None
     columns: Annotated[list[str], pydantic.Field(min_length=1)] | None = None
     delimiter: Annotated[str, pydantic.Field(pattern=r'^[^"\r\n]$')] = ","
+    encoding: str = UTF_8
     where: dict[Text, Values] = {}
     bigquery: BigQueryRows | None = None
     kafka: KafkaTopics | None = None
@@ -64,6 +69,20 @@ class Source(StrictModel):
             if column and columns and columns.count(column) > 1:
                 raise ValueError(f"column {column!r} is given twice")
         return columns
+
+    @field_validator("encoding")
+    @classmethod
+    def _known_encoding(cls, encoding: str) -> str:
+        try:
+            "a".encode(encoding)
+            name = codecs.lookup(encoding).name
+        except (LookupError, ValueError) as error:
+            raise ValueError(
+                f"no such encoding of text: {encoding!r}; give one that Python knows, such as "
+                "'utf-8', 'latin-1', 'cp1252', 'utf-16' or 'gb18030'"
+            ) from error
+        # A byte order mark is dropped anyway.
+        return UTF_8 if name in (UTF_8, "utf-8-sig") else encoding
 
     @model_validator(mode="after")
     def _records_are_in_one_place(self) -> Self:
@@ -94,6 +113,11 @@ class Source(StrictModel):
         if self.format != "csv" and idle:
             raise ValueError(
                 f"{' and '.join(map(repr, idle))} only has an effect with format 'csv', "
+                f"received {self.format!r}"
+            )
+        if self.format not in ("csv", "jsonl") and "encoding" in self.model_fields_set:
+            raise ValueError(
+                "'encoding' only has an effect with the formats 'csv' and 'jsonl', "
                 f"received {self.format!r}"
             )
         return self

@@ -295,7 +295,8 @@ def _lines(
     files: list[tuple[str, Kind | None]] = [(file, None) for file in shown]
     files += [(file, "action") for file in actions or []]
     for file, kind in files:
-        for event in read_events(file, logs.max_line_bytes, kind):
+        of_file = (logs.actions if kind == "action" else None) or logs.shown
+        for event in read_events(file, logs.max_line_bytes, kind, of_file.encoding):
             if isinstance(event, UnusableLineError):
                 yield event
                 continue

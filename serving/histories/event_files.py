@@ -15,7 +15,7 @@ from typing import IO, Any
 
 from feature_spec.logs.log_values import UnusableLineError, event_reader, text_reader
 from feature_spec.logs.logs import RejectionReason
-from feature_spec.logs.source import Source
+from feature_spec.logs.source import UTF_8, Source
 from feature_spec.spec import FeatureSpec
 from serving.histories.history_event import HistoryEvent, Kind
 from serving.histories.store import HistoryStoreError
@@ -25,7 +25,7 @@ _OPENERS = {".gz": gzip.open, ".bz2": bz2.open}
 
 
 def read_events(
-    file: str, max_line_bytes: int, kind: Kind | None = None
+    file: str, max_line_bytes: int, kind: Kind | None = None, encoding: str = UTF_8
 ) -> Iterator[HistoryEvent | UnusableLineError]:
     """Yield the events of a file, or the reason why a line is none.
 
@@ -35,12 +35,13 @@ def read_events(
             input.
         max_line_bytes: the largest size of a line of JSON.
         kind: the kind of events that do not tell theirs.
+        encoding: the encoding of the file.
 
     Raises:
         HistoryStoreError: the file cannot be read.
     """
     plain = file.removesuffix(Path(file).suffix) if Path(file).suffix in _OPENERS else file
-    with _opened(file) as lines:
+    with _opened(file, encoding) as lines:
         if plain.endswith(".csv"):
             for row in csv.DictReader(lines):
                 yield _event_of_row(row, kind)
@@ -161,7 +162,7 @@ class SideTables:
             )
         rows: dict[bytes, Mapping[str, Any]] = {}
         for file in files:
-            with _opened(str(file)) as lines:
+            with _opened(str(file), table.encoding) as lines:
                 for row in _rows(lines, table):
                     text = self._key(key, row)
                     if text is not None and self._keeps(table, row):
@@ -181,14 +182,14 @@ def _rows(lines: Iterable[str], table: Source) -> Iterator[Mapping[str, Any]]:
 
 
 @contextlib.contextmanager
-def _opened(file: str) -> Iterator[IO[str]]:
+def _opened(file: str, encoding: str) -> Iterator[IO[str]]:
     if file == STANDARD_INPUT:
         yield sys.stdin
         return
     try:
         opener: Any = _OPENERS.get(Path(file).suffix, open)
-        # Bytes that are not UTF-8 are told apart line by line.
-        with opener(file, "rt", encoding="utf-8", errors="surrogateescape", newline="") as lines:
+        # Bytes that are not of the encoding are told apart line by line.
+        with opener(file, "rt", encoding=encoding, errors="surrogateescape", newline="") as lines:
             yield lines
     except (OSError, EOFError) as error:
         raise HistoryStoreError(f"{file}: cannot be read: {error}") from error

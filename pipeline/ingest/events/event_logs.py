@@ -176,7 +176,7 @@ class _DropDuplicates(beam.DoFn):
         self, settings: IngestSettings, log: str | None, names: Sequence[str], shards: int
     ) -> None:
         source = settings.sources[log]
-        self._drops = settings.logs.deduplicate or getattr(source, "event_id", None) is not None
+        self._drops = settings.deduplicates or getattr(source, "event_id", None) is not None
         self._log = log
         self._names = names
         self._shards = shards

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from feature_spec.names import EVALUATION, TRAIN, VALIDATION
+from feature_spec.names import EVALUATION, TRAIN, USER_KEY, VALIDATION
 from pipeline.ingest.accounting.rejection import Reason, RejectedLine
 from pipeline.ingest.settings.ingest_config import IngestSettings
 from pipeline.ingest.settings.log_days import EventDays, SpanDay
@@ -69,8 +71,11 @@ class SplitAssignment:
         )
         self._event_days = event_days
         self._warm_up_before = warm_up_before
-        self._deduplicate = settings.logs.deduplicate
+        self._deduplicate = settings.deduplicates
         # Drawn by hash, so a row stays in its split whatever else is in the log.
+        self._by_user = settings.split.by == "user"
+        share = settings.split.evaluation_share if settings.day is None else None
+        self._evaluation_below = np.uint64((share or 0.0) * 2**64)
         self._validation_below = np.uint64(settings.split.validation_share * 2**64)
         self._validation_of = settings.split.validation_of
 
@@ -81,13 +86,15 @@ class SplitAssignment:
         has no relation to time, file or content.
         """
         shard = in_order(shard)
-        high, file, line = (
-            shard.column(name).to_numpy() for name in ("digest_high", "file", "line")
+        low, high, file, line = (
+            shard.column(name).to_numpy() for name in ("digest_low", "digest_high", "file", "line")
         )
+        if self._by_user:
+            low, high = _draws_of(shard.column(USER_KEY))
         rejected: dict[int, RejectedLine] = {}
         repeated = self._repeated(shard)
         if repeated.any():
-            first_of = np.maximum.accumulate(np.where(repeated, 0, np.arange(len(high))))
+            first_of = np.maximum.accumulate(np.where(repeated, 0, np.arange(len(line))))
             for position in np.flatnonzero(repeated).tolist():
                 first = first_of[position]
                 detail = f"equal in every column to {self._names[file[first]]}, line {line[first]}"
@@ -102,7 +109,7 @@ class SplitAssignment:
                 )
             evaluation = _for_each_day(day, days.is_evaluation)
         else:
-            evaluation = np.isin(file, self._judging)
+            evaluation = np.isin(file, self._judging) | (low < self._evaluation_below)
         validation = (high < self._validation_below) & (
             evaluation == (self._validation_of == EVALUATION)
         )
@@ -143,6 +150,18 @@ class SplitAssignment:
     ) -> RejectedLine:
         file, line, raw = (shard.column(name)[position].as_py() for name in ("file", "line", "raw"))
         return RejectedLine(self._names[file], line, reason, detail, raw)
+
+
+def _draws_of(keys: pa.ChunkedArray) -> tuple[np.ndarray, np.ndarray]:
+    """Return two independent numbers of 64 bits for each key, the same for equal keys."""
+    encoded = pc.dictionary_encode(keys.combine_chunks())
+    digests = b"".join(
+        hashlib.blake2b(key, digest_size=16, person=b"split").digest()
+        for key in encoded.dictionary.to_pylist()
+    )
+    draws = np.frombuffer(digests, ">u8").astype(np.uint64).reshape(-1, 2)
+    of_rows = draws[encoded.indices.to_numpy()]
+    return of_rows[:, 0], of_rows[:, 1]
 
 
 def _for_each_day(days: np.ndarray, holds: Callable[[int], bool]) -> np.ndarray:

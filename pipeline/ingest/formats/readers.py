@@ -8,6 +8,7 @@ from typing import BinaryIO, NamedTuple
 from feature_spec.logs.source import Source
 from pipeline.ingest.formats.avro_files import avro_columns, avro_rows
 from pipeline.ingest.formats.csv_records import CsvBatch, csv_batches
+from pipeline.ingest.formats.encodings import utf8_chunks
 from pipeline.ingest.formats.file_content import content_chunks, line_batches
 from pipeline.ingest.formats.parquet_files import parquet_columns
 from pipeline.ingest.formats.record_batch import RecordBatch
@@ -48,21 +49,23 @@ class Reader(NamedTuple):
     columns: Callable[[StoredFile], list[str]] | None = None
 
 
+def _text_chunks(file: StoredFile) -> Iterator[bytes]:
+    return utf8_chunks(content_chunks(file.content, file.name), file.source.encoding)
+
+
 def _json(file: StoredFile) -> Iterator[RecordBatch]:
-    chunks = content_chunks(file.content, file.name)
-    return json_batches(line_batches(chunks, file.max_line_bytes))
+    return json_batches(line_batches(_text_chunks(file), file.max_line_bytes), file.source.encoding)
 
 
 def _csv_lines(file: StoredFile) -> Iterator[CsvBatch]:
-    chunks = content_chunks(file.content, file.name)
-    return csv_batches(chunks, file.source.delimiter, file.max_line_bytes)
+    return csv_batches(_text_chunks(file), file.source.delimiter, file.max_line_bytes)
 
 
 READERS = {
     "jsonl": Reader(_json),
     "csv": Reader(
         lambda file: csv_row_batches(_csv_lines(file), file.source),
-        lambda file: csv_columns(_csv_lines(file), file.source.delimiter),
+        lambda file: csv_columns(_csv_lines(file), file.source),
     ),
     "parquet": Reader(
         lambda file: parquet_batches(file.content),

@@ -15,9 +15,10 @@ from typing import Any, TypeVar
 
 import orjson
 
-from feature_spec.logs.source import Source
+from feature_spec.logs.source import UTF_8, Source
 from pipeline.ingest.accounting.rejection import Reason, UnusableLineError
 from pipeline.ingest.formats.csv_records import CsvBatch
+from pipeline.ingest.formats.encodings import decoded
 from pipeline.ingest.formats.file_content import LineBatch
 from pipeline.ingest.formats.record_batch import (
     Record,
@@ -44,11 +45,12 @@ _AFTER_KEY = b'":'
 _BETWEEN = secrets.randbits(50)
 
 
-def json_batches(batches: Iterable[LineBatch]) -> Iterator[RecordBatch]:
-    """Yield the records of lines of JSON."""
+def json_batches(batches: Iterable[LineBatch], encoding: str = UTF_8) -> Iterator[RecordBatch]:
+    """Yield the records of lines of JSON, which are UTF-8 by now and were in `encoding`."""
+    parse = functools.partial(parse_json, encoding=encoding)
     for batch in batches:
         numbers, raws, records, problems = _parsed(
-            batch.numbers, batch.lines, batch.unusable, parse_json, parse_json_lines
+            batch.numbers, batch.lines, batch.unusable, parse, parse_json_lines
         )
         yield RecordBatch(numbers, raws, RecordRows(records), problems)
 
@@ -60,7 +62,7 @@ def csv_row_batches(batches: Iterable[CsvBatch], source: Source) -> Iterator[Rec
         skipped = 0
         if columns is None:
             try:
-                columns = _header(lines, unusable, source.delimiter)
+                columns = _header(lines, unusable, source)
             except UnusableLineError as error:
                 # Without names for its values nothing in the file can be read.
                 yield unreadable_batch(
@@ -69,7 +71,12 @@ def csv_row_batches(batches: Iterable[CsvBatch], source: Source) -> Iterator[Rec
                 )
                 return
             skipped = 1
-        parse = functools.partial(parse_csv, delimiter=source.delimiter, count=len(columns))
+        parse = functools.partial(
+            parse_csv,
+            delimiter=source.delimiter,
+            count=len(columns),
+            encoding=source.encoding,
+        )
         usable, raws, values, problems = _parsed(
             numbers[skipped:],
             lines[skipped:],
@@ -81,23 +88,23 @@ def csv_row_batches(batches: Iterable[CsvBatch], source: Source) -> Iterator[Rec
         yield RecordBatch(usable, raws, rows, problems)
 
 
-def csv_columns(batches: Iterable[CsvBatch], delimiter: str) -> list[str]:
+def csv_columns(batches: Iterable[CsvBatch], source: Source) -> list[str]:
     """Return the column names of a CSV file with a header. A file without lines has no columns.
 
     Raises:
         UnusableLineError: the first line is not a header.
     """
     for _, lines, unusable in batches:
-        return _header(lines, unusable, delimiter)
+        return _header(lines, unusable, source)
     return []
 
 
 def _header(
-    lines: list[bytes], unusable: dict[int, UnusableLineError], delimiter: str
+    lines: list[bytes], unusable: dict[int, UnusableLineError], source: Source
 ) -> list[str]:
     if 0 in unusable:
         raise unusable[0]
-    return header_columns(lines[0], delimiter)
+    return header_columns(lines[0], source.delimiter, source.encoding)
 
 
 def _parsed(
@@ -157,11 +164,11 @@ def parse_json_lines(lines: Sequence[bytes]) -> list[Record] | None:
     return records if keys in (sum(map(len, records)), _key_count(records)) else None
 
 
-def parse_json(line: bytes) -> Record:
+def parse_json(line: bytes, encoding: str = UTF_8) -> Record:
     """Read a JSON object. NaN and Infinity pass, since a column that nobody reads may hold them.
 
     Raises:
-        UnusableLineError: the line is empty, not UTF-8 or not a JSON object.
+        UnusableLineError: the line is empty, not a JSON object or was not in `encoding`.
     """
     compact = line.translate(_DIGITS, _WHITE_SPACE)
     if _LONG_INTEGER not in compact:
@@ -172,7 +179,7 @@ def parse_json(line: bytes) -> Record:
         else:
             if type(record) is dict and compact.count(_AFTER_KEY) == _key_count(record):
                 return record
-    text = decoded(line)
+    text = decoded(line, encoding)
     try:
         record = json.loads(text, object_pairs_hook=_object)
     except (ValueError, RecursionError) as error:
@@ -212,18 +219,20 @@ def has_long_integer(content: bytes) -> bool:
     return _LONG_INTEGER in content.translate(_DIGITS)
 
 
-def parse_csv(line: bytes, delimiter: str, count: int) -> list[str]:
+def parse_csv(line: bytes, delimiter: str, count: int, encoding: str = UTF_8) -> list[str]:
     """Read the values of a CSV record. Quoted values may hold the delimiter and line breaks.
 
     Args:
         line: the record without the end of its last line.
         delimiter: separates the values. White space around a value is dropped.
         count: the number of values needed.
+        encoding: the encoding of the source; the line is UTF-8 by now.
 
     Raises:
-        UnusableLineError: the line is empty, not UTF-8, or has another number of values.
+        UnusableLineError: the line is empty, was not in its encoding, or has another number of
+            values.
     """
-    values = csv_values(decoded(line), delimiter)
+    values = csv_values(decoded(line, encoding), delimiter)
     if len(values) != count:
         raise UnusableLineError(
             Reason.MALFORMED, f"{count} values are needed; received {len(values)}"
@@ -231,14 +240,14 @@ def parse_csv(line: bytes, delimiter: str, count: int) -> list[str]:
     return values
 
 
-def header_columns(line: bytes, delimiter: str) -> list[str]:
+def header_columns(line: bytes, delimiter: str, encoding: str = UTF_8) -> list[str]:
     """Return the column names in the header line of a CSV file.
 
     Raises:
-        UnusableLineError: the line is empty, not UTF-8, or names a column twice. Several columns
-            may be without a name.
+        UnusableLineError: the line is empty, was not in its encoding, or names a column twice.
+            Several columns may be without a name.
     """
-    columns = csv_values(decoded(line), delimiter)
+    columns = csv_values(decoded(line, encoding), delimiter)
     twice = [name for name, count in Counter(columns).items() if name and count > 1]
     if twice:
         raise UnusableLineError(Reason.MALFORMED, f"column {twice[0]!r} occurs more than once")
@@ -264,20 +273,3 @@ def csv_values(text: str, delimiter: str) -> list[str]:
     except csv.Error as error:
         raise UnusableLineError(Reason.MALFORMED, f"not CSV: {error}") from error
     return [value.strip() for value in values]
-
-
-def decoded(line: bytes) -> str:
-    """Return the text of a line.
-
-    Raises:
-        UnusableLineError: the line is empty or not UTF-8.
-    """
-    try:
-        text = line.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise UnusableLineError(
-            Reason.WRONG_ENCODING, f"not UTF-8: byte 0x{line[error.start]:02x} at {error.start}"
-        ) from error
-    if not text or text.isspace():
-        raise UnusableLineError(Reason.EMPTY_LINE, "nothing but white space")
-    return text

@@ -85,7 +85,7 @@ class RowLabeller:
             for name, column in references.items()
         ]
         self._values = ValuesReader(settings)
-        self._keeps_raw = settings.logs.deduplicate or settings.split.evaluation_days is not None
+        self._keeps_raw = settings.deduplicates or settings.split.evaluation_days is not None
 
     def __call__(
         self, rows: Rows, source: str, file: int, lines: list[int], raws: list[bytes]

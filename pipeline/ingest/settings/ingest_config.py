@@ -143,6 +143,11 @@ class IngestSettings(StrictModel):
         return self.model_dump_json(exclude_defaults=True)
 
     @property
+    def deduplicates(self) -> bool:
+        """Whether equal lines of the logs are one exposure."""
+        return self.keys.deduplicates(self.logs)
+
+    @property
     def splits(self) -> tuple[str, ...]:
         """The splits to write."""
         return SPLITS if self.day is None else (TRAIN, VALIDATION)

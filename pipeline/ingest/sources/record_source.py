@@ -10,6 +10,7 @@ from typing import Any, Protocol, overload
 from feature_spec.logs.source import Source
 from pipeline.ingest.accounting.rejection import RAW_LIMIT_BYTES, Reason, UnusableLineError
 from pipeline.ingest.formats.csv_records import CsvBatch
+from pipeline.ingest.formats.encodings import utf8_content
 from pipeline.ingest.formats.file_content import LineBatch
 from pipeline.ingest.formats.record_batch import RecordBatch
 from pipeline.ingest.formats.text_formats import csv_row_batches, json_batches
@@ -65,11 +66,12 @@ class RecordChunk:
             if source.bigquery is not None:
                 batches = typed_batches([contents])
             elif source.format == "csv":
-                lines = _lines(contents, max_line_bytes)
+                lines = _lines(contents, source.encoding, max_line_bytes)
                 one = CsvBatch(list(lines.numbers), lines.lines, lines.unusable)
                 batches = csv_row_batches([one], source)
             else:
-                batches = json_batches([_lines(contents, max_line_bytes, line_breaks=False)])
+                lines = _lines(contents, source.encoding, max_line_bytes, line_breaks=False)
+                batches = json_batches([lines], source.encoding)
             for batch in batches:
                 yield _renumbered(batch, self.offsets[start : start + _BATCH_RECORDS])
 
@@ -122,9 +124,9 @@ def source_names(settings: IngestSettings, files: InputFiles, source: str | None
 
 
 def _lines(
-    values: list[bytes | None], max_line_bytes: int, *, line_breaks: bool = True
+    values: list[bytes | None], encoding: str, max_line_bytes: int, *, line_breaks: bool = True
 ) -> LineBatch:
-    lines = [(value or b"").rstrip(b"\r\n") for value in values]
+    lines = [utf8_content(value or b"", encoding).rstrip(b"\r\n") for value in values]
     unusable = {}
     for position, line in enumerate(lines):
         if len(line) > max_line_bytes:

@@ -76,7 +76,7 @@ class EventReader:
         self.missing = frozenset(spec.logs.missing_values)
         self.actions = spec.logs.actions
         self.shown_kind: Kind = "exposure" if self.actions is None else "impression"
-        self._deduplicates = spec.logs.deduplicate
+        self._deduplicates = spec.deduplicates
         self._ids = {
             "impression": spec.logs.impressions.event_id if spec.logs.impressions else None,
             "action": spec.logs.actions.event_id if spec.logs.actions else None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import random
 from typing import Any
 
@@ -139,3 +140,80 @@ def test_a_record_of_another_day_than_the_spans_is_rejected_and_the_others_train
         "on 1970-01-02, in the logs of 1970-01-01"
     }
     assert len(assigned.rejected) == 100
+
+
+def _by_share(tiny, rows: pa.Table, **split: Any) -> dict[int, str]:
+    settings = tiny.settings(split=split)
+    return _split_of(SplitAssignment(settings, FILES, frozenset(), None)(rows))
+
+
+@pytest.mark.parametrize("validation_of", ["train", "evaluation"])
+def test_a_share_of_rows_may_judge_the_model(tiny, validation_of: str) -> None:
+    splits = _by_share(
+        tiny,
+        _rows(tiny, 2000),
+        evaluation_share=0.3,
+        validation_share=0.5,
+        validation_of=validation_of,
+    )
+    counts = {
+        split: list(splits.values()).count(split) for split in (TRAIN, VALIDATION, EVALUATION)
+    }
+    # 600 of 2,000, with a standard deviation of √(2000 · .3 · .7) = 20, and half of one part.
+    judging = counts[EVALUATION] + (counts[VALIDATION] if validation_of == "evaluation" else 0)
+    assert 520 < judging < 680
+    halved = TRAIN if validation_of == "train" else EVALUATION
+    assert abs(counts[VALIDATION] - counts[halved]) < 170
+
+
+def test_a_share_of_users_keeps_the_exposures_of_a_user_together(tiny) -> None:
+    lines = [tiny.row(number, user_id=f"u{number % 500}") for number in range(2000)]
+    rows, _ = tiny.labelled(lines, first=0)
+    splits = _by_share(tiny, rows, evaluation_share=0.3, validation_share=0.2, by="user")
+    by_user = {
+        number % 500: {splits[line] for line in range(number, 2000, 500)} for number in range(500)
+    }
+    assert all(len(of_user) == 1 for of_user in by_user.values())
+    users = [next(iter(of_user)) for of_user in by_user.values()]
+    # 150 of 500 users, √(500 · .3 · .7) = 10; and 70 of the other 350, √(350 · .2 · .8) = 7.5.
+    assert 110 < users.count(EVALUATION) < 190
+    assert 40 < users.count(VALIDATION) < 100
+
+
+def test_the_split_of_a_row_does_not_depend_on_the_other_rows(tiny) -> None:
+    for by in ("row", "user"):
+        rows = _rows(tiny, 200)
+        whole = _by_share(tiny, rows, evaluation_share=0.4, by=by)
+        part = _by_share(tiny, rows.slice(50, 100), evaluation_share=0.4, by=by)
+        assert part == {line: whole[line] for line in range(50, 150)}
+
+
+def test_a_day_of_a_run_by_span_has_no_evaluation_of_its_own(tiny) -> None:
+    split = {"evaluation_share": 0.5, "validation_share": 0.2}
+    settings = tiny.settings(day=datetime.date(1970, 1, 1), split=split)
+    day = SpanDay(FIRST_DAY)
+    rows = _rows(tiny, 200, days=1)
+    splits = _split_of(SplitAssignment(settings, FILES, frozenset(), day)(rows))
+    assert set(splits.values()) == {TRAIN, VALIDATION}
+
+
+@pytest.mark.parametrize(
+    ("keys", "is_one_exposure"),
+    [
+        ({}, False),
+        ({"user": "user_id", "item": "item_id"}, False),
+        ({"user": "user_id", "request": "request_id"}, True),
+        ({"event_time": {"column": "time_s", "unit": "s"}}, True),
+    ],
+)
+def test_equal_lines_are_one_exposure_by_default_only_where_a_request_or_time_tells(
+    tiny, keys: dict[str, Any], is_one_exposure: bool
+) -> None:
+    """Of users and items alone, a second equal line may be a second exposure."""
+    changes = {"keys": keys, "split": {"evaluation_share": 0.5}}
+    for deduplicate, expected in ((None, is_one_exposure), (True, True), (False, False)):
+        settings = tiny.settings(**changes, logs__deduplicate=deduplicate)
+        assert settings.deduplicates is expected
+        rows, _ = tiny.labelled([tiny.row(1)] * 2, **changes, logs__deduplicate=deduplicate)
+        assigned = SplitAssignment(settings, ["log"], frozenset(), None)(rows)
+        assert [line.reason for line in assigned.rejected] == [Reason.DUPLICATE] * expected
