@@ -12,7 +12,7 @@ from pipeline.ingest.formats.file_content import content_chunks
 from pipeline.ingest.formats.readers import READERS, StoredFile
 from pipeline.ingest.formats.record_batch import NumberedRecord
 from pipeline.ingest.settings.ingest_config import IngestSettings
-from pipeline.ingest.sources.files import InputFiles, LogFile, find_input_files
+from pipeline.ingest.sources.files import InputFiles, LogFile, found_files
 
 # JSON lines may leave columns out, so a rare column may turn up late. Usually the first lines have
 # all columns.
@@ -30,12 +30,14 @@ def check_logs(settings: IngestSettings, folder: str) -> InputFiles:
         the files of the log and its side tables.
 
     Raises:
-        ValueError: a pattern matches no file, or a column is nowhere. The message names the place
-            in the spec and the closest names.
+        ValueError: patterns match no file, or columns are nowhere. The message names the place of
+            each in the spec and the closest names.
     """
-    files = find_input_files(settings, folder)
+    files, of_files = found_files(settings, folder)
     problems = []
     for table, source in settings.sources.items():
+        if source.connector is None and not files.sources[table]:
+            continue
         if source.connector is not None and source.columns is None:
             continue  # its columns show when it is read
         needed = settings.columns_of(table)
@@ -59,6 +61,9 @@ def check_logs(settings: IngestSettings, folder: str) -> InputFiles:
         elif settings.day is None or table in settings.logs.tables or _has_content(files, table):
             first = _first_problem(source, files.sources[table], settings.logs.max_line_bytes)
             problems.append(f"  {where}: no line can be read as {source.format}{first}")
+    if of_files and not problems:
+        raise ValueError("\n".join(of_files))
+    problems = [f"  {problem}" for problem in of_files] + problems
     if problems:
         raise ValueError("\n".join([f"the logs in {folder} are not as the spec says", *problems]))
     return files

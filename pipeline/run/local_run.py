@@ -15,6 +15,7 @@ from feature_spec.spec import FeatureSpec
 from pipeline.evaluate.evaluation_result import read_evaluation
 from pipeline.evaluate.task_gains import read_gains
 from pipeline.push.atomic_publish import versions
+from pipeline.run.first_look import first_look, hopeless
 from pipeline.run.run_summary import ComponentRun, NodeFailure, RunStatus, RunSummary
 from pipeline.run.tuning_result import read_tuning
 from pipeline.runner.node_errors import NodeFailedError
@@ -75,6 +76,20 @@ def run_locally(
         progress = stack.enter_context(
             RunProgress(console_of(stack.enter_context(capture_output(log))))
         )
+        warnings: list[str] = []
+
+        def warned(new: Sequence[str]) -> None:
+            for warning in new:
+                if warning not in warnings:  # the first look may have told it
+                    warnings.append(warning)
+                    progress.warned(warning)
+
+        progress.started("looking at the logs")
+        found = first_look(spec, logs, window)
+        failure = hopeless(found, window)
+        warned([*found.warnings, *([] if failure else found.failures)])
+        if failure is not None:
+            return _failed_early(spec, window, failure, began=began, log=log, warnings=warnings)
         progress.started("loading TFX")
         # TFX is slow to import and logs a lot, so it is imported here.
         from pipeline.deployment import LocalDeployment
@@ -101,16 +116,11 @@ def run_locally(
         versions_before = versions(root.serving_model)
         runs: dict[str, NodeRun] = {}
 
-        warnings: list[str] = []
-
         def ended(run: NodeRun) -> None:
             runs[run.node] = run
             progress.ended(run)
-            for warning in node_warnings(run.node, runs, spec, trainer_settings):
-                warnings.append(warning)
-                progress.warned(warning)
+            warned(node_warnings(run.node, runs, spec, trainer_settings))
 
-        failure = None
         try:
             # The pusher compares the model with the newest version, which no earlier run can know.
             always_run = ["Pusher"]
@@ -129,6 +139,39 @@ def run_locally(
             log=log,
             warnings=warnings,
         )
+
+
+def _failed_early(
+    spec: FeatureSpec,
+    window: SpanWindow | None,
+    failure: NodeFailure,
+    *,
+    began: float,
+    log: Path,
+    warnings: list[str],
+) -> RunSummary:
+    """Return the summary of a run that has loaded nothing."""
+    return RunSummary(
+        status="failed",
+        spec=spec.name,
+        fingerprint=spec.fingerprint,
+        ingestion=None,
+        drift=None,
+        tuning=None,
+        tasks=[],
+        ranking=[],
+        baseline_note="",
+        mtl_gain=None,
+        push_check=None,
+        version=None,
+        newly_pushed=False,
+        components=[],
+        elapsed_s=time.monotonic() - began,
+        log=str(log),
+        failure=failure,
+        span=window,
+        warnings=warnings,
+    )
 
 
 def _summary(

@@ -17,14 +17,15 @@ import numpy as np
 import pyarrow as pa
 
 from feature_spec.logs.logs import ACTIONS
-from pipeline.ingest.accounting import counters
-from pipeline.ingest.accounting.counters import Counts, add_counts, count_step, unreadable_files
-from pipeline.ingest.events.event_join import deduplicated, joined, label_joined
-from pipeline.ingest.events.event_rows import ActionParser, ImpressionParser
-from pipeline.ingest.events.label_changes import with_label_changes
+from pipeline.ingest.accounting.counters import Counts, add_counts
+from pipeline.ingest.events.event_steps import (
+    distinct_events,
+    join_events,
+    parsed_events,
+    parser_of,
+)
 from pipeline.ingest.labelling.labelled_rows import ValuesReader
 from pipeline.ingest.labelling.line_filter import LineFilter
-from pipeline.ingest.labelling.log_tables import count_columns, count_days, unusable_lines
 from pipeline.ingest.settings.ingest_config import IngestSettings
 from pipeline.ingest.shuffle.arrow_tables import ShardBuffer, Spill, from_ipc, ipc_by_shard, to_ipc
 from pipeline.ingest.shuffle.step_outputs import (
@@ -124,7 +125,7 @@ class _ParseEvents(beam.DoFn):
         self._shards = shards
 
     def setup(self) -> None:
-        self._parse = (ImpressionParser if self._log is None else ActionParser)(self._settings)
+        self._parse = parser_of(self._settings, self._log)
         self._kept_by = LineFilter(
             self._settings.sources[self._log], self._settings.logs.missing_values
         )
@@ -132,36 +133,14 @@ class _ParseEvents(beam.DoFn):
 
     def process(self, element: tuple[int, RecordSource]) -> Iterator[beam.pvalue.TaggedOutput]:
         number, file = element
-        source, counts = self._settings.sources[self._log], Counts()
-        step = counters.PARSE if self._log is None else counters.PARSE_ACTIONS
+        counts: Counts = Counter()
         buffer = ShardBuffer(self._shard_of, self._shards)
-        for read in file.batches(source, self._settings.logs.max_line_bytes):
-            batch, filtered = self._kept_by(read)
-            events, rejected = self._parse(batch, file.name, number, file.day)
-            rejected += unusable_lines(batch, file.name)
-            received, of_other_days = len(read.numbers) + len(read.unusable), 0
-            if file.day != self._settings.day:
-                counts[counters.LINES_OF_OTHER_DAYS, step] += received
-                counts.update(unreadable_files(rejected))
-                # The ingestion of that day reports the reasons.
-                of_other_days, filtered, rejected = len(rejected) + filtered, 0, []
-            count_step(
-                counts,
-                step,
-                received,
-                events.num_rows,
-                rejected,
-                filtered=filtered,
-                of_other_days=of_other_days,
-            )
-            counts.update(
-                count_days(
-                    events if file.day is None else events.filter(events.column("in_partition"))
-                )
-            )
-            count_columns(counts, read, self._settings, self._log)
-            yield from tagged_rejected(rejected)
-            yield from tagged_rows(buffer.add(events))
+        for step in parsed_events(
+            file, number, self._settings, self._log, parse=self._parse, kept_by=self._kept_by
+        ):
+            counts.update(step.counts)
+            yield from tagged_rejected(step.rejected)
+            yield from tagged_rows(buffer.add(step.rows))
         yield from tagged_rows(buffer.flush())
         yield tagged_counts(counts)
 
@@ -175,22 +154,15 @@ class _DropDuplicates(beam.DoFn):
     def __init__(
         self, settings: IngestSettings, log: str | None, names: Sequence[str], shards: int
     ) -> None:
-        source = settings.sources[log]
-        self._drops = settings.deduplicates or getattr(source, "event_id", None) is not None
+        self._settings = settings
         self._log = log
         self._names = names
         self._shards = shards
 
     def process(self, element: tuple[int, Iterable[bytes]]) -> Iterator[beam.pvalue.TaggedOutput]:
         _, tables = element
-        received = from_ipc(tables)
-        events, rejected, of_other_days = (
-            deduplicated(received, self._names) if self._drops else (received, [], 0)
-        )
-        counts: Counts = Counter()
-        step = counters.DEDUPLICATE if self._log is None else counters.DEDUPLICATE_ACTIONS
-        count_step(
-            counts, step, received.num_rows, events.num_rows, rejected, of_other_days=of_other_days
+        events, rejected, counts = distinct_events(
+            from_ipc(tables), self._settings, self._log, self._names
         )
         yield from tagged_rejected(rejected)
         shard_of = (
@@ -219,36 +191,8 @@ class _JoinEvents(beam.DoFn):
         impressions, actions = (
             from_ipc(tables[log]) if tables[log] else None for log in (None, ACTIONS)
         )
-        rules = self._settings.logs.actions
-        assert rules is not None  # noqa: S101 (these are event logs)
-        together = joined(impressions, actions, rules, self._names[ACTIONS])
-        rejected, counts = together.rejected, Counts()
-        received = actions.num_rows if actions is not None else 0
-        of_other_days = together.of_other_days
-        passed = received - len(rejected) - of_other_days
-        count_step(
-            counts, counters.JOIN_ACTIONS, received, passed, rejected, of_other_days=of_other_days
-        )
-        counts.update({(counters.ACTION, kind): count for kind, count in together.kinds.items()})
-        kept = together.impressions
-        if impressions is not None and kept is not None:
-            if self._settings.histories is not None:
-                kept = with_label_changes(
-                    kept, together.actions, together.owners, rules, self._read_values
-                )
-            rows, unusable = label_joined(
-                kept, together.columns, self._read_values, self._names[None]
-            )
-            count_step(
-                counts,
-                counters.LABEL,
-                impressions.num_rows,
-                rows.num_rows,
-                unusable,
-                of_other_days=impressions.num_rows - kept.num_rows,
-            )
-            rejected = rejected + unusable
-            if rows.num_rows:
-                yield beam.pvalue.TaggedOutput(ROWS, (shard, [to_ipc(rows)]))
-        yield from tagged_rejected(rejected)
-        yield tagged_counts(counts)
+        step = join_events(impressions, actions, self._settings, self._names, self._read_values)
+        if step.rows is not None:
+            yield beam.pvalue.TaggedOutput(ROWS, (shard, [to_ipc(step.rows)]))
+        yield from tagged_rejected(step.rejected)
+        yield tagged_counts(step.counts)

@@ -9,7 +9,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 import apache_beam as beam
-import numpy as np
 import pyarrow as pa
 import tensorflow as tf
 from apache_beam.io.filesystems import FileSystems
@@ -22,8 +21,8 @@ from pipeline.ingest.examples.example_encoding import ExampleEncoder
 from pipeline.ingest.examples.history_columns import HistoryColumns, count_histories
 from pipeline.ingest.examples.sampling import recorded_rates, sampled
 from pipeline.ingest.examples.split_assignment import SplitAssignment, in_order
+from pipeline.ingest.examples.split_counts import counts_of_split
 from pipeline.ingest.formats.tfrecords import TFRecordWriter
-from pipeline.ingest.labelling.labelled_rows import FIELD, LABEL, line_breaks
 from pipeline.ingest.settings.ingest_config import IngestSettings
 from pipeline.ingest.shuffle.arrow_tables import from_ipc
 from pipeline.ingest.shuffle.step_outputs import tagged_counts, tagged_rejected
@@ -126,7 +125,7 @@ class WriteShard(beam.DoFn):
                     ):
                         result[counters.EXAMPLES, split] += len(examples)
                         writer.write(examples)
-                result.update(_counts_of_split(split, examples_of_split, settings))
+                result.update(counts_of_split(split, examples_of_split, settings))
                 count_histories(result, examples_of_split, settings)
         written = sum(counts_under(result, counters.EXAMPLES).values())
         count_step(
@@ -155,26 +154,3 @@ class WriteShard(beam.DoFn):
             yield writer
             writer.close()
         tf.io.gfile.rename(unfinished, FileSystems.join(folder, name), overwrite=True)
-
-
-def _counts_of_split(split: str, rows: pa.Table, settings: IngestSettings) -> Counts:
-    counts: Counts = Counter()
-    for name, task in settings.tasks.items():
-        labels = rows.column(LABEL + name).drop_null().to_numpy()
-        counts[counters.SAMPLE_SPACE, split, name] = len(labels)
-        counts[counters.LABEL_MILLIONTHS, split, name] = _millionths(labels)
-        if task.kind == "binary":
-            counts[counters.POSITIVES, split, name] = int(np.count_nonzero(labels > 0.0))
-            counts[counters.NEGATIVES, split, name] = int(np.count_nonzero(labels < 1.0))
-    for name, field in settings.fields_of(None).items():
-        if field.kind != "numeric":
-            counts[counters.LINE_BREAKS, name] += line_breaks(rows.column(FIELD + name))
-    return counts
-
-
-def _millionths(labels: np.ndarray) -> int:
-    """Return the sum of labels in whole millionths, however large they are."""
-    millionths = np.rint(labels * 1e6)
-    if np.abs(millionths).max(initial=0.0) < 2.0**53:
-        return sum(millionths.astype(np.int64).tolist())
-    return sum(map(int, millionths.tolist()))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, BinaryIO
 
 import pyarrow as pa
@@ -17,8 +17,8 @@ from pipeline.ingest.formats.typed_values import column_values
 _BATCH_ROWS = 4096
 
 
-def parquet_rows(file: BinaryIO) -> Iterator[Rows]:
-    """Yield the rows of a Parquet file, thousands at a time.
+def parquet_rows(file: BinaryIO, groups: Sequence[int] | None = None) -> Iterator[Rows]:
+    """Yield the rows of a Parquet file, or of some of its row groups, thousands at a time.
 
     A column that cannot be read costs the rows of its row group where somebody reads it.
 
@@ -30,11 +30,11 @@ def parquet_rows(file: BinaryIO) -> Iterator[Rows]:
         # Arrow's nanoseconds would overflow silently for years beyond 2262.
         stored = pq.ParquetFile(file, coerce_int96_timestamp_unit="us")
         try:
-            for batch in stored.iter_batches(batch_size=_BATCH_ROWS):
+            for batch in stored.iter_batches(batch_size=_BATCH_ROWS, row_groups=groups):
                 yield _rows(batch)
                 done += batch.num_rows
         except (OSError, pa.ArrowException):
-            yield from _by_column(stored, done)
+            yield from _by_column(stored, done, groups)
     except (OSError, pa.ArrowException) as error:
         raise UnreadableError(f"not readable as Parquet: {error}") from error
 
@@ -56,10 +56,10 @@ def _rows(batch: pa.RecordBatch) -> Rows:
     return ColumnRows(batch.schema.names, map(column_values, batch.columns), batch.num_rows)
 
 
-def _by_column(stored: pq.ParquetFile, done: int) -> Iterator[Rows]:
+def _by_column(stored: pq.ParquetFile, done: int, groups: Sequence[int] | None) -> Iterator[Rows]:
     """Yield the rows behind the first `done`, from columns read by themselves."""
     first = 0
-    for group in range(stored.num_row_groups):
+    for group in groups if groups is not None else range(stored.num_row_groups):
         length = stored.metadata.row_group(group).num_rows
         skipped = min(max(done - first, 0), length)
         first += length

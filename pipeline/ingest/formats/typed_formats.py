@@ -5,7 +5,7 @@ Values become what JSON would hold, so that all formats are read alike from ther
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, BinaryIO
 
 from pipeline.ingest.formats.file_content import UnreadableError
@@ -32,12 +32,12 @@ def typed_batches(batches: Iterable[list[Record]]) -> Iterator[RecordBatch]:
     )
 
 
-def parquet_batches(file: BinaryIO) -> Iterator[RecordBatch]:
-    """Yield the rows of a Parquet file as records, thousands at a time.
+def parquet_batches(file: BinaryIO, groups: Sequence[int] | None = None) -> Iterator[RecordBatch]:
+    """Yield the rows of a Parquet file, or of some row groups, as records, thousands at a time.
 
     A damaged file gives everything before the damage, and says so.
     """
-    return _numbered(parquet_rows(file))
+    return _numbered(parquet_rows(file, groups))
 
 
 def _numbered(batches: Iterable[Rows]) -> Iterator[RecordBatch]:

@@ -99,22 +99,39 @@ def find_input_files(settings: IngestSettings, folder: str) -> InputFiles:
 
     Raises:
         ValueError: a pattern matches no file, or a file belongs to two sources. The message names
-            the pattern, the folder and the closest files.
+            each such pattern, the folder and the closest files.
+    """
+    files, problems = found_files(settings, folder)
+    if problems:
+        raise ValueError("\n".join(problems))
+    return files
+
+
+def found_files(settings: IngestSettings, folder: str) -> tuple[InputFiles, list[str]]:
+    """Match the patterns of the spec below `folder`; also return every problem with them.
+
+    Raises:
+        ValueError: there is no such folder.
     """
     if not is_uri(folder) and not os.path.isdir(folder):
         raise ValueError(f"no such folder: {folder}")
+    problems: list[str] = []
     sources: dict[str | None, list[LogFile]] = {}
     owners: dict[str, tuple[str, Source]] = {}
     for table, source in settings.sources.items():
         place = f"{settings.place_of(table)}.path"
-        found = {
-            dataclasses.replace(file, day=settings.day)
-            for pattern in source.path for file in _match_some(folder, pattern, place)
-        }  # fmt: skip
+        found: set[LogFile] = set()
+        for pattern in source.path:
+            try:
+                files = _match_some(folder, pattern, place)
+            except ValueError as error:
+                problems.append(str(error))
+                continue
+            found |= {dataclasses.replace(file, day=settings.day) for file in files}
         for file in found:
             first_place, first = owners.setdefault(file.name, (place, source))
             if first_place != place and not (first.where and source.where):
-                raise ValueError(
+                problems.append(
                     f"{file.name} in {folder} is matched by {first_place} and by {place}; a file "
                     "belongs to one source, unless 'where' of both tells whose a line is"
                 )
@@ -124,15 +141,15 @@ def find_input_files(settings: IngestSettings, folder: str) -> InputFiles:
     names = [file.name for file in sources[None]]
     for pattern in (settings.split.evaluation_files or []) if settings.day is None else []:
         matched = fnmatch.filter(names, pattern)
-        if not matched:
+        if not matched and names:
             hint = closest_names(pattern, names)
-            raise ValueError(
+            problems.append(
                 f"split.evaluation_files: {pattern!r} matches no exposure file in {folder}: {hint}"
             )
         evaluation.update(matched)
     return InputFiles(
         sources=sources, evaluation=frozenset(evaluation), neighbours=_neighbours(settings, folder)
-    )
+    ), problems
 
 
 def any_file(folder: str, patterns: Iterable[str]) -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from pipeline.commands.spec_overrides import checked_trainer_settings, load_overridden_spec
+from pipeline.log_look.looking import Findings
 from pipeline.run.local_run import run_locally
 from pipeline.runner.node_errors import NodeFailedError
 from pipeline.spans.span_window import SpanWindow
@@ -53,6 +54,9 @@ def test_what_nobody_can_know_to_be_unchanged_is_ingested_anew(
         raise NodeFailedError("LogsExampleGen", "not run")
 
     monkeypatch.setattr("pipeline.runner.local_runner.run_pipeline", stop)
+    monkeypatch.setattr(  # there are no logs to look at
+        "pipeline.run.local_run.first_look", lambda *_: Findings(None, [], [])
+    )
     spec = load_overridden_spec("short_video", overrides)
     run_locally(
         spec,
