@@ -10,7 +10,14 @@ from typing import Annotated, Any, Self
 import pydantic
 from pydantic import ModelWrapValidatorHandler, ValidationError, model_validator
 
-from feature_spec.fields.field import CategoricalField, Field, NumericField, SequenceField
+from feature_spec.fields.field import (
+    CategoricalField,
+    Field,
+    NumericField,
+    SequenceField,
+    time_part,
+)
+from feature_spec.fields.time_parts import TimePart, time_part_problems
 from feature_spec.formula import PROBABILITY_FLOOR, SCORE_FLOOR, RankingFormula
 from feature_spec.histories.attention import attention_problems
 from feature_spec.histories.histories import READ_BY_MODEL, Histories
@@ -48,7 +55,7 @@ def _later_settings(field: Field) -> set[str]:
     """
     return {
         name
-        for name in ("history", "pooling", "heads", "of", "smoothing")
+        for name in ("history", "pooling", "heads", "of", "smoothing", "from_", "part")
         if name in type(field).model_fields
         and getattr(field, name) == type(field).model_fields[name].default
     }
@@ -63,7 +70,7 @@ def given_part(spec: FeatureSpec) -> dict[str, Any]:
 
     Some values are valid only beside others.
     """
-    document = spec.model_dump(mode="json", exclude_unset=True)
+    document = spec.model_dump(mode="json", exclude_unset=True, by_alias=True)
     document["fields"] = {
         name: field for name, field in document["fields"].items() if field.get("history") is None
     }
@@ -223,8 +230,7 @@ class FeatureSpec(StrictModel):
         made = self.histories
         if made is None:
             return None
-        used = {name for count in made.counts.values() for name in count.by}
-        used |= {name for last in made.sequences.values() for name in (*last.by, *last.fields)}
+        used = made.fields_read
         logged = {"side", "column", "table", "separator"}
         return {
             "histories": made.model_dump(
@@ -243,6 +249,7 @@ class FeatureSpec(StrictModel):
         return {
             "fields": {
                 name: field.model_dump(mode="json", exclude=_later_settings(field))
+                | ({"timezone": self.timezone} if time_part(field) else {})
                 for name, field in self.fields.items()
             },
             "tasks": {
@@ -250,6 +257,17 @@ class FeatureSpec(StrictModel):
                 for name, task in self.tasks.items()
             },
         }
+
+    @property
+    def timezone(self) -> str:
+        """The IANA name of the zone in which days begin."""
+        return self.keys.event_time.timezone if self.keys.event_time is not None else "UTC"
+
+    @property
+    def time_fields(self) -> dict[str, TimePart]:
+        """The fields that are parts of the event time, by name."""
+        parts = {name: time_part(field) for name, field in self.fields.items()}
+        return {name: part for name, part in parts.items() if part is not None}
 
     @property
     def deduplicates(self) -> bool:
@@ -350,6 +368,10 @@ class FeatureSpec(StrictModel):
                 field.history,
                 "'history' is never given; describe the history in 'histories'",
             )
+        if (part := time_part(field)) is not None:
+            unit = self.keys.event_time.unit if self.keys.event_time is not None else None
+            is_read = self.histories is not None and name in self.histories.fields_read
+            yield from time_part_problems(name, part, unit, is_in_histories=is_read)
         if isinstance(field, NumericField) and field.is_rate:
             yield from self._rate_problems(name, field)
         if isinstance(field, SequenceField):

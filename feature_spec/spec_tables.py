@@ -12,6 +12,7 @@ from feature_spec.fields.field import (
     MultiCategoricalField,
     NumericField,
     SequenceField,
+    time_part,
 )
 from feature_spec.formula import RankingFormula
 from feature_spec.histories.history_table import history_table
@@ -33,7 +34,8 @@ def print_spec(spec: FeatureSpec, console: Console) -> None:
     for heading in ("field", "side", "kind", "read from", "becomes"):
         fields.add_column(heading)
     for name, field in given.items():
-        column = field.column or name
+        part = time_part(field)
+        column = field.column or (f"event time: {part}" if part else name)
         fields.add_row(
             name,
             field.side,

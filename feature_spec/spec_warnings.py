@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from feature_spec.fields.field import time_part
 from feature_spec.histories.history_fields import sequence_columns
 from feature_spec.spec import FeatureSpec
 from feature_spec.tasks.label_rule import RatioRule
@@ -31,7 +32,7 @@ def _leaks(spec: FeatureSpec) -> Iterable[str]:
     folds = spec.logs.actions.folds if spec.logs.actions is not None else {}
     for name, field in spec.fields.items():
         column = field.column or name
-        if field.table is not None or field.history is not None:
+        if field.table is not None or field.history is not None or time_part(field) is not None:
             continue
         if column in tasks_of:
             source = f"the label of {' and '.join(tasks_of[column])}"

@@ -100,6 +100,11 @@ class Problem(NamedTuple):
     kind: str = "spec_reference"
 
 
+def keys_of(model: type[BaseModel]) -> list[str]:
+    """Return the keys that a model reads."""
+    return [field.alias or name for name, field in model.model_fields.items()]
+
+
 def validation_error(
     model: type[BaseModel],
     problems: Iterable[Problem],
@@ -114,7 +119,7 @@ def validation_error(
         error: mistakes that pydantic has found.
         misspelt: unknown keys. A key like one of them is not said to be missing.
     """
-    known = list(model.model_fields)
+    known = keys_of(model)
     meant = {
         name for key in misspelt for name in difflib.get_close_matches(key, known, n=3, cutoff=0.6)
     }
@@ -160,11 +165,12 @@ class StrictModel(BaseModel):
     def _refuse_unknown_keys(cls, received: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
         if not isinstance(received, dict):
             return handler(received)
-        unknown = [key for key in received if key not in cls.model_fields]
+        known = keys_of(cls)
+        unknown = [key for key in received if key not in known]
         if not unknown:
             return handler(received)
         hints = "; ".join(
-            f"unknown key {key!r}: {closest_names(str(key), cls.model_fields)}" for key in unknown
+            f"unknown key {key!r}: {closest_names(str(key), known)}" for key in unknown
         )
         problem = Problem((), received, hints, "unknown_key")
         try:

@@ -13,7 +13,7 @@ from typing import Any
 from feature_spec.histories.history_fields import has_every_label
 from feature_spec.spec import FeatureSpec, given_part
 
-_READ_BY_INGESTION = ("column", "table", "separator", "min_presence")
+_READ_BY_INGESTION = ("column", "table", "separator", "min_presence", "from", "part")
 # The steps that read these sections get them as settings of their own.
 _HANDED_OVER_ALONE = ("model", "trainer", "drift", "skew", "tuner", "spans")
 _ANY_LABEL = {"kind": "binary", "label": {"rule": "event", "column": "any"}}
@@ -93,7 +93,7 @@ def _model_part(spec: FeatureSpec) -> dict[str, Any]:
         task.update(_NO_BLESSING)
     part["logs"] = _any_logs(*part["logs"].get("tables", {}))
     keys = part.pop("keys", {})
-    if spec.histories is not None:  # days begin where the time zone says
+    if spec.histories is not None or spec.time_fields:  # days begin where the time zone says
         part["keys"] = {"event_time": keys["event_time"]}
     _drop(part, "evaluation")
     return part

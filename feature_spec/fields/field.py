@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Self
 import pydantic
 from pydantic import model_validator
 
+from feature_spec.fields.time_parts import TimePart
 from feature_spec.strict_model import (
     Float32,
     PositiveFloat32,
@@ -88,10 +89,30 @@ class CategoricalField(EmbeddedField):
     Attributes:
         default: stands in for a missing value. Without it, a missing value has its own embedding
             row.
+        from_: `event_time` for a context field that no column holds: a part of the event time in
+            the spec's time zone, which the client fills in from the time of the request. (The key
+            is `from`.)
+        part: the part: `hour` (0 to 23), `weekday` (1, Monday, to 7) or `hour_of_week` (0 to 167).
     """
 
     kind: Literal["categorical"]
     default: str | None = None
+    from_: Annotated[Literal["event_time"] | None, pydantic.Field(alias="from")] = None
+    part: TimePart | None = None
+
+    @model_validator(mode="after")
+    def _part_of_a_time(self) -> Self:
+        if (self.from_ is None) != (self.part is None):
+            raise ValueError(
+                "'from: event_time' and 'part: hour', 'weekday' or 'hour_of_week' belong together; "
+                f"received {'part' if self.part else 'from'} alone"
+            )
+        if self.part is not None and (self.side != "context" or self.column or self.table):
+            raise ValueError(
+                "'from: event_time' needs side 'context', and neither 'column' nor 'table': the "
+                "time is that of the request"
+            )
+        return self
 
 
 class MultiCategoricalField(EmbeddedField):
@@ -201,6 +222,11 @@ class NumericField(BaseField):
         if problems:
             raise validation_error(type(self), problems)
         return self
+
+
+def time_part(field: BaseField) -> TimePart | None:
+    """Return the part of the event time that a field is; None for other fields."""
+    return field.part if isinstance(field, CategoricalField) else None
 
 
 Field = Annotated[

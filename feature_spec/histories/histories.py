@@ -138,6 +138,12 @@ class Histories(StrictModel):
             raise ValueError("needs 'counts' or 'sequences'")
         return self
 
+    @property
+    def fields_read(self) -> set[str]:
+        """The fields that make keys, or whose values sequences list."""
+        by = {name for count in self.counts.values() for name in count.by}
+        return by | {name for last in self.sequences.values() for name in (*last.by, *last.fields)}
+
     def ingested(self) -> Histories:
         """Return the histories without the settings that only the model reads."""
         return Histories.model_validate(self.model_dump(exclude=READ_BY_MODEL))

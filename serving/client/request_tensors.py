@@ -8,6 +8,7 @@ is sent, and all mistakes are reported at once.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,7 @@ from feature_spec.fields.field import (
     NumericField,
     SequenceField,
 )
+from feature_spec.fields.time_parts import part_text
 from feature_spec.fields.values import (
     category_text,
     finite_number,
@@ -101,7 +103,7 @@ def request_tensors(
     """Return the inputs of the `rank` signature by name.
 
     Every field of the spec is among them, missing or not; weights only where the request gives
-    them.
+    them. Parts of the event time are those of the request's time, unless the request gives them.
 
     Args:
         spec: The feature spec.
@@ -115,6 +117,7 @@ def request_tensors(
     inputs: dict[str, Any] = {SPEC_FINGERPRINT: text_tensor([spec.fingerprint.encode()], [])}
     for side, fields in (("user", request.user), ("context", request.context)):
         known = getattr(histories, side) if histories is not None else {}
+        known = {**known, **(_parts_of_time(spec, request) if side == "context" else {})}
         inputs |= _side_tensors(spec, side, {side: {**known, **fields}}, problems)
     if request.candidates:
         candidates = {
@@ -128,6 +131,11 @@ def request_tensors(
     if problems:
         raise InvalidRequestError(problems)
     return inputs
+
+
+def _parts_of_time(spec: FeatureSpec, request: RankingRequest) -> dict[str, str]:
+    at_s = time.time() if request.at_s is None else request.at_s
+    return {name: part_text(part, at_s, spec.timezone) for name, part in spec.time_fields.items()}
 
 
 def _side_tensors(

@@ -39,7 +39,7 @@ class RankingRequest:
         id: The caller's id of the request. It is not sent to the server; a request log samples by
             it.
         at_s: The time of the request in seconds since the Unix epoch, as of which histories are
-            read. Defaults to now.
+            read, and whose parts fields `from: event_time` are. Defaults to now.
     """
 
     candidates: Sequence[Candidate]

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from feature_spec import names
+from feature_spec.fields.time_parts import part_of_hours
 from pipeline.ingest.accounting import counters
 from pipeline.ingest.accounting.counters import Counts
 from pipeline.ingest.examples.history_columns import SEQUENCE
@@ -22,11 +23,13 @@ from pipeline.ingest.formats.example_features import (
     present,
     text_features,
 )
+from pipeline.ingest.labelling.event_time import local_times_us
 from pipeline.ingest.labelling.labelled_rows import FIELD, KEY_OF, LABEL
 from pipeline.ingest.labelling.log_tables import KEY
 from pipeline.ingest.settings.ingest_config import IngestSettings
 
 _BATCH_ROWS = 1 << 13
+_HOUR_US = 3_600_000_000
 
 
 class ExampleEncoder:
@@ -40,6 +43,7 @@ class ExampleEncoder:
     def __init__(self, settings: IngestSettings, tables: Mapping[str, pa.Table]) -> None:
         self._fields = list(settings.fields_of(None))
         self._tasks = list(settings.tasks)
+        self._time_fields, self._timezone = settings.time_fields, settings.timezone
         # All numbers of a count are missing together.
         self._counts = [
             list(
@@ -92,6 +96,12 @@ class ExampleEncoder:
         sequences: Mapping[str, pa.Array],
     ) -> pa.Array:
         parts = [*_fields(rows, self._fields)]
+        if self._time_fields:
+            times = _column(rows, names.EVENT_TIME).to_numpy()
+            hours = local_times_us(times, self._timezone) // _HOUR_US
+            for name, part in self._time_fields.items():
+                texts = pa.array(part_of_hours(part, hours)).cast(pa.string()).cast(pa.binary())
+                parts.append(text_features(name, texts))
         for table, (keys, serialised) in self._tables.items():
             found = pc.index_in(_column(rows, KEY_OF + table), value_set=keys)
             counts[counters.UNJOINED, table] += found.null_count

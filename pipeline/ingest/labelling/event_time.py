@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pyarrow as pa
@@ -26,6 +28,30 @@ _DAY_US = 86_400_000_000
 # From the year 5, which `datetime` knows in every zone, to the end of 2036: Arrow leaves out the
 # rule by which daylight saving time goes on from 2037.
 _FIRST_US, _LAST_US = -62_000_000_000_000_000, 2_114_380_799_999_999
+
+
+def local_times_us(times_us: np.ndarray, timezone: str) -> np.ndarray:
+    """Return microseconds since the begin of 1970 on the clocks of a zone, int64 (N,).
+
+    Args:
+        times_us: microseconds since the Unix epoch, int64 (N,).
+        timezone: the IANA name of the zone.
+    """
+    if len(times_us) and times_us.min() >= _FIRST_US and times_us.max() <= _LAST_US:
+        with contextlib.suppress(pa.ArrowInvalid):  # Arrow knows the zones of the system only
+            return _local_us(times_us, pa.timestamp("us", timezone))
+    seconds, second_of = np.unique(times_us // MICROSECONDS["s"], return_inverse=True)
+    zone, epoch = ZoneInfo(timezone), datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
+    offsets = [
+        (epoch + datetime.timedelta(seconds=second)).astimezone(zone).utcoffset()
+        for second in seconds.tolist()
+    ]
+    offsets_us = [0 if one is None else round(one.total_seconds() * 1e6) for one in offsets]
+    return times_us + np.array(offsets_us, np.int64)[second_of]
+
+
+def _local_us(times_us: np.ndarray, kind: pa.DataType) -> np.ndarray:
+    return pc.local_timestamp(pa.array(times_us).cast(kind)).cast(pa.int64()).to_numpy()
 
 
 class EventTimeReader:
@@ -78,5 +104,4 @@ class EventTimeReader:
         return self._read_one(value)
 
     def _days(self, times_us: np.ndarray) -> np.ndarray:
-        local = pc.local_timestamp(pa.array(times_us).cast(self._type)).cast(pa.int64())
-        return local.to_numpy() // _DAY_US + _EPOCH.toordinal()
+        return _local_us(times_us, self._type) // _DAY_US + _EPOCH.toordinal()

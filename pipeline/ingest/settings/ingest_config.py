@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 import pydantic
 
 from feature_spec.fields.field import MultiCategoricalField, NumericField, SequenceField
+from feature_spec.fields.time_parts import TimePart
 from feature_spec.histories.histories import Histories
 from feature_spec.histories.history_fields import CountColumns, count_columns
 from feature_spec.logs.event_logs import Actions, FoldedColumn
@@ -66,7 +67,9 @@ class IngestSettings(StrictModel):
     Attributes:
         keys, split: as in the feature spec.
         logs: as in the feature spec, with the day filled into patterns.
-        fields, tasks: rules by name; no fields of histories, which no source holds.
+        fields, tasks: rules by name; no fields of histories and of event times, which no column
+            holds.
+        time_fields: the fields that are parts of the event time, by name.
         sampling: as in the feature spec.
         histories: as in the feature spec, without what only the model reads; None without any.
         history_digest: what a state of the histories depends on, as in the feature spec.
@@ -84,6 +87,7 @@ class IngestSettings(StrictModel):
     split: Split
     fields: dict[str, IngestedField]
     tasks: dict[str, IngestedTask]
+    time_fields: dict[str, TimePart] = {}
     sampling: Sampling | None = None
     histories: Histories | None = None
     history_digest: str = ""
@@ -98,7 +102,7 @@ class IngestSettings(StrictModel):
         """Take the parts of a spec that the ingestion of a day, or of all days, depends on."""
         fields = {}
         for name, field in spec.fields.items():
-            if field.history is not None:
+            if field.history is not None or name in spec.time_fields:
                 continue
             bounds = (
                 (field.minimum, field.maximum) if isinstance(field, NumericField) else (None, None)
@@ -119,12 +123,11 @@ class IngestSettings(StrictModel):
         }
         return cls(
             keys=spec.keys,
-            logs=spec.logs.of_day(
-                day, spec.keys.event_time.timezone if spec.keys.event_time is not None else "UTC"
-            ),
+            logs=spec.logs.of_day(day, spec.timezone),
             split=spec.split,
             fields=fields,
             tasks=tasks,
+            time_fields=spec.time_fields,
             sampling=spec.sampling,
             histories=spec.histories.ingested() if spec.histories is not None else None,
             history_digest=spec.history_digest if spec.histories is not None else "",

@@ -90,7 +90,11 @@ class EventReader:
         used = {name for count in self.histories.counts.values() for name in count.by}
         for sequence in self.histories.sequences.values():
             used |= {*sequence.by, *sequence.fields}
-        fields = {name: part for name, part in spec.fields.items() if part.history is None}
+        fields = {
+            name: part
+            for name, part in spec.fields.items()
+            if part.history is None and name not in spec.time_fields
+        }
         self._of_tables = {name for name in used if fields[name].table is not None}
         read = {name for name, part in fields.items() if part.table is None} | used
         self._fields = {

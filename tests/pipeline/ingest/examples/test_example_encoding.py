@@ -121,3 +121,11 @@ def test_batches_are_encoded_like_single_rows(tiny, texts: list[list[str]]) -> N
     for row in rows:
         recent = [text.encode() for text in row["recent"] if text]
         assert _features(tiny, row).get("recent", []) == recent
+
+
+def test_a_part_of_the_event_time_is_a_text_of_the_example(tiny) -> None:
+    part = {"side": "context", "kind": "categorical", "from": "event_time", "part": "hour_of_week"}
+    fields = {"at": part, "item": {"side": "item", "kind": "categorical", "column": "item_id"}}
+    # Day 3 is Sunday, 1970-01-04; its second hour is the hour 6 · 24 + 1 of the week.
+    features = _features(tiny, tiny.row(3700, day=3), fields=fields, logs__tables__users=None)
+    assert features["at"] == [b"145"]
