@@ -66,7 +66,8 @@ class IngestSettings(StrictModel):
 
     Attributes:
         keys, split: as in the feature spec.
-        logs: as in the feature spec, with the day filled into patterns.
+        logs: as in the feature spec, with the day filled into patterns; `deduplicate` is None where
+            equal lines are one exposure, else false.
         fields, tasks: rules by name; no fields of histories and of event times, which no column
             holds.
         time_fields: the fields that are parts of the event time, by name.
@@ -123,7 +124,9 @@ class IngestSettings(StrictModel):
         }
         return cls(
             keys=spec.keys,
-            logs=spec.logs.of_day(day, spec.timezone),
+            logs=spec.logs.of_day(day, spec.timezone).model_copy(
+                update={"deduplicate": None if spec.deduplicates else False}
+            ),
             split=spec.split,
             fields=fields,
             tasks=tasks,
@@ -148,7 +151,7 @@ class IngestSettings(StrictModel):
     @property
     def deduplicates(self) -> bool:
         """Whether equal lines of the logs are one exposure."""
-        return self.keys.deduplicates(self.logs)
+        return self.logs.deduplicate is not False
 
     @property
     def splits(self) -> tuple[str, ...]:
