@@ -4,7 +4,8 @@
     python -m benchmarks.whole_run --against HEAD~20 --rows 1000000 --turns 2 --json FILE
 
 The commit is checked out beside, and both trees run `fulcrum run` in the same environment on the
-same simulated logs, one after the other and in turn, each into a root of its own. A component's
+same simulated logs with the commit's ready spec `short_video`, one after the other and in turn,
+each into a root of its own. A component's
 CPU time is that of the process and its children from the end of the component before; `start` ends
 where the first component begins. The figure is old over new: how many times less the new one takes.
 """
@@ -74,19 +75,28 @@ def costs(lines: Iterable[tuple[str, float]]) -> dict[str, Cost]:
     return found | {REST: Cost(total - before, 0.0), WHOLE: Cost(total, memory)}
 
 
-def run_costs(tree: Path, logs: Path, root: Path, settings: list[str]) -> dict[str, Cost]:
+def run_costs(
+    tree: Path, *, spec: str, logs: Path, root: Path, settings: list[str]
+) -> dict[str, Cost]:
     """Run the pipeline of a tree and return what each component took.
+
+    Args:
+        tree: a checkout.
+        spec: a feature spec: a file, or the name of a ready one.
+        logs: the folder of the logs.
+        root: the pipeline root, which is new.
+        settings: values of the spec, as for `fulcrum run --set`.
 
     Raises:
         RuntimeError: the run failed; the message ends with its last lines.
     """
-    arguments = ["--spec", "short_video", "--logs", str(logs), "--root", str(root)]
+    arguments = ["--spec", spec, "--logs", str(logs), "--root", str(root)]
     for setting in settings:
         arguments += ["--set", setting]
     run = subprocess.Popen(
         [sys.executable, "-m", "fulcrum", "run", *arguments],
         cwd=tree,
-        env={**os.environ, "PYTHONUNBUFFERED": "1", "TF_CPP_MIN_LOG_LEVEL": "3"},
+        env=_environment(),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -128,8 +138,18 @@ def main(
             cwd=trees["old"], check=True, stdout=subprocess.DEVNULL,
         )  # fmt: skip
         chosen = ["trainer.epochs=1", *(settings or [])]
+        spec = str(trees["old"] / "feature_spec/specs/short_video.yaml")
         measured = [
-            (name, run_costs(tree, place / "logs", place / f"{name}{turn}", chosen))
+            (
+                name,
+                run_costs(
+                    tree,
+                    spec=spec,
+                    logs=place / "logs",
+                    root=place / f"{name}{turn}",
+                    settings=chosen,
+                ),
+            )
             for turn in range(turns)
             for name, tree in trees.items()
         ]
@@ -143,6 +163,12 @@ def main(
             for name, found in by_tree.items()
         }
         json_file.write_text(json.dumps(figures, indent=1), encoding="utf-8")
+
+
+def _environment() -> dict[str, str]:
+    """Return the environment of a run, in which Python keeps what it has compiled."""
+    kept = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
+    return {**kept, "PYTHONUNBUFFERED": "1", "TF_CPP_MIN_LOG_LEVEL": "3"}
 
 
 def _checked_out(commit: str, folder: Path) -> Path:

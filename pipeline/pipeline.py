@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import tfx  # noqa: F401  (before TFDV, which on Python 3.11 needs TFX's stand-in)
-from tfx.components import ExampleValidator, StatisticsGen, Trainer, Transform
+from tfx.components import ExampleValidator, Trainer, Transform
 from tfx.dsl.components.base.base_component import BaseComponent
 from tfx.orchestration.pipeline import Pipeline
 from tfx.proto import trainer_pb2, transform_pb2
@@ -24,6 +24,7 @@ from pipeline.spans.span_nodes import SpanNodes
 from pipeline.step_specs import training_spec, transform_spec
 from pipeline.validate.checks import AnomalyGate, DriftCheck, DriftGate
 from pipeline.validate.schema import SpecSchema, optional_fields
+from pipeline.validate.statistics_gen import StatisticsGen
 
 # Named by string: the pipeline does not import the trainer.
 _PREPROCESSING_FN = "pipeline.transform.preprocessing.preprocessing_fn"
