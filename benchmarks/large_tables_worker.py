@@ -197,7 +197,8 @@ def train(folder: Path, day: int) -> None:
 
     MultiTaskRanker.compile_for_training = compile_and_measure  # type: ignore[method-assign]
     own = folder / f"day_{day}"
-    settings = parse_settings({"name": "ple"}, {"batch_size": BATCH_SIZE, "epochs": 2})
+    trainer = {"batch_size": BATCH_SIZE, "epochs": 2, "materialize_transform": True}
+    settings = parse_settings({"name": "ple"}, trainer)
     job = TrainingJob(
         spec=SPEC,
         settings=settings,

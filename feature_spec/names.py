@@ -27,9 +27,10 @@ REQUEST_IDS, REQUEST_NUMBERS = "request_ids", "request_numbers"
 CANDIDATE_IDS, CANDIDATE_NUMBERS = "candidate_ids", "candidate_numbers"
 LABELS, MASKS = "labels", "masks"
 
-# Folders of a pipeline root: outputs of the components; checkpoints of a training under way;
-# pushed models, one folder per version.
+# Folders of a pipeline root: outputs of the components; checkpoints of a training under way, and
+# beside them the examples of the last one as columns; pushed models, one folder per version.
 ARTIFACTS, CHECKPOINTS, SERVING_MODEL = "artifacts", "checkpoints", "serving_model"
+PACKED_EXAMPLES = "packed_examples"
 
 # A file of an exported model: the spec that it was trained with.
 EXPORTED_SPEC = "assets.extra/feature_spec.yaml"

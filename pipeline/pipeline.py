@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -34,12 +35,12 @@ _TUNER_FN = "trainer.tune.tuner.tuner_fn"
 
 
 class DataNodes(NamedTuple):
-    """Validated and transformed examples.
+    """Validated examples, and the graph that transforms them.
 
     Attributes:
         examples: raw examples of all splits.
         anomalies: differences between the examples and the schema.
-        transformed: the examples to train on, transformed.
+        to_train_on: the examples to train on: raw, or transformed where Transform writes such.
         transform_graph: the transform graph.
         analyzer_cache: Transform's statistics of each day; None in runs without spans.
         statistics: statistics of the raw examples.
@@ -49,7 +50,7 @@ class DataNodes(NamedTuple):
 
     examples: BaseChannel
     anomalies: BaseChannel
-    transformed: BaseChannel
+    to_train_on: BaseChannel
     transform_graph: BaseChannel
     analyzer_cache: BaseChannel | None
     statistics: BaseChannel
@@ -114,7 +115,14 @@ def ranking_pipeline(
             `trainer_settings` as they are.
         span: the nodes of a run by span, which include `example_gen`; None in other runs.
     """
-    data = data_nodes(spec, example_gen, deployment, span)
+    trainer = json.loads(trainer_settings).get("trainer", {})
+    data = data_nodes(
+        spec,
+        example_gen,
+        deployment,
+        span,
+        materialize=trainer.get("materialize_transform", False),
+    )
     training = training_nodes(
         spec,
         data,
@@ -143,9 +151,23 @@ def ranking_pipeline(
 
 
 def data_nodes(
-    spec: FeatureSpec, example_gen: BaseComponent, deployment: Deployment, span: SpanNodes | None
+    spec: FeatureSpec,
+    example_gen: BaseComponent,
+    deployment: Deployment,
+    span: SpanNodes | None,
+    *,
+    materialize: bool,
 ) -> DataNodes:
-    """Return the nodes that validate and transform examples; an anomaly stops Transform."""
+    """Return the nodes that validate examples and analyse them; an anomaly stops Transform.
+
+    Args:
+        spec: the feature spec.
+        example_gen: the component whose examples they read.
+        deployment: the place where the pipeline runs.
+        span: the nodes of a run by span; None in other runs.
+        materialize: whether Transform writes transformed examples. Otherwise it only reads those to
+            train on, and the trainer applies the graph.
+    """
     examples = example_gen.outputs["examples"]
     statistics_gen = StatisticsGen(examples=examples)
     statistics = statistics_gen.outputs["statistics"]
@@ -160,8 +182,10 @@ def data_nodes(
         preprocessing_fn=_PREPROCESSING_FN,
         custom_config={"spec": transform_spec(spec)},
         splits_config=transform_pb2.SplitsConfig(
-            analyze=[names.TRAIN], transform=[names.TRAIN, names.VALIDATION]
+            analyze=[names.TRAIN],
+            transform=[names.TRAIN, names.VALIDATION] if materialize else [],
         ),
+        materialize=materialize,
         disable_statistics=True,
         disable_analyzer_cache=span is None,
         analyzer_cache=span.analyzer_cache.outputs["analyzer_cache"] if span else None,
@@ -185,7 +209,7 @@ def data_nodes(
     return DataNodes(
         examples=examples,
         anomalies=validator.outputs["anomalies"],
-        transformed=transform.outputs["transformed_examples"],
+        to_train_on=transform.outputs["transformed_examples"] if materialize else examples,
         transform_graph=transform.outputs["transform_graph"],
         analyzer_cache=transform.outputs.get("updated_analyzer_cache"),
         statistics=statistics,
@@ -206,12 +230,16 @@ def training_nodes(
 ) -> TrainingNodes:
     """Return the nodes that search for settings, train the model, and train each task alone."""
     inputs: dict[str, Any] = {
-        "examples": data.transformed,
+        "examples": data.to_train_on,
         "transform_graph": data.transform_graph,
         "train_args": trainer_pb2.TrainArgs(splits=[names.TRAIN]),
         "eval_args": trainer_pb2.EvalArgs(splits=[names.VALIDATION]),
     }
-    config = {"spec": training_spec(spec), "settings": settings}
+    config = {
+        "spec": training_spec(spec),
+        "settings": settings,
+        "checkpoint_folder": str(deployment.root.checkpoints),
+    }
     nodes: list[Any] = []
     if tuner is not None:
         from tfx.components import Tuner  # not sooner: KerasTuner brings Keras 3 and scikit-learn
@@ -224,7 +252,6 @@ def training_nodes(
         )
         inputs["hyperparameters"] = search.outputs["best_hyperparameters"]
         nodes.append(search)
-    config["checkpoint_folder"] = str(deployment.root.checkpoints)
     trainer = Trainer(
         run_fn=_RUN_FN,
         base_model=span.base_model.outputs["model"] if span else None,

@@ -1,4 +1,4 @@
-"""TRANSFORMED EXAMPLES → SAVEDMODEL: layers, models, joint loss, training and export."""
+"""EXAMPLES AND TRANSFORM GRAPH → SAVEDMODEL: layers, models, joint loss, training and export."""
 
 import os
 

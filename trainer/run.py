@@ -15,7 +15,7 @@ from trainer.settings.train_config import Settings
 
 
 def run_fn(fn_args: Any) -> None:
-    """Train on transformed examples and export the SavedModel.
+    """Train on examples, ingested or transformed, and export the SavedModel.
 
     With `trainer.strategy: multi_worker` this is the chief of the cluster that the environment
     variable TF_CONFIG describes; `fulcrum train-worker` runs the others.

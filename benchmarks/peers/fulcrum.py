@@ -54,7 +54,7 @@ def from_records(batch_size: int, steps: int, units: int, values: int) -> None:
 
     import tensorflow as tf  # isort: skip  after the trainer chose the Keras dialect
 
-    from trainer.inputs.examples import sorted_examples
+    from trainer.inputs.packed_examples import packed_examples
 
     with tempfile.TemporaryDirectory() as folder:
         data = features(batch_size * steps, values)
@@ -65,7 +65,7 @@ def from_records(batch_size: int, steps: int, units: int, values: int) -> None:
             )
             for name, value in data.items()
         }
-        examples = sorted_examples([f"{folder}/*.gz"], parsing, Path(folder) / "sorted")
+        examples = packed_examples([f"{folder}/*.gz"], parsing, Path(folder) / "sorted")
         iterator = iter(examples.shuffled(batch_size, seed=0))
         step = tf.function(model.train_step, autograph=False)
         waited_s = 0.0

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import tfx  # noqa: F401  (before TFDV, which on Python 3.11 needs TFX's stand-in)
 from tfx.components.statistics_gen import stats_artifact_utils
-from tfx.types import artifact_utils
+from tfx.types import Artifact, artifact_utils
 
 from feature_spec.names import TRAIN
 from feature_spec.spec import FeatureSpec
@@ -46,11 +46,19 @@ def node_warnings(
         ]
     if node == "Transform":
         (statistics,) = runs["StatisticsGen"].outputs["statistics"]
+        transformed = outputs.get("transformed_examples")
         files = [
             file
-            for artifact in outputs["transformed_examples"]
+            for artifact in transformed or _training_examples(runs)
             for file in matching_files(artifact_utils.get_split_uri([artifact], TRAIN), "*")
         ]
+        graph = None if transformed else outputs["transform_graph"][0].uri
         raw = stats_artifact_utils.load_statistics(statistics, TRAIN).proto()
-        return [*raw_number_warnings(spec, raw), *transformed_number_warnings(spec, files)]
+        return [*raw_number_warnings(spec, raw), *transformed_number_warnings(spec, files, graph)]
     return []
+
+
+def _training_examples(runs: Mapping[str, NodeRun]) -> Sequence[Artifact]:
+    """Return the examples of all splits; those of a window in a run by span."""
+    node = "WindowExampleGen" if "WindowExampleGen" in runs else "LogsExampleGen"
+    return runs[node].outputs["examples"]

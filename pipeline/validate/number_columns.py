@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
+import functools
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -83,16 +84,19 @@ def _spreads(
             yield "four tenths", numbers.median, high, _DROWNING_HALF
 
 
-def transformed_number_warnings(spec: FeatureSpec, files: Sequence[str]) -> list[str]:
+def transformed_number_warnings(
+    spec: FeatureSpec, files: Sequence[str], transform_graph: str | None = None
+) -> list[str]:
     """Return a sentence for each number column that is not finite, or of no sane spread.
 
     Args:
         spec: the feature spec.
-        files: gzipped TFRecords of transformed training examples, of which the first 100,000 are
-            looked at.
+        files: gzipped TFRecords of training examples, of which the first 100,000 are looked at.
+        transform_graph: the folder of the graph that transforms the examples; None if they are
+            transformed.
     """
     warnings = []
-    for name, column in _columns(spec, files).items():
+    for name, column in _columns(spec, files, transform_graph).items():
         finite = np.isfinite(column)
         if not finite.all():
             warnings.append(
@@ -110,7 +114,9 @@ def transformed_number_warnings(spec: FeatureSpec, files: Sequence[str]) -> list
     return warnings
 
 
-def _columns(spec: FeatureSpec, files: Sequence[str]) -> Mapping[str, np.ndarray]:
+def _columns(
+    spec: FeatureSpec, files: Sequence[str], transform_graph: str | None
+) -> Mapping[str, np.ndarray]:
     """Return the transformed numbers of each field, float64 (B,)."""
     import tensorflow as tf
 
@@ -118,15 +124,20 @@ def _columns(spec: FeatureSpec, files: Sequence[str]) -> Mapping[str, np.ndarray
     sides = {side: list(layout.numbers(side)) for side in SIDES if layout.numbers(side)}
     if not sides or not files:
         return {}
-    features = {
-        NUMBERS[side]: tf.io.FixedLenFeature([len(fields)], tf.float32)
-        for side, fields in sides.items()
-    }
+    parse: Callable[[Any], Any]
+    if transform_graph is None:
+        features = {
+            NUMBERS[side]: tf.io.FixedLenFeature([len(fields)], tf.float32)
+            for side, fields in sides.items()
+        }
+        parse = functools.partial(tf.io.parse_example, features=features)
+    else:
+        parse = _transforming(spec, transform_graph)
     batches = (
         tf.data.TFRecordDataset(list(files), compression_type="GZIP")
         .take(_EXAMPLES_AT_MOST)
         .batch(4096)
-        .map(lambda examples: tf.io.parse_example(examples, features))
+        .map(parse)
     )
     parts: dict[str, list[np.ndarray]] = {}
     for batch in batches.as_numpy_iterator():
@@ -134,3 +145,34 @@ def _columns(spec: FeatureSpec, files: Sequence[str]) -> Mapping[str, np.ndarray
             for position, name in enumerate(fields):
                 parts.setdefault(name, []).append(batch[NUMBERS[side]][:, position])
     return {name: np.concatenate(found).astype(np.float64) for name, found in parts.items()}
+
+
+def _transforming(spec: FeatureSpec, transform_graph: str) -> Callable[[Any], dict[str, Any]]:
+    """Return a function from raw examples to numbers by side; all other fields are missing."""
+    import tensorflow as tf
+    import tensorflow_transform as tft
+
+    transform = tft.TFTransformOutput(transform_graph)
+    layer = transform.transform_features_layer()
+    raw = transform.raw_feature_spec()
+    numbers = {
+        name: raw[name] for name, field in spec.fields.items() if isinstance(field, NumericField)
+    }
+
+    def transformed(examples: tf.Tensor) -> dict[str, tf.Tensor]:
+        rows = tf.shape(examples, tf.int64)
+        fields: dict[str, Any] = tf.io.parse_example(examples, numbers)
+        for name, feature in raw.items():
+            if name in fields:
+                continue
+            if isinstance(feature, tf.io.VarLenFeature):
+                nothing = tf.zeros([0], feature.dtype)
+                fields[name] = tf.SparseTensor(
+                    tf.zeros([0, 2], tf.int64), nothing, tf.concat([rows, [0]], 0)
+                )
+            else:
+                fields[name] = tf.zeros(rows, feature.dtype)
+        packed = layer(fields)
+        return {name: packed[name] for name in NUMBERS.values() if name in packed}
+
+    return transformed

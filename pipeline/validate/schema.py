@@ -88,6 +88,8 @@ def optional_fields(spec: FeatureSpec) -> list[str]:
 
 
 def _add_negative_rates(schema: schema_pb2.Schema, spec: FeatureSpec) -> None:
+    from tensorflow_metadata.proto.v0 import schema_pb2
+
     for task in spec.negative_rates():
         _always_present(schema, names.negative_rate_name(task), schema_pb2.FLOAT)
 

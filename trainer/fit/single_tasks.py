@@ -20,7 +20,7 @@ from feature_spec.spec import FeatureSpec
 from trainer.export.ranking_score import correct_sampling
 from trainer.export.request_signature import parsed_fields
 from trainer.fit.fitting import fit
-from trainer.inputs.training_inputs import EXAMPLES, TrainingInputs, training_inputs
+from trainer.inputs.training_inputs import TrainingInputs, training_inputs
 from trainer.inputs.training_job import TrainingJob
 from trainer.network.network import Network
 from trainer.settings.train_config import Settings, in_one_process
@@ -48,7 +48,6 @@ def train_single_tasks(job: TrainingJob) -> None:
             inputs,
             job.settings,
             checkpoint_folder=checkpoints / task,
-            examples_folder=checkpoints / EXAMPLES,
             tensorboard_folder=f"{job.curves}/{task}",
         )
     ranker = SingleTaskRankers(inputs.spec, networks, inputs.transform.transform_features_layer())
@@ -64,7 +63,6 @@ def fit_alone(
     settings: Settings,
     *,
     checkpoint_folder: Path,
-    examples_folder: Path,
     tensorboard_folder: str | None = None,
 ) -> Network:
     """Train the model of the settings for one task.
@@ -75,7 +73,6 @@ def fit_alone(
         settings: the model and how it is trained. Loss weights and balancing have no meaning for
             one task and are left out. A single process trains, even with `multi_worker`.
         checkpoint_folder: see `trainer.fit.fitting.fit`.
-        examples_folder: see `trainer.inputs.training_inputs.TrainingInputs.examples`.
         tensorboard_folder: see `trainer.fit.fitting.fit`.
     """
     column = list(inputs.spec.tasks).index(task)
@@ -83,7 +80,7 @@ def fit_alone(
         update={"loss_weight": 1.0, "loss_weight_update_ratio": 1.0}
     )
     unbalanced = settings.trainer.model_copy(update={"balancing": "none"})
-    train, validation = inputs.examples(examples_folder)
+    train, validation = inputs.examples()
     return fit(
         replace(inputs.layout, tasks={task: terms.kind}),
         {task: terms},

@@ -16,7 +16,7 @@ from trainer.distribute.strategies import is_chief, of_first_replica, strategy_o
 from trainer.distribute.worker_failure import translate_worker_failure
 from trainer.export.saved_model import export
 from trainer.fit.fitting import fit
-from trainer.inputs.training_inputs import EXAMPLES, TrainingInputs, training_inputs
+from trainer.inputs.training_inputs import TrainingInputs, training_inputs
 from trainer.inputs.training_job import TrainingJob
 from trainer.network.network import Network
 from trainer.warm_start.embedding_remap import TableRows
@@ -55,15 +55,14 @@ def train(job: TrainingJob, cluster: Cluster | None = None) -> None:
 
 def _train(job: TrainingJob, strategy: tf.distribute.Strategy) -> None:
     inputs, settings = training_inputs(job), job.settings
-    folder = job.own_checkpoints / EXAMPLES
     if is_chief(strategy):
-        inputs.examples(folder)
+        inputs.examples()
     of_first_replica(strategy, tf.constant(0))  # the others read what the chief has written
     network = fit(
         inputs.layout,
         inputs.spec.tasks,
         settings,
-        *inputs.examples(folder),
+        *inputs.examples(),
         strategy=strategy,
         begin=_beginning(inputs),
         end=_ending(inputs) if is_chief(strategy) else None,

@@ -8,12 +8,7 @@ be had again. Here an epoch's order is a function of seed and epoch, of examples
 from __future__ import annotations
 
 import itertools
-import json
-import logging
-import os
-import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 import numpy.typing as npt
@@ -21,16 +16,12 @@ import tensorflow as tf
 
 from feature_spec import names
 
-logger = logging.getLogger("fulcrum.trainer")
-
 Columns = Mapping[str, npt.NDArray[np.generic]]
 
 # Rows that lie side by side are read together; rows of a window are mixed with each other. Their
 # numbers are part of the order.
 _BLOCK_ROWS, _WINDOW_BYTES = 1024, 64 << 20
 _PREFETCHED_BATCHES = 8
-_PARSED_ROWS = 8192
-_COMPLETE = "complete.json"
 
 
 class Examples:
@@ -128,103 +119,3 @@ class Examples:
         # The thread of tf.data's autotuner delays the end of each pass by up to a second.
         options.autotune.enabled = False
         return dataset.prefetch(_PREFETCHED_BATCHES).with_options(options)
-
-
-def sorted_examples(
-    patterns: Sequence[str], features: Mapping[str, tf.io.FixedLenFeature], folder: Path
-) -> Examples:
-    """Read gzipped TFRecords of transformed examples once, and keep them sorted on disk.
-
-    The order follows from the content of the examples alone, so that it is the same whatever files
-    they came in and in whatever order.
-
-    Args:
-        patterns: globs of the files.
-        features: the features of each example. They are few, because Transform packs them.
-        folder: keeps the columns as NumPy files. If an earlier call finished there, its are taken.
-    """
-    if not (folder / _COMPLETE).exists():
-        _write(patterns, features, folder)
-    shapes = json.loads((folder / _COMPLETE).read_text(encoding="utf-8"))
-    return Examples(
-        {
-            # An empty file cannot be mapped.
-            name: np.memmap(folder / f"{name}.sorted", dtype, "r", shape=tuple(shape))
-            if 0 not in shape
-            else np.zeros(shape, dtype)
-            for name, (dtype, shape) in shapes.items()
-        }
-    )
-
-
-def _write(
-    patterns: Sequence[str], features: Mapping[str, tf.io.FixedLenFeature], folder: Path
-) -> None:
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    shapes = {
-        name: (feature.dtype.as_numpy_dtype, tuple(feature.shape))
-        for name, feature in features.items()
-    }
-    keys = [np.zeros(0, np.uint64)]
-    files = {name: (folder / f"{name}.read").open("wb") for name in features}
-    for batch in _parsed(patterns, features):
-        columns = {name: batch[name].numpy() for name in sorted(features)}
-        keys.append(_content_keys(columns))
-        for name, values in columns.items():
-            files[name].write(values.tobytes())
-    order = np.argsort(np.concatenate(keys), kind="stable")
-    for name, (dtype, shape) in shapes.items():
-        files[name].close()
-        read, written = folder / f"{name}.read", folder / f"{name}.sorted"
-        if len(order) and 0 not in shape:
-            source = np.memmap(read, dtype, "r", shape=(len(order), *shape))
-            with written.open("wb") as file:
-                for first in range(0, len(order), _PARSED_ROWS):
-                    file.write(source[order[first : first + _PARSED_ROWS]].tobytes())
-        read.unlink()
-    described = {
-        name: (np.dtype(dtype).str, (len(order), *shape)) for name, (dtype, shape) in shapes.items()
-    }
-    unfinished = folder / f"{_COMPLETE}.unfinished"
-    unfinished.write_text(json.dumps(described), encoding="utf-8")
-    os.replace(unfinished, folder / _COMPLETE)
-
-
-def _parsed(
-    patterns: Sequence[str], features: Mapping[str, tf.io.FixedLenFeature]
-) -> tf.data.Dataset:
-    parallel_calls = os.cpu_count() or 1
-    files = tf.data.Dataset.list_files(list(patterns), shuffle=False)
-    dataset = files.interleave(
-        lambda file: tf.data.TFRecordDataset(file, compression_type="GZIP", buffer_size=8 << 20),
-        cycle_length=4,
-        num_parallel_calls=parallel_calls,
-        deterministic=True,
-    )
-    return (
-        dataset.batch(_PARSED_ROWS)
-        .map(
-            lambda examples: tf.io.parse_example(examples, dict(features)),
-            num_parallel_calls=parallel_calls,
-        )
-        .prefetch(1)
-    )
-
-
-def _content_keys(columns: Columns) -> npt.NDArray[np.uint64]:
-    """Return a hash of each row, (rows,). Rows of equal content have equal hashes."""
-    keys = np.zeros(len(next(iter(columns.values()))), np.uint64)
-    for values in columns.values():
-        bits = np.ascontiguousarray(values).reshape(len(keys), -1)
-        words = bits.view(f"u{bits.itemsize}").astype(np.uint64)
-        for column in words.T:
-            keys = _mixed(keys ^ column)
-    return keys
-
-
-def _mixed(keys: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
-    """Apply splitmix64, which lets each bit depend on all."""
-    keys = (keys + np.uint64(0x9E3779B97F4A7C15)) * np.uint64(0xBF58476D1CE4E5B9)
-    keys = (keys ^ (keys >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return keys ^ (keys >> np.uint64(31))

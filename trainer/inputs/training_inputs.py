@@ -1,23 +1,22 @@
-"""The inputs of a training: the spec, transformed examples, and the network's layout."""
+"""The inputs of a training: the spec, examples as columns, and the network's layout."""
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
-from pathlib import Path
 
 import tensorflow_transform as tft
 
+from feature_spec import names
 from feature_spec.feature_layout import FeatureLayout, vocabulary_file
 from feature_spec.loading import parse_spec
-from feature_spec.names import TRAIN, VALIDATION
 from feature_spec.spec import FeatureSpec
-from trainer.inputs.examples import Examples, sorted_examples
+from trainer.inputs.examples import Examples
+from trainer.inputs.ingested_examples import transforming
+from trainer.inputs.packed_examples import content_key, only_folder, packed_examples
 from trainer.inputs.training_job import TrainingJob
 from trainer.network.network_layout import NetworkLayout, network_layout
 from trainer.network.vocabulary import Vocabulary
-
-# The folder of the examples below that of a training's checkpoints.
-EXAMPLES = "examples"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,17 +37,31 @@ class TrainingInputs:
     vocabularies: dict[str, Vocabulary]
     layout: NetworkLayout
 
-    def examples(self, folder: Path) -> tuple[Examples, Examples]:
-        """Return the examples to train on, and those to validate with.
+    def examples(self) -> tuple[Examples, Examples]:
+        """Return the examples to train on, and those to validate with, as columns on disk.
 
-        Args:
-            folder: keeps the examples on disk. If an earlier call finished there, its are taken.
+        An earlier job over the same examples and the same transform graph has left them, or else
+        this call writes them and removes those of other examples.
         """
-        features = self.transform.transformed_feature_spec()
-        return (
-            sorted_examples(self.job.train_files, features, folder / TRAIN),
-            sorted_examples(self.job.validation_files, features, folder / VALIDATION),
+        job, features = self.job, self.transform.transformed_feature_spec()
+        is_raw = not job.settings.trainer.materialize_transform
+        key = content_key(
+            [*job.train_files, "", *job.validation_files],
+            self.transform.transform_savedmodel_dir,
+            "ingested" if is_raw else "transformed",
         )
+        folder = only_folder(job.packed_examples, key)
+        reading = (
+            functools.partial(transforming, self.spec, job.transform_graph) if is_raw else None
+        )
+        train, validation = (
+            packed_examples(files, features, folder / split, reading)
+            for split, files in (
+                (names.TRAIN, job.train_files),
+                (names.VALIDATION, job.validation_files),
+            )
+        )
+        return train, validation
 
 
 def training_inputs(job: TrainingJob) -> TrainingInputs:

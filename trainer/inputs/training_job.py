@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pydantic
 
+from feature_spec import names
 from feature_spec.strict_model import StrictModel, problems_of
 from trainer.settings.train_config import Settings
 
@@ -33,10 +34,12 @@ class TrainingJob(StrictModel):
     Attributes:
         spec: text of the feature spec.
         settings: the model and how it is trained.
-        train_files: globs of the transformed examples to train on.
-        validation_files: globs of the transformed examples to validate with.
+        train_files: globs of the examples to train on, transformed if the settings say
+            `materialize_transform`, else as ingested.
+        validation_files: globs of the examples to validate with, likewise.
         transform_graph: folder of the transform graph.
-        checkpoints: folder that outlives a killed run. Each job has a folder of its own below it.
+        checkpoints: folder that outlives a killed run. Each job has a folder of its own below it,
+            and all share that of packed examples beside it.
         model: folder that the SavedModel is written to.
         curves: folder for TensorBoard.
         base_model: folder of the SavedModel whose weights the training begins with; None to draw
@@ -71,6 +74,11 @@ class TrainingJob(StrictModel):
         ]
         inputs += [self.base_model] if self.base_model else []
         return hashlib.sha256("\n".join(inputs).encode()).hexdigest()[:15]
+
+    @property
+    def packed_examples(self) -> Path:
+        """The folder of examples as columns, which all jobs over the same examples share."""
+        return Path(self.checkpoints).with_name(names.PACKED_EXAMPLES)
 
     @property
     def own_checkpoints(self) -> Path:

@@ -13,6 +13,7 @@ from trainer.settings.train_config import Settings, SettingsError, parse_setting
 _NOT_SEARCHED = {
     "model.name",
     "trainer.strategy",
+    "trainer.materialize_transform",
     "trainer.export_dtype",
     "trainer.export_xla",
     "trainer.seed",

@@ -49,6 +49,9 @@ class TrainerSettings(StrictModel):
         strategy: `none`; `mirrored`: the GPUs of one machine share each batch
             (`tf.distribute.MirroredStrategy`); or `multi_worker`: the machines that TF_CONFIG names
             share each batch (`tf.distribute.MultiWorkerMirroredStrategy`).
+        materialize_transform: whether the pipeline's Transform writes transformed examples by Beam,
+            for the trainer to read; otherwise the trainer transforms ingested examples itself.
+            The weights are the same.
         warm_start: whether a run by span begins with the weights of the last blessed model of an
             earlier day.
         export_dtype: `float32`; or `bfloat16`, in which the exported model then computes all but
@@ -74,6 +77,7 @@ class TrainerSettings(StrictModel):
     dwa_temperature: PositiveFloat = 2.0
     gradnorm_alpha: NonNegativeFloat = 1.5
     strategy: Literal["none", "mirrored", "multi_worker"] = "none"
+    materialize_transform: bool = False
     warm_start: bool = True
     export_dtype: Literal["float32", "bfloat16"] = "float32"
     export_xla: bool = False

@@ -23,7 +23,7 @@ from feature_spec.sections import SearchDimension, Tuner
 from trainer.fit.fitting import fit, validation_metrics
 from trainer.fit.single_tasks import fit_alone
 from trainer.fit.validation_objectives import mtl_gain_shares, weighted_sum
-from trainer.inputs.training_inputs import EXAMPLES, TrainingInputs, training_inputs
+from trainer.inputs.training_inputs import TrainingInputs, training_inputs
 from trainer.inputs.training_job import TrainingJob
 from trainer.network.network import Network
 from trainer.settings.search_space import decoded, encoded, value_at, with_values
@@ -40,8 +40,8 @@ def tuner_fn(fn_args: Any) -> TunerFnResult:
     Args:
         fn_args: the arguments of TFX. `custom_config` holds `spec`, the spec's text; `settings`,
             JSON of `trainer.settings.train_config.Settings`; `tuner`, JSON of
-            `feature_spec.sections.Tuner`; and `tuning_folder`, which keeps the trials of all
-            searches.
+            `feature_spec.sections.Tuner`; `tuning_folder`, which keeps the trials of all
+            searches; and `checkpoint_folder`, whose packed examples the Trainer reads, too.
     """
     config = fn_args.custom_config
     job = TrainingJob(
@@ -50,7 +50,7 @@ def tuner_fn(fn_args: Any) -> TunerFnResult:
         train_files=list(map(str, fn_args.train_files)),
         validation_files=list(map(str, fn_args.eval_files)),
         transform_graph=str(fn_args.transform_graph_path),
-        checkpoints="",
+        checkpoints=str(config["checkpoint_folder"]),
         model="",
         curves="",
     )
@@ -121,12 +121,11 @@ class SettingsTuner(BaseTuner):
         return {_OBJECTIVE: result}
 
     def on_search_end(self) -> None:
-        """Remove the examples, and refuse to name a best trial if there is none.
+        """Refuse to name a best trial if there is none.
 
         Raises:
             RuntimeError: no trial had a number as its objective.
         """
-        shutil.rmtree(self._folder / EXAMPLES, ignore_errors=True)
         if not any(trial.status == "COMPLETED" for trial in self.oracle.trials.values()):
             raise RuntimeError(
                 "no trial had a number as its objective: is there a validation example of every "
@@ -136,7 +135,7 @@ class SettingsTuner(BaseTuner):
     def _metrics(self, settings: Settings, checkpoints: Path) -> dict[str, float]:
         """Train, and return each task's metric on the validation split in the best epoch."""
         tf.keras.backend.clear_session()
-        train, validation = self._inputs.examples(self._folder / EXAMPLES)
+        train, validation = self._inputs.examples()
         tasks = self._inputs.spec.tasks
         network = fit(
             self._inputs.layout, tasks, settings, train, validation, checkpoint_folder=checkpoints
@@ -173,9 +172,8 @@ class SettingsTuner(BaseTuner):
                     self._inputs,
                     self._settings,
                     checkpoint_folder=checkpoints,
-                    examples_folder=self._folder / EXAMPLES,
                 )
-                _, validation = self._inputs.examples(self._folder / EXAMPLES)
+                _, validation = self._inputs.examples()
                 own = validation.of_task(list(self._inputs.spec.tasks).index(name))
                 known |= validation_metrics(network, {name: task}, self._settings.trainer, own)
                 file.write_text(json.dumps(known), encoding="utf-8")

@@ -29,14 +29,13 @@ def test_a_task_alone_is_what_a_spec_with_this_task_only_gives(
     inputs = SimpleNamespace(
         spec=SimpleNamespace(tasks=weighed),
         layout=layout,
-        examples=lambda _: (Examples(features), Examples(features)),
+        examples=lambda: (Examples(features), Examples(features)),
     )
     alone = fit_alone(
         "ratio",
         inputs,
         settings("shared_bottom", balancing="gradnorm"),
         checkpoint_folder=tmp_path / "alone",
-        examples_folder=tmp_path / "examples",
     )
 
     own = {**features, "labels": features["labels"][:, 1:], "masks": features["masks"][:, 1:]}

@@ -128,8 +128,8 @@ def test_the_networks_of_one_task_are_trained_once_whatever_becomes_of_the_searc
 
     trained = []
 
-    def fit_alone(task, inputs, settings, *, checkpoint_folder, examples_folder):
-        del inputs, settings, examples_folder
+    def fit_alone(task, inputs, settings, *, checkpoint_folder):
+        del inputs, settings
         checkpoint_folder.mkdir(parents=True)
         trained.append(task)
         return task
@@ -137,7 +137,7 @@ def test_the_networks_of_one_task_are_trained_once_whatever_becomes_of_the_searc
     own_metrics = module.SettingsTuner._alone
     examples = SimpleNamespace(of_task=lambda column: column)
     inputs = SimpleNamespace(
-        spec=SimpleNamespace(tasks=tasks), examples=lambda _: (examples, examples)
+        spec=SimpleNamespace(tasks=tasks), examples=lambda: (examples, examples)
     )
     monkeypatch.setattr(module, "fit_alone", fit_alone)
     monkeypatch.setattr(
