@@ -38,6 +38,10 @@ EXPORTED_SPEC = "assets.extra/feature_spec.yaml"
 # `pipeline.spans.span_window.SpanWindow`.
 EXPORTED_SPAN = "assets.extra/span.json"
 
+# The folder of side tables beside the splits of ingested examples, and that of a pushed version:
+# `serving.export_tables`.
+INGESTED_TABLES, EXPORTED_TABLES = "tables", "assets.extra/tables"
+
 # Signatures of an exported model, and their outputs beside the scores. Only models with gates have
 # `inspect`.
 SERVING_DEFAULT, RANK, TRANSFORM_FEATURES, INSPECT = (
@@ -46,6 +50,8 @@ SERVING_DEFAULT, RANK, TRANSFORM_FEATURES, INSPECT = (
     "transform_features",
     "inspect",
 )
+# It takes no input, and tells the share of training examples that had a value, by field.
+FIELD_PRESENCE, FIELD, PRESENT_SHARE = "field_presence", "field", "present_share"
 RANKING_SCORE = "ranking_score"
 # The logarithm of the ranking score, in double precision. It gives the order: the score itself
 # leaves the range of float32 where scores are small or weights are negative.

@@ -246,8 +246,11 @@ class Serving(StrictModel):
         score_tolerance: the largest difference between a served score and the trainer's: absolute,
             and relative above 1. Only a model in half precision needs more than the rounding of
             float32.
+        export_tables: whether pushed versions carry the side tables, so that clients can fill in
+            the fields of users and items by their keys.
     """
 
     candidate_counts: Annotated[list[PositiveInt], pydantic.Field(min_length=1)] = [1, 100, 500]
     latency_budget_ms: PositiveFloat = 500.0
     score_tolerance: NonNegativeFloat = 1e-4
+    export_tables: bool = False

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from serving.client.history_filling import HistoryCounts, HistoryPolicy
     from serving.client.ranking_client import AsyncRankingClient, RankingClient
     from serving.client.request_log import RequestLog, RequestLogCounts
+    from serving.client.side_tables import SideTables
     from serving.client.tls import Tls
     from serving.client.transport.attempts import CallCounts
     from serving.client.transport.policies import HedgingPolicy, RetryPolicy
@@ -119,6 +120,7 @@ __all__ = [
     "ServedModelInfo",
     "ServerError",
     "ServerUnavailableError",
+    "SideTables",
     "SpecError",
     "SpecMismatchError",
     "Task",
@@ -186,6 +188,7 @@ _HOMES = {
     "ServedModelInfo": "serving.client.types",
     "ServerError": "serving.errors",
     "ServerUnavailableError": "serving.errors",
+    "SideTables": "serving.client.side_tables",
     "SpecError": "feature_spec.loading",
     "SpecMismatchError": "serving.errors",
     "Task": "feature_spec.tasks.task",

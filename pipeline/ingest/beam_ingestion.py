@@ -23,6 +23,7 @@ from pipeline.ingest.accounting.counters import Counts, add_counts
 from pipeline.ingest.accounting.rejects import REJECTED_FOLDER
 from pipeline.ingest.accounting.summary import SUMMARY_FILE, IngestSummary
 from pipeline.ingest.events.event_logs import JoinEventLogs
+from pipeline.ingest.examples.exported_tables import write_table
 from pipeline.ingest.examples.shard_writing import (
     SHARD_FEATURES,
     SHARD_ROWS,
@@ -100,6 +101,8 @@ class IngestLogs(beam.PTransform):
             )
             others = [(labelled[REJECTED], counts_of_files)]
         tables = _side_tables(pipeline, settings, self._files)
+        if settings.export_tables:
+            _ = tables[ROWS] | "WriteTables" >> beam.Map(write_table, self._folder)
         if settings.histories is not None:
             histories = HistoryFeatures(
                 settings,

@@ -6,6 +6,7 @@ It takes the place of TFX's InfraValidator, which needs Docker or Kubernetes.
 from __future__ import annotations
 
 import importlib
+from pathlib import Path
 from typing import Any
 
 from tfx import types
@@ -21,6 +22,7 @@ from feature_spec.artifacts.push_check_report import REPORT_FILE, PushCheckRepor
 from feature_spec.spec import FeatureSpec
 from pipeline.step_specs import serving_spec
 from pipeline.workspace.artifact_files import (
+    copy_file,
     filled_folder,
     is_file,
     local_copy,
@@ -74,6 +76,12 @@ class _Executor(base_executor.BaseExecutor):
                 spec=exec_properties["spec"],
                 version=version_folder,
             )
+            # Written by ingestion where the spec says so, for clients to fill in requests from.
+            of_examples = (
+                f"{artifact_utils.get_single_uri(input_dict['examples'])}/{names.INGESTED_TABLES}"
+            )
+            for file in matching_files(of_examples, "*"):
+                copy_file(file, f"{version_folder}/{names.EXPORTED_TABLES}/{Path(file).name}")
         write_bytes(f"{blessing.uri}/{REPORT_FILE}", report.to_json().encode())
         # TFX's Pusher reads these properties to push the model of an InfraBlessing.
         blessing.set_int_custom_property("blessed", int(not report.refusals))

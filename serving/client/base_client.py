@@ -4,22 +4,31 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Any
 
 import grpc
 
 from feature_spec.formula import weights_in_force
-from feature_spec.names import RANK, SPEC_FINGERPRINT, weight_name
+from feature_spec.names import (
+    FIELD,
+    FIELD_PRESENCE,
+    PRESENT_SHARE,
+    RANK,
+    SPEC_FINGERPRINT,
+    weight_name,
+)
 from feature_spec.spec import FeatureSpec
 from feature_spec.spec_difference import differences, differences_in_names
 from serving import tf_serving_api
 from serving.client.history_filling import HistoryCounts, HistoryFilling, HistoryPolicy
+from serving.client.left_out_fields import LeftOutFields
 from serving.client.predicted_scores import ranked_list
 from serving.client.request_log import RequestLog
 from serving.client.request_splitting import answers_of_one_version, part_inputs, part_sizes
 from serving.client.request_tensors import request_tensors
+from serving.client.side_tables import SideTables
 from serving.client.tensor_values import floats, text_tensor
 from serving.client.tls import Tls
 from serving.client.transport.attempts import Call, CallCounts, CallPolicy
@@ -66,6 +75,7 @@ class BaseRankingClient:
             gives win. A store that is down, slow or stale fails no ranking: the request goes on
             without histories. The caller closes it, after its clients.
         history_policy: How long to wait for histories, and how old they may be.
+        tables: Side tables that fill in the fields of users and items that a request only names.
 
     Raises:
         ValueError: A setting is out of range.
@@ -89,6 +99,7 @@ class BaseRankingClient:
         request_log: RequestLog | None = None,
         histories: HistoryStore | None = None,
         history_policy: HistoryPolicy | None = None,
+        tables: SideTables | None = None,
     ) -> None:
         least_channels = 1 if hedging is None else 2
         if channels < least_channels:
@@ -118,6 +129,7 @@ class BaseRankingClient:
         self._channel_options = tls.channel_options if tls else []
         self._policy = CallPolicy(ChannelRotation(channels), retries or RetryPolicy(), hedging)
         self._max_candidates = max_candidates
+        self._tables = tables
         self._request_log = request_log
         self._filling = (
             HistoryFilling(histories, history_policy or HistoryPolicy())
@@ -127,6 +139,8 @@ class BaseRankingClient:
         self._process = os.getpid()
         # A model of an earlier version knows the spec by another fingerprint.
         self._fingerprint = spec.fingerprint
+        # What `check` learns of the training.
+        self._left_out: LeftOutFields | None = None
         self._connect()
 
     @property
@@ -153,10 +167,24 @@ class BaseRankingClient:
             options=self._channel_options,
         )
 
+    def _filled(self, request: RankingRequest) -> RankingRequest:
+        """Return a request with what the side tables know of its users and items."""
+        return request if self._tables is None else self._tables.filled(request)
+
     def _rank_steps(
-        self, request: RankingRequest, call: Call, histories: HistoryValues | None
+        self,
+        request: RankingRequest,
+        filled: RankingRequest,
+        call: Call,
+        histories: HistoryValues | None,
     ) -> Steps[RankedList]:
-        inputs = request_tensors(self.spec, request, histories)
+        """Rank the candidates of a request by the fields of `filled`.
+
+        The answer has the caller's candidates.
+        """
+        if self._left_out is not None:
+            self._left_out.look_at(filled, histories)
+        inputs = request_tensors(self.spec, filled, histories)
         sizes = part_sizes(len(request.candidates), self._max_candidates)
 
         def payloads_for(fingerprint: str) -> list[bytes]:
@@ -188,7 +216,28 @@ class BaseRankingClient:
         return ranked
 
     def _check_steps(self, timeout_ms: float | None) -> Steps[ServedModelInfo]:
-        return self._served_model(self._call(timeout_ms))
+        call = self._call(timeout_ms)
+        served, signatures = yield from self._served_model(call)
+        if self._left_out is None and FIELD_PRESENCE in signatures:
+            self._left_out = LeftOutFields(
+                (yield from self._presence(call)),
+                {name: field.side for name, field in self.spec.fields.items()},
+            )
+        return served
+
+    def _presence(self, call: Call) -> Steps[dict[str, float]]:
+        """Ask for the share of training examples with a value, by field; nothing on an error."""
+        message = tf_serving_api.PredictRequest(
+            model_spec={**self._model_spec, "signature_name": FIELD_PRESENCE}
+        )
+        try:
+            (answer,) = yield from call.answers(
+                tf_serving_api.PREDICT, [message.SerializeToString()]
+            )
+            fields = [text.decode() for text in answer.outputs[FIELD].string_val]
+            return dict(zip(fields, floats(answer.outputs[PRESENT_SHARE]), strict=True))
+        except (RankingError, ValueError):
+            return {}  # it is good for a warning only
 
     def _call(self, timeout_ms: float | None) -> Call:
         if os.getpid() != self._process:
@@ -219,7 +268,8 @@ class BaseRankingClient:
             message.inputs[name].CopyFrom(tensor)
         return message.SerializeToString()
 
-    def _served_model(self, call: Call) -> Steps[ServedModelInfo]:
+    def _served_model(self, call: Call) -> Steps[tuple[ServedModelInfo, Collection[str]]]:
+        """Ask for the signatures; return what is said of the model, and their names."""
         request = tf_serving_api.GetModelMetadataRequest(
             metadata_field=["signature_def"], model_spec=self._model_spec
         )
@@ -250,7 +300,8 @@ class BaseRankingClient:
             for name in own
             if weight_name(name) in defaults
         }
-        return ServedModelInfo(name=self.model_name, version=version, weights=served)
+        info = ServedModelInfo(name=self.model_name, version=version, weights=served)
+        return info, set(signatures.signature_def)
 
     @property
     def _own_fingerprints(self) -> tuple[str, str]:

@@ -49,10 +49,11 @@ class RankingClient(BaseRankingClient):
             RankingError: One of the errors in `serving.errors`.
         """
         call = self._call(timeout_ms)
+        filled = self._filled(request)
         histories = (
-            self._filling.values(request, call.remaining_s) if self._filling is not None else None
+            self._filling.values(filled, call.remaining_s) if self._filling is not None else None
         )
-        return self._transport.run(self._rank_steps(request, call, histories))
+        return self._transport.run(self._rank_steps(request, filled, call, histories))
 
     def check(self, *, timeout_ms: float | None = None) -> ServedModelInfo:
         """Ask what is served, and make sure that it follows the client's spec.
@@ -104,12 +105,13 @@ class AsyncRankingClient(BaseRankingClient):
             RankingError: One of the errors in `serving.errors`.
         """
         call = self._call(timeout_ms)
+        filled = self._filled(request)
         histories = (
-            await self._filling.awaited_values(request, call.remaining_s)
+            await self._filling.awaited_values(filled, call.remaining_s)
             if self._filling is not None
             else None
         )
-        return await self._transport.run(self._rank_steps(request, call, histories))
+        return await self._transport.run(self._rank_steps(request, filled, call, histories))
 
     async def check(self, *, timeout_ms: float | None = None) -> ServedModelInfo:
         """Ask what is served, and make sure that it follows the client's spec.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, overload
 
 if TYPE_CHECKING:
     from serving.histories.store import HistoryValues
@@ -98,6 +98,16 @@ class RankedList:
 
     def __iter__(self) -> Iterator[RankedCandidate]:
         return iter(self.candidates)
+
+    @overload
+    def __getitem__(self, place: int) -> RankedCandidate: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> tuple[RankedCandidate, ...]: ...
+
+    def __getitem__(self, place: int | slice) -> RankedCandidate | tuple[RankedCandidate, ...]:
+        """Return the candidate at a place of the list, from 0, or those of a slice."""
+        return self.candidates[place]
 
 
 @dataclass(frozen=True, kw_only=True)

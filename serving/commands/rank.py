@@ -25,7 +25,10 @@ from serving.commands.connection_options import (
 )
 
 if TYPE_CHECKING:
+    from feature_spec.spec import FeatureSpec
+    from serving.client.ranking_client import RankingClient
     from serving.client.request_log import RequestLog
+    from serving.client.side_tables import SideTables
 
 _REQUEST, _OUTPUT = "Request", "Output"
 
@@ -85,6 +88,17 @@ def rank(
         typer.Option(
             help="History store that fills in the fields of histories: a folder with an LMDB file, "
             "or redis://host:port/number.",
+            rich_help_panel=_REQUEST,
+        ),
+    ] = None,
+    tables: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="Side tables that fill in fields of users and items that the request only names: "
+            "a pipeline root or a version that was pushed with serving.export_tables.",
+            exists=True,
+            file_okay=False,
             rich_help_panel=_REQUEST,
         ),
     ] = None,
@@ -183,9 +197,12 @@ def rank(
                 histories=store,
                 history_policy=HistoryPolicy(timeout_ms=timeout_ms),
                 request_log=log,
+                tables=_tables_in(tables, loaded),
             ) as client,
         ):
             served = client.check() if explain else None
+            if not explain:
+                _looked_at(client)
             ranked = client.rank(ranking_request)
         if served is not None:
             in_force = {**served.weights, **ranking_request.weights}
@@ -223,6 +240,15 @@ def _weights(texts: list[str]) -> dict[str, float]:
     return weights
 
 
+def _tables_in(folder: Path | None, spec: FeatureSpec) -> SideTables | None:
+    from serving.client.side_tables import SideTables
+
+    try:
+        return SideTables.read(spec, folder) if folder is not None else None
+    except ValueError as error:
+        fail(f"--tables {error}")
+
+
 @contextlib.contextmanager
 def _log_in(folder: Path | None) -> Iterator[RequestLog | None]:
     """Open a log of every request in a folder; None without a folder."""
@@ -237,3 +263,11 @@ def _log_in(folder: Path | None) -> Iterator[RequestLog | None]:
         fail(f"--request-log {folder}: cannot be written: {error.strerror}")
     with log:
         yield log
+
+
+def _looked_at(client: RankingClient) -> None:
+    """Let a client learn which fields requests should have; what is wrong, `rank` says itself."""
+    from serving.errors import RankingError
+
+    with contextlib.suppress(RankingError):
+        client.check()

@@ -140,7 +140,9 @@ def _requests(
 ) -> Iterator[PredictRequest]:
     for name, signature in sorted(signatures.items()):
         inputs = signature.structured_input_signature[1].keys()
-        if inputs == {"examples"}:
+        if not inputs:
+            yield _request(spec, name)
+        elif inputs == {"examples"}:
             yield examples_request(spec, name, examples[:_EXAMPLES])
         elif inputs >= spec.fields.keys():
             for count in spec.serving.candidate_counts:

@@ -252,6 +252,7 @@ def test_a_pushed_version_carries_warm_up_requests_for_every_signature(
     logs = [PredictionLog.FromString(record.numpy()).predict_log.request for record in records]
     asked = collections.Counter(request.model_spec.signature_name for request in logs)
     assert asked == {
+        "field_presence": 1,
         "inspect": 1,
         "rank": 3,
         "rank_top_k": 3,

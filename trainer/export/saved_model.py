@@ -54,6 +54,7 @@ class ExportedRanker(tf.Module):
             attribute, or else its lookup tables are not initialized.
         inspected: the whole network, if its inside depends on examples; see `needs_examples`.
         xla: whether ranking requests are scored by XLA.
+        presence: the share of training examples with a value, by field; None if it is not known.
     """
 
     def __init__(
@@ -64,12 +65,15 @@ class ExportedRanker(tf.Module):
         inspected: Network | None = None,
         *,
         xla: bool = False,
+        presence: Mapping[str, float] | None = None,
     ) -> None:
         super().__init__(name="ranker")
         self.spec = spec
         self.network = network
         self.transform = transform
         self.inspected = inspected
+        # Pairs, since a module wraps mappings.
+        self._presence = tuple((presence or {}).items())
         self.xla_scorer = XlaScorer(network, spec.serving.candidate_counts) if xla else None
 
     def signatures(self) -> dict[str, Any]:
@@ -89,6 +93,10 @@ class ExportedRanker(tf.Module):
         }
         if self.inspected is not None:
             signatures[names.INSPECT] = self._inspect_function(self.inspected)
+        if self._presence:
+            signatures[names.FIELD_PRESENCE] = tf.function(
+                self._told_presence, input_signature=[], autograph=False
+            )
         return signatures
 
     def score_examples(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -175,6 +183,13 @@ class ExportedRanker(tf.Module):
             input_signature=[tf.TensorSpec([None], tf.string, name="examples")],
             autograph=False,
         )
+
+    def _told_presence(self) -> dict[str, tf.Tensor]:
+        fields, shares = zip(*self._presence, strict=True)
+        return {
+            names.FIELD: tf.constant(fields),
+            names.PRESENT_SHARE: tf.constant(shares, tf.float32),
+        }
 
     def _fields(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
         return with_valid_numbers(self.spec, parsed_fields(self.spec, examples))
@@ -277,6 +292,7 @@ def export(
     vocabularies: Mapping[str, Vocabulary] | None = None,
     half_precision: bool = False,
     xla: bool = False,
+    presence: Mapping[str, float] | None = None,
 ) -> None:
     """Write the SavedModel, with the spec and the inspection guide under ``assets.extra``.
 
@@ -290,6 +306,7 @@ def export(
         half_precision: whether all but tables and heads is computed in bfloat16. Nothing is pruned
             then.
         xla: whether ranking requests are scored by XLA.
+        presence: see `field_presence`.
     """
     attended = attended_histories(spec.fields, spec.histories)
     guide = inspection_guide(network, field_names(spec), attended)
@@ -305,7 +322,12 @@ def export(
             "%s: multiplications of the dense part: %s", network.model_name, pruned.multiplications
         )
     module = ExportedRanker(
-        spec, served, transform, network if guide.needs_examples else None, xla=xla
+        spec,
+        served,
+        transform,
+        network if guide.needs_examples else None,
+        xla=xla,
+        presence=presence,
     )
     tf.saved_model.save(module, str(folder), signatures=module.signatures())
     tf.io.write_file(f"{folder}/{names.EXPORTED_SPEC}", _SPEC_NOTE + spec_text)

@@ -14,6 +14,7 @@ from feature_spec import names
 from trainer.distribute.cluster import Cluster
 from trainer.distribute.strategies import is_chief, of_first_replica, strategy_of
 from trainer.distribute.worker_failure import translate_worker_failure
+from trainer.export.field_presence import field_presence
 from trainer.export.saved_model import export
 from trainer.fit.fitting import fit
 from trainer.inputs.training_inputs import TrainingInputs, training_inputs
@@ -58,11 +59,13 @@ def _train(job: TrainingJob, strategy: tf.distribute.Strategy) -> None:
     if is_chief(strategy):
         inputs.examples()
     of_first_replica(strategy, tf.constant(0))  # the others read what the chief has written
+    trained_on, validated_on = inputs.examples()
     network = fit(
         inputs.layout,
         inputs.spec.tasks,
         settings,
-        *inputs.examples(),
+        trained_on,
+        validated_on,
         strategy=strategy,
         begin=_beginning(inputs),
         end=_ending(inputs) if is_chief(strategy) else None,
@@ -79,6 +82,7 @@ def _train(job: TrainingJob, strategy: tf.distribute.Strategy) -> None:
             vocabularies=inputs.vocabularies,
             half_precision=settings.trainer.export_dtype == "bfloat16",
             xla=settings.trainer.export_xla,
+            presence=field_presence(inputs.spec, trained_on.columns),
         )
         if job.span is not None:
             tf.io.write_file(f"{job.model}/{names.EXPORTED_SPAN}", job.span)

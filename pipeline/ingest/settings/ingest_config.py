@@ -79,6 +79,7 @@ class IngestSettings(StrictModel):
             days of the logs.
         neighbouring_days: the days around, whose events may belong to events of `day`. (The name is
             part of the cache key.)
+        export_tables: whether the side tables are written beside the examples, for pushed versions.
         actions_of_all_days: whether the actions of one day cannot be read alone, so that their
             times tell the days apart.
     """
@@ -97,6 +98,7 @@ class IngestSettings(StrictModel):
     day: Annotated[datetime.date | None, pydantic.Field(strict=False)] = None
     neighbouring_days: list[NeighbouringDay] = []
     actions_of_all_days: bool = False
+    export_tables: bool = False
 
     @classmethod
     def from_spec(cls, spec: FeatureSpec, day: datetime.date | None = None) -> IngestSettings:
@@ -136,6 +138,7 @@ class IngestSettings(StrictModel):
             history_digest=spec.history_digest if spec.histories is not None else "",
             history_parts=spec.history_parts,
             day=day,
+            export_tables=spec.serving.export_tables,
             neighbouring_days=neighbouring_days(spec.logs, spec.keys, day)
             if day is not None
             else [],

@@ -27,6 +27,26 @@ from tests.pipeline.ingest.ingested import Ingested
 pytestmark = [pytest.mark.slow, pytest.mark.tensorflow]
 
 
+def test_side_tables_are_written_for_pushed_versions_where_the_spec_says_so(
+    tiny, logs: Path, tmp_path: Path
+) -> None:
+    Ingested(tiny.settings(), logs, tmp_path / "without")
+    assert not (tmp_path / "without" / "tables").exists()
+    settings = tiny.settings().model_copy(update={"export_tables": True})
+    Ingested(settings, logs, tmp_path / "with")
+    with gzip.open(tmp_path / "with" / "tables" / "users.jsonl.gz", "rt") as lines:
+        rows = {row["key"]: row["fields"] for row in map(json.loads, lines)}
+    table = [
+        json.loads(line)
+        for file in sorted(logs.glob("users*"))
+        for line in file.read_text().splitlines()
+    ]
+    assert rows == {
+        row["user_id"]: {name: row[name] for name in ("region", "age") if row.get(name) is not None}
+        for row in reversed(table)  # of a repeated key, the first row counts
+    }
+
+
 def test_every_line_becomes_an_example_or_a_rejected_line(tiny, logs: Path, tmp_path: Path) -> None:
     run = Ingested(tiny.settings(), logs, tmp_path / "out")
     assert sum(len(run.examples(split)) for split in SPLITS) == run.summary.lines == 100

@@ -62,7 +62,7 @@ def patient(program: str) -> str:
     )
 
 
-@pytest.mark.parametrize("program", PROGRAMS, ids=["readme", "blocking", "asyncio"])
+@pytest.mark.parametrize("program", PROGRAMS, ids=["readme", "blocking", "asyncio", "tables"])
 def test_a_documented_program_ranks(ranker, tmp_path, monkeypatch, capsys, program):
     monkeypatch.chdir(tmp_path)
     assert "127.0.0.1:8500" in program

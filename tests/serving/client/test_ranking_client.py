@@ -10,9 +10,12 @@ from contextlib import contextmanager
 import grpc
 import pytest
 
+from feature_spec.loading import parse_spec
 from feature_spec.spec_difference import parts_text
 from serving import tf_serving_api
 from serving.client.ranking_client import RankingClient
+from serving.client.side_tables import SideTables
+from serving.client.tensor_values import float_tensor
 from serving.client.types import Candidate, RankingRequest
 from serving.errors import (
     DeadlineExceededError,
@@ -284,6 +287,65 @@ def test_what_differs_from_the_models_spec_is_named(toy_spec):
         "fields.hour is in the client's spec only",
     ]
     assert "; ".join(error.differences) in str(error)
+
+
+def test_after_a_check_the_client_warns_once_of_fields_that_training_nearly_always_had(
+    toy_spec, answer_by_quality, caplog
+):
+    def predict(request, _):
+        if request.model_spec.signature_name == "rank":
+            return answer_by_quality(request)
+        assert (request.model_spec.signature_name, len(request.inputs)) == ("field_presence", 0)
+        answer = tf_serving_api.PredictResponse()
+        answer.outputs["field"].string_val.extend([b"user_id", b"quality", b"hour"])
+        answer.outputs["present_share"].CopyFrom(float_tensor([1.0, 1.0, 0.5], [3]))
+        return answer
+
+    def metadata(*_):
+        answer = tf_serving_api.GetModelMetadataResponse()
+        signatures = tf_serving_api.SignatureDefMap()
+        defaults = signatures.signature_def["rank"].defaults
+        defaults["spec_fingerprint"].string_val.append(toy_spec.fingerprint.encode())
+        signatures.signature_def["field_presence"].SetInParent()
+        answer.metadata["signature_def"].Pack(signatures)
+        return answer
+
+    request = RankingRequest(candidates=[Candidate(fields={"quality": 1.0})])
+    with (
+        answering(predict, metadata) as target,
+        RankingClient(target, toy_spec, timeout_ms=600_000.0) as client,
+    ):
+        client.rank(request)
+        assert caplog.records == []  # nothing is known yet
+        client.check()
+        client.rank(request)
+        client.rank(request)
+    [warning] = [record.getMessage() for record in caplog.records]
+    assert "leaves out fields that nearly every training example had: user_id (100%)" in warning
+
+
+def test_fields_that_a_request_only_names_come_from_side_tables(toy_spec_text, answer_by_quality):
+    spec = parse_spec(
+        toy_spec_text.replace(
+            'logs: {exposures: {path: "*.jsonl", format: jsonl}',
+            'logs: {exposures: {path: "*.jsonl", format: jsonl}, tables: {videos: {path: v, format: csv, key: video}}',
+        ).replace(
+            "quality: {side: item, kind: numeric}",
+            "quality: {side: item, kind: numeric, table: videos}",
+        )
+    )
+    tables = SideTables(spec, {"videos": {"v1": {"quality": 0.25}, "v2": {"quality": 0.75}}})
+    asked = [Candidate(fields={"video_id": video}) for video in ("v1", "v2")]
+    with (
+        answering(lambda request, _: answer_by_quality(request)) as target,
+        RankingClient(target, spec, timeout_ms=600_000.0, tables=tables) as client,
+    ):
+        ranked = client.rank(RankingRequest(candidates=asked))
+    assert (ranked[0].rank, [one.rank for one in ranked[1:]]) == (1, [2])
+    assert [(one.candidate, one.scores["click"]) for one in ranked] == [
+        (asked[1], 0.75),
+        (asked[0], 0.25),
+    ]
 
 
 def test_a_check_tells_what_differs_although_no_request_was_made(toy_spec):

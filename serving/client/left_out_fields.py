@@ -1,0 +1,64 @@
+"""A warning of requests that leave out fields which nearly every training example had."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from serving.client.types import RankingRequest
+
+if TYPE_CHECKING:
+    from serving.histories.store import HistoryValues
+
+_log = logging.getLogger(__name__)
+# Of the training examples; a field that fewer had may well be missing in a request.
+NEARLY_ALL = 0.95
+
+
+class LeftOutFields:
+    """Warns once of the fields that a request leaves out and training nearly always had.
+
+    Args:
+        presence: the share of training examples with a value, by field, as the export tells it.
+        sides: the side of each field of the spec.
+    """
+
+    def __init__(self, presence: Mapping[str, float], sides: Mapping[str, str]) -> None:
+        self._usual = {
+            name: share for name, share in presence.items() if share >= NEARLY_ALL and name in sides
+        }
+        self._sides = sides
+        self._lock = threading.Lock()
+        self._has_warned = not self._usual
+
+    def look_at(self, request: RankingRequest, histories: HistoryValues | None) -> None:
+        """Warn if no user, context or candidate of a request has a usual field of its side."""
+        if self._has_warned:
+            return
+        given = {
+            "user": {*request.user, *(histories.user if histories else ())},
+            "context": {*request.context, *(histories.context if histories else ())},
+            "item": {
+                *(name for candidate in request.candidates for name in candidate.fields),
+                *(histories.items if histories else ()),
+            },
+        }
+        left_out = [
+            f"{name} ({share:.0%})"
+            for name, share in self._usual.items()
+            if name not in given[self._sides[name]]
+        ]
+        if not left_out:
+            return
+        with self._lock:
+            if self._has_warned:
+                return
+            self._has_warned = True
+        _log.warning(
+            "a request leaves out fields that nearly every training example had: %s; the model "
+            "takes them for missing, which it has hardly seen. Give them, or let the client fill "
+            "them in from side tables (tables=...). Further requests are not mentioned",
+            ", ".join(left_out),
+        )
