@@ -165,4 +165,6 @@ def _loss_weight(task: Task) -> str:
 
 def _blessing(task: Task) -> str:
     sign, direction = ("≥", "down") if task.higher_is_better else ("≤", "up")
-    return f"{task.metric} {sign} {task.threshold:g}, {direction} at most {task.tolerance:g}"
+    floor = "better than chance" if task.threshold is None else f"{sign} {task.threshold:g}"
+    most = "by noise" if task.tolerance is None else f"{task.tolerance:g}"
+    return f"{task.metric} {floor}, {direction} at most {most}"

@@ -39,9 +39,11 @@ class Task(StrictModel):
         loss_weight: ω_0 of PLE Eq 9.
         loss_weight_update_ratio: γ of PLE Eq 10: ω^(t) = ω_0 · γ^t.
         metric: the metric that blessing and early stopping use: `auc`, `log_loss` or `mse`.
-        threshold: the worst value of the metric that may be pushed, on the evaluation split.
+        threshold: the worst value of the metric that may be pushed, on the evaluation split. By
+            default, a model has to be better than chance beyond noise: than an AUC of 0.5, or than
+            the log loss or MSE of always giving the base rate or the mean.
         tolerance: the largest loss of the metric against the latest blessed model that may be
-            pushed, beyond noise.
+            pushed, beyond noise. By default, none may be that its interval can tell.
     """
 
     kind: TaskKind
@@ -50,8 +52,8 @@ class Task(StrictModel):
     loss_weight: Annotated[Float32, pydantic.Field(ge=0.0)] = 1.0
     loss_weight_update_ratio: PositiveFloat32 = 1.0
     metric: Metric
-    threshold: float
-    tolerance: Annotated[float, pydantic.Field(ge=0.0)]
+    threshold: float | None = None
+    tolerance: Annotated[float, pydantic.Field(ge=0.0)] | None = None
 
     @model_validator(mode="after")
     def _parts_fit(self) -> Self:
@@ -84,10 +86,10 @@ class Task(StrictModel):
 
     def _metric_problems(self) -> Iterable[Problem]:
         largest = LARGEST[self.metric]
-        if not 0.0 <= self.threshold <= largest:
+        if self.threshold is not None and not 0.0 <= self.threshold <= largest:
             upper = f"from 0 to {largest:g}" if math.isfinite(largest) else "at least 0"
             yield Problem(("threshold",), self.threshold, f"the metric {self.metric} is {upper}")
-        if self.tolerance > largest:
+        if self.tolerance is not None and self.tolerance > largest:
             yield Problem(
                 ("tolerance",),
                 self.tolerance,

@@ -80,6 +80,13 @@ class Measurement:
     calibration: list[CalibrationBucket] = dataclasses.field(default_factory=list)
 
     @property
+    def positive_count(self) -> int | None:
+        """Examples with label 1; None for outputs that are not binary tasks."""
+        if not self.calibration:
+            return None
+        return round(sum(part.example_count * part.mean_label for part in self.calibration))
+
+    @property
     def name(self) -> str:
         """The slice's name, such as ``tab=1``; "" for the whole split."""
         return f"{self.field}={self.value}" if self.field else ""
@@ -92,9 +99,16 @@ class TaskVerdict:
     Attributes:
         task: the name of the task.
         example_count: evaluation examples in the sample space.
+        positive_count: those with label 1; None unless the task is binary and has examples.
+        too_few: ``too few to tell (3 positives)``; "" where there are enough.
         metric: the metric that blesses or refuses.
-        threshold: the worst value of the metric that may be pushed.
+        threshold: the worst value of the metric that may be pushed; None where a default one cannot
+            be computed.
+        default_threshold: whether the spec has no threshold, so that the model has to be better
+            than chance beyond noise.
         tolerance: the largest loss against the blessed model that may be pushed, beyond noise.
+        default_tolerance: whether the spec has no tolerance, so that no loss beyond noise may be
+            pushed.
         metrics: all metrics of the candidate by name; None where one cannot be computed.
         baseline_metrics: all metrics of the blessed model by name; empty if there was no such
             model.
@@ -108,7 +122,7 @@ class TaskVerdict:
     task: str
     example_count: int
     metric: str
-    threshold: float
+    threshold: float | None
     tolerance: float
     metrics: _ByMetric[float | None]
     baseline_metrics: _ByMetric[float | None]
@@ -116,6 +130,32 @@ class TaskVerdict:
     slices: list[Measurement]
     protected: list[str]
     refusals: list[str]
+    # Earlier versions did not write them.
+    positive_count: int | None = None
+    too_few: str = ""
+    default_threshold: bool = False
+    default_tolerance: bool = False
+
+    @property
+    def outcome(self) -> str:
+        """The verdict in words: refused, passed, or why nobody can tell."""
+        return "refused" if self.refusals else self.too_few or "passed"
+
+    @property
+    def threshold_text(self) -> str:
+        """The threshold; of a default one, that it is chance and what noise adds."""
+        if self.threshold is None:
+            return "–"
+        return (
+            f"{self.threshold:.4f} (chance + noise)"
+            if self.default_threshold
+            else (f"{self.threshold:g}")
+        )
+
+    @property
+    def tolerance_text(self) -> str:
+        """The tolerance; of a default one, that it is noise alone."""
+        return "noise" if self.default_tolerance else f"{self.tolerance:g}"
 
     @property
     def value(self) -> float | None:

@@ -8,7 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from feature_spec.spec import FeatureSpec
+from feature_spec.tasks.evidence import too_few
 from feature_spec.tasks.task import Task
+from pipeline.evaluate.default_limits import DefaultFloor, default_floor
 from pipeline.evaluate.evaluation_result import Measurement, TaskVerdict
 
 
@@ -32,30 +34,43 @@ def _verdict(
         (part for part in measured if not part.field),
         Measurement(field="", value="", example_count=0, metrics={}, baseline={}, changes={}),
     )
+    few = too_few(whole.example_count, whole.positive_count)
+    floor = (
+        default_floor(task, whole) if task.threshold is None else DefaultFloor(task.threshold, "")
+    )
     fields = {part.field for part in spec.evaluation.slices if part.protected}
     protected = [part for part in measured if part.field in fields]
     refusals = [
-        *_below_floor(task, whole),
+        *_below_floor(task, whole, floor, few),
         *(refusal for part in (whole, *protected) for refusal in _fallen(task, part)),
     ]
     return TaskVerdict(
         task=name,
         example_count=whole.example_count,
         metric=task.metric,
-        threshold=task.threshold,
-        tolerance=task.tolerance,
+        threshold=floor.threshold,
+        tolerance=task.tolerance or 0.0,
         metrics={metric: estimate.value for metric, estimate in whole.metrics.items()},
         baseline_metrics={metric: estimate.value for metric, estimate in whole.baseline.items()},
         change=whole.changes.get(task.metric),
         slices=list(measured),
         protected=[part.name for part in protected],
         refusals=refusals,
+        positive_count=whole.positive_count,
+        too_few=few,
+        default_threshold=task.threshold is None,
+        default_tolerance=task.tolerance is None,
     )
 
 
-def _below_floor(task: Task, whole: Measurement) -> Iterable[str]:
-    """Yield reasons to refuse the candidate whatever the blessed model is like."""
+def _below_floor(task: Task, whole: Measurement, floor: DefaultFloor, few: str) -> Iterable[str]:
+    """Yield reasons to refuse the candidate whatever the blessed model is like.
+
+    Where the spec has no threshold, too few examples to tell are none.
+    """
     estimate = whole.metrics.get(task.metric)
+    if task.threshold is None and few:
+        return
     if not whole.example_count:
         yield "no evaluation example lies in its sample space"
     elif estimate is None or estimate.value is None:
@@ -63,13 +78,18 @@ def _below_floor(task: Task, whole: Measurement) -> Iterable[str]:
             f"{task.metric} cannot be computed: all its labels are alike, or its scores are not "
             "numbers"
         )
+    elif task.threshold is None:
+        yield from filter(None, [floor.refusal])
     elif (
         estimate.value < task.threshold
         if task.higher_is_better
         else estimate.value > task.threshold
     ):
         side = "below" if task.higher_is_better else "above"
-        yield f"{task.metric} {estimate.value:.4f} is {side} the threshold {task.threshold:g}"
+        yield (
+            f"{task.metric} {estimate.value:.4f} is {side} the threshold {task.threshold:g}"
+            + (f"; {few}" if few else "")
+        )
 
 
 def _fallen(task: Task, part: Measurement) -> Iterable[str]:
@@ -90,14 +110,15 @@ def _fallen(task: Task, part: Measurement) -> Iterable[str]:
     if change is not None and change.lower is not None and change.upper is not None:
         ends = sorted((sign * change.lower, sign * change.upper))
         least_loss, interval = ends[0], f"95 % interval {ends[0]:.4f} to {ends[1]:.4f}"
-    elif part.field:
-        # On a slice too small for an interval any loss may be noise.
+    elif part.field or task.tolerance is None:
+        # Too few for an interval: any loss may be noise.
         return
     else:
         least_loss, interval = loss, "no interval"
-    if least_loss > task.tolerance:
+    tolerance = task.tolerance or 0.0
+    if least_loss > tolerance:
         yield (
             f"{task.metric}{where} {candidate.value:.4f} is worse than the blessed model's "
-            f"{blessed.value:.4f} by {loss:.4f} ({interval}), more than the tolerance "
-            f"{task.tolerance:g}"
+            f"{blessed.value:.4f} by {loss:.4f} ({interval}), more than "
+            + ("noise" if task.tolerance is None else f"the tolerance {tolerance:g}")
         )

@@ -243,7 +243,7 @@ def _draw(axis: Axes, names: Sequence[str], verdicts: Sequence[tuple[str, TaskVe
         linestyle=":",
         marker=".",
     )
-    if verdicts:
+    if verdicts and verdicts[-1][1].threshold is not None:
         axis.axhline(verdicts[-1][1].threshold, color="0.5", linestyle="--", linewidth=0.8)
     axis.set_xticks(list(places.values()), names)
     axis.grid(visible=True, alpha=0.3)

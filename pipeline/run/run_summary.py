@@ -10,6 +10,8 @@ from rich.table import Table
 from rich.text import Text
 
 from feature_spec.artifacts.push_check_report import PushCheckReport
+from feature_spec.tasks.evidence import examples_text
+from pipeline.evaluate.default_limits import proposed_limits
 from pipeline.evaluate.evaluation_result import Measurement, TaskVerdict, change_text, number_text
 from pipeline.evaluate.task_gains import MtlGains, gains_table, gains_text
 from pipeline.ingest.accounting.summary import IngestSummary
@@ -129,6 +131,7 @@ def print_summary(summary: RunSummary, console: Console) -> None:
         console.print(Text(tuning_text(summary.tuning)), soft_wrap=True)
     if summary.tasks:
         console.print(_tasks_table(summary))
+        console.print(_proposals_text(summary.tasks), end="", soft_wrap=True)
     if summary.ranking:
         console.print(_ranking_text(summary.ranking[0]), soft_wrap=True)
     if summary.baseline_note:
@@ -188,13 +191,13 @@ def _tasks_table(summary: RunSummary) -> Table:
     for verdict in summary.tasks:
         table.add_row(
             verdict.task,
-            f"{verdict.example_count:,}",
+            examples_text(verdict.example_count, verdict.positive_count),
             f"{verdict.metric} {number_text(verdict.value)}",
             number_text(verdict.baseline_value),
             change_text(verdict.change),
-            f"{verdict.threshold:g}",
-            f"{verdict.tolerance:g}",
-            "refused" if verdict.refusals else "passed",
+            verdict.threshold_text,
+            verdict.tolerance_text,
+            Text(verdict.outcome, style="dim" if verdict.outcome == verdict.too_few else ""),
         )
         for part in verdict.slices:
             if part.name in verdict.protected:
@@ -203,12 +206,23 @@ def _tasks_table(summary: RunSummary) -> Table:
                 )
                 table.add_row(
                     f"  {part.name}",
-                    f"{part.example_count:,}",
+                    examples_text(part.example_count, part.positive_count),
                     number_text(value.value if value else None),
                     number_text(blessed.value if blessed else None),
                     change_text(part.changes.get(verdict.metric)),
                 )
     return table
+
+
+def _proposals_text(verdicts: list[TaskVerdict]) -> Text:
+    """Return the limits to write into the spec, one line a task that has none; "" without any."""
+    lines = []
+    for verdict in verdicts:
+        limits = ", ".join(f"{name}: {value:g}" for name, value in proposed_limits(verdict).items())
+        if limits:
+            lines.append(f"  {verdict.task}: {{{limits}}}\n")
+    head = "To hold later models to this one, write below these tasks in the spec:\n"
+    return Text("".join([head, *lines]) if lines else "")
 
 
 def _ranking_text(measured: Measurement) -> Text:

@@ -12,11 +12,11 @@ from typing import Any
 
 import tensorflow as tf
 
+from feature_spec.tasks.evidence import ENOUGH_EVIDENCE
 from feature_spec.tasks.task import Task
 from trainer.distribute.strategies import is_chief, of_first_replica
 from trainer.fit.multi_task_ranker import MultiTaskRanker
 from trainer.fit.validation_objectives import (
-    ENOUGH_EVIDENCE,
     Measured,
     voters,
     weighed_change,

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from feature_spec.tasks.evidence import ENOUGH_EVIDENCE
 from feature_spec.tasks.task import HIGHER_IS_BETTER, Metric, Task
 
 
@@ -29,10 +30,6 @@ class Measured(NamedTuple):
 
     def __str__(self) -> str:
         return "–" if math.isnan(self.value) else f"{self.value:.4f}"
-
-
-# Standard errors from fewer rows, and changes that these call small, say nothing.
-ENOUGH_EVIDENCE = 10
 
 
 def voters(tasks: Mapping[str, Task], first: Mapping[str, Measured]) -> list[str]:

@@ -102,6 +102,20 @@ def _normalized_entropy(totals: MetricTotals) -> np.ndarray:
     return entropy
 
 
+def label_square(labels: np.ndarray, scores: np.ndarray) -> np.ndarray:  # noqa: ARG001
+    """Return the squares of labels."""
+    squares: np.ndarray = labels**2
+    return squares
+
+
+def _normalized_mse(totals: MetricTotals) -> np.ndarray:
+    variance = totals.mean(label_square) - totals.mean(label_moment) ** 2
+    # Labels that are all alike leave rounding.
+    known = variance > 1e-12 * totals.mean(label_square)
+    error: np.ndarray = totals.mean(squared_error) / np.where(known, variance, np.nan)
+    return error
+
+
 METRICS: dict[str, MetricDefinition] = {
     "auc": MetricDefinition(
         label="AUC",
@@ -154,6 +168,16 @@ METRICS: dict[str, MetricDefinition] = {
         kind="regression",
         moments=(squared_error,),
         value=lambda totals: totals.mean(squared_error),
+    ),
+    "normalized_mse": MetricDefinition(
+        label="normalized MSE",
+        meaning="MSE divided by the MSE of always giving the mean label, which is their variance; "
+        "below 1 the scores tell something.",
+        higher_is_better=False,
+        range=SIZE,
+        kind="regression",
+        moments=(squared_error, label_moment, label_square),
+        value=_normalized_mse,
     ),
     "mae": MetricDefinition(
         label="MAE",

@@ -58,7 +58,7 @@ def _of_tasks(run: RunData) -> Iterator[Alert]:
             yield (
                 "warn",
                 f"{verdict.task}: {label} {change_text(change)}, a loss within its tolerance "
-                f"{verdict.tolerance:g}",
+                f"{verdict.tolerance_text}",
                 "tasks",
             )
         yield from _of_calibration(verdict)

@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Sequence
 from typing import Any
 
+from feature_spec.tasks.evidence import examples_text
 from pipeline.evaluate.evaluation_result import Estimate, TaskVerdict, change_text, number_text
 from pipeline.evaluate.metrics.metric_registry import meaning_of
 from pipeline.evaluate.task_gains import TaskGain
@@ -27,7 +28,7 @@ from pipeline.report.elements.figure import (
     reach,
     rows_height_px,
 )
-from pipeline.report.elements.section import Cell, Choice, Note, Picture, Section, Table
+from pipeline.report.elements.section import Cell, Choice, Note, Picture, Section, Table, Tone
 
 NOT_ALONE = (
     "MTL gain is not measured: run with --with-single-task, which also trains each task alone."
@@ -100,13 +101,10 @@ def verdict_table(run: RunData) -> Table:
         "Task": [
             Cell(verdict.task, hint=run.task_meanings.get(verdict.task, "")) for verdict in verdicts
         ],
-        "Verdict": [
-            Cell("refused", "bad") if verdict.refusals else Cell("passed", "good")
-            for verdict in verdicts
-        ],
+        "Verdict": [Cell(verdict.outcome, _tone(verdict)) for verdict in verdicts],
         "Metric": [meaning_of(verdict.metric).label for verdict in verdicts],
         "This model": [_value_cell(verdict) for verdict in verdicts],
-        "Floor": [f"{verdict.threshold:g}" for verdict in verdicts],
+        "Floor": [verdict.threshold_text for verdict in verdicts],
     }
     if run.has_baseline:
         columns["Serving model"] = [number_text(verdict.baseline_value) for verdict in verdicts]
@@ -114,14 +112,17 @@ def verdict_table(run: RunData) -> Table:
     if gains:
         columns["Trained alone"] = [number_text(gains[verdict.task].alone) for verdict in verdicts]
         columns["MTL gain"] = [gain_cell(gains[verdict.task].gain) for verdict in verdicts]
-    columns["Examples"] = [f"{verdict.example_count:,}" for verdict in verdicts]
+    columns["Examples"] = [
+        examples_text(verdict.example_count, verdict.positive_count) for verdict in verdicts
+    ]
     return Table(
         caption="The metric that blesses or refuses, by task",
         columns=list(columns),
         rows=list(zip(*columns.values(), strict=True)),
         texts=3,
         hints={
-            "Floor": "The worst value that may be pushed: threshold in the spec.",
+            "Floor": "The worst value that may be pushed: threshold in the spec, or what is better "
+            "than chance beyond noise.",
             "Serving model": "The model blessed before this one, on the same examples.",
             "Change": (
                 "This model minus the serving model, with the 95 % interval. ▲ better, ▼ worse; "
@@ -230,6 +231,10 @@ def _metrics_table(run: RunData, verdict: TaskVerdict) -> Table | Note:
         if whole is not None
         else Note("No evaluation example lies in its sample space.")
     )
+
+
+def _tone(verdict: TaskVerdict) -> Tone:
+    return "bad" if verdict.refusals else "quiet" if verdict.too_few else "good"
 
 
 def _value_cell(verdict: TaskVerdict) -> Cell:

@@ -182,3 +182,30 @@ def test_json_holds_what_the_tables_show() -> None:
         }
     ]
     assert document["failure"] is None
+
+
+def test_limits_are_proposed_where_the_spec_has_none() -> None:
+    whole = Measurement(
+        field="", value="", example_count=1234, baseline={}, changes={},
+        metrics={"auc": Estimate(value=0.71, lower=0.70001, upper=0.72)},
+    )  # fmt: skip
+    first = dataclasses.replace(
+        CLICK, slices=[whole], default_threshold=True, default_tolerance=True, positive_count=56
+    )
+    told = text(dataclasses.replace(PUSHED, tasks=[first]))
+    assert (
+        "write below these tasks in the spec:\n  click: {threshold: 0.7, tolerance: 0.01}" in told
+    )
+    assert "1,234 (56 positives)" in told
+    assert "write below" not in text(PUSHED)
+
+
+def test_a_task_with_too_few_positives_is_no_passed_one() -> None:
+    few = dataclasses.replace(CLICK, positive_count=3, too_few="too few to tell (3 positives)")
+    [row] = [
+        line
+        for line in text(dataclasses.replace(PUSHED, tasks=[few])).splitlines()
+        if "1,234" in line
+    ]
+    assert "too few to" in row
+    assert "passed" not in row

@@ -68,6 +68,7 @@ def errors_by_definition(rows: np.ndarray) -> dict[str, float]:
     pairwise_auc = (concordant.sum() / pairs + 1.0) / 2.0
     return {
         "mse": np.mean((labels - scores) ** 2),
+        "normalized_mse": np.mean((labels - scores) ** 2) / np.var(labels),
         "mae": np.mean(np.abs(labels - scores)),
         "pairwise_auc": pairwise_auc,
     }
