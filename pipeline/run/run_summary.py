@@ -14,6 +14,7 @@ from feature_spec.tasks.evidence import examples_text
 from pipeline.evaluate.default_limits import proposed_limits
 from pipeline.evaluate.evaluation_result import Measurement, TaskVerdict, change_text, number_text
 from pipeline.evaluate.task_gains import MtlGains, gains_table, gains_text
+from pipeline.ingest.accounting.accounts import log_account, other_accounts
 from pipeline.ingest.accounting.summary import IngestSummary
 from pipeline.run.tuning_result import TuningResult, tuning_text
 from pipeline.runner.progress import memory_text
@@ -159,17 +160,7 @@ def _components_table(summary: RunSummary) -> Table:
 
 
 def _rows_text(ingestion: IngestSummary) -> Text:
-    rejected = ingestion.rejected
-    splits = ", ".join(f"{split} {count:,}" for split, count in ingestion.examples.items())
-    reasons = ", ".join(
-        f"{reason} {count:,}"
-        for reason, count in sorted(rejected.items(), key=lambda item: -item[1])
-    )
-    examples, lost = sum(ingestion.examples.values()), sum(rejected.values())
-    text = f"{ingestion.lines:,} lines = {examples:,} examples ({splits}) + {lost:,} rejected"
-    text += f" ({reasons})" if reasons else ""
-    warm_up = ingestion.totals.get("warm_up", 0)
-    lines = [text + (f" + {warm_up:,} of the warm-up of histories" if warm_up else "")]
+    lines = [log_account(ingestion), *other_accounts(ingestion)]
     if unreadable := ingestion.unreadable_files:
         # Lines after the damage cannot be counted, so no share of rejected lines shows them.
         lines.append(f"could not be read to their end: {', '.join(unreadable)}")

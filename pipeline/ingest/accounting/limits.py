@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from pipeline.ingest.settings.ingest_config import IngestSettings
@@ -25,6 +26,17 @@ class SourceLines(NamedTuple):
     lines: int
     filtered: int
     rejected: Mapping[str, int]
+
+    @classmethod
+    def together(cls, sources: Iterable[SourceLines]) -> SourceLines:
+        """Return the lines of all sources."""
+        lines = filtered = 0
+        rejected: Counter[str] = Counter()
+        for source in sources:
+            lines += source.lines
+            filtered += source.filtered
+            rejected.update(source.rejected)
+        return cls("all sources'", lines, filtered, rejected)
 
     @property
     def kept(self) -> int:

@@ -8,6 +8,7 @@ from feature_spec.names import EVALUATION
 from pipeline.evaluate.evaluation_result import TaskVerdict, change_text
 from pipeline.evaluate.metrics.metric_registry import meaning_of
 from pipeline.ingest.accounting.ingest_warnings import ingestion_warnings
+from pipeline.ingest.accounting.limits import SourceLines
 from pipeline.report.data.run_data import RunData
 from pipeline.report.elements.estimates import is_better, whole_split
 from pipeline.report.elements.section import Tone
@@ -218,12 +219,23 @@ def _of_data(run: RunData) -> Iterator[Alert]:
             for file in run.ingestion.unreadable_files
         )
         yield from (("warn", warning, "ingestion") for warning in ingestion_warnings(run.ingestion))
-        share = run.ingestion.rejected_share
-        if share > REJECTED_SHARE:
-            reason, count = max(run.ingestion.rejected.items(), key=lambda item: item[1])
-            most = f"most of them as {reason.replace('_', ' ')} ({count:,})"
+        yield from (
+            ("warn", text, "ingestion")
+            for counted in run.ingestion.by_source.values()
+            for text in _rejected(counted)
+        )
+
+
+def _rejected(counted: SourceLines) -> Iterator[str]:
+    """Yield the rejected share of a source's lines, then each further reason of weight."""
+    if counted.rejected_share <= REJECTED_SHARE:
+        return
+    (most, count), *others = sorted(counted.rejected.items(), key=lambda item: -item[1])
+    share = f"{counted.rejected_share:.1%} of {counted.whose} lines were rejected"
+    yield f"{share}, most of them as {most.replace('_', ' ')} ({count:,})"
+    for reason, number in others:
+        if number / counted.kept > REJECTED_SHARE:
             yield (
-                "warn",
-                f"{share:.1%} of the lines were rejected, {most}",
-                "ingestion",
+                f"{number / counted.kept:.1%} of {counted.whose} lines were rejected as "
+                f"{reason.replace('_', ' ')} ({number:,})"
             )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from pipeline.ingest.accounting.accounts import other_accounts, rest_of
 from pipeline.ingest.accounting.ingest_warnings import ingestion_warnings
 from pipeline.ingest.accounting.summary import IngestSummary
 from pipeline.report.data.run_data import RunData
@@ -22,7 +23,7 @@ def ingestion_section(run: RunData) -> Section:
             Note(f"Could not be read to its end: {file}", "bad") for file in counts.unreadable_files
         ]
         blocks += [Note(warning, "warn") for warning in ingestion_warnings(counts)]
-        blocks.append(Note(sum_text(counts)))
+        blocks += [Note(text) for text in (sum_text(counts), *other_accounts(counts))]
         if counts.rejected:
             blocks.append(_rejected(counts))
         if counts.steps:
@@ -38,7 +39,8 @@ def ingestion_section(run: RunData) -> Section:
         lead=(
             "What became of every line of the logs? Lines in = examples + rejected lines; "
             "nothing is lost without a reason. Look for a reason that has grown since the last "
-            "run, a day with few records, and a base rate that differs between the splits."
+            "run, a day with few records, and a base rate that differs between the splits. Lines "
+            "of actions and of side tables have accounts of their own."
         ),
         blocks=blocks,
     )
@@ -51,9 +53,7 @@ def sum_text(counts: IngestSummary) -> str:
     text = (
         f"{counts.lines:,} lines = {splits} + {rejected:,} rejected ({counts.rejected_share:.2%})"
     )
-    sampled_out, warm_up = counts.totals["sampled_out"], counts.totals.get("warm_up", 0)
-    text += f" + {sampled_out:,} negatives sampled out" if sampled_out else ""
-    return text + (f" + {warm_up:,} of the warm-up of histories" if warm_up else "")
+    return " + ".join([text, *rest_of(counts)])
 
 
 def _rejected(counts: IngestSummary) -> Picture:
@@ -102,6 +102,8 @@ def _steps(counts: IngestSummary) -> Table:
         parts["Of other days"] = "of_other_days"
     if any(step.warm_up for step in steps.values()):
         parts["Warm-up"] = "warm_up"
+    if any(step.filtered for step in steps.values()):
+        parts["Filtered"] = "filtered"
     return Table(
         caption="What each step counted for itself",
         columns=["Step", *parts],
@@ -111,6 +113,7 @@ def _steps(counts: IngestSummary) -> Table:
         ],
         hints={
             "Sampled out": "Negatives that the spec leaves out of the training.",
+            "Filtered": "Lines that 'where' of the spec leaves to other sources.",
             "Warm-up": "Exposures of the first days, which only add to histories.",
             "Of other days": (
                 "Events of the days around that are not this day's business: read to tell whose "

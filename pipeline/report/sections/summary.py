@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from pipeline.ingest.accounting.limits import SourceLines
 from pipeline.report.data.run_data import RunData
 from pipeline.report.elements.section import Alerts, Cell, Facts, Note, Section
 from pipeline.report.sections.alerts import alerts
@@ -78,8 +79,9 @@ def _facts(run: RunData) -> list[tuple[str, str | Cell]]:
         of = len(run.evaluation.tasks)
         facts.append(("Tasks passed", Cell(f"{passed} of {of}", "good" if passed == of else "bad")))
     if run.ingestion is not None:
-        facts.append(("Lines", f"{run.ingestion.lines:,}"))
-        facts.append(("Rejected", f"{run.ingestion.rejected_share:.2%}"))
+        of_all = SourceLines.together(run.ingestion.by_source.values())
+        facts.append(("Lines of all sources", f"{of_all.lines:,}"))
+        facts.append(("Rejected", f"{of_all.rejected_share:.2%}"))
         facts.append(("Evaluation examples", f"{run.ingestion.examples.get('evaluation', 0):,}"))
     facts.append(("Spec fingerprint", run.fingerprint or "–"))
     return facts

@@ -5,8 +5,9 @@ from __future__ import annotations
 import dataclasses
 
 from pipeline.evaluate.evaluation_result import Estimate
+from pipeline.ingest.accounting.limits import SourceLines
 from pipeline.report.data.run_data import RunData
-from pipeline.report.sections.alerts import alerts
+from pipeline.report.sections.alerts import _rejected, alerts
 
 
 def sentences(run: RunData, anchor: str) -> list[str]:
@@ -132,8 +133,20 @@ def test_a_latency_close_to_the_budget_is_worth_a_look(run: RunData) -> None:
 def test_many_rejected_lines_are_told_with_their_most_frequent_reason(run: RunData) -> None:
     # 20 of 1,000
     assert sentences(run, "ingestion") == [
-        "2.0% of the lines were rejected, most of them as malformed (15)"
+        "2.0% of the log's lines were rejected, most of them as malformed (15)",
+        # 1 of 50
+        "2.0% of side table users's lines were rejected, most of them as malformed (1)",
     ]
+
+
+def test_each_reason_above_a_hundredth_of_a_source_is_worth_a_look() -> None:
+    # 150 of the 900 lines that 'where' keeps, of which 12 are 1.3 % and 5 are 0.6 %.
+    reasons = {"orphan_action": 133, "late_action": 12, "malformed": 5}
+    assert list(_rejected(SourceLines("the actions'", 1000, 100, reasons))) == [
+        "16.7% of the actions' lines were rejected, most of them as orphan action (133)",
+        "1.3% of the actions' lines were rejected as late action (12)",
+    ]
+    assert not list(_rejected(SourceLines("side table users's", 1000, 0, {"missing_key": 10})))
 
 
 def test_drift_is_named_with_its_fields(run: RunData) -> None:
