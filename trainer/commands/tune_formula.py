@@ -12,18 +12,31 @@ import typer
 from feature_spec.output_file import writable_file
 from trainer.commands.options import ExamplesOption, JsonOption, ModelOption
 
+# As of a run whose model is refused: nothing failed, and there is nothing to use.
+_KEEP = 3
+
 
 def tune_formula(
     *,
     model: ModelOption,
     objective: Annotated[
-        list[str],
+        list[str] | None,
         typer.Option(
             metavar="TASK",
             help="A task whose observed labels the first places should hold more of, or "
             "TASK*duration: watch time, where the task is the watched share. May be repeated.",
+            show_default=False,
         ),
-    ],
+    ] = None,
+    minimise: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="TASK",
+            help="A task whose observed labels the first places should hold less of, such as "
+            "dislikes or reports. May be repeated.",
+            show_default=False,
+        ),
+    ] = None,
     examples: ExamplesOption = None,
     group_by: Annotated[
         Literal["auto", "request", "user_day", "user"],
@@ -47,6 +60,13 @@ def tune_formula(
             show_default="twice the largest of the current weights and 1",
         ),
     ] = None,
+    free_signs: Annotated[
+        bool,
+        typer.Option(
+            "--free-signs",
+            help="Let a penalty, which is a weight below 0, become a reward.",
+        ),
+    ] = False,
     held_out_share: Annotated[
         float,
         typer.Option(
@@ -59,7 +79,8 @@ def tune_formula(
     out: Annotated[
         Path | None,
         typer.Option(
-            help="File for the found formula, for `fulcrum rank --formula`, or the spec.",
+            help="File for the found formula, for `fulcrum rank --formula`, or the spec. It is "
+            "written only if no objective loses on the held-out users beyond noise.",
             dir_okay=False,
             callback=writable_file,
         ),
@@ -79,7 +100,11 @@ def tune_formula(
     The model scores logged exposures once. Each weighting then reorders the exposures of a group,
     and the labels of the first places are summed. Weights are chosen on one part of the users, and
     differences to the current formula measured on the others. The chosen point of the Pareto front
-    is the one whose smallest relative gain over the objectives is largest.
+    is the one whose smallest relative gain over the objectives is largest. Where it loses some
+    objective on the other users beyond noise, or where nobody can tell, the advice is to keep the
+    current formula, and no file is written.
+
+    Exit code: 0 for a formula that loses nothing; 3 to keep the current one; 1 on an error.
 
     Example: fulcrum tune-formula --model runs/first --objective "vcr*duration" --objective shr
     --out formula.yaml
@@ -98,24 +123,26 @@ def tune_formula(
     settings = SearchSettings(
         group_by=group_by, top_k=top_k, discount=discount, trials=trials,
         held_out_share=held_out_share, highest_weight=highest_weight, seed=seed,
+        free_signs=free_signs,
     )  # fmt: skip
     columns = (TextColumn("{task.description}"), MofNCompleteColumn(), TimeElapsedColumn())
     try:
         if picture:
-            check_picture(picture, len(set(objective)))
+            check_picture(picture, len({*(objective or []), *(minimise or [])}))
         with Progress(*columns, console=Console(stderr=True)) as progress:
             scored, tried = (
                 progress.add_task("exposures scored", total=None),
                 progress.add_task("weights tried", total=trials),
             )
             found = tune(
-                model, objective, examples or [], settings,
+                model, objective or [], examples or [], settings, minimised=minimise or [],
                 scored=lambda count: progress.advance(scored, count),
                 tried=lambda: progress.advance(tried),
             )  # fmt: skip
-        if out:
+        if out and found.reason_to_keep is None:
+            named = [*(objective or []), *(f"less {task}" for task in minimise or [])]
             source = (
-                f"Found by `fulcrum tune-formula` for {', '.join(objective)}, with {found.folder}. "
+                f"Found by `fulcrum tune-formula` for {', '.join(named)}, with {found.folder}. "
                 "In place of:"
             )
             current = ", ".join(f"{name} {weight:g}" for name, weight in found.current.items())
@@ -128,3 +155,5 @@ def tune_formula(
         typer.echo(str(error), err=True)
         raise typer.Exit(1) from error
     print_search(found, Console(width=None if sys.stdout.isatty() else 140))
+    if found.reason_to_keep is not None:
+        raise typer.Exit(_KEEP)

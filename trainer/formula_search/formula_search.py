@@ -42,6 +42,8 @@ class SearchSettings:
             negative of the upper one for the duration. None means twice the largest of the current
             weights and 1. Bounds widen if a current weight lies beyond.
         seed: the seed of the search. Equal seeds give equal results.
+        free_signs: whether a penalty, which is a weight below 0, may become 0 or more and be a
+            reward. If not, its bounds are the negative of the upper bound, and 0.
     """
 
     group_by: GroupBy = "auto"
@@ -51,6 +53,7 @@ class SearchSettings:
     held_out_share: float = 0.5
     highest_weight: float | None = None
     seed: int = 1
+    free_signs: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,10 +101,12 @@ def search_formula(
                     f"--objective {name}: no {description} exposure brought any of it; "
                     "more examples may"
                 )
+    # Larger is better: a minimised objective counts with the other sign.
+    signs = np.array([-1.0 if objective.is_minimised else 1.0 for objective in objectives])
     front = pareto_front(
-        lambda weights: searched.replay.values(weights).mean(axis=0).tolist(),
+        lambda weights: (signs * searched.replay.values(weights).mean(axis=0)).tolist(),
         current,
-        _bounds(current, settings.highest_weight),
+        _bounds(current, settings.highest_weight, free_signs=settings.free_signs),
         trials=settings.trials,
         seed=settings.seed,
         tried=tried,
@@ -109,9 +114,10 @@ def search_formula(
     weights = [np.array(list(point.values())) for point in front]
     values = np.array([searched.replay.values(point).mean(axis=0) for point in weights])
     differences = _differences(
-        held_out, held_out.replay.values(in_force), weights, named, settings.seed
+        held_out, held_out.replay.values(in_force), weights, objectives, settings.seed
     )
-    chosen = _best_for_the_least(values, searched.replay.values(in_force).mean(axis=0))
+    in_use = searched.replay.values(in_force).mean(axis=0)
+    chosen = _best_for_the_least(signs * values, signs * in_use)
     return FoundFormula(
         spec=spec.name,
         folder=folder,
@@ -182,12 +188,17 @@ def _divided(
     return part(~held_out), part(held_out)
 
 
-def _bounds(current: Weights, highest: float | None) -> dict[str, tuple[float, float]]:
+def _bounds(
+    current: Weights, highest: float | None, *, free_signs: bool
+) -> dict[str, tuple[float, float]]:
     limit = highest or 2.0 * max(1.0, *map(abs, current.values()))
-    lowest = {name: -limit if name == DURATION else 0.0 for name in current}
-    return {
-        name: (min(lowest[name], weight), max(limit, weight)) for name, weight in current.items()
-    }
+    bounds = {}
+    for name, weight in current.items():
+        is_penalty = weight < 0.0
+        lowest = -limit if name == DURATION or is_penalty else 0.0
+        uppermost = 0.0 if is_penalty and not free_signs else limit
+        bounds[name] = (min(lowest, weight), max(uppermost, weight))
+    return bounds
 
 
 def _best_for_the_least(values: Floats, current: Floats) -> int:
@@ -197,7 +208,11 @@ def _best_for_the_least(values: Floats, current: Floats) -> int:
 
 
 def _differences(
-    part: _Part, current: Floats, weights: Sequence[Floats], objectives: Sequence[str], seed: int
+    part: _Part,
+    current: Floats,
+    weights: Sequence[Floats],
+    objectives: Sequence[Objective],
+    seed: int,
 ) -> list[list[Difference]]:
     """Compute the differences of each weighting to the current formula, whose values are (G, O)."""
     found = np.stack([part.replay.values(point) for point in weights], axis=1)
@@ -207,7 +222,8 @@ def _differences(
     return [
         [
             Difference(
-                objective=name,
+                objective=objective.name,
+                minimised=objective.is_minimised,
                 current=float(current[:, column].mean()),
                 found=float(found[:, point, column].mean()),
                 difference=float(differences[:, point, column].mean()),
@@ -215,7 +231,7 @@ def _differences(
                 upper=float(upper[point, column]),
                 units=int(part.unit.max()) + 1,
             )
-            for column, name in enumerate(objectives)
+            for column, objective in enumerate(objectives)
         ]
         for point in range(len(weights))
     ]
@@ -235,6 +251,7 @@ def tune(
     examples: Sequence[str],
     settings: SearchSettings,
     *,
+    minimised: Sequence[str] = (),
     scored: Callable[[int], None] = lambda _: None,
     tried: Callable[[], None] = lambda: None,
 ) -> FoundFormula:
@@ -245,6 +262,7 @@ def tune(
         objectives: the declared objectives, see `parse_objective`.
         examples: files or globs, see `example_files`.
         settings: the settings of the search.
+        minimised: the objectives of which less is better.
         scored: called with the number of exposures that were scored since the last call.
         tried: called after each trial.
 
@@ -257,7 +275,20 @@ def tune(
     """
     model = model_folder(folder)
     spec = load_spec(model / names.EXPORTED_SPEC)
-    parsed = list(dict.fromkeys(parse_objective(text, spec) for text in objectives))
+    parsed = list(
+        dict.fromkeys(
+            [parse_objective(text, spec) for text in objectives]
+            + [parse_objective(text, spec, is_minimised=True) for text in minimised]
+        )
+    )
+    if both := {one.name for one in parsed if one.is_minimised} & {
+        one.name for one in parsed if not one.is_minimised
+    }:
+        raise FormulaSearchError(
+            f"{', '.join(sorted(both))}: give it to --objective or to --minimise, not to both"
+        )
+    if not parsed:
+        raise FormulaSearchError("give --objective or --minimise at least once")
     files = example_files(folder, examples, "formulas are compared on logged exposures")
     exposures = scored_exposures(model, files, spec, parsed, scored)
     return search_formula(exposures, spec, parsed, settings, folder=str(model), tried=tried)

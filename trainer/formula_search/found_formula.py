@@ -57,6 +57,7 @@ class Difference(_Part):
         lower: the lower end of the interval.
         upper: the upper end of the interval.
         units: the users (or groups) that the interval was drawn from; None in older results.
+        minimised: whether less of the objective is better.
     """
 
     objective: str
@@ -66,6 +67,7 @@ class Difference(_Part):
     lower: float
     upper: float
     units: int | None = None
+    minimised: bool = False
 
     @property
     def relative(self) -> float | None:
@@ -74,14 +76,17 @@ class Difference(_Part):
 
     @property
     def verdict(self) -> Literal["gain", "loss", "within noise", "cannot tell"]:
-        """The verdict: the interval lies above, below or around 0.
+        """The verdict: the interval lies on the better side of 0, on the worse, or around it.
 
         Nobody can tell from a handful of users, or where all of them differ by the same.
         """
         few = self.units is not None and self.units < _FEWEST_UNITS
         if self.difference and (few or self.lower == self.upper):
             return "cannot tell"
-        return "gain" if self.lower > 0.0 else "loss" if self.upper < 0.0 else "within noise"
+        above, below = self.lower > 0.0, self.upper < 0.0
+        if self.minimised:
+            above, below = below, above
+        return "gain" if above else "loss" if below else "within noise"
 
 
 class FrontPoint(_Part):
@@ -137,3 +142,20 @@ class FoundFormula(_Part):
     def found(self) -> FrontPoint:
         """The chosen point."""
         return self.front[self.chosen]
+
+    @property
+    def reason_to_keep(self) -> str | None:
+        """Why the current weights should stay; None if the found ones lose nothing beyond noise.
+
+        Held-out users decide, by whom nothing was chosen.
+        """
+        if self.found.weights == self.current:
+            return "no weights tried are better on every objective"
+        for verdict, text in (
+            ("loss", "the found weights lose {} on users that the search has not seen"),
+            ("cannot tell", "there are too few users to tell what becomes of {}"),
+        ):
+            names = [one.objective for one in self.found.held_out if one.verdict == verdict]
+            if names:
+                return text.format(", ".join(names))
+        return None

@@ -22,10 +22,12 @@ class Objective:
         times_duration: whether each label is multiplied by the exposure's duration, in the unit of
             the formula's duration field: a task that is the watched share of an item then stands
             for watch time. A missing duration brings 0.
+        is_minimised: whether less of it is better, as of dislikes and reports.
     """
 
     task: str
     times_duration: bool = False
+    is_minimised: bool = False
 
     @property
     def name(self) -> str:
@@ -33,25 +35,30 @@ class Objective:
         return f"{self.task}*{DURATION}" if self.times_duration else self.task
 
 
-def parse_objective(text: str, spec: FeatureSpec) -> Objective:
+def parse_objective(text: str, spec: FeatureSpec, *, is_minimised: bool = False) -> Objective:
     """Parse ``task`` or ``task*duration``.
+
+    Args:
+        text: the text of an option.
+        spec: the feature spec.
+        is_minimised: whether less of it is better.
 
     Raises:
         FormulaSearchError: there is no such task or factor, or the formula has no duration.
     """
+    option = "--minimise" if is_minimised else "--objective"
     task, star, factor = (part.strip() for part in text.partition("*"))
     if task not in spec.tasks:
         raise FormulaSearchError(
-            f"--objective {text}: no such task: {closest_names(task, spec.tasks)}"
+            f"{option} {text}: no such task: {closest_names(task, spec.tasks)}"
         )
     if star and factor != DURATION:
         raise FormulaSearchError(
-            f"--objective {text}: a task may be multiplied by {DURATION!r} only, "
-            f"received {factor!r}"
+            f"{option} {text}: a task may be multiplied by {DURATION!r} only, received {factor!r}"
         )
     if star and spec.ranking_formula.duration is None:
         raise FormulaSearchError(
-            f"--objective {text}: the model's ranking formula names no duration field to multiply "
+            f"{option} {text}: the model's ranking formula names no duration field to multiply "
             f"by; valid: {task}"
         )
-    return Objective(task, bool(star))
+    return Objective(task, bool(star), is_minimised)

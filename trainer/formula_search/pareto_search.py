@@ -13,6 +13,8 @@ Weights = dict[str, float]
 # Enough for an order; and what is written into a formula file is what was tried.
 _DECIMALS = 4
 _POPULATION = 50
+# Of the logarithms of the factors: two thirds of them lie between 0.6 and 1.6.
+_SPREAD = 0.5
 
 
 def pareto_front(
@@ -25,6 +27,9 @@ def pareto_front(
     tried: Callable[[], None] = lambda: None,
 ) -> list[Weights]:
     """Search by NSGA-II (Deb et al., 2002), beginning with the current weights.
+
+    Half of the first population lies around them: each weight times a log-normal factor, and where
+    it is 0, a little beside it. The other half is anywhere within the bounds.
 
     Args:
         value: weights, in the order of `current`, → a value an objective; larger is better.
@@ -61,9 +66,28 @@ def pareto_front(
     )
     study = optuna.create_study(directions=["maximize"] * objectives, sampler=sampler)
     study.enqueue_trial(current)
+    for weights in _around(current, bounds, min(_POPULATION, trials) // 2 - 1, seed):
+        study.enqueue_trial(weights)
     study.optimize(evaluate, n_trials=trials)
     optuna.logging.set_verbosity(verbosity)
     best = sorted(
         study.best_trials, key=lambda trial: ([-value for value in trial.values], trial.number)
     )
     return list({tuple(trial.values): weights_of(trial) for trial in reversed(best)}.values())[::-1]
+
+
+def _around(
+    current: Weights, bounds: Mapping[str, tuple[float, float]], count: int, seed: int
+) -> list[Weights]:
+    """Return weights near the current ones, within the bounds."""
+    random = np.random.default_rng(seed)
+    own = np.array(list(current.values()))
+    beside = 0.1 * (np.abs(own).max(initial=0.0) or 1.0)
+    lowest, highest = np.array(list(bounds.values())).T
+    drawn = []
+    for _ in range(count):
+        factors = np.exp(random.normal(0.0, _SPREAD, len(own)))
+        steps = random.normal(0.0, beside, len(own))
+        near = np.clip(np.where(own == 0.0, steps, own * factors), lowest, highest)
+        drawn.append(dict(zip(current, near.round(_DECIMALS).tolist(), strict=True)))
+    return drawn

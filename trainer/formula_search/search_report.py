@@ -30,10 +30,8 @@ def print_search(found: FoundFormula, console: Console) -> None:
     console.print(_weights(found))
     console.print(_differences(found))
     console.print(_extremes(found))
-    if found.found.weights == found.current:
-        console.print(
-            "No weights tried gain on every objective: the current ones stay.", style="yellow"
-        )
+    if found.reason_to_keep is not None:
+        console.print(f"Keep what you have: {found.reason_to_keep}.", style="yellow")
     console.print(
         "Replay says what this order of what was shown would have put first, if users had acted "
         "the same anywhere. It knows nothing of items that were not shown. Try the weights in an "
@@ -73,7 +71,7 @@ def _differences(found: FoundFormula) -> Table:
     )
     for one in found.found.held_out:
         table.add_row(
-            one.objective,
+            f"{one.objective} (less is better)" if one.minimised else one.objective,
             f"{one.current:.5g}",
             f"{one.found:.5g}",
             f"{one.difference:+.3g}",
@@ -87,13 +85,15 @@ def _differences(found: FoundFormula) -> Table:
 def _extremes(found: FoundFormula) -> Table:
     """Show the best of each objective alone, and its cost to the others."""
     objectives = [one.objective for one in found.found.held_out]
+    minimised = {one.objective for one in found.found.held_out if one.minimised}
     title = (
         f"Ends of the Pareto front of {len(found.front)} points: "
         "relative difference on held-out groups"
     )
     table = _table(title, *objectives, *found.current, first="best for")
     for objective in objectives:
-        end = max(found.front, key=lambda point: point.searched[objective])
+        best = min if objective in minimised else max
+        end = best(found.front, key=lambda point: point.searched[objective])
         table.add_row(
             objective,
             *map(_relative, end.held_out),

@@ -108,6 +108,56 @@ def test_weights_that_are_best_already_stay(exposures):
     )
 
 
+def with_weights(**weights):
+    formula = SPEC.ranking_formula.model_copy(update={"weights": weights})
+    return SPEC.model_copy(update={"ranking_formula": formula})
+
+
+def test_a_penalty_stays_one_unless_signs_are_free(exposures):
+    # More of `told` would be had by rewarding it.
+    found = {
+        free: search_formula(
+            only(exposures, [0]), with_weights(told=-1.0, noise=1.0), [Objective("told")],
+            SearchSettings(trials=150, top_k=3, free_signs=free), folder="model",
+        ).found.weights["told"]
+        for free in (False, True)
+    }  # fmt: skip
+    assert -0.2 < found[False] <= 0.0
+    assert found[True] > 0.5
+
+
+def test_an_objective_may_be_minimised(exposures):
+    result = search_formula(
+        exposures, with_weights(told=1.0, noise=1.0), [Objective("told"), Objective("noise", is_minimised=True)],
+        SearchSettings(trials=100, top_k=3), folder="model",
+    )  # fmt: skip
+    told, noise = result.found.held_out
+    assert (told.verdict, noise.verdict) == ("gain", "gain")
+    assert noise.difference < 0.0 < told.difference
+    assert result.reason_to_keep is None
+
+
+def test_the_search_begins_around_the_current_weights(exposures):
+    from trainer.formula_search.pareto_search import pareto_front
+
+    tried = []
+
+    def value(weights):
+        tried.append(weights)
+        return [0.0]
+
+    bounds = {"told": (0.0, 4.0), "noise": (0.0, 4.0), "duration": (-4.0, 0.0)}
+    current = {"told": 2.0, "noise": 0.0, "duration": -1.0}
+    pareto_front(value, current, bounds, trials=50, seed=1)
+    near = np.array(tried[2:26])  # behind the current weights, which are tried twice
+    # By factors of e^N(0, .5), of which 99.99 % lie between 1/7 and 7, and where a weight is 0, by
+    # steps of a tenth of the largest.
+    assert (near[:, 0] > 2.0 / 7).all()
+    assert (near[:, 1] < 0.2 * 4).all()
+    assert ((near[:, 2] < -1.0 / 7) & (near[:, 2] >= -4.0)).all()
+    assert np.ptp(near[:, 0]) > 0.5
+
+
 def test_every_exposure_and_group_is_accounted_for(found):
     counts, groups = found.exposures, found.groups
     assert counts.logged == REQUESTS * CANDIDATES == counts.searched + counts.held_out

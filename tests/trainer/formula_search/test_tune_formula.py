@@ -188,6 +188,21 @@ def test_one_objective_finds_that_short_items_are_clicked(root, tmp_path):
     assert "gain" in result.output
 
 
+def test_where_nothing_is_better_it_says_so_with_exit_code_3_and_writes_no_file(root, tmp_path):
+    out = tmp_path / "formula.yaml"
+    # Of two weightings, the second rewards length, so that less is clicked.
+    result = invoke(
+        "--model", root, "--objective", "click", "--trials", 2, "--seed", 4, "--out", out
+    )
+    assert result.exit_code == 3, result.output
+    assert "Keep what you have: no weights tried are better on every objective." in result.output
+    assert not out.exists()
+    other = invoke("--model", root, "--minimise", "click", "--trials", 2, "--seed", 4, "--out", out)
+    assert other.exit_code == 0, other.output
+    assert "click (less is better)" in other.output
+    assert "for less click" in out.read_text()
+
+
 @pytest.mark.parametrize(
     ("options", "problem"),
     [
@@ -200,6 +215,12 @@ def test_one_objective_finds_that_short_items_are_clicked(root, tmp_path):
             ("--objective", "click", "--picture", "front.png"),
             "a Pareto front needs two objectives or more; received 1",
         ),
+        ((), "give --objective or --minimise at least once"),
+        (
+            ("--objective", "click", "--minimise", "click"),
+            "click: give it to --objective or to --minimise, not to both",
+        ),
+        (("--minimise", "clic"), "--minimise clic: no such task: did you mean 'click'"),
         (("--objective", "click", "--examples", "none/*"), "no file matches --examples none/*"),
         (
             ("--objective", "click", "--top-k", 9, "--discount", "none"),
