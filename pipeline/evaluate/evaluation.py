@@ -34,6 +34,7 @@ from pipeline.evaluate.metrics.eval_config import eval_config
 from pipeline.evaluate.metrics.metric_accumulators import TaskSums, merged
 from pipeline.evaluate.scoring import Scorer, example_batches
 from pipeline.evaluate.tfma_files import Measured, write_eval_config, write_results
+from pipeline.evaluate.values_by_part import values_by_part, write_values_by_part
 from pipeline.workspace.artifact_files import matching_files
 
 # Examples are summed so many at a time, in columns of about 100 bytes a row.
@@ -193,4 +194,6 @@ def _list_metric(keyed: tuple[tuple[Place, str], np.ndarray]) -> Measured:
 
 
 def _write(folder: str, measured: list[Measured], spec: FeatureSpec, models: list[str]) -> None:
-    write_results(folder, in_order(spec, measured), models)
+    ordered = in_order(spec, measured)
+    write_results(folder, ordered, models)
+    write_values_by_part(values_by_part(ordered), folder)

@@ -93,6 +93,19 @@ class Measurement:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ValuesByPart:
+    """A task's metrics without each part of the jackknife, on the whole split.
+
+    Attributes:
+        examples: a hash that runs share whose task was judged on the same examples.
+        values: by metric, the value of all examples, then without each of the P parts; (1 + P,).
+    """
+
+    examples: str
+    values: dict[str, list[float | None]]
+
+
+@dataclass(frozen=True, kw_only=True)
 class TaskVerdict:
     """The verdict of one task, from the evaluation examples in its sample space.
 
@@ -117,6 +130,7 @@ class TaskVerdict:
         slices: the whole split first, then each slice.
         protected: names of the slices that may refuse the model.
         refusals: reasons to refuse the model; empty if there are none.
+        by_part: the candidate's metrics by part, which runs are compared by; None without examples.
     """
 
     task: str
@@ -135,6 +149,7 @@ class TaskVerdict:
     too_few: str = ""
     default_threshold: bool = False
     default_tolerance: bool = False
+    by_part: ValuesByPart | None = None
 
     @property
     def outcome(self) -> str:

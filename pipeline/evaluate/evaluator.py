@@ -7,6 +7,7 @@ examples.
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import tensorflow as tf
@@ -28,6 +29,7 @@ from pipeline.evaluate.scoring import Scorer, example_batches
 from pipeline.evaluate.seesaw_gate import task_verdicts
 from pipeline.evaluate.tfma_files import read_metrics, read_plots
 from pipeline.evaluate.tfma_results import measurements
+from pipeline.evaluate.values_by_part import read_values_by_part
 from pipeline.runner.node_errors import cause_of
 from pipeline.step_specs import evaluation_spec
 from pipeline.workspace.artifact_files import is_file, write_bytes
@@ -97,8 +99,12 @@ def _compared(
 
 def _result(spec: FeatureSpec, folder: str, note: str) -> EvaluationResult:
     measured = measurements(spec, read_metrics(folder), read_plots(folder))
+    by_part = read_values_by_part(folder)
     return EvaluationResult(
-        tasks=task_verdicts(spec, measured),
+        tasks=[
+            dataclasses.replace(verdict, by_part=by_part.get(verdict.task))
+            for verdict in task_verdicts(spec, measured)
+        ],
         ranking=measured.get(names.RANKING_SCORE, []),
         baseline_note=note,
     )

@@ -31,13 +31,14 @@ from pipeline.evaluate.metrics.metric_accumulators import (
     metrics_of,
     sums_by_group,
 )
-from pipeline.evaluate.metrics.metric_registry import METRICS
-from pipeline.evaluate.tfma_files import Measured
+from pipeline.evaluate.metrics.metric_registry import METRICS, label_moment, moments_of
+from pipeline.evaluate.tfma_files import EXAMPLES_BY_PART, Measured
 
 _GAUC, _NDCG = "gauc", "ndcg"
 # The order in which a report shows them; "" is the calibration curve.
 _METRIC_ORDER = [
-    EXAMPLE_COUNT, "", *(name for name in METRICS if name not in (_GAUC, _NDCG)), _GAUC, _NDCG,
+    EXAMPLE_COUNT, EXAMPLES_BY_PART, "",
+    *(name for name in METRICS if name not in (_GAUC, _NDCG)), _GAUC, _NDCG,
 ]  # fmt: skip
 # Slices that keep the examples of a list together.
 _SIDES_OF_LISTS = {names.USER_KEY: ("user",), names.REQUEST_KEY: ("user", "context")}
@@ -86,6 +87,9 @@ def task_metrics(spec: FeatureSpec, place: Place, sums: TaskSums) -> Iterator[Me
     kind = spec.tasks[place.output].kind
     count = np.array([float(sums.moments[:, 0].sum())])
     yield Measured(**place._asdict(), metric=EXAMPLE_COUNT, values=count)
+    labels = 1 + moments_of(kind).index(label_moment)
+    by_part = sums.moments[:, [0, labels]].T
+    yield Measured(**place._asdict(), metric=EXAMPLES_BY_PART, values=by_part)
     for name, values in metrics_of(kind, sums).items():
         yield Measured(**place._asdict(), metric=name, values=values)
     if kind == "binary":

@@ -21,6 +21,8 @@ from pipeline.evaluate.metrics.metric_intervals import UnsureValue, unsure_value
 from pipeline.evaluate.metrics.metric_registry import meaning_of
 from pipeline.workspace.artifact_files import matching_files, write_bytes
 
+# Weights and labels of the examples by part, (2, PARTS), which tell whether two runs had the same.
+EXAMPLES_BY_PART = "examples by part"
 _METRICS, _PLOTS, _VALIDATIONS = "metrics", "plots", "validations"
 _FIRST_SHARD = "-00000-of-00001"
 
@@ -36,7 +38,7 @@ class Measured:
         model: `CANDIDATE` or `BASELINE`.
         metric: the name of the metric; "" for the calibration curve.
         values: the metric of all examples, then without each part of the jackknife, (1 + P,); an
-            example count alone, (1,); or the curve, (R, 4).
+            example count alone, (1,); the curve, (R, 4); or the examples by part, (2, PARTS).
     """
 
     field: str
@@ -79,6 +81,8 @@ def write_results(folder: str, measured: Iterable[Measured], models: Iterable[st
         (one.field, one.slice_value, one.output, one.model, one.metric): one for one in measured
     }
     for one in found.values():
+        if one.metric == EXAMPLES_BY_PART:
+            continue  # TFMA knows no such metric
         place = one.field, one.slice_value
         model = model_names[one.model]
         key = {"output_name": one.output, "model_name": model, "example_weighted": {}}

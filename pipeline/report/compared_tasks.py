@@ -5,10 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from feature_spec.tasks.evidence import examples_text
 from pipeline.evaluate.evaluation_result import Estimate, TaskVerdict
 from pipeline.evaluate.metrics.metric_registry import meaning_of
+from pipeline.evaluate.values_by_part import paired_change
 from pipeline.report.data.run_data import RunData
-from pipeline.report.elements.estimates import estimate_cell, estimate_text, turned, whole_split
+from pipeline.report.elements.estimates import (
+    change_cell,
+    estimate_cell,
+    estimate_text,
+    turned,
+    whole_split,
+)
 from pipeline.report.elements.figure import COLOURS, GREY, bubbles, figure, reach
 from pipeline.report.elements.section import Cell, Choice, Note, Picture, Pictures, Section, Table
 from pipeline.report.sections.tasks import gains_by_task
@@ -51,8 +59,9 @@ def compared_metrics(runs: Sequence[RunData]) -> Section:
         title="Metrics of each task",
         lead=(
             "Which run is best for which task? A picture is a task, a mark a run with its 95 % "
-            "interval; runs whose intervals overlap widely hardly differ. In the table the best "
-            "run of each task is green."
+            "interval. In the table the best run of each task is green. A change is a run minus "
+            "the first one on the same examples, with the interval of the difference, which is "
+            "narrower than the two intervals suggest; grey within noise or without an interval."
         ),
         blocks=blocks,
     )
@@ -104,10 +113,21 @@ def _metric_table(verdicts: dict[str, dict[str, TaskVerdict]], runs: Sequence[Ru
             estimate_cell(one, "good" if one is not None and one.value == best else "")
             for one in estimates.values()
         ]
-        rows.append([task, meaning_of(metric).label, *cells])
+        changes = [
+            change_cell(metric, _difference(of_runs.get(run.name), of_runs.get(runs[0].name)))
+            for run in runs[1:]
+        ]
+        rows.append([task, meaning_of(metric).label, *cells, *changes, _examples(of_runs)])
+    first = runs[0].name
     return Table(
         caption="The metric that blesses, by task and run",
-        columns=["Task", "Metric", *_names(runs)],
+        columns=[
+            "Task",
+            "Metric",
+            *_names(runs),
+            *(f"Change: {name} minus {first}" for name in _names(runs[1:])),
+            "Examples",
+        ],
         rows=rows,
         texts=2,
     )
@@ -142,7 +162,10 @@ def compared_gains(runs: Sequence[RunData]) -> Section:
         against, shown = f"against {runs[0].name}", list(runs[1:])
         gains = [
             {
-                task: _difference(of_runs.get(run.name), of_runs.get(runs[0].name))
+                task: turned(
+                    next(iter(of_runs.values())).metric,
+                    _difference(of_runs.get(run.name), of_runs.get(runs[0].name)),
+                )
                 for task, of_runs in verdicts.items()
             }
             for run in shown
@@ -179,9 +202,13 @@ def compared_gains(runs: Sequence[RunData]) -> Section:
 
 
 def _difference(verdict: TaskVerdict | None, first: TaskVerdict | None) -> Estimate | None:
-    if verdict is None or first is None or verdict.value is None or first.value is None:
-        return None
-    return turned(verdict.metric, Estimate(value=verdict.value - first.value))
+    return paired_change(verdict, first) if verdict is not None and first is not None else None
+
+
+def _examples(of_runs: dict[str, TaskVerdict]) -> str:
+    """Return the examples of a task with its positives, of each run where they differ."""
+    texts = [examples_text(one.example_count, one.positive_count) for one in of_runs.values()]
+    return " / ".join(dict.fromkeys(texts))
 
 
 def compared_slices(runs: Sequence[RunData]) -> Section:

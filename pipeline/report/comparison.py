@@ -11,7 +11,6 @@ from pipeline.report.elements.page import page
 from pipeline.report.elements.section import Cell, Note, Section, Tab, Table
 from pipeline.report.sections.calibration import calibration_section
 from pipeline.report.sections.formula import changed_text
-from pipeline.report.sections.summary import began_text
 from pipeline.report.sections.training import training_section
 
 
@@ -54,8 +53,9 @@ def _summary(runs: Sequence[RunData]) -> Section:
             Cell(run.outcome, tones[run.outcome]),  # type: ignore[arg-type]
             run.spec,
             run.model or "–",
-            began_text(run),
+            run.began_text,
             str(run.version or "–"),
+            run.place or "–",
             f"{_examples(run).get('evaluation', 0):,}",
             run.failure.cause if run.failure else "; ".join(run.refusals) or "–",
         ]
@@ -71,11 +71,12 @@ def _summary(runs: Sequence[RunData]) -> Section:
                 "Model",
                 "Began",
                 "Version",
+                "Place",
                 "Evaluation examples",
                 "Why not pushed",
             ],
             rows=rows,
-            texts=8,
+            texts=9,
         )
     ]
     counts = {tuple(sorted(_examples(run).items())) for run in runs}

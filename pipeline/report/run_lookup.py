@@ -38,7 +38,9 @@ def find_run(name: str, number: int | None = None) -> RunData:
 
 
 def find_runs(names: Sequence[str]) -> list[RunData]:
-    """Return at least two runs, each with its own name.
+    """Return at least two runs, each named by its model and the time at which it began.
+
+    Runs that share both are told apart by their places.
 
     Args:
         names: names of runs: ``ROOT``, ``ROOT@NUMBER``, the file of a report, or a folder that
@@ -50,11 +52,17 @@ def find_runs(names: Sequence[str]) -> list[RunData]:
     """
     if len(names) < 2:
         raise NoSuchRunError(f"a comparison needs at least two runs, received {len(names)}")
-    runs = [dataclasses.replace(_read(name), name=name) for name in names]
     repeated = {name for name in names if list(names).count(name) > 1}
     if repeated:
         raise NoSuchRunError(f"the same run is named more than once: {', '.join(sorted(repeated))}")
-    return runs
+    runs = [dataclasses.replace(_read(name), place=name) for name in names]
+    titles = [f"{run.model or 'no model'}, {run.began_text}" for run in runs]
+    return [
+        dataclasses.replace(
+            run, name=f"{title} ({run.place})" if titles.count(title) > 1 else title
+        )
+        for run, title in zip(runs, titles, strict=True)
+    ]
 
 
 def _read(name: str) -> RunData:

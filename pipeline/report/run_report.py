@@ -14,7 +14,7 @@ from pipeline.report.sections.ingestion import ingestion_section
 from pipeline.report.sections.mtl_gain import mtl_gain_section
 from pipeline.report.sections.service import service_section
 from pipeline.report.sections.slices import slices_section
-from pipeline.report.sections.summary import began_text, summary_section
+from pipeline.report.sections.summary import summary_section
 from pipeline.report.sections.tasks import tasks_section
 from pipeline.report.sections.training import training_section
 from pipeline.report.sections.validation import anomalies_section, drift_section
@@ -62,7 +62,7 @@ def run_report(run: RunData) -> str:
         ),
     ]
     subtitle = " · ".join(
-        part for part in (run.model, f"run of {began_text(run)}" if run.began else "") if part
+        part for part in (run.model, f"run of {run.began_text}" if run.began else "") if part
     )
     return page(
         title=f"Run report: {run.spec}",

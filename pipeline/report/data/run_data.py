@@ -46,6 +46,7 @@ class RunData:
         task_meanings: a sentence for each task on what it predicts.
         formula: the ranking formula.
         ingestion: counts of what became of every line of the logs.
+        place: the place that the run was read from, where `name` says what it is; "" in a report.
         histories: what the examples know of what happened before; None without histories.
         anomalies: differences between examples and schema; empty if there are none.
         drift: drift of the examples since the last run that pushed a model; None without
@@ -61,6 +62,7 @@ class RunData:
     spec: str
     fingerprint: str = ""
     began: str = ""
+    place: str = ""
     failure: Failure | None = None
     version: int | None = None
     model: str = ""
@@ -75,6 +77,11 @@ class RunData:
     gains: MtlGains | None = None
     push_check: PushCheckReport | None = None
     insight: ModelInsight | None = None
+
+    @property
+    def began_text(self) -> str:
+        """The time at which the run began, to the minute; a dash if it is not known."""
+        return self.began[:16].replace("T", " ") if self.began else "–"
 
     @property
     def outcome(self) -> Outcome:

@@ -63,16 +63,11 @@ def outcome_note(run: RunData) -> Note:
     )
 
 
-def began_text(run: RunData) -> str:
-    """Return the time at which a run began, to the minute."""
-    return run.began[:16].replace("T", " ") if run.began else "–"
-
-
 def _facts(run: RunData) -> list[tuple[str, str | Cell]]:
     facts: list[tuple[str, str | Cell]] = [
         ("Spec", run.spec),
         ("Model", run.model or "–"),
-        ("Began", began_text(run)),
+        ("Began", run.began_text),
     ]
     if run.evaluation is not None:
         passed = sum(not verdict.refusals for verdict in run.evaluation.tasks)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.evaluate.evaluation_result import Estimate
+from pipeline.evaluate.evaluation_result import Estimate, ValuesByPart
 from pipeline.report.comparison import comparison
 from pipeline.report.data.run_data import RunData
 from pipeline.report.elements.page import NoReportError, run_of_page
@@ -57,7 +57,7 @@ def test_each_run_has_its_outcome(run: RunData, bare_run: RunData) -> None:
     text = section(comparison([run, bare_run]), "summary")
     assert "runs/first pushed toy ple" in text
     assert (
-        "runs/second failed toy – 2026-01-08 08:30 – 0 ValueError: the files of the log have no lines"
+        "runs/second failed toy – 2026-01-08 08:30 – – 0 ValueError: the files of the log have no lines"
         in text
     )
     assert "The runs were not judged on the same examples" in text
@@ -65,10 +65,33 @@ def test_each_run_has_its_outcome(run: RunData, bare_run: RunData) -> None:
 
 def test_the_best_run_of_each_task_is_marked(run: RunData, worse: RunData) -> None:
     page = comparison([run, worse])
-    assert "click AUC 0.7200 0.7000 watch MSE 0.1030 0.0930" in section(page, "tasks")
+    text = section(page, "tasks")
+    cannot_tell = "no interval: cannot tell"
+    assert f"click AUC 0.7200 0.7000 ▼ -0.0200 {cannot_tell} 100 watch" in text
+    assert f"watch MSE 0.1030 0.0930 ▲ -0.0100 {cannot_tell} 90" in text
     assert '<span class="good">0.7200</span>' in page
     assert '<span class="good">0.0930</span>' in page
     assert '<span class="good">0.7000</span>' not in page
+
+
+def test_the_change_on_the_same_examples_stands_with_its_interval(
+    run: RunData, worse: RunData
+) -> None:
+    def with_parts(of: RunData, values: list[float]) -> RunData:
+        assert of.evaluation is not None
+        click, *others = of.evaluation.tasks
+        parts = ValuesByPart(examples="same", values={"auc": values})
+        judged = dataclasses.replace(click, by_part=parts, positive_count=30)
+        evaluation = dataclasses.replace(of.evaluation, tasks=[judged, *others])
+        return dataclasses.replace(of, evaluation=evaluation)
+
+    first = with_parts(run, [0.72, 0.71, 0.73, 0.72])
+    second = with_parts(worse, [0.70, 0.69, 0.712, 0.70])
+    # The differences without each part are −.02, −.018 and −.02: their mean is −.01933, the error
+    # √(2/3 · (2 · .000667² + .001333²)) = .00133, and t of 2 degrees 4.303: ± .0057.
+    text = section(comparison([first, second]), "tasks")
+    assert "▼ -0.0200 -0.0257 to -0.0143 100 (30 positives)" in text
+    assert "Change: runs/second minus runs/first" in text
 
 
 def test_where_a_run_lacks_mtl_gains_the_bubbles_stand_against_the_first_run(

@@ -11,6 +11,7 @@ from typer.testing import CliRunner, Result
 
 from pipeline.commands import add_to
 from pipeline.report.data.run_data import RunData
+from pipeline.report.run_lookup import find_runs
 from pipeline.report.run_report import run_report
 
 pytestmark = pytest.mark.usefixtures("without_plotly")
@@ -34,16 +35,29 @@ def call(*arguments: object) -> Result:
     return CliRunner().invoke(app, [str(argument) for argument in arguments])
 
 
-def test_reports_are_compared_under_the_names_they_were_given_by(
+def test_reports_are_compared_by_model_and_time_and_where_these_agree_by_place(
     reports: tuple[Path, Path], tmp_path: Path
 ) -> None:
     out = tmp_path / "comparison.html"
     ended = call("compare", *reports, "--out", out)
     assert ended.exit_code == 0, ended.output
     page = out.read_text(encoding="utf-8")
-    assert all(f'<th scope="row">{name}</th>' in page for name in reports)
+    told = "ple, 2026-01-07 08:30"
+    assert all(f'<th scope="row">{told} ({name})</th>' in page for name in reports)
+    assert all(f"<td>{name}</td>" in page for name in reports)
     assert "<td>1767775000</td>" in page
     assert "<td>18</td>" in page
+
+
+def test_runs_are_named_by_their_models_and_times(run: RunData, tmp_path: Path) -> None:
+    times = ("2026-01-07T08:30:15", "2026-01-08T09:00:00")
+    files = [tmp_path / f"{number}.html" for number in range(2)]
+    for file, model, began in zip(files, ("ple", "mmoe"), times, strict=True):
+        page = run_report(dataclasses.replace(run, model=model, began=began))
+        file.write_text(page, encoding="utf-8")
+    found = find_runs([str(file) for file in files])
+    assert [one.name for one in found] == ["ple, 2026-01-07 08:30", "mmoe, 2026-01-08 09:00"]
+    assert [one.place for one in found] == [str(file) for file in files]
 
 
 @pytest.mark.parametrize(
