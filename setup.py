@@ -54,7 +54,7 @@ PIPELINE = [
 ]
 KUBEFLOW = ["kfp-pipeline-spec>=2.16"]
 HISTORIES = ["lmdb>=1.6", "pyarrow>=18,<19"]
-REDIS = [*HISTORIES, "redis>=6"]
+REDIS = [*HISTORIES, "redis[hiredis]>=6"]
 
 setup(
     name="fulcrum-ranker",

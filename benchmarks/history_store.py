@@ -29,6 +29,7 @@ from feature_spec.histories.history_values import history_key
 from feature_spec.loading import parse_spec
 from feature_spec.spec import FeatureSpec
 from serving.histories import layout, sequence_entries
+from serving.histories.count_rows import folded
 from serving.histories.keyed_store import KeyedHistoryStore
 from serving.histories.lmdb_store import LmdbHistoryStore
 from serving.histories.redis_store import RedisHistoryStore
@@ -69,7 +70,7 @@ tasks:
 ranking_formula: {{weights: {{click: 1.0}}}}
 """
 NOW_US = 1_700_000_000_000_000
-_DAY_US = 86_400_000_000
+_DAY_S, _EXACT_FOR_US = 86_400, 3_600_000_000
 TASKS = 5
 console = Console(highlight=False)
 
@@ -147,14 +148,14 @@ class World:
         return {"user_id": f"u{self._rng.integers(self._users)}"}
 
     def values(self, spec: FeatureSpec) -> Iterator[tuple[bytes, bytes]]:
-        """Yield the values of a store: a popular video has up to some hundred rows."""
+        """Yield the values of a store that has folded what became known before the last hour."""
         counts = {count.name: count for count in layout.stored_counts(spec)}
         videos = len(self._popularity)
-        rows_of = np.clip(self._popularity * videos * 4, 1, 590).astype(int)
+        rows_of = np.maximum(self._popularity * videos * 4, 1).astype(int)
         for video, rows in enumerate(rows_of.tolist()):
             yield self._count(counts["video"], [f"v{video}"], rows)
         for author in range(self._authors):
-            yield self._count(counts["author"], [f"a{author}"], 1 + int(rows_of[author]) // 10)
+            yield self._count(counts["author"], [f"a{author}"], int(rows_of[author]))
         (sequence,) = layout.stored_sequences(spec)
         for user in range(self._users):
             seen = self._rng.choice(videos, 100, p=self._popularity).tolist()
@@ -180,9 +181,12 @@ class World:
         self, count: layout.StoredCount, texts: list[str], number: int
     ) -> tuple[bytes, bytes]:
         rows = np.empty((number, 2 + TASKS), np.int64)
-        rows[:, 0] = NOW_US - np.sort(self._rng.integers(0, 7 * _DAY_US, number))
-        rows[:, 1] = self._rng.integers(1, 20, number)
-        rows[:, 2:] = self._rng.integers(0, 5, (number, TASKS)) << 16
+        seconds = self._rng.integers(0, 7 * _DAY_S, number)
+        rows[:, 0] = NOW_US - seconds * 1_000_000
+        rows[:, 1] = 1
+        rows[:, 2:] = self._rng.integers(0, 2, (number, TASKS)) << 16
+        if number > 2:  # folding two rows takes long and saves nothing
+            rows = folded(rows, count.windows_s, NOW_US - _EXACT_FOR_US)
         key = history_key([text.encode() for text in texts])
         return layout.COUNT + bytes([count.number]) + key, count.codec.encoded(rows)
 

@@ -89,10 +89,11 @@ class CountSums:
 
     def __init__(self, values: Sequence[bytes | None], codec: RowCodec) -> None:
         self._codec = codec
-        rows = codec.stored(b"".join([value for value in values if value]))
-        # By column, since each is added up for itself.
-        self._columns = np.ascontiguousarray(rows.T)
-        sizes = np.array([len(value) if value else 0 for value in values], np.int64)
+        present = [value or b"" for value in values]
+        rows = codec.stored(b"".join(present))
+        # By column, since each is added up for itself; in 64 bits, as NumPy adds fastest.
+        self._columns = rows.T.astype(np.int64, order="C")
+        sizes = np.fromiter(map(len, present), np.int64, len(present))
         lengths = sizes // (rows.shape[1] * _INT.itemsize)
         self._keys, self._with_rows = len(values), np.flatnonzero(lengths)
         self._begins = (np.cumsum(lengths) - lengths)[self._with_rows]
@@ -107,8 +108,7 @@ class CountSums:
                 counts &= times >= _stored_time(begin_us)
             if not counts.all():
                 changes = changes * counts
-            added = np.add.reduceat(changes, self._begins, axis=1, dtype=np.int64)
-            sums[:, self._with_rows] = added
+            sums[:, self._with_rows] = np.add.reduceat(changes, self._begins, axis=1)
         return self._codec.logical(sums)
 
 

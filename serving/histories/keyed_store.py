@@ -162,7 +162,10 @@ class KeyedHistoryStore:
         values = iter(found)
         sides: dict[str, dict[str, Any]] = {"user": {}, "context": {}, "item": {}}
         for history, (keys, which) in zip(self._all, asked, strict=True):
-            own = [None if key is None else next(values) for key in keys]
+            if None in keys:
+                own = [None if key is None else next(values) for key in keys]
+            else:
+                own = list(itertools.islice(values, len(keys)))
             if isinstance(history, StoredSequence):
                 sides[history.side] |= self._lists(history, own[0], cutoff, at_us)
                 continue

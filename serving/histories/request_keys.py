@@ -9,7 +9,7 @@ from feature_spec.fields.field import MultiCategoricalField
 from feature_spec.histories.history_values import history_key
 from feature_spec.logs.log_values import list_reader, text_reader
 from feature_spec.spec import FeatureSpec
-from serving.histories.layout import StoredCount, StoredSequence, shortened
+from serving.histories.layout import LONGEST_KEY, StoredCount, StoredSequence, shortened
 
 _REMEMBERED_VALUES = 1 << 16
 Texts = dict[str, list[bytes | None]]
@@ -75,7 +75,15 @@ class RequestKeys:
             # The usual ways: all keys begin alike.
             different, which = _different(texts[last])
             same = b"".join(_with_length(of_request[name] or b"") for name in first)
-            keys = [None if text is None else head + shortened(same + text) for text in different]
+            begin, longest = head + same, LONGEST_KEY - len(same)
+            keys = [
+                None
+                if text is None
+                else begin + text
+                if len(text) <= longest
+                else head + shortened(same + text)
+                for text in different
+            ]
             return keys, which if of_items else None
         count = len(of_items[0])
         columns = [texts[name] * (count if name in of_request else 1) for name in history.by]
@@ -86,8 +94,9 @@ class RequestKeys:
 
 def _different(values: list[Any]) -> tuple[list[Any], list[int]]:
     """Return the different values, and the position of each value among them."""
-    different = list(dict.fromkeys(values))
-    positions = {value: position for position, value in enumerate(different)}
+    positions = dict.fromkeys(values)
+    different = list(positions)
+    positions.update(zip(different, range(len(different)), strict=True))
     return different, list(map(positions.__getitem__, values))
 
 
