@@ -16,6 +16,9 @@ EVENT_TIME = "event_time_us"
 REQUEST_KEY = "request_key"
 USER_KEY = "user_key"
 ITEM_KEY = "item_key"
+# How much an example counts in losses and metrics, where the spec names a column of weights. No
+# field may have a name that begins so.
+EXAMPLE_WEIGHT = "weight_of_example"
 
 # Splits of the ingested examples.
 TRAIN, VALIDATION, EVALUATION = "train", "validation", "evaluation"

@@ -10,13 +10,24 @@ from typing import Annotated, Any, Literal, Self
 import pydantic
 from pydantic import NonNegativeFloat, PositiveFloat, model_validator
 
-from feature_spec.strict_model import PositiveInt, Seed, StrictModel
+from feature_spec.strict_model import PositiveInt, Seed, StrictModel, Text
 
 # A hundred years: days before the first of Python's calendar cannot be told.
 Days = Annotated[PositiveInt, pydantic.Field(le=36_500)]
 
 # The name of the slice of examples without a value of the field.
 MISSING = "missing"
+
+
+class Weight(StrictModel):
+    """How much each example counts in the losses and the metrics of all tasks.
+
+    Attributes:
+        column: the column of the log with a number of at least 0; 0 leaves an example out of all
+            sample spaces. A line without one is rejected.
+    """
+
+    column: Text
 
 
 class Ndcg(StrictModel):

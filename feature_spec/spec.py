@@ -26,7 +26,7 @@ from feature_spec.logs.event_logs import Actions
 from feature_spec.logs.logs import Keys, Logs, Split
 from feature_spec.mending import Mending
 from feature_spec.names import name_problem
-from feature_spec.sections import Drift, Evaluation, Serving, Skew, Spans, Tuner
+from feature_spec.sections import Drift, Evaluation, Serving, Skew, Spans, Tuner, Weight
 from feature_spec.strict_model import Problem, StrictModel, closest_names, validation_error
 from feature_spec.tasks.task import Sampling, Task
 
@@ -87,6 +87,7 @@ class FeatureSpec(StrictModel):
         split: assigns exposures to training, early stopping and evaluation.
         spans: settings of runs by span.
         sampling: down-sampling of negatives; none by default.
+        weight: how much each example counts; all alike by default.
         histories: fields made of what happened before each exposure; none by default.
         fields: the inputs of the model, by name: those of the logs, then those of the histories.
         tasks: the predictions of the model, by name, in the order of every report.
@@ -109,6 +110,7 @@ class FeatureSpec(StrictModel):
     split: Split
     spans: Spans = Spans()
     sampling: Sampling | None = None
+    weight: Weight | None = None
     histories: Histories | None = None
     fields: Annotated[dict[_FieldName, Field], pydantic.Field(min_length=1)]
     tasks: Annotated[dict[_TaskName, Task], pydantic.Field(min_length=1)]
@@ -407,9 +409,7 @@ class FeatureSpec(StrictModel):
                 "needs 'keys.event_time' to tell the days apart",
             )
         if self.split.by == "user" and self.keys.user is None:
-            yield Problem(
-                ("split", "by"), self.split.by, "needs 'keys.user' to tell the users apart"
-            )
+            yield Problem(("split", "by"), "user", "needs 'keys.user' to tell the users apart")
         if self.split.evaluation_files and self.logs.shown.connector is not None:
             yield Problem(
                 ("split", "evaluation_files"),
@@ -490,10 +490,11 @@ class FeatureSpec(StrictModel):
             )
         keys = {self.keys.request, self.keys.user, self.keys.item}
         keys |= {table.exposure_key or table.key for table in self.logs.tables.values()}
-        keys |= {self.keys.event_time.column} if self.keys.event_time is not None else set()
+        keys |= {self.weight.column} if self.weight is not None else set()
+        keys |= {self.keys.event_time.column} if self.keys.event_time else set()
         for column in sorted(actions.folds.keys() & keys):
             yield Problem(
                 ("logs", "actions", "folds", column),
                 column,
-                "a key of the impressions cannot come from actions",
+                "a key or the weight of an impression cannot come from actions",
             )

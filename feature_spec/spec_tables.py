@@ -65,7 +65,13 @@ def print_spec(spec: FeatureSpec, console: Console) -> None:
     console.print(
         f"ranking score = {formula_text(spec.ranking_formula)}", markup=False, highlight=False
     )
-    for line in [*_evaluation(spec), *_by_span(spec), *_watched(spec), *_search(spec)]:
+    for line in [
+        *_weight(spec),
+        *_evaluation(spec),
+        *_by_span(spec),
+        *_watched(spec),
+        *_search(spec),
+    ]:
         console.print(line, markup=False, highlight=False)
     counts = ", ".join(f"{count:,}" for count in spec.serving.candidate_counts)
     budget = (
@@ -88,6 +94,10 @@ def formula_text(formula: RankingFormula) -> str:
         )
         factors.append(f"{call}^{formula.duration.weight:g}")
     return " · ".join(factors) or "1"
+
+
+def _weight(spec: FeatureSpec) -> list[str]:
+    return [f"each example counts by {spec.weight.column}"] if spec.weight is not None else []
 
 
 def _evaluation(spec: FeatureSpec) -> list[str]:

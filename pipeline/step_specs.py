@@ -102,6 +102,8 @@ def _model_part(spec: FeatureSpec) -> dict[str, Any]:
 def _as_dict(spec: FeatureSpec) -> dict[str, Any]:
     part = given_part(spec)
     _drop(part, *_HANDED_OVER_ALONE)
+    if spec.weight is not None:
+        part["weight"] = {"column": "any"}
     return part
 
 

@@ -27,7 +27,7 @@ def derived_features(batch: pa.RecordBatch, spec: FeatureSpec) -> dict[str, Any]
     """Return keys, slices, parts of the jackknife, labels and weights of B examples.
 
     The label of the ranking score is the example's gain in NDCG. A task's weight is 0 outside its
-    sample space.
+    sample space, and 1 or the weight of the example inside.
 
     Args:
         batch: a column of lists for each feature, as tfx_bsl decodes examples.
@@ -58,6 +58,10 @@ def derived_features(batch: pa.RecordBatch, spec: FeatureSpec) -> dict[str, Any]
         relevance = spec.evaluation.ndcg.relevance.items()
         gains = np.sum([weight * features[task].prod(axis=1) for task, weight in relevance], axis=0)
         features[names.RANKING_SCORE] = np.stack([gains, np.ones(len(gains))], axis=1)
+    if spec.weight is not None:
+        weights = _numbers(first_values(batch, names.EXAMPLE_WEIGHT))
+        for task in spec.tasks:
+            features[task][:, 1] *= weights
     return features
 
 

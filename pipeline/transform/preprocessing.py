@@ -39,13 +39,14 @@ def preprocessing_fn(
     """Pack the fields of a batch.
 
     Args:
-        inputs: fields by name, as text or float (B,), or as sparse text (B, T); labels and masks as
-            float (B,).
+        inputs: fields by name, as text or float (B,), or as sparse text (B, T); labels, masks and
+            weights as float (B,).
         custom_config: a dictionary with `spec`, the text of the feature spec.
 
     Returns:
         Ids (B, Σ length) int64 and numbers (B, N) float32 for the request and the candidate side
-        where the spec has any, and labels and masks (B, K) float32.
+        where the spec has any, and labels and masks (B, K) float32; with weights of examples, masks
+        times these.
     """
     spec = parse_spec(custom_config["spec"])
     feature_layout = FeatureLayout(spec)
@@ -66,7 +67,11 @@ def preprocessing_fn(
     outputs[names.LABELS] = tf.stack(
         [inputs[names.label_name(task)] for task in spec.tasks], axis=1
     )
-    outputs[names.MASKS] = tf.stack([inputs[names.mask_name(task)] for task in spec.tasks], axis=1)
+    masks = tf.stack([inputs[names.mask_name(task)] for task in spec.tasks], axis=1)
+    # A mask is how much an example counts for a task.
+    outputs[names.MASKS] = (
+        masks * inputs[names.EXAMPLE_WEIGHT][:, tf.newaxis] if spec.weight is not None else masks
+    )
     return outputs
 
 

@@ -68,6 +68,7 @@ def schema_from_spec(spec: FeatureSpec) -> schema_pb2.Schema:
             tensors[feature.name].dense_tensor.column_name = feature.name
             tensors[feature.name].dense_tensor.shape.SetInParent()
 
+    _add_weight(schema, spec)
     keys = {
         names.REQUEST_KEY: spec.keys.request,
         names.USER_KEY: spec.keys.user,
@@ -85,6 +86,17 @@ def schema_from_spec(spec: FeatureSpec) -> schema_pb2.Schema:
 def optional_fields(spec: FeatureSpec) -> list[str]:
     """Return the fields that a split which trains nothing may lack altogether."""
     return [name for name, field in spec.fields.items() if not field.min_presence]
+
+
+def _add_weight(schema: schema_pb2.Schema, spec: FeatureSpec) -> None:
+    from tensorflow_metadata.proto.v0 import schema_pb2
+
+    if spec.weight is not None:
+        weight = _always_present(schema, names.EXAMPLE_WEIGHT, schema_pb2.FLOAT)
+        weight.float_domain.min = 0.0
+        dense = schema.tensor_representation_group[""].tensor_representation[weight.name]
+        dense.dense_tensor.column_name = weight.name
+        dense.dense_tensor.shape.SetInParent()
 
 
 def _add_negative_rates(schema: schema_pb2.Schema, spec: FeatureSpec) -> None:

@@ -31,11 +31,14 @@ def parsed_labels(spec: FeatureSpec, examples: tf.Tensor) -> dict[str, tf.Tensor
     """Parse the labels and masks of serialized tf.Examples, (B,).
 
     Returns:
-        Float (B,) by feature name; 0 where absent, as in a logged request.
+        Float (B,) by feature name; 0 where absent, as in a logged request, and the weight 1.
     """
     parsing = tf.io.FixedLenFeature([], tf.float32, 0.0)
     wanted = [name(task) for task in spec.tasks for name in (names.label_name, names.mask_name)]
-    return tf.io.parse_example(examples, dict.fromkeys(wanted, parsing))
+    features = dict.fromkeys(wanted, parsing)
+    if spec.weight is not None:
+        features[names.EXAMPLE_WEIGHT] = tf.io.FixedLenFeature([], tf.float32, 1.0)
+    return tf.io.parse_example(examples, features)
 
 
 def request_signature(spec: FeatureSpec) -> dict[str, tf.TensorSpec]:

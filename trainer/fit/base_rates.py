@@ -43,7 +43,7 @@ def begin_at_base_rates(network: Network, examples: Examples) -> None:
 def _label_moments(
     examples: Examples,
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Return the number, mean and standard deviation of the labels in each sample space, (K,)."""
+    """Return the weights, mean and standard deviation of the labels in each sample space, (K,)."""
     labels, masks = examples.columns[names.LABELS], examples.columns[names.MASKS]
     counts = np.zeros(labels.shape[1])
     means, squares = np.zeros_like(counts), np.zeros_like(counts)
@@ -53,12 +53,14 @@ def _label_moments(
         # A label that is no number ends the training in its first step, which names it.
         inside &= np.isfinite(part)
         part = np.where(inside, part, 0.0)
-        added = inside.sum(axis=0)
-        mean = part.sum(axis=0) / np.maximum(added, 1)
-        total = np.maximum(counts + added, 1)
+        # A mask is how much a row counts.
+        weights = np.where(inside, masks[first : first + _CHUNK_ROWS], 0.0).astype(np.float64)
+        added = weights.sum(axis=0)
+        mean = (weights * part).sum(axis=0) / np.where(added > 0.0, added, 1.0)
+        total = np.where(counts + added > 0.0, counts + added, 1.0)
         # Chan et al.: the moments of two parts together, without the squares of large means.
-        squares += (np.where(inside, part - mean, 0.0) ** 2).sum(axis=0)
+        squares += (weights * np.where(inside, part - mean, 0.0) ** 2).sum(axis=0)
         squares += (mean - means) ** 2 * counts * added / total
         means += (mean - means) * added / total
         counts += added
-    return counts, means, np.sqrt(squares / np.maximum(counts, 1))
+    return counts, means, np.sqrt(squares / np.where(counts > 0.0, counts, 1.0))

@@ -23,6 +23,7 @@ def transforming(spec: FeatureSpec, transform_graph: str) -> Reading:
     wanted = {*spec.fields}
     for task in spec.tasks:
         wanted |= {names.label_name(task), names.mask_name(task)}
+    wanted |= {names.EXAMPLE_WEIGHT} if spec.weight is not None else set()
     # Parsed as Beam parses them: the schema says what stands for a missing value.
     parsing = {
         name: feature for name, feature in transform.raw_feature_spec().items() if name in wanted

@@ -46,7 +46,7 @@ class TaskLoss(tf.keras.layers.Layer):
         Args:
             labels: (B,).
             logits: (B,).
-            masks: δ, 1 for the rows in the sample space and 0 for others, (B,).
+            masks: δ, 1 (or the weight of the row) in the sample space and 0 for others, (B,).
             size: Σδ over the whole batch, a scalar.
             compute_metrics: whether the task's metric is updated, too.
         """
@@ -56,7 +56,7 @@ class TaskLoss(tf.keras.layers.Layer):
         labels, logits = labels[:, tf.newaxis], logits[:, tf.newaxis]
         total = self.ranking(labels, logits, sample_weight=masks, compute_metrics=compute_metrics)
         # Keras would divide by the batch size; Eq 9 divides by the size of the sample space.
-        return total / tf.maximum(size, 1.0)
+        return total / tf.where(size > 0.0, size, 1.0)
 
     @property
     def metric(self) -> TaskMetric:

@@ -24,7 +24,7 @@ from pipeline.ingest.formats.example_features import (
     text_features,
 )
 from pipeline.ingest.labelling.event_time import local_times_us
-from pipeline.ingest.labelling.labelled_rows import FIELD, KEY_OF, LABEL
+from pipeline.ingest.labelling.labelled_rows import FIELD, KEY_OF, LABEL, WEIGHT
 from pipeline.ingest.labelling.log_tables import KEY
 from pipeline.ingest.settings.ingest_config import IngestSettings
 
@@ -121,6 +121,9 @@ class ExampleEncoder:
             numbers[names.negative_rate_name(task)] = np.full(rows.num_rows, rate)
         if numbers:
             parts.append(number_features(numbers))
+        if WEIGHT in rows.column_names:
+            weights = _column(rows, WEIGHT).to_numpy()
+            parts.append(number_features({names.EXAMPLE_WEIGHT: weights}))
         if names.EVENT_TIME in rows.column_names:
             parts.append(integer_features(names.EVENT_TIME, _column(rows, names.EVENT_TIME)))
         keys = (names.REQUEST_KEY, names.USER_KEY, names.ITEM_KEY)

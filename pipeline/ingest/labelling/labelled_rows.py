@@ -11,6 +11,7 @@
 | `request_key`, `user_key`, `item_key` | binary | only the keys that the spec declares |
 | `key_of.<table>` | binary | the key into a side table; null where missing |
 | `field.<name>` | binary, list of binary or float64 | null where missing |
+| `weight` | float64 | only with weights of examples |
 | `label.<task>` | float64 | null outside the task's sample space |
 | `where.<sequence>` | bool | whether the row counts for a sequence of the histories that has a condition |
 """  # noqa: E501
@@ -43,7 +44,7 @@ from pipeline.ingest.labelling.value_readers import (
 from pipeline.ingest.settings.ingest_config import IngestedField, IngestSettings
 
 KEY_OF, FIELD, LABEL, WHERE = "key_of.", "field.", "label.", "where."
-ARRIVAL = "arrival_us"
+ARRIVAL, WEIGHT = "arrival_us", "weight"
 # Columns of joined impressions, before the name of a label or a condition (see `label_changes`).
 CHANGE = "change."
 CHANGE_TIME = "change.time_us"
@@ -85,6 +86,8 @@ class RowLabeller:
             for name, column in references.items()
         ]
         self._values = ValuesReader(settings)
+        self._weight = settings.weight
+        self._read_weight = NumberReader(settings.weight or "", missing, minimum=0.0)
         self._keeps_raw = settings.deduplicates or settings.split.evaluation_days is not None
 
     def __call__(
@@ -126,7 +129,15 @@ class RowLabeller:
         references = {
             name: read(rows.column(column), problems) for name, column, read in self._references
         }
-        return references | self._values(rows, problems)
+        columns = references | self._values(rows, problems)
+        if self._weight is not None:
+            weights = self._read_weight(rows.column(self._weight), problems)
+            for position in np.flatnonzero(np.isnan(weights)).tolist():
+                problems.setdefault(
+                    position, UnusableLineError(Reason.MISSING_KEY, f"{self._weight}: missing")
+                )
+            columns[WEIGHT] = pa.array(weights)
+        return columns
 
 
 class ValuesReader:

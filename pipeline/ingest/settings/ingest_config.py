@@ -72,6 +72,7 @@ class IngestSettings(StrictModel):
             holds.
         time_fields: the fields that are parts of the event time, by name.
         sampling: as in the feature spec.
+        weight: the column of the weights of examples; None where all count alike.
         histories: as in the feature spec, without what only the model reads; None without any.
         history_digest: what a state of the histories depends on, as in the feature spec.
         history_parts: hashes of the parts of that, to say what differs.
@@ -91,6 +92,7 @@ class IngestSettings(StrictModel):
     tasks: dict[str, IngestedTask]
     time_fields: dict[str, TimePart] = {}
     sampling: Sampling | None = None
+    weight: str | None = None
     histories: Histories | None = None
     history_digest: str = ""
     history_parts: dict[str, str] = {}
@@ -134,6 +136,7 @@ class IngestSettings(StrictModel):
             tasks=tasks,
             time_fields=spec.time_fields,
             sampling=spec.sampling,
+            weight=spec.weight.column if spec.weight is not None else None,
             histories=spec.histories.ingested() if spec.histories is not None else None,
             history_digest=spec.history_digest if spec.histories is not None else "",
             history_parts=spec.history_parts,
@@ -206,6 +209,8 @@ class IngestSettings(StrictModel):
         if table is None:
             keys = {"request": self.keys.request, "user": self.keys.user, "item": self.keys.item}
             named += [(column, f"keys.{key}") for key, column in keys.items() if column is not None]
+            if self.weight is not None:
+                named.append((self.weight, "weight.column"))
             if self.keys.event_time is not None:
                 named.append((self.keys.event_time.column, "keys.event_time.column"))
             named += [

@@ -8,6 +8,7 @@ import pytest
 
 from feature_spec.loading import parse_spec
 from feature_spec.logs.logs import Keys
+from feature_spec.sections import Weight
 from pipeline.evaluate.example_columns import derived_features, joined_scores
 from pipeline.evaluate.metrics.jackknife import part_of
 
@@ -126,3 +127,13 @@ def test_the_value_of_a_list_is_its_first(batch: pa.RecordBatch) -> None:
     lists = pa.array([[b"2", b"1"], [], [b"1", b"2"]])
     changed = batch.set_column(batch.schema.get_field_index("tab"), "tab", lists)
     assert derived_features(changed, SPEC)["tab"].tolist() == [b"2", b"missing", b"1"]
+
+
+def test_examples_count_by_their_weights_in_tasks_and_alike_in_lists(batch: pa.RecordBatch) -> None:
+    weights = pa.array([[0.5], [2.0], [0.0]])
+    weighted = batch.append_column("weight_of_example", weights)
+    spec = SPEC.model_copy(update={"weight": Weight(column="w")})
+    features = derived_features(weighted, spec)
+    assert features["share"][:, 1].tolist() == [0.0, 2.0, 0.0]
+    assert features["click"].tolist() == [[1.0, 0.5], [0.0, 2.0], [1.0, 0.0]]
+    assert features["ranking_score"].tolist() == [[1.0, 1.0], [5.0, 1.0], [6.0, 1.0]]

@@ -67,3 +67,17 @@ def test_large_labels_keep_their_deviation(begun, monkeypatch):
     network, logits = begun(labels, np.ones([10, 2]))
     assert logits["ratio"] == 1e7
     assert float(network.towers[1].deviation) == pytest.approx(1.0)
+
+
+def test_rows_count_by_their_weights(begun):
+    # Weights 3 and 1 of a positive and a negative: (3 + .5) / 5 = .7. The mean of 2 and 6 with
+    # weights 3 and 1 is 3, the variance (3 · 1 + 1 · 9) / 4 = 3. The last row weighs nothing.
+    labels, masks = [[1, 2.0], [0, 6.0], [0, 99.0]], [[3, 3], [1, 1], [0, 0]]
+    network, logits = begun(labels, masks)
+    assert logits == pytest.approx({"click": np.log(0.7 / 0.3), "ratio": 3.0}, abs=1e-6)
+    assert float(network.towers[1].deviation) == pytest.approx(np.sqrt(3.0))
+
+
+def test_small_weights_begin_at_the_same_mean(begun):
+    _, logits = begun([[1, 2.0], [0, 6.0]], [[0.003, 0.003], [0.001, 0.001]])
+    assert logits["ratio"] == pytest.approx(3.0)

@@ -132,3 +132,15 @@ def test_a_metric_counts_the_sample_space_only():
         clock=tf.constant(0),
     )
     assert float(layer.losses_of["a"].metric.result()) == pytest.approx(1.0, abs=1e-3)
+
+
+@pytest.mark.parametrize("scale", [1.0, 0.001, 1000.0])
+def test_rows_count_by_their_weights_whatever_their_scale(scale):
+    # Squared errors 1 and 9 with weights 3 and 1: (3 · 1 + 1 · 9) / 4 = 3. The last row weighs 0.
+    found = losses(
+        {"watch": regression()},
+        [[1.0], [0.0], [5.0]],
+        [[2.0, 3.0, 0.0]],
+        np.array([[3.0], [1.0], [0.0]], np.float32) * np.float32(scale),
+    )
+    assert found == pytest.approx({"watch": 3.0}, rel=1e-6)

@@ -129,3 +129,9 @@ def test_a_part_of_the_event_time_is_a_text_of_the_example(tiny) -> None:
     # Day 3 is Sunday, 1970-01-04; its second hour is the hour 6 · 24 + 1 of the week.
     features = _features(tiny, tiny.row(3700, day=3), fields=fields, logs__tables__users=None)
     assert features["at"] == [b"145"]
+
+
+def test_the_weight_of_an_example_stands_beside_its_masks(tiny) -> None:
+    features = _features(tiny, tiny.row(3, weight="2.5"), weight={"column": "weight"})
+    assert (features["weight_of_example"], features["mask_of_click"]) == ([2.5], [1.0])
+    assert "weight_of_example" not in _features(tiny, tiny.row(3, weight="2.5"))

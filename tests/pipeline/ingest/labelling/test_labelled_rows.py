@@ -137,3 +137,21 @@ def test_raw_lines_are_kept_only_where_a_later_step_may_reject_the_record(tiny) 
         RecordRows([tiny.row(1)]), "log", 0, [1], [b"raw"]
     )
     assert table.column("raw").to_pylist() == [b""]
+
+
+@pytest.mark.parametrize(
+    ("weight", "reason"),
+    [
+        (None, Reason.MISSING_KEY),
+        ("", Reason.MISSING_KEY),
+        (-0.5, Reason.OUT_OF_RANGE),
+        ("nan", Reason.NOT_FINITE),
+        ("heavy", Reason.WRONG_TYPE),
+    ],
+)
+def test_a_row_without_a_usable_weight_is_rejected(tiny, weight: Any, reason: Reason) -> None:
+    rows = [tiny.row(1, w=weight), tiny.row(2, w=0), tiny.row(3, w="1.5")]
+    table, rejected = tiny.labelled(rows, weight={"column": "w"})
+    assert table.column("weight").to_pylist() == [0.0, 1.5]
+    assert [(line.offset, line.reason) for line in rejected] == [(1, reason)]
+    assert "w" in rejected[0].detail
