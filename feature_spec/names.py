@@ -118,7 +118,7 @@ def name_problem(part: str, name: object) -> str | None:
         reason = "ingestion or the export uses it"
     else:
         reason = "give a letter from a to z, then letters, digits and underscores"
-    other = _usable_name(part, text)
+    other = usable_name(part, text)
     remedy = (
         f"{other}: {{column: {json.dumps(text, ensure_ascii=False)}}}"
         if part == "fields"
@@ -127,8 +127,13 @@ def name_problem(part: str, name: object) -> str | None:
     return f"not a usable name: {reason}; such as {remedy}"
 
 
-def _usable_name(part: str, name: str) -> str:
-    """Return a name like the given one that a field or task may have."""
+def usable_name(part: str, name: str) -> str:
+    """Return a name like the given one that a field or task may have.
+
+    Args:
+        part: ``fields`` or ``tasks``.
+        name: any text.
+    """
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
     letters = re.sub(r"\W+", "_", plain).strip("_")
     first = part[0]

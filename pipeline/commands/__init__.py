@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+import pipeline.commands.spec_init  # noqa: F401  (it adds itself to `fulcrum spec`)
 from pipeline.commands.backfill import backfill
 from pipeline.commands.compile import compile_pipeline
 from pipeline.commands.predict import predict

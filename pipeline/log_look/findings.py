@@ -5,17 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from feature_spec.names import EVALUATION, TRAIN, VALIDATION
+from feature_spec.tasks.evidence import ENOUGH_EVIDENCE
 from pipeline.ingest.accounting.ingest_warnings import ingestion_warnings
 from pipeline.ingest.accounting.rejection import RejectedLine
 from pipeline.ingest.settings.ingest_config import IngestSettings
 from pipeline.log_look.log_look import LogLook
 
-# An AUC of so many positives has a standard error of about 0.05: 0.29 / √30.
-FEW_POSITIVES = 30
 _POOR_MATCH = 0.5
 _EFFECTS = {
-    VALIDATION: "early stopping can hardly tell whether it gets better",
-    EVALUATION: "the gate can hardly tell it from another model",
+    VALIDATION: "too few for early stopping to tell",
+    EVALUATION: "too few for the gate to tell",
 }
 
 
@@ -110,7 +109,7 @@ def _of_positives(look: LogLook, factor: float) -> Iterator[str]:
                 ("negatives", counts.negatives),
                 key=lambda pair: pair[1],
             )
-            if least * factor < FEW_POSITIVES and (least or factor > 1.0):
+            if least * factor < ENOUGH_EVIDENCE and (least or factor > 1.0):
                 about = "about " if factor > 1.0 else ""
                 yield f"{task}: {about}{least * factor:,.0f} {what} in {split}: {effect}"
 

@@ -10,11 +10,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from feature_spec.feature_layout import FeatureLayout
-from feature_spec.fields.field import EmbeddedField
+from feature_spec.fields.field import EmbeddedField, time_part
 from feature_spec.spec import FeatureSpec
 from pipeline.ingest.labelling.labelled_rows import FIELD, KEY_OF
 from pipeline.ingest.labelling.log_tables import KEY
 
+_VALUES_OF_PART = {"hour": 24, "weekday": 7, "hour_of_week": 168}
 _BYTES_OF_NUMBER = 4
 # Adagrad keeps an accumulator for each weight.
 _COPIES_IN_TRAINING = 2
@@ -70,6 +71,11 @@ def vocabulary_sizes(
     sizes = {}
     for name, field in spec.fields.items():
         if not isinstance(field, EmbeddedField) or field.history is not None:
+            continue
+        part = time_part(field)
+        if part is not None:
+            values_of_part = _VALUES_OF_PART[part]
+            sizes[name] = VocabularySize(values_of_part, values_of_part, 1, 1.0)
             continue
         if field.table is None:
             values = rows.column(FIELD + name).combine_chunks()

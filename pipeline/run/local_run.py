@@ -84,6 +84,8 @@ def run_locally(
                     warnings.append(warning)
                     progress.warned(warning)
 
+        import tfx.version  # noqa: F401  (light; a missing installation is told before anything else)
+
         progress.started("looking at the logs")
         found = first_look(spec, logs, window)
         failure = hopeless(found, window)

@@ -109,6 +109,13 @@ def test_the_rows_of_a_table_are_those_of_its_fields_and_the_reserved_ones(looke
     assert tables[0].bytes_in_training == 12 * 16 * 4 * 2
 
 
+def test_a_part_of_the_event_time_has_as_many_values_as_there_are(looked: Looked) -> None:
+    hour = {"side": "context", "kind": "categorical", "from": "event_time", "part": "hour"}
+    found = looked(fields__hour=hour)
+    assert found.look is not None
+    assert found.look.vocabularies["hour"].values == 24
+
+
 def test_a_sample_says_so(looked: Looked, logs: Path) -> None:
     for day in range(2):
         Tiny.write(

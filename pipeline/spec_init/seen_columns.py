@@ -1,0 +1,265 @@
+"""What was seen of each column of a source: values, numbers, lists, and how many are missing."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+from typing import Any
+
+from feature_spec.fields.values import category_text, finite_number, is_number, plain_value
+from feature_spec.logs.source import Source
+from pipeline.ingest.sources.files import LogFile
+from pipeline.log_look.sampled_files import chosen_files
+from pipeline.spec_init.words import LISTS, has_word
+
+# Texts by which logs say that there is no value.
+_MISSING_TEXTS = ("\\N", "NULL", "null", "NaN", "nan", "N/A", "NA", "None", "?", "-")
+_SURELY_MISSING = frozenset(_MISSING_TEXTS[:6])
+_MANY_COLUMNS = 2_000
+_SEPARATORS = ("|", ",", ";", "^", "#", " ")
+_LONGEST_ELEMENT = 40
+
+
+@dataclasses.dataclass
+class SeenColumn:
+    """A column of a source, as far as it was read.
+
+    Attributes:
+        name: the name of the column.
+        values: the value of each line; None where missing.
+        is_given: whether the file or its reader named the column, not we.
+    """
+
+    name: str
+    values: list[Any]
+    is_given: bool = True
+
+    @cached_property
+    def present(self) -> list[Any]:
+        """The values that are there."""
+        return [value for value in self.values if value is not None]
+
+    @property
+    def missing_share(self) -> float:
+        """The share of lines without a value."""
+        return 1.0 - len(self.present) / len(self.values) if self.values else 1.0
+
+    @cached_property
+    def texts(self) -> list[str] | None:
+        """The values as categories; None where a value is not one."""
+        try:
+            return [category_text(value) for value in self.present]
+        except ValueError:
+            return None
+
+    @cached_property
+    def numbers(self) -> list[float] | None:
+        """The values as numbers; None where a value is not a finite one."""
+        if not self.present or any(isinstance(value, bool) for value in self.present):
+            return None
+        try:
+            numbers = [finite_number(value) for value in self.present]
+        except ValueError:
+            return None
+        return numbers if max(map(abs, numbers)) < 3e38 else None
+
+    @cached_property
+    def counts(self) -> Counter[str]:
+        """How often each category occurs, or each element of a list."""
+        if self.elements is not None:
+            return Counter(element for elements in self.elements for element in elements)
+        return Counter(self.texts if self.texts is not None else map(repr, self.present))
+
+    @cached_property
+    def is_whole(self) -> bool:
+        """Whether all values are whole numbers."""
+        return self.numbers is not None and all(number.is_integer() for number in self.numbers)
+
+    @cached_property
+    def is_flag(self) -> bool:
+        """Whether the values are truth values, or 0 and 1."""
+        texts = {text.lower() for text in self.counts}
+        return bool(texts) and (
+            texts <= {"true", "false"}
+            or (self.numbers is not None and set(self.numbers) == {0.0, 1.0})
+        )
+
+    @cached_property
+    def elements(self) -> list[list[str]] | None:
+        """The elements of each list that is there; None where values are no lists of categories."""
+        if not self.present or not all(isinstance(value, list | tuple) for value in self.present):
+            return None
+        try:
+            return [
+                [category_text(one) for one in value if one is not None] for value in self.present
+            ]
+        except ValueError:
+            return None
+
+    @cached_property
+    def separator(self) -> str | None:
+        """The separator of texts that are lists; None where they are not."""
+        if self.texts is None or self.numbers is not None or not self.texts:
+            return None
+        if not all(isinstance(value, str) for value in self.present):
+            return None
+        # Elements of lists recur; words of names hardly do.
+        most = (3.0, 3.0) if has_word(self.name, LISTS) else (1.0, 0.7)
+        for separator in _SEPARATORS:
+            lists = [text.split(separator) for text in self.texts]
+            several = sum(len(one) > 1 for one in lists) / len(lists)
+            elements = Counter(element.strip() for one in lists for element in one)
+            if (
+                several >= 0.2
+                and len(elements) <= len(set(self.texts)) * most[separator == " "]
+                and max(map(len, elements)) <= _LONGEST_ELEMENT
+                and not any(re.search(r"\s", element) for element in list(elements)[:200])
+            ):
+                return separator
+        return None
+
+    def split_at(self, separator: str) -> SeenColumn:
+        """Return the column with lists in the place of texts."""
+        values = [
+            None if value is None else [one.strip() for one in value.split(separator) if one]
+            for value in self.values
+        ]
+        return SeenColumn(self.name, values, self.is_given)
+
+    @property
+    def mean_length(self) -> float:
+        """The mean number of characters of a text."""
+        texts = self.texts or []
+        return sum(map(len, texts)) / len(texts) if texts else 0.0
+
+    def quantile(self, share: float) -> float:
+        """Return a quantile of the numbers."""
+        ordered = sorted(self.numbers or [0.0])
+        return ordered[min(int(share * len(ordered)), len(ordered) - 1)]
+
+
+@dataclasses.dataclass
+class SeenSource:
+    """A source, as far as it was read.
+
+    Attributes:
+        source: its description in the spec.
+        files: its files.
+        columns: its columns by name; those that no spec can name are left out.
+        lines: the number of lines read.
+        about_lines: the number of lines that it has, an estimate unless all was read.
+        is_whole: whether all lines were read.
+        missing_texts: texts that stand for a missing value.
+    """
+
+    source: Source
+    files: list[LogFile]
+    columns: dict[str, SeenColumn]
+    lines: int
+    about_lines: int
+    is_whole: bool
+    missing_texts: list[str]
+
+    def renamed(self, names: dict[str, str]) -> SeenSource:
+        """Return the source with other names for columns that the file does not name."""
+        given = [names.get(name, name) for name in self.source.columns or []]
+        columns = {}
+        for name, column in self.columns.items():
+            new = names.get(name, name)
+            columns[new] = dataclasses.replace(column, name=new)
+        return dataclasses.replace(
+            self, source=self.source.model_copy(update={"columns": given}), columns=columns
+        )
+
+
+def seen_source(source: Source, files: Sequence[LogFile], lines: int, named: bool) -> SeenSource:
+    """Read some lines of the files of a source, and return what is in their columns.
+
+    Args:
+        source: the description of the source.
+        files: its files.
+        lines: the number of lines to read, about.
+        named: whether the file or the user named the columns.
+
+    Raises:
+        ValueError: no line can be read.
+    """
+    chosen = chosen_files(files, lines)
+    records: list[dict[str, Any]] = []
+    problem = ""
+    for file in chosen:
+        for batch in file.batches(source, 1_000_000):
+            records += batch.rows.records()
+            if batch.unusable and not problem:
+                problem = f"; {file.name}: {batch.unusable[0][2].detail}"
+    if not records:
+        raise ValueError(f"no line of {source.text} can be read as {source.format}{problem}")
+    names = dict.fromkeys(name for record in records for name in record if _is_nameable(name))
+    missing = _missing_texts(records)
+    columns = {
+        name: SeenColumn(
+            name, [_value(record.get(name), missing) for record in records], is_given=named
+        )
+        for name in list(names)[:_MANY_COLUMNS]
+    }
+    read = sum(one.lines for one in chosen)
+    is_whole = len(chosen) == len(files) and all(one.read_share >= 1.0 for one in chosen)
+    size = sum(one.file.size_bytes for one in chosen)
+    about = sum(one.about_lines for one in chosen)
+    about *= sum(file.size_bytes for file in files) / size if size else 1.0
+    return SeenSource(
+        source=source,
+        files=list(files),
+        columns=columns,
+        lines=read,
+        about_lines=read if is_whole else max(round(about), read),
+        is_whole=is_whole,
+        missing_texts=sorted(missing),
+    )
+
+
+def _is_nameable(name: str) -> bool:
+    try:
+        name.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return bool(name)
+
+
+def _missing_texts(records: Sequence[dict[str, Any]]) -> set[str]:
+    """Return texts that stand for no value: clear ones, and others among numbers only."""
+    found: set[str] = set()
+    numbers: Counter[str] = Counter()
+    marks: dict[str, set[str]] = {}
+    others: set[str] = set()
+    for record in records:
+        for name, value in record.items():
+            if isinstance(value, float) and math.isnan(value):
+                found.add("nan")
+            if not isinstance(value, str):
+                continue
+            if value in _SURELY_MISSING:
+                found.add(value)
+            elif value in _MISSING_TEXTS:
+                marks.setdefault(name, set()).add(value)
+            elif value and is_number(value):
+                numbers[name] += 1
+            elif value:
+                others.add(name)
+    for name, texts in marks.items():
+        if numbers[name] and name not in others:
+            found |= texts
+    return found
+
+
+def _value(value: Any, missing: Iterable[str]) -> Any:
+    if isinstance(value, str):
+        return None if not value or value in missing else value
+    value = plain_value(value)
+    if isinstance(value, float) and math.isnan(value) and "nan" in missing:
+        return None
+    return value
