@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from feature_spec.spec import FeatureSpec
+from feature_spec.tasks.evidence import examples_text, too_few
 from feature_spec.tasks.task import Task
 from pipeline.evaluate.evaluation_result import Estimate, Measurement, change_text, number_text
 from pipeline.workspace.artifact_files import read_bytes, write_bytes
@@ -32,6 +33,8 @@ class TaskGain:
         gain: Eq 11: above 0 where training together is better, whatever the metric's direction. The
             interval covers the choice of evaluation examples, not of seeds. None where `together`
             or `alone` is None.
+        positive_count: examples with label 1; None unless the task is binary.
+        too_few: ``too few to tell (3 positives)``; "" where there are enough.
     """
 
     task: str
@@ -42,6 +45,9 @@ class TaskGain:
     together: float | None
     alone: float | None
     gain: Estimate | None
+    # Earlier versions did not write them.
+    positive_count: int | None = None
+    too_few: str = ""
 
     @property
     def is_noise(self) -> bool:
@@ -50,8 +56,8 @@ class TaskGain:
 
     @property
     def is_clear(self) -> bool:
-        """True if the gain is beyond noise; without an interval nobody can tell."""
-        return self.gain is not None and self.gain.is_clear
+        """True if the gain is beyond noise; without an interval, or few labels, nobody can tell."""
+        return self.gain is not None and self.gain.is_clear and not self.too_few
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,8 +67,8 @@ class MtlGains:
     Attributes:
         tasks: gains on the whole split, in the spec's order.
         slices: gains on each slice, task by task.
-        gaining: names of the tasks with a gain above 0.
-        negative_transfer: names of the tasks with a gain below 0.
+        gaining: names of the tasks with a gain above 0, without those with too few examples.
+        negative_transfer: names of the tasks with a gain below 0, likewise.
         seesaw: whether some tasks gain while others lose.
         seesaw_beyond_noise: whether that holds by the gains beyond noise alone.
     """
@@ -124,6 +130,8 @@ def _gain(name: str, task: Task, part: Measurement) -> TaskGain:
         example_count=part.example_count,
         together=together,
         alone=alone,
+        positive_count=part.positive_count,
+        too_few=too_few(part.example_count, part.positive_count),
         gain=None if together is None or alone is None else _turned(task, change, together - alone),
     )
 
@@ -144,7 +152,7 @@ def _with_sign(gains: Iterable[TaskGain], sign: int) -> list[str]:
     return [
         gain.task
         for gain in gains
-        if gain.gain is not None and (gain.gain.value or 0.0) * sign > 0.0
+        if gain.gain is not None and (gain.gain.value or 0.0) * sign > 0.0 and not gain.too_few
     ]
 
 
@@ -162,12 +170,13 @@ def gains_table(gains: MtlGains) -> Table:
         title="MTL gain (PLE, Eq 11): trained together against the same network trained on the "
         "task alone",
     )
-    for column in ("metric", "together", "alone", "gain (95 % interval)"):
+    for column in ("examples", "metric", "together", "alone", "gain (95 % interval)"):
         table.add_column(column, justify="right")
     table.add_column("verdict")
     for gain in gains.tasks:
         table.add_row(
             gain.task,
+            examples_text(gain.example_count, gain.positive_count),
             gain.metric,
             number_text(gain.together),
             number_text(gain.alone),
@@ -194,6 +203,8 @@ def gains_text(gains: MtlGains) -> Text:
 
 
 def _verdict(gain: TaskGain) -> str:
+    if gain.too_few:
+        return gain.too_few
     if gain.gain is None or gain.gain.value is None:
         return "cannot be computed"
     value = gain.gain.value

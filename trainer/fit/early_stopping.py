@@ -12,15 +12,11 @@ from typing import Any
 
 import tensorflow as tf
 
-from feature_spec.tasks.evidence import ENOUGH_EVIDENCE
+from feature_spec.artifacts.training_ending import TrainingEnding
 from feature_spec.tasks.task import Task
 from trainer.distribute.strategies import is_chief, of_first_replica
 from trainer.fit.multi_task_ranker import MultiTaskRanker
-from trainer.fit.validation_objectives import (
-    Measured,
-    voters,
-    weighed_change,
-)
+from trainer.fit.validation_objectives import Measured, silence, voters, weighed_change
 from trainer.fit.weight_averages import WeightAverages
 from trainer.inspect.introspection import closed_shares
 from trainer.settings.train_config import TrainerSettings
@@ -239,18 +235,35 @@ class EarlyStopping(tf.keras.callbacks.Callback):
             self.history.append(dict(logs))
 
     def _name_voters(self, first: Mapping[str, Measured]) -> None:
-        voting = voters(self.tasks, first)
-        silent = [
-            f"{name} ({first[name].evidence:.0f})" for name in self.tasks if name not in voting
-        ]
+        silent = self._silent(first)
         if silent and self._is_chief:
             logger.info(
-                "%s: fewer than %d positives or negatives in the validation, or no loss weight: "
-                "no vote on when to stop%s",
-                ", ".join(silent),
-                ENOUGH_EVIDENCE,
-                "" if voting else "; the joint loss decides",
+                "no vote on when to stop: %s%s",
+                "; ".join(f"{name}: {reason}" for name, reason in silent.items()),
+                "" if len(silent) < len(self.tasks) else "; the joint loss decides",
             )
+
+    def _silent(self, first: Mapping[str, Measured]) -> dict[str, str]:
+        """Return the reason for each task that has no vote."""
+        voting = voters(self.tasks, first)
+        return {
+            name: silence(task, first[name])
+            for name, task in self.tasks.items()
+            if name not in voting
+        }
+
+    def ending(self, epochs: int) -> TrainingEnding:
+        """Return how a training of at most so many epochs has ended."""
+        rows = self.first_metrics.numpy().tolist()
+        first = {name: Measured(*row) for name, row in zip(self.tasks, rows, strict=True)}
+        finished = int(self.finished_epochs)
+        return TrainingEnding(
+            epochs=finished,
+            best_epoch=int(self.best_epoch),
+            stopped_by="patience" if self.is_over and finished < epochs else "epochs",
+            patience=self.settings.patience,
+            silent=self._silent(first),
+        )
 
     def restore_best(self) -> int:
         """Restore the weights of the best epoch and return the epoch's number."""

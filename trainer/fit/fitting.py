@@ -9,6 +9,7 @@ from pathlib import Path
 
 import tensorflow as tf
 
+from feature_spec.artifacts.training_ending import ENDING_FILE
 from feature_spec.tasks.task import Task
 from trainer.distribute.strategies import is_chief, strategy_of
 from trainer.fit.base_rates import begin_at_base_rates
@@ -115,6 +116,9 @@ def fit(
         )
         epoch, taken = last, 0
     best = stopping.restore_best()
+    if tensorboard_folder is not None and is_chief(strategy):
+        ending = stopping.ending(run.epochs)
+        tf.io.write_file(f"{tensorboard_folder}/{ENDING_FILE}", ending.model_dump_json(indent=1))
     logger.info("trained for %.0f s; epoch %d was best", time.monotonic() - began, best)
     if end is not None:
         end(network, model.optimizer)

@@ -48,6 +48,14 @@ def voters(tasks: Mapping[str, Task], first: Mapping[str, Measured]) -> list[str
     ]
 
 
+def silence(task: Task, first: Measured) -> str:
+    """Return the reason why a task has no vote."""
+    if task.loss_weight <= 0.0:
+        return "no loss weight"
+    what = "of the rarer label" if task.kind == "binary" else "examples"
+    return f"too few to tell ({first.evidence:.0f} {what})"
+
+
 def weighed_change(
     tasks: Mapping[str, Task], first: Mapping[str, Measured], now: Mapping[str, float]
 ) -> float:

@@ -15,6 +15,7 @@ from tensorboard.util.tensor_util import make_ndarray
 
 from feature_spec.artifacts.inspection import INSPECTION_FILE, ModelInsight
 from feature_spec.artifacts.push_check_report import REPORT_FILE, PushCheckReport
+from feature_spec.artifacts.training_ending import ENDING_FILE, TrainingEnding
 from feature_spec.loading import parse_spec
 from feature_spec.names import EXPORTED_SPEC
 from feature_spec.spec import FeatureSpec
@@ -79,6 +80,7 @@ def load_run(
         outputs, EXAMPLES if EXAMPLES in outputs else WINDOW_EXAMPLES, SUMMARY_FILE
     )
     insight = _content(outputs, INSIGHT, INSIGHT_FILE)
+    ending = _content(outputs, MODEL_RUN, ENDING_FILE)
     return RunData(
         name=name,
         spec=spec_name,
@@ -96,6 +98,7 @@ def load_run(
         anomalies=read_anomalies(anomalies) if anomalies is not None else None,
         drift=read_drift(outputs[DRIFT]) if DRIFT in outputs else None,
         curves=training_curves(curves) if curves is not None else None,
+        ending=TrainingEnding.model_validate_json(ending) if ending is not None else None,
         # An older Fulcrum left TFMA's files only.
         evaluation=read_evaluation(evaluation)
         if evaluation and is_file(f"{evaluation}/evaluation.json")

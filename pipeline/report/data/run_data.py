@@ -10,6 +10,7 @@ from pydantic import TypeAdapter
 
 from feature_spec.artifacts.inspection import ModelInsight
 from feature_spec.artifacts.push_check_report import PushCheckReport
+from feature_spec.artifacts.training_ending import TrainingEnding
 from feature_spec.formula import RankingFormula
 from pipeline.evaluate.evaluation_result import EvaluationResult
 from pipeline.evaluate.task_gains import MtlGains
@@ -52,6 +53,7 @@ class RunData:
         drift: drift of the examples since the last run that pushed a model; None without
             thresholds.
         curves: values by epoch of each training curve; see `pipeline.report.data.load_run`.
+        ending: how the training ended.
         evaluation: the evaluation of the candidate beside the blessed model.
         gains: gains against networks of one task each; None unless the run was asked for them.
         push_check: the report of the check before the push; None if the model was refused before.
@@ -73,6 +75,7 @@ class RunData:
     anomalies: list[Anomaly] | None = None
     drift: DriftResult | None = None
     curves: dict[str, list[tuple[int, float]]] | None = None
+    ending: TrainingEnding | None = None
     evaluation: EvaluationResult | None = None
     gains: MtlGains | None = None
     push_check: PushCheckReport | None = None

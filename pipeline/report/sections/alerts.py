@@ -146,7 +146,11 @@ def _of_model(run: RunData) -> Iterator[Alert]:
                 "experts",
             )
     losses = (run.curves or {}).get("validation_loss", [])
-    if len(losses) > 1 and losses[-1][1] == min(loss for _, loss in losses):
+    if run.ending is not None:
+        if run.ending.advice:
+            yield "warn", run.ending.advice, "training"
+    # A training of an earlier version does not say what ended it.
+    elif len(losses) > 1 and losses[-1][1] == min(loss for _, loss in losses):
         yield (
             "warn",
             f"The validation loss still fell in the last epoch ({losses[-1][0]}): more epochs "

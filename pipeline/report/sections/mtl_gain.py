@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from feature_spec.tasks.evidence import examples_text
 from pipeline.evaluate.evaluation_result import Estimate, number_text
 from pipeline.evaluate.metrics.metric_registry import meaning_of
 from pipeline.evaluate.task_gains import TaskGain
@@ -121,11 +122,12 @@ def _table(caption: str, gains: Sequence[TaskGain], *, folded: bool = False) -> 
             gain.task,
             _name(gain.field, gain.value),
             meaning_of(gain.metric).label,
+            examples_text(gain.example_count, gain.positive_count),
             number_text(gain.together),
             number_text(gain.alone),
-            gain_cell(gain.gain),
+            Cell(gain.too_few, "quiet") if gain.too_few else gain_cell(gain.gain),
         ]
         for gain in gains
     ]
-    columns = ["Task", "Examples", "Metric", "Together", "Alone", "MTL gain"]
+    columns = ["Task", "Of", "Metric", "Examples", "Together", "Alone", "MTL gain"]
     return Table(caption=caption, columns=columns, rows=rows, texts=3, folded=folded)

@@ -111,7 +111,12 @@ def verdict_table(run: RunData) -> Table:
         columns["Change"] = [change_cell(verdict.metric, verdict.change) for verdict in verdicts]
     if gains:
         columns["Trained alone"] = [number_text(gains[verdict.task].alone) for verdict in verdicts]
-        columns["MTL gain"] = [gain_cell(gains[verdict.task].gain) for verdict in verdicts]
+        columns["MTL gain"] = [
+            Cell(gains[verdict.task].too_few, "quiet")
+            if gains[verdict.task].too_few
+            else gain_cell(gains[verdict.task].gain)
+            for verdict in verdicts
+        ]
     columns["Examples"] = [
         examples_text(verdict.example_count, verdict.positive_count) for verdict in verdicts
     ]

@@ -47,7 +47,10 @@ def training_section(runs: Sequence[RunData]) -> Section:
                     label,
                 )
             )
-    blocks: list[Any] = (
+    blocks: list[Any] = [
+        *(_ending_note(run, several=len(runs) > 1) for run in runs if run.ending is not None)
+    ]
+    blocks += (
         [Pictures(pictures=pictures)]
         if pictures
         else [Note("No training curves: the run did not get so far.")]
@@ -58,11 +61,25 @@ def training_section(runs: Sequence[RunData]) -> Section:
         lead=(
             "Did it train long enough, and not too long? Each point is an epoch. The model "
             "keeps the weights of its best epoch on the validation split, so a validation loss "
-            "that turns up at the end is no harm; one that still falls at the end asks for more "
-            "epochs."
+            "that turns up at the end is no harm. If trainer.epochs ended it with its best epoch, "
+            "more epochs may help; if patience did, they change nothing."
         ),
         blocks=blocks,
     )
+
+
+def _ending_note(run: RunData, *, several: bool) -> Note:
+    assert run.ending is not None  # noqa: S101
+    ending = run.ending
+    by = (
+        f"trainer.patience ({ending.patience}) ran out"
+        if ending.stopped_by == "patience"
+        else "trainer.epochs was reached"
+    )
+    text = f"{by} after epoch {ending.epochs}; epoch {ending.best_epoch} was best."
+    silent = "; ".join(f"{task}: {reason}" for task, reason in ending.silent.items())
+    text += f" No vote on when to stop: {silent}." if silent else ""
+    return Note(f"{run.name}: {text}" if several else text[0].upper() + text[1:])
 
 
 def _picture(title: str, curves: Sequence[tuple[RunData, str]], label: str) -> Picture:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 from rich.console import Console
 
 from feature_spec.loading import parse_spec
-from pipeline.evaluate.evaluation_result import Estimate, Measurement
+from pipeline.evaluate.evaluation_result import CalibrationBucket, Estimate, Measurement
 from pipeline.evaluate.task_gains import (
     MtlGains,
     gains_table,
@@ -149,3 +150,19 @@ def test_what_is_written_is_read_again(tmp_path: Path) -> None:
     found = gains((0.75, 0.70), (0.14, None))
     write_gains(found, str(tmp_path))
     assert read_gains(str(tmp_path)) == found
+
+
+def test_a_task_with_too_few_positives_neither_gains_nor_loses() -> None:
+    few = [CalibrationBucket(example_count=100, mean_score=0.5, mean_label=0.03)]
+    losing = dataclasses.replace(
+        measured("auc", 0.6, 0.7, 0.01), example_count=100, calibration=few
+    )
+    found = mtl_gains(SPEC, {"click": [losing], "watch": [measured("mse", 0.1, 0.2, 0.01)]})
+    assert (found.gaining, found.negative_transfer, found.seesaw) == (["watch"], [], False)
+    assert found.tasks[0].too_few == "too few to tell (3 positives)"
+    assert not found.tasks[0].is_clear
+    console = Console(file=io.StringIO(), width=160)
+    console.print(gains_table(found))
+    told = console.file.getvalue()
+    assert "100 (3 positives)" in told
+    assert "too few to tell (3 positives)" in told

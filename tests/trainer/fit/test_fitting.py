@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 tf = pytest.importorskip("tensorflow")
+from feature_spec.artifacts.training_ending import ENDING_FILE, TrainingEnding  # noqa: E402
 from trainer.fit.early_stopping import EarlyStopping  # noqa: E402
 from trainer.fit.fitting import fit, validation_metrics  # noqa: E402
 from trainer.fit.multi_task_ranker import MultiTaskRanker  # noqa: E402
@@ -156,8 +157,29 @@ def test_a_task_with_few_positives_is_named_and_shown_as_a_dash(
             validation,
             checkpoint_folder=tmp_path,
         )
-    assert "click (0): fewer than 10 positives or negatives" in caplog.text
+    assert "no vote on when to stop: click: too few to tell (0 of the rarer label)" in caplog.text
     assert "click auc –, ratio mse 0." in caplog.text
+
+
+def test_the_curves_stand_beside_how_the_training_ended(
+    layout, tasks, features, settings, tmp_path
+):
+    labels = features["labels"].copy()
+    labels[:, 0] = 0.0
+    fit(
+        layout,
+        tasks,
+        settings("shared_bottom", epochs=2, patience=5),
+        Examples(features),
+        Examples({**features, "labels": labels}),
+        checkpoint_folder=tmp_path / "checkpoints",
+        tensorboard_folder=str(tmp_path / "curves"),
+    )
+    text = (tmp_path / "curves" / ENDING_FILE).read_text()
+    ending = TrainingEnding.model_validate_json(text)
+    assert (ending.epochs, ending.stopped_by, ending.patience) == (2, "epochs", 5)
+    assert ending.best_epoch in (1, 2)
+    assert ending.silent == {"click": "too few to tell (0 of the rarer label)"}
 
 
 @pytest.mark.parametrize("limit", [1e-3, None])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
+from feature_spec.artifacts.training_ending import TrainingEnding
 from pipeline.evaluate.evaluation_result import Estimate
 from pipeline.ingest.accounting.limits import SourceLines
 from pipeline.report.data.run_data import RunData
@@ -117,6 +118,21 @@ def test_a_training_that_still_improved_at_its_end_asks_for_more_epochs(run: Run
     ]
     ended = {"validation_loss": [(1, 0.85), (2, 0.95)]}
     assert sentences(dataclasses.replace(run, curves=ended), "training") == []
+
+
+def test_the_advice_on_a_training_fits_what_stopped_it(run: RunData) -> None:
+    """The joint loss still falls in the curves of this run."""
+
+    def advice(stopped_by: str, best_epoch: int) -> list[str]:
+        ending = TrainingEnding.model_validate(
+            {"epochs": 4, "best_epoch": best_epoch, "stopped_by": stopped_by, "patience": 2}
+        )
+        return sentences(dataclasses.replace(run, ending=ending), "training")
+
+    assert advice("patience", 2) == []
+    assert advice("epochs", 4) == [
+        "The training ended at trainer.epochs (4) with its best epoch: more epochs may help"
+    ]
 
 
 def test_a_weight_that_decides_nothing_is_named(run: RunData) -> None:
