@@ -10,7 +10,7 @@ export TF_CPP_MIN_LOG_LEVEL ?= 3
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast coverage lint format lock protos clean
+.PHONY: help demo test test-fast coverage docs lint format lock protos clean
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,6 +29,9 @@ coverage: $(INSTALLED) ## All tests, with the share of lines and branches that t
 
 test-fast: $(INSTALLED) ## Unit tests without TensorFlow
 	$(BIN)/python -m pytest -m "not slow and not tensorflow"
+
+docs: $(INSTALLED) ## The documentation as a site: site/index.html
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 lint: $(INSTALLED) ## ruff, mypy and the import directions
 	$(BIN)/ruff check
@@ -49,7 +52,7 @@ protos: $(INSTALLED) ## Take the message types that the client speaks from the i
 	$(BIN)/python -m serving.protos
 
 clean: ## Remove the virtual environment and what the demo wrote
-	rm -rf $(VENV) demo_run
+	rm -rf $(VENV) demo_run site
 
 # The lock is complete, so no resolver runs. uv is quick; where it cannot be had, pip does the same in a few minutes. With its
 # configuration uv would put the overrides of pyproject.toml, which are ranges, in the place of locked versions.

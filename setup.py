@@ -100,6 +100,8 @@ setup(
             "import-linter>=2",
             "kfp>=2.16",
             "kubernetes-validate>=1.35",
+            "mkdocs-material>=9.6",
+            "mkdocstrings[python]>=0.29",
             "mypy>=1.11",
             "promql-parser>=0.11",
             "pytest>=8",

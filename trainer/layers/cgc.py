@@ -35,7 +35,7 @@ class CGCLevel(tf.keras.layers.Layer):
     Returns:
         g^{1,j} … g^{K,j} and, unless this is the last level, g^{s,j}; each (B, U).
 
-    Example:
+    Examples:
         >>> import tensorflow as tf
         >>> from fulcrum.layers import CGCLevel
         >>> click, like = CGCLevel(tasks=2, task_experts=2, shared_experts=1, units=[16])(

@@ -41,7 +41,7 @@ class Experts(tf.keras.layers.Layer):
     Returns:
         The outputs of all experts, (B, E, U).
 
-    Example:
+    Examples:
         >>> import tensorflow as tf
         >>> from fulcrum.layers import Experts
         >>> Experts(experts=4, units=[32, 16])(tf.ones([2, 10])).shape
@@ -115,7 +115,7 @@ class GroupedDense(tf.keras.layers.Layer):
     Returns:
         The output of each layer, (B, G, V).
 
-    Example:
+    Examples:
         >>> import tensorflow as tf
         >>> from fulcrum.layers import GroupedDense
         >>> GroupedDense(units=8)(tf.ones([2, 3, 16])).shape

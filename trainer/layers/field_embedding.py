@@ -53,7 +53,7 @@ class FieldEmbedding(tf.keras.layers.Layer):
         field, because rows of one field lie near each other in the table: reading and updating them
         in this order is faster, and their gradient comes in this order, too.
 
-    Example:
+    Examples:
         >>> import tensorflow as tf
         >>> from fulcrum.layers import FieldEmbedding, SlotLayout, flattened
         >>> slots = [

@@ -19,7 +19,7 @@ class FlatInput(NamedTuple):
             and B otherwise.
         candidate: item fields, (B, I_c).
 
-    Example:
+    Examples:
         >>> import tensorflow as tf
         >>> from fulcrum.layers import FlatInput
         >>> from fulcrum.models import MMoE

@@ -43,7 +43,7 @@ class FSCM(tf.keras.layers.Layer):
     Returns:
         The outputs u of all sub-networks, (B, J, U).
 
-    Example:
+    Examples:
         >>> import tensorflow as tf
         >>> from fulcrum.layers import FSCM
         >>> fscm = FSCM(subnetworks=3, units=8, field_widths=[4, 4, 2])

@@ -28,7 +28,7 @@ class SNRConnection(tf.keras.layers.Layer):
     Returns:
         The outputs v, (B, outputs, V).
 
-    Example:
+    Examples:
         >>> import tensorflow as tf
         >>> from fulcrum.layers import SNRConnection
         >>> SNRConnection(outputs=3, units=8)(tf.ones([2, 6, 16])).shape
@@ -95,7 +95,7 @@ class CSSM(tf.keras.layers.Layer):
     Returns:
         The outputs v, (B, K, V), or (B, K+1, V) with a shared row.
 
-    Example:
+    Examples:
         >>> import tensorflow as tf
         >>> from fulcrum.layers import CSSM
         >>> CSSM(tasks=2, units=8)(tf.ones([5, 3, 16])).shape

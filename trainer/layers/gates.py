@@ -34,7 +34,7 @@ class Gates(tf.keras.layers.Layer):
     Returns:
         The weights of each gate, (B, size), whose rows sum to 1.
 
-    Example:
+    Examples:
         >>> import tensorflow as tf
         >>> from fulcrum.layers import Gates
         >>> [gate.shape.as_list() for gate in Gates(sizes=[4, 6])(tf.ones([2, 10]))]
@@ -82,7 +82,7 @@ def mixture(weights: tf.Tensor, blocks: Sequence[tf.Tensor]) -> tf.Tensor:
     Returns:
         The mixture, (B, U).
 
-    Example:
+    Examples:
         >>> import tensorflow as tf
         >>> from fulcrum.layers import mixture
         >>> experts = tf.constant([[[1.0, 0.0], [0.0, 8.0]]])
@@ -114,7 +114,7 @@ class HardConcreteGate(tf.keras.layers.Layer):
     Call arguments:
         x: a tensor that the gates multiply; `shape` is broadcast to its last axes.
 
-    Example:
+    Examples:
         >>> import tensorflow as tf
         >>> from fulcrum.layers import HardConcreteGate
         >>> gate = HardConcreteGate(shape=[3])

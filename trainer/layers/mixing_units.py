@@ -28,7 +28,7 @@ class CrossStitchUnit(tf.keras.layers.Layer):
     Returns:
         The mixed layers, (B, K, U).
 
-    Example:
+    Examples:
         >>> import tensorflow as tf
         >>> from fulcrum.layers import CrossStitchUnit
         >>> unit = CrossStitchUnit(own_share=0.75)
@@ -84,7 +84,7 @@ class SluiceUnit(tf.keras.layers.Layer):
     Returns:
         The mixed layers, (B, K, U).
 
-    Example:
+    Examples:
         >>> import tensorflow as tf
         >>> from fulcrum.layers import SluiceUnit
         >>> unit = SluiceUnit(initial_mixture="balanced")

@@ -113,7 +113,7 @@ class Dropout(tf.keras.layers.Layer):
         x: a tensor.
         training: whether values are dropped.
 
-    Example:
+    Examples:
         >>> import tensorflow as tf
         >>> from trainer.layers.noise import Dropout, noise_of
         >>> def dropped(step):

@@ -23,7 +23,7 @@ class History(NamedTuple):
             (R, L, M). M may be 0.
         mask: the entries that count, boolean: (R, L), or (B, L) if candidates differ in theirs.
 
-    Example:
+    Examples:
         >>> import tensorflow as tf
         >>> from fulcrum.layers import DotProductAttention, History
         >>> history = History(
@@ -80,7 +80,7 @@ class DotProductAttention(tf.keras.layers.Layer):
     Returns:
         The results of all heads, (B, units).
 
-    Example:
+    Examples:
         >>> import tensorflow as tf
         >>> from fulcrum.layers import DotProductAttention, History
         >>> attention = DotProductAttention(units=8, heads=2)
@@ -218,7 +218,7 @@ class ActivationUnit(tf.keras.layers.Layer):
     Returns:
         The weighted sums, (B, E + M).
 
-    Example:
+    Examples:
         >>> import tensorflow as tf
         >>> from fulcrum.layers import ActivationUnit, History
         >>> history = History(

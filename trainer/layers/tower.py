@@ -29,7 +29,7 @@ class Tower(tf.keras.layers.Layer):
     Returns:
         The logits, (B,), or labels of a regression.
 
-    Example:
+    Examples:
         >>> import tensorflow as tf
         >>> from fulcrum.layers import Tower
         >>> Tower(units=[16, 8])(tf.ones([5, 32])).shape

@@ -51,7 +51,7 @@ class SingleTask(_OfBottoms):
     Returns:
         K representations, each (B, U).
 
-    Example:
+    Examples:
         >>> import tensorflow as tf
         >>> from fulcrum.models import SingleTask
         >>> click, like = SingleTask(tasks=2, bottom_units=[16])(tf.ones([5, 10]))
@@ -106,7 +106,7 @@ class SharedBottom(_OfBottoms):
     Returns:
         K times the same representation, (B, U).
 
-    Example:
+    Examples:
         >>> import tensorflow as tf
         >>> from fulcrum.models import SharedBottom
         >>> click, like = SharedBottom(tasks=2, bottom_units=[32, 16])(tf.ones([5, 10]))
@@ -152,7 +152,7 @@ class Asymmetric(_OfBottoms):
     Returns:
         K representations, each (B, U), or (B, k·U) for task k if bottoms are concatenated.
 
-    Example:
+    Examples:
         >>> import tensorflow as tf
         >>> from fulcrum.models import Asymmetric
         >>> click, like = Asymmetric(tasks=2, bottom_units=[16])(tf.ones([5, 10]))
@@ -213,7 +213,7 @@ class Customized(_OfBottoms):
     Returns:
         K representations, each (B, 2·U): the shared bottom, then the task's own.
 
-    Example:
+    Examples:
         >>> import tensorflow as tf
         >>> from fulcrum.models import Customized
         >>> click, like = Customized(tasks=2, bottom_units=[16])(tf.ones([5, 10]))

@@ -35,7 +35,7 @@ class CrossStitch(SharingArchitecture):
     Returns:
         K representations, each (B, U).
 
-    Example:
+    Examples:
         >>> import tensorflow as tf
         >>> from fulcrum.models import CrossStitch
         >>> model = CrossStitch(tasks=2, units=[32, 16])

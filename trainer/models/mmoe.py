@@ -32,7 +32,7 @@ class MMoE(SharingArchitecture):
     Returns:
         K representations, each (B, U).
 
-    Example:
+    Examples:
         >>> import tensorflow as tf
         >>> from fulcrum.models import MMoE
         >>> x = tf.keras.Input([10])
@@ -93,7 +93,7 @@ class MLMMoE(SharingArchitecture):
     Returns:
         K representations, each (B, U).
 
-    Example:
+    Examples:
         >>> import tensorflow as tf
         >>> from fulcrum.models import MLMMoE
         >>> click, like = MLMMoE(tasks=2, levels=2, experts=4, expert_units=[16])(tf.ones([5, 10]))

@@ -45,7 +45,7 @@ class MSSM(SharingArchitecture):
     Returns:
         K representations, each (B, U).
 
-    Example:
+    Examples:
         >>> import tensorflow as tf
         >>> from fulcrum.models import MSSM
         >>> model = MSSM(tasks=2, units=16)

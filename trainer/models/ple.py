@@ -35,7 +35,7 @@ class PLE(SharingArchitecture):
     Returns:
         K representations, each (B, U).
 
-    Example:
+    Examples:
         A model of two tasks in the functional API of Keras:
 
         >>> import tensorflow as tf
@@ -118,7 +118,7 @@ class CGC(PLE):
     Returns:
         K representations, each (B, U).
 
-    Example:
+    Examples:
         >>> import tensorflow as tf
         >>> from fulcrum.models import CGC
         >>> user, item = tf.ones([5, 8]), tf.ones([5, 4])

@@ -36,7 +36,7 @@ class Sluice(SharingArchitecture):
     Returns:
         K representations, each (B, U).
 
-    Example:
+    Examples:
         >>> import tensorflow as tf
         >>> from fulcrum.models import Sluice
         >>> model = Sluice(tasks=2, layers=2, units=16)

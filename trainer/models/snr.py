@@ -88,7 +88,7 @@ class SNRTrans(SNR):
     Returns:
         K representations, each (B, U).
 
-    Example:
+    Examples:
         >>> import tensorflow as tf
         >>> from fulcrum.models import SNRTrans
         >>> model = SNRTrans(tasks=2, subnetworks=4, units=16)
@@ -126,7 +126,7 @@ class SNRAver(SNR):
     Returns:
         K representations, each (B, U).
 
-    Example:
+    Examples:
         >>> import tensorflow as tf
         >>> from fulcrum.models import SNRAver
         >>> click, like = SNRAver(tasks=2, levels=2, subnetworks=4, units=16)(tf.ones([5, 10]))
