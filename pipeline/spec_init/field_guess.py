@@ -20,6 +20,7 @@ from pipeline.spec_init.words import (
     USER,
     has_word,
     is_id,
+    words_of,
 )
 
 # Whole numbers with so few values are codes or steps, whatever they are called.
@@ -197,9 +198,14 @@ def is_fixed_by(column: SeenColumn, key: SeenColumn) -> bool | None:
 
 
 def shared_field(column: SeenColumn, fields: Mapping[str, SeenColumn]) -> str | None:
-    """Return the field whose values a list repeats, such as items of a history."""
-    elements = set(column.counts)
+    """Return the field whose values a list repeats, such as items of a history.
+
+    Small numbers occur everywhere, so the field has to be an id, or to share a word with the list.
+    """
+    elements, words = set(column.counts), set(words_of(column.name))
     for name, other in fields.items():
+        if not is_id(other.name) and not words & set(words_of(other.name)):
+            continue
         known = set(other.counts)
         if len(known) > _FEW_VALUES and len(elements & known) >= 0.8 * len(elements):
             return name

@@ -17,14 +17,21 @@ from pipeline.spec_init.field_guess import (
     guessed_side,
     shared_field,
 )
-from pipeline.spec_init.roles import JoinedTable, Roles, days_of, guessed_roles, joined_table
+from pipeline.spec_init.roles import (
+    JoinedTable,
+    Roles,
+    days_of,
+    guessed_roles,
+    joined_table,
+    unit_of,
+)
 from pipeline.spec_init.seen_columns import SeenColumn, SeenSource, seen_source
 from pipeline.spec_init.source_guess import guessed_source
 from pipeline.spec_init.split_guess import guessed_split
 from pipeline.spec_init.task_guess import GuessedTask, behavior_tasks, guessed_tasks
+from pipeline.spec_init.words import ITEM_KEYS, TIME, USER, has_word, is_id
 
 LINES_OF_LOG, LINES_OF_TABLE = 20_000, 200_000
-_MOST_ELEMENTS = 1_000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -116,8 +123,6 @@ def proposal(
 
 def _learn_roles(name: str, table: JoinedTable, roles: Roles) -> None:
     """Take the column by which users or items are joined for their key."""
-    from pipeline.spec_init.words import ITEM_KEYS, USER, has_word
-
     plain = name.removesuffix("s")
     for role, words in (("user", USER), ("item", ITEM_KEYS)):
         if has_word(plain, words):
@@ -210,6 +215,15 @@ def _assembled(
     tasks = [dataclasses.replace(task, name=used.claim("tasks", task.name)) for task in tasks]
     labels = {column for task in tasks for column in task.columns}
     left_out[None] |= dict.fromkeys(roles.taken & log.columns.keys(), "a key")
+    left_out[None] |= {
+        name: "a further time, of which requests have other values"
+        for name, column in log.columns.items()
+        if name not in labels | left_out[None].keys()
+        and column.is_given
+        and not is_id(name)
+        and has_word(name, TIME)
+        and unit_of(column, is_named=True) is not None
+    }
     fields = _fields(log, roles, tables, labels=labels, left_out=left_out, used=used)
     if not fields:
         fields = [_any_field(log, left_out, used)]

@@ -49,30 +49,54 @@ class SeenColumn:
         return 1.0 - len(self.present) / len(self.values) if self.values else 1.0
 
     @cached_property
-    def texts(self) -> list[str] | None:
-        """The values as categories; None where a value is not one."""
+    def _different(self) -> Counter[tuple[type, Any]]:
+        """How often each value occurs, since each is looked at once; 1, 1.0 and true differ."""
         try:
-            return [category_text(value) for value in self.present]
+            return Counter((type(value), value) for value in self.present)
+        except TypeError:  # lists and objects
+            return Counter((str, repr(value)) for value in self.present)
+
+    @cached_property
+    def _counts(self) -> Counter[str] | None:
+        counts: Counter[str] = Counter()
+        if any(isinstance(value, list | tuple | dict) for value in self.present):
+            return None
+        try:
+            for (_, value), count in self._different.items():
+                counts[category_text(value)] += count
         except ValueError:
             return None
+        return counts
+
+    @property
+    def texts(self) -> list[str] | None:
+        """The different values as categories; None where a value is not one."""
+        return None if self._counts is None else list(self._counts)
 
     @cached_property
     def numbers(self) -> list[float] | None:
-        """The values as numbers; None where a value is not a finite one."""
-        if not self.present or any(isinstance(value, bool) for value in self.present):
+        """The number of each value; None where a value is not a finite one."""
+        if not self.present or self.elements is not None:
             return None
+        known: dict[tuple[type, Any], float] = {}
         try:
-            numbers = [finite_number(value) for value in self.present]
-        except ValueError:
+            for kind, value in self._different:
+                if kind is bool:
+                    return None
+                known[kind, value] = finite_number(value)
+            numbers = [known[type(value), value] for value in self.present]
+        except (ValueError, TypeError, KeyError):
             return None
-        return numbers if max(map(abs, numbers)) < 3e38 else None
+        return numbers if max(map(abs, known.values())) < 3e38 else None
 
     @cached_property
     def counts(self) -> Counter[str]:
         """How often each category occurs, or each element of a list."""
         if self.elements is not None:
             return Counter(element for elements in self.elements for element in elements)
-        return Counter(self.texts if self.texts is not None else map(repr, self.present))
+        if self._counts is not None:
+            return self._counts
+        return Counter({repr(value): count for (_, value), count in self._different.items()})
 
     @cached_property
     def is_whole(self) -> bool:
@@ -103,19 +127,19 @@ class SeenColumn:
     @cached_property
     def separator(self) -> str | None:
         """The separator of texts that are lists; None where they are not."""
-        if self.texts is None or self.numbers is not None or not self.texts:
-            return None
-        if not all(isinstance(value, str) for value in self.present):
+        texts = self._counts
+        if not texts or self.numbers is not None or {kind for kind, _ in self._different} != {str}:
             return None
         # Elements of lists recur; words of names hardly do.
         most = (3.0, 3.0) if has_word(self.name, LISTS) else (1.0, 0.7)
         for separator in _SEPARATORS:
-            lists = [text.split(separator) for text in self.texts]
-            several = sum(len(one) > 1 for one in lists) / len(lists)
-            elements = Counter(element.strip() for one in lists for element in one)
+            lists = {text: text.split(separator) for text in texts if separator in text}
+            if sum(texts[text] for text in lists) < 0.2 * texts.total():
+                continue
+            elements = {one.strip() for several in lists.values() for one in several}
+            elements |= texts.keys() - lists.keys()
             if (
-                several >= 0.2
-                and len(elements) <= len(set(self.texts)) * most[separator == " "]
+                len(elements) <= len(texts) * most[separator == " "]
                 and max(map(len, elements)) <= _LONGEST_ELEMENT
                 and not any(re.search(r"\s", element) for element in list(elements)[:200])
             ):
@@ -129,12 +153,6 @@ class SeenColumn:
             for value in self.values
         ]
         return SeenColumn(self.name, values, self.is_given)
-
-    @property
-    def mean_length(self) -> float:
-        """The mean number of characters of a text."""
-        texts = self.texts or []
-        return sum(map(len, texts)) / len(texts) if texts else 0.0
 
     def quantile(self, share: float) -> float:
         """Return a quantile of the numbers."""
@@ -233,26 +251,19 @@ def _is_nameable(name: str) -> bool:
 def _missing_texts(records: Sequence[dict[str, Any]]) -> set[str]:
     """Return texts that stand for no value: clear ones, and others among numbers only."""
     found: set[str] = set()
-    numbers: Counter[str] = Counter()
-    marks: dict[str, set[str]] = {}
-    others: set[str] = set()
+    seen: dict[str, set[str]] = {}
     for record in records:
         for name, value in record.items():
-            if isinstance(value, float) and math.isnan(value):
+            if isinstance(value, str):
+                seen.setdefault(name, set()).add(value)
+            elif isinstance(value, float) and math.isnan(value):
                 found.add("nan")
-            if not isinstance(value, str):
-                continue
-            if value in _SURELY_MISSING:
-                found.add(value)
-            elif value in _MISSING_TEXTS:
-                marks.setdefault(name, set()).add(value)
-            elif value and is_number(value):
-                numbers[name] += 1
-            elif value:
-                others.add(name)
-    for name, texts in marks.items():
-        if numbers[name] and name not in others:
-            found |= texts
+    for texts in seen.values():
+        found |= texts & _SURELY_MISSING
+        marks = texts & set(_MISSING_TEXTS)
+        others = texts - marks - {""}
+        if others and all(map(is_number, others)):
+            found |= marks
     return found
 
 

@@ -72,14 +72,14 @@ def guessed_tasks(columns: Mapping[str, SeenColumn], roles: Roles) -> GuessedTas
             tasks.append(_flag(column))
         elif column.is_given and _is_count(column):
             tasks.append(_count(column))
-    if (rating := _rating(free)) is not None:
-        tasks += _rating_tasks(rating)
-    tasks += _watch_tasks(free, afterwards)
-    if not tasks:
-        tasks.append(_any_task(free or dict(columns)))
-    for task in tasks[_MOST_TASKS:]:
+    rating = _rating(free)
+    graded = _rating_tasks(rating) if rating is not None else []
+    graded += _watch_tasks(free, afterwards)
+    most = _MOST_TASKS - len(graded)
+    for task in tasks[most:]:
         afterwards |= dict.fromkeys(task.columns, "feedback, which a further task may read")
-    return GuessedTasks(tasks[:_MOST_TASKS], afterwards)
+    tasks = tasks[:most] + graded
+    return GuessedTasks(tasks or [_any_task(free or dict(columns))], afterwards)
 
 
 def _flag(column: SeenColumn, decide: str = "") -> GuessedTask:
