@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-spec_app = typer.Typer(help="Check and print feature specs.", no_args_is_help=True)
+spec_app = typer.Typer(help="Propose, check and print feature specs.", no_args_is_help=True)
 
 
 def add_to(app: typer.Typer) -> None:

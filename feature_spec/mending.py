@@ -52,12 +52,16 @@ class Mending:
     ) -> None:
         self.document = {name: received[name] for name in sections if name in received}
         self._broken: set[str] = set()
+        # The side tables of broken fields, whose names can be looked up all the same.
+        self._kept_tables: set[tuple[str | int, ...]] = set()
         for place in places:
             if place:
                 self._mend(place)
 
     def leaves(self, problem: Problem) -> bool:
         """Return whether a problem of the mended document is one of the received document."""
+        if problem.place in self._kept_tables:
+            return "logs" not in self._broken
         return not (
             str(problem.place[0]) in self._broken
             or any(f"{part}.{problem.received}" in self._broken for part in _BY_NAME)
@@ -76,6 +80,11 @@ class Mending:
                 } or _STAND_INS[section]
             else:
                 [stand_in] = _STAND_INS[section].values()
+                broken = content.get(inner[0])
+                table = broken.get("table") if isinstance(broken, dict) else None
+                if section == "fields" and isinstance(table, str) and "table" not in inner:
+                    self._kept_tables.add((section, inner[0], "table"))
+                    stand_in = {**stand_in, "table": table}
                 self.document[section] = {
                     name: stand_in if str(name) == inner[0] else value
                     for name, value in content.items()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, ClassVar, Self
 
 import pydantic
 from pydantic import ModelWrapValidatorHandler, ValidationError, model_validator
@@ -103,6 +103,9 @@ class FeatureSpec(StrictModel):
     Raises:
         pydantic.ValidationError: a part is wrong or two parts contradict each other.
     """
+
+    # It mends its parts itself, which refer to each other.
+    tells_all_at_once: ClassVar[bool] = False
 
     name: str = pydantic.Field(pattern=r"^[a-z][a-z0-9_]*$")
     keys: Keys = Keys()

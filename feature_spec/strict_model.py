@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
-from typing import Annotated, Any, NamedTuple, Self
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self, get_args, get_origin
 
 import pydantic
 from pydantic import (
@@ -159,6 +160,8 @@ class StrictModel(BaseModel):
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+    # Whether what values say of each other is told even where one of them is wrong.
+    tells_all_at_once: ClassVar[bool] = True
 
     @model_validator(mode="wrap")
     @classmethod
@@ -167,14 +170,55 @@ class StrictModel(BaseModel):
             return handler(received)
         known = keys_of(cls)
         unknown = [key for key in received if key not in known]
-        if not unknown:
-            return handler(received)
-        hints = "; ".join(
-            f"unknown key {key!r}: {closest_names(str(key), known)}" for key in unknown
-        )
-        problem = Problem((), received, hints, "unknown_key")
+        problems = []
+        if unknown:
+            hints = "; ".join(
+                f"unknown key {key!r}: {closest_names(str(key), known)}" for key in unknown
+            )
+            problems.append(Problem((), received, hints, "unknown_key"))
+        content = {key: value for key, value in received.items() if key not in unknown}
+        error = None
         try:
-            handler({key: value for key, value in received.items() if key not in unknown})
-        except ValidationError as error:
-            raise validation_error(cls, [problem], error, misspelt=map(str, unknown)) from error
-        raise validation_error(cls, [problem])
+            model = handler(content if unknown else received)
+        except ValidationError as raised:
+            error = raised
+        if error is None and not unknown:
+            return model
+        problems += _further_problems(cls, content, error) if cls.tells_all_at_once else []
+        if error is not None and not problems:
+            raise error
+        raise validation_error(cls, problems, error, misspelt=map(str, unknown)) from error
+
+
+def _further_problems(
+    model: type[BaseModel], received: dict[str, Any], error: ValidationError | None
+) -> list[Problem]:
+    """Return what the right values of a model say of each other, where others are wrong.
+
+    Pydantic looks at this only when every value is right, so the wrong ones are left out, or
+    replaced. A problem that speaks of a wrong value may be none once that is right.
+    """
+    details = error.errors() if error is not None else []
+    wrong = {str(detail["loc"][0]) for detail in details if detail["loc"]}
+    if details and not wrong:
+        return []
+    mended = {key: value for key, value in received.items() if key not in wrong}
+    for name, field in model.model_fields.items():
+        if name not in wrong or not field.is_required():
+            continue
+        choices = get_args(field.annotation) if get_origin(field.annotation) is Literal else ()
+        if not choices:
+            return []
+        mended[name] = choices[0]
+    try:
+        model.model_validate(mended)
+    except ValidationError as further:
+        return [
+            Problem(tuple(detail["loc"]), detail["input"], detail["msg"], detail["type"])
+            for detail in further.errors()
+            if not any(
+                re.search(rf"\b{re.escape(name)}\b", f"{detail['loc']} {detail['msg']}")
+                for name in wrong
+            )
+        ]
+    return []

@@ -21,8 +21,8 @@ from fulcrum.lazy_names import EXTRAS, missing_extra
 app = typer.Typer(
     name="fulcrum",
     help="Multi-task ranking: from feedback logs and one feature spec to a blessed model that "
-    "serves.\n\nA first round: fulcrum simulate, fulcrum run, fulcrum serve, fulcrum rank. With your "
-    "own logs: fulcrum spec init. Each has its own --help.",
+    "serves.\n\nA first round: fulcrum simulate, fulcrum run, fulcrum serve, fulcrum rank. "
+    "With your own logs: fulcrum spec init. Each has its own --help.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )

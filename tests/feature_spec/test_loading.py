@@ -94,3 +94,34 @@ def test_text_that_is_not_yaml_is_named_by_its_file(text):
         parse_spec(text, source="my.yaml")
     assert 'in "my.yaml", ' in str(error.value)
     assert "string>" not in str(error.value)
+
+
+def test_all_mistakes_of_one_field_are_told_at_once() -> None:
+    text = """
+name: wrong
+logs: {exposures: {path: x, format: csv}}
+split: {evaluation_days: 1}
+keys: {event_time: {column: t, unit: s}}
+fields:
+  age: {side: usr, kind: numeric, minimum: 10, maximum: 1, colum: a}
+  price: {side: item, kind: numeric, transform: zscore, maximum: 1, default: 7}
+  id: {side: itm, kind: categorical, table: nope, vocabulary: {min_count: 0}, hash_buckets: 3}
+tasks:
+  click: {kind: binary, label: {rule: event, column: c}, metric: mse, tolerance: -1}
+ranking_formula: {weights: {click: 1.0}}
+"""
+    with pytest.raises(SpecError) as raised:
+        parse_spec(text)
+    places = [problem.partition(":")[0] for problem in raised.value.problems]
+    assert sorted(places) == [
+        "fields.age",  # the unknown key
+        "fields.age.minimum",
+        "fields.age.side",
+        "fields.id.side",
+        "fields.id.table",
+        "fields.id.vocabulary.min_count",
+        "fields.price.default",
+        "fields.price.transform",
+        "tasks.click.metric",
+        "tasks.click.tolerance",
+    ]
