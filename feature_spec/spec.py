@@ -49,10 +49,7 @@ def _name_of(part: str) -> pydantic.BeforeValidator:
 
 
 def _later_settings(field: Field) -> set[str]:
-    """Return the settings that fields got after fingerprints were first made, at their defaults.
-
-    They are left out of the fingerprint, which stays that of older clients and models.
-    """
+    """Return settings younger than fingerprints, at their defaults: older prints lack them."""
     return {
         name
         for name in ("history", "pooling", "heads", "of", "smoothing", "from_", "part")
@@ -104,9 +101,7 @@ class FeatureSpec(StrictModel):
         pydantic.ValidationError: a part is wrong or two parts contradict each other.
     """
 
-    # It mends its parts itself, which refer to each other.
-    tells_all_at_once: ClassVar[bool] = False
-
+    tells_all_at_once: ClassVar[bool] = False  # `_parts_agree` does, as parts refer to each other
     name: str = pydantic.Field(pattern=r"^[a-z][a-z0-9_]*$")
     keys: Keys = Keys()
     logs: Logs

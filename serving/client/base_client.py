@@ -23,7 +23,7 @@ from feature_spec.spec import FeatureSpec
 from feature_spec.spec_difference import differences, differences_in_names
 from serving import tf_serving_api
 from serving.client.history_filling import HistoryCounts, HistoryFilling, HistoryPolicy
-from serving.client.left_out_fields import LeftOutFields
+from serving.client.left_out_fields import LeftOutFields, sides_to_give
 from serving.client.predicted_scores import ranked_list
 from serving.client.request_log import RequestLog
 from serving.client.request_splitting import answers_of_one_version, part_inputs, part_sizes
@@ -221,7 +221,7 @@ class BaseRankingClient:
         if self._left_out is None and FIELD_PRESENCE in signatures:
             self._left_out = LeftOutFields(
                 (yield from self._presence(call)),
-                {name: field.side for name, field in self.spec.fields.items()},
+                sides_to_give(self.spec),
             )
         return served
 

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from feature_spec.spec import FeatureSpec
 from serving.client.types import RankingRequest
 
 if TYPE_CHECKING:
@@ -17,12 +18,17 @@ _log = logging.getLogger(__name__)
 NEARLY_ALL = 0.95
 
 
+def sides_to_give(spec: FeatureSpec) -> dict[str, str]:
+    """Return the side of each field but of parts of the time, which the client fills in itself."""
+    return {name: field.side for name, field in spec.fields.items() if name not in spec.time_fields}
+
+
 class LeftOutFields:
     """Warns once of the fields that a request leaves out and training nearly always had.
 
     Args:
         presence: the share of training examples with a value, by field, as the export tells it.
-        sides: the side of each field of the spec.
+        sides: the side of each field that a request gives (`sides_to_give`).
     """
 
     def __init__(self, presence: Mapping[str, float], sides: Mapping[str, str]) -> None:

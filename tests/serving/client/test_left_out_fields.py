@@ -6,7 +6,8 @@ import logging
 
 import pytest
 
-from serving.client.left_out_fields import LeftOutFields
+from feature_spec.loading import parse_spec
+from serving.client.left_out_fields import LeftOutFields, sides_to_give
 from serving.client.types import Candidate, RankingRequest
 
 SIDES = {"age": "user", "hour": "context", "price": "item", "tags": "item"}
@@ -44,3 +45,18 @@ def test_a_field_that_the_spec_no_longer_has_is_not_asked_for(
 ) -> None:
     LeftOutFields({"gone": 1.0}, SIDES).look_at(RankingRequest(candidates=[ITEM]), None)
     assert warned(caplog) == []
+
+
+def test_parts_of_the_time_are_not_asked_for_because_the_client_fills_them_in() -> None:
+    spec = parse_spec("""
+name: timed
+keys: {event_time: {column: t, unit: s}}
+logs: {exposures: {path: x, format: csv}}
+split: {evaluation_days: 1}
+fields:
+  id: {side: item, kind: categorical}
+  hour: {side: context, kind: categorical, from: event_time, part: hour}
+tasks: {click: {kind: binary, label: {rule: event, column: c}, metric: auc}}
+ranking_formula: {weights: {click: 1.0}}
+""")
+    assert sides_to_give(spec) == {"id": "item"}
