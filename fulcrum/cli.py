@@ -5,6 +5,7 @@ Each command imports what is heavy when it runs, so that `fulcrum --help` answer
 
 from __future__ import annotations
 
+import os
 import sys
 import traceback
 from typing import Annotated
@@ -17,6 +18,10 @@ import serving.commands
 import trainer.commands
 from fulcrum import __version__
 from fulcrum.lazy_names import EXTRAS, missing_extra
+from fulcrum.quiet_libraries import QuietFinder
+
+# TensorFlow's and Abseil's messages of CUDA and processors, and gRPC's.
+_QUIET = {"TF_CPP_MIN_LOG_LEVEL": "3", "GRPC_VERBOSITY": "ERROR"}
 
 app = typer.Typer(
     name="fulcrum",
@@ -49,7 +54,13 @@ def _options(
 
 
 def main() -> None:
-    """Run the command line; name the extra to install where an optional dependency is missing."""
+    """Run the command line; name the extra to install where an optional dependency is missing.
+
+    Libraries say nothing unless the environment asks them to.
+    """
+    for name, value in _QUIET.items():
+        os.environ.setdefault(name, value)
+    sys.meta_path.insert(0, QuietFinder(["tensorflow"]))
     try:
         app()
     except ModuleNotFoundError as error:

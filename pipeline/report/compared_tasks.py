@@ -17,7 +17,7 @@ from pipeline.report.elements.estimates import (
     turned,
     whole_split,
 )
-from pipeline.report.elements.figure import COLOURS, GREY, bubbles, figure, reach
+from pipeline.report.elements.figure import COLOURS, GREY, axis_range, bubbles, figure, reach
 from pipeline.report.elements.section import Cell, Choice, Note, Picture, Pictures, Section, Table
 from pipeline.report.sections.tasks import gains_by_task
 
@@ -79,10 +79,13 @@ def _metric_picture(task: str, of_runs: dict[str, TaskVerdict], runs: Sequence[R
     estimates = [_estimate(of_runs[name], metric) for name in names]
     made = figure(xaxis={"title": {"text": label}}, showlegend=False)
     made.update_yaxes(autorange="reversed", type="category")
+    possible = (0.0, meaning_of(metric).range.highest)
+    made.update_xaxes(range=axis_range(estimates, holds_zero=False, within=possible))
     made.add_scatter(
         x=[estimate.value if estimate else None for estimate in estimates],
         y=names,
         error_x={**reach(estimates), "color": GREY},
+        cliponaxis=False,
         mode="markers",
         marker={"size": 11, "color": _colours(names, runs)},
         hovertemplate="<b>%{y}</b><br>" + label + " %{x:.4f}<extra></extra>",

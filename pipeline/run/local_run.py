@@ -189,6 +189,7 @@ def _summary(
 ) -> RunSummary:
     from pipeline.ingest.executor import read_summary
     from pipeline.push.push_check import push_check_report
+    from pipeline.report.component import REPORT_FILE
 
     def output(node: str, name: str) -> Any:
         return runs[node].outputs[name][0] if node in runs else None
@@ -204,6 +205,7 @@ def _summary(
     version = None
     if pushed is not None and pushed.get_int_custom_property("pushed"):
         version = int(pushed.get_string_custom_property("pushed_version"))
+    written = output("RunReport", "report")
     report = push_check_report(checked) if checked is not None else None
     tasks = evaluated.tasks if evaluated is not None else []
     is_refused = any(verdict.refusals for verdict in tasks) or bool(report and report.refusals)
@@ -240,4 +242,5 @@ def _summary(
         failure=failure,
         span=window,
         warnings=warnings,
+        report=f"{written.uri}/{REPORT_FILE}" if written is not None else None,
     )

@@ -86,6 +86,7 @@ class RunSummary:
         failure: the failure of a node; None unless `status` is `failed`.
         span: the days of a run by span; None in other runs.
         warnings: sentences on what may spoil the model and stopped nothing.
+        report: the file of the report; None if the run did not get so far.
     """
 
     status: RunStatus
@@ -107,6 +108,7 @@ class RunSummary:
     failure: NodeFailure | None = field(default=None)
     span: SpanWindow | None = field(default=None)
     warnings: list[str] = field(default_factory=list)
+    report: str | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Return the summary as a dictionary for JSON."""
@@ -143,6 +145,8 @@ def print_summary(summary: RunSummary, console: Console) -> None:
     if summary.push_check is not None and summary.push_check.latency_ms:
         console.print(_push_check_text(summary.push_check), soft_wrap=True)
     console.print(outcome_text(summary), soft_wrap=True)
+    if summary.report is not None:
+        console.print(Text(f"Report: {summary.report}"), soft_wrap=True)
 
 
 def _components_table(summary: RunSummary) -> Table:

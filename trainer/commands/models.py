@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import inspect
+import re
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from trainer.settings.model_config import ModelSettings
 
 
 def models(
@@ -24,7 +31,7 @@ def models(
     from rich.table import Table
 
     from feature_spec.strict_model import closest_names
-    from trainer.settings.model_config import MODELS, ModelSettings
+    from trainer.settings.model_config import MODELS
 
     if name is None:
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_lines=False)
@@ -35,8 +42,34 @@ def models(
             table.add_row(model, (settings.__doc__ or "").splitlines()[0], defaults)
         Console().print(table)
     elif name in MODELS:
-        for kind in (MODELS[name], ModelSettings):
-            typer.echo(f"{kind.__doc__}\n")
+        settings = MODELS[name]
+        typer.echo(f"{(settings.__doc__ or '').partition('Attributes:')[0].strip()}\n")
+        Console().print(_settings_table(settings))
+        typer.echo("Set one by `fulcrum run --set model.SETTING=VALUE`, or in the spec's `model`.")
     else:
         typer.echo(f"no such model {name!r}: {closest_names(name, MODELS)}", err=True)
         raise typer.Exit(1)
+
+
+def _settings_table(settings: type[ModelSettings]) -> Table:
+    """Return a row for each setting: its default, and what it means, from the docstrings."""
+    from rich import box
+    from rich.table import Table
+
+    meanings: dict[str, str] = {}
+    for kind in reversed(settings.__mro__):
+        meanings |= _attributes(inspect.cleandoc(kind.__dict__.get("__doc__") or ""))
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("setting", no_wrap=True)
+    table.add_column("default", no_wrap=True)
+    table.add_column("what it is")
+    for name, default in settings().model_dump().items():
+        table.add_row(name, str(default), meanings.get(name, ""))
+    return table
+
+
+def _attributes(docstring: str) -> dict[str, str]:
+    """Return the meaning of each attribute that a docstring explains, in one line."""
+    _, _, listed = docstring.partition("Attributes:\n")
+    found = re.findall(r"^    (\w+): (.*(?:\n {6,}.*)*)", listed, re.MULTILINE)
+    return {name: " ".join(text.split()) for name, text in found}

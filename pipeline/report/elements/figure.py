@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -64,12 +65,18 @@ def _reach(estimate: Estimate | None) -> tuple[float, float]:
     return max(estimate.value - estimate.lower, 0.0), max(estimate.upper - estimate.value, 0.0)
 
 
-def axis_range(estimates: Sequence[Estimate | None], *, holds_zero: bool) -> list[float]:
+def axis_range(
+    estimates: Sequence[Estimate | None],
+    *,
+    holds_zero: bool,
+    within: tuple[float, float] = (-math.inf, math.inf),
+) -> list[float]:
     """Return the ends of an axis that shows all estimates with their intervals, and some room.
 
     Args:
         estimates: the estimates to show.
         holds_zero: whether the axis also shows 0.
+        within: the values that are possible, which the room does not leave.
     """
     ends = [0.0] if holds_zero else []
     for estimate in estimates:
@@ -79,7 +86,7 @@ def axis_range(estimates: Sequence[Estimate | None], *, holds_zero: bool) -> lis
             ]
     lowest, highest = min(ends, default=0.0), max(ends, default=0.0)
     room = 0.08 * (highest - lowest) or 1.0
-    return [lowest - room, highest + room]
+    return [max(lowest - room, within[0]), min(highest + room, within[1])]
 
 
 def rows_height_px(rows: int, row_px: int = 34) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime
+from collections.abc import Sequence
 from typing import Any
 
 from pipeline.ingest.accounting.accounts import other_accounts, rest_of
@@ -124,21 +126,18 @@ def _steps(counts: IngestSummary) -> Table:
 
 
 def _days(counts: IngestSummary) -> Picture:
-    evaluation = set(counts.evaluation_days)
     made = figure(
         barmode="stack",
         xaxis={"type": "category"},
         yaxis={"title": {"text": "records"}, "rangemode": "tozero"},
     )
-    for name, colour, judges in (
-        ("train and validation", BLUE, False),
-        ("evaluation", ORANGE, True),
-    ):
+    splits = {day: _split_of(day, counts.evaluation_days) for day in counts.records_of_day}
+    for name, colour in (("train and validation", BLUE), ("evaluation", ORANGE), (_STRAY, GREY)):
         days = {
-            str(day): count
-            for day, count in counts.records_of_day.items()
-            if (day in evaluation) is judges
+            str(day): count for day, count in counts.records_of_day.items() if splits[day] == name
         }
+        if not days and name == _STRAY:
+            continue
         made.add_bar(
             x=list(days),
             y=list(days.values()),
@@ -154,6 +153,20 @@ def _days(counts: IngestSummary) -> Picture:
         figure=made,
         height_px=280,
     )
+
+
+_STRAY = "rejected: later than the last day"
+
+
+def _split_of(day: datetime.date, evaluation: Sequence[datetime.date]) -> str:
+    """Return where the records of a day went.
+
+    A day with a handful of records counts as no day of the log: between two of its days they
+    belong to the later one, and after the last they are rejected.
+    """
+    if not evaluation or day < min(evaluation):
+        return "train and validation"
+    return "evaluation" if day <= max(evaluation) else _STRAY
 
 
 def _tasks(counts: IngestSummary) -> Table:

@@ -58,7 +58,8 @@ def _picture(metric: str, parts: Sequence[Measurement]) -> Picture:
         for of in (part.metrics, part.baseline)
     ]
     # Marks in groups would begin the axis at 0.
-    made.update_xaxes(range=axis_range(seen, holds_zero=False))
+    possible = (0.0, meaning_of(metric).range.highest)
+    made.update_xaxes(range=axis_range(seen, holds_zero=False, within=possible))
     for name, colour, symbol, size, values in (
         ("serving model", GREY, "diamond", 9, [part.baseline for part in shown]),
         ("this model", BLUE, "circle", 11, [part.metrics for part in shown]),
@@ -69,6 +70,7 @@ def _picture(metric: str, parts: Sequence[Measurement]) -> Picture:
                 x=[estimate.value if estimate else None for estimate in estimates],
                 y=names,
                 error_x=reach(estimates),
+                cliponaxis=False,
                 mode="markers",
                 name=name,
                 orientation="h",

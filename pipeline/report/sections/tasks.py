@@ -209,9 +209,9 @@ def _change_picture(
     tolerances = [
         Estimate(value=-verdict.tolerance) for verdict in verdicts if any(against_serving)
     ]
-    made.update_xaxes(
-        range=axis_range([*against_serving, *against_alone, *tolerances], holds_zero=True)
-    )
+    largest = meaning_of(metric).range.highest
+    shown = [*against_serving, *against_alone, *tolerances]
+    made.update_xaxes(range=axis_range(shown, holds_zero=True, within=(-largest, largest)))
     described = "; ".join(
         f"{task} {change_text(serving)} against serving, {change_text(alone)} against alone"
         for task, serving, alone in zip(tasks, against_serving, against_alone, strict=True)

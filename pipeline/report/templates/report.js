@@ -122,6 +122,29 @@ for (const block of document.querySelectorAll(".bubbles")) {
   }
 }
 
+// Tables and tabs that are wider than the page: what is cut off at the right is hinted at.
+
+const wide = [...document.querySelectorAll(".table")].map((box) => {
+  const hint = document.createElement("p");
+  hint.className = "more-hint";
+  hint.textContent = "more columns: scroll →";
+  hint.setAttribute("aria-hidden", "true"); // who listens gets the whole table anyway
+  box.before(hint);
+  return { box, hint };
+});
+wide.push({ box: document.querySelector('[role="tablist"]'), hint: null });
+
+function hintAtMore({ box, hint }) {
+  const left = box.scrollWidth - box.clientWidth - box.scrollLeft;
+  box.classList.toggle("more-right", left > 2);
+  if (hint) hint.hidden = box.scrollWidth - box.clientWidth <= 2;
+}
+
+for (const one of wide) {
+  new ResizeObserver(() => hintAtMore(one)).observe(one.box);
+  one.box.addEventListener("scroll", () => hintAtMore(one), { passive: true });
+}
+
 // Tooltips of headings, by mouse, finger and keyboard.
 
 const tooltip = document.getElementById("tooltip");

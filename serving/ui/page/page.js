@@ -35,11 +35,13 @@ function options(select, entries, chosen) {
 async function look() {
   try {
     const served = await fetchModels();
+    $("loading").hidden = true;
     const changed = JSON.stringify(served) !== JSON.stringify(models);
     models = served;
     if (changed) showModels();
     else if ($("alert").dataset.from === "look") rankSoon(); // the server is back
   } catch (error) {
+    $("loading").hidden = true;
     showAlert(error.message);
     $("alert").dataset.from = "look";
   }
@@ -116,6 +118,7 @@ async function rank() {
   const versions = [first === "newest" ? null : Number(first), ...(second === "" ? [] : [Number(second)])];
   const call = { model: model.name, request: Number($("user").value), versions, weights: weights.overrides };
   $("lists").setAttribute("aria-busy", "true");
+  if (listsFor === "") $("summary").textContent = "Loading the order …";
   try {
     const answer = await fetchRanking(call, own.signal);
     if (own !== pending) return;

@@ -185,6 +185,25 @@ def test_nothing_is_wider_than_the_screen(opened: Any, width: int) -> None:
         eventually(opened, lambda: opened.execute_script(beyond) == [])
 
 
+def test_a_table_that_is_cut_off_says_that_there_is_more(opened: Any) -> None:
+    state = """
+        return [...document.querySelectorAll('.table')].filter((box) => box.offsetWidth).map((box) => [
+            box.scrollWidth > box.clientWidth + 2,
+            box.classList.contains('more-right'),
+            box.previousElementSibling.matches('.more-hint') && !box.previousElementSibling.hidden,
+        ])"""
+    for width, cut in ((1280, False), (400, True)):
+        resize(opened, width)
+        open_tab(opened, "summary")
+        eventually(opened, lambda cut=cut: opened.execute_script(state) == [[cut] * 3])
+    opened.execute_script(
+        "const box = [...document.querySelectorAll('.table')].find((one) => one.offsetWidth);"
+        "box.scrollLeft = box.scrollWidth"
+    )
+    # At its end, nothing fades out any more.
+    eventually(opened, lambda: opened.execute_script(state) == [[True, False, True]])
+
+
 def test_letters_of_pictures_follow_light_and_dark(opened: Any) -> None:
     open_tab(opened, "ranking")
 

@@ -48,6 +48,12 @@ def test_exposures_of_the_warm_up_are_part_of_the_sum() -> None:
     assert "repeated 1) + 20 of the warm-up of histories" in told
 
 
+def test_the_last_line_says_where_the_report_is() -> None:
+    told = text(dataclasses.replace(PUSHED, report="root/artifacts/RunReport/report/9/report.html"))
+    assert told.splitlines()[-1] == "Report: root/artifacts/RunReport/report/9/report.html"
+    assert "Report:" not in text(PUSHED)
+
+
 def test_files_that_broke_off_are_named() -> None:
     broken = dataclasses.replace(
         PUSHED,

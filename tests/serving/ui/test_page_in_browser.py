@@ -85,6 +85,16 @@ def test_the_page_shows_a_users_candidates_in_the_clients_order_without_an_error
     ] == []
 
 
+def test_the_page_says_at_once_that_it_loads_and_no_longer_once_it_has(browser, opened):
+    source = (
+        "return fetch(location.href).then((answer) => answer.text())"
+        ".then((text) => new DOMParser().parseFromString(text, 'text/html')"
+        ".getElementById('loading').hidden)"
+    )
+    assert browser.execute_script(source) is False  # before any script has run
+    assert browser.find_element(By.ID, "loading").is_displayed() is False
+
+
 def test_another_user_has_other_candidates_whose_names_are_no_markup(browser, opened, eventually):
     browser.find_element(By.ID, "next-user").click()
     # 0.75 · 0.25^0.5 · 0.64^0.5 = 0.3, 0.7 · 0.4 = 0.28

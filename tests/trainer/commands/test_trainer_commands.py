@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 
+import pytest
 import typer
 from typer.testing import CliRunner
 
@@ -23,10 +25,21 @@ def test_all_models_are_listed_with_their_settings():
     assert "field_sparsity=True" in result.output
 
 
-def test_a_models_settings_are_explained():
-    result = CliRunner().invoke(app, ["models", "ple"])
-    assert "levels: L, the number of levels." in result.output
-    assert "tower_units: hidden units of each task's tower." in result.output
+def test_a_models_settings_are_a_table_with_defaults_and_meanings():
+    result = CliRunner().invoke(app, ["models", "ple"], env={"COLUMNS": "100"})
+    rows = [re.split(r"\s{2,}", line.strip()) for line in result.output.splitlines()]
+    assert ["levels", "2", "L, the number of levels."] in rows
+    assert ["tower_units", "[64, 32]", "hidden units of each task's tower."] in rows
+    assert result.output.startswith("Progressive Layered Extraction: levels of CGC")
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_every_setting_of_every_model_has_a_default_and_a_meaning(name):
+    result = CliRunner().invoke(app, ["models", name], env={"COLUMNS": "300"})
+    rows = [re.split(r"\s{2,}", line.strip()) for line in result.output.splitlines()]
+    explained = {row[0]: row[1] for row in rows if len(row) == 3}
+    defaults = {key: str(value) for key, value in MODELS[name]().model_dump().items()}
+    assert explained.items() >= defaults.items()
 
 
 def test_an_unknown_model_is_named_with_the_closest():

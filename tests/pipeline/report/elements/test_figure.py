@@ -21,6 +21,11 @@ def test_an_axis_holds_all_intervals_with_room_at_both_sides() -> None:
     assert axis_range(ESTIMATES, holds_zero=True) == pytest.approx([-0.08, 1.08])
 
 
+def test_the_room_of_an_axis_does_not_leave_the_values_that_a_metric_can_have() -> None:
+    assert axis_range(ESTIMATES, holds_zero=False, within=(0.0, 1.0)) == pytest.approx([0.46, 1.0])
+    assert axis_range([Estimate(value=0.8)], holds_zero=False, within=(0.0, 1.0)) == [0.0, 1.0]
+
+
 def test_a_single_value_has_room_too() -> None:
     assert axis_range([Estimate(value=0.0)], holds_zero=True) == [-1.0, 1.0]
     assert axis_range([], holds_zero=False) == [-1.0, 1.0]
