@@ -46,7 +46,7 @@ class QuietFinder(importlib.abc.MetaPathFinder):
             spec = finder.find_spec(fullname, path, target)
             if spec is None or spec.loader is None:
                 continue
-            spec.loader.exec_module = _quietly(spec.loader.exec_module)  # type: ignore[method-assign]
+            spec.loader.exec_module = _quietly(spec.loader.exec_module)  # type: ignore[method-assign, assignment]
             return spec
         return None
 
