@@ -94,7 +94,7 @@ class RequestKeys:
 
 def _different(values: list[Any]) -> tuple[list[Any], list[int]]:
     """Return the different values, and the position of each value among them."""
-    positions = dict.fromkeys(values)
+    positions: dict[Any, Any] = dict.fromkeys(values)
     different = list(positions)
     positions.update(zip(different, range(len(different)), strict=True))
     return different, list(map(positions.__getitem__, values))
