@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import glob
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -100,7 +101,7 @@ def _one_pattern(names: Sequence[str]) -> str | None:
             continue
         start = _common_start(level)
         end = _common_start([one[len(start) :][::-1] for one in level])[::-1]
-        place = None if has_day else _day_place(start, end, level)
+        place = None if has_day else _day_place(level)
         if place is not None:
             has_day = True
             pattern.append(place)
@@ -117,16 +118,20 @@ def _common_start(texts: Sequence[str]) -> str:
     return least
 
 
-def _day_place(start: str, end: str, names: Sequence[str]) -> str | None:
+def _day_place(names: Sequence[str]) -> str | None:
     """Return a pattern with a place for the day, where that is all in which names differ."""
-    before = start.rstrip("0123456789-")
-    after = end.lstrip("0123456789-")
-    days = [name[len(before) : len(name) - len(after)] for name in names]
-    for place, form in (("{day}", "%Y-%m-%d"), ("{day:%Y%m%d}", "%Y%m%d")):
+    for place, form, digits in (
+        ("{day}", "%Y-%m-%d", r"\d{4}-\d\d-\d\d"),
+        ("{day:%Y%m%d}", "%Y%m%d", r"(?<!\d)\d{8}(?!\d)"),
+    ):
+        around = {tuple(re.split(digits, name, maxsplit=1)) for name in names}
+        if len(around) != 1 or len(parts := around.pop()) == 1:
+            continue
         try:
-            parsed = [datetime.datetime.strptime(day, form) for day in days]
+            for name in names:
+                day = re.search(digits, name)
+                datetime.datetime.strptime(day[0] if day else "", form)
         except ValueError:
             continue
-        if all(one.strftime(form) == day for one, day in zip(parsed, days, strict=True)):
-            return f"{_escaped(before)}{place}{_escaped(after)}"
+        return f"{_escaped(parts[0])}{place}{_escaped(parts[1])}"
     return None
