@@ -45,10 +45,13 @@ class SideTable(Source):
         key: the column of this table that identifies a row. If several rows have the same key, the
             first by path and line is used.
         exposure_key: the column of the exposure log with the key. Defaults to `key`.
+        display: the column with a text for people, such as a title, which no model reads. It
+            travels with the tables of `serving.export_tables`.
     """
 
     key: Text
     exposure_key: Text | None = None
+    display: Text | None = None
 
     @model_validator(mode="after")
     def _rows_have_keys(self) -> Self:

@@ -102,7 +102,7 @@ class IngestLogs(beam.PTransform):
             others = [(labelled[REJECTED], counts_of_files)]
         tables = _side_tables(pipeline, settings, self._files)
         if settings.export_tables:
-            _ = tables[ROWS] | "WriteTables" >> beam.Map(write_table, self._folder)
+            _ = tables[ROWS] | "WriteTables" >> beam.Map(write_table, settings, self._folder)
         if settings.histories is not None:
             histories = HistoryFeatures(
                 settings,

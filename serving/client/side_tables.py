@@ -2,22 +2,23 @@
 
 A table has a row of fields for each key: the value of the column by which ingestion joins the table
 to the exposures. A version that was pushed with `serving.export_tables` carries its tables in
-`assets.extra/tables`, a file `NAME.jsonl.gz` each, with a line `{"key": …, "fields": {…}}` a row.
+`assets.extra/tables`, a file `NAME.jsonl.gz` each: a line `{"key_field": …}`, which names the field
+with the keys, then a line `{"key": …, "fields": {…}, "display": …}` a row.
 """
 
 from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from feature_spec.fields.values import category_text
 from feature_spec.names import EXPORTED_TABLES, SERVING_MODEL
 from feature_spec.spec import FeatureSpec
 from feature_spec.strict_model import closest_names
-from serving.client.types import Candidate, FieldValue, RankingRequest
+from serving.client.types import FieldValue, RankingRequest
 
 Row = Mapping[str, FieldValue]
 _FILE = ".jsonl.gz"
@@ -36,8 +37,8 @@ class SideTables:
     """
 
     def __init__(self, spec: FeatureSpec, tables: Mapping[str, Mapping[str, Row]]) -> None:
-        self._tables: dict[str, tuple[str, str, Mapping[str, Row]]] = {}
         self._sides = {name: field.side for name, field in spec.fields.items()}
+        self._tables: list[_Table] = []
         for name, rows in tables.items():
             if name not in spec.logs.tables:
                 raise ValueError(
@@ -50,8 +51,7 @@ class SideTables:
                     f"tables.{name}: {', '.join(sorted(unknown))}: no field of this table; its "
                     f"fields are {', '.join(sorted(own))}"
                 )
-            key = _key_field(spec, name)
-            self._tables[name] = (key, spec.fields[key].side, rows)
+            self._tables.append(_Table(_key_field(spec, name), rows, {}))
 
     @classmethod
     def read(cls, spec: FeatureSpec, folder: Path | str) -> SideTables:
@@ -72,44 +72,74 @@ class SideTables:
                 f"{folder}: no side tables in {place}: run the pipeline with "
                 "serving.export_tables: true, or give the rows themselves"
             )
-        return cls(spec, {file.name.removesuffix(_FILE): _rows(file) for file in files})
+        read = cls(spec, {})
+        for file in files:
+            table = _table(file)
+            if table.key_field not in spec.fields:
+                raise ValueError(
+                    f"{file}: its key is the field {table.key_field!r}, which spec {spec.name} "
+                    "has not"
+                )
+            read._tables.append(table)
+        return read
 
     def filled(self, request: RankingRequest) -> RankingRequest:
-        """Return a request with the fields that its keys have in the tables, beside its own."""
+        """Return a request with the fields that its keys have in the tables, beside its own.
+
+        Candidates also get the texts for people that the tables have of them.
+        """
         user, context = dict(request.user), dict(request.context)
         of_side = {"user": user, "context": context}
         items = [dict(candidate.fields) for candidate in request.candidates]
-        for key, side, rows in self._tables.values():
+        for table in self._tables:
+            side = self._sides[table.key_field]
             if side == "item":
                 for item in items:
-                    for name, value in self._row(rows, item.get(key)).items():
-                        item.setdefault(name, value)
-                continue
-            for name, value in self._row(rows, of_side[side].get(key)).items():
-                if self._sides[name] == "item":
-                    for item in items:
-                        item.setdefault(name, value)
-                else:
-                    of_side[self._sides[name]].setdefault(name, value)
-        return replace(
-            request,
-            user=user,
-            context=context,
-            candidates=[
-                # The answer shows the caller's own candidates.
-                Candidate(fields=item, id=candidate.id)
-                for item, candidate in zip(items, request.candidates, strict=True)
-            ],
-        )
+                    self._fill(table.row(item.get(table.key_field)), {"item": [item]})
+            else:
+                row = table.row(of_side[side].get(table.key_field))
+                self._fill(row, {"user": [user], "context": [context], "item": items})
+        candidates = [
+            replace(candidate, fields=item, display=candidate.display or self.display(item))
+            for item, candidate in zip(items, request.candidates, strict=True)
+        ]
+        return replace(request, user=user, context=context, candidates=candidates)
 
-    @staticmethod
-    def _row(rows: Mapping[str, Row], key: FieldValue) -> Row:
-        if key is None or isinstance(key, list | tuple):
-            return {}
-        try:
-            return rows.get(category_text(key), {})
-        except ValueError:
-            return {}  # what is wrong with it is said where the request is read
+    def display(self, fields: Mapping[str, FieldValue]) -> str | None:
+        """Return the text for people of an item, by its fields; None if no table has one."""
+        for table in self._tables:
+            if self._sides[table.key_field] == "item":
+                text = table.displays.get(_key_text(fields.get(table.key_field)))
+                if text is not None:
+                    return text
+        return None
+
+    def _fill(self, row: Row, rows: Mapping[str, Sequence[dict[str, FieldValue]]]) -> None:
+        for name, value in row.items():
+            for filled in rows.get(self._sides.get(name, ""), ()):
+                filled.setdefault(name, value)
+
+
+@dataclass(frozen=True)
+class _Table:
+    """A side table: the field with its key, and by key the fields and the texts for people."""
+
+    key_field: str
+    rows: Mapping[str, Row]
+    displays: Mapping[str, str]
+
+    def row(self, key: FieldValue) -> Row:
+        return self.rows.get(_key_text(key), {})
+
+
+def _key_text(key: FieldValue) -> str:
+    """Return a key as ingestion reads it; "" for none."""
+    if key is None or isinstance(key, list | tuple):
+        return ""
+    try:
+        return category_text(key)
+    except ValueError:
+        return ""  # what is wrong with it is said where the request is read
 
 
 def _key_field(spec: FeatureSpec, table: str) -> str:
@@ -133,13 +163,16 @@ def _place(folder: Path) -> Path:
     return tables if tables.is_dir() else version
 
 
-def _rows(file: Path) -> dict[str, Row]:
-    rows = {}
+def _table(file: Path) -> _Table:
+    rows, displays = {}, {}
     try:
         with gzip.open(file, "rt", encoding="utf-8") as lines:
+            key_field = str(json.loads(next(lines))["key_field"])
             for line in lines:
                 row = json.loads(line)
                 rows[row["key"]] = row["fields"]
-    except (OSError, EOFError, ValueError, KeyError, TypeError) as error:
+                if "display" in row:
+                    displays[row["key"]] = str(row["display"])
+    except (OSError, EOFError, ValueError, KeyError, TypeError, StopIteration) as error:
         raise ValueError(f"{file}: is no side table: {error}") from error
-    return rows
+    return _Table(key_field, rows, displays)

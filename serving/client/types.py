@@ -20,10 +20,12 @@ class Candidate:
     Attributes:
         fields: The item's fields by name. A field that is left out is missing.
         id: The caller's id of the candidate. It is not sent to the server.
+        display: A text for people, such as a title. It is not sent to the server.
     """
 
     fields: Mapping[str, FieldValue]
     id: str | int | None = None
+    display: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

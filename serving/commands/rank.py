@@ -177,6 +177,9 @@ def rank(
         ranking_request = file.request(loaded, weights | _weights(weight or []))
         if at is not None:
             ranking_request = replace(ranking_request, at_s=time_of("--at", at).timestamp())
+        known = _tables_in(tables, loaded)
+        if known is not None:
+            ranking_request = known.filled(ranking_request)
         explanations = None
         store = None
         if histories is not None:
@@ -197,7 +200,6 @@ def rank(
                 histories=store,
                 history_policy=HistoryPolicy(timeout_ms=timeout_ms),
                 request_log=log,
-                tables=_tables_in(tables, loaded),
             ) as client,
         ):
             served = client.check() if explain else None

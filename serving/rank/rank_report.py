@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from rich.markup import escape
 from rich.table import Table
 
 from feature_spec.formula import FormulaTerm, formula_terms, log_ranking_score, ranking_score
@@ -84,11 +85,14 @@ def explain(
 
 
 def candidate_label(candidate: RankedCandidate) -> str:
-    """Return the caller's id of a candidate, or else its place in the request."""
-    return (
+    """Return the caller's id of a candidate, or else its place in the request, and its text."""
+    label = (
         f"candidates[{candidate.position}]"
         if candidate.candidate.id is None
         else str(candidate.candidate.id)
+    )
+    return (
+        f"{label} {escape(candidate.candidate.display)}" if candidate.candidate.display else label
     )
 
 
@@ -144,6 +148,7 @@ def report(ranked: RankedList, explanations: Sequence[Explanation] | None = None
         row: dict[str, Any] = {
             "rank": candidate.rank,
             "id": candidate.candidate.id,
+            **({"display": candidate.candidate.display} if candidate.candidate.display else {}),
             "position": candidate.position,
             "scores": dict(candidate.scores),
             "ranking_score": candidate.ranking_score,

@@ -15,6 +15,7 @@ from feature_spec.spec import FeatureSpec
 from feature_spec.spec_tables import sample_space_text
 from feature_spec.tasks.task import Task
 from serving.client.ranking_client import RankingClient
+from serving.client.side_tables import SideTables
 from serving.client.types import Candidate, FieldValue, RankedList, RankingRequest
 from serving.errors import RankingError
 from serving.model_server.status_error import StatusError
@@ -59,6 +60,7 @@ class PageModel:
         self._lock = threading.Lock()
         self._clients: dict[int, RankingClient] = {}
         self._requests: tuple[int, list[LoggedRequest], str] | None = None
+        self._tables: SideTables | None = None  # of the same version
 
     @property
     def name(self) -> str | None:
@@ -140,6 +142,7 @@ class PageModel:
                 in_force,
                 shown=requests[number].shown,
                 attended=self._attended(client.spec, ranked.model_version, request),
+                tables=self._tables,
             ),
         }
 
@@ -185,10 +188,10 @@ class PageModel:
         spec = self._client(version).spec
         with self._lock:
             if self._requests is None or self._requests[0] != version:
-                self._requests = (
-                    version,
-                    *logged_requests(spec, self._folder(version), self._request_files),
-                )
+                folder = self._folder(version)
+                requests, source = logged_requests(spec, folder, self._request_files)
+                self._requests = version, requests, source
+                self._tables = _tables_of(spec, folder)
             return self._requests[1:]
 
     def _folder(self, number: int) -> Path:
@@ -199,6 +202,14 @@ class PageModel:
             f"version {number} is not in service; in service: "
             f"{', '.join(map(str, self.versions())) or 'none'}"
         )
+
+
+def _tables_of(spec: FeatureSpec, folder: Path) -> SideTables | None:
+    """Return the side tables of a version, for the texts of items; None if it has none."""
+    try:
+        return SideTables.read(spec, folder)
+    except ValueError:
+        return None
 
 
 def _of_request(request: RankingRequest) -> dict[str, FieldValue]:
@@ -231,12 +242,14 @@ def _candidates(
     *,
     shown: int,
     attended: Sequence[list[dict[str, Any]]],
+    tables: SideTables | None,
 ) -> list[dict[str, Any]]:
     own_ranks = {candidate.position: candidate.rank for candidate in own}
     return [
         {
             "position": candidate.position,
             "id": candidate.candidate.id,
+            "display": tables.display(candidate.candidate.fields) if tables else None,
             "fields": given_fields(spec, candidate.candidate.fields),
             "counts": shown_counts(spec, candidate.candidate.fields),
             "attended": attended[candidate.position],

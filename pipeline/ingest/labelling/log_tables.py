@@ -29,7 +29,7 @@ from pipeline.ingest.labelling.value_readers import TextReader
 from pipeline.ingest.settings.ingest_config import IngestSettings
 from pipeline.ingest.sources.record_source import RecordSource
 
-KEY = "key"
+KEY, DISPLAY = "key", "display"
 
 
 class LabelledBatch(NamedTuple):
@@ -77,8 +77,9 @@ def read_side_table(
         settings: the spec's rules.
 
     Returns:
-        the rows: a column `key` of distinct values, and a column a field, named as in
-        `labelled_rows`; the lines that cannot be used; the counts of both.
+        the rows: a column `key` of distinct values, a column a field, named as in `labelled_rows`,
+        and `display` where the table has texts for people; the lines that cannot be used; the
+        counts of both.
     """
     source = settings.logs.tables[name]
     missing = frozenset(settings.logs.missing_values)
@@ -101,6 +102,10 @@ def read_side_table(
                     position, UnusableLineError(Reason.MISSING_KEY, f"{source.key}: missing")
                 )
             fields = read_fields(readers, batch.rows, problems)
+            if source.display is not None:
+                # A text that cannot be read is no reason to lose the row.
+                read_display = TextReader(source.display, missing)
+                fields[DISPLAY] = read_display(batch.rows.column(source.display), {})
             usable, unusable = usable_rows(
                 pa.table({KEY: keys, **fields}), problems, file.name, batch.numbers, batch.raws
             )

@@ -197,6 +197,13 @@ class IngestSettings(StrictModel):
         """The IANA name of the zone in which days begin."""
         return self.keys.event_time.timezone if self.keys.event_time is not None else "UTC"
 
+    def key_field(self, table: str) -> str | None:
+        """Return the field that has a side table's key, by which a request names a row, if any."""
+        side = self.logs.tables[table]
+        column = side.exposure_key or side.key
+        of_log = self.fields_of(None).items()
+        return next((name for name, field in of_log if field.column == column), None)
+
     def fields_of(self, table: str | None) -> dict[str, IngestedField]:
         """Return the fields of a side table, or of the exposure log (None)."""
         return {name: field for name, field in self.fields.items() if field.table == table}
@@ -236,7 +243,10 @@ class IngestSettings(StrictModel):
             of_actions = _columns_of_actions(self.logs.actions, self.join_columns)
             return dict(named) | of_actions
         else:
-            named.append((self.logs.tables[table].key, f"logs.tables.{table}.key"))
+            side = self.logs.tables[table]
+            named.append((side.key, f"logs.tables.{table}.key"))
+            if side.display is not None:
+                named.append((side.display, f"logs.tables.{table}.display"))
         fields = self.fields_of(table).items()
         named += [
             (field.column, f"fields.{name}")

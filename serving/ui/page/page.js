@@ -155,7 +155,7 @@ function showLists(answers, request) {
   $("legend-compared").hidden = answers.length < 2;
   $("summary").textContent = summary(ranked);
   // Where the lists stand below the sliders, the first places are shown beside these.
-  const names = ranked[0]?.candidates.slice(0, FIRST).map(({ id, position }) => id ?? `candidate ${position + 1}`);
+  const names = ranked[0]?.candidates.slice(0, FIRST).map(({ id, display, position }) => display ?? id ?? `candidate ${position + 1}`);
   $("first").textContent = names ? `First: ${names.join(", ")}` : "";
 }
 

@@ -83,9 +83,10 @@ function cell(role, className, ...children) {
   return element(role === "cell" ? "td" : "th", { role, className }, ...children);
 }
 
-function candidateCell({ position, id, shown }) {
+function candidateCell({ position, id, display, shown }) {
   return cell("cell", "candidate",
     element("b", { className: "id" }, id ?? `candidate ${position + 1}`), " ",
+    display ? element("span", { className: "display" }, display, " ") : "",
     shown ? element("span", { className: "shown", role: "img", title: SHOWN, "aria-label": SHOWN }, "•") : "",
   );
 }

@@ -30,12 +30,18 @@ pytestmark = [pytest.mark.slow, pytest.mark.tensorflow]
 def test_side_tables_are_written_for_pushed_versions_where_the_spec_says_so(
     tiny, logs: Path, tmp_path: Path
 ) -> None:
+    user = {"side": "user", "kind": "categorical", "column": "user_id"}
+    shown = tiny.settings(fields__user=user, logs__tables__users__display="user_id")
+    settings = shown.model_copy(update={"export_tables": True})
+    Ingested(settings, logs, tmp_path / "with")
     Ingested(tiny.settings(), logs, tmp_path / "without")
     assert not (tmp_path / "without" / "tables").exists()
-    settings = tiny.settings().model_copy(update={"export_tables": True})
-    Ingested(settings, logs, tmp_path / "with")
     with gzip.open(tmp_path / "with" / "tables" / "users.jsonl.gz", "rt") as lines:
-        rows = {row["key"]: row["fields"] for row in map(json.loads, lines)}
+        assert json.loads(next(lines)) == {"key_field": "user"}
+        written = {row["key"]: row for row in map(json.loads, lines)}
+    rows = {key: row["fields"] for key, row in written.items()}
+    # The table shows a user by the key here; titles would be the usual thing.
+    assert {key: row["display"] for key, row in written.items()} == {key: key for key in written}
     table = [
         json.loads(line)
         for file in sorted(logs.glob("users*"))

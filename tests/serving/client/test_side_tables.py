@@ -79,13 +79,33 @@ def test_the_tables_of_the_newest_version_of_a_root_are_read(tmp_path: Path) -> 
     for version, price in (("9", 1.0), ("10", 2.0)):
         folder = tmp_path / "serving_model" / version / "assets.extra" / "tables"
         folder.mkdir(parents=True)
-        line = json.dumps({"key": "8", "fields": {"price": price}})
+        row = {"key": "8", "fields": {"price": price}, "display": f"Film of {version}"}
         with gzip.open(folder / "items.jsonl.gz", "wt") as file:
-            file.write(line + "\n")
+            file.write(f'{{"key_field": "sku"}}\n{json.dumps(row)}\n')
     request = RankingRequest(candidates=[Candidate(fields={"sku": "8"})])
     for place, price in ((tmp_path, 2.0), (tmp_path / "serving_model" / "9", 1.0)):
         [filled] = SideTables.read(SPEC, place).filled(request).candidates
         assert filled.fields["price"] == price
+        assert filled.display == ("Film of 10" if price == 2.0 else "Film of 9")
+
+
+def test_the_text_for_people_is_that_of_the_item_unless_the_request_has_one(tmp_path: Path) -> None:
+    with gzip.open(tmp_path / "items.jsonl.gz", "wt") as file:
+        file.write('{"key_field": "sku"}\n{"key": "8", "fields": {}, "display": "Alien"}\n')
+    candidates = [
+        Candidate(fields={"sku": 8}),
+        Candidate(fields={"sku": "8"}, display="mine"),
+        Candidate(fields={"sku": "9"}),
+    ]
+    filled = SideTables.read(SPEC, tmp_path).filled(RankingRequest(candidates=candidates))
+    assert [one.display for one in filled.candidates] == ["Alien", "mine", None]
+
+
+def test_a_table_whose_key_the_spec_does_not_have_is_refused(tmp_path: Path) -> None:
+    with gzip.open(tmp_path / "items.jsonl.gz", "wt") as file:
+        file.write('{"key_field": "film"}\n')
+    with pytest.raises(ValueError, match="its key is the field 'film', which spec shop has not"):
+        SideTables.read(SPEC, tmp_path)
 
 
 def test_a_folder_without_tables_and_a_file_that_is_none_are_named(tmp_path: Path) -> None:

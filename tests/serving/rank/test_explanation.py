@@ -80,3 +80,13 @@ def test_small_probabilities_count_as_they_are(toy_spec):
 
 def test_a_ranking_score_by_another_formula_is_noticed(toy_spec):
     assert not explain(toy_spec, ranked({}, 0.26), {}).agrees
+
+
+def test_a_candidate_is_named_by_its_id_and_its_text_for_people():
+    from dataclasses import replace
+
+    from serving.rank.rank_report import candidate_label
+
+    named = replace(ranked({}, 0.1), candidate=Candidate(fields={}, id="v1", display="Alien [cut]"))
+    assert candidate_label(named) == "v1 Alien \\[cut]"  # no markup of rich
+    assert candidate_label(ranked({}, 0.1)) == "candidates[0]"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import math
 import urllib.error
@@ -114,6 +115,24 @@ def test_a_weight_moves_candidates_from_where_the_models_own_weights_put_them(ra
     assert [one["ranking_score"] for one in moved["candidates"]] == pytest.approx(
         [0.3645, 0.125, 0.108], rel=1e-5
     )
+
+
+def test_items_have_the_texts_of_the_side_tables_that_came_with_the_version(
+    push, serve, show, request_files
+):
+    def with_titles(folder):
+        (folder / "assets.extra" / "tables").mkdir()
+        with gzip.open(folder / "assets.extra" / "tables" / "videos.jsonl.gz", "wt") as file:
+            file.write('{"key_field": "video_id"}\n')
+            file.write('{"key": "a", "fields": {}, "display": "Alien"}\n')
+
+    push(1, break_it=with_titles)
+    page = show(serve(), request_files)
+    body = {"model": "toy", "request": 0, "versions": [None]}
+    [ranked] = json.loads(call(page.url + "api/rank", body)[2])["lists"]
+    shown = {one["fields"].get("video_id"): one["display"] for one in ranked["candidates"]}
+    assert shown["a"] == "Alien"
+    assert set(shown.values()) == {"Alien", None}
 
 
 def test_two_versions_rank_side_by_side_each_with_its_own_weights(
