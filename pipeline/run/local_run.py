@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -91,6 +92,7 @@ def run_locally(
         failure = hopeless(found, window)
         warned([*found.warnings, *([] if failure else found.failures)])
         if failure is not None:
+            sys.stderr.write(f"{failure.details}\n")  # into the log
             return _failed_early(spec, window, failure, began=began, log=log, warnings=warnings)
         progress.started("loading TFX")
         # TFX is slow to import and logs a lot, so it is imported here.

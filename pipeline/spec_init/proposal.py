@@ -29,7 +29,7 @@ from pipeline.spec_init.seen_columns import SeenColumn, SeenSource, seen_source
 from pipeline.spec_init.source_guess import guessed_source
 from pipeline.spec_init.split_guess import guessed_split
 from pipeline.spec_init.task_guess import GuessedTask, behavior_tasks, guessed_tasks
-from pipeline.spec_init.words import ITEM_KEYS, TIME, USER, has_word, is_id
+from pipeline.spec_init.words import ITEM_KEYS, TIME, USER, has_word, is_id, words_of
 
 LINES_OF_LOG, LINES_OF_TABLE = 20_000, 200_000
 
@@ -234,7 +234,7 @@ def _assembled(
         fields = [first, *fields[1:]]
     days = days_of(log.columns[roles.time.column], roles.time) if roles.time else Counter()
     split, remark = guessed_split(log, roles, days, names)
-    fields += _time_fields(roles, days, used)
+    fields += _time_fields(log, roles, days, used)
     return Proposal(
         log, roles, tables, fields, tasks, actions, split, remark, days, left_out, names
     )
@@ -333,10 +333,13 @@ def _any_field(
     )
 
 
-def _time_fields(roles: Roles, days: Counter[datetime.date], used: _Names) -> list[NamedField]:
+def _time_fields(
+    log: SeenSource, roles: Roles, days: Counter[datetime.date], used: _Names
+) -> list[NamedField]:
     if roles.time is None or roles.time.unit == "yyyymmdd":
         return []
     parts = ["hour", *(["weekday"] if len(days) > 7 else [])]
+    given = {word for name in log.columns for word in words_of(name)[:1]}
     return [
         NamedField(
             used.claim("fields", part, "time"),
@@ -347,4 +350,5 @@ def _time_fields(roles: Roles, days: Counter[datetime.date], used: _Names) -> li
             "",
         )
         for part in parts
+        if part not in given
     ]

@@ -20,6 +20,7 @@ from pipeline.spec_init.words import LISTS, has_word
 _MISSING_TEXTS = ("\\N", "NULL", "null", "NaN", "nan", "N/A", "NA", "None", "?", "-")
 _SURELY_MISSING = frozenset(_MISSING_TEXTS[:6])
 _MANY_COLUMNS = 2_000
+_FEW_RECORDS = 100
 _SEPARATORS = ("|", ",", ";", "^", "#", " ")
 _LONGEST_ELEMENT = 40
 
@@ -204,16 +205,31 @@ def seen_source(source: Source, files: Sequence[LogFile], lines: int, named: boo
         named: whether the file or the user named the columns.
 
     Raises:
-        ValueError: no line can be read.
+        ValueError: no line can be read, or files have other columns than the first.
     """
     chosen = chosen_files(files, lines)
     records: list[dict[str, Any]] = []
     problem = ""
+    first: tuple[str, set[str]] | None = None
     for file in chosen:
+        names_of_file: set[str] = set()
         for batch in file.batches(source, 1_000_000):
             records += batch.rows.records()
+            names_of_file.update(*batch.rows.records()[:_FEW_RECORDS])
             if batch.unusable and not problem:
                 problem = f"; {file.name}: {batch.unusable[0][2].detail}"
+        if file.lines and not names_of_file and file.file.size_bytes:
+            raise ValueError(
+                f"{file.name} cannot be read as {source.format}{problem}: give the files of the "
+                "log alone"
+            )
+        if first is not None and names_of_file and not _alike(first[1], names_of_file):
+            raise ValueError(
+                f"{first[0]} and {file.name} are no files of one log: give the files of the log "
+                f"alone; the first has the columns {', '.join(sorted(first[1]))}, the other "
+                f"{', '.join(sorted(names_of_file))}"
+            )
+        first = first or ((file.name, names_of_file) if names_of_file else None)
     if not records:
         raise ValueError(f"no line of {source.text} can be read as {source.format}{problem}")
     names = dict.fromkeys(name for record in records for name in record if _is_nameable(name))
@@ -238,6 +254,11 @@ def seen_source(source: Source, files: Sequence[LogFile], lines: int, named: boo
         is_whole=is_whole,
         missing_texts=sorted(missing),
     )
+
+
+def _alike(some: set[str], others: set[str]) -> bool:
+    """Return whether files with these columns may be of one log: most columns are in both."""
+    return 2 * len(some & others) > min(len(some), len(others))
 
 
 def _is_nameable(name: str) -> bool:

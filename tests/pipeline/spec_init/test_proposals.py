@@ -192,3 +192,24 @@ def test_a_table_that_nothing_joins_is_refused_with_the_columns_of_both(
     files = {"log.csv": "user,click\nu1,0\nu2,1\n", "items.csv": "sku,price\nx,1\ny,2\n"}
     with pytest.raises(ValueError, match="--table items: no column of items.csv has values of a"):
         proposed(files, {"items": "items.csv"})
+
+
+def test_files_of_two_logs_are_not_taken_for_one(proposed: Proposed) -> None:
+    files = {"a.csv": "user_id,item_id,click\n1,2,0\n", "b.csv": "price,title,colour\n1,x,red\n"}
+    with pytest.raises(ValueError, match=r"a.csv and b.csv are no files of one log"):
+        proposed(files, log=list(files))
+
+
+def test_an_hour_that_the_log_has_is_not_made_of_the_time_again(proposed: Proposed) -> None:
+    lines = "item_id,time,hour,click\n" + "".join(
+        f"i{n % 9},{1_700_000_000 + n * 9_000},{n % 24},{n % 2}\n" for n in range(300)
+    )
+    spec = proposed({"log.csv": lines})
+    assert spec.fields["hour"].column is None
+    assert set(spec.time_fields) == {"weekday"}
+
+
+def test_a_file_of_another_format_is_not_of_the_log(proposed: Proposed) -> None:
+    files = {"a.jsonl": '{"item_id": 1, "click": 0}\n' * 5, "b.csv": "item_id,click\n1,2\n"}
+    with pytest.raises(ValueError, match="b.csv cannot be read as jsonl"):
+        proposed(files, log=list(files))
