@@ -115,6 +115,7 @@ def export_models(folder: Path, candidate_counts: list[int], *, xla: bool) -> No
     from trainer.export.ranking_score import ranking_score
     from trainer.export.request_signature import parsed_fields, parsed_labels
     from trainer.export.saved_model import export
+    from trainer.inputs.transform_graph import TransformGraph
     from trainer.network.network import Network
     from trainer.network.network_layout import network_layout
     from trainer.settings.train_config import parse_settings
@@ -158,7 +159,8 @@ def export_models(folder: Path, candidate_counts: list[int], *, xla: bool) -> No
     network = Network(network_layout(spec, sizes), settings)
     layer = transform.transform_features_layer()
     network(layer({**parsed_fields(spec, rows[:2]), **parsed_labels(spec, rows[:2])}))
-    export(spec, text, network, layer, folder / "model", xla=xla)
+    graph = TransformGraph(transform.transform_savedmodel_dir)
+    export(spec, text, network, graph, folder / "model", xla=xla)
 
     class Naive(tf.Module):
         def __init__(self) -> None:

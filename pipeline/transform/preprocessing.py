@@ -1,8 +1,9 @@
 """`preprocessing_fn`: raw fields to packed ids and numbers, frozen in the transform graph.
 
-Every value of a field with a vocabulary becomes the token `<field>⟨separator⟩<value>`, so that one
-analysis and one lookup serve all fields of an embedding width. `feature_spec.feature_layout` says
-which row a token, a bucket or a missing value has.
+Every value of a field with a vocabulary is analysed as the token `<field>⟨separator⟩<value>`, so
+that one analysis and one lookup serve all fields of an embedding width. The lookup needs no tokens,
+see `VocabularyTable`. `feature_spec.feature_layout` says which row a token, a bucket or a missing
+value has.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from feature_spec.feature_layout import (
 from feature_spec.fields.field import CategoricalField, NumericField
 from feature_spec.loading import parse_spec
 from feature_spec.spec import FeatureSpec
+from pipeline.transform.vocabulary_table import VocabularyTable, fingerprints, keys
 
 # A count of exactly min_count must reach 1.0 although the sum of min_count times 1/min_count may
 # fall just below it.
@@ -53,7 +55,7 @@ def preprocessing_fn(
     outputs = {}
     texts = {side: _texts(spec, feature_layout.slots(side), inputs) for side in SIDES}
     vocabularies = {
-        width: _analyze_vocabulary(feature_layout, width, texts)
+        width: VocabularyTable(_analyze_vocabulary(feature_layout, width, texts))
         for width in feature_layout.widths
         if feature_layout.has_vocabulary(width)
     }
@@ -138,7 +140,7 @@ def _ids(
     slots: list[Slot],
     texts: dict[str, tf.Tensor],
     buckets: dict[str, tf.Tensor],
-    vocabularies: dict[int, tf.Tensor],
+    vocabularies: dict[int, VocabularyTable],
 ) -> tf.Tensor:
     """Return the rows (B, Σ length) of all slots of a side, in order."""
     columns: dict[str, tf.Tensor] = {}
@@ -163,7 +165,7 @@ def _ids(
 
 
 def _vocabulary_rows(
-    slots: list[Slot], texts: dict[str, tf.Tensor], vocabulary: tf.Tensor, first_row: int
+    slots: list[Slot], texts: dict[str, tf.Tensor], vocabulary: VocabularyTable, first_row: int
 ) -> dict[str, tf.Tensor]:
     """Return the rows of all slots of a width by one lookup.
 
@@ -179,19 +181,16 @@ def _vocabulary_rows(
 
     # A ranking request has few rows, so operations cost most: one operation for all slots takes
     # less time than one for each slot.
-    text = tf.concat([texts[slot.name] for slot in slots], axis=1)
-    prefixes = tf.broadcast_to(
-        of_columns([_prefix(slot) for slot in slots], tf.string), tf.shape(text)
+    values = tf.concat([fingerprints(texts[slot.name]) for slot in slots], axis=1)
+    fields = fingerprints(of_columns([slot.source for slot in slots], tf.string))
+    key = keys(fields, values)
+    entry = vocabulary.entries(key)
+    unknown = key % of_columns([slot.rows.buckets for slot in slots]) + of_columns(
+        [slot.rows.first_bucket for slot in slots]
     )
-    tokens = tf.strings.join([prefixes, text])
-    entry = tft.apply_vocabulary(tokens, vocabulary, default_value=-1)
-    # One hash would do for all slots, but slots differ in their numbers of buckets.
-    hashed = tf.strings.to_hash_bucket_fast(tokens, 2**31 - 1) % of_columns(
-        [slot.rows.buckets for slot in slots]
-    )
-    unknown = hashed + of_columns([slot.rows.first_bucket for slot in slots])
     rows = tf.where(entry >= 0, entry + first_row, unknown)
-    rows = tf.where(tf.equal(text, ""), of_columns([slot.rows.missing for slot in slots]), rows)
+    missing = of_columns([slot.rows.missing for slot in slots])
+    rows = tf.where(tf.equal(values, fingerprints(tf.constant(""))), missing, rows)
     parts = tf.split(rows, lengths, axis=1)
     return {slot.name: part for slot, part in zip(slots, parts, strict=True)}
 

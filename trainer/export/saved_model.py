@@ -30,6 +30,7 @@ from trainer.export.request_signature import (
 )
 from trainer.export.served_network import half_precision_network, pruned_network
 from trainer.export.xla_scorer import XlaScorer
+from trainer.inputs.transform_graph import TransformGraph
 from trainer.inspect.signature import inspection_guide, introspection_outputs
 from trainer.network.network import AssembledNetwork, Network
 from trainer.network.network_layout import field_names, field_rows
@@ -50,8 +51,8 @@ class ExportedRanker(tf.Module):
     Args:
         spec: the feature spec, whose fields are read and whose tasks are scored.
         network: a trained network, pruned if possible.
-        transform: the layer of the transform graph. The exported object must hold it as an
-            attribute, or else its lookup tables are not initialized.
+        transform: the transform graph. The exported object must hold it as an attribute, or else
+            its lookup tables are not initialized.
         inspected: the whole network, if its inside depends on examples; see `needs_examples`.
         xla: whether ranking requests are scored by XLA.
         presence: the share of training examples with a value, by field; None if it is not known.
@@ -61,7 +62,7 @@ class ExportedRanker(tf.Module):
         self,
         spec: FeatureSpec,
         network: AssembledNetwork,
-        transform: tf.keras.Model,
+        transform: TransformGraph,
         inspected: Network | None = None,
         *,
         xla: bool = False,
@@ -286,7 +287,7 @@ def export(
     spec: FeatureSpec,
     spec_text: str,
     network: Network,
-    transform: tf.keras.Model,
+    transform: TransformGraph,
     folder: str | Path,
     *,
     vocabularies: Mapping[str, Vocabulary] | None = None,
@@ -300,7 +301,7 @@ def export(
         spec: the spec that was parsed from `spec_text`.
         spec_text: the spec as the trainer received it.
         network: a trained network.
-        transform: the layer of the transform graph.
+        transform: the transform graph.
         folder: folder or URI of the SavedModel.
         vocabularies: the vocabularies, see `field_rows`, which only models with gates read.
         half_precision: whether all but tables and heads is computed in bfloat16. Nothing is pruned

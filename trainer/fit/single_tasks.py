@@ -22,6 +22,7 @@ from trainer.export.request_signature import parsed_fields
 from trainer.fit.fitting import fit
 from trainer.inputs.training_inputs import TrainingInputs, training_inputs
 from trainer.inputs.training_job import TrainingJob
+from trainer.inputs.transform_graph import TransformGraph
 from trainer.network.network import Network
 from trainer.settings.train_config import Settings, in_one_process
 
@@ -50,7 +51,9 @@ def train_single_tasks(job: TrainingJob) -> None:
             checkpoint_folder=checkpoints / task,
             tensorboard_folder=f"{job.curves}/{task}",
         )
-    ranker = SingleTaskRankers(inputs.spec, networks, inputs.transform.transform_features_layer())
+    ranker = SingleTaskRankers(
+        inputs.spec, networks, TransformGraph(inputs.transform.transform_savedmodel_dir)
+    )
     tf.saved_model.save(
         ranker, job.model, signatures={names.SERVING_DEFAULT: ranker.score_examples}
     )
@@ -98,11 +101,11 @@ class SingleTaskRankers(tf.Module):
     Args:
         spec: the feature spec.
         networks: the networks by task.
-        transform: the layer of the transform graph; see `trainer.export.saved_model`.
+        transform: the transform graph; see `trainer.export.saved_model`.
     """
 
     def __init__(
-        self, spec: FeatureSpec, networks: Mapping[str, Network], transform: tf.keras.Model
+        self, spec: FeatureSpec, networks: Mapping[str, Network], transform: TransformGraph
     ) -> None:
         super().__init__(name="single_tasks")
         self.spec = spec

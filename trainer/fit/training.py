@@ -19,6 +19,7 @@ from trainer.export.saved_model import export
 from trainer.fit.fitting import fit
 from trainer.inputs.training_inputs import TrainingInputs, training_inputs
 from trainer.inputs.training_job import TrainingJob
+from trainer.inputs.transform_graph import TransformGraph
 from trainer.network.network import Network
 from trainer.warm_start.embedding_remap import TableRows
 from trainer.warm_start.warm_start import begin_with
@@ -77,7 +78,7 @@ def _train(job: TrainingJob, strategy: tf.distribute.Strategy) -> None:
             inputs.spec,
             job.spec,
             network,
-            inputs.transform.transform_features_layer(),
+            TransformGraph(inputs.transform.transform_savedmodel_dir),
             job.model,
             vocabularies=inputs.vocabularies,
             half_precision=settings.trainer.export_dtype == "bfloat16",

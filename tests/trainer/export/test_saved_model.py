@@ -95,6 +95,7 @@ def exported(tmp_path_factory):
     from pipeline.transform.preprocessing import preprocessing_fn
     from pipeline.validate.schema import schema_from_spec
     from trainer.export.saved_model import export
+    from trainer.inputs.transform_graph import TransformGraph
     from trainer.network.network import Network
     from trainer.network.network_layout import network_layout
     from trainer.settings.train_config import parse_settings
@@ -166,9 +167,10 @@ def exported(tmp_path_factory):
     scores = {
         task: score.numpy().tolist() for task, score in network.scores(network(features)).items()
     }
-    export(spec, SPEC, network, layer, folder / "model")
-    export(spec, SPEC, network, layer, folder / "half", half_precision=True)
-    export(spec, SPEC, network, layer, folder / "xla", xla=True)
+    graph = TransformGraph(output.transform_savedmodel_dir)
+    export(spec, SPEC, network, graph, folder / "model")
+    export(spec, SPEC, network, graph, folder / "half", half_precision=True)
+    export(spec, SPEC, network, graph, folder / "xla", xla=True)
     return folder / "model", scores, network
 
 

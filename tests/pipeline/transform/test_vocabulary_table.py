@@ -1,0 +1,46 @@
+"""Lookups by fingerprints, on vocabularies written by hand."""
+
+import pytest
+
+pytestmark = pytest.mark.tensorflow
+
+
+@pytest.fixture
+def entries(tmp_path):
+    """A function that looks values of fields up in a vocabulary of the given lines."""
+    import tensorflow as tf
+
+    from pipeline.transform.vocabulary_table import VocabularyTable, fingerprints, keys
+
+    def look_up(lines, fields, values):
+        file = tmp_path / "vocabulary"
+        file.write_bytes(b"".join(line + b"\n" for line in lines))
+        table = VocabularyTable(tf.constant(str(file)))
+        found = table.entries(keys(*map(fingerprints, (tf.constant(fields), tf.constant(values)))))
+        return found.numpy().tolist()
+
+    return look_up
+
+
+def test_an_entry_has_the_number_of_its_line_and_another_value_has_none(entries):
+    lines = [b"color\x1fred", b"item\x1fa", b"color\x1fblue"]
+    assert entries(lines, ["color", "color", "item", "item"], ["blue", "red", "a", "red"]) == [
+        2,
+        0,
+        1,
+        -1,
+    ]
+
+
+def test_value_a_of_field_b_is_not_value_b_of_field_a(entries):
+    lines = [b"a\x1fb", b"b\x1fa"]
+    assert entries(lines, ["a", "b", "a"], ["b", "a", "a"]) == [0, 1, -1]
+
+
+def test_a_value_may_hold_separators_spaces_and_bytes_that_are_no_text(entries):
+    lines = [b"f\x1fx\x1fy", b"f\x1f two words ", b"f\x1f\xff"]
+    assert entries(lines, ["f"] * 4, [b"x\x1fy", b" two words ", b"\xff", b"x"]) == [0, 1, 2, -1]
+
+
+def test_a_vocabulary_without_entries_knows_no_value(entries):
+    assert entries([], ["f", "f"], ["", "x"]) == [-1, -1]
