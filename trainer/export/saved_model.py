@@ -6,7 +6,7 @@ import inspect
 import logging
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import tensorflow as tf
 
@@ -29,6 +29,7 @@ from trainer.export.request_signature import (
     request_signature,
 )
 from trainer.export.served_network import half_precision_network, pruned_network
+from trainer.export.small_tables import with_small_tables
 from trainer.export.xla_scorer import XlaScorer
 from trainer.inputs.transform_graph import TransformGraph
 from trainer.inspect.signature import inspection_guide, introspection_outputs
@@ -63,7 +64,7 @@ class ExportedRanker(tf.Module):
         spec: FeatureSpec,
         network: AssembledNetwork,
         transform: TransformGraph,
-        inspected: Network | None = None,
+        inspected: AssembledNetwork | None = None,
         *,
         xla: bool = False,
         presence: Mapping[str, float] | None = None,
@@ -172,7 +173,7 @@ class ExportedRanker(tf.Module):
             name: tf.gather(values, positions) for name, values in results.items()
         }
 
-    def _inspect_function(self, network: Network) -> Any:
+    def _inspect_function(self, network: AssembledNetwork) -> Any:
         """Make the signature `inspect`: weights of gates and entries, masks of sub-networks."""
 
         def inspect_examples(examples: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -293,6 +294,7 @@ def export(
     vocabularies: Mapping[str, Vocabulary] | None = None,
     half_precision: bool = False,
     xla: bool = False,
+    tables: Literal["float32", "float16", "int8"] = "float32",
     presence: Mapping[str, float] | None = None,
 ) -> None:
     """Write the SavedModel, with the spec and the inspection guide under ``assets.extra``.
@@ -307,15 +309,17 @@ def export(
         half_precision: whether all but tables and heads is computed in bfloat16. Nothing is pruned
             then.
         xla: whether ranking requests are scored by XLA.
+        tables: the type of the embedding tables.
         presence: see `field_presence`.
     """
     attended = attended_histories(spec.fields, spec.histories)
     guide = inspection_guide(network, field_names(spec), attended)
-    served: AssembledNetwork = network
+    whole = network if tables == "float32" else with_small_tables(network, tables)
+    served = whole
     if half_precision:
-        served = half_precision_network(network)
+        served = half_precision_network(whole)
     elif can_be_pruned(network.sharing) and (
-        pruned := pruned_network(network, field_rows(spec, network.layout, vocabularies or {}))
+        pruned := pruned_network(whole, field_rows(spec, network.layout, vocabularies or {}))
     ):
         served = pruned.network
         guide = guide.model_copy(update={"multiplications": pruned.multiplications})
@@ -326,7 +330,7 @@ def export(
         spec,
         served,
         transform,
-        network if guide.needs_examples else None,
+        whole if guide.needs_examples else None,
         xla=xla,
         presence=presence,
     )

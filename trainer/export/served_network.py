@@ -10,13 +10,15 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from feature_spec.artifacts.inspection import Multiplications, PruningCount
+from trainer.export.small_tables import SmallTables
+from trainer.layers.field_embedding import FieldEmbedding
 from trainer.layers.target_attention import History
 from trainer.layers.tower import Tower
 from trainer.network.attention_layout import AttentionLayout
 from trainer.network.history_attention import Attention
-from trainer.network.network import AssembledNetwork, Network
+from trainer.network.network import AssembledNetwork
 from trainer.network.network_layout import FieldRows
-from trainer.network.table_blocks import read_rows
+from trainer.network.table_blocks import Indices, Values, read_rows
 from trainer.pruning.pruned_layers import pruned_tower, tower_multiplications
 from trainer.pruning.pruned_sharing import prune
 from trainer.pruning.value_bounds import FieldEmbeddings, InputFields
@@ -34,7 +36,7 @@ class PrunedNetwork(NamedTuple):
     multiplications: PruningCount
 
 
-def pruned_network(network: Network, rows: Sequence[FieldRows]) -> PrunedNetwork | None:
+def pruned_network(network: AssembledNetwork, rows: Sequence[FieldRows]) -> PrunedNetwork | None:
     """Leave out the parts of a network that add nothing, whatever the input.
 
     These are closed cells and connections; sub-networks that nothing reads; fields that a
@@ -49,10 +51,10 @@ def pruned_network(network: Network, rows: Sequence[FieldRows]) -> PrunedNetwork
         None if the model has no hard-concrete gates.
     """
     layout = network.layout
-    tables = network.embeddings[0].tables
+    embedding = network.embeddings[0]
     values = tuple(
         FieldEmbeddings(
-            None if one.rows is None else partial(read_rows, tables[str(width)], one.rows),
+            None if one.rows is None else partial(_rows_of, embedding, width, one.rows),
             one.is_list,
         )
         for width, one in zip(layout.field_widths, rows, strict=True)
@@ -84,6 +86,13 @@ def pruned_network(network: Network, rows: Sequence[FieldRows]) -> PrunedNetwork
     )
 
 
+def _rows_of(embedding: FieldEmbedding, width: int, rows: Indices) -> Iterator[Values]:
+    """Yield rows of a table as they are served, in blocks."""
+    if isinstance(embedding, SmallTables):
+        return embedding.read_rows(width, rows)
+    return read_rows(embedding.tables[str(width)], rows)
+
+
 def _multiplications(towers: Sequence[Tower]) -> Multiplications:
     return Multiplications(request=0, candidate=sum(map(tower_multiplications, towers)))
 
@@ -91,7 +100,7 @@ def _multiplications(towers: Sequence[Tower]) -> Multiplications:
 _POLICY = "mixed_bfloat16"
 
 
-def half_precision_network(network: Network) -> AssembledNetwork:
+def half_precision_network(network: AssembledNetwork) -> AssembledNetwork:
     """Return a network that computes sharing architecture and hidden layers in bfloat16.
 
     A GPU serves it fastest. Tables, logits, heads and the stored weights stay in float32. The

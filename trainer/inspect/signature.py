@@ -25,11 +25,11 @@ from trainer.inspect.introspection import (
     gated_blocks,
     mixtures,
 )
-from trainer.network.network import Network
+from trainer.network.network import AssembledNetwork, Network
 
 
 def introspection_outputs(
-    network: Network, features: Mapping[str, tf.Tensor]
+    network: AssembledNetwork, features: Mapping[str, tf.Tensor]
 ) -> dict[str, tf.Tensor]:
     """Compute the outputs of the signature `inspect`.
 
@@ -53,7 +53,7 @@ def introspection_outputs(
 
 
 def _attention(
-    network: Network, features: Mapping[str, tf.Tensor]
+    network: AssembledNetwork, features: Mapping[str, tf.Tensor]
 ) -> Iterator[tuple[str, tf.Tensor]]:
     """Yield the weights of each history's entries, averaged over heads and over sets of tables."""
     if not network.layout.attentions:

@@ -108,10 +108,12 @@ class FieldEmbedding(tf.keras.layers.Layer):
                 for slot in of_width
                 for column in range(slot.start, slot.start + slot.length)
             ]
-            result.append(
-                tf.gather(self.tables[str(width)], tf.transpose(tf.gather(ids, columns, axis=1)))
-            )
+            result.append(self.look_up(width, tf.transpose(tf.gather(ids, columns, axis=1))))
         return result
+
+    def look_up(self, width: int, rows: tf.Tensor) -> tf.Tensor:
+        """Return rows of the table of a width: (…) → (…, D)."""
+        return tf.gather(self.tables[str(width)], rows)
 
     def get_config(self) -> dict[str, Any]:
         return {
