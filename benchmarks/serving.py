@@ -19,7 +19,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import typer
@@ -34,6 +34,7 @@ RANK = "rank, in process"
 OVER_GRPC = "rank, over gRPC"
 EXAMPLES = "serving_default with examples, over gRPC"
 NAIVE = "user repeated, in process"
+PRODUCTS = "rank's matrix products alone, in process"
 # DeepCTR reads the texts of a request, as all others do, or ids that were looked up beforehand.
 DEEPCTR = {"texts": "DeepCTR's PLE, in process", "ids": "DeepCTR's PLE, in process, given ids"}
 TARGETS_AT = 500
@@ -61,6 +62,13 @@ def main(
     xla: Annotated[
         bool, typer.Option(help="Whether the model is exported with trainer.export_xla.")
     ] = True,
+    tables: Annotated[
+        Literal["float32", "float16", "int8"],
+        typer.Option(help="The model's trainer.export_tables."),
+    ] = "float32",
+    intra_op_threads: Annotated[
+        int, typer.Option(help="The server's --intra-op-threads.", min=0)
+    ] = 0,
     soak: Annotated[
         int,
         typer.Option(
@@ -78,8 +86,8 @@ def main(
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         console.print("Exporting …")
-        export_models(folder, counts, xla=xla)
-        target, server = stack.enter_context(served(folder))
+        export_models(folder, counts, xla=xla, tables=tables)
+        target, server = stack.enter_context(served(folder, intra_op_threads))
         peers = {}
         if python:
             peers = {
@@ -94,6 +102,7 @@ def main(
                 OVER_GRPC: over_grpc.caller(over_grpc.rank_request(count)),
                 EXAMPLES: over_grpc.caller(over_grpc.examples_request(count)),
                 NAIVE: in_process.naive_ranker(count),
+                PRODUCTS: in_process.products(count),
             }
             systems |= {
                 name: functools.partial(times_ms, count) for name, times_ms in peers.items()
@@ -102,10 +111,11 @@ def main(
             console.print(latency_table(count, by_system))
         if TARGETS_AT in counts:
             figures["ratios"] = ratios(figures["latency_ms"][str(TARGETS_AT)])
-        figures["load"] = over_grpc.under_load(TARGETS_AT, seconds)
+            figures["cpu_ratios"] = in_process.cpu_ratios(TARGETS_AT, rounds, calls)
+        figures["load"] = over_grpc.under_load(TARGETS_AT, seconds, server)
         if soak:
             figures["soak"] = over_grpc.soak(TARGETS_AT, soak, server)
-    for part in ("ratios", "load", "soak"):
+    for part in ("ratios", "cpu_ratios", "load", "soak"):
         if part in figures:
             console.print_json(json.dumps({part: figures[part]}))
     if json_file:
@@ -135,6 +145,7 @@ def ratios(by_system: dict[str, dict[str, float]]) -> dict[str, float]:
         "user repeated / rank (at least 2)": p50[NAIVE] / p50[RANK],
         "gRPC / (1.25 rank + 1 ms) (at most 1)": p50[OVER_GRPC] / (1.25 * p50[RANK] + 1.0),
         "examples / rank, over gRPC (at least 4)": p50[EXAMPLES] / p50[OVER_GRPC],
+        "rank / its products (at most 2)": p50[RANK] / p50[PRODUCTS],
     }
     if DEEPCTR["texts"] in p50:
         result["DeepCTR / rank (at least 2)"] = p50[DEEPCTR["texts"]] / p50[RANK]
@@ -155,11 +166,12 @@ def latency_table(count: int, by_system: dict[str, dict[str, float]]) -> Table:
 
 
 @contextlib.contextmanager
-def served(folder: Path) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+def served(folder: Path, intra_op_threads: int) -> Iterator[tuple[str, subprocess.Popen[str]]]:
     """Run `fulcrum serve` in a process of its own and yield its address and the process."""
     (folder / "served").mkdir()
     shutil.copytree(folder / "model", folder / "served" / "1")
-    with serving_process(["--root", str(folder / "served")], folder / "serve.log") as server:
+    options = ["--root", str(folder / "served"), "--intra-op-threads", str(intra_op_threads)]
+    with serving_process(options, folder / "serve.log") as server:
         yield server
 
 
@@ -241,6 +253,43 @@ class InProcess:
         }
         return _function_caller(self._naive.signatures["serving_default"], inputs)
 
+    def products(self, count: int) -> Callable[[int], list[float]]:
+        """Return a function that times the matrix products of a request, and nothing else."""
+        import tensorflow as tf
+
+        from benchmarks.serving_workload import product_shapes
+
+        operands = [
+            (tf.random.normal([rows, inner]), tf.random.normal([inner, columns]))
+            for rows, inner, columns in product_shapes(count)
+        ]
+
+        @tf.function(autograph=False)
+        def multiplied() -> dict[str, Any]:
+            return {str(number): x @ y for number, (x, y) in enumerate(operands)}
+
+        return _function_caller(multiplied, {})
+
+    def cpu_ratios(self, count: int, rounds: int, calls: int) -> dict[str, float]:
+        """Return CPU times by those of the products, which a busy machine does not change much."""
+        systems = {
+            RANK: self.ranker(count),
+            NAIVE: self.naive_ranker(count),
+            PRODUCTS: self.products(count),
+        }
+        cpu_s: dict[str, list[float]] = {name: [] for name in systems}
+        for call in systems.values():
+            call(WARM_UP_CALLS)
+        for _ in range(rounds):
+            for name, call in systems.items():
+                began_s = time.process_time()
+                call(calls)
+                cpu_s[name].append(time.process_time() - began_s)
+        medians = {name: float(np.median(times)) for name, times in cpu_s.items()}
+        return {
+            f"{name} / products, CPU": medians[name] / medians[PRODUCTS] for name in (RANK, NAIVE)
+        }
+
 
 class Requests:
     """Requests for a model, made of randomly drawn users and items."""
@@ -315,7 +364,9 @@ class OverGrpc:
         predict = PredictionServiceStub(self._channel).Predict
         return _timer(lambda: predict(request, timeout=TIMEOUT_S))
 
-    def under_load(self, count: int, seconds: float) -> dict[str, float]:
+    def under_load(
+        self, count: int, seconds: float, server: subprocess.Popen[str]
+    ) -> dict[str, float]:
         """Measure the throughput of one and of several clients, then latencies at half that load.
 
         A client asks again as soon as it has its answer. At half load, requests arrive at random
@@ -327,8 +378,8 @@ class OverGrpc:
         request = self.rank_request(count).SerializeToString()
         with open_connections(self._target, CLIENTS) as predicts:
             closed_loop_rate(predicts, request, seconds / 5.0)
-            one = closed_loop_rate(predicts[:1], request, seconds)
-            many = closed_loop_rate(predicts, request, seconds)
+            one, cpu_of_one_ms = rate_and_cpu_ms(predicts[:1], request, seconds, server)
+            many, cpu_of_many_ms = rate_and_cpu_ms(predicts, request, seconds, server)
             due_s = send_times_s(many / 2.0, seconds, "poisson", seed=1)
             generator = LoadGenerator(
                 [predict.future for predict in predicts],
@@ -346,6 +397,8 @@ class OverGrpc:
             "requests_per_s of 1 client": one,
             f"requests_per_s of {CLIENTS} clients": many,
             f"{CLIENTS} clients / 1 client (at least 1.6)": many / one,
+            "server's CPU ms a request of 1 client": cpu_of_one_ms,
+            f"server's CPU ms a request of {CLIENTS} clients": cpu_of_many_ms,
             "p50_ms at half load": float(p50),
             "p99_ms at half load": float(p99),
             "p99 / p50 at half load (at most 3)": float(p99 / p50),
@@ -369,6 +422,19 @@ class OverGrpc:
             "bytes after a tenth": resident[0],
             "bytes after all": resident[1],
         }
+
+
+def rate_and_cpu_ms(
+    predicts: list[Any], request: bytes, seconds: float, server: subprocess.Popen[str]
+) -> tuple[float, float]:
+    """Return the requests a second of closed-loop clients, and the server's CPU time for one."""
+    import psutil
+
+    process = psutil.Process(server.pid)
+    used, began_s = process.cpu_times(), time.perf_counter()
+    rate = closed_loop_rate(predicts, request, seconds)
+    requests, now = rate * (time.perf_counter() - began_s), process.cpu_times()
+    return rate, 1000.0 * (now.user + now.system - used.user - used.system) / requests
 
 
 def closed_loop_rate(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -95,7 +95,29 @@ def examples(user: dict[str, np.ndarray], items: dict[str, np.ndarray]) -> list[
     return result
 
 
-def export_models(folder: Path, candidate_counts: list[int], *, xla: bool) -> None:
+def product_shapes(candidates: int) -> list[tuple[int, int, int]]:
+    """Return rows, inner size and columns of each matrix product of a ranking request."""
+    sizes = {
+        side: sum(1 if is_number(place) else ple.WIDTH for place in range(count))
+        for side, count in FIELDS_OF.items()
+    }
+    experts = ple.TASKS * ple.TASK_EXPERTS + ple.SHARED_EXPERTS
+    units, of_module = ple.EXPERT_UNITS, ple.TASK_EXPERTS * ple.EXPERT_UNITS
+    return [
+        (1, sizes["user"], experts * units),
+        (candidates, sizes["item"], experts * units),
+        *[(candidates, units, of_module)] * (ple.TASKS + 1),
+        *[(candidates, units, ple.TOWER_UNITS)] * ple.TASKS,
+    ]
+
+
+def export_models(
+    folder: Path,
+    candidate_counts: list[int],
+    *,
+    xla: bool,
+    tables: Literal["float32", "float16", "int8"] = "float32",
+) -> None:
     """Learn the transform graph and export an untrained PLE twice.
 
     The trainer's own code exports it to `model`. The export `naive` has the same network behind a
@@ -160,7 +182,7 @@ def export_models(folder: Path, candidate_counts: list[int], *, xla: bool) -> No
     layer = transform.transform_features_layer()
     network(layer({**parsed_fields(spec, rows[:2]), **parsed_labels(spec, rows[:2])}))
     graph = TransformGraph(transform.transform_savedmodel_dir)
-    export(spec, text, network, graph, folder / "model", xla=xla)
+    export(spec, text, network, graph, folder / "model", xla=xla, tables=tables)
 
     class Naive(tf.Module):
         def __init__(self) -> None:

@@ -191,6 +191,16 @@ _Threads = Annotated[
         rich_help_panel=_LIMITS,
     ),
 ]
+_IntraOpThreads = Annotated[
+    int,
+    typer.Option(
+        help="Threads over which the operations of requests are spread. As many as cores answer a "
+        "lone request soonest; 1 answers the most requests of many clients.",
+        min=0,
+        show_default="0, as many as cores",
+        rich_help_panel=_LIMITS,
+    ),
+]
 _DrainSeconds = Annotated[
     float,
     typer.Option(
@@ -262,6 +272,7 @@ def serve(
     max_message_mb: _MaxMessageMb = 64,
     max_concurrent_requests: _MaxConcurrentRequests = 256,
     threads: _Threads = 4,
+    intra_op_threads: _IntraOpThreads = 0,
     drain_seconds: _DrainSeconds = 30.0,
     ui: _Ui = False,
     ui_port: _UiPort = None,
@@ -324,6 +335,7 @@ def serve(
             max_message_bytes=max_message_mb * 2**20,
             max_requests=max_concurrent_requests,
             threads=threads,
+            intra_op_threads=intra_op_threads,
             credentials=server_credentials(ssl_config_file) if ssl_config_file else None,
             rest_host=rest_host,
             rest_port=rest_port,

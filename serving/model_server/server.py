@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import threading
 from collections.abc import Iterable
 from concurrent import futures
@@ -34,6 +35,7 @@ from serving.model_server.request_pool import RequestPool
 from serving.model_server.rest.app import RestApi, http_app
 from serving.model_server.rest.http_server import HttpServer
 from serving.model_server.versions.model_registry import ModelRegistry
+from serving.model_server.versions.saved_model import SavedModel
 from serving.model_server.versions.served_model import ServedModel
 
 _CONTROL_THREADS = 8
@@ -81,6 +83,7 @@ class LocalModelServer:
         max_message_bytes: int = 2**26,
         max_requests: int = 256,
         threads: int = DEFAULT_THREADS,
+        intra_op_threads: int = 0,
         credentials: grpc.ServerCredentials | None = None,
         rest_host: str = "127.0.0.1",
         rest_port: int | None = None,
@@ -102,6 +105,8 @@ class LocalModelServer:
             max_message_bytes: The size of the largest request.
             max_requests: Requests answered or waiting at one time; more are refused.
             threads: Requests answered at one time.
+            intra_op_threads: Threads over which operations of requests are spread, see
+                `session_config`.
             credentials: The TLS credentials for gRPC; None for no encryption.
             rest_host: Address to listen on for REST, which is never encrypted.
             rest_port: Port to listen on for REST; 0 lets the system choose, None leaves REST out.
@@ -112,7 +117,10 @@ class LocalModelServer:
         Raises:
             PortError: The address cannot be had.
         """
-        self.models = ModelRegistry(models, load=load_and_warm, max_candidates=max_candidates)
+        load = functools.partial(
+            load_and_warm, load=functools.partial(SavedModel, intra_op_threads=intra_op_threads)
+        )
+        self.models = ModelRegistry(models, load=load, max_candidates=max_candidates)
         self.host = host
         self._poll_s = poll_s
         self._config_file = config_file

@@ -41,6 +41,7 @@ def test_the_benchmark_measures_each_way_and_writes_its_figures(tmp_path):
     latencies = report["latency_ms"]["500"]
     assert set(latencies) == {
         "rank, in process", "rank, over gRPC", "serving_default with examples, over gRPC", "user repeated, in process",
+        "rank's matrix products alone, in process",
     }  # fmt: skip
     assert all(0.0 < latency["p50"] <= latency["p99"] for latency in latencies.values())
     p50 = {name: latency["p50"] for name, latency in latencies.items()}
@@ -48,6 +49,7 @@ def test_the_benchmark_measures_each_way_and_writes_its_figures(tmp_path):
         report["ratios"]["user repeated / rank (at least 2)"]
         == p50["user repeated, in process"] / p50["rank, in process"]
     )
+    assert report["cpu_ratios"]["rank, in process / products, CPU"] > 1.0
     assert report["load"]["requests_per_s of 8 clients"] > 0.0
     assert report["load"]["p50_ms at half load"] <= report["load"]["p99_ms at half load"]
     assert report["soak"]["bytes after all"] > 100_000_000  # TensorFlow alone takes more.

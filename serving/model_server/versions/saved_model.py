@@ -35,18 +35,21 @@ class SavedModel:
         signatures: Every SignatureDef of the model by name, as GetModelMetadata shows them.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, intra_op_threads: int = 0) -> None:
         """Load the model.
 
         Args:
             folder: A folder with ``saved_model.pb``, ``variables/`` and ``assets/``.
+            intra_op_threads: See `session_config`.
 
         Raises:
             StatusError: The folder holds no SavedModel that can be loaded.
         """
         self.signatures = _read_signatures(folder)
         self._graph = tf.Graph()
-        self._session = tf.compat.v1.Session(graph=self._graph, config=_session_config())
+        self._session = tf.compat.v1.Session(
+            graph=self._graph, config=session_config(intra_op_threads)
+        )
         try:
             with self._graph.as_default():
                 self._load(folder)
@@ -220,11 +223,16 @@ def _one_row(info: TensorInfo) -> TensorProto:
     return proto
 
 
-def _session_config() -> tf.compat.v1.ConfigProto:
-    """Return TensorFlow's default configuration, but take a GPU's memory only as needed.
+def session_config(intra_op_threads: int = 0) -> tf.compat.v1.ConfigProto:
+    """Return the configuration of a session, which takes a GPU's memory only as needed.
 
-    The default is as many threads as cores, shared by all versions.
+    Args:
+        intra_op_threads: Threads over which the operations of requests are spread. The first
+            session of a process decides for all. 0 stands for as many as cores; with 1, a request
+            runs in the thread that answers it, from its first operation to its last.
     """
-    config = tf.compat.v1.ConfigProto()
+    config = tf.compat.v1.ConfigProto(intra_op_parallelism_threads=intra_op_threads)
+    if intra_op_threads == 1:
+        config.inter_op_parallelism_threads = -1  # none: operations run in the caller's thread
     config.gpu_options.allow_growth = True
     return config

@@ -257,3 +257,32 @@ def test_a_port_in_use_is_refused(serve, root):
     server = serve()
     with pytest.raises(PortError, match=f"cannot listen on 127.0.0.1:{server.port}"):
         LocalModelServer([], port=server.port)
+
+
+def test_a_session_runs_requests_in_their_own_threads_or_over_as_many_as_asked_for():
+    from serving.model_server.versions.saved_model import session_config
+
+    own, four, all_cores = (session_config(threads) for threads in (1, 4, 0))
+    assert (own.intra_op_parallelism_threads, own.inter_op_parallelism_threads) == (1, -1)
+    assert (four.intra_op_parallelism_threads, four.inter_op_parallelism_threads) == (4, 0)
+    assert (all_cores.intra_op_parallelism_threads, all_cores.inter_op_parallelism_threads) == (
+        0,
+        0,
+    )
+
+
+def test_requests_in_their_own_threads_get_the_same_answers_at_one_time(root, stubs, api, push):
+    from serving.model_server.server import LocalModelServer
+    from serving.model_server.versions.served_model import ServedModel
+
+    push(1)
+    with (
+        LocalModelServer([ServedModel(root)], port=0, intra_op_threads=1) as server,
+        ThreadPoolExecutor(8) as clients,
+    ):
+        prediction, _ = stubs(server.target)
+        answers = list(
+            clients.map(lambda rows: prediction.Predict(doubled(api, rows)), range(1, 33))
+        )
+    products = [list(answer.outputs["product"].float_val) for answer in answers]
+    assert products == [[2.0] * rows for rows in range(1, 33)]
