@@ -112,6 +112,9 @@ for (const block of document.querySelectorAll(".bubbles")) {
       figure.layout[`${axis}axis`].range = [Math.min(...ends) - room, Math.max(...ends) + room];
       figure.layout[`${axis}axis`].title.text = `gain of ${boxes[axis].value}`;
     }
+    // Names stand towards the middle, so that none leaves the picture.
+    const [left, right] = figure.layout.xaxis.range;
+    trace.textposition = trace.x.map((x) => (x > (left + right) / 2 ? "top left" : "top right"));
   };
   arrange();
   for (const box of Object.values(boxes)) {
