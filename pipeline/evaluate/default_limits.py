@@ -70,13 +70,15 @@ def proposed_limits(verdict: TaskVerdict) -> dict[str, float]:
     """Return the threshold and tolerance to write down after an evaluation, where none is given.
 
     The threshold is the worse end of the metric's interval, the tolerance half of its width, so
-    that a model like this one passes. Without an interval, or with too few examples, there is none.
+    that a model like this one passes. Without an interval, with too few examples or for a model
+    that the task refuses, there is none.
     """
     whole = next((part for part in verdict.slices if not part.field), None)
     estimate = whole.metrics.get(verdict.metric) if whole is not None else None
     if (
         not (verdict.default_threshold or verdict.default_tolerance)
         or verdict.too_few
+        or verdict.refusals
         or estimate is None
         or estimate.lower is None
         or estimate.upper is None

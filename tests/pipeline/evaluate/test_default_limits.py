@@ -123,6 +123,11 @@ def test_a_first_evaluation_proposes_limits_that_its_own_model_passes() -> None:
     assert proposed_limits(loss) == {"threshold": 2.21, "tolerance": 0.203}
 
 
+def test_nothing_is_proposed_by_a_model_that_its_task_refuses() -> None:
+    refused = _verdict("click", _measured(auc=(0.53, 0.47, 0.59)))
+    assert (refused.outcome, proposed_limits(refused)) == ("refused", {})
+
+
 def test_limits_of_the_spec_are_not_proposed_again() -> None:
     text = SPEC.model_dump(mode="json", exclude_unset=True)
     text["tasks"]["click"] |= {"threshold": 0.6, "tolerance": 0.01}
