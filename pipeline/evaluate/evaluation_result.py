@@ -8,6 +8,7 @@ from typing import Annotated, TypeVar
 
 from pydantic import AfterValidator, TypeAdapter
 
+from feature_spec.tasks.evidence import too_few
 from pipeline.evaluate.metrics.metric_registry import with_present_names
 from pipeline.workspace.artifact_files import read_bytes, write_bytes
 
@@ -85,6 +86,11 @@ class Measurement:
         if not self.calibration:
             return None
         return round(sum(part.example_count * part.mean_label for part in self.calibration))
+
+    @property
+    def too_few(self) -> str:
+        """``too few to tell (3 positives)``; "" where there are enough, or no task's examples."""
+        return too_few(self.example_count, self.positive_count) if self.example_count else ""
 
     @property
     def name(self) -> str:

@@ -95,7 +95,7 @@ def _below_floor(task: Task, whole: Measurement, floor: DefaultFloor, few: str) 
 def _fallen(task: Task, part: Measurement) -> Iterable[str]:
     """Yield a loss against the blessed model whose interval lies beyond the tolerance."""
     blessed, candidate = part.baseline.get(task.metric), part.metrics.get(task.metric)
-    if blessed is None or blessed.value is None:
+    if blessed is None or blessed.value is None or (part.field and part.too_few):
         return
     where = f" on {part.name}" if part.name else ""
     if candidate is None or candidate.value is None:

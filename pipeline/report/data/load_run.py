@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -143,7 +144,8 @@ def training_curves(folder: str) -> dict[str, list[tuple[int, float]]]:
             interruption left several files; if an epoch is in more than one, the last one counts.
 
     Returns:
-        Epochs and values by the trainer's names, such as `loss` or `validation_ctr`.
+        Epochs and values by the trainer's names, such as `loss` or `validation_ctr`; no epochs of a
+        metric that cannot be computed.
     """
     curves: dict[str, dict[int, float]] = {}
     for file in sorted(matching_files(folder, "**/events.out.tfevents.*"), key=os.path.basename):
@@ -151,7 +153,9 @@ def training_curves(folder: str) -> dict[str, list[tuple[int, float]]]:
             for value in event.summary.value:
                 if value.tag.startswith(_EPOCH) and value.HasField("tensor"):
                     curve = curves.setdefault(value.tag.removeprefix(_EPOCH), {})
-                    curve[event.step + 1] = float(make_ndarray(value.tensor))
+                    number = float(make_ndarray(value.tensor))
+                    if math.isfinite(number):  # a metric that cannot be computed has no point
+                        curve[event.step + 1] = number
     return {name: sorted(curve.items()) for name, curve in curves.items()}
 
 

@@ -101,6 +101,7 @@ def _of_slices(run: RunData) -> Iterator[Alert]:
             if (
                 not part.field
                 or part.name in verdict.protected
+                or part.too_few
                 or change is None
                 or change.value is None
             ):

@@ -6,6 +6,7 @@ import datetime
 from collections.abc import Sequence
 from typing import Any
 
+from feature_spec.tasks.evidence import examples_text
 from pipeline.ingest.accounting.accounts import other_accounts, rest_of
 from pipeline.ingest.accounting.ingest_warnings import ingestion_warnings
 from pipeline.ingest.accounting.summary import IngestSummary
@@ -184,7 +185,7 @@ def _tasks(counts: IngestSummary) -> Table:
                     text
                     for split in splits
                     for text in (
-                        f"{by_split[split].examples:,}",
+                        examples_text(by_split[split].examples, by_split[split].positives),
                         "–"
                         if by_split[split].label_mean is None
                         else f"{by_split[split].label_mean:.4f}",

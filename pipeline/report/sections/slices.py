@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from feature_spec.tasks.evidence import examples_text
 from pipeline.evaluate.evaluation_result import Estimate, Measurement
 from pipeline.evaluate.metrics.metric_registry import meaning_of
 from pipeline.report.data.run_data import RunData
@@ -76,10 +77,12 @@ def _picture(metric: str, parts: Sequence[Measurement]) -> Picture:
                 orientation="h",
                 offsetgroup=name,
                 marker={"color": colour, "symbol": symbol, "size": size},
-                customdata=[f"{part.example_count:,}" for part in shown],
+                customdata=[
+                    examples_text(part.example_count, part.positive_count) for part in shown
+                ],
                 hovertemplate="<b>%{y}</b><br>"
                 + name
-                + ": %{x:.4f}<br>%{customdata} examples<extra></extra>",
+                + ": %{x:.4f}<br>of %{customdata}<extra></extra>",
             )
     if whole is not None and (value := _value(whole.metrics, metric)) is not None:
         made.add_vline(x=value, line={"dash": "dot", "color": GREY, "width": 1.5})
@@ -98,10 +101,12 @@ def _table(metric: str, parts: Sequence[Measurement], protected: Sequence[str]) 
             part.name + (" (protected)" if part.name in protected else "")
             if part.field
             else "all examples",
-            f"{part.example_count:,}" if part.example_count else "–",
-            estimate_cell(part.metrics.get(metric)),
-            estimate_cell(part.baseline.get(metric)),
-            change_cell(metric, part.changes.get(metric)),
+            examples_text(part.example_count, part.positive_count) if part.example_count else "–",
+            estimate_cell(part.metrics.get(metric), "quiet" if part.too_few else ""),
+            estimate_cell(part.baseline.get(metric), "quiet" if part.too_few else ""),
+            Cell(part.too_few, "quiet")
+            if part.too_few
+            else change_cell(metric, part.changes.get(metric)),
         ]
         for part in parts
     ]

@@ -116,7 +116,9 @@ def _picture(title: str, curves: Sequence[tuple[RunData, str]], label: str) -> P
             },
             hovertemplate=name + "<br>epoch %{x}: %{y:.4f}<extra></extra>",
         )
-        if points:
+        if not points:
+            described.append(f"{name} –")
+        else:
             described.append(
                 f"{name} from {points[0][1]:.4f} to {points[-1][1]:.4f} in {len(points)} epochs"
             )

@@ -8,7 +8,12 @@ from typing import Any
 import pytest
 
 from feature_spec.loading import parse_spec
-from pipeline.evaluate.evaluation_result import Estimate, Measurement, TaskVerdict
+from pipeline.evaluate.evaluation_result import (
+    CalibrationBucket,
+    Estimate,
+    Measurement,
+    TaskVerdict,
+)
 from pipeline.evaluate.seesaw_gate import task_verdicts
 
 SPEC = parse_spec("""
@@ -111,6 +116,18 @@ def test_where_there_is_no_interval_the_point_value_decides_on_the_whole_split()
 def test_a_protected_slice_without_an_interval_refuses_nothing() -> None:
     whole = measured("auc", 0.75, 0.75, (-0.01, 0.01))
     assert click(whole, measured("auc", 0.70, 0.75, field="tab", value="1")) == []
+
+
+def test_a_protected_slice_with_few_positives_refuses_nothing() -> None:
+    whole = measured("auc", 0.75, 0.75, (-0.01, 0.01))
+
+    def part(positives: int) -> Measurement:
+        buckets = [CalibrationBucket(example_count=99, mean_score=0.5, mean_label=positives / 99)]
+        losing = measured("auc", 0.70, 0.75, (-0.06, -0.04), field="tab", value="1")
+        return dataclasses.replace(losing, example_count=99, calibration=buckets)
+
+    assert click(whole, part(9)) == []
+    assert len(click(whole, part(10))) == 1
 
 
 def test_a_protected_slice_refuses_and_is_named() -> None:

@@ -53,3 +53,13 @@ def test_half_an_event_of_a_killed_training_ends_the_file(tmp_path: Path) -> Non
 
 def test_there_are_no_curves_without_files(tmp_path: Path) -> None:
     assert training_curves(str(tmp_path)) == {}
+
+
+def test_a_metric_that_cannot_be_computed_has_no_point(tmp_path: Path) -> None:
+    """A report keeps its curves as JSON, which has no NaN."""
+    nan = float("nan")
+    write(tmp_path / "events.out.tfevents.1", ("epoch_validation_like", 0, nan), ("epoch_loss", 0, 0.9))  # fmt: skip
+    assert training_curves(str(tmp_path)) == {
+        "validation_like": [],
+        "loss": [(1, pytest.approx(0.9))],
+    }
