@@ -8,6 +8,7 @@ from pathlib import Path
 from feature_spec.artifacts.inspection import ModelInsight
 from trainer.formula_search.weight_effects import weight_effects
 from trainer.inspect.collect import inspect_model
+from trainer.inspect.exported_signatures import ExportedSignatures
 
 
 def model_insight(*, model: str, example_files: Sequence[str]) -> ModelInsight:
@@ -25,6 +26,11 @@ def model_insight(*, model: str, example_files: Sequence[str]) -> ModelInsight:
             examples cannot be read.
     """
     folder, files = Path(model), list(example_files)
-    return ModelInsight(
-        inspection=inspect_model(folder, files), weight_effects=weight_effects(folder, files)
-    )
+    signatures = ExportedSignatures(folder)
+    try:
+        return ModelInsight(
+            inspection=inspect_model(folder, files, signatures=signatures),
+            weight_effects=weight_effects(folder, files, signatures=signatures),
+        )
+    finally:
+        signatures.close()

@@ -8,6 +8,13 @@ import pytest
 from trainer.settings.train_config import parse_settings
 
 
+@pytest.fixture(autouse=True)
+def _compiled_steps(request, monkeypatch):
+    """Compile the steps of trainings of any length, as those of real logs are."""
+    if request.node.get_closest_marker("tensorflow"):
+        monkeypatch.setattr("trainer.fit.fitting._STEPS_WORTH_COMPILING", 0)
+
+
 @pytest.fixture(scope="session")
 def layout():
     from trainer.layers.field_embedding import SlotLayout

@@ -23,6 +23,10 @@ from trainer.settings.train_config import Settings, TrainerSettings
 
 logger = logging.getLogger("fulcrum.trainer")
 
+# XLA saves a step about as many milliseconds as it takes hundredths of a second to compile one, and
+# shorter trainings do without.
+_STEPS_WORTH_COMPILING = 500
+
 
 def fit(
     layout: NetworkLayout,
@@ -71,16 +75,18 @@ def fit(
     )
     if not validation.rows:
         raise ValueError("there are 0 examples to validate with, and stopping needs one at least")
+    steps = train.rows // run.batch_size
     with strategy.scope():
         network = Network(layout, settings, name="network")
         network(train.first_rows(run.batch_size))  # makes the variables
         begin_at_base_rates(network, train)
-        model = MultiTaskRanker(network, tasks, run)
+        model = MultiTaskRanker(
+            network, tasks, run, compiled=steps * run.epochs >= _STEPS_WORTH_COMPILING
+        )
         model.compile_for_training()
         if begin is not None:
             begin(network, model.optimizer)
 
-    steps = train.rows // run.batch_size
     check = DivergenceCheck(layout, train, validation)
     stopping = EarlyStopping(
         tasks,

@@ -44,16 +44,24 @@ class MultiTaskRanker(tfrs.Model):
         network: a built network.
         tasks: tasks by name, in the network's order.
         settings: the settings of the trainer.
+        compiled: whether XLA compiles the dense part of a step, which takes as long as hundreds of
+            steps of a small network.
 
     Attributes:
-        dense_gradients: a step without reading and updating the tables, compiled; see `_gradients`.
+        dense_gradients: a step without reading and updating the tables; see `_gradients`.
         step: the number of steps taken, int64.
         finite: False from the first step on whose loss or gradient is infinite or not a number. No
             further step is taken then.
     """
 
     def __init__(
-        self, network: Network, tasks: Mapping[str, Task], settings: TrainerSettings, **kwargs: Any
+        self,
+        network: Network,
+        tasks: Mapping[str, Task],
+        settings: TrainerSettings,
+        *,
+        compiled: bool = True,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.network = network
@@ -78,7 +86,9 @@ class MultiTaskRanker(tfrs.Model):
         # Metrics cover all replicas already. Keras would add up the workers' results once more.
         self.distribute_reduction_method = "first"
         self._replicas = tf.distribute.get_strategy().num_replicas_in_sync
-        self.dense_gradients = tf.function(self._gradients, autograph=False, jit_compile=True)
+        self.dense_gradients = tf.function(
+            self._gradients, autograph=False, jit_compile=True if compiled else None
+        )
         terms = [*tasks, *network.sharing.penalties()]
         self.means = {
             name: tf.keras.metrics.Mean(name=name)

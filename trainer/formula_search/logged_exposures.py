@@ -20,6 +20,7 @@ from feature_spec.formula import (
 from feature_spec.spec import FeatureSpec
 from trainer.formula_search.objective import Objective
 from trainer.inspect.exported_model import ExportedModelError, reading
+from trainer.inspect.exported_signatures import ExportedSignatures
 
 Floats = npt.NDArray[np.float64]
 
@@ -96,6 +97,8 @@ def scored_exposures(
     spec: FeatureSpec,
     objectives: Sequence[Objective],
     scored: Callable[[int], None] = lambda _: None,
+    *,
+    signatures: ExportedSignatures | None = None,
 ) -> LoggedExposures:
     """Score ingested examples by the signature `serving_default`.
 
@@ -105,15 +108,14 @@ def scored_exposures(
         spec: the one that the model carries.
         objectives: the objectives whose labels are read; there may be none.
         scored: told how many more exposures have been scored.
+        signatures: the model's signatures, where they are loaded already.
 
     Raises:
         ExportedModelError: the files are not what `fulcrum run` ingests, or hold no example.
     """
     import tensorflow as tf
 
-    # The signature is of no use without the object that owns its lookup tables.
-    loaded = tf.saved_model.load(str(model))
-    signature = loaded.signatures[names.SERVING_DEFAULT]
+    signatures = signatures or ExportedSignatures(model)
     duration = spec.ranking_formula.duration
     parsing = {
         name: tf.io.FixedLenFeature([], tf.string, "")
@@ -127,10 +129,14 @@ def scored_exposures(
         parsing[duration.field] = tf.io.FixedLenFeature([], tf.float32, float("nan"))
     batches: list[dict[str, Any]] = []
     with reading(files):
-        for batch in tf.data.TFRecordDataset(files, compression_type="GZIP").batch(_BATCH_SIZE):
-            columns = signature(examples=batch) | tf.io.parse_example(batch, parsing)
-            batches.append({name: values.numpy() for name, values in columns.items()})
-            scored(int(batch.shape[0]))
+        records = tf.data.TFRecordDataset(files, compression_type="GZIP").batch(_BATCH_SIZE)
+        for batch in records.as_numpy_iterator():
+            parsed = tf.io.parse_example(batch, parsing)
+            batches.append(
+                signatures.outputs(names.SERVING_DEFAULT, batch)
+                | {name: values.numpy() for name, values in parsed.items()}
+            )
+            scored(len(batch))
     if not batches:
         raise ExportedModelError(f"there is no example in {', '.join(files)}")
     all_rows = {name: np.concatenate([batch[name] for batch in batches]) for name in batches[0]}

@@ -15,6 +15,7 @@ from feature_spec.loading import load_spec
 from trainer.formula_search.groups import GroupBy, Groups, competing_groups
 from trainer.formula_search.logged_exposures import Floats, LoggedExposures, scored_exposures
 from trainer.formula_search.objective import FormulaSearchError
+from trainer.inspect.exported_signatures import ExportedSignatures
 
 # The factors that a weight is multiplied by.
 FACTORS = (0.0, 0.5, 1.5)
@@ -22,19 +23,22 @@ FACTORS = (0.0, 0.5, 1.5)
 _LISTS: tuple[GroupBy, ...] = ("request", "user_day", "user")
 
 
-def weight_effects(model: Path, files: Sequence[str]) -> WeightEffects:
+def weight_effects(
+    model: Path, files: Sequence[str], *, signatures: ExportedSignatures | None = None
+) -> WeightEffects:
     """Score logged exposures once, and order each list anew with each weight changed.
 
     Args:
         model: the folder of the SavedModel.
         files: gzipped TFRecords of ingested examples.
+        signatures: the model's signatures, where they are loaded already.
 
     Raises:
         trainer.inspect.exported_model.ExportedModelError: the files are not what `fulcrum run`
             ingests, or hold no example.
     """
     spec = load_spec(model / names.EXPORTED_SPEC)
-    exposures = scored_exposures(model, files, spec, objectives=())
+    exposures = scored_exposures(model, files, spec, objectives=(), signatures=signatures)
     groups = long_lists(exposures)
     if groups is None:
         reason = (

@@ -25,6 +25,7 @@ from feature_spec.artifacts.inspection import (
 )
 from trainer.inspect.attended_entries import AttentionStatistics, columns_of
 from trainer.inspect.exported_model import ExportedModelError, example_files, model_folder, reading
+from trainer.inspect.exported_signatures import ExportedSignatures
 
 
 class StreamingMoments:
@@ -73,7 +74,9 @@ class StreamingMoments:
 _BATCH_SIZE = 4096
 
 
-def inspect_model(folder: Path, examples: Sequence[str] = ()) -> Inspection:
+def inspect_model(
+    folder: Path, examples: Sequence[str] = (), *, signatures: ExportedSignatures | None = None
+) -> Inspection:
     """Inspect an exported model.
 
     Args:
@@ -81,6 +84,7 @@ def inspect_model(folder: Path, examples: Sequence[str] = ()) -> Inspection:
         examples: files or globs of gzipped TFRecords of ingested examples. By default the newest
             evaluation split of `folder`, if it is a pipeline root. They are read only if the
             model's inside depends on examples.
+        signatures: the model's signatures, where they are loaded already.
 
     Raises:
         ExportedModelError: there is no model, the model was exported before models could be
@@ -92,7 +96,9 @@ def inspect_model(folder: Path, examples: Sequence[str] = ()) -> Inspection:
     attended = {lists.history: AttentionStatistics(lists) for lists in guide.histories}
     if guide.needs_examples:
         files = example_files(folder, examples, "what this model shows depends on examples")
-        statistics = _statistics(model, files, guide.histories, attended)
+        statistics = _statistics(
+            signatures or ExportedSignatures(model), files, guide.histories, attended
+        )
     return Inspection(
         model=guide.model,
         folder=str(model),
@@ -127,7 +133,7 @@ def _guide(model: Path) -> InspectionGuide:
 
 
 def _statistics(
-    model: Path,
+    model: ExportedSignatures,
     files: list[str],
     histories: Sequence[AttendedLists],
     attended: Mapping[str, AttentionStatistics],
@@ -139,23 +145,21 @@ def _statistics(
     # A model whose inside does not depend on examples is inspected without TensorFlow.
     import tensorflow as tf
 
-    # The signature needs the object that owns its lookup tables.
-    loaded = tf.saved_model.load(str(model))
-    signature = loaded.signatures[names.INSPECT]
     statistics: dict[str, StreamingMoments] = {}
     columns = dict.fromkeys(columns_of(histories), tf.io.VarLenFeature(tf.string))
     with reading(files):
-        for batch in tf.data.TFRecordDataset(files, compression_type="GZIP").batch(_BATCH_SIZE):
-            outputs = signature(examples=batch)
+        records = tf.data.TFRecordDataset(files, compression_type="GZIP").batch(_BATCH_SIZE)
+        for batch in records.as_numpy_iterator():
+            outputs = model.outputs(names.INSPECT, batch)
             for name, values in outputs.items():
-                statistics.setdefault(name, StreamingMoments(values.shape[1])).add(values.numpy())
+                statistics.setdefault(name, StreamingMoments(values.shape[1])).add(values)
             if attended:
                 parsed = tf.io.parse_example(batch, columns)
                 texts = {
                     name: tf.sparse.to_dense(sparse).numpy() for name, sparse in parsed.items()
                 }
                 for name, of_history in attended.items():
-                    of_history.add(outputs[attention_output(name)].numpy(), texts)
+                    of_history.add(outputs[attention_output(name)], texts)
     if not statistics:
         raise ExportedModelError(f"there is no example in {', '.join(files)}")
     return statistics

@@ -99,6 +99,26 @@ def test_averages_of_weights_are_validated_and_kept_while_the_training_goes_on_w
         np.testing.assert_array_equal(one, other)
 
 
+@pytest.mark.parametrize("name", ["cgc", "ple"])
+def test_a_short_training_without_xla_gives_the_model_of_one_with_it(
+    name, layout, tasks, features, settings, tmp_path, monkeypatch
+):
+    chosen = settings(name, epochs=3, patience=9)
+    compiled = fitted(features, layout, tasks, chosen, tmp_path / "compiled")
+    monkeypatch.setattr("trainer.fit.fitting._STEPS_WORTH_COMPILING", 13)  # 3 epochs of 4 steps
+    made = []
+    init = MultiTaskRanker.__init__
+    monkeypatch.setattr(
+        MultiTaskRanker,
+        "__init__",
+        lambda self, *args, **given: made.append(given) or init(self, *args, **given),
+    )
+    plain = fitted(features, layout, tasks, chosen, tmp_path / "plain")
+    assert [given["compiled"] for given in made] == [False]
+    for one, other in zip(compiled.get_weights(), plain.get_weights(), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-3, atol=1e-4)
+
+
 def test_another_seed_gives_another_model(layout, tasks, features, settings, tmp_path):
     weights = [
         fitted(
