@@ -10,7 +10,7 @@ from benchmarks.worker import FOLDER
 
 REQUIREMENTS = {
     "deepctr": ["deepctr==0.9.4", "tensorflow==2.21.*", "tf-keras==2.21.*", "setuptools"],
-    "torch_rechub": ["torch==2.13.0", "torch-rechub==0.9.0"],
+    "torch_rechub": ["torch==2.13.0", "torch-rechub==0.9.0", "pandas"],
     "duckdb": ["duckdb==1.4.*"],
 }
 
