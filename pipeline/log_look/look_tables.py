@@ -24,12 +24,12 @@ def print_look(look: LogLook, spec: FeatureSpec, console: Console) -> None:
     console.print(_sources(look))
     summary = look.summary
     if summary.rejected:
-        reasons = ", ".join(
-            f"{reason} {count:,} ({count / max(summary.lines, 1):.2%})"
-            for reason, count in sorted(summary.rejected.items(), key=lambda item: -item[1])
-        )
-        text = f"lines that would be rejected: {reasons}{examples_of(look.rejected)}"
+        text = f"lines that would be rejected: {_reasons(summary.rejected, summary.lines)}"
+        text += examples_of(look.rejected)
         console.print(text, markup=False, soft_wrap=True)
+    if summary.actions is not None and summary.actions.rejected:
+        text = _reasons(summary.actions.rejected, summary.actions.lines)
+        console.print(f"lines of actions that would be rejected: {text}", soft_wrap=True)
     if look.has_labels:
         table = _tasks(look)
         if not look.is_whole and spec.split.evaluation_days is not None:
@@ -46,6 +46,13 @@ def print_look(look: LogLook, spec: FeatureSpec, console: Console) -> None:
             + ", ".join(f"{about}{table.rows:,} rows × {table.width}" for table in tables)
             + f": {sum(table.bytes_in_training for table in tables) / _MB:,.1f} MB in training"
         )
+
+
+def _reasons(rejected: dict[str, int], lines: int) -> str:
+    return ", ".join(
+        f"{reason} {count:,} ({count / max(lines, 1):.2%})"
+        for reason, count in sorted(rejected.items(), key=lambda item: -item[1])
+    )
 
 
 def _sources(look: LogLook) -> Table:

@@ -28,8 +28,13 @@ from pipeline.spec_init.roles import (
 from pipeline.spec_init.seen_columns import SeenColumn, SeenSource, seen_source
 from pipeline.spec_init.source_guess import guessed_source
 from pipeline.spec_init.split_guess import guessed_split
-from pipeline.spec_init.task_guess import GuessedTask, behavior_tasks, guessed_tasks
-from pipeline.spec_init.words import ITEM_KEYS, TIME, USER, has_word, is_id, words_of
+from pipeline.spec_init.task_guess import (
+    GuessedTask,
+    behavior_tasks,
+    guessed_tasks,
+    has_impressions,
+)
+from pipeline.spec_init.words import ITEM_KEYS, TIME, USER, has_word, is_id, plain_name, words_of
 
 LINES_OF_LOG, LINES_OF_TABLE = 20_000, 200_000
 
@@ -185,6 +190,7 @@ class _Names:
 
     def claim(self, part: str, wanted: str, prefix: str = "") -> str:
         """Return a usable name like the wanted one that nothing has; with a prefix if it must."""
+        wanted = plain_name(wanted)
         first = usable_name(part, wanted)
         candidates = [first, *([usable_name(part, f"{prefix}_{wanted}")] if prefix else [])]
         number = 2
@@ -204,9 +210,12 @@ def _assembled(
     left_out: dict[str | None, dict[str, str]] = {None: {}, **{name: {} for name in tables}}
     actions: dict[str, str] = {}
     if roles.behavior is not None and roles.shown is not None and roles.user and roles.item:
-        of_kinds = behavior_tasks(log.columns[roles.behavior], roles.shown)
+        kinds = log.columns[roles.behavior]
+        are_joined = has_impressions(kinds, roles.shown)
+        of_kinds = behavior_tasks(kinds, roles.shown, are_joined=are_joined)
         tasks = list(of_kinds.values())
-        actions = {task.columns[0]: kind for kind, task in of_kinds.items()}
+        if are_joined:
+            actions = {task.columns[0]: kind for kind, task in of_kinds.items()}
     else:
         roles.behavior = roles.shown = None
         guessed = guessed_tasks(log.columns, roles)

@@ -14,6 +14,8 @@ from feature_spec.logs.log_values import UnusableLineError, time_reader
 from pipeline.spec_init.seen_columns import SeenColumn, SeenSource
 from pipeline.spec_init.words import (
     BEHAVIOR,
+    DISLIKES,
+    FEEDBACK,
     IMPRESSIONS,
     ITEM_KEYS,
     REQUEST,
@@ -118,7 +120,8 @@ def _behavior(columns: Mapping[str, SeenColumn], roles: Roles) -> tuple[str | No
         texts = column.texts
         if texts is None or column.missing_share or not 2 <= len(column.counts) <= _FEW_KINDS:
             continue
-        if column.is_given and not has_word(name, BEHAVIOR):
+        of_behavior = all(has_word(kind, IMPRESSIONS | FEEDBACK | DISLIKES) for kind in texts)
+        if column.is_given and not has_word(name, BEHAVIOR) and not of_behavior:
             continue
         shown = [kind for kind in column.counts if has_word(kind, IMPRESSIONS)]
         if shown:

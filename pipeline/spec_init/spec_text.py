@@ -68,9 +68,9 @@ def _keys(proposal: Proposal) -> Iterator[str]:
 
 
 def _logs(proposal: Proposal) -> Iterator[str]:
-    log, roles = proposal.log, proposal.roles
+    log = proposal.log
     yield "logs:"
-    if roles.behavior is None:
+    if not proposal.actions:
         yield from _source("exposures", log.source, 2)
     else:
         yield from _event_logs(proposal)

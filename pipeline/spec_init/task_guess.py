@@ -268,8 +268,19 @@ def _any_task(columns: Mapping[str, SeenColumn]) -> GuessedTask:
     )
 
 
-def behavior_tasks(column: SeenColumn, shown: str) -> dict[str, GuessedTask]:
-    """Return a task for each kind of action, by the kind."""
+def has_impressions(column: SeenColumn, shown: str) -> bool:
+    """Return whether most events are impressions, so that actions can be joined to them."""
+    return column.counts[shown] >= 0.5 * column.counts.total()
+
+
+def behavior_tasks(column: SeenColumn, shown: str, *, are_joined: bool) -> dict[str, GuessedTask]:
+    """Return a task for each kind of action, by the kind.
+
+    Args:
+        column: the kinds of all events.
+        shown: the kind that is an impression.
+        are_joined: whether actions are joined to impressions; if not, each line is an exposure.
+    """
     tasks: dict[str, GuessedTask] = {}
     for kind, count in column.counts.most_common():
         if kind == shown or len(tasks) == _MOST_TASKS:
@@ -278,9 +289,14 @@ def behavior_tasks(column: SeenColumn, shown: str) -> dict[str, GuessedTask]:
         tasks[kind] = GuessedTask(
             name=usable_name("tasks", kind),
             kind="binary",
-            label={"rule": "event", "column": folded},
-            columns=(folded,),
+            label={"rule": "event", "column": folded}
+            if are_joined
+            else {"rule": "event", "column": column.name, "equals": [kind]},
+            columns=(folded if are_joined else column.name,),
             weight=-0.5 if has_word(kind, DISLIKES) else 1.0,
             seen=f"{count / column.counts.total():.2%} of the events",
+            decide=""
+            if are_joined
+            else "the exposures: few events are impressions, so each line is taken for one",
         )
     return tasks

@@ -50,9 +50,28 @@ HISTORY = _words("hist history recent last seq sequence past clicked viewed")
 LISTS = HISTORY | _words("list tags genres keywords categories topics labels interests")
 
 
+# Chinese words of which logs are full.
+_TRANSLATED = {
+    "用户": "user", "商品": "item", "物品": "item", "视频": "video", "广告": "ad",
+    "请求": "request", "行为": "behavior", "时间": "time", "日期": "date", "小时": "hour",
+    "曝光": "impression", "点击": "click", "收藏": "fav", "购买": "buy", "加购": "cart",
+    "点赞": "like", "评论": "comment", "分享": "share", "转发": "forward", "关注": "follow",
+    "评分": "rating", "播放": "play", "时长": "duration", "价格": "price", "售价": "price",
+    "年龄": "age", "性别": "gender", "城市": "city", "品牌": "brand", "标签": "tag",
+    "类别": "category", "类目": "category", "类型": "type", "名称": "name",
+}  # fmt: skip
+
+
+def plain_name(name: str) -> str:
+    """Return a name with Chinese words in English: `用户ID` is `user_ID`."""
+    for word, english in _TRANSLATED.items():
+        name = name.replace(word, f" {english} ")
+    return "_".join(name.split())
+
+
 def words_of(name: str) -> list[str]:
     """Return the words of a name in lower case: `userId2` and `user_id_2` are user, id, 2."""
-    spaced = re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Za-z])(?=\d)", " ", name)
+    spaced = re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Za-z])(?=\d)", " ", plain_name(name))
     return re.findall(r"[a-z]+|\d+", spaced.lower())
 
 

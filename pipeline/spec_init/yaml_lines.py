@@ -10,7 +10,6 @@ import yaml
 _PLAIN = re.compile(r"[A-Za-z_][\w./*=-]*", re.ASCII)
 # YAML reads these as truth values or as none.
 _WORDS = frozenset({"true", "false", "yes", "no", "on", "off", "y", "n", "null"})
-_LAST_LATIN = 0x24F
 _LONGEST_EXAMPLE = 20
 
 
@@ -23,7 +22,7 @@ def flow(value: Any) -> str:
     if isinstance(value, str):
         if _PLAIN.fullmatch(value) and value.lower() not in _WORDS:
             return value
-        quoted: str = yaml.safe_dump(value, default_style='"', width=1e9)
+        quoted: str = yaml.safe_dump(value, default_style='"', width=1e9, allow_unicode=True)
         return quoted.strip()
     if isinstance(value, float) and value.is_integer() and 1 < abs(value) < 1e15:
         return str(int(value))
@@ -38,9 +37,7 @@ def remark(*parts: str) -> str:
 
 def shown(text: str, longest: int | None = None) -> str:
     """Return a text with its unusual characters escaped, cut if it is long."""
-    text = "".join(
-        one if one.isprintable() and ord(one) <= _LAST_LATIN else _escaped(one) for one in text
-    )
+    text = "".join(one if one.isprintable() else _escaped(one) for one in text)
     return text if longest is None or len(text) <= longest else f"{text[: longest - 1]}…"
 
 

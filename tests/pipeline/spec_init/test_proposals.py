@@ -213,3 +213,28 @@ def test_a_file_of_another_format_is_not_of_the_log(proposed: Proposed) -> None:
     files = {"a.jsonl": '{"item_id": 1, "click": 0}\n' * 5, "b.csv": "item_id,click\n1,2\n"}
     with pytest.raises(ValueError, match="b.csv cannot be read as jsonl"):
         proposed(files, log=list(files))
+
+
+def test_chinese_names_mean_what_they_mean(proposed: Proposed) -> None:
+    rows = [line.split(",") for line in taobao(lines=600).splitlines()]
+    header = "用户ID,商品ID,商品类目ID,行为类型,时间戳\n"
+    spec = proposed({"log.csv": header + "".join(",".join(row) + "\n" for row in rows)})
+    assert (spec.keys.user, spec.keys.item) == ("用户ID", "商品ID")
+    assert spec.fields["user_ID"].column == "用户ID"
+    assert spec.fields["item_category_ID"].side == "item"
+    assert spec.logs.actions is not None
+    assert spec.logs.actions.kind == "行为类型"
+
+
+def test_events_without_impressions_are_exposures_of_their_own(proposed: Proposed) -> None:
+    lines = "user_id,item_id,behavior,time\n" + "".join(
+        f"u{n % 40},i{n % 30},{('buy', 'buy', 'pv', 'cart')[n % 4]},{1_700_000_000 + n * 9_000}\n"
+        for n in range(400)
+    )
+    spec = proposed({"log.csv": lines})
+    assert spec.logs.exposures is not None
+    assert {name: task.label.text for name, task in spec.tasks.items()} == {
+        "buy": "behavior in buy",
+        "cart": "behavior in cart",
+    }
+    assert "behavior" not in spec.fields
