@@ -85,6 +85,7 @@ class SampledFile:
         if (
             source.format in ("jsonl", "csv")
             and not self.name.endswith((".gz", ".bz2"))
+            and "\n".encode(source.encoding) == b"\n"  # not in UTF-16
             and not is_uri(self.file.path)
         ):
             pieces = text_pieces(opened, self.file.size_bytes, self.most, source.format == "csv")

@@ -75,6 +75,15 @@ def test_values_in_quotes_are_never_cut(tmp_path: Path) -> None:
     assert file.read_share < 0.2
 
 
+def test_text_whose_line_feeds_are_more_than_a_byte_is_read_from_its_start(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    path.write_text(numbered(20_000), encoding="utf-16")
+    source = Source(path=["log"], format="jsonl", encoding="utf-16")
+    file, records = sample(path, source, 2_000)
+    assert [record["n"] for record in records] == list(range(len(records)))
+    assert file.about_lines == pytest.approx(20_000, rel=0.2)
+
+
 def test_row_groups_of_parquet_are_read_evenly_apart(tmp_path: Path) -> None:
     path = tmp_path / "log"
     pq.write_table(pa.table({"n": range(100_000)}), path, row_group_size=1_000)
