@@ -40,6 +40,7 @@ from serving.push_check.logged_requests import (
     shown_to,
     write_warmup_file,
 )
+from serving.push_check.trainers_model import TrainersModel
 
 _REPLAYED = 5
 _TIMED = 100
@@ -64,15 +65,16 @@ def check_before_push(
     feature_spec = parse_spec(spec)
     examples = _examples(example_files, max(feature_spec.serving.candidate_counts))
     shutil.copytree(model, version)
-    trainers_model = tf.saved_model.load(model)
+    trainers_model = TrainersModel(model)
     warmup_requests = write_warmup_file(
-        feature_spec, trainers_model.signatures, examples, Path(version)
+        feature_spec, trainers_model.inputs, examples, Path(version)
     )
     fingerprint = known_fingerprint(feature_spec, Path(version))
     differences: list[ScoreDifference] = []
     latencies: list[RankingLatency] = []
     refusals = []
     with ExitStack() as stack:
+        stack.callback(trainers_model.close)
         server = stack.enter_context(_served(version, feature_spec.name))
         if not server.models.all[0].available_versions():
             [broken] = server.models.all[0].statuses()
@@ -144,15 +146,13 @@ def _replayed(
 
 def _compared(
     spec: FeatureSpec,
-    trainers_model: Any,
+    trainers_model: TrainersModel,
     predict: Any,
     request: PredictRequest,
     examples: Sequence[Example],
 ) -> ScoreDifference:
     served = predict(request, timeout=_LONGEST_S).outputs
-    own = trainers_model.signatures[SERVING_DEFAULT](
-        tf.constant([example.SerializeToString() for example in examples])
-    )
+    own = trainers_model.scores([example.SerializeToString() for example in examples])
     what = (
         f"{request.model_spec.signature_name} of {len(examples)} "
         f"{'row' if len(examples) == 1 else 'rows'}"
@@ -161,7 +161,7 @@ def _compared(
     return largest_difference(
         what,
         {
-            name: (tf.make_ndarray(served[name]), own[name].numpy())
+            name: (tf.make_ndarray(served[name]), own[name])
             for name in (*spec.tasks, RANKING_SCORE, LOG_RANKING_SCORE)
             if name != LOG_RANKING_SCORE or name in own
         },

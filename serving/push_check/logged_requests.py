@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import tensorflow as tf
 from tensorflow.core.framework.tensor_pb2 import TensorProto
@@ -106,7 +107,10 @@ _TOP_K = 10
 
 
 def write_warmup_file(
-    spec: FeatureSpec, signatures: Mapping[str, Any], examples: Sequence[Example], folder: Path
+    spec: FeatureSpec,
+    signatures: Mapping[str, AbstractSet[str]],
+    examples: Sequence[Example],
+    folder: Path,
 ) -> int:
     """Write the file into a version's folder, and return the number of its requests.
 
@@ -114,7 +118,7 @@ def write_warmup_file(
 
     Args:
         spec: The feature spec that the model was trained with.
-        signatures: The signatures of the loaded model by name.
+        signatures: The names of each signature's inputs, by the signature's name.
         examples: Logged examples, used over again where a request has more candidates.
         folder: The folder of the version.
 
@@ -136,10 +140,12 @@ def write_warmup_file(
 
 
 def _requests(
-    spec: FeatureSpec, signatures: Mapping[str, Any], examples: Sequence[Example], fingerprint: str
+    spec: FeatureSpec,
+    signatures: Mapping[str, AbstractSet[str]],
+    examples: Sequence[Example],
+    fingerprint: str,
 ) -> Iterator[PredictRequest]:
-    for name, signature in sorted(signatures.items()):
-        inputs = signature.structured_input_signature[1].keys()
+    for name, inputs in sorted(signatures.items()):
         if not inputs:
             yield _request(spec, name)
         elif inputs == {"examples"}:

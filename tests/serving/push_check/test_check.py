@@ -241,7 +241,7 @@ def test_a_version_that_cannot_be_loaded_is_refused(
     from serving.model_server.status_error import StatusError
     from serving.model_server.versions.saved_model import SavedModel
 
-    def broken(self: Any, folder: Path) -> None:
+    def broken(self: Any, folder: Path, **settings: Any) -> None:
         raise StatusError(grpc.StatusCode.DATA_LOSS, "the file is cut")
 
     monkeypatch.setattr(SavedModel, "__init__", broken)

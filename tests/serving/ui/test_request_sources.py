@@ -183,15 +183,12 @@ def test_a_version_alone_brings_the_requests_of_its_warm_up_file(toy_spec, root)
 
     from serving.push_check.logged_requests import write_warmup_file
 
-    class Signature:
-        structured_input_signature = ((), dict.fromkeys(toy_spec.fields))
-
     version = root / "serving_model" / "1"
     version.mkdir(parents=True)
     assert isinstance(an_example("r1", "ann", "v1"), tf.train.Example)
     write_warmup_file(
         toy_spec,
-        {"rank": Signature()},
+        {"rank": set(toy_spec.fields)},
         [an_example("r1", "ann", "v1"), an_example("r2", "bob", "v2")],
         version,
     )
