@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import tfx  # noqa: F401  (before TFDV, which on Python 3.11 needs TFX's stand-in)
-from tfx.components import ExampleValidator, Trainer, Transform
+from tfx.components import ExampleValidator, Trainer
 from tfx.dsl.components.base.base_component import BaseComponent
 from tfx.orchestration.pipeline import Pipeline
 from tfx.proto import trainer_pb2, transform_pb2
@@ -23,6 +23,7 @@ from pipeline.push.push_check import PushCheck
 from pipeline.report.component import ModelInsight, RunReport
 from pipeline.spans.span_nodes import SpanNodes
 from pipeline.step_specs import training_spec, transform_spec
+from pipeline.transform.component import Transform
 from pipeline.validate.checks import AnomalyGate, DriftCheck, DriftGate
 from pipeline.validate.schema import SpecSchema, optional_fields
 from pipeline.validate.statistics_gen import StatisticsGen
