@@ -16,9 +16,9 @@ TEXT = (Path(feature_spec.__file__).parent / "specs" / "short_video_events.yaml"
     ("before", "after", "message"),
     [
         ("  request: request_id\n", "", "logs.actions: needs 'keys.request' to join actions to impressions"),
-        ("clicked: {", "video_id: {", "logs.actions.folds.video_id: a key of the impressions cannot come from actions"),
-        ("clicked: {", "time_ms: {", "logs.actions.folds.time_ms: a key of the impressions cannot come from actions"),
-        ("users: {path: users.jsonl.gz, format: jsonl, key: user_id", "users: {path: users.jsonl.gz, format: jsonl, key: user_id, exposure_key: clicked", "logs.actions.folds.clicked: a key of the impressions cannot come from actions"),
+        ("clicked: {", "video_id: {", "logs.actions.folds.video_id: a key or the weight of an impression cannot come from actions"),
+        ("clicked: {", "time_ms: {", "logs.actions.folds.time_ms: a key or the weight of an impression cannot come from actions"),
+        ("users: {path: users.jsonl.gz, format: jsonl, key: user_id", "users: {path: users.jsonl.gz, format: jsonl, key: user_id, exposure_key: clicked", "logs.actions.folds.clicked: a key or the weight of an impression cannot come from actions"),
         ("fold: sum, value: watch_s", "fold: sum", "'value' belongs to the folds 'sum' and 'maximum', received fold 'sum' and value None"),
         ("window_s: 86_400", "window_s: 0", "logs.actions.window_s: Input should be greater than 0 (received 0)"),
         ("users: {path: users", "actions: {path: users", "a side table beside event logs cannot be named 'actions'"),
