@@ -74,7 +74,14 @@ def test_the_interval_of_a_change_is_cut_at_the_largest_change_there_can_be() ->
 
 def test_every_metric_has_the_range_of_its_formula() -> None:
     sizes = {name for name, metric in METRICS.items() if metric.range is SIZE}
-    assert sizes == {"log_loss", "normalized_entropy", "calibration", "mse", "mae"}
+    assert sizes == {
+        "log_loss",
+        "normalized_entropy",
+        "calibration",
+        "mse",
+        "normalized_mse",
+        "mae",
+    }
     assert {
         name for name, metric in METRICS.items() if metric.range is SHARE
     } == METRICS.keys() - sizes
