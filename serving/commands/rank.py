@@ -105,8 +105,8 @@ def rank(
     at: Annotated[
         str | None,
         typer.Option(
-            help="The time of the request, as of which histories are read, such as 2026-11-30T12:00:00+08:00 (UTC "
-            "without a zone).",
+            help="The time of the request, as of which histories are read, such as "
+            "2026-11-30T12:00:00+08:00 (UTC without a zone).",
             show_default="now",
             rich_help_panel=_REQUEST,
         ),
