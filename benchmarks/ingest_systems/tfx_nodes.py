@@ -24,7 +24,7 @@ SPECS = {
 def components(system: str, logs: Path, root: Path) -> list[Any]:
     """Return the nodes of a system."""
     import tfx  # noqa: F401, I001  (before TFDV)
-    from tfx.components import CsvExampleGen, StatisticsGen, Transform
+    from tfx.components import CsvExampleGen, Transform
     from tfx.components.schema_gen.import_schema_gen.component import ImportSchemaGen
 
     from google.protobuf import text_format
@@ -33,6 +33,7 @@ def components(system: str, logs: Path, root: Path) -> list[Any]:
     from pipeline.commands.spec_overrides import load_overridden_spec
     from pipeline.ingest.component import LogsExampleGen
     from pipeline.validate.schema import schema_from_spec
+    from pipeline.validate.statistics_gen import StatisticsGen
     from pipeline.step_specs import transform_spec
 
     if system == "csv_example_gen":
