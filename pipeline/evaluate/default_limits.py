@@ -1,7 +1,8 @@
 """Floors of tasks without a threshold, and limits that a first evaluation proposes.
 
 Chance is an AUC of 0.5, and the log loss or MSE of always giving the base rate or the mean. A model
-passes if its metric is better than chance beyond noise.
+that is no better is refused. One that is better by less than noise passes: it has too few examples
+to tell.
 """
 
 from __future__ import annotations
@@ -24,46 +25,43 @@ class DefaultFloor(NamedTuple):
     """The floor of a task without a threshold.
 
     Attributes:
-        threshold: the worst value of the metric that is better than chance beyond noise; None where
-            it cannot be computed.
-        refusal: the reason to refuse the model; "" if it is better.
+        threshold: the metric of chance; None where it cannot be computed.
+        refusal: the reason to refuse the model; "" if it is better than chance.
+        too_few: what the verdict says of a model that is better by less than noise, or "".
     """
 
     threshold: float | None
-    refusal: str
+    refusal: str = ""
+    too_few: str = ""
 
 
 def default_floor(task: Task, whole: Measurement) -> DefaultFloor:
     """Return the floor of a task without a threshold on the whole split.
 
-    An AUC has to be above 0.5 by what its interval reaches below it. Log loss and MSE have to be
-    below those of always giving the base rate or the mean, likewise.
+    An AUC has to be above 0.5, log loss and MSE below those of always giving the base rate or the
+    mean.
     """
     estimate = whole.metrics.get(task.metric)
-    name = _RELATIVE.get(task.metric, task.metric)
-    compared = whole.metrics.get(name)
+    compared = whole.metrics.get(_RELATIVE.get(task.metric, task.metric))
     if estimate is None or estimate.value is None or compared is None or compared.value is None:
-        return DefaultFloor(_CHANCE_AUC if task.metric == "auc" else None, "")
+        return DefaultFloor(_CHANCE_AUC if task.metric == "auc" else None)
     if task.metric == "auc":
-        lower = estimate.value if estimate.lower is None else estimate.lower
-        floor = _CHANCE_AUC + (estimate.value - lower)
-        is_better, chance = lower > _CHANCE_AUC, f"chance, {_CHANCE_AUC:g}"
+        floor, chance = _CHANCE_AUC, f"chance, {_CHANCE_AUC:g}"
+        is_better, worst = estimate.value > floor, estimate.lower
+        may_be_chance = worst is not None and worst <= floor
     else:
-        # The metric of a constant is M / r, where r is M over it. r must be below 1 up to the upper
-        # end of its interval, which M / r_upper says of M.
-        upper = compared.value if compared.upper is None else compared.upper
-        floor = estimate.value / upper if upper > 0.0 else estimate.value
-        constant = estimate.value / compared.value if compared.value > 0.0 else estimate.value
-        is_better = upper < 1.0
-        chance = f"always giving {_CONSTANT[task.metric]}, {constant:.4f}"
-    if is_better:
-        return DefaultFloor(floor, "")
-    reach = f" (95 % interval {estimate.lower:.4f} to {estimate.upper:.4f})"
-    return DefaultFloor(
-        floor,
-        f"{task.metric} {estimate.value:.4f}{reach if estimate.has_interval else ''} is not better "
-        f"than {chance}, beyond noise; a 'threshold' in the spec would decide instead",
-    )
+        # The metric of a constant is M / r, where r is M over it.
+        floor = estimate.value / compared.value if compared.value > 0.0 else estimate.value
+        chance = f"always giving {_CONSTANT[task.metric]}, {floor:.4f}"
+        is_better, worst = compared.value < 1.0, compared.upper
+        may_be_chance = worst is not None and worst >= 1.0
+    if not is_better:
+        return DefaultFloor(
+            floor,
+            f"{task.metric} {estimate.value:.4f} is not better than {chance}; a 'threshold' in the "
+            "spec would decide instead",
+        )
+    return DefaultFloor(floor, too_few="too few to tell from chance" if may_be_chance else "")
 
 
 def proposed_limits(verdict: TaskVerdict) -> dict[str, float]:

@@ -124,7 +124,7 @@ class TaskVerdict:
         threshold: the worst value of the metric that may be pushed; None where a default one cannot
             be computed.
         default_threshold: whether the spec has no threshold, so that the model has to be better
-            than chance beyond noise.
+            than chance.
         tolerance: the largest loss against the blessed model that may be pushed, beyond noise.
         default_tolerance: whether the spec has no tolerance, so that no loss beyond noise may be
             pushed.
@@ -168,9 +168,7 @@ class TaskVerdict:
         if self.threshold is None:
             return "–"
         return (
-            f"{self.threshold:.4f} (chance + noise)"
-            if self.default_threshold
-            else (f"{self.threshold:g}")
+            f"{self.threshold:.4f} (chance)" if self.default_threshold else (f"{self.threshold:g}")
         )
 
     @property

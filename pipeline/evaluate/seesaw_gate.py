@@ -34,10 +34,8 @@ def _verdict(
         (part for part in measured if not part.field),
         Measurement(field="", value="", example_count=0, metrics={}, baseline={}, changes={}),
     )
-    few = too_few(whole.example_count, whole.positive_count)
-    floor = (
-        default_floor(task, whole) if task.threshold is None else DefaultFloor(task.threshold, "")
-    )
+    floor = default_floor(task, whole) if task.threshold is None else DefaultFloor(task.threshold)
+    few = too_few(whole.example_count, whole.positive_count) or floor.too_few
     fields = {part.field for part in spec.evaluation.slices if part.protected}
     protected = [part for part in measured if part.field in fields]
     refusals = [
