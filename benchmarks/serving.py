@@ -64,7 +64,7 @@ def main(
     ] = True,
     tables: Annotated[
         Literal["float32", "float16", "int8"],
-        typer.Option(help="The model's trainer.export_tables."),
+        typer.Option(help="The model's trainer.export_table_dtype."),
     ] = "float32",
     intra_op_threads: Annotated[
         int, typer.Option(help="The server's --intra-op-threads.", min=0)

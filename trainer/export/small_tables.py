@@ -58,7 +58,7 @@ class SmallTables(FieldEmbedding):
                 raise ValueError(
                     f"the table of width {width} holds values that {dtype} does not reach, of "
                     f"{np.finfo(np.float16).max:g} and more: export it with "
-                    "trainer.export_tables=float32"
+                    "trainer.export_table_dtype=float32"
                 )
             self.values[width] = tf.Variable(values, trainable=False, name=f"table_{width}")
             if dtype == "int8":

@@ -83,7 +83,7 @@ def _train(job: TrainingJob, strategy: tf.distribute.Strategy) -> None:
             vocabularies=inputs.vocabularies,
             half_precision=settings.trainer.export_dtype == "bfloat16",
             xla=settings.trainer.export_xla,
-            tables=settings.trainer.export_tables,
+            tables=settings.trainer.export_table_dtype,
             presence=field_presence(inputs.spec, trained_on.columns),
         )
         if job.span is not None:

@@ -15,7 +15,7 @@ _NOT_SEARCHED = {
     "trainer.strategy",
     "trainer.materialize_transform",
     "trainer.export_dtype",
-    "trainer.export_tables",
+    "trainer.export_table_dtype",
     "trainer.export_xla",
     "trainer.seed",
 }

@@ -56,8 +56,8 @@ class TrainerSettings(StrictModel):
             earlier day.
         export_dtype: `float32`; or `bfloat16`, in which the exported model then computes all but
             tables and heads, for GPUs.
-        export_tables: the type of the exported model's embedding tables: `float32`, `float16`, or
-            `int8` with a scale for each row.
+        export_table_dtype: the type of the exported model's embedding tables: `float32`, `float16`,
+            or `int8` with a scale for each row.
         export_xla: whether the exported model scores ranking requests by XLA. Candidates are padded
             to the next of `serving.candidate_counts`, each of which is compiled when the model is
             loaded.
@@ -82,7 +82,7 @@ class TrainerSettings(StrictModel):
     materialize_transform: bool = False
     warm_start: bool = True
     export_dtype: Literal["float32", "bfloat16"] = "float32"
-    export_tables: Literal["float32", "float16", "int8"] = "float32"
+    export_table_dtype: Literal["float32", "float16", "int8"] = "float32"
     export_xla: bool = False
     seed: Seed = 42
 

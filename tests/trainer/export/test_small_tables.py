@@ -50,7 +50,9 @@ def test_float16_keeps_11_bits():
 
 @pytest.mark.parametrize(("dtype", "value"), [("float16", 1e5), ("int8", np.inf)])
 def test_a_value_beyond_the_type_is_refused_with_what_to_do(dtype, value):
-    with pytest.raises(ValueError, match=f"width 2 .* {dtype} .*trainer.export_tables=float32"):
+    with pytest.raises(
+        ValueError, match=f"width 2 .* {dtype} .*trainer.export_table_dtype=float32"
+    ):
         SmallTables(trained([[value, 0.0]]), dtype)
 
 
