@@ -163,11 +163,12 @@ def _membership(column: str, values: Collection[Value]) -> Callable[[Any], bool]
     numbers: set[int | float] = {
         value for value in values if isinstance(value, int | float) and not isinstance(value, bool)
     }
-    # Columns of 32 bits hold the nearest number that they have.
+    # Columns of 32 bits hold the nearest fraction that they have. Whole numbers, which may be ids,
+    # are compared as they are.
     numbers |= {
         struct.unpack("f", struct.pack("f", value))[0]
         for value in numbers
-        if abs(value) <= LARGEST_FLOAT32
+        if isinstance(value, float) and not value.is_integer() and abs(value) <= LARGEST_FLOAT32
     }
 
     def is_one_of(value: Any) -> bool:

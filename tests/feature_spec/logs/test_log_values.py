@@ -30,6 +30,12 @@ def test_a_fraction_of_equals_is_met_by_texts_and_by_floats_of_32_bits() -> None
     assert not _is_one_of([0.1], 0.11)
 
 
+def test_large_whole_numbers_are_not_rounded_to_32_bits() -> None:
+    # The float of 32 bits nearest to 16,777,217 is 16,777,216.
+    assert all(_is_one_of([16_777_217], value) for value in (16_777_217, "16777217"))
+    assert not any(_is_one_of([16_777_217], value) for value in (16_777_216, "16777216"))
+
+
 @pytest.mark.parametrize("value", [True, "true", "True", "TRUE"])
 def test_a_truth_value_of_equals_is_met_in_any_spelling(value: Any) -> None:
     assert _is_one_of([True], value)
