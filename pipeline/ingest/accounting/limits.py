@@ -85,12 +85,17 @@ def _check_share(
         return
     by_count = sorted(rejected.items(), key=lambda item: -item[1])
     reasons = ", ".join(f"{reason} {number:,}" for reason, number in by_count)
-    most, number = by_count[0]
-    # Rounded up to whole percents.
-    share = math.ceil(100 * number / counted.kept) / 100
+    shares, left = {}, count
+    for reason, number in by_count:
+        if left <= limit * counted.kept:
+            break
+        # Rounded up to whole percents.
+        shares[reason] = math.ceil(100 * number / counted.kept) / 100
+        left -= number
+    allowed = ", ".join(f"{reason}: {share:g}" for reason, share in shares.items())
     place = f"{_LIMITS}{of_reason}" if of_reason else _LIMIT
     raise ValueError(
         f"{count:,} of {counted.whose} {counted.kept:,} lines were rejected, "
         f"{count / counted.kept:.1%}, more than {place} {limit:.1%}: {reasons}. If so many are as "
-        f"they should be, {_LIMITS}: {{{most}: {share:g}}} allows them"
+        f"they should be, {_LIMITS}: {{{allowed}}} allows them"
     )

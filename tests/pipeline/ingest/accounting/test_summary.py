@@ -152,6 +152,17 @@ def test_the_message_of_a_limit_names_the_key_that_allows_so_many(tiny) -> None:
         summary.check(tiny.settings(logs__max_rejected_share=0.1))
 
 
+def test_the_message_of_a_limit_names_as_many_reasons_as_it_takes(tiny) -> None:
+    # 30 and 20 of 150 lines are 20 % and 13.3 %: without the former alone, 13.3 % are too many.
+    summary = _rejecting(tiny, 150, malformed=20, wrong_type=30)
+    settings = tiny.settings(logs__max_rejected_share=0.1)
+    allowed = r"logs\.max_rejected_share_of: \{wrong_type: 0\.2, malformed: 0\.14\} allows them"
+    with pytest.raises(ValueError, match=allowed):
+        summary.check(settings)
+    both = {"wrong_type": 0.2, "malformed": 0.14}
+    summary.check(tiny.settings(logs__max_rejected_share_of=both))
+
+
 def test_a_share_of_rejected_lines_at_the_limit_passes(tiny) -> None:
     _summary(tiny).check(tiny.settings(logs__max_rejected_share=10 / 110))
 
