@@ -23,6 +23,7 @@ from pipeline.spec_init.roles import (
     days_of,
     guessed_roles,
     joined_table,
+    tells_hours,
     unit_of,
 )
 from pipeline.spec_init.seen_columns import SeenColumn, SeenSource, seen_source
@@ -347,7 +348,9 @@ def _time_fields(
 ) -> list[NamedField]:
     if roles.time is None or roles.time.unit == "yyyymmdd":
         return []
-    parts = ["hour", *(["weekday"] if len(days) > 7 else [])]
+    # Of days alone, all hours are 0, and those of requests would be unknown to the model.
+    parts = ["hour"] if tells_hours(log.columns[roles.time.column], roles.time) else []
+    parts += ["weekday"] if len(days) > 7 else []
     given = {word for name in log.columns for word in words_of(name)[:1]}
     return [
         NamedField(

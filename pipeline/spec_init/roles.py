@@ -29,6 +29,7 @@ from pipeline.spec_init.words import (
 # Years of which logs are: a number of seconds between is a time, if the name says nothing else.
 _FIRST_S, _LAST_S = 788_918_400, 2_051_222_400  # 1995 to 2035
 _FEW_KINDS = 20
+_DAY_US = 86_400_000_000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -181,6 +182,12 @@ def days_of(column: SeenColumn, time: EventTime) -> Counter[datetime.date]:
     """Return the lines of each day."""
     read = time_reader(time)
     return Counter(datetime.date.fromordinal(read(value)[1]) for value in column.present)
+
+
+def tells_hours(column: SeenColumn, time: EventTime) -> bool:
+    """Return whether times have an hour: days as times all are at midnight."""
+    read = time_reader(time)
+    return any(read(value)[0] % _DAY_US for value in column.present)
 
 
 def joined_table(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import gzip
 import json
 from pathlib import Path
@@ -207,6 +208,16 @@ def test_an_hour_that_the_log_has_is_not_made_of_the_time_again(proposed: Propos
     spec = proposed({"log.csv": lines})
     assert spec.fields["hour"].column is None
     assert set(spec.time_fields) == {"weekday"}
+
+
+@pytest.mark.parametrize("seconds", [True, False])
+def test_days_as_times_make_no_hour(proposed: Proposed, *, seconds: bool) -> None:
+    lines = "item_id,time,click\n"
+    for n in range(300):
+        day = datetime.date(2024, 1, 1) + datetime.timedelta(days=n % 30)
+        time = (day - datetime.date(1970, 1, 1)).days * 86_400 if seconds else day.isoformat()
+        lines += f"i{n % 9},{time},{n % 2}\n"
+    assert set(proposed({"log.csv": lines}).time_fields) == {"weekday"}
 
 
 def test_a_file_of_another_format_is_not_of_the_log(proposed: Proposed) -> None:
