@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
+import fnmatch
+import itertools
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from feature_spec.spec import FeatureSpec
 from pipeline.ingest.accounting.summary import SUMMARY_FILE, IngestSummary
 from pipeline.predict.model_lookup import NothingToPredictError
+
+if TYPE_CHECKING:
+    from pipeline.ingest.settings.ingest_config import IngestSettings
+    from pipeline.ingest.sources.files import InputFiles
 
 
 def ingest(
@@ -34,11 +42,10 @@ def ingest(
     from apache_beam.options.pipeline_options import PipelineOptions
 
     from pipeline.ingest.beam_ingestion import IngestLogs
-    from pipeline.ingest.log_check import check_logs
     from pipeline.ingest.settings.ingest_config import IngestSettings
 
     settings = IngestSettings.from_spec(spec).model_copy(update={"sampling": None})
-    files = check_logs(settings, logs)
+    files = _checked_files(settings, logs)
     split_folders = {split: str(folder / f"Split-{split}") for split in settings.splits}
     with beam.Pipeline(options=PipelineOptions(beam_arguments)) as pipeline:
         _ = pipeline | "IngestLogs" >> IngestLogs(settings, files, str(folder), split_folders)
@@ -53,3 +60,14 @@ def ingest(
             f"none of the {summary.lines:,} lines in {logs} can be used: {reasons or 'no line'}"
         )
     return sorted(map(str, folder.glob("Split-*/*.gz"))), summary
+
+
+def _checked_files(settings: IngestSettings, logs: str) -> InputFiles:
+    """Return the files of logs that have the columns; none needs to be of `evaluation_files`."""
+    from pipeline.ingest.log_check import check_logs
+
+    split = settings.split.model_copy(update={"evaluation_files": None})
+    files = check_logs(settings.model_copy(update={"split": split}), logs)
+    names = [file.name for file in files.sources[None]]
+    judging = (fnmatch.filter(names, one) for one in settings.split.evaluation_files or [])
+    return dataclasses.replace(files, evaluation=frozenset(itertools.chain(*judging)))

@@ -98,6 +98,17 @@ def test_every_usable_line_has_a_row_also_negatives_that_the_spec_samples(of_log
     assert "6 lines = 5 predictions (evaluation 1, train 4) + 1 rejected (malformed 1)" in printed
 
 
+def test_logs_without_a_file_that_judges_are_scored_too(
+    root: Path, logs: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "tiny.yaml").write_text(SPEC)
+    (tmp_path / "new").mkdir()
+    (tmp_path / "new" / "early.jsonl").write_bytes((logs / "early.jsonl").read_bytes())
+    options = ["--spec", str(tmp_path / "tiny.yaml"), "--logs", str(tmp_path / "new")]
+    printed = predict(root, tmp_path / "p.parquet", *options)
+    assert "5 lines = 4 predictions (train 4) + 1 rejected (malformed 1)" in printed
+
+
 def test_a_row_has_the_scores_that_the_served_model_gives_the_line(of_logs: Any) -> None:
     for number in range(5):
         row = of_logs[1][f"u{number}"]
