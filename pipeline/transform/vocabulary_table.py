@@ -69,8 +69,10 @@ class _KeysOfLines(tf.lookup.TextFileInitializer):
         """Read the file. This runs whenever a model with the table is loaded."""
         file = tf.convert_to_tensor(self._filename, tf.string)
         lines = tf.strings.split(tf.io.read_file(file), "\n")[:-1]
-        # Each line is a field, a separator and a value, which may hold separators, too.
-        parts = tf.reshape(tf.strings.split(lines, TOKEN_SEPARATOR, maxsplit=1).values, [-1, 2])
+        # Each line is a field, a separator and a value, which may hold separators, too. Only the
+        # line that TensorFlow Transform puts into an empty vocabulary has no separator.
+        split = tf.strings.split(lines, TOKEN_SEPARATOR, maxsplit=1)
+        parts = split.to_tensor("", shape=[None, 2])
         found = keys(*tf.unstack(fingerprints(parts), axis=1))
         none = tf.constant([_NONE], tf.int64)  # because a table must not be empty
         filled = tf.raw_ops.InitializeTableV2(

@@ -44,3 +44,10 @@ def test_a_value_may_hold_separators_spaces_and_bytes_that_are_no_text(entries):
 
 def test_a_vocabulary_without_entries_knows_no_value(entries):
     assert entries([], ["f", "f"], ["", "x"]) == [-1, -1]
+
+
+def test_the_line_that_stands_for_an_empty_vocabulary_is_no_value(entries):
+    from tensorflow_transform import analyzers
+
+    _, line = analyzers.get_empy_vocabulary_dummy_value("string")
+    assert entries([line], ["f", "f"], ["", "x"]) == [-1, -1]
