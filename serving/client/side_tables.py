@@ -29,14 +29,17 @@ class SideTables:
 
     Args:
         spec: The feature spec, whose section `logs.tables` names the tables and their keys.
-        tables: Rows of fields by key, by table. A value of the request goes before one of a table.
+        tables: Rows of fields by key, text or number, by table. A value of the request goes before
+            one of a table.
 
     Raises:
         ValueError: The spec has no such table, a row has a field of another place, or no field of
             the spec is a table's key, so that no request could name its rows.
     """
 
-    def __init__(self, spec: FeatureSpec, tables: Mapping[str, Mapping[str, Row]]) -> None:
+    def __init__(
+        self, spec: FeatureSpec, tables: Mapping[str, Mapping[str, Row] | Mapping[int, Row]]
+    ) -> None:
         self._sides = {name: field.side for name, field in spec.fields.items()}
         self._tables: list[_Table] = []
         for name, rows in tables.items():
@@ -51,7 +54,8 @@ class SideTables:
                     f"tables.{name}: {', '.join(sorted(unknown))}: no field of this table; its "
                     f"fields are {', '.join(sorted(own))}"
                 )
-            self._tables.append(_Table(_key_field(spec, name), rows, {}))
+            by_text = {_key_text(key): row for key, row in rows.items()}
+            self._tables.append(_Table(_key_field(spec, name), by_text, {}))
 
     @classmethod
     def read(cls, spec: FeatureSpec, folder: Path | str) -> SideTables:

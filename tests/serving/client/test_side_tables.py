@@ -62,6 +62,13 @@ def test_a_key_is_read_as_ingestion_reads_it_so_that_a_number_names_a_row() -> N
     assert filled.fields == {"sku": 8, "price": 2.0}
 
 
+def test_a_row_whose_key_is_a_number_is_found_by_the_number_and_by_its_text() -> None:
+    tables = SideTables(SPEC, {"items": {8: {"price": 2.0}}})
+    candidates = [Candidate(fields={"sku": sku}) for sku in (8, "8", 9)]
+    filled = tables.filled(RankingRequest(candidates=candidates)).candidates
+    assert [one.fields.get("price") for one in filled] == [2.0, 2.0, None]
+
+
 def test_tables_that_do_not_fit_the_spec_are_refused() -> None:
     with pytest.raises(ValueError, match="tables.item: spec shop has no such side table: did you"):
         SideTables(SPEC, {"item": ITEMS})
