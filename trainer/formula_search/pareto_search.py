@@ -88,6 +88,6 @@ def _around(
     for _ in range(count):
         factors = np.exp(random.normal(0.0, _SPREAD, len(own)))
         steps = random.normal(0.0, beside, len(own))
-        near = np.clip(np.where(own == 0.0, steps, own * factors), lowest, highest)
-        drawn.append(dict(zip(current, near.round(_DECIMALS).tolist(), strict=True)))
+        near = np.where(own == 0.0, steps, own * factors).round(_DECIMALS)
+        drawn.append(dict(zip(current, np.clip(near, lowest, highest).tolist(), strict=True)))
     return drawn

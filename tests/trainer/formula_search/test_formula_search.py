@@ -158,6 +158,15 @@ def test_the_search_begins_around_the_current_weights(exposures):
     assert np.ptp(near[:, 0]) > 0.5
 
 
+def test_weights_near_a_bound_of_many_decimals_stay_within_it(recwarn):
+    from trainer.formula_search.pareto_search import pareto_front
+
+    bounds = {"click": (0.0, 0.66666), "share": (-0.66666, 0.0)}
+    current = {"click": 0.66666, "share": -0.66666}
+    pareto_front(lambda weights: [weights.sum()], current, bounds, trials=40, seed=1)
+    assert [str(one.message) for one in recwarn if "out of range" in str(one.message)] == []
+
+
 def test_every_exposure_and_group_is_accounted_for(found):
     counts, groups = found.exposures, found.groups
     assert counts.logged == REQUESTS * CANDIDATES == counts.searched + counts.held_out
