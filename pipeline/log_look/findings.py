@@ -9,9 +9,11 @@ from feature_spec.tasks.evidence import ENOUGH_EVIDENCE
 from pipeline.ingest.accounting.ingest_warnings import ingestion_warnings
 from pipeline.ingest.accounting.rejection import RejectedLine
 from pipeline.ingest.settings.ingest_config import IngestSettings
-from pipeline.log_look.log_look import LogLook
+from pipeline.log_look.log_look import LogLook, SourceLook
 
 _POOR_MATCH = 0.5
+# Means of weights between it and its inverse leave counts that are sums of weights meaningful.
+_LEAST_WEIGHT = 0.1
 _EFFECTS = {
     VALIDATION: "too few for early stopping to tell",
     EVALUATION: "too few for the gate to tell",
@@ -50,15 +52,17 @@ def look_warnings(look: LogLook, settings: IngestSettings, batch_size: int | Non
         warnings += ingestion_warnings(look.summary, batch_size) if look.has_labels else []
         warnings += _of_positives(look, 1.0)
     else:
-        warnings += [f"in {_sample(look)}: {text}" for text in _of_rejected(look, settings)]
-        warnings += [f"in {_sample(look)}: {text}" for text in _of_positives(look, look.factor)]
+        warnings += _of_rejected(look, settings)
+        sample = _sample(look.sources[None])
+        warnings += [f"{sample}{text}" for text in _of_positives(look, look.factor)]
         warnings += _of_batches(look, batch_size)
-    return [*warnings, *_of_vocabularies(look)]
+    return [*warnings, *_of_weights(look, settings), *_of_vocabularies(look)]
 
 
-def _sample(look: LogLook) -> str:
-    shown = look.sources[None]
-    return f"a sample of {shown.lines:,} of about {shown.about_lines:,} lines"
+def _sample(source: SourceLook) -> str:
+    if source.is_whole:
+        return ""
+    return f"in a sample of {source.lines:,} of about {source.about_lines:,} lines: "
 
 
 def _of_matches(look: LogLook) -> Iterator[str]:
@@ -77,24 +81,26 @@ def _quoted(keys: list[str]) -> str:
 
 
 def _of_rejected(look: LogLook, settings: IngestSettings) -> Iterator[str]:
-    summary = look.summary
     own = settings.logs.max_rejected_share_of
     common = settings.logs.max_rejected_share
-    others = {reason: count for reason, count in summary.rejected.items() if reason not in own}
-    lines = max(summary.lines, 1)
-    limits = [(others, common, "logs.max_rejected_share")]
-    limits += [
-        ({reason: summary.rejected.get(reason, 0)}, limit, f"logs.max_rejected_share_of.{reason}")
-        for reason, limit in own.items()
-    ]
-    for counts, limit, place in limits:
-        count = sum(counts.values())
-        if count > limit * lines:
-            reasons = ", ".join(f"{reason} {number:,}" for reason, number in counts.items())
-            yield (
-                f"{count / lines:.1%} of the lines would be rejected, and a run stops beyond "
-                f"{place} {limit:.1%}: {reasons}{examples_of(look.rejected)}"
-            )
+    for source, seen in look.sources.items():
+        counted = look.summary.by_source[source]
+        others = {reason: count for reason, count in counted.rejected.items() if reason not in own}
+        limits = [(others, common, "logs.max_rejected_share")]
+        limits += [
+            ({name: counted.rejected.get(name, 0)}, limit, f"logs.max_rejected_share_of.{name}")
+            for name, limit in own.items()
+        ]
+        whose = "the" if source is None else counted.whose
+        for counts, limit, place in limits:
+            count = sum(counts.values())
+            if count > limit * counted.kept:
+                reasons = ", ".join(f"{reason} {number:,}" for reason, number in counts.items())
+                yield (
+                    f"{_sample(seen)}{count / counted.kept:.1%} of {whose} lines would be "
+                    f"rejected, and a run stops beyond {place} {limit:.1%}: {reasons}"
+                    f"{examples_of(look.rejected)}"
+                )
 
 
 def _of_positives(look: LogLook, factor: float) -> Iterator[str]:
@@ -121,6 +127,18 @@ def _of_batches(look: LogLook, batch_size: int | None) -> Iterator[str]:
             f"about {examples:,.0f} examples to train on are fewer than trainer.batch_size "
             f"({batch_size:,}): each epoch is one smaller batch"
         )
+
+
+def _of_weights(look: LogLook, settings: IngestSettings) -> Iterator[str]:
+    """Warn of weights by whose sums no count of the evaluation says how much it knows."""
+    mean = look.mean_weight
+    if mean is not None and not _LEAST_WEIGHT <= mean <= 1.0 / _LEAST_WEIGHT:
+        effect = "no example trains or judges the model"
+        if mean:
+            effect = (
+                "the evaluation and early stopping count sums of weights: give weights of mean 1"
+            )
+        yield f"weight.column: the mean of {settings.weight!r} is {mean:.3g}: {effect}"
 
 
 def _of_vocabularies(look: LogLook) -> Iterator[str]:

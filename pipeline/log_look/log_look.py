@@ -29,7 +29,7 @@ from pipeline.ingest.events.event_steps import (
 from pipeline.ingest.examples.sampling import sampled
 from pipeline.ingest.examples.split_assignment import SplitAssignment
 from pipeline.ingest.examples.split_counts import counts_of_split
-from pipeline.ingest.labelling.labelled_rows import KEY_OF, RowLabeller, ValuesReader
+from pipeline.ingest.labelling.labelled_rows import KEY_OF, WEIGHT, RowLabeller, ValuesReader
 from pipeline.ingest.labelling.line_filter import LineFilter
 from pipeline.ingest.labelling.log_tables import KEY, label_file, read_side_table
 from pipeline.ingest.settings.ingest_config import IngestSettings
@@ -88,6 +88,7 @@ class LogLook:
         matches: how keys match, by side table.
         vocabularies: the vocabularies by field; empty where labels are not known.
         has_labels: whether rows were labelled. Event logs are joined only if all lines were read.
+        mean_weight: the mean weight of the examples; None where all count alike, or without rows.
     """
 
     summary: IngestSummary
@@ -96,6 +97,7 @@ class LogLook:
     matches: dict[str, TableMatch]
     vocabularies: dict[str, VocabularySize]
     has_labels: bool
+    mean_weight: float | None = None
 
     @property
     def is_whole(self) -> bool:
@@ -142,7 +144,14 @@ def look_at_logs(
         matches=matches,
         vocabularies=vocabularies,
         has_labels=rows is not None,
+        mean_weight=_mean_weight(splits),
     )
+
+
+def _mean_weight(splits: Mapping[str, pa.Table]) -> float | None:
+    weights = [rows.column(WEIGHT) for rows in splits.values() if WEIGHT in rows.column_names]
+    chunks = [chunk for column in weights for chunk in column.chunks]
+    return pc.mean(pa.chunked_array(chunks, pa.float64())).as_py()
 
 
 class _Look:

@@ -6,8 +6,10 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from feature_spec.logs.logs import ACTIONS
 from feature_spec.names import SPLITS
 from feature_spec.spec import FeatureSpec
+from pipeline.ingest.accounting.limits import SourceLines
 from pipeline.ingest.accounting.summary import TaskCounts
 from pipeline.log_look.findings import examples_of
 from pipeline.log_look.log_look import LogLook
@@ -24,11 +26,11 @@ def print_look(look: LogLook, spec: FeatureSpec, console: Console) -> None:
     console.print(_sources(look))
     summary = look.summary
     if summary.rejected:
-        text = f"lines that would be rejected: {_reasons(summary.rejected, summary.lines)}"
+        text = f"lines that would be rejected: {_reasons(summary.by_source[None])}"
         text += examples_of(look.rejected)
         console.print(text, markup=False, soft_wrap=True)
     if summary.actions is not None and summary.actions.rejected:
-        text = _reasons(summary.actions.rejected, summary.actions.lines)
+        text = _reasons(summary.by_source[ACTIONS])
         console.print(f"lines of actions that would be rejected: {text}", soft_wrap=True)
     if look.has_labels:
         table = _tasks(look)
@@ -48,10 +50,10 @@ def print_look(look: LogLook, spec: FeatureSpec, console: Console) -> None:
         )
 
 
-def _reasons(rejected: dict[str, int], lines: int) -> str:
+def _reasons(counted: SourceLines) -> str:
     return ", ".join(
-        f"{reason} {count:,} ({count / max(lines, 1):.2%})"
-        for reason, count in sorted(rejected.items(), key=lambda item: -item[1])
+        f"{reason} {count:,} ({count / max(counted.kept, 1):.2%})"
+        for reason, count in sorted(counted.rejected.items(), key=lambda item: -item[1])
     )
 
 

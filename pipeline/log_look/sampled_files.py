@@ -79,7 +79,7 @@ class SampledFile:
     def _read(
         self, opened: BinaryIO, source: Source, max_line_bytes: int
     ) -> Iterator[tuple[RecordBatch, float]]:
-        if source.format == "parquet" and not is_uri(self.file.path):
+        if source.format == "parquet":  # read by seeking, wherever it is
             yield from self._row_groups(opened, source, max_line_bytes)
             return
         if (

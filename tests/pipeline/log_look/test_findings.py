@@ -56,6 +56,44 @@ def test_rejected_lines_of_a_sample_are_a_warning(looked: Looked, logs: Path) ->
     )
 
 
+def test_the_share_of_a_sample_is_of_the_lines_that_where_keeps(looked: Looked, logs: Path) -> None:
+    # Of ten lines, one is kept, and its price is no number.
+    for day in range(2):
+        rows = [
+            {
+                **Tiny.row(10**6 * day + n, day, price=1 if n % 10 else "dear"),
+                "of": int(n % 10 == 0),
+            }
+            for n in range(4_000)
+        ]
+        Tiny.write(logs / f"day{day}.jsonl", rows)
+    warnings = looked(lines=400, logs__exposures__where={"of": [1]}).warnings
+    assert any("100.0% of the lines would be rejected" in one for one in warnings)
+
+
+def test_rejected_lines_of_a_side_table_are_told_beside_a_sample(
+    looked: Looked, logs: Path
+) -> None:
+    for day in range(2):
+        rows = [Tiny.row(10**6 * day + n, day) for n in range(4_000)]
+        Tiny.write(logs / f"day{day}.jsonl", rows)
+    users = [{"user_id": f"u{n}", "region": "north", "age": "old"} for n in range(9)]
+    Tiny.write(logs / "users.jsonl", users)
+    warnings = looked(lines=400).warnings
+    start = "100.0% of side table users's lines would be rejected"
+    assert any(one.startswith(start) for one in warnings)
+
+
+def test_weights_whose_sums_count_no_examples_are_told(looked: Looked, logs: Path) -> None:
+    for weight, told in ((0, "no example trains"), (0.01, "count sums of weights"), (1, "")):
+        for day in range(2):
+            rows = [{**Tiny.row(100 * day + n, day), "w": weight} for n in range(60)]
+            Tiny.write(logs / f"day{day}.jsonl", rows)
+        [text] = [one for one in looked(weight={"column": "w"}).warnings if "weight" in one] or [""]
+        assert told in text
+        assert bool(text) == bool(told)
+
+
 def test_keys_that_hardly_match_are_shown(looked: Looked, logs: Path) -> None:
     users = [{"user_id": str(number), "region": "north", "age": 1} for number in range(3)]
     Tiny.write(logs / "users.jsonl", users)

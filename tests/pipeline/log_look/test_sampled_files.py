@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import io
 import itertools
 import json
 from pathlib import Path
@@ -90,6 +91,18 @@ def test_row_groups_of_parquet_are_read_evenly_apart(tmp_path: Path) -> None:
     file, records = sample(path, PARQUET, 8_000)
     assert {record["n"] // 1_000 for record in records} == {0, 14, 28, 42, 57, 71, 85, 99}
     assert (len(records), file.about_lines) == (8_000, 100_000)
+
+
+@pytest.mark.parametrize("rows", [100, 5_000])
+def test_parquet_that_is_not_on_this_machine_is_sampled_too(
+    monkeypatch: pytest.MonkeyPatch, rows: int
+) -> None:
+    content = io.BytesIO()
+    pq.write_table(pa.table({"n": range(rows)}), content, row_group_size=1_000)
+    monkeypatch.setattr(LogFile, "open", lambda _: io.BytesIO(content.getvalue()))
+    file = SampledFile(LogFile("gs://logs/log", "log", len(content.getvalue())), 1_000)
+    read = [batch.rows.records() for batch in file.batches(PARQUET, 10_000)]
+    assert (min(rows, 1_000) <= sum(map(len, read)) <= rows, file.about_lines) == (True, rows)
 
 
 def test_files_that_judge_the_model_are_chosen_by_themselves() -> None:
