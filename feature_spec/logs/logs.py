@@ -10,6 +10,7 @@ import pydantic
 from pydantic import model_validator
 
 from feature_spec.fields.field import Share
+from feature_spec.fields.values import is_missing
 from feature_spec.logs.event_logs import Actions, EventTime, Impressions
 from feature_spec.logs.source import Source
 from feature_spec.strict_model import PositiveInt, StrictModel, Text
@@ -109,6 +110,22 @@ class Logs(StrictModel):
             )
         if self.actions is not None and ACTIONS in self.tables:
             raise ValueError(f"a side table beside event logs cannot be named {ACTIONS!r}")
+        return self
+
+    @model_validator(mode="after")
+    def _conditions_can_hold(self) -> Self:
+        sources = {"exposures": self.exposures, "impressions": self.impressions}
+        sources |= {"actions": self.actions}
+        sources |= {f"tables.{name}": table for name, table in self.tables.items()}
+        for place, source in sources.items():
+            for column, values in source.where.items() if source is not None else ():
+                missing = [value for value in values if is_missing(value, self.missing_values)]
+                if missing:
+                    named = ", ".join(map(repr, missing))
+                    raise ValueError(
+                        f"{place}.where.{column}: {named} stands for a missing value by "
+                        "'missing_values', and no line without a value meets a condition"
+                    )
         return self
 
     def of_day(self, day: datetime.date | None, timezone: str = "UTC") -> Self:

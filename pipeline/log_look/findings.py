@@ -117,7 +117,9 @@ def _of_positives(look: LogLook, factor: float) -> Iterator[str]:
             )
             if least * factor < ENOUGH_EVIDENCE and (least or factor > 1.0):
                 about = "about " if factor > 1.0 else ""
-                yield f"{task}: {about}{least * factor:,.0f} {what} in {split}: {effect}"
+                number = f"{least * factor:,.0f}"
+                named = what.removesuffix("s") if number == "1" else what
+                yield f"{task}: {about}{number} {named} in {split}: {effect}"
 
 
 def _of_batches(look: LogLook, batch_size: int | None) -> Iterator[str]:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from feature_spec.logs.log_values import UnusableLineError, event_reader
+from feature_spec.logs.logs import Logs
 from feature_spec.tasks.label_rule import EventRule, SampleSpace
 
 
@@ -66,3 +67,16 @@ def test_one_value_of_equals_stands_for_a_list_of_one() -> None:
     assert SampleSpace.model_validate({"event": "ok", "equals": [True, 4.5, "a"]}).text == (
         "ok in true, 4.5, a"
     )
+
+
+@pytest.mark.parametrize(("where", "named"), [("a", "'a'"), (0, "0"), (["b", ""], "''")])
+def test_a_condition_that_asks_for_a_missing_value_is_refused(where: Any, named: str) -> None:
+    logs: dict[str, Any] = {
+        "exposures": {"path": "x", "format": "csv"},
+        "tables": {"items": {"path": "y", "format": "csv", "key": "k", "where": {"c": where}}},
+    }
+    message = rf"tables\.items\.where\.c: {named} stands for a missing value by 'missing_values'"
+    with pytest.raises(ValueError, match=message):
+        Logs.model_validate({**logs, "missing_values": ["", "a", "0.0"]})
+    logs["tables"]["items"]["where"] = {"c": "b"}
+    assert Logs.model_validate(logs).tables["items"].where == {"c": ["b"]}
