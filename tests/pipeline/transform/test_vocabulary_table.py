@@ -16,8 +16,16 @@ def entries(tmp_path):
         file = tmp_path / "vocabulary"
         file.write_bytes(b"".join(line + b"\n" for line in lines))
         table = VocabularyTable(tf.constant(str(file)))
-        found = table.entries(keys(*map(fingerprints, (tf.constant(fields), tf.constant(values)))))
-        return found.numpy().tolist()
+
+        # In a graph of its own: TensorFlow Transform annotates results in the default one, and a
+        # later analysis in this process would come upon them.
+        @tf.function
+        def found():
+            return table.entries(
+                keys(*map(fingerprints, (tf.constant(fields), tf.constant(values))))
+            )
+
+        return found().numpy().tolist()
 
     return look_up
 
