@@ -296,7 +296,7 @@ def _lines(
     files += [(file, "action") for file in actions or []]
     for file, kind in files:
         of_file = (logs.actions if kind == "action" else None) or logs.shown
-        for event in read_events(file, logs.max_line_bytes, kind, of_file.encoding):
+        for event in read_events(file, logs.max_line_bytes, kind, of_file):
             if isinstance(event, UnusableLineError):
                 yield event
                 continue

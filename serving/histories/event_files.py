@@ -25,30 +25,32 @@ _OPENERS = {".gz": gzip.open, ".bz2": bz2.open}
 
 
 def read_events(
-    file: str, max_line_bytes: int, kind: Kind | None = None, encoding: str = UTF_8
+    file: str, max_line_bytes: int, kind: Kind | None = None, source: Source | None = None
 ) -> Iterator[HistoryEvent | UnusableLineError]:
     """Yield the events of a file, or the reason why a line is none.
 
     Args:
-        file: JSON lines as `HistoryEvent.from_json` reads them, or CSV with a header line if the
-            name says so; either may end in ``.gz`` or ``.bz2``. ``-`` is JSON lines of the standard
-            input.
+        file: JSON lines as `HistoryEvent.from_json` reads them, or CSV if the name says so; either
+            may end in ``.gz`` or ``.bz2``. ``-`` is JSON lines of the standard input.
         max_line_bytes: the largest size of a line of JSON.
         kind: the kind of events that do not tell theirs.
-        encoding: the encoding of the file.
+        source: what the spec says of the log: encoding, and of CSV the delimiter and the columns.
+            By default UTF-8, commas and a header line.
 
     Raises:
         HistoryStoreError: the file cannot be read.
     """
     plain = file.removesuffix(Path(file).suffix) if Path(file).suffix in _OPENERS else file
+    encoding = UTF_8 if source is None else source.encoding
     with _opened(file, encoding) as lines:
         if plain.endswith(".csv"):
-            for row in csv.DictReader(lines):
-                yield _event_of_row(row, kind)
+            rows = csv.DictReader(lines) if source is None else _csv_rows(lines, source)
+            for row in rows:
+                yield _event_of_row(row, kind, encoding)
             return
         for line in lines:
             try:
-                event = _event_of_line(line.rstrip("\r\n"), max_line_bytes)
+                event = _event_of_line(line.rstrip("\r\n"), max_line_bytes, encoding)
                 yield event if event.kind is not None else replace(event, kind=kind)
             except UnusableLineError as error:
                 yield error
@@ -66,7 +68,7 @@ def keeps(source: Source, columns: Mapping[str, Any], missing: Collection[str]) 
     )
 
 
-def _event_of_line(line: str, max_line_bytes: int) -> HistoryEvent:
+def _event_of_line(line: str, max_line_bytes: int, encoding: str) -> HistoryEvent:
     encoded = line.encode(errors="surrogateescape")
     if not encoded.strip():
         raise UnusableLineError(RejectionReason.EMPTY_LINE, "an empty line")
@@ -74,22 +76,24 @@ def _event_of_line(line: str, max_line_bytes: int) -> HistoryEvent:
         raise UnusableLineError(
             RejectionReason.LINE_TOO_LONG, f"{len(encoded):,} bytes, at most {max_line_bytes:,}"
         )
-    if not _is_utf8(line):
-        raise UnusableLineError(RejectionReason.WRONG_ENCODING, "not UTF-8")
+    if not _is_decoded(line):
+        raise UnusableLineError(RejectionReason.WRONG_ENCODING, f"not {encoding.upper()}")
     return HistoryEvent.from_json(line)
 
 
-def _event_of_row(row: dict[str, Any], kind: Kind | None) -> HistoryEvent | UnusableLineError:
+def _event_of_row(
+    row: dict[str, Any], kind: Kind | None, encoding: str
+) -> HistoryEvent | UnusableLineError:
     if None in row or None in row.values():
-        detail = f"another number of values than the header: {row}"
+        detail = f"another number of values than there are columns: {row}"
         return UnusableLineError(RejectionReason.MALFORMED, detail)
-    if not all(map(_is_utf8, row.values())):
-        return UnusableLineError(RejectionReason.WRONG_ENCODING, "not UTF-8")
+    if not all(map(_is_decoded, row.values())):
+        return UnusableLineError(RejectionReason.WRONG_ENCODING, f"not {encoding.upper()}")
     return HistoryEvent(columns=row, kind=kind)
 
 
-def _is_utf8(text: str) -> bool:
-    """Return whether a text was UTF-8 before it was decoded with escapes for other bytes."""
+def _is_decoded(text: str) -> bool:
+    """Return whether a text was decoded without escapes for bytes that are not of the encoding."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -172,13 +176,17 @@ class SideTables:
 
 def _rows(lines: Iterable[str], table: Source) -> Iterator[Mapping[str, Any]]:
     if table.format == "csv":
-        yield from csv.DictReader(lines, table.columns, delimiter=table.delimiter)
+        yield from _csv_rows(lines, table)
         return
     for line in lines:
         with contextlib.suppress(ValueError):  # ingestion rejects such a line
             row = json.loads(line)
             if isinstance(row, dict):
                 yield row
+
+
+def _csv_rows(lines: Iterable[str], source: Source) -> csv.DictReader[str]:
+    return csv.DictReader(lines, source.columns, delimiter=source.delimiter)
 
 
 @contextlib.contextmanager
@@ -188,6 +196,8 @@ def _opened(file: str, encoding: str) -> Iterator[IO[str]]:
         return
     try:
         opener: Any = _OPENERS.get(Path(file).suffix, open)
+        # A byte order mark would belong to the name of the first column.
+        encoding = "utf-8-sig" if encoding == UTF_8 else encoding
         # Bytes that are not of the encoding are told apart line by line.
         with opener(file, "rt", encoding=encoding, errors="surrogateescape", newline="") as lines:
             yield lines
