@@ -127,10 +127,11 @@ def _account(found: Predictions, summary: IngestSummary | None) -> str:
         return rows
     rejected = ", ".join(f"{reason} {count:,}" for reason, count in summary.rejected.items())
     totals = summary.totals
-    warm_up = f" + {totals['warm_up']:,} of the warm-up" if "warm_up" in totals else ""
+    others = {"warm_up": "of the warm-up", "filtered": "left out by 'where'"}
+    rest = "".join(f" + {totals[key]:,} {what}" for key, what in others.items() if key in totals)
     return (
         f"{summary.lines:,} lines = {rows} + {totals['rejected']:,} rejected"
-        f"{f' ({rejected})' if rejected else ''}{warm_up}"
+        f"{f' ({rejected})' if rejected else ''}{rest}"
     )
 
 

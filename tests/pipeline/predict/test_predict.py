@@ -109,6 +109,20 @@ def test_logs_without_a_file_that_judges_are_scored_too(
     assert "5 lines = 4 predictions (train 4) + 1 rejected (malformed 1)" in printed
 
 
+def test_lines_that_where_leaves_out_are_in_the_account(
+    root: Path, logs: Path, tmp_path: Path
+) -> None:
+    text = SPEC.replace("format: jsonl}", "format: jsonl, where: {user_id: [u1, u2, u4]}}", 1)
+    assert text != SPEC
+    (tmp_path / "tiny.yaml").write_text(text)
+    options = ["--spec", str(tmp_path / "tiny.yaml"), "--logs", str(logs)]
+    printed = predict(root, tmp_path / "p.parquet", *options)
+    assert (
+        "6 lines = 3 predictions (evaluation 1, train 2) + 1 rejected (malformed 1) + 2 left out by "
+        "'where'" in printed
+    )
+
+
 def test_a_row_has_the_scores_that_the_served_model_gives_the_line(of_logs: Any) -> None:
     for number in range(5):
         row = of_logs[1][f"u{number}"]
