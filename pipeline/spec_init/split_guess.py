@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import glob
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
@@ -36,7 +37,8 @@ def guessed_split(
         return {"evaluation_days": count, **validation}, f"{seen}; decide: how many days judge"
     judging = [name for name in names if _JUDGES & set(words_of(name))]
     if judging and len(judging) < len(names):
-        return {"evaluation_files": judging, **validation}, "told by the names of the files"
+        patterns = [glob.escape(name) for name in judging]
+        return {"evaluation_files": patterns, **validation}, "told by the names of the files"
     by_user = roles.user is not None and len(log.columns[roles.user].counts) >= _FEW_USERS
     share = {"evaluation_share": 0.2, **({"by": "user"} if by_user else {})}
     return {**share, **validation}, "decide: days judge better, if the log gets an event time"

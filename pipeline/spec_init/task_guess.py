@@ -23,6 +23,7 @@ from pipeline.spec_init.words import (
 _MOST_TASKS = 8
 _MOST_STARS = 11
 _FEW_STEPS = 50
+_YES, _NO = frozenset({"yes", "y", "t"}), frozenset({"no", "n", "f"})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,7 +69,7 @@ def guessed_tasks(columns: Mapping[str, SeenColumn], roles: Roles) -> GuessedTas
     tasks: list[GuessedTask] = []
     afterwards: dict[str, str] = {}
     for name, column in free.items():
-        if column.is_flag and column.is_given and has_word(name, FEEDBACK | DISLIKES):
+        if _tells_yes(column) and column.is_given and has_word(name, FEEDBACK | DISLIKES):
             tasks.append(_flag(column))
         elif column.is_given and _is_count(column):
             tasks.append(_count(column))
@@ -83,12 +84,12 @@ def guessed_tasks(columns: Mapping[str, SeenColumn], roles: Roles) -> GuessedTas
 
 
 def _flag(column: SeenColumn, decide: str = "") -> GuessedTask:
-    share = _positive_share(column)
+    share, yes = _positive_share(column), _yes(column)
     name = column.name.removeprefix("is_") or column.name
     return GuessedTask(
         name=usable_name("tasks", name),
         kind="binary",
-        label={"rule": "event", "column": column.name},
+        label={"rule": "event", "column": column.name, **({"equals": yes} if yes else {})},
         columns=(column.name,),
         weight=-0.5 if has_word(column.name, DISLIKES) else 1.0,
         seen=f"{share:.2%} positive",
@@ -96,11 +97,23 @@ def _flag(column: SeenColumn, decide: str = "") -> GuessedTask:
     )
 
 
+def _yes(column: SeenColumn) -> list[str]:
+    """Return the values that say yes, of a column whose values say yes or no; else none."""
+    texts = column.texts or []
+    yes = [text for text in texts if text.lower() in _YES]
+    return yes if all(text.lower() in _YES | _NO for text in texts) else []
+
+
+def _tells_yes(column: SeenColumn) -> bool:
+    return column.is_flag or bool(_yes(column))
+
+
 def _positive_share(column: SeenColumn) -> float:
     positive = sum(
         count
         for text, count in column.counts.items()
-        if text.lower() == "true" or (text.lower() != "false" and float(text) > 0)
+        if text.lower() in _YES | {"true"}
+        or (text.lower() not in _NO | {"false"} and float(text) > 0)
     )
     return positive / max(column.counts.total(), 1)
 
@@ -236,7 +249,7 @@ def _unit(name: str) -> str:
 def _any_task(columns: Mapping[str, SeenColumn]) -> GuessedTask:
     """Return a task of the column that looks most like feedback, where no name says so."""
     decide = "the task: no column looks like feedback by its name"
-    flags = [column for column in columns.values() if column.is_flag]
+    flags = [column for column in columns.values() if _tells_yes(column)]
     if flags:
         return _flag(min(flags, key=lambda column: abs(_positive_share(column) - 0.2)), decide)
     for column in columns.values():

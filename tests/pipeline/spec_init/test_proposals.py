@@ -220,6 +220,31 @@ def test_days_as_times_make_no_hour(proposed: Proposed, *, seconds: bool) -> Non
     assert set(proposed({"log.csv": lines}).time_fields) == {"weekday"}
 
 
+def test_yes_is_the_label_whichever_answer_is_the_rarer(proposed: Proposed) -> None:
+    lines = "item_id,clicked,shared,other\n" + "".join(
+        f"i{n % 9},{'no' if n % 4 else 'yes'},{'Y' if n % 4 else 'N'},{n % 2}\n" for n in range(200)
+    )
+    labels = {name: task.label for name, task in proposed({"log.csv": lines}).tasks.items()}
+    assert {name: label.equals for name, label in labels.items()} == {
+        "clicked": ["yes"],
+        "shared": ["Y"],
+    }
+    alone = "item_id,bought\n" + "".join(
+        f"i{n % 9},{'no' if n % 4 else 'yes'}\n" for n in range(200)
+    )
+    assert [task.label.equals for task in proposed({"log.csv": alone}).tasks.values()] == [["yes"]]
+
+
+def test_files_that_judge_may_have_brackets_in_their_names(
+    proposed: Proposed, tmp_path: Path
+) -> None:
+    lines = "item_id,click\n" + "".join(f"i{n % 9},{n % 2}\n" for n in range(200))
+    files = {"train[1].csv": lines, "test[1].csv": lines}
+    spec = proposed(files, log=list(files))
+    assert spec.split.evaluation_files is not None
+    assert not findings(spec, str(tmp_path / "data"), 1_000).failures
+
+
 def test_a_file_of_another_format_is_not_of_the_log(proposed: Proposed) -> None:
     files = {"a.jsonl": '{"item_id": 1, "click": 0}\n' * 5, "b.csv": "item_id,click\n1,2\n"}
     with pytest.raises(ValueError, match="b.csv cannot be read as jsonl"):
