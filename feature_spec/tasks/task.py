@@ -40,8 +40,8 @@ class Task(StrictModel):
         loss_weight_update_ratio: γ of PLE Eq 10: ω^(t) = ω_0 · γ^t.
         metric: the metric that blessing and early stopping use: `auc`, `log_loss` or `mse`.
         threshold: the worst value of the metric that may be pushed, on the evaluation split. By
-            default, a model has to be better than chance beyond noise: than an AUC of 0.5, or than
-            the log loss or MSE of always giving the base rate or the mean.
+            default, a model has to be better than chance: than an AUC of 0.5, or than the log loss
+            or MSE of always giving the base rate or the mean.
         tolerance: the largest loss of the metric against the latest blessed model that may be
             pushed, beyond noise. By default, none may be that its interval can tell.
     """

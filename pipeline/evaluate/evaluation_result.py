@@ -164,7 +164,7 @@ class TaskVerdict:
 
     @property
     def threshold_text(self) -> str:
-        """The threshold; of a default one, that it is chance and what noise adds."""
+        """The threshold; of a default one, that it is chance."""
         if self.threshold is None:
             return "–"
         return (

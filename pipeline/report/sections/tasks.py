@@ -126,8 +126,8 @@ def verdict_table(run: RunData) -> Table:
         rows=list(zip(*columns.values(), strict=True)),
         texts=3,
         hints={
-            "Floor": "The worst value that may be pushed: threshold in the spec, or what is better "
-            "than chance beyond noise.",
+            "Floor": "The worst value that may be pushed: threshold in the spec, or chance, which "
+            "a model has to be better than.",
             "Serving model": "The model blessed before this one, on the same examples.",
             "Change": (
                 "This model minus the serving model, with the 95 % interval. ▲ better, ▼ worse; "
