@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import itertools
+from collections.abc import Collection, Iterator
 from typing import Any
 
 from feature_spec.logs.source import UTF_8, Source
 from pipeline.spec_init.proposal import NamedField, Proposal
 from pipeline.spec_init.seen_columns import SeenColumn, SeenSource
+from pipeline.spec_init.words import TITLES, has_word
 from pipeline.spec_init.yaml_lines import examples, flow, remark, shown
 
 _DAY_S = 86_400
@@ -80,11 +82,19 @@ def _logs(proposal: Proposal) -> Iterator[str]:
             keys = {"key": table.key}
             if table.key != table.exposure_key:
                 keys["exposure_key"] = table.exposure_key
+            if table.exposure_key == proposal.roles.item:
+                keys |= _display(table.seen, proposal.left_out[name])
             note = f"has the key of {table.matched:.1%} of the lines"
             yield from _source(name, table.seen.source, 4, keys, note)
     missing = {text for seen in _sources(proposal) for text in seen.missing_texts}
     if missing:
         yield f"  missing_values: {flow(['', *sorted(missing)])}"
+
+
+def _display(items: SeenSource, left_out: Collection[str]) -> dict[str, str]:
+    """Return the setting of a column with items' titles that is no field, if there is one."""
+    titles = (name for name in left_out if has_word(name, TITLES) and items.columns[name].counts)
+    return {"display": title for title in itertools.islice(titles, 1)}
 
 
 def _sources(proposal: Proposal) -> list[SeenSource]:

@@ -40,6 +40,7 @@ DISLIKES = _words(
 )
 BEHAVIOR = _words("behavior behaviour action event type btag")
 IMPRESSIONS = _words("pv view impression imp show shown expose exposure display")
+TITLES = _words("title name caption headline")
 CODES = _words("code type cat category tag genre brand city region zip class group tab")
 QUANTITIES = _words(
     "age num number count cnt price amount duration time length size width height score rate",

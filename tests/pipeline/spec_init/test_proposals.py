@@ -54,6 +54,15 @@ def test_names_that_are_given_are_those_of_the_fields(proposed: Proposed) -> Non
     assert spec.tasks["liked"].label.columns == {"column": "stars"}
 
 
+def test_titles_of_items_that_are_no_field_are_shown_beside_their_ids(proposed: Proposed) -> None:
+    names = ["movie", "title", "released", "video_released", "url"]
+    names += [f"genre_{number}" for number in range(19)]
+    spec = proposed(movielens(), ITEMS | USERS, {"items": names})
+    assert "title" not in spec.fields
+    assert spec.logs.tables["items"].display == "title"
+    assert spec.logs.tables["users"].display is None
+
+
 def test_a_log_of_events_becomes_impressions_and_actions(
     proposed: Proposed, tmp_path: Path
 ) -> None:
