@@ -1,9 +1,10 @@
 """Scores of examples as rows of a Parquet file, in batches of thousands.
 
 A row has, of one example: the split; `request_key`, `user_key` and `item_key`; `event_time_us`;
-`label_of_TASK`, `mask_of_TASK` and `score_of_TASK` of each task; `ranking_score` and
-`log_ranking_score`; and the fields that were asked for. Keys and times that the spec does not name
-are null. A label is null outside the sample space of its task, where the mask is false.
+`weight_of_example`; `label_of_TASK`, `mask_of_TASK` and `score_of_TASK` of each task;
+`ranking_score` and `log_ranking_score`; and the fields that were asked for. Keys, times and weights
+that the spec does not name are null. A label is null outside the sample space of its task, where
+the mask is false.
 """
 
 from __future__ import annotations
@@ -180,6 +181,7 @@ def predicted_rows(
     for name in (names.REQUEST_KEY, names.USER_KEY, names.ITEM_KEY):
         columns[name] = _text(first_values(batch, name))
     columns[names.EVENT_TIME] = first_values(batch, names.EVENT_TIME).cast(pa.int64())
+    columns[names.EXAMPLE_WEIGHT] = _number(first_values(batch, names.EXAMPLE_WEIGHT))
     for task in spec.tasks:
         mask = pc.equal(_number(first_values(batch, names.mask_name(task))), 1.0).fill_null(False)
         label = _number(first_values(batch, names.label_name(task)))

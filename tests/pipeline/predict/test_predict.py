@@ -148,6 +148,15 @@ def test_keys_splits_and_the_fields_asked_for_stand_beside_them(of_logs: Any) ->
     assert row["request_key"] is row["event_time_us"] is None  # which the spec does not name
 
 
+def test_weights_stand_beside_labels_for_metrics_outside(root: Path, tmp_path: Path) -> None:
+    from tests.pipeline.evaluate.evaluated import write_examples
+
+    write_examples(tmp_path, [{"x": 1.0, "weight_of_example": 0.5}, {"x": 1.0}])
+    predict(root, tmp_path / "p.parquet", "--examples", f"{tmp_path}/Split-evaluation/*")
+    rows = pq.read_table(tmp_path / "p.parquet").to_pylist()
+    assert [row["weight_of_example"] for row in rows] == [0.5, None]
+
+
 def test_a_task_is_summed_up_over_its_sample_space(of_logs: Any) -> None:
     # Of share: lines 0, 2 and 4, one of them shared; (0.5 + 0.8808 + 0.9820) / 3 = 0.7876.
     [line] = [line for line in of_logs[0].splitlines() if "share" in line]
