@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Collection, Iterator
 from typing import Any
 
@@ -93,8 +92,10 @@ def _logs(proposal: Proposal) -> Iterator[str]:
 
 def _display(items: SeenSource, left_out: Collection[str]) -> dict[str, str]:
     """Return the setting of a column with items' titles that is no field, if there is one."""
-    titles = (name for name in left_out if has_word(name, TITLES) and items.columns[name].counts)
-    return {"display": title for title in itertools.islice(titles, 1)}
+    for name in left_out:
+        if has_word(name, TITLES) and items.columns[name].counts:
+            return {"display": name}
+    return {}
 
 
 def _sources(proposal: Proposal) -> list[SeenSource]:
