@@ -95,11 +95,11 @@ def search_formula(
     in_force = np.array(list(current.values()))
     named = [objective.name for objective in objectives]
     for part, description in ((searched, "searched"), (held_out, "held-out")):
-        for name, gains in zip(named, part.replay.total_gains, strict=True):
+        for objective, gains in zip(objectives, part.replay.total_gains, strict=True):
             if gains == 0.0:
                 raise FormulaSearchError(
-                    f"--objective {name}: no {description} exposure brought any of it; "
-                    "more examples may"
+                    f"{objective.option} {objective.name}: no {description} exposure brought any "
+                    "of it; more examples may"
                 )
     # Larger is better: a minimised objective counts with the other sign.
     signs = np.array([-1.0 if objective.is_minimised else 1.0 for objective in objectives])

@@ -34,6 +34,11 @@ class Objective:
         """The objective as it is declared."""
         return f"{self.task}*{DURATION}" if self.times_duration else self.task
 
+    @property
+    def option(self) -> str:
+        """The option that declares such an objective."""
+        return "--minimise" if self.is_minimised else "--objective"
+
 
 def parse_objective(text: str, spec: FeatureSpec, *, is_minimised: bool = False) -> Objective:
     """Parse ``task`` or ``task*duration``.
@@ -46,8 +51,9 @@ def parse_objective(text: str, spec: FeatureSpec, *, is_minimised: bool = False)
     Raises:
         FormulaSearchError: there is no such task or factor, or the formula has no duration.
     """
-    option = "--minimise" if is_minimised else "--objective"
     task, star, factor = (part.strip() for part in text.partition("*"))
+    objective = Objective(task, bool(star), is_minimised)
+    option = objective.option
     if task not in spec.tasks:
         raise FormulaSearchError(
             f"{option} {text}: no such task: {closest_names(task, spec.tasks)}"
@@ -61,4 +67,4 @@ def parse_objective(text: str, spec: FeatureSpec, *, is_minimised: bool = False)
             f"{option} {text}: the model's ranking formula names no duration field to multiply "
             f"by; valid: {task}"
         )
-    return Objective(task, bool(star), is_minimised)
+    return objective

@@ -207,6 +207,10 @@ def test_an_objective_of_which_there_is_nothing_is_refused(exposures):
         FormulaSearchError, match="--objective told: no searched exposure brought any of it"
     ):
         search(nothing)
+    with pytest.raises(FormulaSearchError, match="--minimise told: no searched exposure"):
+        search_formula(
+            nothing, SPEC, [Objective("told", is_minimised=True)], SearchSettings(), folder="model"
+        )
 
 
 def test_too_few_users_to_divide_are_refused(exposures):
