@@ -65,7 +65,7 @@ class LeftOutFields:
         _log.warning(
             "a request leaves out fields that nearly every training example had: %s; the model "
             "takes them for missing, which it has hardly seen. Give them, or let the client fill "
-            "them in from side tables (tables=..., or fulcrum rank --tables). Further requests are not "
-            "mentioned",
+            "them in from side tables (tables=..., or fulcrum rank --tables). Further requests are "
+            "not mentioned",
             ", ".join(left_out),
         )
