@@ -85,6 +85,7 @@ def script_costs(data: Path, epochs: int, folder: Path) -> tuple[float, dict[str
     done = subprocess.run(
         [python, "-m", "benchmarks.peers.torch_rechub_run",
          json.dumps(plan(data, epochs)), folder],
+        env={**os.environ, "OMP_WAIT_POLICY": "PASSIVE"},  # waits for the other core without work
         cwd=REPOSITORY, capture_output=True, text=True, check=False,
     )  # fmt: skip
     after = os.times()

@@ -19,10 +19,11 @@ def main(plan: dict[str, Any], folder: str) -> None:
     """Prepare, train, judge and save."""
     import torch
     from sklearn.metrics import roc_auc_score
+    from torch.utils.data import DataLoader
     from torch_rechub.basic.features import SparseFeature
     from torch_rechub.models.multi_task import PLE
     from torch_rechub.trainers import MTLTrainer
-    from torch_rechub.utils.data import DataGenerator
+    from torch_rechub.utils.data import DataGenerator, PredictDataset
 
     torch.manual_seed(42)
     log, evaluated = _log(plan)
@@ -35,7 +36,7 @@ def main(plan: dict[str, Any], folder: str) -> None:
         return {name: values[rows] for name, values in inputs.items()}, labels[rows]
 
     (x_val, y_val), (x_test, y_test) = part(validation), part(evaluated)
-    train, validate, judge = DataGenerator(*part(~evaluated & ~validation)).generate_dataloader(
+    train, validate, _ = DataGenerator(*part(~evaluated & ~validation)).generate_dataloader(
         x_val=x_val, y_val=y_val, x_test=x_test, y_test=y_test, batch_size=plan["batch_size"]
     )
     model = PLE(
@@ -56,9 +57,10 @@ def main(plan: dict[str, Any], folder: str) -> None:
         model_path=folder,
     )
     trainer.fit(train, validate)
+    judge = DataLoader(PredictDataset(x_test), batch_size=plan["batch_size"])
     scores = np.asarray(trainer.predict(model, judge))
     aucs = {
-        task: roc_auc_score(y_test[:, place], scores[:, place])
+        task: float(roc_auc_score(y_test[:, place], scores[:, place]))
         for place, (task, kind) in enumerate(zip(plan["tasks"], kinds, strict=True))
         if kind == "classification"
     }
