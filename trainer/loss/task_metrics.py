@@ -34,6 +34,18 @@ class TaskMetric(tf.keras.metrics.Metric):
         return self.add_weight(name=name, shape=shape, dtype=tf.float64, initializer="zeros")
 
 
+def effective_rows(weights: tf.Tensor, squares: tf.Tensor) -> tf.Tensor:
+    """Return how many rows of equal weight tell as much as weighted ones (Kish, 1965).
+
+    It is the number of rows where all weigh the same, whatever that is.
+
+    Args:
+        weights: the sum of the weights.
+        squares: the sum of their squares.
+    """
+    return tf.math.divide_no_nan(tf.identity(weights) ** 2, tf.identity(squares))
+
+
 class LogitAUC(TaskMetric):
     """The area under the ROC curve, by thresholds that are even in logits.
 
@@ -45,6 +57,7 @@ class LogitAUC(TaskMetric):
         super().__init__(name=name)
         self.positives = self._count("positives", (_BINS,))
         self.negatives = self._count("negatives", (_BINS,))
+        self.squares = self._count("squares", (2,))
 
     def update_state(
         self, y_true: tf.Tensor, y_pred: tf.Tensor, sample_weight: tf.Tensor | None = None
@@ -60,6 +73,8 @@ class LogitAUC(TaskMetric):
                 tf.cast(weights * share, tf.float64), places, _BINS
             )
             counts.assign_add(of_bins)
+        squares = [tf.reduce_sum(weights**2 * share) for share in (labels, 1.0 - labels)]
+        self.squares.assign_add(tf.cast(tf.stack(squares), tf.float64))
 
     def result(self) -> tf.Tensor:
         """Return the share of pairs of a positive and a negative that are in order; a tie is ½."""
@@ -71,7 +86,7 @@ class LogitAUC(TaskMetric):
     def standard_error(self) -> tf.Tensor:
         """Return the standard error by Hanley and McNeil, 1982."""
         auc = self.result()
-        positives, negatives = tf.reduce_sum(self.positives), tf.reduce_sum(self.negatives)
+        positives, negatives = self._rows()
         q1, q2 = auc / (2.0 - auc), 2.0 * auc**2 / (1.0 + auc)
         variance = (
             auc * (1.0 - auc)
@@ -82,7 +97,12 @@ class LogitAUC(TaskMetric):
 
     def evidence(self) -> tf.Tensor:
         """Return the number of positives or of negatives, the smaller one."""
-        return tf.minimum(tf.reduce_sum(self.positives), tf.reduce_sum(self.negatives))
+        return tf.minimum(*self._rows())
+
+    def _rows(self) -> tuple[tf.Tensor, tf.Tensor]:
+        positives, negatives = tf.reduce_sum(self.positives), tf.reduce_sum(self.negatives)
+        squares = tf.identity(self.squares)
+        return effective_rows(positives, squares[0]), effective_rows(negatives, squares[1])
 
 
 class MeanError(TaskMetric):
@@ -98,6 +118,8 @@ class MeanError(TaskMetric):
         self.binary = binary
         self.rows, self.positives = self._count("rows"), self._count("positives")
         self.errors, self.squares = self._count("errors"), self._count("squares")
+        self.squared_weights = self._count("squared_weights")
+        self.squared_weights_of_positives = self._count("squared_weights_of_positives")
 
     def update_state(
         self, y_true: tf.Tensor, y_pred: tf.Tensor, sample_weight: tf.Tensor | None = None
@@ -115,6 +137,10 @@ class MeanError(TaskMetric):
         self.positives.assign_add(tf.reduce_sum(weights * tf.cast(labels, tf.float64)))
         self.errors.assign_add(tf.reduce_sum(weights * errors))
         self.squares.assign_add(tf.reduce_sum(weights * errors**2))
+        self.squared_weights.assign_add(tf.reduce_sum(weights**2))
+        self.squared_weights_of_positives.assign_add(
+            tf.reduce_sum(weights**2 * tf.cast(labels, tf.float64))
+        )
 
     def result(self) -> tf.Tensor:
         """Return the mean error; NaN without a row."""
@@ -124,13 +150,19 @@ class MeanError(TaskMetric):
         """Return the standard error of a mean of independent rows."""
         mean = self.errors / self.rows
         variance = tf.maximum(self.squares / self.rows - mean**2, 0.0)
-        return tf.sqrt(variance / self.rows)
+        return tf.sqrt(variance / effective_rows(self.rows, self.squared_weights))
 
     def evidence(self) -> tf.Tensor:
         """Return the number of rows; of a binary task, of those with the rarer label."""
         if not self.binary:
-            return tf.identity(self.rows)
-        return tf.minimum(self.positives, self.rows - self.positives)
+            return effective_rows(self.rows, self.squared_weights)
+        return tf.minimum(
+            effective_rows(self.positives, self.squared_weights_of_positives),
+            effective_rows(
+                self.rows - self.positives,
+                self.squared_weights - self.squared_weights_of_positives,
+            ),
+        )
 
 
 def task_metric(task: Task) -> TaskMetric:

@@ -84,3 +84,27 @@ def test_a_reset_forgets_all_rows():
     measured(metric, [1, 0], [1.0, 0.0])
     metric.reset_state()
     assert np.isnan(float(metric.result()))
+
+
+@pytest.mark.parametrize(
+    "make",
+    [LogitAUC, lambda: MeanError(binary=True, name="e"), lambda: MeanError(binary=False, name="e")],
+)
+@pytest.mark.parametrize("weight", [0.01, 100.0])
+def test_rows_of_equal_weight_tell_as_much_whatever_the_weight_is(make, weight):
+    random = np.random.default_rng(0)
+    labels, logits = random.random(300) < 0.1, random.normal(size=300)
+    alike, weighted = make(), make()
+    measured(alike, labels, logits, parts=2)
+    measured(weighted, labels, logits, weights=np.full(300, weight), parts=2)
+    for of in ("result", "standard_error", "evidence"):
+        expected = float(getattr(alike, of)())
+        assert float(getattr(weighted, of)()) == pytest.approx(expected, rel=1e-5)
+
+
+def test_rows_of_unequal_weight_tell_less_by_kishs_number():
+    # Positives: weights 3 and 1, (3 + 1)² / (9 + 1) = 1.6. Negatives: 2 of weight 2, hence 2.
+    labels, weights = [1, 1, 0, 0], [3, 1, 2, 2]
+    for metric in (LogitAUC(), MeanError(binary=True, name="e")):
+        measured(metric, labels, [0.5, 1.0, 0.0, -1.0], weights)
+        assert float(metric.evidence()) == pytest.approx(1.6)
