@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import glob
 from collections.abc import Sequence
 from pathlib import Path
 
 from feature_spec import names
+from feature_spec.artifacts.newest_outputs import newest_model, of_newest_execution
 from feature_spec.names import artifacts_place, is_uri
 from feature_spec.spec import FeatureSpec
 from feature_spec.spec_difference import differences, parts_text
@@ -26,14 +28,9 @@ def exported_model(folder: Path) -> Path:
     Raises:
         NothingToPredictError: there is no model that Fulcrum exported.
     """
-    for parent in (folder / names.SERVING_MODEL, folder):
-        versions = [
-            child for child in parent.glob("*") if child.name.isdecimal() and _is_model(child)
-        ]
-        if versions:
-            return max(versions, key=lambda version: int(version.name))
-    if _is_model(folder):
-        return folder
+    found = newest_model(folder, names.EXPORTED_SPEC)
+    if found is not None:
+        return found
     raise NothingToPredictError(
         f"{folder} is neither an exported model (with saved_model.pb and {names.EXPORTED_SPEC}), "
         f"nor a folder of versions, nor a pipeline root with a pushed model in "
@@ -59,12 +56,7 @@ def spec_for_logs(spec: FeatureSpec, of_model: FeatureSpec) -> FeatureSpec:
 def newest_evaluation_split(root: Path) -> list[str]:
     """Return the files of the newest evaluation split of a pipeline root; none without one."""
     pattern = f"*ExampleGen/examples/*/Split-{names.EVALUATION}/*"
-    files = {
-        file: int(execution)
-        for file in matching_files(artifacts_place(root), pattern)
-        if (execution := file.split("/")[-3]).isdecimal()
-    }
-    return [file for file, execution in files.items() if execution == max(files.values())]
+    return of_newest_execution(matching_files(artifacts_place(root), pattern))
 
 
 def example_files(folder: Path, patterns: Sequence[str]) -> list[str]:
@@ -99,13 +91,7 @@ def split_of(file: str) -> str | None:
 
 
 def _matching(pattern: str) -> list[str]:
-    folder, _, name = pattern.rpartition("/")
     if is_uri(pattern):
+        folder, _, name = pattern.rpartition("/")
         return matching_files(folder, name)
-    root = "/" if pattern.startswith("/") else "."
-    found = matching_files(root, pattern.lstrip("/"))
-    return [file.replace("//", "/", 1).removeprefix("./") for file in found]
-
-
-def _is_model(folder: Path) -> bool:
-    return (folder / "saved_model.pb").is_file() and (folder / names.EXPORTED_SPEC).is_file()
+    return [file for file in sorted(glob.glob(pattern)) if Path(file).is_file()]

@@ -14,6 +14,7 @@ import pyarrow as pa
 from rich.table import Table
 
 from feature_spec import names
+from feature_spec.artifacts.newest_outputs import of_newest_execution
 from feature_spec.fields.field import BaseField, NumericField
 from feature_spec.names import artifacts_place
 from feature_spec.spec import FeatureSpec
@@ -226,14 +227,13 @@ def training_statistics(root: Path) -> str:
         artifacts_place(root),
         f"StatisticsGen/statistics/*/Split-{names.TRAIN}/FeatureStats.pb",
     )
-    found = {file.split("/")[-3]: file for file in matching_files(artifacts, pattern)}
-    executions = [int(execution) for execution in found if execution.isdecimal()]
-    if not executions:
+    found = of_newest_execution(matching_files(artifacts, pattern))
+    if not found:
         raise SkewError(
             f"{root} is no pipeline root with training statistics: there is no "
             f"{artifacts}/{pattern}"
         )
-    return found[str(max(executions))]
+    return found[0]
 
 
 def skew(

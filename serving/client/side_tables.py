@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from feature_spec.artifacts.newest_outputs import newest_version
 from feature_spec.fields.values import category_text
 from feature_spec.names import EXPORTED_TABLES, SERVING_MODEL
 from feature_spec.spec import FeatureSpec
@@ -160,9 +161,7 @@ def _key_field(spec: FeatureSpec, table: str) -> str:
 
 
 def _place(folder: Path) -> Path:
-    parent = folder / SERVING_MODEL
-    versions = [child for child in parent.glob("*") if child.name.isdecimal()]
-    version = max(versions, key=lambda child: int(child.name)) if versions else folder
+    version = newest_version(folder / SERVING_MODEL) or folder
     tables = version / EXPORTED_TABLES
     return tables if tables.is_dir() else version
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import tensorflow as tf
 
+from feature_spec.artifacts.newest_outputs import of_newest_execution
 from feature_spec.histories.history_fields import crossed_histories
 from feature_spec.names import (
     EVALUATION,
@@ -41,9 +42,7 @@ def evaluation_files(root: Path) -> list[str]:
         )
     except tf.errors.OpError:
         return []
-    files = [file for file in sorted(found) if _execution(file).isdecimal()]
-    newest = max(map(_execution, files), key=int, default=None)
-    return [file for file in files if _execution(file) == newest]
+    return of_newest_execution(sorted(found))
 
 
 def requests_of_examples(spec: FeatureSpec, files: Sequence[str]) -> list[LoggedRequest]:
@@ -67,10 +66,6 @@ def requests_of_examples(spec: FeatureSpec, files: Sequence[str]) -> list[Logged
         of_users.setdefault(_user(spec, shown[0]), shown)
     chosen = itertools.islice(of_users.values(), _REQUESTS)
     return [_logged(spec, position, shown, items) for position, shown in enumerate(chosen, start=1)]
-
-
-def _execution(file: str) -> str:
-    return file.split("/")[-3]
 
 
 def _logged(

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from feature_spec import names
+from feature_spec.artifacts.newest_outputs import newest_model, of_newest_execution
 from feature_spec.names import artifacts_place, is_uri
 
 
@@ -25,14 +26,9 @@ def model_folder(folder: Path) -> Path:
     Raises:
         ExportedModelError: there is no model.
     """
-    for parent in (folder / names.SERVING_MODEL, folder):
-        versions = [
-            child for child in parent.glob("*") if child.name.isdecimal() and _is_saved_model(child)
-        ]
-        if versions:
-            return max(versions, key=lambda version: int(version.name))
-    if _is_saved_model(folder):
-        return folder
+    found = newest_model(folder)
+    if found is not None:
+        return found
     raise ExportedModelError(
         f"{folder} is neither an exported model (with saved_model.pb), nor a folder of versions, "
         f"nor a pipeline root with a pushed model in {names.SERVING_MODEL}/"
@@ -43,10 +39,9 @@ def evaluation_examples(root: Path) -> list[str]:
     """Return the files of the newest evaluation split of a pipeline root; none without a split."""
     artifacts = artifacts_place(root)
     folder = artifacts if is_uri(artifacts) else glob.escape(artifacts)
-    found = _matching(f"{folder}/*ExampleGen/examples/*/Split-{names.EVALUATION}/*")
-    files = [file for file in found if _execution(file).isdecimal()]
-    newest = max(map(_execution, files), key=int, default=None)
-    return [file for file in files if _execution(file) == newest]
+    return of_newest_execution(
+        _matching(f"{folder}/*ExampleGen/examples/*/Split-{names.EVALUATION}/*")
+    )
 
 
 def example_files(folder: Path, examples: Sequence[str], purpose: str) -> list[str]:
@@ -95,10 +90,6 @@ def reading(files: Sequence[str]) -> Iterator[None]:
         ) from error
 
 
-def _execution(file: str) -> str:
-    return file.split("/")[-3]
-
-
 def _matching(pattern: str) -> list[str]:
     if not is_uri(pattern):
         return sorted(glob.glob(pattern))
@@ -108,7 +99,3 @@ def _matching(pattern: str) -> list[str]:
         return sorted(tf.io.gfile.glob(pattern))
     except tf.errors.OpError as error:
         raise ExportedModelError(f"{pattern} cannot be read: {error.message}") from error
-
-
-def _is_saved_model(folder: Path) -> bool:
-    return (folder / "saved_model.pb").is_file()
