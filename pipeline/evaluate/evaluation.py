@@ -32,10 +32,11 @@ from pipeline.evaluate.measuring import (
 )
 from pipeline.evaluate.metrics.eval_config import eval_config
 from pipeline.evaluate.metrics.metric_accumulators import TaskSums, merged
-from pipeline.evaluate.scoring import Scorer, example_batches
+from pipeline.evaluate.scoring import BATCH_ROWS, Scorer
 from pipeline.evaluate.tfma_files import Measured, write_eval_config, write_results
 from pipeline.evaluate.values_by_part import values_by_part, write_values_by_part
 from pipeline.workspace.artifact_files import matching_files
+from pipeline.workspace.example_files import example_batches
 
 # Examples are summed so many at a time, in columns of about 100 bytes a row.
 _ROWS = 1 << 16
@@ -114,7 +115,7 @@ class _Score(beam.DoFn):
     def process(self, element: str) -> Iterator[Any]:
         held: list[dict[str, Any]] = []
         rows = 0
-        for batch in example_batches([element]):
+        for batch in example_batches([element], BATCH_ROWS):
             held.append(self._features(batch))
             rows += len(batch)
             if rows >= _ROWS:

@@ -25,7 +25,7 @@ from feature_spec.spec import FeatureSpec
 from pipeline.evaluate.evaluation import evaluate, evaluation_files
 from pipeline.evaluate.evaluation_result import EvaluationResult, write_evaluation
 from pipeline.evaluate.metrics.eval_config import BASELINE, CANDIDATE
-from pipeline.evaluate.scoring import Scorer, example_batches
+from pipeline.evaluate.scoring import BATCH_ROWS, Scorer
 from pipeline.evaluate.seesaw_gate import task_verdicts
 from pipeline.evaluate.tfma_files import read_metrics, read_plots
 from pipeline.evaluate.tfma_results import measurements
@@ -33,6 +33,7 @@ from pipeline.evaluate.values_by_part import read_values_by_part
 from pipeline.runner.node_errors import cause_of
 from pipeline.step_specs import evaluation_spec
 from pipeline.workspace.artifact_files import is_file, write_bytes
+from pipeline.workspace.example_files import example_batches
 
 _TRIED_EXAMPLES = 16
 
@@ -80,7 +81,7 @@ def _compared(
     try:
         baseline = Scorer(folder)
         try:
-            for batch in example_batches(evaluation_files(examples)[:1]):
+            for batch in example_batches(evaluation_files(examples)[:1], BATCH_ROWS):
                 baseline.scores(batch[:_TRIED_EXAMPLES])
                 break
         finally:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-
 import numpy as np
 import tensorflow as tf
 
@@ -63,14 +61,3 @@ class Scorer:
     def close(self) -> None:
         """Free the model's memory."""
         self._session.close()
-
-
-def example_batches(files: Iterable[str]) -> Iterator[np.ndarray]:
-    """Yield the serialized examples of TFRecord files in batches of `BATCH_ROWS`; (B,) each."""
-    for file in files:
-        records = tf.data.TFRecordDataset(
-            file,
-            compression_type="GZIP" if file.endswith(".gz") else "",
-            buffer_size=1 << 20,
-        )
-        yield from records.batch(BATCH_ROWS).as_numpy_iterator()

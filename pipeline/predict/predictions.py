@@ -26,6 +26,7 @@ from feature_spec.spec import FeatureSpec
 from feature_spec.strict_model import closest_names
 from pipeline.evaluate.example_columns import first_values
 from pipeline.predict.model_lookup import NothingToPredictError, split_of
+from pipeline.workspace.example_files import example_batches
 
 SPLIT = "split"
 _SCORE = "score_of_"
@@ -142,11 +143,11 @@ def _tables(spec: FeatureSpec, scorer: Any, file: str, fields: Sequence[str]) ->
     import tfx  # noqa: F401  (before tfx_bsl, which on Python 3.11 needs TFX's stand-in)
     from tfx_bsl.coders import example_coder
 
-    from pipeline.evaluate.scoring import example_batches
+    from pipeline.evaluate.scoring import BATCH_ROWS
 
     decoder = example_coder.ExamplesToRecordBatchDecoder()
     try:
-        for examples in example_batches([file]):
+        for examples in example_batches([file], BATCH_ROWS):
             batch = decoder.DecodeBatch(examples.tolist())
             scores = scorer.scores(examples)
             yield predicted_rows(spec, batch, scores, split_of(file), fields)

@@ -23,6 +23,7 @@ from typing_extensions import override
 from feature_spec import names
 from pipeline.validate.value_counts import ValueCountsGenerator
 from pipeline.workspace.artifact_files import matching_files, write_bytes
+from pipeline.workspace.example_files import example_batches
 
 from tensorflow_data_validation.statistics.generators.basic_stats_generator import (  # isort: skip
     BasicStatsGenerator,
@@ -71,8 +72,8 @@ class _Summarise(beam.DoFn):
     def process(self, element: tuple[str, str]) -> Iterator[tuple[str, tuple[str, list[Any]]]]:
         split, file = element
         accumulators = [generator.create_accumulator() for generator in self._generators]
-        for records in _record_batches(file) if file else ():
-            batch = self._decoder.DecodeBatch(records)
+        for records in example_batches([file] if file else [], _BATCH_ROWS):
+            batch = self._decoder.DecodeBatch(records.tolist())
             accumulators = [
                 generator.add_input(accumulator, batch)
                 for generator, accumulator in zip(self._generators, accumulators, strict=True)
@@ -82,17 +83,6 @@ class _Summarise(beam.DoFn):
             for generator, accumulator in zip(self._generators, accumulators, strict=True)
         ]
         yield split, (file, compact)
-
-
-def _record_batches(file: str) -> Iterator[list[bytes]]:
-    """Yield the serialized examples of a TFRecord file, some thousands at a time."""
-    import tensorflow as tf
-
-    records = tf.data.TFRecordDataset(
-        file, compression_type="GZIP" if file.endswith(".gz") else "", buffer_size=1 << 20
-    )
-    for batch in records.batch(_BATCH_ROWS).as_numpy_iterator():
-        yield batch.tolist()
 
 
 def _write(summarised: tuple[str, Iterable[tuple[str, list[Any]]]], out: str) -> None:
