@@ -67,7 +67,9 @@ class _KeysOfLines(tf.lookup.TextFileInitializer):
 
     def initialize(self, table: tf.lookup.StaticHashTable) -> tf.Operation:
         """Read the file. This runs whenever a model with the table is loaded."""
-        file = tf.convert_to_tensor(self._filename, tf.string)
+        # Without the placeholder, shapes of the file that is there as the graph is made become
+        # part of the graph, which then loads with no other.
+        file = tf.compat.v1.placeholder_with_default(self._filename, [])
         lines = tf.strings.split(tf.io.read_file(file), "\n")[:-1]
         # Each line is a field, a separator and a value, which may hold separators, too. Only the
         # line that TensorFlow Transform puts into an empty vocabulary has no separator.

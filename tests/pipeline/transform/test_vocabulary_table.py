@@ -59,3 +59,27 @@ def test_the_line_that_stands_for_an_empty_vocabulary_is_no_value(entries):
 
     _, line = analyzers.get_empy_vocabulary_dummy_value("string")
     assert entries([line], ["f", "f"], ["", "x"]) == [-1, -1]
+
+
+def test_a_saved_graph_loads_with_another_vocabulary_than_that_it_was_made_with(tmp_path):
+    import tensorflow as tf
+
+    from pipeline.transform.vocabulary_table import VocabularyTable, fingerprints, keys
+
+    file = tmp_path / "vocabulary"
+    file.write_bytes(b"f\x1fa\nf\x1fb\n")
+    model = tf.Module()
+    model.asset = tf.saved_model.Asset(str(file))
+    table = VocabularyTable(model.asset.asset_path)
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string)])
+    def entries(values):
+        return table.entries(keys(fingerprints(tf.constant(["f"])), fingerprints(values)))
+
+    model.entries = entries
+    assert entries(tf.constant(["a", "c"])).numpy().tolist() == [0, -1]
+    model.table = table._table
+    tf.saved_model.save(model, str(tmp_path / "model"))
+    (tmp_path / "model" / "assets" / "vocabulary").write_bytes(b"f\x1fb\nf\x1fa\nf\x1fc\n")
+    loaded = tf.saved_model.load(str(tmp_path / "model"))
+    assert loaded.entries(tf.constant(["a", "c"])).numpy().tolist() == [1, 2]
