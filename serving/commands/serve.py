@@ -166,7 +166,7 @@ _RequestLogFolder = Annotated[
     typer.Option(
         "--request-log",
         metavar="FOLDER",
-        help="Folder for a sample of the requests over gRPC and their answers, as `fulcrum skew` "
+        help="Folder for a sample of the requests of Predict and their answers, as `fulcrum skew` "
         "reads them.",
         file_okay=False,
         rich_help_panel=_GRPC,

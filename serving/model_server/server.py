@@ -27,8 +27,8 @@ from serving.model_server.grpc_api.services import (
     ModelHealth,
     ModelService,
     PredictionService,
-    PredictLog,
 )
+from serving.model_server.methods.predict import PredictLog
 from serving.model_server.methods.warm_up import load_and_warm
 from serving.model_server.metrics import ServerMetrics
 from serving.model_server.request_pool import RequestPool
@@ -111,8 +111,8 @@ class LocalModelServer:
             rest_host: Address to listen on for REST, which is never encrypted.
             rest_port: Port to listen on for REST; 0 lets the system choose, None leaves REST out.
             metrics_path: The path of the metrics page on the REST port; None for no page.
-            request_log: The log that takes Predict's requests over gRPC with their answers. The
-                caller closes it, after the server.
+            request_log: The log that takes Predict's requests with their answers. The caller
+                closes it, after the server.
 
         Raises:
             PortError: The address cannot be had.
@@ -155,7 +155,11 @@ class LocalModelServer:
         self._http = None
         if rest_port is not None:
             rest = RestApi(
-                self.models, self.metrics, self._pool, max_request_bytes=max_message_bytes
+                self.models,
+                self.metrics,
+                self._pool,
+                max_request_bytes=max_message_bytes,
+                request_log=request_log,
             )
             try:
                 self._http = HttpServer(

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 import grpc
 from grpc_health.v1.health import HealthServicer
@@ -30,7 +30,7 @@ from serving.model_server.config.reload import reload_config
 from serving.model_server.methods.classify import classify
 from serving.model_server.methods.model_info import model_metadata, model_status
 from serving.model_server.methods.multi_inference import chosen_model_spec, multi_inference
-from serving.model_server.methods.predict import predict
+from serving.model_server.methods.predict import PredictLog, predict
 from serving.model_server.methods.regress import regress
 from serving.model_server.methods.request_checks import require_model_spec
 from serving.model_server.status_error import as_status
@@ -70,15 +70,6 @@ class ModelHealth:
 
 
 Answer = TypeVar("Answer")
-
-
-class PredictLog(Protocol):
-    """Takes requests and their answers, without waiting and without raising."""
-
-    def offer(
-        self, request_id: str | int | None, payloads: Sequence[Any], responses: Sequence[Any]
-    ) -> None:
-        """Take the messages of one request."""
 
 
 _Method = Callable[[VersionInUse, Any, float | None], Any]

@@ -7,6 +7,7 @@ filter, and then what the runtime itself checks: dtypes, and shapes inside the g
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any, Protocol
 
 import grpc
 from tensorflow.core.framework.tensor_pb2 import TensorProto
@@ -28,6 +29,15 @@ from serving.model_server.methods.tensor_proto import (
 )
 from serving.model_server.status_error import StatusError, invalid_argument
 from serving.model_server.versions.version import VersionInUse
+
+
+class PredictLog(Protocol):
+    """Takes requests and their answers, without waiting and without raising."""
+
+    def offer(
+        self, request_id: str | int | None, payloads: Sequence[Any], responses: Sequence[Any]
+    ) -> None:
+        """Take the messages of one request."""
 
 
 def predict(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import json
 import logging
 import time
@@ -15,6 +16,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Mount, Route
 from starlette.types import Receive, Scope, Send
 
+from serving.model_server.methods.predict import PredictLog
 from serving.model_server.metrics import CONTENT_TYPE, ServerMetrics
 from serving.model_server.request_pool import RequestPool
 from serving.model_server.rest.handler import answer_call, read_call
@@ -54,6 +56,7 @@ class RestApi:
         workers: RequestPool,
         *,
         max_request_bytes: int,
+        request_log: PredictLog | None = None,
     ) -> None:
         """Make an application that answers calls on models.
 
@@ -62,11 +65,13 @@ class RestApi:
             metrics: The metrics that count the calls.
             workers: The threads that run the models, so that the event loop never waits for one.
             max_request_bytes: The size of the largest body, packed or unpacked.
+            request_log: The log that takes Predict's requests with their answers.
         """
         self._models = models
         self._metrics = metrics
         self._workers = workers
         self._max_bytes = max_request_bytes
+        self._request_log = request_log
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request."""
@@ -97,7 +102,13 @@ class RestApi:
             remaining_s = _TIME_LIMIT_S - (time.monotonic() - began_s)
             loop = asyncio.get_running_loop()
             answered = await loop.run_in_executor(
-                self._workers, answer_call, self._models, self._metrics, call, body, remaining_s
+                self._workers,
+                functools.partial(answer_call, request_log=self._request_log),
+                self._models,
+                self._metrics,
+                call,
+                body,
+                remaining_s,
             )
         except ClientDisconnect:
             raise

@@ -21,7 +21,7 @@ from tensorflow_serving.apis.regression_pb2 import RegressionRequest
 
 from serving.model_server.methods.classify import classify
 from serving.model_server.methods.model_info import SIGNATURE_DEF, model_metadata, model_status
-from serving.model_server.methods.predict import predict
+from serving.model_server.methods.predict import PredictLog, predict
 from serving.model_server.methods.regress import regress
 from serving.model_server.methods.request_checks import signature_name
 from serving.model_server.metrics import ServerMetrics
@@ -98,6 +98,8 @@ def answer_call(
     call: RestCall,
     body: bytes,
     time_remaining_s: float,
+    *,
+    request_log: PredictLog | None = None,
 ) -> bytes:
     """Answer a call with JSON.
 
@@ -107,6 +109,7 @@ def answer_call(
         call: The call that the path asks for.
         body: The JSON of the request; ignored for a GET.
         time_remaining_s: Seconds until the caller gives up.
+        request_log: The log that takes Predict's requests with their answers, as over gRPC.
 
     Raises:
         StatusError: The call is refused, with TensorFlow Serving's code and text.
@@ -118,7 +121,9 @@ def answer_call(
     document = read_object(body)
     call.model_spec.signature_name = read_signature_name(document)
     if call.method == "predict":
-        return write(_predict(models, metrics, call, document, time_remaining_s))
+        return write(
+            _predict(models, metrics, call, document, time_remaining_s, request_log=request_log)
+        )
     given = read_input(document)
     with models.use(call.model_spec) as version:
         if call.method == "classify":
@@ -136,6 +141,8 @@ def _predict(
     call: RestCall,
     document: dict[str, Any],
     time_remaining_s: float,
+    *,
+    request_log: PredictLog | None,
 ) -> dict[str, Any]:
     name = signature_name(call.model_spec)
     with models.use(call.model_spec) as version:
@@ -151,6 +158,8 @@ def _predict(
         request = PredictRequest(model_spec=call.model_spec, inputs=inputs)
         response = predict(version, request, time_remaining_s)
     metrics.count_candidates(request)
+    if request_log is not None:
+        request_log.offer(None, [request], [response])
     return answer(response, layout)
 
 

@@ -7,6 +7,7 @@ import http.client
 import json
 import shutil
 from concurrent.futures import ThreadPoolExecutor
+from typing import ClassVar
 
 import pytest
 
@@ -50,6 +51,29 @@ def test_columns_are_answered_by_name(server):
         200,
         {"outputs": {"product": [3.0, 4.0], "version": [1.0, 1.0]}},
     )
+
+
+def test_a_request_that_is_answered_is_logged_with_its_answer_as_over_grpc(toy_exports, tmp_path):
+    import tensorflow as tf
+
+    from serving.model_server.server import LocalModelServer
+    from serving.model_server.versions.served_model import ServedModel
+
+    class Log:
+        offered: ClassVar[list] = []
+
+        def offer(self, request_id, payloads, responses):
+            self.offered.append((request_id, payloads, responses))
+
+    shutil.copytree(toy_exports(1), tmp_path / "toy" / "1")
+    models = [ServedModel(tmp_path / "toy")]
+    with LocalModelServer(models, port=0, rest_port=0, request_log=Log()) as running:
+        assert call(running, "POST", PREDICT, '{"inputs": {"x": [1]}}')[0] == 400
+        assert call(running, "POST", PREDICT, '{"inputs": {"x": [3], "weight": 2}}')[0] == 200
+    [(request_id, [request], [response])] = Log.offered
+    assert (request_id, request.model_spec.name) == (None, "toy")
+    assert tf.make_ndarray(request.inputs["x"]).tolist() == [3.0]
+    assert tf.make_ndarray(response.outputs["product"]).tolist() == [6.0]
 
 
 def test_every_input_is_demanded_although_the_signature_has_defaults(server):
