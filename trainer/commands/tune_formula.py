@@ -156,4 +156,6 @@ def tune_formula(
         raise typer.Exit(1) from error
     print_search(found, Console(width=None if sys.stdout.isatty() else 140))
     if found.reason_to_keep is not None:
+        if out and out.exists():
+            typer.echo(f"{out} is an earlier search's: it was left as it is.", err=True)
         raise typer.Exit(_KEEP)

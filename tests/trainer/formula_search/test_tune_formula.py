@@ -200,7 +200,12 @@ def test_where_nothing_is_better_it_says_so_with_exit_code_3_and_writes_no_file(
     other = invoke("--model", root, "--minimise", "click", "--trials", 2, "--seed", 4, "--out", out)
     assert other.exit_code == 0, other.output
     assert "click (less is better)" in other.output
-    assert "for less click" in out.read_text()
+    earlier = out.read_text()
+    assert "for less click" in earlier
+    kept = invoke("--model", root, "--objective", "click", "--trials", 2, "--seed", 4, "--out", out)
+    assert kept.exit_code == 3
+    assert f"{out} is an earlier search's: it was left as it is." in kept.output
+    assert out.read_text() == earlier
 
 
 @pytest.mark.parametrize(
