@@ -11,6 +11,7 @@ needs none of the optional dependencies. Names that are not listed here may chan
 
 - the feature spec: `load_spec`, `FeatureSpec`, fields, `Task`, `RankingFormula`
 - the ranking client: `RankingClient`, `AsyncRankingClient`, `RankingRequest`, `RankedList`, errors
+- `predict`: a log with a model's scores, as a Parquet file
 - `fulcrum.layers` and `fulcrum.models`: Keras layers and multi-task architectures, usable alone
 - `fulcrum.components`: components for TFX pipelines, usable alone
 """
@@ -41,6 +42,8 @@ if TYPE_CHECKING:
     from feature_spec.spec import FeatureSpec
     from feature_spec.tasks.task import Task
     from fulcrum import components, layers, models
+    from pipeline.predict.prediction import predict
+    from pipeline.predict.predictions import PredictedTask, Predictions
     from serving.client.history_filling import HistoryCounts, HistoryPolicy
     from serving.client.ranking_client import AsyncRankingClient, RankingClient
     from serving.client.request_log import RequestLog, RequestLogCounts
@@ -104,6 +107,8 @@ __all__ = [
     "MultiCategoricalField",
     "NumericField",
     "OverloadedError",
+    "PredictedTask",
+    "Predictions",
     "RankedCandidate",
     "RankedList",
     "RankingClient",
@@ -137,6 +142,7 @@ __all__ = [
     "load_spec",
     "models",
     "parse_spec",
+    "predict",
     "ranking_score",
     "ready_specs",
 ]
@@ -170,6 +176,9 @@ _HOMES = {
     "NumericField": "feature_spec.fields.field",
     "OverloadedError": "serving.errors",
     "parse_spec": "feature_spec.loading",
+    "predict": "pipeline.predict.prediction",
+    "PredictedTask": "pipeline.predict.predictions",
+    "Predictions": "pipeline.predict.predictions",
     "RankedCandidate": "serving.client.types",
     "RankedList": "serving.client.types",
     "ranking_score": "feature_spec.formula",

@@ -14,7 +14,6 @@ from feature_spec.output_file import writable_file
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from pipeline.ingest.accounting.summary import IngestSummary
     from pipeline.predict.predictions import Predictions
 
 
@@ -77,11 +76,9 @@ def predict(
     """
     from rich.console import Console
 
-    from feature_spec import names
     from feature_spec.loading import load_spec
     from pipeline.commands.run_options import beam_arguments, failed
-    from pipeline.predict.model_lookup import example_files, exported_model, spec_for_logs
-    from pipeline.predict.predictions import check_fields, write_predictions
+    from pipeline.predict import prediction
     from pipeline.run.local_run import console_of
     from pipeline.workspace.capture_output import capture_output
 
@@ -90,39 +87,30 @@ def predict(
             raise ValueError("give --logs or --examples, not both")
         if (logs is None) != (spec is None):
             raise ValueError("--logs needs --spec, and --spec needs --logs")
-        folder = exported_model(model)
-        of_model = load_spec(folder / names.EXPORTED_SPEC)
-        check_fields(of_model, field or [])
-        used = of_model if spec is None else spec_for_logs(load_spec(spec), of_model)
-        summary: IngestSummary | None = None
         with tempfile.TemporaryDirectory() as scratch, capture_output(Path(scratch) / "log"):
-            if logs is None:
-                files = example_files(model, examples or [])
-            else:
-                from pipeline.predict.log_examples import ingest
-
-                ingested = Path(scratch) / "examples"
-                ingested.mkdir()
-                files, summary = ingest(used, logs, ingested, beam_arguments([]))
-            found = write_predictions(used, folder, files, out, fields=field or [])
-        if summary is not None and found.rows != sum(summary.examples.values()):
-            raise ValueError(
-                f"{sum(summary.examples.values()):,} examples ingested are not {found.rows:,} "
-                "predictions; please report this"
+            found = prediction.predict(
+                model,
+                out=out,
+                spec=load_spec(spec) if spec is not None else None,
+                logs=logs,
+                examples=examples or [],
+                fields=field or [],
+                beam_arguments=beam_arguments([]),
             )
     except (ValueError, OSError) as error:
         raise failed(error) from error
     console: Console = console_of(sys.stdout)
     console.print(_table(found))
-    console.print(_account(found, summary), soft_wrap=True, highlight=False)
-    console.print(f"wrote {out} with {folder}", soft_wrap=True, highlight=False)
+    console.print(_account(found), soft_wrap=True, highlight=False)
+    console.print(f"wrote {out} with {found.model}", soft_wrap=True, highlight=False)
 
 
-def _account(found: Predictions, summary: IngestSummary | None) -> str:
+def _account(found: Predictions) -> str:
     splits = ", ".join(
         f"{split or 'no split'} {count:,}" for split, count in sorted(found.splits.items())
     )
     rows = f"{found.rows:,} predictions ({splits})"
+    summary = found.ingested
     if summary is None:
         return rows
     rejected = ", ".join(f"{reason} {count:,}" for reason, count in summary.rejected.items())

@@ -25,6 +25,7 @@ from feature_spec.fields.field import MultiCategoricalField, NumericField, Seque
 from feature_spec.spec import FeatureSpec
 from feature_spec.strict_model import closest_names
 from pipeline.evaluate.example_columns import first_values
+from pipeline.ingest.accounting.summary import IngestSummary
 from pipeline.predict.model_lookup import NothingToPredictError, split_of
 from pipeline.workspace.example_files import example_batches
 
@@ -53,14 +54,18 @@ class Predictions:
     """The rows of a file of predictions.
 
     Attributes:
+        model: the folder of the SavedModel that made the scores.
         rows: the number of rows, one for each example.
         splits: the rows of each split; the empty text stands for none.
         tasks: what is said of each task.
+        ingested: what became of every line of the logs; None for examples.
     """
 
+    model: Path
     rows: int
     splits: dict[str, int]
     tasks: dict[str, PredictedTask]
+    ingested: IngestSummary | None = None
 
 
 def score_name(task: str) -> str:
@@ -77,7 +82,7 @@ def check_fields(spec: FeatureSpec, fields: Sequence[str]) -> None:
     for name in fields:
         if name not in spec.fields:
             raise NothingToPredictError(
-                f"--field {name}: no such field: {closest_names(name, spec.fields)}"
+                f"field {name}: no such field: {closest_names(name, spec.fields)}"
             )
 
 
@@ -88,6 +93,7 @@ def write_predictions(
     out: Path,
     *,
     fields: Sequence[str] = (),
+    ingested: IngestSummary | None = None,
 ) -> Predictions:
     """Score the examples of files into a Parquet file, which appears when it is complete.
 
@@ -97,6 +103,7 @@ def write_predictions(
         files: TFRecord files of ingested examples.
         out: the Parquet file.
         fields: fields to write beside keys, labels and scores.
+        ingested: the summary of the logs that the examples come from.
 
     Raises:
         NothingToPredictError: the model cannot be loaded, lacks an output or cannot read the
@@ -119,7 +126,7 @@ def write_predictions(
             f"{model} has no output {', '.join(missing)}; its outputs are "
             f"{', '.join(sorted(scorer.outputs))}"
         )
-    sums = _Sums(spec)
+    sums = _Sums(spec, model, ingested)
     part = out.with_name(f"{out.name}.part")
     with contextlib.ExitStack() as stack:
         stack.callback(part.unlink, missing_ok=True)
@@ -221,7 +228,8 @@ def _number(values: pa.Array) -> pa.Array:
 class _Sums:
     """Adds up what is said of the rows."""
 
-    def __init__(self, spec: FeatureSpec) -> None:
+    def __init__(self, spec: FeatureSpec, model: Path, ingested: IngestSummary | None) -> None:
+        self._model, self._ingested = model, ingested
         self._splits: dict[str, int] = {}
         self._tasks = {task: np.zeros(4) for task in spec.tasks}
 
@@ -236,6 +244,8 @@ class _Sums:
 
     def predictions(self) -> Predictions:
         return Predictions(
+            model=self._model,
+            ingested=self._ingested,
             rows=sum(self._splits.values()),
             splits=self._splits,
             tasks={

@@ -104,10 +104,10 @@ def test_importing_the_face_and_its_modules_loads_nothing_heavy():
 
 
 def test_the_client_and_the_spec_need_no_extra():
-    # The history stores are in extras of their own.
+    # The history stores and predictions of logs are in extras of their own.
     code = (
         "import sys, fulcrum\n"
-        "for name in {*fulcrum.__all__} - {'LmdbHistoryStore', 'RedisHistoryStore'}: getattr(fulcrum, name)\n"
+        "for name in {*fulcrum.__all__} - {'LmdbHistoryStore', 'RedisHistoryStore', 'PredictedTask', 'Predictions', 'predict'}: getattr(fulcrum, name)\n"
         "print([name for name in ('tensorflow', 'tf_keras', 'tfx', 'apache_beam', 'numpy') if name in sys.modules])"
     )
     assert _python(code).stdout.splitlines()[-1] == "[]"

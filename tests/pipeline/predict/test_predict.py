@@ -74,6 +74,26 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def test_python_gets_the_same_file_and_what_became_of_each_line(root, logs, tmp_path):
+    import fulcrum
+
+    spec = fulcrum.parse_spec(SPEC)
+    out, by_command = tmp_path / "python.parquet", tmp_path / "command.parquet"
+    found = fulcrum.predict(root, out=out, spec=spec, logs=logs, fields=["x"])
+    (tmp_path / "spec.yaml").write_text(SPEC)
+    predict(
+        root, by_command, "--spec", str(tmp_path / "spec.yaml"), "--logs", str(logs), "--field", "x"
+    )
+    keys = [("field_x", "ascending")]
+    assert pq.read_table(out).sort_by(keys).equals(pq.read_table(by_command).sort_by(keys))
+    assert (found.rows, found.model.name, found.tasks["click"].positives) == (5, "10", 3)
+    assert (found.ingested.lines, found.ingested.totals["rejected"]) == (6, 1)
+    with pytest.raises(ValueError, match="logs need the spec that says how to read them"):
+        fulcrum.predict(root, out=out, logs=logs)
+    with pytest.raises(ValueError, match="give logs or examples, not both"):
+        fulcrum.predict(root, out=out, spec=spec, logs=logs, examples=["x"])
+
+
 def predict(root: Path, out: Path, *options: str, code: int = 0) -> str:
     arguments = ["predict", "--model", str(root), "--out", str(out), *options]
     result = CliRunner(env={"COLUMNS": "200"}).invoke(cli.app, arguments)
@@ -186,7 +206,7 @@ def test_what_cannot_be_scored_is_an_error_that_leaves_no_file(
     both = ("--logs", str(logs), "--examples", "x")
     assert "give --logs or --examples, not both" in predict(root, out, *both, code=1)
     assert "no file matches --examples x" in predict(root, out, "--examples", "x", code=1)
-    assert "--field y: no such field" in predict(root, out, "--field", "y", code=1)
+    assert "field y: no such field" in predict(root, out, "--field", "y", code=1)
     changed = tmp_path.parent / "other.yaml"
     changed.write_text(SPEC.replace("x: {side: item", "x: {side: user"))
     other = predict(root, out, "--spec", str(changed), "--logs", str(logs), code=1)
