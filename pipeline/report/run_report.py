@@ -5,6 +5,7 @@ from __future__ import annotations
 from pipeline.report.data.run_data import RunData
 from pipeline.report.elements.page import page
 from pipeline.report.elements.section import Tab
+from pipeline.report.sections.attention import attention_section
 from pipeline.report.sections.calibration import calibration_section
 from pipeline.report.sections.experts import experts_section
 from pipeline.report.sections.fields_and_cells import fields_and_cells_section
@@ -23,7 +24,7 @@ from pipeline.report.sections.validation import anomalies_section, drift_section
 def run_report(run: RunData) -> str:
     """Return the report as one HTML file that needs nothing else."""
     histories = histories_section(run)
-    inside = fields_and_cells_section(run)
+    inside, attention = fields_and_cells_section(run), attention_section(run)
     tabs = [
         Tab(anchor="tab-summary", title="Summary", sections=[summary_section(run)]),
         Tab(
@@ -43,6 +44,7 @@ def run_report(run: RunData) -> str:
                 training_section([run]),
                 experts_section(run),
                 *([inside] if inside is not None else []),
+                *([attention] if attention is not None else []),
             ],
         ),
         Tab(

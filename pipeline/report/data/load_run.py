@@ -26,6 +26,7 @@ from pipeline.evaluate.task_gains import read_gains
 from pipeline.ingest.accounting.summary import SUMMARY_FILE, IngestSummary
 from pipeline.report.data.history_data import read_histories
 from pipeline.report.data.run_data import Failure, RunData
+from pipeline.report.data.titles import read_titles
 from pipeline.validate.anomalies import read_anomalies
 from pipeline.validate.distribution_shift import read_drift
 from pipeline.workspace.artifact_files import is_file, matching_files, read_bytes
@@ -77,10 +78,16 @@ def load_run(
         outputs.get(MODEL_RUN),
     )
     check = _content(outputs, PUSH_CHECK, REPORT_FILE)
-    ingestion = _content(
-        outputs, EXAMPLES if EXAMPLES in outputs else WINDOW_EXAMPLES, SUMMARY_FILE
+    examples = EXAMPLES if EXAMPLES in outputs else WINDOW_EXAMPLES
+    ingestion = _content(outputs, examples, SUMMARY_FILE)
+    look = _content(outputs, INSIGHT, INSIGHT_FILE)
+    insight = ModelInsight.model_validate_json(look) if look is not None else None
+    # An older Fulcrum left TFMA's files only.
+    evaluated = (
+        read_evaluation(evaluation)
+        if evaluation and is_file(f"{evaluation}/evaluation.json")
+        else None
     )
-    insight = _content(outputs, INSIGHT, INSIGHT_FILE)
     ending = _content(outputs, MODEL_RUN, ENDING_FILE)
     return RunData(
         name=name,
@@ -100,13 +107,11 @@ def load_run(
         drift=read_drift(outputs[DRIFT]) if DRIFT in outputs else None,
         curves=training_curves(curves) if curves is not None else None,
         ending=TrainingEnding.model_validate_json(ending) if ending is not None else None,
-        # An older Fulcrum left TFMA's files only.
-        evaluation=read_evaluation(evaluation)
-        if evaluation and is_file(f"{evaluation}/evaluation.json")
-        else None,
+        evaluation=evaluated,
         gains=read_gains(outputs[GAIN]) if GAIN in outputs else None,
         push_check=PushCheckReport.from_json(check) if check is not None else None,
-        insight=ModelInsight.model_validate_json(insight) if insight is not None else None,
+        insight=insight,
+        titles=read_titles(outputs[examples], evaluated, insight) if examples in outputs else {},
     )
 
 

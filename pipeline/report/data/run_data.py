@@ -58,6 +58,7 @@ class RunData:
         gains: gains against networks of one task each; None unless the run was asked for them.
         push_check: the report of the check before the push; None if the model was refused before.
         insight: `inspection` and `weight_effects`; see `trainer.model_insight`.
+        titles: titles by value, by field, of the values that the report names.
     """
 
     name: str
@@ -80,6 +81,7 @@ class RunData:
     gains: MtlGains | None = None
     push_check: PushCheckReport | None = None
     insight: ModelInsight | None = None
+    titles: dict[str, dict[str, str]] = dataclasses.field(default_factory=dict)
 
     @property
     def began_text(self) -> str:

@@ -9,6 +9,7 @@ from feature_spec.tasks.evidence import examples_text
 from pipeline.evaluate.evaluation_result import Estimate, Measurement
 from pipeline.evaluate.metrics.metric_registry import meaning_of
 from pipeline.report.data.run_data import RunData
+from pipeline.report.data.titles import Titles, with_title
 from pipeline.report.elements.estimates import change_cell, estimate_cell, whole_split
 from pipeline.report.elements.figure import BLUE, GREY, axis_range, figure, reach, rows_height_px
 from pipeline.report.elements.section import Cell, Choice, Note, Picture, Section, Table
@@ -20,11 +21,13 @@ def slices_section(run: RunData) -> Section:
     options: dict[str, Sequence[Any]] = {}
     for verdict in run.evaluation.tasks if run.evaluation is not None else []:
         if any(part.field for part in verdict.slices):
-            options[verdict.task] = _blocks(verdict.metric, verdict.slices, verdict.protected)
+            options[verdict.task] = _blocks(
+                verdict.metric, verdict.slices, verdict.protected, run.titles
+            )
     ranking = run.evaluation.ranking if run.evaluation is not None else []
     if any(part.field for part in ranking):
         metric = next(iter(ranking[0].metrics), "")
-        options["ranking score"] = _blocks(metric, ranking, ())
+        options["ranking score"] = _blocks(metric, ranking, (), run.titles)
     if options:
         blocks.append(Choice(label="Task", options=options))
     else:
@@ -42,14 +45,20 @@ def slices_section(run: RunData) -> Section:
     )
 
 
-def _blocks(metric: str, parts: Sequence[Measurement], protected: Sequence[str]) -> list[Any]:
-    return [_picture(metric, parts), _table(metric, parts, protected)]
+def _blocks(
+    metric: str, parts: Sequence[Measurement], protected: Sequence[str], titles: Titles
+) -> list[Any]:
+    return [_picture(metric, parts, titles), _table(metric, parts, protected, titles)]
 
 
-def _picture(metric: str, parts: Sequence[Measurement]) -> Picture:
+def _name(part: Measurement, titles: Titles) -> str:
+    return f"{part.field}={with_title(titles, part.field, part.value)}"
+
+
+def _picture(metric: str, parts: Sequence[Measurement], titles: Titles) -> Picture:
     label = meaning_of(metric).label
     shown = [part for part in parts if part.field and _value(part.metrics, metric) is not None]
-    names = [part.name for part in shown]
+    names = [_name(part, titles) for part in shown]
     made = figure(xaxis={"title": {"text": label}}, scattermode="group", scattergap=0.4)
     made.update_yaxes(autorange="reversed", type="category")
     whole = whole_split(parts)
@@ -95,10 +104,12 @@ def _picture(metric: str, parts: Sequence[Measurement]) -> Picture:
     )
 
 
-def _table(metric: str, parts: Sequence[Measurement], protected: Sequence[str]) -> Table:
+def _table(
+    metric: str, parts: Sequence[Measurement], protected: Sequence[str], titles: Titles
+) -> Table:
     rows: list[list[str | Cell]] = [
         [
-            part.name + (" (protected)" if part.name in protected else "")
+            _name(part, titles) + (" (protected)" if part.name in protected else "")
             if part.field
             else "all examples",
             examples_text(part.example_count, part.positive_count) if part.example_count else "–",

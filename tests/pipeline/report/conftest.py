@@ -61,6 +61,28 @@ INSIGHT = ModelInsight.model_validate({
         ],
         "mixtures": [],
         "multiplications": {"all_open": {"request": 10, "candidate": 200}, "remaining": {"request": 10, "candidate": 50}},
+        "histories": [
+            {
+                "history": "recent",
+                "pooling": "dot_product",
+                "empty_share": 0.25,
+                "places": [
+                    {"first": 1, "last": 1, "entries": 75, "mean": 0.5},
+                    {"first": 2, "last": 5, "entries": 200, "mean": 0.125},
+                ],
+                "alike": [{"field": "video_id", "entries": 3, "mean": 0.5, "mean_of_others": 0.25}],
+                "examples": [
+                    {
+                        "candidate": {"video_id": "v1"},
+                        "length": 9,
+                        "entries": [
+                            {"weight": 0.75, "values": {"recent_video_id": "v2", "recent_age": "1 h"}},
+                            {"weight": 0.25, "values": {"recent_video_id": "v3", "recent_age": "2 d"}},
+                        ],
+                    }
+                ],
+            }
+        ],
     },
     "weight_effects": {
         "top_k": 10,
@@ -186,6 +208,7 @@ def run() -> RunData:
             latency_ms=[RankingLatency(candidates=100, p50=3.0, p99=9.0)], latency_budget_ms=10.0,
         ),
         insight=INSIGHT,
+        titles={"video_id": {"v1": "Alphaville", "v2": "Stalker"}},
     )  # fmt: skip
 
 

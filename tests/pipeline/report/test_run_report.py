@@ -58,8 +58,8 @@ def shown(run: RunData) -> Page:
 
 
 SECTIONS = [
-    "summary", "tasks", "mtl-gain", "slices", "calibration", "training", "experts", "fields-and-cells", "formula", "service",
-    "ingestion", "anomalies", "drift",
+    "summary", "tasks", "mtl-gain", "slices", "calibration", "training", "experts", "fields-and-cells", "attention", "formula",
+    "service", "ingestion", "anomalies", "drift",
 ]  # fmt: skip
 
 
