@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from feature_spec.artifacts.inspection import AttendedExample, HistoryAttention, PlaceWeight
+from feature_spec.histories.history_fields import AGE
+from feature_spec.histories.history_values import age_text
 from pipeline.report.data.run_data import RunData
 from pipeline.report.data.titles import Titles, with_title
 from pipeline.report.elements.figure import BLUE, figure
@@ -92,7 +94,10 @@ def _example(history: HistoryAttention, example: AttendedExample, titles: Titles
     heaviest = max((abs(entry.weight) for entry in example.entries), default=0.0) or 1.0
     rows: list[list[str | Cell]] = []
     for entry in example.entries:
-        values = list(entry.values.values())
+        values = [
+            age_text(value) if name == f"{history.history}_{AGE}" else value
+            for name, value in entry.values.items()
+        ]
         of_fields = [with_title(titles, *pair) for pair in zip(fields, values, strict=False)]
         weight = Cell(
             f"{entry.weight:.4f}", share=abs(entry.weight) / heaviest, negative=entry.weight < 0.0

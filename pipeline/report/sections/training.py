@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
+from pipeline.evaluate.evaluation_result import Estimate
 from pipeline.evaluate.metrics.metric_registry import meaning_of
 from pipeline.report.data.run_data import RunData
-from pipeline.report.elements.figure import BLUE, COLOURS, GREY, figure
+from pipeline.report.elements.figure import BLUE, COLOURS, GREY, axis_range, figure
 from pipeline.report.elements.section import Note, Picture, Pictures, Section
 
 _VALIDATION = "validation_"
@@ -45,6 +47,7 @@ def training_section(runs: Sequence[RunData]) -> Section:
                     f"{task}: {label} on the validation split",
                     [(run, _VALIDATION + task) for run in runs],
                     label,
+                    meaning_of(metrics[task]).range.highest if task in metrics else None,
                 )
             )
     blocks: list[Any] = [
@@ -82,13 +85,32 @@ def _ending_note(run: RunData, *, several: bool) -> Note:
     return Note(f"{run.name}: {text}" if several else text[0].upper() + text[1:])
 
 
-def _picture(title: str, curves: Sequence[tuple[RunData, str]], label: str) -> Picture:
+def _picture(
+    title: str,
+    curves: Sequence[tuple[RunData, str]],
+    label: str,
+    highest: float | None = None,
+) -> Picture:
+    """Return the picture of one quantity by epoch; a metric's values lie from 0 to `highest`."""
     several = len({run.name for run, _ in curves}) > 1
     epochs = max((len((run.curves or {}).get(curve, [])) for run, curve in curves), default=0)
     ticks = {"dtick": 1} if epochs <= _TICKS else {}
+    values = [value for run, curve in curves for _, value in (run.curves or {}).get(curve, [])]
+    if len(set(values)) == 1:
+        values += [0.95 * values[0], 1.05 * values[0]]  # a point alone has room on both sides
+    shown = [Estimate(value=value) for value in values]
+    possible = (0.0, highest) if highest is not None else (-math.inf, math.inf)
     made = figure(
-        xaxis={"title": {"text": "epoch"}, "tickformat": "d", **ticks},
-        yaxis={"title": {"text": label}},
+        xaxis={
+            "title": {"text": "epoch"},
+            "tickformat": "d",
+            "range": [0.5, max(epochs, 1) + 0.5],
+            **ticks,
+        },
+        yaxis={
+            "title": {"text": label},
+            "range": axis_range(shown, holds_zero=False, within=possible),
+        },
         showlegend=len(curves) > 1,
     )
     described = []

@@ -76,8 +76,8 @@ INSIGHT = ModelInsight.model_validate({
                         "candidate": {"video_id": "v1"},
                         "length": 9,
                         "entries": [
-                            {"weight": 0.75, "values": {"recent_video_id": "v2", "recent_age": "1 h"}},
-                            {"weight": 0.25, "values": {"recent_video_id": "v3", "recent_age": "2 d"}},
+                            {"weight": 0.75, "values": {"recent_video_id": "v2", "recent_age": "11"}},
+                            {"weight": 0.25, "values": {"recent_video_id": "v3", "recent_age": ""}},
                         ],
                     }
                 ],

@@ -11,8 +11,8 @@ def test_the_heaviest_entries_of_an_example_are_shown_with_their_titles(run):
     assert example.caption == ("The heaviest of 9 entries of recent for video_id v1 (Alphaville)")
     assert example.columns == ["recent_video_id", "recent_age", "Weight"]
     assert example.rows == [
-        ["v2 (Stalker)", "1 h", Cell("0.7500", share=1.0)],
-        ["v3", "2 d", Cell("0.2500", share=0.25 / 0.75)],
+        ["v2 (Stalker)", "17–34 min", Cell("0.7500", share=1.0)],
+        ["v3", "", Cell("0.2500", share=0.25 / 0.75)],
     ]
 
 
