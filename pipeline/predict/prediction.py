@@ -54,9 +54,13 @@ def predict(
     """
     if logs is not None and examples:
         raise NothingToPredictError("give logs or examples, not both")
-    if (logs is None) != (spec is None):
+    if spec is None and logs is not None:
         raise NothingToPredictError(
-            "logs need the spec that says how to read them, and it the logs"
+            f"logs need the spec that says how to read them; received {logs} without one"
+        )
+    if spec is not None and logs is None:
+        raise NothingToPredictError(
+            f"a spec says how to read logs; received {spec.name} without any"
         )
     folder = exported_model(Path(model))
     of_model = load_spec(folder / names.EXPORTED_SPEC)

@@ -126,7 +126,7 @@ def write_predictions(
             f"{model} has no output {', '.join(missing)}; its outputs are "
             f"{', '.join(sorted(scorer.outputs))}"
         )
-    sums = _Sums(spec, model, ingested)
+    sums = _Sums(spec)
     part = out.with_name(f"{out.name}.part")
     with contextlib.ExitStack() as stack:
         stack.callback(part.unlink, missing_ok=True)
@@ -142,7 +142,7 @@ def write_predictions(
             raise NothingToPredictError(f"no example in {', '.join(files)}")
         writer.close()
         part.replace(out)
-    return sums.predictions()
+    return sums.predictions(model, ingested)
 
 
 def _tables(spec: FeatureSpec, scorer: Any, file: str, fields: Sequence[str]) -> Iterator[pa.Table]:
@@ -228,8 +228,7 @@ def _number(values: pa.Array) -> pa.Array:
 class _Sums:
     """Adds up what is said of the rows."""
 
-    def __init__(self, spec: FeatureSpec, model: Path, ingested: IngestSummary | None) -> None:
-        self._model, self._ingested = model, ingested
+    def __init__(self, spec: FeatureSpec) -> None:
         self._splits: dict[str, int] = {}
         self._tasks = {task: np.zeros(4) for task in spec.tasks}
 
@@ -242,10 +241,10 @@ class _Sums:
             scores = table[score_name(task)].to_numpy()[mask].astype(np.float64)
             sums += [len(labels), (labels > 0).sum(), labels.sum(), scores.sum()]
 
-    def predictions(self) -> Predictions:
+    def predictions(self, model: Path, ingested: IngestSummary | None) -> Predictions:
         return Predictions(
-            model=self._model,
-            ingested=self._ingested,
+            model=model,
+            ingested=ingested,
             rows=sum(self._splits.values()),
             splits=self._splits,
             tasks={

@@ -90,6 +90,8 @@ def test_python_gets_the_same_file_and_what_became_of_each_line(root, logs, tmp_
     assert (found.ingested.lines, found.ingested.totals["rejected"]) == (6, 1)
     with pytest.raises(ValueError, match="logs need the spec that says how to read them"):
         fulcrum.predict(root, out=out, logs=logs)
+    with pytest.raises(ValueError, match="a spec says how to read logs; received tiny without any"):
+        fulcrum.predict(root, out=out, spec=spec)
     with pytest.raises(ValueError, match="give logs or examples, not both"):
         fulcrum.predict(root, out=out, spec=spec, logs=logs, examples=["x"])
 
