@@ -232,6 +232,14 @@ class EarlyStopping(tf.keras.callbacks.Callback):
                     for name, share in closed_shares(self.model.network.sharing).items()
                 }
             )
+            weights = self.model.balancing.task_weights()
+            if weights is not None:
+                logs.update(
+                    {
+                        f"balance_{name}": float(weight)
+                        for name, weight in zip(self.tasks, weights, strict=True)
+                    }
+                )
             self.history.append(dict(logs))
 
     def _name_voters(self, first: Mapping[str, Measured]) -> None:

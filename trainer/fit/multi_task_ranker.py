@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import tensorflow as tf
@@ -14,13 +14,9 @@ from trainer.distribute.strategies import sum_over_replicas
 from trainer.fit.optimizers import make_optimizer
 from trainer.fit.validation_objectives import Measured
 from trainer.layers.noise import noise_of
-from trainer.loss.balancing import (
-    Balancing,
-    DynamicWeightAverage,
-    UncertaintyWeighting,
-    synchronised_variable,
-)
-from trainer.loss.gradient_balancing import Gradient, GradientBalancing, GradNorm, PCGrad
+from trainer.loss.balancing import synchronised_variable
+from trainer.loss.balancing_methods import make_balancing
+from trainer.loss.gradient_balancing import Gradient, GradientBalancing
 from trainer.loss.joint_loss import JointLoss, sample_space_sizes
 from trainer.network.network import Lookups, Network
 from trainer.settings.train_config import TrainerSettings
@@ -71,7 +67,7 @@ class MultiTaskRanker(tfrs.Model):
             if tower.standardised
         }
         self.joint_loss = JointLoss(tasks, deviations, name="joint_loss")
-        self.balancing = make_balancing(settings, [task.kind for task in tasks.values()])
+        self.balancing = make_balancing(settings, list(tasks.values()))
         self.settings = settings
         # t of PLE, Eq 10. It is a variable, so that a checkpoint carries it.
         self.clock = tf.Variable(
@@ -86,8 +82,12 @@ class MultiTaskRanker(tfrs.Model):
         # Metrics cover all replicas already. Keras would add up the workers' results once more.
         self.distribute_reduction_method = "first"
         self._replicas = tf.distribute.get_strategy().num_replicas_in_sync
+        jit_compile = True if compiled else None
         self.dense_gradients = tf.function(
-            self._gradients, autograph=False, jit_compile=True if compiled else None
+            self._gradients, autograph=False, jit_compile=jit_compile
+        )
+        self._losses_again = tf.function(
+            self._task_losses, autograph=False, jit_compile=jit_compile
         )
         terms = [*tasks, *network.sharing.penalties()]
         self.means = {
@@ -117,6 +117,21 @@ class MultiTaskRanker(tfrs.Model):
         """Compute scores by task, (B,), from transformed features."""
         return self.network.scores(self.network(features, training=training))
 
+    def _task_losses(
+        self,
+        lookups: Lookups,
+        inputs: Mapping[str, tf.Tensor],
+        sizes: tf.Tensor,
+        step: tf.Tensor,
+    ) -> dict[str, tf.Tensor]:
+        """Compute this replica's part of each task's own loss, with the noise of a step."""
+        with noise_of(self.settings.seed, step):
+            flat_inputs = self.network.flat_inputs(lookups, inputs, training=True)
+            logits = self.network.logits(flat_inputs, training=True)
+        return self.joint_loss.task_losses(
+            inputs[names.LABELS], logits, inputs[names.MASKS], sizes, compute_metrics=False
+        )
+
     def _terms(
         self,
         lookups: Lookups,
@@ -134,12 +149,7 @@ class MultiTaskRanker(tfrs.Model):
             penalties, by name; and of each task's own loss, if the balancing reads losses. The
             joint loss is the sum of the first two, over all replicas.
         """
-        with noise_of(self.settings.seed, step):
-            flat_inputs = self.network.flat_inputs(lookups, inputs, training=True)
-            logits = self.network.logits(flat_inputs, training=True)
-        losses = self.joint_loss.task_losses(
-            inputs[names.LABELS], logits, inputs[names.MASKS], sizes, compute_metrics=False
-        )
+        losses = self._task_losses(lookups, inputs, sizes, step)
         own = list(losses.values())
         balanced = self.balancing.weigh(own, tf.cast(sizes > 0.0, tf.float32) / self._replicas)
         weights = self.joint_loss.weights(clock)
@@ -208,6 +218,11 @@ class MultiTaskRanker(tfrs.Model):
         )
         if losses is not None:
             self.balancing.observe(losses, sizes)
+        if losses is not None and self.balancing.reads_losses_again:
+            lookups = self.network.look_up(inputs)
+            again = self._losses_again(lookups, dict(inputs), sizes, self.step)
+            after = sum_over_replicas(tf.stack(list(again.values())))
+            self.balancing.observe_again(losses, after, sizes)
         self.step.assign_add(1)
         if self.settings.loss_weight_clock == "step":
             self.clock.assign_add(1)
@@ -332,18 +347,3 @@ class MultiTaskRanker(tfrs.Model):
             optimizer=make_optimizer(self.settings, tables, dense, coefficients),
             steps_per_execution=STEPS_PER_EXECUTION,
         )
-
-
-def make_balancing(settings: TrainerSettings, kinds: Sequence[str]) -> Balancing:
-    """Make the balancing that the settings name, for tasks of these kinds."""
-    match settings.balancing:
-        case "uncertainty":
-            return UncertaintyWeighting(kinds)
-        case "dwa":
-            return DynamicWeightAverage(len(kinds), settings.dwa_temperature)
-        case "gradnorm":
-            return GradNorm(len(kinds), settings.gradnorm_alpha)
-        case "pcgrad":
-            return PCGrad(settings.seed)
-        case _:
-            return Balancing()

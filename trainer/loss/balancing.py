@@ -17,9 +17,12 @@ class Balancing(tf.Module):
 
     Attributes:
         reads_losses: whether the method learns from the tasks' losses, by `observe` or otherwise.
+        reads_losses_again: whether the method also learns from the losses of the same batch after
+            the step, by `observe_again`, which costs a forward pass.
     """
 
     reads_losses: ClassVar[bool] = False
+    reads_losses_again: ClassVar[bool] = False
 
     def weigh(self, losses: Sequence[tf.Tensor], presence: tf.Tensor) -> list[tf.Tensor]:
         """Weigh the losses, before ω multiplies them. XLA compiles it with the dense part.
@@ -42,8 +45,22 @@ class Balancing(tf.Module):
         """
         del losses, sizes
 
+    def observe_again(self, before: tf.Tensor, after: tf.Tensor, sizes: tf.Tensor) -> None:
+        """Learn from what a step changed. The trainer calls it if the method reads losses again.
+
+        Args:
+            before: L_k of each task over the whole batch, (K,).
+            after: the same losses with the weights after the step, (K,).
+            sizes: the number of rows in each sample space of the whole batch, (K,).
+        """
+        del before, after, sizes
+
     def end_epoch(self) -> None:
         """End an epoch: after its last step, before the checkpoint."""
+
+    def task_weights(self) -> tf.Tensor | None:
+        """Return what each task's loss is multiplied by in addition to ω, (K,); None for 1."""
+        return None
 
 
 def synchronised_variable(value: tf.Tensor, name: str) -> tf.Variable:
@@ -83,6 +100,10 @@ class UncertaintyWeighting(Balancing):
             for k, (scale, loss) in enumerate(zip(self.scales, losses, strict=True))
         ]
 
+    def task_weights(self) -> tf.Tensor:
+        """Return 1 / σ_k² of binary tasks and half of it of regressions."""
+        return tf.constant(self.scales) * tf.exp(-self.log_variances)
+
 
 class DynamicWeightAverage(Balancing):
     """Weighs tasks more if their loss falls slowly (Liu et al., Eq 7).
@@ -110,7 +131,7 @@ class DynamicWeightAverage(Balancing):
         # The means of the last epoch and of the one before; 0 if there was none.
         self.recent = synchronised_variable(tf.zeros([2, tasks]), "recent")
 
-    def weights(self) -> tf.Tensor:
+    def task_weights(self) -> tf.Tensor:
         """Return λ, (K,), whose sum is K."""
         last, before = self.recent[0], self.recent[1]
         known = tf.logical_and(last > 0.0, before > 0.0)
@@ -120,7 +141,7 @@ class DynamicWeightAverage(Balancing):
     def weigh(self, losses: Sequence[tf.Tensor], presence: tf.Tensor) -> list[tf.Tensor]:
         """Return λ_k L_k of each task."""
         del presence
-        weights = self.weights()
+        weights = self.task_weights()
         return [weights[k] * loss for k, loss in enumerate(losses)]
 
     def observe(self, losses: tf.Tensor, sizes: tf.Tensor) -> None:

@@ -133,6 +133,10 @@ class GradNorm(GradientBalancing):
         del presence
         return [self.weights[k] * loss for k, loss in enumerate(losses)]
 
+    def task_weights(self) -> tf.Tensor:
+        """Return w."""
+        return tf.identity(self.weights)
+
     def factors(
         self, products: tf.Tensor, losses: tf.Tensor, sizes: tf.Tensor, weights: tf.Tensor
     ) -> tf.Tensor:

@@ -40,12 +40,15 @@ class TrainerSettings(StrictModel):
         loss_weight_clock: the unit of t in the loss weights ω_0 · γ^t of PLE, Eq 10: `epoch` or
             `step`.
         balancing: the method that weighs tasks in addition to ω: `none`; `uncertainty` (Kendall et
-            al., CVPR 2018); `dwa`, dynamic weight average (Liu et al., CVPR 2019); `gradnorm` (Chen
+            al., CVPR 2018); `dwa`, dynamic weight average (Liu et al., CVPR 2019); `famo` (Liu et
+            al., NeurIPS 2023); `stch`, smooth Tchebycheff (Lin et al., ICML 2024); `gradnorm` (Chen
             et al., ICML 2018); or `pcgrad` (Yu et al., NeurIPS 2020). The last two take a backward
             pass for each task.
         dwa_temperature: T of `dwa`. The larger T, the more alike the weights.
+        famo_decay: γ of `famo`. The larger γ, the nearer the weights stay to equal ones.
         gradnorm_alpha: α of `gradnorm`. The larger α, the more strongly tasks that lag behind are
             pulled.
+        stch_smoothness: μ of `stch`. The smaller μ, the more the worst task decides alone.
         strategy: `none`; `mirrored`: the GPUs of one machine share each batch
             (`tf.distribute.MirroredStrategy`); or `multi_worker`: the machines that TF_CONFIG names
             share each batch (`tf.distribute.MultiWorkerMirroredStrategy`).
@@ -75,9 +78,11 @@ class TrainerSettings(StrictModel):
     average_steps: PositiveInt | None = None
     checkpoint_minutes: PositiveFloat = 10.0
     loss_weight_clock: Literal["epoch", "step"] = "epoch"
-    balancing: Literal["none", "uncertainty", "dwa", "gradnorm", "pcgrad"] = "none"
+    balancing: Literal["none", "uncertainty", "dwa", "famo", "stch", "gradnorm", "pcgrad"] = "none"
     dwa_temperature: PositiveFloat = 2.0
+    famo_decay: NonNegativeFloat = 0.001
     gradnorm_alpha: NonNegativeFloat = 1.5
+    stch_smoothness: PositiveFloat = 0.1
     strategy: Literal["none", "mirrored", "multi_worker"] = "none"
     materialize_transform: bool = False
     warm_start: bool = True
@@ -85,6 +90,13 @@ class TrainerSettings(StrictModel):
     export_table_dtype: Literal["float32", "float16", "int8"] = "float32"
     export_xla: bool = False
     seed: Seed = 42
+
+    @pydantic.field_validator("balancing")
+    @classmethod
+    def _more_epochs_than_the_warm_up(cls, value: str, info: pydantic.ValidationInfo) -> str:
+        if value == "stch" and info.data.get("epochs") == 1:
+            raise ValueError("stch needs trainer.epochs of 2 or more: the first is its warm-up")
+        return value
 
 
 class Settings(StrictModel):

@@ -20,9 +20,17 @@ SMALL = {
     "ple": {"levels": 2, **EXPERTS},
     "sluice": {"layers": 1, "units": 8, "orthogonality": 1.0, "tower_units": []},
     "cgc": EXPERTS,
+    "shared_bottom": {"bottom_units": [8], "tower_units": []},
 }
 # Ways that look at gradients meet tasks' own experts, which have none of the other tasks.
-MODEL_OF = {"dwa": "ple", "uncertainty": "sluice", "gradnorm": "cgc", "pcgrad": "cgc"}
+MODEL_OF = {
+    "dwa": "ple",
+    "uncertainty": "sluice",
+    "famo": "shared_bottom",
+    "stch": "shared_bottom",
+    "gradnorm": "cgc",
+    "pcgrad": "cgc",
+}
 STOPPED, WITH_PENALTY = "dwa", "uncertainty"
 
 
@@ -91,6 +99,8 @@ def test_two_replicas_report_the_losses_and_metrics_of_one(results, way):
         assert received == pytest.approx(expected, rel=1e-3)
         assert expected["loss_click"] > 0
         assert expected["loss_ratio"] > 0
+        # PCGrad weighs gradients, and each step anew.
+        assert ("balance_click" in expected) == (way != "pcgrad")
 
 
 def test_a_penalty_is_reported_as_it_is(results):

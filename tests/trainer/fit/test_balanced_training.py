@@ -18,7 +18,7 @@ from trainer.network.network import Network  # noqa: E402
 
 pytestmark = [pytest.mark.tensorflow, pytest.mark.slow]
 
-WAYS = ("uncertainty", "dwa", "gradnorm", "pcgrad")
+WAYS = ("uncertainty", "dwa", "famo", "stch", "gradnorm", "pcgrad")
 
 
 def with_a_batch_without_a_row(features):

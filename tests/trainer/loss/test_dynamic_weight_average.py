@@ -20,7 +20,7 @@ def after(epochs, temperature=2.0):
         for losses, sizes in batches:
             balancing.observe(tf.constant(losses), tf.constant(sizes))
         balancing.end_epoch()
-    return balancing.weights().numpy()
+    return balancing.task_weights().numpy()
 
 
 def test_a_task_that_learns_slowly_weighs_more():
@@ -72,5 +72,5 @@ def test_a_task_s_loss_is_multiplied_by_its_weight():
     balancing.recent.assign([[0.5, 1.0], [1.0, 1.0]])
     weighed = balancing.weigh([tf.constant(3.0), tf.constant(5.0)], tf.ones(2))
     assert [float(w) for w in weighed] == pytest.approx(
-        (balancing.weights().numpy() * [3.0, 5.0]).tolist()
+        (balancing.task_weights().numpy() * [3.0, 5.0]).tolist()
     )

@@ -39,6 +39,12 @@ def test_settings_survive_json(name):
         ({}, {"epochs": 0}, "trainer.epochs: Input should be greater than 0 (received 0)"),
         ({}, {"epochs": "3"}, "trainer.epochs: Input should be a valid integer (received '3')"),
         (
+            {},
+            {"balancing": "stch", "epochs": 1},
+            "trainer.balancing: Value error, stch needs trainer.epochs of 2 or more: the first is "
+            "its warm-up (received 'stch')",
+        ),
+        (
             {"dropout_rate": 1.0},
             {},
             "model.dropout_rate: Input should be less than 1 (received 1.0)",
