@@ -7,9 +7,10 @@ The trainer is named by string, as the pipeline names it: its settings load no T
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from feature_spec.histories.attention import input_names
 from feature_spec.loading import SpecError
 from feature_spec.sections import Tuner
 from feature_spec.spec import FeatureSpec
@@ -25,14 +26,25 @@ def default_model() -> str:
 
 
 def settings_problems(
-    model: Mapping[str, Any], trainer: Mapping[str, Any], tuner: Tuner | None
+    model: Mapping[str, Any],
+    trainer: Mapping[str, Any],
+    tuner: Tuner | None,
+    inputs: Sequence[str] | None = None,
 ) -> list[str]:
-    """Return every mistake in these sections of a spec, each with its place."""
+    """Return every mistake in these sections of a spec, each with its place.
+
+    Args:
+        model: the section `model`.
+        trainer: the section `trainer`.
+        tuner: the section `tuner`.
+        inputs: the names of what the model reads, see `input_names`; None if they are not known,
+            because the rest of the spec has mistakes.
+    """
     module = importlib.import_module(_SETTINGS_MODULE)
     try:
-        settings = module.parse_settings(model, trainer)
+        settings = module.parse_settings(model, trainer, inputs)
         if tuner is not None:
-            importlib.import_module(_SEARCH_MODULE).check_search(tuner, settings)
+            importlib.import_module(_SEARCH_MODULE).check_search(tuner, settings, inputs)
     except module.SettingsError as error:
         return list(error.problems)
     return []
@@ -44,7 +56,8 @@ def checked_trainer_settings(spec: FeatureSpec) -> str:
     Raises:
         SpecError: the spec's `model`, `trainer` or `tuner` section is wrong.
     """
-    problems = settings_problems(spec.model, spec.trainer, spec.tuner)
+    inputs = input_names(spec.fields, spec.histories)
+    problems = settings_problems(spec.model, spec.trainer, spec.tuner, inputs)
     if problems:
         raise SpecError("; ".join(problems), problems)
     settings = importlib.import_module(_SETTINGS_MODULE).parse_settings(spec.model, spec.trainer)

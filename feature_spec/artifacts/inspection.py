@@ -10,6 +10,8 @@ from feature_spec.artifacts.weight_effects import WeightEffects
 
 # Where an exported model keeps its `InspectionGuide`.
 INSPECTION_FILE = "assets.extra/inspection.json"
+# The output of the signature that holds the mean gate of each field.
+FIELD_GATES = "field_gates"
 
 
 class _Part(pydantic.BaseModel):
@@ -182,6 +184,63 @@ class HistoryAttention(_Part):
     examples: list[AttendedExample]
 
 
+class GatedParts(_Part):
+    """What PEPNet's gates scale, and the fields by whose values examples are told apart.
+
+    Attributes:
+        gates_input: whether the domain gates the input. The output `FIELD_GATES` of the signature
+            then holds the mean gate of each field's columns, (B, F).
+        towers: the number of hidden layers by task, if prior information gates them. The output
+            `tower_gates_output(task)` holds how far the gates of each layer are from 1, (B, L).
+        domain: the kinds of the raw values of the fields of the domain, `text` or `number`.
+    """
+
+    gates_input: bool
+    towers: dict[str, int]
+    domain: dict[str, str]
+
+
+class GatesOfValue(_Part):
+    """The gates of the examples with one value of a field.
+
+    Attributes:
+        value: the value; `missing`; or `others`, those that are not shown.
+        examples: the number of examples.
+        fields: the mean gate of each field: 1 leaves it as it is, below 1 it counts less.
+        layers: the mean distance from 1 of the gates of each tower's layers.
+    """
+
+    value: str
+    examples: int
+    fields: list[float]
+    layers: list[float]
+
+
+class GatesByField(_Part):
+    """The gates by the values of a field of the domain, the most frequent first."""
+
+    field: str
+    values: list[GatesOfValue]
+
+
+class PersonalisedGates(_Part):
+    """What PEPNet's gates do, over the examples.
+
+    Attributes:
+        fields: the fields that the domain gates; none without a domain.
+        layers: the hidden layers that prior information gates, by task; none without.
+        overall: the means over all examples.
+        deviations: the standard deviations over all examples.
+        by: the means by the values of each field of the domain.
+    """
+
+    fields: list[str]
+    layers: list[str]
+    overall: GatesOfValue
+    deviations: GatesOfValue
+    by: list[GatesByField]
+
+
 class Multiplications(_Part):
     """The number of multiplications between the field embeddings and the logits.
 
@@ -231,6 +290,7 @@ class InspectionGuide(_Part):
         multiplications: the multiplications that pruning left; None if the model has no
             hard-concrete gates.
         histories: the histories that candidates attend to.
+        gated: what PEPNet's gates scale; None if the model has none.
     """
 
     model: str
@@ -241,11 +301,12 @@ class InspectionGuide(_Part):
     mixtures: list[Mixture]
     multiplications: PruningCount | None = None
     histories: list[AttendedLists] = []
+    gated: GatedParts | None = None
 
     @property
     def needs_examples(self) -> bool:
         """True if gates, masks or attention depend on examples."""
-        return bool(self.gates or self.subnetworks or self.histories)
+        return bool(self.gates or self.subnetworks or self.histories or self.gated)
 
 
 class Inspection(_Part):
@@ -263,6 +324,7 @@ class Inspection(_Part):
         multiplications: the multiplications that pruning left; None if the model has no
             hard-concrete gates.
         histories: what candidates attend to in each history.
+        personalised: what PEPNet's gates do; None if the model has none.
     """
 
     model: str
@@ -274,12 +336,18 @@ class Inspection(_Part):
     mixtures: list[Mixture]
     multiplications: PruningCount | None = None
     histories: list[HistoryAttention] = []
+    personalised: PersonalisedGates | None = None
 
     @property
     def is_empty(self) -> bool:
         """True if the model has nothing to show."""
         return not (
-            self.gates or self.field_masks or self.blocks or self.mixtures or self.histories
+            self.gates
+            or self.field_masks
+            or self.blocks
+            or self.mixtures
+            or self.histories
+            or self.personalised
         )
 
 
@@ -298,6 +366,11 @@ class ModelInsight(_Part):
 def gate_output(gate: str) -> str:
     """Return the signature's output that holds a gate's weights."""
     return f"gate/{gate}"
+
+
+def tower_gates_output(task: str) -> str:
+    """Return the signature's output that holds the gates of a task's tower, layer by layer."""
+    return f"tower_gates/{task}"
 
 
 def attention_output(history: str) -> str:

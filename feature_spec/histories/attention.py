@@ -68,6 +68,18 @@ def attended_histories(
     return list(found.values())
 
 
+def input_names(fields: Mapping[str, Field], histories: Histories | None) -> list[str]:
+    """Return the names of what a model reads: fields, and histories in place of their lists.
+
+    Args:
+        fields: the fields of a spec, also those of its histories.
+        histories: the histories of the spec.
+    """
+    attended = attended_histories(fields, histories)
+    lists = {column for history in attended for column in history.columns}
+    return [name for name in fields if name not in lists] + [history.name for history in attended]
+
+
 def attention_problems(
     fields: Mapping[str, Field], histories: Histories | None
 ) -> Iterator[Problem]:

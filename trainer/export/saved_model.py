@@ -32,7 +32,7 @@ from trainer.export.served_network import half_precision_network, pruned_network
 from trainer.export.small_tables import with_small_tables
 from trainer.export.xla_scorer import XlaScorer
 from trainer.inputs.transform_graph import TransformGraph
-from trainer.inspect.signature import inspection_guide, introspection_outputs
+from trainer.inspect.signature import gated_parts, inspection_guide, introspection_outputs
 from trainer.network.network import AssembledNetwork, Network
 from trainer.network.network_layout import field_names, field_rows
 from trainer.network.vocabulary import Vocabulary
@@ -329,7 +329,7 @@ def export(
         presence: see `field_presence`.
     """
     attended = attended_histories(spec.fields, spec.histories)
-    guide = inspection_guide(network, field_names(spec), attended)
+    guide = inspection_guide(network, field_names(spec), attended, gated_parts(network, spec))
     whole = network if tables == "float32" else with_small_tables(network, tables)
     served = whole
     if half_precision:

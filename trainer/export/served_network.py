@@ -12,6 +12,7 @@ import tensorflow as tf
 from feature_spec.artifacts.inspection import Multiplications, PruningCount
 from trainer.export.small_tables import SmallTables
 from trainer.layers.field_embedding import FieldEmbedding
+from trainer.layers.personalisation import Personalisation
 from trainer.layers.target_attention import History
 from trainer.layers.tower import Tower
 from trainer.network.attention_layout import AttentionLayout
@@ -52,15 +53,22 @@ def pruned_network(network: AssembledNetwork, rows: Sequence[FieldRows]) -> Prun
     """
     layout = network.layout
     embedding = network.embeddings[0]
+    # Gates on the input scale each value of an embedding by itself, to any between 0 and twice it.
+    is_scaled = any(gates.domain for gates in network.gates)
     values = tuple(
         FieldEmbeddings(
-            None if one.rows is None else partial(_rows_of, embedding, width, one.rows),
+            None
+            if one.rows is None or is_scaled
+            else partial(_rows_of, embedding, width, one.rows),
             one.is_list,
         )
         for width, one in zip(layout.field_widths, rows, strict=True)
     )
     pruning = prune(
-        network.sharing, InputFields(values, layout.field_widths, layout.request_fields)
+        network.sharing,
+        InputFields(
+            values, layout.field_widths, layout.request_fields, all_read=bool(network.gates)
+        ),
     )
     if pruning is None:
         return None
@@ -77,13 +85,25 @@ def pruned_network(network: AssembledNetwork, rows: Sequence[FieldRows]) -> Prun
             sharing,
             towers,
             network.attentions,
+            gates=network.gates,
             name=network.name,
         ),
         PruningCount(
-            all_open=before.all_open + _multiplications(network.towers),
-            remaining=before.remaining + _multiplications(towers),
+            all_open=_with_gates(before.all_open, network) + _multiplications(network.towers),
+            remaining=_with_gates(before.remaining, network) + _multiplications(towers),
         ),
     )
+
+
+def _with_gates(sharing: Multiplications, network: AssembledNetwork) -> Multiplications:
+    """Add the multiplications of PEPNet's gates to those of the sharing architecture."""
+    for gates in network.gates:
+        if gates.domain:
+            # Gates on the input leave nothing of the architecture to be computed once a request.
+            sharing = Multiplications(request=0, candidate=sharing.request + sharing.candidate)
+        request, candidate = gates.multiplications()
+        sharing += Multiplications(request=request, candidate=candidate)
+    return sharing
 
 
 def _rows_of(embedding: FieldEmbedding, width: int, rows: Indices) -> Iterator[Values]:
@@ -129,12 +149,27 @@ def half_precision_network(network: AssembledNetwork) -> AssembledNetwork:
             ]
             for of_set in network.attentions
         ]
+        gates = [_gates_in_half_precision(trained) for trained in network.gates]
     sharing.set_weights(network.sharing.get_weights())
     for tower, trained in zip(towers, network.towers, strict=True):
         tower.set_weights(trained.get_weights())
     return AssembledNetwork(
-        network.layout, network.embeddings, sharing, towers, attentions, name=network.name
+        network.layout,
+        network.embeddings,
+        sharing,
+        towers,
+        attentions,
+        gates=gates,
+        name=network.name,
     )
+
+
+def _gates_in_half_precision(trained: Personalisation) -> Personalisation:
+    """Return a copy of gates under the policy of `_half_precision`."""
+    copy: Personalisation = type(trained).from_config({**trained.get_config(), "dtype": _POLICY})
+    copy(tf.zeros([1, trained.width]))
+    copy.set_weights(trained.get_weights())
+    return copy
 
 
 def _in_half_precision(trained: Attention, layout: AttentionLayout) -> Attention:

@@ -35,6 +35,7 @@ def with_small_tables(network: AssembledNetwork, dtype: SmallType) -> AssembledN
         network.sharing,
         network.towers,
         network.attentions,
+        gates=network.gates,
         name=network.name,
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +27,9 @@ from feature_spec.artifacts.inspection import (
 from trainer.inspect.attended_entries import AttentionStatistics, columns_of
 from trainer.inspect.exported_model import ExportedModelError, example_files, model_folder, reading
 from trainer.inspect.exported_signatures import ExportedSignatures
+
+if TYPE_CHECKING:
+    from trainer.inspect.personalised_gates import GateStatistics
 
 
 class StreamingMoments:
@@ -94,10 +98,15 @@ def inspect_model(
     guide = _guide(model)
     statistics: dict[str, StreamingMoments] = {}
     attended = {lists.history: AttentionStatistics(lists) for lists in guide.histories}
+    gates: GateStatistics | None = None
     if guide.needs_examples:
         files = example_files(folder, examples, "what this model shows depends on examples")
+        if guide.gated:
+            from trainer.inspect.personalised_gates import GateStatistics
+
+            gates = GateStatistics(guide.gated, guide.fields)
         statistics = _statistics(
-            signatures or ExportedSignatures(model), files, guide.histories, attended
+            signatures or ExportedSignatures(model), files, guide.histories, attended, gates
         )
     return Inspection(
         model=guide.model,
@@ -115,6 +124,7 @@ def inspect_model(
         mixtures=guide.mixtures,
         multiplications=guide.multiplications,
         histories=[one.result() for one in attended.values()],
+        personalised=gates.result() if gates else None,
     )
 
 
@@ -137,10 +147,12 @@ def _statistics(
     files: list[str],
     histories: Sequence[AttendedLists],
     attended: Mapping[str, AttentionStatistics],
+    gates: GateStatistics | None = None,
 ) -> dict[str, StreamingMoments]:
     """Compute the moments of each output of the signature `inspect` over all examples.
 
-    The weights of histories go to `attended` together with the raw values of their entries.
+    The weights of histories go to `attended` together with the raw values of their entries, and
+    PEPNet's gates to `gates` with those of the domain.
     """
     # A model whose inside does not depend on examples is inspected without TensorFlow.
     import tensorflow as tf
@@ -160,6 +172,10 @@ def _statistics(
                 }
                 for name, of_history in attended.items():
                     of_history.add(outputs[attention_output(name)], texts)
+            if gates:
+                gates.add(
+                    outputs, tf.io.parse_example(batch, gates.columns) if gates.columns else {}
+                )
     if not statistics:
         raise ExportedModelError(f"there is no example in {', '.join(files)}")
     return statistics

@@ -18,6 +18,7 @@ from feature_spec.artifacts.inspection import (
     HistoryAttention,
     Inspection,
     Mixture,
+    PersonalisedGates,
     SubnetworkFields,
 )
 
@@ -67,6 +68,8 @@ def as_html(inspection: Inspection) -> str:
         for one in inspection.histories
         if one.places
     ]
+    if inspection.personalised:
+        sections += _personalised(inspection.personalised)
     shown = "\n".join(
         f"<h2>{html.escape(title)}</h2>\n{_svg(figure)}" for title, figure in sections
     )
@@ -142,6 +145,27 @@ def _blocks(blocks: list[GatedBlock]) -> Figure:
     for block in blocks:
         values[targets.index(block.target), sources.index(block.source)] = block.closed_share
     return _heat_map(values, targets, sources)
+
+
+def _personalised(gates: PersonalisedGates) -> list[tuple[str, Figure]]:
+    """Draw PEPNet's gates: a row for each value of the domain, and one for all examples."""
+    over = f"over {gates.overall.examples:,} examples"
+    shown = [("all", gates.overall)] + [
+        (f"{one.field} {value.value} ({value.examples:,})", value)
+        for one in gates.by
+        for value in one.values
+    ]
+    rows = [name for name, _ in shown]
+    sections = []
+    if gates.fields:
+        changes = np.array([value.fields for _, value in shown]) - 1.0
+        title = f"Gates of fields by domain: mean gate − 1 {over}"
+        sections.append((title, _heat_map(changes, rows, gates.fields, signed=True)))
+    if gates.layers:
+        distances = np.array([value.layers for _, value in shown])
+        title = f"Gates of towers by domain: mean distance from 1 {over}"
+        sections.append((title, _heat_map(distances, rows, gates.layers)))
+    return sections
 
 
 def _mixture(mixture: Mixture) -> Figure:

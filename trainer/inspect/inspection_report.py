@@ -14,6 +14,7 @@ from feature_spec.artifacts.inspection import (
     HistoryAttention,
     Inspection,
     Mixture,
+    PersonalisedGates,
     SubnetworkFields,
 )
 
@@ -40,6 +41,9 @@ def print_inspection(inspection: Inspection, console: Console) -> None:
         )
     for mixture in inspection.mixtures:
         console.print(_mixture(mixture))
+    if inspection.personalised:
+        for table in _personalised(inspection.personalised):
+            console.print(table)
     for history in inspection.histories:
         for table in _history(history):
             console.print(table)
@@ -129,6 +133,30 @@ def _history(attention: HistoryAttention) -> Iterator[Table]:
         table = _table(title, columns, ["weight"], min_width=len(title))
         for entry in example.entries:
             table.add_row(*entry.values.values(), f"{entry.weight:.4f}")
+        yield table
+
+
+def _personalised(gates: PersonalisedGates) -> Iterator[Table]:
+    """Yield the tables of PEPNet's gates: over all examples, then by the values of the domain."""
+    parts = (
+        ("gates of fields: 1 leaves a field as it is", gates.fields, "fields"),
+        ("distance from 1 of the gates of towers", gates.layers, "layers"),
+    )
+    for what, names, part in parts:
+        if not names:
+            continue
+        title = f"Mean {what}, over {gates.overall.examples:,} examples"
+        headings = [f"{one.field} {value.value}" for one in gates.by for value in one.values]
+        numbers = ["all", "standard deviation", *headings]
+        table = _table(title, ["field" if part == "fields" else "layer"], numbers)
+        of_values = [value for one in gates.by for value in one.values]
+        shown = [gates.overall, gates.deviations, *of_values]
+        for name, values in zip(
+            names, zip(*(getattr(one, part) for one in shown), strict=True), strict=True
+        ):
+            table.add_row(name, *(f"{value:.4f}" for value in values))
+        table.add_section()
+        table.add_row("examples", *(f"{one.examples:,}" for one in shown))
         yield table
 
 

@@ -10,13 +10,16 @@ import tensorflow as tf
 from feature_spec.artifacts.inspection import (
     AttendedLists,
     GatedBlock,
+    GatedParts,
     InspectionGuide,
     Mixture,
     attention_output,
     field_mask_output,
     gate_output,
 )
+from feature_spec.fields.field import NumericField
 from feature_spec.histories.attention import AttendedHistory
+from feature_spec.spec import FeatureSpec
 from trainer.inspect.introspection import (
     Block,
     Coefficients,
@@ -25,6 +28,7 @@ from trainer.inspect.introspection import (
     gated_blocks,
     mixtures,
 )
+from trainer.inspect.personalised_gates import gate_outputs
 from trainer.network.network import AssembledNetwork, Network
 
 
@@ -38,10 +42,11 @@ def introspection_outputs(
         features: transformed features.
 
     Returns:
-        The weights (B, E) of each gate, the masks (B, F) of each sub-network, and the weights
-        (B, L) of the entries of each history, float32.
+        The weights (B, E) of each gate, the masks (B, F) of each sub-network, the weights (B, L)
+        of the entries of each history, and what PEPNet's gates do (`gate_outputs`), float32.
     """
-    inputs = network.embed(features)
+    gated = network.gated(network.flat_inputs(network.look_up(features), features))
+    inputs = [one.x for one in gated]
     tasks = list(network.layout.tasks)
     gates = gate_weights(network.sharing, inputs, tasks)
     masks = field_masks(network.sharing, inputs, tasks)
@@ -49,6 +54,10 @@ def introspection_outputs(
         **{gate_output(name): tf.cast(gate.weights, tf.float32) for name, gate in gates.items()},
         **{field_mask_output(name): tf.cast(mask, tf.float32) for name, mask in masks.items()},
         **{attention_output(name): weights for name, weights in _attention(network, features)},
+        **{
+            name: tf.cast(gates, tf.float32)
+            for name, gates in gate_outputs(gated, network.layout.field_widths, tasks).items()
+        },
     }
 
 
@@ -67,7 +76,10 @@ def _attention(
 
 
 def inspection_guide(
-    network: Network, fields: Sequence[str], histories: Sequence[AttendedHistory] = ()
+    network: Network,
+    fields: Sequence[str],
+    histories: Sequence[AttendedHistory] = (),
+    gated: GatedParts | None = None,
 ) -> InspectionGuide:
     """Collect all that a network shows without examples, and the names of the rest.
 
@@ -75,6 +87,7 @@ def inspection_guide(
         network: a built network.
         fields: names of the fields, in the order of the flattened input.
         histories: the histories that candidates attend to.
+        gated: what PEPNet's gates scale; None without gates.
     """
     tasks = list(network.layout.tasks)
     # Names do not depend on values, so one row of zeros serves to ask for them.
@@ -93,6 +106,25 @@ def inspection_guide(
             AttendedLists(history=one.name, pooling=one.pooling, values=one.values, marks=one.marks)
             for one in histories
         ],
+        gated=gated,
+    )
+
+
+def gated_parts(network: Network, spec: FeatureSpec) -> GatedParts | None:
+    """Return what PEPNet's gates scale in a network, and the kinds of the fields of the domain."""
+    settings = network.personalise
+    if settings is None:
+        return None
+    layers = len(network.towers[0].units) if settings.prior else 0
+    return GatedParts(
+        gates_input=bool(settings.domain),
+        towers=dict.fromkeys(network.layout.tasks, layers) if layers else {},
+        # A history has no value of its own in the examples.
+        domain={
+            name: "number" if isinstance(spec.fields[name], NumericField) else "text"
+            for name in settings.domain
+            if name in spec.fields
+        },
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
@@ -25,6 +26,8 @@ class Tower(tf.keras.layers.Layer):
 
     Call arguments:
         representation: a task's representation, (B, U).
+        gates: what the units of each hidden layer are multiplied by, (B, units) each; none to
+            leave them as they are.
 
     Returns:
         The logits, (B,), or labels of a regression.
@@ -67,10 +70,16 @@ class Tower(tf.keras.layers.Layer):
                 for name, start in (("mean", "zeros"), ("deviation", "ones"))
             )
 
-    def call(self, representation: tf.Tensor, training: bool | None = None) -> tf.Tensor:
+    def call(
+        self,
+        representation: tf.Tensor,
+        training: bool | None = None,
+        gates: Sequence[tf.Tensor] = (),
+    ) -> tf.Tensor:
         h = representation
-        for layer in self.hidden:
-            h = self.dropout(layer(h), training=training)
+        for layer, gate in itertools.zip_longest(self.hidden, gates):
+            h = layer(h) if gate is None else layer(h) * gate
+            h = self.dropout(h, training=training)
         logit = tf.squeeze(self.logit(h), axis=1)
         return logit * self.deviation + self.mean if self.standardised else logit
 

@@ -11,6 +11,7 @@ import tensorflow as tf
 from feature_spec.feature_layout import IDS, NUMBERS, InputSide
 from trainer.layers.field_embedding import FieldEmbedding, SlotLayout, flattened, set_apart
 from trainer.layers.flat_input import FlatInput
+from trainer.layers.personalisation import GatedInput, Personalisation
 from trainer.layers.target_attention import History
 from trainer.layers.tower import Tower
 from trainer.models.sharing_architecture import SharingArchitecture
@@ -22,6 +23,7 @@ from trainer.network.history_attention import (
 )
 from trainer.network.network_layout import NetworkLayout
 from trainer.settings.model_config import ModelSettings
+from trainer.settings.personalise import Personalise
 from trainer.settings.train_config import Settings
 
 # The embeddings that were looked up, for each set of tables by side and width.
@@ -37,6 +39,7 @@ class AssembledNetwork(tf.keras.layers.Layer):
         sharing: maps the flattened field embeddings to one representation per task.
         towers: map representations to logits, in the order of the tasks.
         attentions: for each set of tables, the layers of the histories that candidates attend to.
+        gates: for each set of tables, the gates by domain and by prior information; None for none.
     """
 
     def __init__(
@@ -46,6 +49,8 @@ class AssembledNetwork(tf.keras.layers.Layer):
         sharing: tf.keras.layers.Layer,
         towers: list[Tower],
         attentions: list[list[Attention]] | None = None,
+        *,
+        gates: list[Personalisation] | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -54,6 +59,7 @@ class AssembledNetwork(tf.keras.layers.Layer):
         self.embeddings = embeddings
         self.towers = towers
         self.attentions = attentions or [[] for _ in embeddings]
+        self.gates = gates or []
 
     def call(
         self,
@@ -79,8 +85,9 @@ class AssembledNetwork(tf.keras.layers.Layer):
     def embed(
         self, features: Mapping[str, tf.Tensor], one_request: bool = False
     ) -> list[tf.Tensor | FlatInput]:
-        """Embed transformed features: (B, I) for each set of tables."""
-        return self.flat_inputs(self.look_up(features), features, one_request)
+        """Embed transformed features as the model reads them: (B, I) for each set of tables."""
+        inputs = self.flat_inputs(self.look_up(features), features, one_request)
+        return [gated.x for gated in self.gated(inputs)]
 
     def look_up(self, features: Mapping[str, tf.Tensor]) -> Lookups:
         """Look up the rows of all tables that transformed features name."""
@@ -121,13 +128,22 @@ class AssembledNetwork(tf.keras.layers.Layer):
         self, inputs: list[tf.Tensor | FlatInput], training: bool | None = None
     ) -> dict[str, tf.Tensor]:
         """Compute the dense part: flattened field embeddings (B, I) → logits by task, (B,)."""
-        representations = self.sharing(inputs, training=training)
+        gated = self.gated(inputs)
+        of_towers = [gates for one in gated for gates in one.tower_gates]
+        representations = self.sharing([one.x for one in gated], training=training)
         return {
-            task: tower(representation, training=training)
-            for task, tower, representation in zip(
-                self.layout.tasks, self.towers, representations, strict=True
+            task: tower(representation, training=training, gates=gates)
+            for task, tower, representation, gates in zip(
+                self.layout.tasks, self.towers, representations, of_towers, strict=True
             )
         }
+
+    def gated(self, inputs: Sequence[tf.Tensor | FlatInput]) -> list[GatedInput]:
+        """Apply the gates by domain and by prior information to the input of each set of tables."""
+        if self.gates:
+            return [gates(x) for gates, x in zip(self.gates, inputs, strict=True)]
+        of_set = len(self.towers) // len(inputs)
+        return [GatedInput(x, None, [[] for _ in range(of_set)]) for x in inputs]
 
     def scores(self, logits: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """Turn logits into scores: a probability for a binary task, the logit for a regression."""
@@ -232,8 +248,22 @@ class Network(AssembledNetwork):
             ]
             for number in range(sharing.embeddings)
         ]
-        super().__init__(layout, embeddings, sharing, towers, attentions, **kwargs)
+        gates = None
+        if (personalise := settings.model.personalise) is not None:
+            # Tasks with tables of their own have gates of their own, and one tower each.
+            of_set = len(layout.tasks) // sharing.embeddings
+            gates = [
+                build_gates(
+                    personalise,
+                    layout,
+                    [settings.model.tower_units] * of_set,
+                    name=f"gates_{number}",
+                )
+                for number in range(sharing.embeddings)
+            ]
+        super().__init__(layout, embeddings, sharing, towers, attentions, gates=gates, **kwargs)
         self.model_name = settings.name
+        self.personalise = settings.model.personalise
 
     @property
     def embedding_tables(self) -> list[tf.Variable]:
@@ -264,3 +294,25 @@ def build_architecture(
         kwargs["field_widths"] = field_widths
         kwargs["pooled_fields"] = pooled_fields
     return kind(tasks, **settings.arguments, **kwargs)
+
+
+def build_gates(
+    settings: Personalise, layout: NetworkLayout, towers: Sequence[Sequence[int]], **kwargs: Any
+) -> Personalisation:
+    """Make the gates that settings ask for.
+
+    Args:
+        settings: the fields by name.
+        layout: the places of the fields.
+        towers: the units of the hidden layers of each tower that reads this set of embeddings.
+        kwargs: further arguments of a Keras layer, such as `name`.
+    """
+    return Personalisation(
+        layout.columns_of(settings.domain),
+        layout.columns_of(settings.prior),
+        width=sum(layout.field_widths),
+        request_width=layout.request_width,
+        units=settings.units,
+        towers=towers,
+        **kwargs,
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
@@ -19,6 +20,7 @@ from feature_spec.feature_layout import (
 )
 from feature_spec.histories.attention import attended_histories
 from feature_spec.spec import FeatureSpec
+from feature_spec.strict_model import closest_names
 from trainer.layers.field_embedding import SlotLayout, flat_order
 from trainer.network.attention_layout import AttentionLayout, attention_layouts, slot_layout
 from trainer.network.vocabulary import Vocabulary
@@ -36,6 +38,7 @@ class NetworkLayout:
         number_names: the names of the columns of each side's number matrix, for messages.
         attentions: the histories that candidates attend to. Each is a field of the candidate side,
             in place of its lists.
+        names: the names of the fields, in the order of `field_widths`, by which settings name them.
     """
 
     table_rows: Mapping[int, int]
@@ -44,6 +47,7 @@ class NetworkLayout:
     tasks: Mapping[str, str]
     number_names: Mapping[InputSide, Sequence[str]] = field(default_factory=dict)
     attentions: tuple[AttentionLayout, ...] = ()
+    names: tuple[str, ...] = ()
 
     @property
     def field_widths(self) -> list[int]:
@@ -81,20 +85,44 @@ class NetworkLayout:
         """The number of fields of the request side, which come first in `field_widths`."""
         return len(self.slots["request"]) + self.numbers["request"]
 
+    @property
+    def request_width(self) -> int:
+        """The columns of the flattened input that the request side fills, which come first."""
+        return sum(self.field_widths[: self.request_fields])
+
+    def columns_of(self, fields: Sequence[str]) -> list[int]:
+        """Return the columns of the flattened input that hold fields, ascending.
+
+        Raises:
+            ValueError: the input holds no such field.
+        """
+        unknown = [name for name in fields if name not in self.names]
+        if unknown:
+            raise ValueError(
+                f"the input of the model has no field {unknown[0]!r}: "
+                f"{closest_names(unknown[0], self.names)}"
+            )
+        ends = list(itertools.accumulate(self.field_widths, initial=0))
+        places = sorted(self.names.index(name) for name in fields)
+        return [column for place in places for column in range(ends[place], ends[place + 1])]
+
     def with_fields(self, fields: Collection[int]) -> NetworkLayout:
         """Return the layout whose input holds only these fields, by position in `field_widths`.
 
         Numbers and attended histories always stay.
         """
         slots: dict[InputSide, tuple[SlotLayout, ...]] = {}
-        first = 0
+        first, names = 0, list(self.names)
         for side in SIDES:
             ordered = flat_order(self.slots[side])
             slots[side] = tuple(
                 slot for position, slot in enumerate(ordered, first) if position in fields
             )
+            for position in range(first, first + len(ordered)):
+                if position not in fields and names:
+                    names.remove(self.names[position])
             first += len(ordered) + self.numbers[side]
-        return replace(self, slots=slots)
+        return replace(self, slots=slots, names=tuple(names))
 
 
 class FieldRows(NamedTuple):
@@ -140,6 +168,7 @@ def network_layout(spec: FeatureSpec, vocabulary_sizes: Mapping[str, int]) -> Ne
         tasks={name: task.kind for name, task in spec.tasks.items()},
         number_names={side: feature_layout.numbers(side) for side in SIDES},
         attentions=attention_layouts(spec, feature_layout),
+        names=tuple(field_names(spec)),
     )
 
 

@@ -103,11 +103,13 @@ class InputFields(NamedTuple):
         values: the embeddings that each field can have.
         widths: D of each field.
         of_request: the number of request fields, which come first.
+        all_read: whether something besides the sharing architecture reads all fields.
     """
 
     values: Sequence[FieldEmbeddings]
     widths: Sequence[int]
     of_request: int
+    all_read: bool = False
 
     @property
     def columns(self) -> list[slice]:
@@ -120,8 +122,11 @@ class InputFields(NamedTuple):
         """Fields that stay in the input even if nothing reads them.
 
         These are plain numbers and pooled histories, which are not looked up as fields, and the
-        first field of the candidate, which tells how many candidates there are.
+        first field of the candidate, which tells how many candidates there are; and all fields if
+        something else reads them.
         """
+        if self.all_read:
+            return set(range(len(self.values)))
         return {
             self.of_request,
             *(field for field, value in enumerate(self.values) if value.blocks is None),

@@ -1,23 +1,26 @@
 """The settings of each model. Importing this module does not load TensorFlow.
 
-The keys of a model's settings are the arguments of its class, except `tower_units` and
-`history_dropout_rate`. A new model needs its class in `trainer/models/` and its settings and name
-here.
+The keys of a model's settings are the arguments of its class, except those in `AROUND_MODELS`. A
+new model needs its class in `trainer/models/` and its settings and name here.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 import pydantic
 from pydantic import NonNegativeFloat
 
 from feature_spec.strict_model import PositiveInt, StrictModel
+from trainer.settings.personalise import Personalise
 
 Units = Annotated[list[PositiveInt], pydantic.Field(min_length=1)]
 DropoutRate = Annotated[float, pydantic.Field(ge=0.0, lt=1.0)]
+
+# The settings of what stands before and behind a model, which its class does not know.
+AROUND_MODELS = ("tower_units", "history_dropout_rate", "personalise")
 
 
 class ModelSettings(StrictModel):
@@ -31,6 +34,8 @@ class ModelSettings(StrictModel):
             no dropout.
         history_dropout_rate: share of units dropped in training of what a candidate reads of a
             history that it attends to.
+        personalise: fields whose embeddings gate the model's input and its towers, as in PEPNet:
+            `domain`, `prior` and `units`; None for no gates.
     """
 
     architecture: ClassVar[str]
@@ -39,11 +44,27 @@ class ModelSettings(StrictModel):
     tower_units: list[PositiveInt] = [64, 32]
     dropout_rate: DropoutRate = 0.0
     history_dropout_rate: DropoutRate = 0.0
+    personalise: Personalise | None = None
+
+    @pydantic.model_validator(mode="after")
+    def _prior_gates_hidden_units(self) -> Self:
+        if self.personalise is not None and self.personalise.prior and not self.tower_units:
+            raise ValueError(
+                "'personalise.prior' gates the hidden units of towers, and 'tower_units' is empty"
+            )
+        return self
 
     @property
     def arguments(self) -> dict[str, Any]:
         """The arguments of the model's class."""
-        return self.model_dump(exclude={"tower_units", "history_dropout_rate"})
+        return self.model_dump(exclude=set(AROUND_MODELS))
+
+    @property
+    def named_fields(self) -> dict[str, list[str]]:
+        """The fields of a spec that these settings name, by the path of the setting."""
+        if self.personalise is None:
+            return {}
+        return {f"personalise.{key}": getattr(self.personalise, key) for key in ("domain", "prior")}
 
 
 class SingleTaskSettings(ModelSettings):

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from feature_spec.sections import Tuner
+from feature_spec.strict_model import StrictModel
 from trainer.settings.train_config import Settings, SettingsError, parse_settings
 
 # These choose where and how to train and export, or what is compared. They make no model better.
@@ -21,12 +22,15 @@ _NOT_SEARCHED = {
 }
 
 
-def with_values(settings: Settings, values: Mapping[str, Any]) -> Settings:
+def with_values(
+    settings: Settings, values: Mapping[str, Any], inputs: Sequence[str] | None = None
+) -> Settings:
     """Return the settings with other values.
 
     Args:
         settings: complete settings.
         values: values by path, such as ``trainer.learning_rate``.
+        inputs: see `parse_settings`.
 
     Raises:
         ValueError: a path or a value is wrong; the message names the closest valid ones.
@@ -41,14 +45,22 @@ def with_values(settings: Settings, values: Mapping[str, Any]) -> Settings:
             raise ValueError(
                 f"{path}: give a setting of the model or the trainer, such as trainer.learning_rate"
             )
-        parts[part][key] = value
-    return parse_settings(parts["model"], parts["trainer"])
+        *outer, last = key.split(".")
+        section: Any = parts[part]
+        for place in outer:
+            section = section.get(place)
+            if not isinstance(section, dict):
+                raise ValueError(f"{path}: {part}.{place} has no keys (it is {section!r})")
+        section[last] = value
+    return parse_settings(parts["model"], parts["trainer"], inputs)
 
 
 def value_at(settings: Settings, path: str) -> Any:
     """Return the value at a valid path."""
-    part, _, key = path.partition(".")
-    return getattr(getattr(settings, part), key)
+    value: Any = settings
+    for key in path.split("."):
+        value = getattr(value, key)
+    return value.model_dump() if isinstance(value, StrictModel) else value
 
 
 def encoded(values: Sequence[Any]) -> list[Any]:
@@ -69,8 +81,13 @@ def decoded(values: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def check_search(tuner: Tuner, settings: Settings) -> None:
+def check_search(tuner: Tuner, settings: Settings, inputs: Sequence[str] | None = None) -> None:
     """Check that a search tries only settings of this model and valid values.
+
+    Args:
+        tuner: the search.
+        settings: the settings that it begins with.
+        inputs: see `parse_settings`.
 
     Raises:
         SettingsError: some paths are no settings of this model or the trainer, or some values are
@@ -83,7 +100,7 @@ def check_search(tuner: Tuner, settings: Settings) -> None:
             continue
         for value in dimension.extremes:
             try:
-                with_values(settings, {path: value})
+                with_values(settings, {path: value}, inputs)
             except ValueError as error:
                 problem = f"tuner.search.{path}: {error}"
                 if problem not in problems:

@@ -143,16 +143,20 @@ class SettingsError(ValueError):
         self.problems = list(problems)
 
 
-def parse_settings(model: Mapping[str, Any], trainer: Mapping[str, Any]) -> Settings:
+def parse_settings(
+    model: Mapping[str, Any], trainer: Mapping[str, Any], inputs: Sequence[str] | None = None
+) -> Settings:
     """Parse the `model` and `trainer` sections of a spec or the command line.
 
     Args:
         model: the model's `name` and its settings.
         trainer: the settings of the trainer.
+        inputs: the names of what the model reads; None to leave fields that settings name
+            unchecked.
 
     Raises:
-        SettingsError: a model or key is unknown (the message names the closest valid ones), or a
-            value is out of range.
+        SettingsError: a model, a key or a field is unknown (the message names the closest valid
+            ones), or a value is out of range.
     """
     name = model.get("name", DEFAULT_MODEL)
     own = {key: value for key, value in model.items() if key != "name"}
@@ -176,9 +180,22 @@ def parse_settings(model: Mapping[str, Any], trainer: Mapping[str, Any]) -> Sett
                     "" if detail["type"] == "unknown_key" else f" (received {detail['input']!r})"
                 )
                 problems.append(f"{path}: {detail['msg']}{received}")
+    if inputs is not None and "model" in parts:
+        problems += _unknown_fields(parts["model"], inputs)
     if problems:
         raise SettingsError(problems)
     return Settings(name=name, **parts)
+
+
+def _unknown_fields(model: ModelSettings, inputs: Sequence[str]) -> list[str]:
+    """Return the names in a model's settings that stand for nothing that it reads."""
+    return [
+        f"model.{setting}: no such field {name!r} that the model reads: "
+        f"{closest_names(name, inputs)}"
+        for setting, named in model.named_fields.items()
+        for name in named
+        if name not in inputs
+    ]
 
 
 def in_one_process(settings: Settings) -> Settings:

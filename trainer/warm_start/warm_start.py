@@ -129,6 +129,8 @@ def _differences(weights: TrainedWeights, network: Network, rows: TableRows) -> 
         found.append("it reads other fields")
     elif _attended(before) != _attended(now):
         found.append("it attends to histories otherwise")
+    if _personalised(before) != _personalised(now):
+        found.append("other fields gate it")
     if [(name, task.kind) for name, task in before.tasks.items()] != [
         (name, task.kind) for name, task in now.tasks.items()
     ]:
@@ -138,6 +140,15 @@ def _differences(weights: TrainedWeights, network: Network, rows: TableRows) -> 
     ]:
         found.append("its layers have other sizes")
     return found
+
+
+def _personalised(spec: FeatureSpec) -> list[list[str]]:
+    """Return the fields that gate the input and the towers, in the order of the spec."""
+    gates = spec.model.get("personalise") or {}
+    return [
+        [name for name in field_names(spec) if name in (gates.get(key) or [])]
+        for key in ("domain", "prior")
+    ]
 
 
 def _attended(spec: FeatureSpec) -> list[str]:

@@ -39,6 +39,10 @@ SETTINGS = {
     "mssm": {"units": 4},
     "cross_stitch": {"units": [3]},
     "single_task": {},
+    "shared_bottom": {
+        "bottom_units": [3],
+        "personalise": {"domain": ["color"], "prior": ["price"]},
+    },
 }
 
 
@@ -220,6 +224,48 @@ def test_the_pruned_signatures_score_as_the_whole_network_does(exported, tmp_pat
     np.testing.assert_allclose(scores["ratio"], expected["ratio"], atol=1e-6)
 
 
+def gates_follow_color_and_price(network):
+    of_input, of_towers = network.gates[0].of_input, network.gates[0].of_towers
+    # The colour of a row is (1, ·) or (0, ·). Where it is 1, the price's gate is 2σ(ln 3) = 1.5.
+    rows = np.zeros((9, 2), "f4")
+    rows[1 + tf.strings.to_hash_bucket_fast(tf.constant("red"), 8).numpy(), 0] = 1.0
+    network.embeddings[0].tables["2"].assign(rows)
+    for unit in (of_input, of_towers):
+        unit.prior_kernel.assign(tf.zeros_like(unit.prior_kernel))
+        unit.input_kernel.assign(tf.zeros_like(unit.input_kernel))
+    of_input.prior_kernel[0, 0].assign(1.0)
+    of_input.head_kernel[0, 2].assign(np.log(3.0))
+    # The first of click's four units has the gate 2σ(price · ln 3), the others 1.
+    of_towers.prior_kernel[0, 0].assign(1.0)
+    of_towers.head_kernel[0, 0].assign(np.log(3.0))
+
+
+def test_gates_are_shown_over_all_examples_and_by_the_values_of_the_domain(exported, tmp_path):
+    folder = exported("shared_bottom", gates_follow_color_and_price)
+    rows = [("red", 1.0), ("blue", 0.0), ("red", 0.0), ("", 1.0)]
+    examples = write_examples(tmp_path / "a.gz", rows)
+    found = inspect_model(folder, [examples]).personalised
+    assert (found.fields, found.layers) == (["color", "price"], ["click layer 1", "ratio layer 1"])
+    # The price's gate is 1.5 in two of four rows; a gate of 1.5 of four units is .125 from 1 on
+    # average.
+    assert found.overall.fields == pytest.approx([1.0, 1.25])
+    assert found.deviations.fields == pytest.approx([0.0, 0.25])
+    assert found.overall.layers == pytest.approx([0.0625, 0.0])
+    [by_color] = found.by
+    assert by_color.field == "color"
+    shown = [(one.value, one.examples, one.fields[1], one.layers[0]) for one in by_color.values]
+    assert shown == [
+        ("red", 2, pytest.approx(1.5), pytest.approx(0.0625)),
+        ("blue", 1, pytest.approx(1.0), pytest.approx(0.0)),
+        ("missing", 1, pytest.approx(1.0), pytest.approx(0.125)),
+    ]
+    html = tmp_path / "inside.html"
+    result = invoke("--model", folder, "--examples", examples, "--html", html)
+    assert "Mean gates of fields: 1 leaves a field as it is, over 4 examples" in result.output
+    assert "Gates of fields by domain: mean gate − 1 over 4 examples" in html.read_text("utf-8")
+    assert "color red (2)" in html.read_text("utf-8")
+
+
 def test_coefficients_need_no_examples(exported):
     found = inspect_model(exported("cross_stitch"))
     assert found.examples == 0
@@ -240,6 +286,7 @@ def test_the_signature_exists_only_where_something_depends_on_examples(exported)
     common = {"serving_default", "rank", "rank_top_k", "transform_features"}
     assert signatures == {
         "ple": common | {"inspect"}, "mssm": common | {"inspect"}, "cross_stitch": common, "single_task": common,
+        "shared_bottom": common | {"inspect"},
     }  # fmt: skip
 
 

@@ -56,3 +56,18 @@ def test_values_survive_the_way_through_keras_tuner(values):
     assert [decoded({"path": value})["path"] for value in encoded(values)] == values
     # KerasTuner takes values of one type only.
     assert len({type(value) for value in encoded(values)}) == 1
+
+
+def test_gates_and_their_units_can_be_searched():
+    gates = {"domain": ["tab"], "prior": ["user"]}
+    own = parse_settings({"personalise": gates}, {})
+    wider = with_values(own, {"model.personalise.units": 64})
+    assert (wider.model.personalise.units, wider.model.personalise.prior) == (64, ["user"])
+    assert value_at(wider, "model.personalise.units") == 64
+    assert value_at(own, "model.personalise") == {**gates, "units": 32}
+    assert with_values(own, {"model.personalise": None}).model.personalise is None
+    with pytest.raises(ValueError, match="model.personalise has no keys"):
+        with_values(SETTINGS, {"model.personalise.units": 64})
+    search = {"model.personalise": {"values": [None, {"domain": ["tba"]}]}}
+    with pytest.raises(ValueError, match="no such field 'tba'.*did you mean 'tab'"):
+        check_search(Tuner.model_validate({"search": search}), own, ["tab", "user"])

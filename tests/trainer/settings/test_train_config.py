@@ -49,6 +49,26 @@ def test_settings_survive_json(name):
             {},
             "model.dropout_rate: Input should be less than 1 (received 1.0)",
         ),
+        (
+            {"personalise": {}},
+            {},
+            "model.personalise: Value error, needs fields in 'domain', 'prior' or both",
+        ),
+        (
+            {"personalise": {"prior": ["user", "user"]}},
+            {},
+            "model.personalise: Value error, 'prior' names 'user' more than once",
+        ),
+        (
+            {"personalise": {"prior": ["user"]}, "tower_units": []},
+            {},
+            "'personalise.prior' gates the hidden units of towers, and 'tower_units' is empty",
+        ),
+        (
+            {"personalise": {"domian": ["tab"]}},
+            {},
+            "model.personalise: unknown key 'domian': did you mean 'domain'?",
+        ),
     ],
 )
 def test_a_wrong_setting_is_named_with_what_is_valid(model, trainer, message):
@@ -83,3 +103,17 @@ def test_settings_need_no_tensorflow():
 
     code = "import sys, trainer.settings.train_config; sys.exit('tensorflow' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_fields_that_gates_name_must_be_read_by_the_model():
+    gates = {"domain": ["tab"], "prior": ["usr", "clicks"]}
+    with pytest.raises(ValueError, match=r".") as error:
+        parse_settings({"personalise": gates}, {}, ["tab", "user", "clicked"])
+    assert (
+        "model.personalise.prior: no such field 'usr' that the model reads: did you mean 'user'?"
+        in str(error.value)
+    )
+    assert "no such field 'clicks' that the model reads: did you mean 'clicked'?" in str(
+        error.value
+    )
+    assert parse_settings({"personalise": gates}, {}).model.personalise.prior == ["usr", "clicks"]

@@ -108,6 +108,7 @@ def test_a_model_that_begins_with_its_own_weights_is_the_same_model(name, saved)
         ({"expert_units": [7]}, SPEC, "its layers have other sizes"),
         ({}, SPEC.replace("price:", "length_s:"), "it reads other fields"),
         ({}, SPEC.replace("buy:", "share:"), "it has other tasks"),
+        ({}, SPEC + "model: {personalise: {prior: [user]}}\n", "other fields gate it"),
     ],
 )
 def test_another_network_takes_over_the_tables_only_and_says_why(
