@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from trainer.layers.field_embedding import FieldEmbedding, SlotLayout, flattened
     from trainer.layers.flat_input import FlatInput
     from trainer.layers.fscm import FSCM
+    from trainer.layers.gate_nu import GateNU
     from trainer.layers.gated_connections import CSSM, SNRConnection
     from trainer.layers.gates import Gates, HardConcreteGate, mixture
     from trainer.layers.mixing_units import CrossStitchUnit, SluiceUnit
@@ -28,6 +29,7 @@ __all__ = [
     "Experts",
     "FieldEmbedding",
     "FlatInput",
+    "GateNU",
     "Gates",
     "GroupedDense",
     "HardConcreteGate",
@@ -51,6 +53,7 @@ _HOMES = {
     "FlatInput": "trainer.layers.flat_input",
     "flattened": "trainer.layers.field_embedding",
     "FSCM": "trainer.layers.fscm",
+    "GateNU": "trainer.layers.gate_nu",
     "Gates": "trainer.layers.gates",
     "GroupedDense": "trainer.layers.experts",
     "HardConcreteGate": "trainer.layers.gates",

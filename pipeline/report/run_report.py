@@ -13,6 +13,7 @@ from pipeline.report.sections.formula import formula_section
 from pipeline.report.sections.histories import histories_section
 from pipeline.report.sections.ingestion import ingestion_section
 from pipeline.report.sections.mtl_gain import mtl_gain_section
+from pipeline.report.sections.personalised_gates import personalised_gates_section
 from pipeline.report.sections.service import service_section
 from pipeline.report.sections.slices import slices_section
 from pipeline.report.sections.summary import summary_section
@@ -24,7 +25,11 @@ from pipeline.report.sections.validation import anomalies_section, drift_section
 def run_report(run: RunData) -> str:
     """Return the report as one HTML file that needs nothing else."""
     histories = histories_section(run)
-    inside, attention = fields_and_cells_section(run), attention_section(run)
+    learnt = [
+        fields_and_cells_section(run),
+        personalised_gates_section(run),
+        attention_section(run),
+    ]
     tabs = [
         Tab(anchor="tab-summary", title="Summary", sections=[summary_section(run)]),
         Tab(
@@ -43,8 +48,7 @@ def run_report(run: RunData) -> str:
             sections=[
                 training_section([run]),
                 experts_section(run),
-                *([inside] if inside is not None else []),
-                *([attention] if attention is not None else []),
+                *(section for section in learnt if section is not None),
             ],
         ),
         Tab(

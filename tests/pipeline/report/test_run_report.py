@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from feature_spec.artifacts.inspection import GatesByField, GatesOfValue, PersonalisedGates
 from pipeline.evaluate.evaluation_result import Estimate
 from pipeline.ingest.accounting.summary import StepCounts
 from pipeline.report.data.history_data import HistoryNumbers, HistoryPart, RunHistories
@@ -351,3 +352,23 @@ def test_histories_stay_in_the_page_for_comparisons(run: RunData, tmp_path: Path
         run_report(dataclasses.replace(run, histories=histories)), encoding="utf-8"
     )
     assert run_of_page(tmp_path / "report.html").histories == histories
+
+
+def test_gates_are_shown_by_the_values_of_the_domain(run: RunData) -> None:
+    assert run.insight is not None
+    assert "gates" not in Page(run_report(run)).sections
+    means = GatesOfValue(value="all", examples=1000, fields=[1.2, 0.8], layers=[0.05])
+    tab = GatesOfValue(value="5", examples=200, fields=[1.5, 0.25], layers=[0.4])
+    gates = PersonalisedGates(
+        fields=["user", "tab"],
+        layers=["click layer 1"],
+        overall=means,
+        deviations=means,
+        by=[GatesByField(field="tab", values=[tab])],
+    )
+    inspection = run.insight.inspection.model_copy(update={"personalised": gates})
+    insight = run.insight.model_copy(update={"inspection": inspection})
+    shown = Page(run_report(dataclasses.replace(run, insight=insight))).sections["gates"]
+    text = " ".join(shown.split())
+    assert "Domain Examples user tab all 1,000 1.20 0.80 tab 5 200 1.50 0.25" in text
+    assert "Domain Examples click layer 1 all 1,000 0.05 tab 5 200 0.40" in text
