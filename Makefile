@@ -10,10 +10,10 @@ export TF_CPP_MIN_LOG_LEVEL ?= 3
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast coverage docs lint format lock protos clean
+.PHONY: help demo test test-fast engines test-engines coverage docs lint format lock protos clean
 
 help: ## Print this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(INSTALLED) ## Simulated logs to a ranked list, end to end: simulate, run, serve, rank (about 2 minutes)
 	$(BIN)/python demo.py
@@ -29,6 +29,12 @@ coverage: $(INSTALLED) ## All tests, with the share of lines and branches that t
 
 test-fast: $(INSTALLED) ## Unit tests without TensorFlow
 	$(BIN)/python -m pytest -m "not slow and not tensorflow"
+
+engines: $(INSTALLED) ## Fetch Flink, Beam's job server and Kafka for tests, into FULCRUM_ENGINES or the user's cache
+	$(BIN)/python -m tests.engines.fetching
+
+test-engines: $(INSTALLED) ## The tests that run on real engines; they skip what `make engines` has not fetched
+	$(BIN)/python -m pytest -m engines
 
 docs: $(INSTALLED) ## The documentation as a site: site/index.html
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict

@@ -1,0 +1,36 @@
+"""Which engines tests run on, and where they lie on this machine."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+FOLDER = Path(__file__).parent
+ENGINES: dict[str, dict[str, Any]] = tomllib.loads((FOLDER / "engines.toml").read_text())
+
+
+def cache_folder() -> Path:
+    """Return the folder of the engines: `FULCRUM_ENGINES`, or one in the user's cache."""
+    if chosen := os.environ.get("FULCRUM_ENGINES"):
+        return Path(chosen)
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return cache / "fulcrum-tests" / "engines"
+
+
+def place(engine: str) -> Path:
+    """Return the folder of an engine. It exists once the engine is there as a whole."""
+    return cache_folder() / f"{engine}-{ENGINES[engine]['version']}"
+
+
+def require(*engines: str) -> None:
+    """Skip the test if an engine, or Java to run it, is not on this machine."""
+    if shutil.which("java") is None:
+        pytest.skip("no engines on this machine: no java")
+    for engine in engines:
+        if not place(engine).is_dir():
+            pytest.skip(f"no engines on this machine: {place(engine)} is missing; `make engines`")
