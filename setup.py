@@ -22,6 +22,7 @@ TRAINER = [
     "matplotlib>=3.9",
     "optuna>=4,<5",
     "pyarrow>=18,<19",
+    "scipy>=1.14",
     "tensorflow-recommenders>=0.7.7",
     "tf-keras==2.21.*",
 ]

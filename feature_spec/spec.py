@@ -22,12 +22,13 @@ from feature_spec.formula import PROBABILITY_FLOOR, SCORE_FLOOR, RankingFormula
 from feature_spec.histories.attention import attention_problems
 from feature_spec.histories.histories import READ_BY_MODEL, Histories
 from feature_spec.histories.history_fields import history_fields, history_problems
-from feature_spec.logs.event_logs import Actions
+from feature_spec.logs.event_log_problems import event_log_problems
 from feature_spec.logs.logs import Keys, Logs, Split
 from feature_spec.mending import Mending
 from feature_spec.names import name_problem
 from feature_spec.sections import Drift, Evaluation, Serving, Skew, Spans, Tuner, Weight
 from feature_spec.strict_model import Problem, StrictModel, closest_names, validation_error
+from feature_spec.tasks.calibration import Calibration, calibration_problems
 from feature_spec.tasks.task import Sampling, Task
 
 
@@ -84,6 +85,7 @@ class FeatureSpec(StrictModel):
         split: assigns exposures to training, early stopping and evaluation.
         spans: settings of runs by span.
         sampling: down-sampling of negatives; none by default.
+        calibration: how scores are calibrated, and how far off they may be; not at all by default.
         weight: how much each example counts; all alike by default.
         histories: fields made of what happened before each exposure; none by default.
         fields: the inputs of the model, by name: those of the logs, then those of the histories.
@@ -108,6 +110,7 @@ class FeatureSpec(StrictModel):
     split: Split
     spans: Spans = Spans()
     sampling: Sampling | None = None
+    calibration: Calibration | None = None
     weight: Weight | None = None
     histories: Histories | None = None
     fields: Annotated[dict[_FieldName, Field], pydantic.Field(min_length=1)]
@@ -329,6 +332,8 @@ class FeatureSpec(StrictModel):
                     name,
                     f"no such binary task: {closest_names(name, binary)}",
                 )
+        if self.calibration is not None:
+            yield from calibration_problems(self.calibration, self.tasks, self.fields)
         for name in self.ranking_formula.weights:
             if name not in self.tasks:
                 yield Problem(
@@ -350,7 +355,13 @@ class FeatureSpec(StrictModel):
                     f"no such numeric item field: {closest_names(duration.field, numeric)}",
                 )
         if self.logs.actions is not None:
-            yield from self._event_log_problems(self.logs.actions)
+            yield from event_log_problems(
+                self.logs.actions,
+                self.keys,
+                self.logs.tables,
+                self.weight.column if self.weight is not None else None,
+                self.histories.arrival_time if self.histories is not None else None,
+            )
 
     def _field_problems(self, name: str, field: Field) -> Iterable[Problem]:
         if field.table is not None and field.table not in self.logs.tables:
@@ -471,28 +482,3 @@ class FeatureSpec(StrictModel):
                     f"no such {with_or_without}: {closest_names(part.field, valid)}",
                 )
             seen.add(part.field)
-
-    def _event_log_problems(self, actions: Actions) -> Iterable[Problem]:
-        for key in (actions.join_by, "item", "event_time"):
-            if getattr(self.keys, key) is None:
-                yield Problem(
-                    ("logs", "actions"),
-                    actions.join_by,
-                    f"needs 'keys.{key}' to join actions to impressions",
-                )
-        if self.histories is not None and self.histories.arrival_time is not None:
-            yield Problem(
-                ("histories", "arrival_time"),
-                self.histories.arrival_time.column,
-                "event logs have none: feedback counts from the times of the actions",
-            )
-        keys = {self.keys.request, self.keys.user, self.keys.item}
-        keys |= {table.exposure_key or table.key for table in self.logs.tables.values()}
-        keys |= {self.weight.column} if self.weight is not None else set()
-        keys |= {self.keys.event_time.column} if self.keys.event_time else set()
-        for column in sorted(actions.folds.keys() & keys):
-            yield Problem(
-                ("logs", "actions", "folds", column),
-                column,
-                "a key or the weight of an impression cannot come from actions",
-            )

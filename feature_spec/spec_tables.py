@@ -67,6 +67,7 @@ def print_spec(spec: FeatureSpec, console: Console) -> None:
     )
     for line in [
         *_weight(spec),
+        *_calibration(spec),
         *_evaluation(spec),
         *_by_span(spec),
         *_watched(spec),
@@ -98,6 +99,22 @@ def formula_text(formula: RankingFormula) -> str:
 
 def _weight(spec: FeatureSpec) -> list[str]:
     return [f"each example counts by {spec.weight.column}"] if spec.weight is not None else []
+
+
+def _calibration(spec: FeatureSpec) -> list[str]:
+    settings = spec.calibration
+    if settings is None:
+        return []
+    methods = settings.of_tasks({name: task.kind for name, task in spec.tasks.items()})
+    lines = []
+    if methods:
+        of_tasks = ", ".join(f"{task} by {method}" for task, method in methods.items())
+        by = f", with shifts by {settings.by}" if settings.by is not None else ""
+        lines.append(f"calibrated on the validation examples: {of_tasks}{by}")
+    if settings.within is not None:
+        lower, upper = settings.within
+        lines.append(f"refused if predicted over observed is not within {lower:g} and {upper:g}")
+    return lines
 
 
 def _evaluation(spec: FeatureSpec) -> list[str]:

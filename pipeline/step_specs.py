@@ -31,7 +31,7 @@ def transform_spec(spec: FeatureSpec) -> str:
     }
     part["logs"] = _any_logs()
     part["ranking_formula"] = {"weights": {}}
-    _drop(part, "keys", "sampling", "evaluation", "serving")
+    _drop(part, "keys", "sampling", "calibration", "evaluation", "serving")
     if spec.histories is not None:
         # What of a task decides which fields its histories become.
         for name, task in spec.tasks.items():
@@ -50,8 +50,8 @@ def transform_spec(spec: FeatureSpec) -> str:
 def training_spec(spec: FeatureSpec) -> str:
     """Return the part that the trainer reads.
 
-    It holds everything that makes the fingerprint, loss weights, metrics, the sampling and the
-    formula.
+    It holds everything that makes the fingerprint, loss weights, metrics, the sampling, the
+    calibration but its limits, and the formula.
     """
     part = _model_part(spec)
     serving = part.pop("serving", {})
@@ -65,9 +65,10 @@ def evaluation_spec(spec: FeatureSpec) -> str:
     """Return the part that the Evaluator reads.
 
     It holds the tasks with thresholds and tolerances, the section `evaluation`, its fields and
-    keys.
+    keys, and the limits of the calibration.
     """
     part = _as_dict(spec)
+    _keep_calibration(part, "within")
     part["logs"] = _any_logs(*part["logs"].get("tables", {}))
     _drop(part, "sampling", "serving")
     return _without_split(part)
@@ -79,6 +80,7 @@ def gain_spec(spec: FeatureSpec) -> str:
     for task in part["tasks"].values():
         task.update(_NO_BLESSING)
     _drop(part.get("evaluation", {}), "ndcg")
+    _drop(part, "calibration")
     return json.dumps(part)
 
 
@@ -89,6 +91,7 @@ def serving_spec(spec: FeatureSpec) -> str:
 
 def _model_part(spec: FeatureSpec) -> dict[str, Any]:
     part = _as_dict(spec)
+    _keep_calibration(part, "method", "methods", "by", "shrinkage")
     for task in part["tasks"].values():
         task.update(_NO_BLESSING)
     part["logs"] = _any_logs(*part["logs"].get("tables", {}))
@@ -105,6 +108,13 @@ def _as_dict(spec: FeatureSpec) -> dict[str, Any]:
     if spec.weight is not None:
         part["weight"] = {"column": "any"}
     return part
+
+
+def _keep_calibration(part: dict[str, Any], *keys: str) -> None:
+    """Keep these keys of the section `calibration`, or drop it where none is given."""
+    kept = {key: value for key, value in part.pop("calibration", {}).items() if key in keys}
+    if kept:
+        part["calibration"] = kept
 
 
 def _drop(mapping: dict[str, Any], *keys: str) -> None:

@@ -6,6 +6,7 @@ from typing import ClassVar
 
 import pydantic
 
+from feature_spec.artifacts.calibration import CalibrationReport
 from feature_spec.artifacts.weight_effects import WeightEffects
 
 # Where an exported model keeps its `InspectionGuide`.
@@ -325,6 +326,7 @@ class Inspection(_Part):
             hard-concrete gates.
         histories: what candidates attend to in each history.
         personalised: what PEPNet's gates do; None if the model has none.
+        calibration: what was fitted to the validation examples; None without a calibration.
     """
 
     model: str
@@ -337,6 +339,7 @@ class Inspection(_Part):
     multiplications: PruningCount | None = None
     histories: list[HistoryAttention] = []
     personalised: PersonalisedGates | None = None
+    calibration: CalibrationReport | None = None
 
     @property
     def is_empty(self) -> bool:
@@ -348,6 +351,7 @@ class Inspection(_Part):
             or self.mixtures
             or self.histories
             or self.personalised
+            or self.calibration
         )
 
 

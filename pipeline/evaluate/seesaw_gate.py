@@ -1,6 +1,7 @@
 """The seesaw gate: no task may fall below its floor, or lose more than its tolerance.
 
-A loss against the blessed model counts only beyond noise.
+A loss against the blessed model counts only beyond noise. So does a predicted over observed beyond
+the limits of the spec, whatever the blessed model is like.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from feature_spec.spec import FeatureSpec
 from feature_spec.tasks.evidence import too_few
 from feature_spec.tasks.task import Task
+from pipeline.evaluate.calibration_gate import calibration_verdict
 from pipeline.evaluate.default_limits import DefaultFloor, default_floor
 from pipeline.evaluate.evaluation_result import Measurement, TaskVerdict
 
@@ -36,12 +38,20 @@ def _verdict(
     )
     floor = default_floor(task, whole) if task.threshold is None else DefaultFloor(task.threshold)
     few = too_few(whole.example_count, whole.positive_count) or floor.too_few
+    limits = spec.calibration.within if spec.calibration is not None else None
     fields = {part.field for part in spec.evaluation.slices if part.protected}
     protected = [part for part in measured if part.field in fields]
+    calibrations = [
+        calibration_verdict(part, limits)
+        for part in (whole, *protected)
+        if limits is not None and task.kind == "binary"
+    ]
     refusals = [
         *_below_floor(task, whole, floor, few),
         *(refusal for part in (whole, *protected) for refusal in _fallen(task, part)),
+        *(verdict.refusal for verdict in calibrations if verdict.refusal),
     ]
+    few = few or next((verdict.too_few for verdict in calibrations if verdict.too_few), "")
     return TaskVerdict(
         task=name,
         example_count=whole.example_count,

@@ -11,9 +11,12 @@ from typing import Any, Literal
 import tensorflow as tf
 
 from feature_spec import names
+from feature_spec.artifacts.calibration import CALIBRATION_FILE
 from feature_spec.artifacts.inspection import INSPECTION_FILE
 from feature_spec.histories.attention import attended_histories
 from feature_spec.spec import FeatureSpec
+from trainer.calibration.calibrators import Calibrators
+from trainer.calibration.validation_fit import Fitted
 from trainer.export.ranking_score import (
     as_ranking_score,
     correct_sampling,
@@ -57,6 +60,7 @@ class ExportedRanker(tf.Module):
         inspected: the whole network, if its inside depends on examples; see `needs_examples`.
         xla: whether ranking requests are scored by XLA.
         presence: the share of training examples with a value, by field; None if it is not known.
+        calibrators: calibrate logits; None leaves them as they are.
     """
 
     def __init__(
@@ -68,6 +72,7 @@ class ExportedRanker(tf.Module):
         *,
         xla: bool = False,
         presence: Mapping[str, float] | None = None,
+        calibrators: Calibrators | None = None,
     ) -> None:
         super().__init__(name="ranker")
         self.spec = spec
@@ -76,6 +81,7 @@ class ExportedRanker(tf.Module):
         self.inspected = inspected
         # Pairs, since a module wraps mappings.
         self._presence = tuple((presence or {}).items())
+        self._calibrators = calibrators
         self.xla_scorer = XlaScorer(network, spec.serving.candidate_counts) if xla else None
 
     def signatures(self) -> dict[str, Any]:
@@ -109,7 +115,8 @@ class ExportedRanker(tf.Module):
             logarithm; each (B,).
         """
         fields = self._fields(examples)
-        logits = self.network(self.transform(dict(fields)))
+        features = self.transform(dict(fields))
+        logits = self._corrected(self.network(features), features)
         weights = {name: tf.constant(weight) for name, weight in self._default_weights().items()}
         return self._all_scores(logits, weights, fields)
 
@@ -147,6 +154,7 @@ class ExportedRanker(tf.Module):
             if self.xla_scorer
             else self.network(features, one_request=True)
         )
+        logits = self._corrected(logits, features)
         return checked_scores(self._all_scores(logits, inputs, fields))
 
     def rank_top_k(self, inputs: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
@@ -196,11 +204,12 @@ class ExportedRanker(tf.Module):
     def _fields(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
         return with_valid_numbers(self.spec, parsed_fields(self.spec, examples))
 
-    def _scores(self, logits: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        return self.network.scores(self._corrected(logits))
-
-    def _corrected(self, logits: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        return correct_sampling(logits, self.spec.negative_rates())
+    def _corrected(
+        self, logits: Mapping[str, tf.Tensor], features: Mapping[str, tf.Tensor]
+    ) -> dict[str, tf.Tensor]:
+        """Undo the sampling, then calibrate: logits by task as the network computes them, (B,)."""
+        corrected = correct_sampling(logits, self.spec.negative_rates())
+        return self._calibrators(corrected, features) if self._calibrators else corrected
 
     def _all_scores(
         self,
@@ -211,11 +220,11 @@ class ExportedRanker(tf.Module):
         """Return the scores of the tasks and the ranking score, also as its logarithm; (B,) each.
 
         Args:
-            logits: logits by task, (B,), as the network computes them.
+            logits: logits by task, (B,), corrected and calibrated.
             weights: exponents of the formula by the names of inputs, scalars.
             fields: raw fields by name, of which the duration is read.
         """
-        scores, corrected = self._scores(logits), self._corrected(logits)
+        scores = self.network.scores(logits)
         kinds = self.network.layout.tasks
         # A probability gives its logarithm by its logit, where it may round to 0 or 1.
         probabilities = [task for task, kind in kinds.items() if kind == "binary"]
@@ -223,7 +232,7 @@ class ExportedRanker(tf.Module):
         log_scores = [
             of_kind(tf.stack([values[task] for task in tasks]))
             for of_kind, values, tasks in (
-                (log_probability, corrected, probabilities),
+                (log_probability, logits, probabilities),
                 (log_number, scores, numbers),
             )
             if tasks
@@ -312,6 +321,7 @@ def export(
     xla: bool = False,
     tables: Literal["float32", "float16", "int8"] = "float32",
     presence: Mapping[str, float] | None = None,
+    calibrate: Callable[[AssembledNetwork], Fitted | None] | None = None,
 ) -> None:
     """Write the SavedModel, with the spec and the inspection guide under ``assets.extra``.
 
@@ -327,6 +337,7 @@ def export(
         xla: whether ranking requests are scored by XLA.
         tables: the type of the embedding tables.
         presence: see `field_presence`.
+        calibrate: fits calibrations to the network in the form in which it is served.
     """
     attended = attended_histories(spec.fields, spec.histories)
     guide = inspection_guide(network, field_names(spec), attended, gated_parts(network, spec))
@@ -342,6 +353,7 @@ def export(
         logger.info(
             "%s: multiplications of the dense part: %s", network.model_name, pruned.multiplications
         )
+    fitted = calibrate(served) if calibrate is not None else None
     module = ExportedRanker(
         spec,
         served,
@@ -349,7 +361,10 @@ def export(
         whole if guide.needs_examples else None,
         xla=xla,
         presence=presence,
+        calibrators=fitted.calibrators if fitted is not None else None,
     )
     tf.saved_model.save(ExportedState(module), str(folder), signatures=module.signatures())
     tf.io.write_file(f"{folder}/{names.EXPORTED_SPEC}", _SPEC_NOTE + spec_text)
     tf.io.write_file(f"{folder}/{INSPECTION_FILE}", guide.model_dump_json(indent=1))
+    if fitted is not None:
+        tf.io.write_file(f"{folder}/{CALIBRATION_FILE}", fitted.report.model_dump_json(indent=1))

@@ -17,6 +17,8 @@ import tensorflow as tf
 
 from feature_spec import names
 from feature_spec.spec import FeatureSpec
+from trainer.calibration.calibrators import Calibrators
+from trainer.calibration.validation_fit import fit_calibration
 from trainer.export.ranking_score import correct_sampling
 from trainer.export.request_signature import parsed_fields
 from trainer.fit.fitting import fit
@@ -52,12 +54,25 @@ def train_single_tasks(job: TrainingJob) -> None:
             tensorboard_folder=f"{job.curves}/{task}",
         )
     ranker = SingleTaskRankers(
-        inputs.spec, networks, TransformGraph(inputs.transform.transform_savedmodel_dir)
+        inputs.spec,
+        networks,
+        TransformGraph(inputs.transform.transform_savedmodel_dir),
+        _calibrators(inputs, networks),
     )
     tf.saved_model.save(
         ranker, job.model, signatures={names.SERVING_DEFAULT: ranker.score_examples}
     )
     shutil.rmtree(checkpoints)
+
+
+def _calibrators(inputs: TrainingInputs, networks: Mapping[str, Network]) -> dict[str, Calibrators]:
+    """Calibrate each network as the model of all tasks is, so that both can be compared."""
+    _, validation = inputs.examples()
+    fitted = {
+        task: fit_calibration(inputs.spec, network, validation.of_task(column), inputs.vocabularies)
+        for column, (task, network) in enumerate(networks.items())
+    }
+    return {task: one.calibrators for task, one in fitted.items() if one is not None}
 
 
 def fit_alone(
@@ -102,15 +117,21 @@ class SingleTaskRankers(tf.Module):
         spec: the feature spec.
         networks: the networks by task.
         transform: the transform graph; see `trainer.export.saved_model`.
+        calibrators: calibrate the logits of some of the tasks.
     """
 
     def __init__(
-        self, spec: FeatureSpec, networks: Mapping[str, Network], transform: TransformGraph
+        self,
+        spec: FeatureSpec,
+        networks: Mapping[str, Network],
+        transform: TransformGraph,
+        calibrators: Mapping[str, Calibrators],
     ) -> None:
         super().__init__(name="single_tasks")
         self.spec = spec
         self.networks = dict(networks)
         self.transform = transform
+        self._calibrators = tuple(calibrators.items())  # a module wraps mappings
 
     @tf.function(
         input_signature=[tf.TensorSpec([None], tf.string, name="examples")], autograph=False
@@ -119,7 +140,11 @@ class SingleTaskRankers(tf.Module):
         """Score serialized tf.Examples, (B,): one score per task, each (B,)."""
         features = self.transform(dict(parsed_fields(self.spec, examples)))
         rates = self.spec.negative_rates()
-        return {
-            task: network.scores(correct_sampling(network(features), rates))[task]
-            for task, network in self.networks.items()
-        }
+        calibrators = dict(self._calibrators)
+        scores = {}
+        for task, network in self.networks.items():
+            logits = correct_sampling(network(features), rates)
+            if task in calibrators:
+                logits = calibrators[task](logits, features)
+            scores[task] = network.scores(logits)[task]
+        return scores

@@ -11,6 +11,7 @@ from typing import Any
 import tensorflow as tf
 
 from feature_spec import names
+from trainer.calibration.validation_fit import fit_calibration
 from trainer.distribute.cluster import Cluster
 from trainer.distribute.strategies import is_chief, of_first_replica, strategy_of
 from trainer.distribute.worker_failure import translate_worker_failure
@@ -85,6 +86,9 @@ def _train(job: TrainingJob, strategy: tf.distribute.Strategy) -> None:
             xla=settings.trainer.export_xla,
             tables=settings.trainer.export_table_dtype,
             presence=field_presence(inputs.spec, trained_on.columns),
+            calibrate=lambda served: fit_calibration(
+                inputs.spec, served, validated_on, inputs.vocabularies
+            ),
         )
         if job.span is not None:
             tf.io.write_file(f"{job.model}/{names.EXPORTED_SPAN}", job.span)

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pydantic
 
 from feature_spec import names
+from feature_spec.artifacts.calibration import CALIBRATION_FILE, CalibrationReport
 from feature_spec.artifacts.inspection import (
     INSPECTION_FILE,
     AttendedLists,
@@ -125,6 +126,7 @@ def inspect_model(
         multiplications=guide.multiplications,
         histories=[one.result() for one in attended.values()],
         personalised=gates.result() if gates else None,
+        calibration=_calibration(model),
     )
 
 
@@ -140,6 +142,11 @@ def _guide(model: Path) -> InspectionGuide:
         raise ExportedModelError(
             f"{path} is not what this version of fulcrum writes: {error}"
         ) from error
+
+
+def _calibration(model: Path) -> CalibrationReport | None:
+    path = model / CALIBRATION_FILE
+    return CalibrationReport.model_validate_json(path.read_bytes()) if path.exists() else None
 
 
 def _statistics(

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.figure import Figure
 
+from feature_spec.artifacts.calibration import TaskCalibration
 from feature_spec.artifacts.inspection import (
     Gate,
     GatedBlock,
@@ -70,6 +71,12 @@ def as_html(inspection: Inspection) -> str:
     ]
     if inspection.personalised:
         sections += _personalised(inspection.personalised)
+    calibrations = inspection.calibration.tasks if inspection.calibration is not None else []
+    sections += [
+        (f"Calibration of {one.task} on the validation examples, before and after", _agreement(one))
+        for one in calibrations
+        if one.curve is not None
+    ]
     shown = "\n".join(
         f"<h2>{html.escape(title)}</h2>\n{_svg(figure)}" for title, figure in sections
     )
@@ -78,7 +85,7 @@ def as_html(inspection: Inspection) -> str:
         folder=html.escape(inspection.folder),
         sections=shown
         or "<p>This model has nothing to show: no gates, no field masks, no learnt mixtures, no "
-        "attended histories.</p>",
+        "attended histories, no calibration.</p>",
     )
 
 
@@ -125,6 +132,24 @@ def _places(attention: HistoryAttention) -> Figure:
     axis.bar(range(len(names)), [place.mean for place in attention.places])
     axis.set_xticks(range(len(names)), names)
     axis.set_ylabel("mean weight")
+    return figure
+
+
+def _agreement(task: TaskCalibration) -> Figure:
+    """Draw mean labels by mean scores, whose diagonal is right."""
+    figure = Figure(figsize=(4.0, 4.0), layout="constrained")
+    axis = figure.subplots()
+    most = 0.0
+    for name, part in (("before", task.before), ("after", task.after)):
+        buckets = part.buckets if part is not None else []
+        scores = [bucket.mean_score for bucket in buckets]
+        labels = [bucket.mean_label for bucket in buckets]
+        axis.plot(scores, labels, marker="o", label=name)
+        most = max([most, *scores, *labels])
+    axis.plot([0.0, most], [0.0, most], linestyle=":", color="grey")
+    axis.set_xlabel("mean score")
+    axis.set_ylabel("mean label")
+    axis.legend()
     return figure
 
 

@@ -17,6 +17,7 @@ from feature_spec.artifacts.inspection import (
     PersonalisedGates,
     SubnetworkFields,
 )
+from trainer.inspect.calibration_tables import calibration_tables
 
 
 def print_inspection(inspection: Inspection, console: Console) -> None:
@@ -25,7 +26,7 @@ def print_inspection(inspection: Inspection, console: Console) -> None:
     if inspection.is_empty:
         console.print(
             f"{inspection.model} has nothing to show: no gates, no field masks, no learnt "
-            "mixtures, no attended histories."
+            "mixtures, no attended histories, no calibration."
         )
     if inspection.gates:
         console.print(_gates(inspection.gates, inspection.examples))
@@ -46,6 +47,9 @@ def print_inspection(inspection: Inspection, console: Console) -> None:
             console.print(table)
     for history in inspection.histories:
         for table in _history(history):
+            console.print(table)
+    if inspection.calibration is not None:
+        for table in calibration_tables(inspection.calibration):
             console.print(table)
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from feature_spec.artifacts.calibration import TaskCalibration
 from pipeline.evaluate.evaluation_result import Measurement
 from pipeline.report.data.run_data import RunData
 from pipeline.report.elements.figure import COLOURS, GREY, figure
-from pipeline.report.elements.section import Note, Picture, Pictures, Section
+from pipeline.report.elements.section import Note, Picture, Pictures, Section, Table
 
 _LARGEST_PX = 18.0
+_MOST_SHIFTS = 20
 
 
 def calibration_section(runs: Sequence[RunData]) -> Section:
@@ -26,6 +28,13 @@ def calibration_section(runs: Sequence[RunData]) -> Section:
     ]
     if not curves:
         blocks = [Note("Not measured: there is no binary task, or the run did not get so far.")]
+    for run in runs:
+        inspection = run.insight.inspection if run.insight is not None else None
+        if inspection is not None and inspection.calibration is not None:
+            of_run = f" of {run.name}" if len(runs) > 1 else ""
+            report = inspection.calibration
+            blocks.append(_table(report.tasks, of_run))
+            blocks += _shifts(report.by, report.tasks, of_run)
     return Section(
         anchor="calibration",
         title="Calibration",
@@ -37,6 +46,65 @@ def calibration_section(runs: Sequence[RunData]) -> Section:
         ),
         blocks=blocks,
     )
+
+
+def _table(tasks: Sequence[TaskCalibration], of_run: str) -> Table:
+    return Table(
+        caption=f"What the calibration{of_run} changed",
+        columns=[
+            "Task", "Method", "Examples", "Positives", "Sum before", "Sum after",
+            "Log loss before", "Log loss after",
+        ],
+        rows=[
+            [task.task, task.method, f"{task.examples:,}", f"{task.positives:,.0f}", *_change(task)]
+            for task in tasks
+        ],
+        hints={
+            "Examples": "Validation examples in the task's sample space, which the calibration was "
+            "fitted to.",
+            "Sum before": "Sum of scores over sum of labels on the validation examples.",
+            "Sum after": "The same after the calibration; each half is scored by what the other "
+            "half fits.",
+        },
+        texts=2,
+    )  # fmt: skip
+
+
+def _change(task: TaskCalibration) -> list[str]:
+    if task.before is None or task.after is None:
+        return [task.not_fitted, "", "", ""]
+    return [
+        f"{task.before.predicted_over_observed:.3f}",
+        f"{task.after.predicted_over_observed:.3f}",
+        f"{task.before.log_loss:.4f}",
+        f"{task.after.log_loss:.4f}",
+    ]
+
+
+def _shifts(by: str, tasks: Sequence[TaskCalibration], of_run: str) -> list[Table]:
+    """Return a folded table of the largest shifts of slices, if there are slices."""
+    rows = [
+        [
+            task.task,
+            shift.value,
+            f"{shift.examples:,}",
+            f"{shift.positives:,.0f}",
+            f"{shift.shift:+.3f}",
+        ]
+        for task in tasks
+        for shift in sorted(task.shifts, key=lambda one: -abs(one.shift))[:_MOST_SHIFTS]
+    ]
+    if not rows:
+        return []
+    return [
+        Table(
+            caption=f"The largest shifts of logits by {by}{of_run}",
+            columns=["Task", by, "Examples", "Positives", "Shift"],
+            rows=rows,
+            texts=2,
+            folded=True,
+        )
+    ]
 
 
 def _picture(task: str, of_runs: dict[str, Measurement]) -> Picture:

@@ -96,7 +96,7 @@ def test_the_exported_model_restores_the_calibration_that_sampling_took() -> Non
         "click": tf.constant(np.log(learnt / (1 - learnt)), tf.float32),
         "watch": tf.constant([1.0, 2.0, 3.0]),
     }
-    scores = ranker._scores(logits)
+    scores = ranker.network.scores(ranker._corrected(logits, {}))
     # Some 400, 2,000 and 8,000 clicks: standard errors of 5, 2 and 1 percent, and negatives' of as
     # much again.
     assert scores["click"].numpy() == pytest.approx(true, rel=0.15)

@@ -171,7 +171,29 @@ def exported(tmp_path_factory):
     export(spec, SPEC, network, graph, folder / "model")
     export(spec, SPEC, network, graph, folder / "half", half_precision=True)
     export(spec, SPEC, network, graph, folder / "xla", xla=True)
+    fitted = calibration(spec, features["candidate_ids"][:, 0].numpy().tolist())
+    export(spec, SPEC, network, graph, folder / "calibrated", xla=True, calibrate=lambda _: fitted)
     return folder / "model", scores, network
+
+
+CURVE = {"logits": [-2.0, 0.5, 1.0], "calibrated": [-4.0, -3.0, 0.5], "slope": 0.7}
+
+
+def calibration(spec, rows):
+    """A calibration of click by knots, with shifts of the first two items, given their rows."""
+    from feature_spec.artifacts.calibration import CalibrationReport
+    from trainer.calibration.calibrators import Calibrators, slice_field
+    from trainer.calibration.validation_fit import Fitted
+
+    shifts = [
+        {"row": row, "value": "a", "examples": 9, "positives": 3.0, "shift": shift}
+        for row, shift in zip(rows[:2], (0.5, -1.5), strict=True)
+    ]
+    task = {"task": "click", "method": "isotonic", "examples": 9, "positives": 3.0}
+    report = CalibrationReport.model_validate(
+        {"by": "item", "shrinkage": 1.0, "tasks": [{**task, "curve": CURVE, "shifts": shifts}]}
+    )
+    return Fitted(report, Calibrators(report, slice_field(spec, "item")))
 
 
 IN_A_FRESH_PROCESS = """
@@ -290,6 +312,10 @@ def answers(exported):
         "xla, two requests": (xla, "rank", rank_inputs(folder, USER, ITEMS * 2)),
         "xla, top 2": (xla, *calls["top 2"]),
     }
+    calibrated = str(folder.with_name("calibrated"))
+    of_folder |= {
+        f"calibrated, {name}": (calibrated, *calls[name]) for name in ("examples", "rank", "top 9")
+    }
     of_folder |= {
         f"{form}, {wrong}": (
             place,
@@ -332,6 +358,39 @@ def test_all_signatures_score_as_the_network_does_offline(exported, answers):
         assert len(set(scores)) == len(ITEMS)
         np.testing.assert_allclose(answers["examples"][task], scores, rtol=1e-5, atol=1e-6)
         np.testing.assert_allclose(answers["rank"][task], scores, rtol=1e-5, atol=1e-6)
+
+
+def test_all_signatures_score_and_rank_by_calibrated_logits(exported, answers):
+    _, offline, _ = exported
+    logits = np.log(offline["click"]) - np.log1p(-np.array(offline["click"]))
+    # The slopes of the curve are .7, 1 / 2.5, 3.5 / .5 and .7.
+    curve = np.select(
+        [logits < -2.0, logits < 0.5, logits < 1.0],
+        [-4 + 0.7 * (logits + 2), -4 + 0.4 * (logits + 2), -3 + 7 * (logits - 0.5)],
+        0.5 + 0.7 * (logits - 1),
+    )
+    clicks = 1.0 / (1.0 + np.exp(-curve - [0.5, -1.5, 0.0, 0.0]))
+    ranking = clicks * np.array(answers["rank"]["ranking_score"]) / np.array(offline["click"])
+    for signature in ("examples", "rank"):
+        answer = answers[f"calibrated, {signature}"]
+        assert answer.keys() == OUTPUTS
+        np.testing.assert_allclose(answer["click"], clicks, rtol=1e-4)
+        np.testing.assert_allclose(answer["ratio"], offline["ratio"], rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(answer["ranking_score"], ranking, rtol=1e-4)
+    best = answers["calibrated, top 9"]
+    assert best["candidate_position"] == np.argsort(-ranking).tolist()
+    np.testing.assert_allclose(best["click"], clicks[best["candidate_position"]], rtol=1e-4)
+
+
+def test_the_export_keeps_the_calibration_that_its_graph_holds(exported):
+    from feature_spec.artifacts.calibration import CALIBRATION_FILE, CalibrationReport
+
+    folder, _, _ = exported
+    report = CalibrationReport.model_validate_json(
+        (folder.with_name("calibrated") / CALIBRATION_FILE).read_bytes()
+    )
+    assert report.tasks[0].curve.model_dump() == CURVE
+    assert not (folder / CALIBRATION_FILE).exists()
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from xml.etree import ElementTree
 import pytest
 from rich.console import Console
 
+from feature_spec.artifacts.calibration import CalibrationReport
 from feature_spec.artifacts.inspection import (
     ExpertWeight,
     FieldMask,
@@ -89,6 +90,40 @@ FULL = Inspection(
         ),
     ],
 )
+
+
+def agreement(ratio, loss):
+    return {
+        "predicted_over_observed": ratio,
+        "log_loss": loss,
+        "buckets": [{"examples": 9.0, "mean_score": 0.25, "mean_label": 0.5}],
+    }
+
+
+CALIBRATION = CalibrationReport.model_validate(
+    {
+        "by": "tab",
+        "shrinkage": 25.0,
+        "tasks": [
+            {
+                "task": "click", "method": "isotonic", "examples": 8000, "positives": 1600.0,
+                "curve": {"logits": [0.0, 1.0], "calibrated": [0.0, 2.0], "slope": 0.75},
+                "shifts": [
+                    {"row": 2, "value": "feed", "examples": 7000, "positives": 900.0, "shift": -0.125},
+                    {"row": 3, "value": "search", "examples": 1000, "positives": 700.0, "shift": 0.25},
+                ],
+                "before": agreement(1.25, 0.5), "after": agreement(1.0, 0.4375),
+            },
+            {
+                "task": "like", "method": "isotonic", "examples": 8000, "positives": 3.0,
+                "not_fitted": "too few to tell (3 positives)",
+            },
+        ],
+    }
+)  # fmt: skip
+
+
+CALIBRATED = EMPTY.model_copy(update={"calibration": CALIBRATION})
 
 
 def printed(inspection):
@@ -185,3 +220,28 @@ def test_weights_of_past_entries_are_drawn_by_place():
     assert "Weights of entries of clicked by place (1 is the newest) over 9 examples" in page
     [drawn] = map(texts, drawings(page))
     assert {"1", "3–5", "mean weight"} <= set(drawn)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "click isotonic, 2 knots 8,000 1,600 1.250 → 1.000 0.5000 → 0.4375 0.750",
+        "like isotonic: none, too few to tell (3 positives) 8,000 3",
+        "Shifts of the logit of click by tab (shrinkage 25)",
+        "feed 7,000 900 -0.1250",
+        "search 1,000 700 +0.2500",
+    ],
+)
+def test_a_calibration_is_shown_with_what_it_changed(line):
+    console = Console(file=io.StringIO(), width=140)
+    print_inspection(CALIBRATED, console)
+    text = re.sub(r" +", " ", console.file.getvalue())
+    assert line in text
+    assert "nothing to show" not in text
+
+
+def test_the_page_draws_scores_before_and_after_the_calibration():
+    page = as_html(CALIBRATED)
+    assert "Calibration of click on the validation examples, before and after" in page
+    assert "Calibration of like" not in page
+    assert all(f">{text}<" in page for text in ("before", "after", "mean score"))

@@ -1,0 +1,1 @@
+"""Scores as probabilities: fitted to validation examples, served in the export."""
