@@ -343,6 +343,8 @@ def test_the_command_prints_tables_and_writes_json_and_html(root, tmp_path):
         "mixtures",
         "multiplications",
         "histories",
+        "personalised",
+        "calibration",
     ]
     # A price of 0 leaves click's logits at 0: one half each.
     assert found["gates"][0] == {
