@@ -6,7 +6,7 @@ from typing import Any
 
 import pydantic
 
-from feature_spec.histories.attention import input_names
+from feature_spec.histories.attention import model_inputs
 from feature_spec.loading import SpecError, parse_spec, read_spec
 from feature_spec.sections import Tuner
 from feature_spec.spec import FeatureSpec
@@ -31,14 +31,14 @@ def checked_spec(path: str) -> FeatureSpec:
         if not error.problems:
             raise
         problems = error.problems
-    inputs = input_names(spec.fields, spec.histories) if spec is not None else None
+    inputs = model_inputs(spec.fields, spec.histories) if spec is not None else None
     problems += _settings_problems(read_yaml(text, source), inputs)
     if spec is None or problems:
         raise SpecError.of(source, problems)
     return spec
 
 
-def _settings_problems(document: dict[Any, Any], inputs: list[str] | None) -> list[str]:
+def _settings_problems(document: dict[Any, Any], inputs: dict[str, bool] | None) -> list[str]:
     """Return the mistakes in the trainer's sections, as far as these are mappings at all."""
     model, trainer = document.get("model", {}), document.get("trainer", {})
     try:

@@ -7,10 +7,10 @@ The trainer is named by string, as the pipeline names it: its settings load no T
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-from feature_spec.histories.attention import input_names
+from feature_spec.histories.attention import model_inputs
 from feature_spec.loading import SpecError
 from feature_spec.sections import Tuner
 from feature_spec.spec import FeatureSpec
@@ -29,7 +29,7 @@ def settings_problems(
     model: Mapping[str, Any],
     trainer: Mapping[str, Any],
     tuner: Tuner | None,
-    inputs: Sequence[str] | None = None,
+    inputs: Mapping[str, bool] | None = None,
 ) -> list[str]:
     """Return every mistake in these sections of a spec, each with its place.
 
@@ -37,8 +37,8 @@ def settings_problems(
         model: the section `model`.
         trainer: the section `trainer`.
         tuner: the section `tuner`.
-        inputs: the names of what the model reads, see `input_names`; None if they are not known,
-            because the rest of the spec has mistakes.
+        inputs: what the model reads, see `model_inputs`; None if it is not known, because the rest
+            of the spec has mistakes.
     """
     module = importlib.import_module(_SETTINGS_MODULE)
     try:
@@ -56,7 +56,7 @@ def checked_trainer_settings(spec: FeatureSpec) -> str:
     Raises:
         SpecError: the spec's `model`, `trainer` or `tuner` section is wrong.
     """
-    inputs = input_names(spec.fields, spec.histories)
+    inputs = model_inputs(spec.fields, spec.histories)
     problems = settings_problems(spec.model, spec.trainer, spec.tuner, inputs)
     if problems:
         raise SpecError("; ".join(problems), problems)

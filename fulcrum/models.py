@@ -15,11 +15,13 @@ if TYPE_CHECKING:
     from trainer.models.sharing_architecture import SharingArchitecture
     from trainer.models.sluice import Sluice
     from trainer.models.snr import SNRAver, SNRTrans
+    from trainer.models.stem import STEM
 
 __all__ = [
     "CGC",
     "MSSM",
     "PLE",
+    "STEM",
     "Asymmetric",
     "CrossStitch",
     "Customized",
@@ -48,6 +50,7 @@ _HOMES = {
     "Sluice": "trainer.models.sluice",
     "SNRAver": "trainer.models.snr",
     "SNRTrans": "trainer.models.snr",
+    "STEM": "trainer.models.stem",
 }
 
 __getattr__, __dir__ = lazy_names(__name__, _HOMES)

@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from feature_spec.fields.field import Field, Pooling, SequenceField
+from feature_spec.fields.field import (
+    CategoricalField,
+    Field,
+    MultiCategoricalField,
+    NumericField,
+    Pooling,
+    SequenceField,
+)
 from feature_spec.histories.histories import Histories
 from feature_spec.strict_model import Problem, closest_names
 
@@ -68,8 +75,10 @@ def attended_histories(
     return list(found.values())
 
 
-def input_names(fields: Mapping[str, Field], histories: Histories | None) -> list[str]:
-    """Return the names of what a model reads: fields, and histories in place of their lists.
+def model_inputs(fields: Mapping[str, Field], histories: Histories | None) -> dict[str, bool]:
+    """Return what a model reads by name: fields, and attended histories in place of their lists.
+
+    The values tell whether it is a field with rows of an embedding table.
 
     Args:
         fields: the fields of a spec, also those of its histories.
@@ -77,7 +86,13 @@ def input_names(fields: Mapping[str, Field], histories: Histories | None) -> lis
     """
     attended = attended_histories(fields, histories)
     lists = {column for history in attended for column in history.columns}
-    return [name for name in fields if name not in lists] + [history.name for history in attended]
+    embedded = {
+        name: isinstance(field, CategoricalField | MultiCategoricalField | SequenceField)
+        or (isinstance(field, NumericField) and field.transform == "quantiles")
+        for name, field in fields.items()
+        if name not in lists
+    }
+    return embedded | dict.fromkeys((history.name for history in attended), False)
 
 
 def attention_problems(

@@ -23,7 +23,7 @@ FIELD_WIDTHS = (4, 3, 1)
 TASKS = ["shared", "own", "1"]
 EVERY_MODEL = pytest.mark.parametrize("name", list(MODELS))
 SHOWN = {
-    "gate_weights": {"mmoe", "ml_mmoe", "cgc", "ple"},
+    "gate_weights": {"mmoe", "ml_mmoe", "cgc", "ple", "stem"},
     "field_masks": {"mssm"},
     "gated_blocks": {"snr_aver", "snr_trans", "mssm"},
     "mixtures": {"cross_stitch", "sluice"},

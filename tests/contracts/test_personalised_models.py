@@ -65,6 +65,17 @@ def made(name, gates=GATES, seed=None):
     return network
 
 
+def without_gates(network):
+    return AssembledNetwork(
+        LAYOUT,
+        network.embeddings,
+        network.sharing,
+        network.towers,
+        network.attentions,
+        task_tables=network.task_tables,
+    )
+
+
 def one_request():
     return {
         name: values[:1] if name.startswith("request") else values
@@ -87,9 +98,7 @@ def assert_alike(one, other, atol=1e-5):
 @EVERY_MODEL
 def test_a_personalised_model_starts_as_the_model_alone(name):
     network = made(name)
-    alone = AssembledNetwork(
-        LAYOUT, network.embeddings, network.sharing, network.towers, network.attentions
-    )
+    alone = without_gates(network)
     for task, logits in alone(batch()).items():
         np.testing.assert_array_equal(network(batch())[task], logits)
 
@@ -99,9 +108,7 @@ def test_gates_change_the_scores_and_a_request_scores_as_its_rows(name):
     network = drawn(name)
     rows = network(its_rows())
     assert_alike(network(one_request(), one_request=True), rows)
-    alone = AssembledNetwork(
-        LAYOUT, network.embeddings, network.sharing, network.towers, network.attentions
-    )
+    alone = without_gates(network)
     assert not np.allclose(alone(its_rows())["click"], rows["click"])
 
 
@@ -111,7 +118,7 @@ def test_gates_get_a_gradient(name):
     with tf.GradientTape() as tape:
         loss = tf.add_n([tf.reduce_sum(tf.square(one)) for one in network(batch()).values()])
     variables = [variable for gates in network.gates for variable in gates.trainable_variables]
-    assert len(variables) == 10 * network.sharing.embeddings
+    assert len(variables) == 10 * len(network.attentions)
     for variable, gradient in zip(variables, tape.gradient(loss, variables), strict=True):
         assert np.any(gradient), variable.name
 

@@ -38,7 +38,7 @@ def test_the_arguments_of_a_model_are_its_settings_with_the_same_defaults(name):
         for argument, parameter in inspect.signature(type(made(name))).parameters.items()
         if parameter.kind is inspect.Parameter.KEYWORD_ONLY
         # These follow from the fields.
-        and argument not in ("field_widths", "pooled_fields")
+        and argument not in ("field_widths", "pooled_fields", "task_widths")
     }
     defaults = MODELS[name]().arguments
     assert arguments == {

@@ -129,7 +129,6 @@ def half_precision_network(network: AssembledNetwork) -> AssembledNetwork:
     Args:
         network: a trained network.
     """
-    x = tf.zeros([1, sum(network.layout.field_widths)])
     with _half_precision():
         sharing = type(network.sharing).from_config(
             {**network.sharing.get_config(), "dtype": _POLICY}
@@ -138,9 +137,7 @@ def half_precision_network(network: AssembledNetwork) -> AssembledNetwork:
             type(tower).from_config({**tower.get_config(), "dtype": _POLICY})
             for tower in network.towers
         ]
-        for tower, representation in zip(
-            towers, sharing([x] * len(network.embeddings)), strict=True
-        ):
+        for tower, representation in zip(towers, sharing(network.zero_inputs()), strict=True):
             tower(representation)
         attentions = [
             [
@@ -160,6 +157,7 @@ def half_precision_network(network: AssembledNetwork) -> AssembledNetwork:
         towers,
         attentions,
         gates=gates,
+        task_tables=network.task_tables,
         name=network.name,
     )
 

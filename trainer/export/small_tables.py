@@ -36,6 +36,7 @@ def with_small_tables(network: AssembledNetwork, dtype: SmallType) -> AssembledN
         network.towers,
         network.attentions,
         gates=network.gates,
+        task_tables=network.task_tables,
         name=network.name,
     )
 

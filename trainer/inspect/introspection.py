@@ -21,6 +21,7 @@ from trainer.models.ple import PLE
 from trainer.models.sharing_architecture import SharingArchitecture
 from trainer.models.sluice import Sluice
 from trainer.models.snr import SNR
+from trainer.models.stem import STEM
 
 
 class GateWeights(NamedTuple):
@@ -121,6 +122,15 @@ def _(model: PLE, inputs: Any, tasks: Sequence[str]) -> dict[str, GateWeights]:
             result[f"{level.name}/{gate}"] = GateWeights(experts, weights)
         representations = level(representations)
     return result
+
+
+@gate_weights.register
+def _(model: STEM, inputs: Any, tasks: Sequence[str]) -> dict[str, GateWeights]:
+    counts = range(1, model.task_experts + 1)
+    experts = [f"own {number} of {task}" for task in tasks for number in counts]
+    experts += _numbered("shared", model.shared.experts)
+    gates = zip(tasks, model.gate_weights(inputs), strict=True)
+    return {f"level_1/task_{task}": GateWeights(experts, weights) for task, weights in gates}
 
 
 @functools.singledispatch

@@ -91,7 +91,7 @@ def inspection_guide(
     """
     tasks = list(network.layout.tasks)
     # Names do not depend on values, so one row of zeros serves to ask for them.
-    zeros = [tf.zeros([1, sum(network.layout.field_widths)])] * network.sharing.embeddings
+    zeros = network.zero_inputs()
     return InspectionGuide(
         model=network.model_name,
         gates={

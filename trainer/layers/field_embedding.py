@@ -43,6 +43,8 @@ class FieldEmbedding(tf.keras.layers.Layer):
     Args:
         table_rows: the number of rows of each table, by width D.
         initial_mean: the mean of the initial embeddings. Defaults to 0.
+        row_widths: the number of columns of each table, by width D, where it is not D. Defaults to
+            none.
 
     Call arguments:
         ids: rows of the tables, integer, (R, Σ length).
@@ -67,7 +69,11 @@ class FieldEmbedding(tf.keras.layers.Layer):
     """
 
     def __init__(
-        self, table_rows: Mapping[int, int], initial_mean: float = 0.0, **kwargs: Any
+        self,
+        table_rows: Mapping[int, int],
+        initial_mean: float = 0.0,
+        row_widths: Mapping[int, int] | None = None,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         if any(int(width) < 1 or rows < 1 for width, rows in table_rows.items()):
@@ -76,6 +82,7 @@ class FieldEmbedding(tf.keras.layers.Layer):
             )
         # JSON turns the widths of a saved configuration into text.
         self.table_rows = {int(width): int(rows) for width, rows in table_rows.items()}
+        self.row_widths = {int(width): size for width, size in (row_widths or {}).items()}
         self.initial_mean = initial_mean
         # A network that reads plain numbers only never looks up, and so never builds.
         self.tables: dict[str, tf.Variable] = {}
@@ -85,7 +92,7 @@ class FieldEmbedding(tf.keras.layers.Layer):
         self.tables = {
             str(width): self.add_weight(
                 name=f"table_{width}",
-                shape=(rows, width),
+                shape=(rows, self.row_widths.get(width, width)),
                 initializer=tf.keras.initializers.RandomNormal(
                     self.initial_mean, _INITIAL_STANDARD_DEVIATION
                 ),
@@ -120,6 +127,7 @@ class FieldEmbedding(tf.keras.layers.Layer):
             **super().get_config(),
             "table_rows": dict(self.table_rows),
             "initial_mean": self.initial_mean,
+            "row_widths": dict(self.row_widths),
         }
 
 

@@ -45,6 +45,16 @@ def as_flat_input(inputs: Any) -> tf.Tensor | FlatInput:
     return inputs[0] if len(inputs) == 1 else tf.concat(inputs, axis=1)
 
 
+def as_rows(x: tf.Tensor | FlatInput) -> tf.Tensor:
+    """Return an input as one tensor, (B, I): the request's part is repeated for each candidate."""
+    if not isinstance(x, FlatInput):
+        return x
+    request = x.request
+    if request.shape[0] == 1:
+        request = tf.repeat(request, tf.shape(x.candidate)[0], axis=0)
+    return tf.concat([request, x.candidate], axis=1)
+
+
 def input_width(shape: tf.TensorShape | FlatInput) -> int:
     """Return I, the width of a layer's input, from the shape that Keras hands to `build`."""
     if isinstance(shape, FlatInput):

@@ -26,12 +26,15 @@ class SharingArchitecture(tf.keras.layers.Layer):
 
     Attributes:
         tells_fields_apart: whether the model has an argument `field_widths`.
-        embeddings: the number of independent sets of embedding tables that the model should read:
-            1, or K if tasks share nothing.
+        has_task_tables: whether the model reads, beside a shared set of tables, embeddings of each
+            task's own, and has an argument `task_widths`.
+        embeddings: the number of inputs that the model reads: 1; K if tasks share nothing, each
+            with a set of tables of its own; or K + 1 with task tables, the shared one first.
         initial_embedding: the mean with which the embeddings should start.
     """
 
     tells_fields_apart: ClassVar[bool] = False
+    has_task_tables: ClassVar[bool] = False
 
     def __init__(self, tasks: int, *, dropout_rate: float = 0.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -48,8 +51,8 @@ class SharingArchitecture(tf.keras.layers.Layer):
 
         Args:
             inputs: the flattened field embeddings x, (B, I); a `FlatInput`; or a list of field
-                embeddings, (B, D) each. Only `SingleTask`, whose tasks share no embeddings, reads
-                a list as one input for each task.
+                embeddings, (B, D) each. `SingleTask`, whose tasks share no embeddings, reads a list
+                as one input for each task, and `STEM` as the shared one and one for each task.
             training: whether dropout and the noise of gates are on.
 
         Returns:

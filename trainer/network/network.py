@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from feature_spec.feature_layout import IDS, NUMBERS, InputSide
 from trainer.layers.field_embedding import FieldEmbedding, SlotLayout, flattened, set_apart
-from trainer.layers.flat_input import FlatInput
+from trainer.layers.flat_input import FlatInput, as_rows
 from trainer.layers.personalisation import GatedInput, Personalisation
 from trainer.layers.target_attention import History
 from trainer.layers.tower import Tower
@@ -22,7 +22,8 @@ from trainer.network.history_attention import (
     history_of,
 )
 from trainer.network.network_layout import NetworkLayout
-from trainer.settings.model_config import ModelSettings
+from trainer.network.task_tables import TaskTables, task_tables
+from trainer.settings.model_config import ModelSettings, TaskTableSettings
 from trainer.settings.personalise import Personalise
 from trainer.settings.train_config import Settings
 
@@ -40,6 +41,8 @@ class AssembledNetwork(tf.keras.layers.Layer):
         towers: map representations to logits, in the order of the tasks.
         attentions: for each set of tables, the layers of the histories that candidates attend to.
         gates: for each set of tables, the gates by domain and by prior information; None for none.
+        task_tables: the places of fields of which each task has embeddings of its own, in the last
+            of `embeddings`; None for none.
     """
 
     def __init__(
@@ -51,6 +54,7 @@ class AssembledNetwork(tf.keras.layers.Layer):
         attentions: list[list[Attention]] | None = None,
         *,
         gates: list[Personalisation] | None = None,
+        task_tables: TaskTables | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -60,6 +64,7 @@ class AssembledNetwork(tf.keras.layers.Layer):
         self.towers = towers
         self.attentions = attentions or [[] for _ in embeddings]
         self.gates = gates or []
+        self.task_tables = task_tables
 
     def call(
         self,
@@ -91,12 +96,15 @@ class AssembledNetwork(tf.keras.layers.Layer):
 
     def look_up(self, features: Mapping[str, tf.Tensor]) -> Lookups:
         """Look up the rows of all tables that transformed features name."""
+        looked_up = [self.layout.looked_up] * len(self.attentions)
+        if self.task_tables is not None:
+            looked_up.append(self.task_tables.slots)
         return [
             {
                 side: embedding(features[IDS[side]], slots=slots) if slots else []
-                for side, slots in self.layout.looked_up.items()
+                for side, slots in of_set.items()
             }
-            for embedding in self.embeddings
+            for embedding, of_set in zip(self.embeddings, looked_up, strict=True)
         ]
 
     def flat_inputs(
@@ -108,12 +116,16 @@ class AssembledNetwork(tf.keras.layers.Layer):
     ) -> list[tf.Tensor | FlatInput]:
         """Flatten what was looked up: (B, I) for each set of tables.
 
-        Candidates attend to their histories, whose pooled vectors are the last fields.
+        Candidates attend to their histories, whose pooled vectors are the last fields. Behind the
+        sets comes what each task has of its own, if there are tables of tasks.
         """
-        return [
+        inputs = [
             self._flat_input(lookup, attentions, features, one_request, training)
-            for lookup, attentions in zip(lookups, self.attentions, strict=True)
+            for lookup, attentions in zip(lookups, self.attentions, strict=False)
         ]
+        if self.task_tables is not None:
+            inputs += self.task_tables.inputs(lookups[-1], features, one_request=one_request)
+        return inputs
 
     def histories(
         self, features: Mapping[str, tf.Tensor], one_request: bool = False
@@ -121,7 +133,7 @@ class AssembledNetwork(tf.keras.layers.Layer):
         """Return the inputs of the attention layers, for each set of tables."""
         return [
             self._histories(*self._flattened_sides(lookup, features), features, one_request)
-            for lookup in self.look_up(features)
+            for lookup in self.look_up(features)[: len(self.attentions)]
         ]
 
     def logits(
@@ -140,10 +152,23 @@ class AssembledNetwork(tf.keras.layers.Layer):
 
     def gated(self, inputs: Sequence[tf.Tensor | FlatInput]) -> list[GatedInput]:
         """Apply the gates by domain and by prior information to the input of each set of tables."""
+        sets = len(self.attentions)
         if self.gates:
-            return [gates(x) for gates, x in zip(self.gates, inputs, strict=True)]
-        of_set = len(self.towers) // len(inputs)
-        return [GatedInput(x, None, [[] for _ in range(of_set)]) for x in inputs]
+            gated = [gates(x) for gates, x in zip(self.gates, inputs[:sets], strict=True)]
+        else:
+            towers = len(self.towers) // sets
+            gated = [GatedInput(x, None, [[] for _ in range(towers)]) for x in inputs[:sets]]
+        # Embeddings of tasks' own have no gates. A gated input has no parts by side.
+        are_split = isinstance(gated[0].x, FlatInput)
+        of_tasks = [x if are_split else as_rows(x) for x in inputs[sets:]]
+        return gated + [GatedInput(x, None, []) for x in of_tasks]
+
+    def zero_inputs(self) -> list[tf.Tensor]:
+        """Return a row of zeros for each input of the sharing architecture."""
+        widths = [sum(self.layout.field_widths)] * len(self.attentions)
+        if self.task_tables is not None:
+            widths += [sum(self.task_tables.field_widths(self.layout))] * len(self.towers)
+        return [tf.zeros([1, width]) for width in widths]
 
     def scores(self, logits: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """Turn logits into scores: a probability for a binary task, the logit for a regression."""
@@ -217,17 +242,27 @@ class Network(AssembledNetwork):
     sharing: SharingArchitecture
 
     def __init__(self, layout: NetworkLayout, settings: Settings, **kwargs: Any) -> None:
+        own = None
+        if isinstance(settings.model, TaskTableSettings):
+            own = task_tables(layout, settings.model.task_fields, settings.model.task_width)
         sharing = build_architecture(
             settings.model,
             len(layout.tasks),
             layout.field_widths,
             pooled_fields=layout.pooled_fields,
+            task_widths=own.field_widths(layout) if own else None,
             name="sharing",
         )
+        sets = 1 if own else sharing.embeddings
         embeddings = [
             FieldEmbedding(layout.table_rows, sharing.initial_embedding, name=f"embedding_{number}")
-            for number in range(sharing.embeddings)
+            for number in range(sets)
         ]
+        if own:
+            rows = {width: layout.table_rows[width] for width in own.widths}
+            embeddings.append(
+                FieldEmbedding(rows, row_widths=own.row_widths, name="embedding_of_tasks")
+            )
         towers = [
             Tower(
                 settings.model.tower_units,
@@ -246,12 +281,12 @@ class Network(AssembledNetwork):
                 )
                 for attention in layout.attentions
             ]
-            for number in range(sharing.embeddings)
+            for number in range(sets)
         ]
         gates = None
         if (personalise := settings.model.personalise) is not None:
             # Tasks with tables of their own have gates of their own, and one tower each.
-            of_set = len(layout.tasks) // sharing.embeddings
+            of_set = len(layout.tasks) // sets
             gates = [
                 build_gates(
                     personalise,
@@ -259,9 +294,11 @@ class Network(AssembledNetwork):
                     [settings.model.tower_units] * of_set,
                     name=f"gates_{number}",
                 )
-                for number in range(sharing.embeddings)
+                for number in range(sets)
             ]
-        super().__init__(layout, embeddings, sharing, towers, attentions, gates=gates, **kwargs)
+        super().__init__(
+            layout, embeddings, sharing, towers, attentions, gates=gates, task_tables=own, **kwargs
+        )
         self.model_name = settings.name
         self.personalise = settings.model.personalise
 
@@ -277,6 +314,7 @@ def build_architecture(
     field_widths: Sequence[int],
     *,
     pooled_fields: Sequence[int] = (),
+    task_widths: Sequence[int] | None = None,
     **kwargs: Any,
 ) -> SharingArchitecture:
     """Build the model that settings describe.
@@ -286,6 +324,8 @@ def build_architecture(
         tasks: K, the number of tasks.
         field_widths: D of each field, in the order of the flattened input.
         pooled_fields: the fields that attention pools, by position.
+        task_widths: the width of each field in the tables of tasks' own, 0 for none; None if these
+            are as wide as the shared ones.
         kwargs: further arguments of a Keras layer, such as `name`.
     """
     module, _, name = settings.architecture.partition(":")
@@ -293,6 +333,9 @@ def build_architecture(
     if kind.tells_fields_apart:
         kwargs["field_widths"] = field_widths
         kwargs["pooled_fields"] = pooled_fields
+    if kind.has_task_tables:
+        kwargs["field_widths"] = field_widths
+        kwargs["task_widths"] = task_widths
     return kind(tasks, **settings.arguments, **kwargs)
 
 

@@ -66,6 +66,11 @@ class ModelSettings(StrictModel):
             return {}
         return {f"personalise.{key}": getattr(self.personalise, key) for key in ("domain", "prior")}
 
+    @property
+    def named_tables(self) -> set[str]:
+        """The settings of `named_fields` whose fields must have rows of a table."""
+        return set()
+
 
 class SingleTaskSettings(ModelSettings):
     """One network for each task, with nothing shared: the baseline of the MTL gain (PLE, Eq 11).
@@ -213,6 +218,54 @@ class PLESettings(CGCSettings):
     levels: PositiveInt = 2
 
 
+class TaskTableSettings(ModelSettings):
+    """The settings of models with embeddings of each task's own.
+
+    Attributes:
+        task_fields: the fields of which each task has embeddings of its own, such as the ids of
+            user and item; None for all that have rows of a table.
+        task_width: d, the width of a task's embedding of a field, at most that of the shared one;
+            None for the width of the shared one, as in the paper.
+    """
+
+    task_fields: Annotated[list[str], pydantic.Field(min_length=1)] | None = None
+    task_width: PositiveInt | None = 4
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """The arguments of the model's class."""
+        own = ("task_fields", "task_width")
+        return {key: value for key, value in super().arguments.items() if key not in own}
+
+    @property
+    def named_fields(self) -> dict[str, list[str]]:
+        """The fields of a spec that these settings name, by the path of the setting."""
+        return {**super().named_fields, "task_fields": self.task_fields or []}
+
+    @property
+    def named_tables(self) -> set[str]:
+        """The settings of `named_fields` whose fields must have rows of a table."""
+        return {"task_fields"}
+
+
+class STEMSettings(TaskTableSettings):
+    """STEM-Net: embeddings of each task's own beside shared ones (Su et al., AAAI 2024).
+
+    Attributes:
+        task_experts: m_k, the number of experts of each task, on its own embeddings.
+        shared_experts: m_s, the number of shared experts, on the shared embeddings.
+        expert_units: layers of each expert.
+        gate_units: hidden layers of each gate.
+    """
+
+    architecture = "trainer.models.stem:STEM"
+
+    task_experts: PositiveInt = 2
+    shared_experts: PositiveInt = 2
+    expert_units: Units = [64]
+    gate_units: Units = [64]
+
+
 class SNRTransSettings(ModelSettings):
     """Sub-network routing: a matrix and a hard-concrete gate a connection (Ma et al., AAAI 2019).
 
@@ -281,6 +334,7 @@ MODELS: dict[str, type[ModelSettings]] = {
     "ml_mmoe": MLMMoESettings,
     "cgc": CGCSettings,
     "ple": PLESettings,
+    "stem": STEMSettings,
     "snr_aver": SNRAverSettings,
     "snr_trans": SNRTransSettings,
     "mssm": MSSMSettings,

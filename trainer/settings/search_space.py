@@ -23,7 +23,7 @@ _NOT_SEARCHED = {
 
 
 def with_values(
-    settings: Settings, values: Mapping[str, Any], inputs: Sequence[str] | None = None
+    settings: Settings, values: Mapping[str, Any], inputs: Mapping[str, bool] | None = None
 ) -> Settings:
     """Return the settings with other values.
 
@@ -81,7 +81,9 @@ def decoded(values: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def check_search(tuner: Tuner, settings: Settings, inputs: Sequence[str] | None = None) -> None:
+def check_search(
+    tuner: Tuner, settings: Settings, inputs: Mapping[str, bool] | None = None
+) -> None:
     """Check that a search tries only settings of this model and valid values.
 
     Args:

@@ -144,15 +144,15 @@ class SettingsError(ValueError):
 
 
 def parse_settings(
-    model: Mapping[str, Any], trainer: Mapping[str, Any], inputs: Sequence[str] | None = None
+    model: Mapping[str, Any], trainer: Mapping[str, Any], inputs: Mapping[str, bool] | None = None
 ) -> Settings:
     """Parse the `model` and `trainer` sections of a spec or the command line.
 
     Args:
         model: the model's `name` and its settings.
         trainer: the settings of the trainer.
-        inputs: the names of what the model reads; None to leave fields that settings name
-            unchecked.
+        inputs: whether it has rows of a table, by the name of what the model reads; None to leave
+            fields that settings name unchecked.
 
     Raises:
         SettingsError: a model, a key or a field is unknown (the message names the closest valid
@@ -187,15 +187,20 @@ def parse_settings(
     return Settings(name=name, **parts)
 
 
-def _unknown_fields(model: ModelSettings, inputs: Sequence[str]) -> list[str]:
+def _unknown_fields(model: ModelSettings, inputs: Mapping[str, bool]) -> list[str]:
     """Return the names in a model's settings that stand for nothing that it reads."""
-    return [
-        f"model.{setting}: no such field {name!r} that the model reads: "
-        f"{closest_names(name, inputs)}"
-        for setting, named in model.named_fields.items()
-        for name in named
-        if name not in inputs
-    ]
+    problems = []
+    for setting, named in model.named_fields.items():
+        needs_table = setting in model.named_tables
+        valid = [name for name, has_table in inputs.items() if has_table or not needs_table]
+        which = "with embeddings " if needs_table else ""
+        problems += [
+            f"model.{setting}: no such field {name!r} {which}that the model reads: "
+            f"{closest_names(name, valid)}"
+            for name in named
+            if name not in valid
+        ]
+    return problems
 
 
 def in_one_process(settings: Settings) -> Settings:

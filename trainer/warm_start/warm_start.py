@@ -46,6 +46,18 @@ def begin_with(
             if key not in weights.tables:
                 logger.info("warm start: table %s is new", table.name)
                 continue
+            if number and (why := _other_owners(weights, network, rows)):
+                logger.info("warm start: table %s begins afresh: %s", table.name, why)
+                continue
+            columns, columns_now = weights.tables[key].shape[1], int(table.shape[1])
+            if columns != columns_now:
+                logger.info(
+                    "warm start: table %s begins afresh: it has %d columns, and had %d",
+                    table.name,
+                    columns_now,
+                    columns,
+                )
+                continue
             pairs = moved[int(width)]
             _move_rows(weights.tables[key], table, pairs)
             logger.info(
@@ -131,15 +143,28 @@ def _differences(weights: TrainedWeights, network: Network, rows: TableRows) -> 
         found.append("it attends to histories otherwise")
     if _personalised(before) != _personalised(now):
         found.append("other fields gate it")
-    if [(name, task.kind) for name, task in before.tasks.items()] != [
-        (name, task.kind) for name, task in now.tasks.items()
-    ]:
+    if before.model.get("task_fields") != now.model.get("task_fields"):
+        found.append("tasks have embeddings of other fields")
+    if _tasks(before) != _tasks(now):
         found.append("it has other tasks")
     if [value.shape for value in weights.dense] != [
         tuple(variable.shape) for variable in dense_weights(network)
     ]:
         found.append("its layers have other sizes")
     return found
+
+
+def _other_owners(weights: TrainedWeights, network: Network, rows: TableRows) -> str:
+    """Say why tables of tasks' own belonged to others; empty if they did not."""
+    if weights.model != network.model_name:
+        return f"the trained model is {weights.model}, not {network.model_name}"
+    if _tasks(weights.rows.spec) != _tasks(rows.spec):
+        return "it has other tasks"
+    return ""
+
+
+def _tasks(spec: FeatureSpec) -> list[tuple[str, str]]:
+    return [(name, task.kind) for name, task in spec.tasks.items()]
 
 
 def _personalised(spec: FeatureSpec) -> list[list[str]]:

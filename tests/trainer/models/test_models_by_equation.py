@@ -302,6 +302,80 @@ def test_mssm_penalises_squared_weights_and_open_gates():
     assert float(penalties["l0"]) == pytest.approx(0.25 * likely_open, rel=1e-5)
 
 
+def stem_by_equation(model, shared, own, read, summed):
+    """h_k = Σ softmax(W₂ relu(W₁ (x_k + x_s)))_e E_e(x_k or x_s): the outputs, and all weights."""
+    outputs = [expert for e, x in zip(model.own, read, strict=True) for expert in experts(e, x)]
+    outputs += experts(model.shared, shared)
+    result = []
+    for (hidden, head), x in zip(model.gates, summed, strict=True):
+        kernel, bias = head.get_weights()
+        weights = softmax(experts(hidden, x)[0] @ kernel + bias)
+        result.append(sum(weights[:, [e]] * expert for e, expert in enumerate(outputs)))
+    return result
+
+
+def test_stem_mixes_experts_on_embeddings_of_all_tasks_and_on_shared_ones():
+    model, shared, _ = made("stem", expert_units=[U], gate_units=[3], task_experts=2)
+    random = np.random.default_rng(4)
+    own = [random.normal(size=shared.shape).astype("f4") for _ in range(K)]
+    expected = stem_by_equation(model, shared, own, own, [shared + x for x in own])
+    outputs = model([tf.constant(x) for x in (shared, *own)])
+    np.testing.assert_allclose(outputs, expected, atol=1e-5)
+
+
+def test_stem_with_narrow_embeddings_of_tasks_reads_the_rest_from_the_shared_ones():
+    from trainer.models.stem import STEM
+
+    tf.keras.utils.set_random_seed(1)
+    # Of widths 2, 2, 3 and 1 tasks have one column for the second field and two for the third.
+    model = STEM(K, field_widths=FIELD_WIDTHS, task_widths=(0, 1, 2, 0), expert_units=[U])
+    random = np.random.default_rng(5)
+    shared = random.normal(size=(6, INPUT)).astype("f4")
+    own = [random.normal(size=(6, 3)).astype("f4") for _ in range(K)]
+    outputs = model([tf.constant(x) for x in (shared, *own)])
+    read = [np.concatenate([shared[:, :2], x, shared[:, 7:]], axis=1) for x in own]
+    nothing = np.zeros((6, 1), "f4")
+    filled = [
+        np.concatenate([nothing, nothing, x[:, :1], nothing, x[:, 1:], nothing, nothing], axis=1)
+        for x in own
+    ]
+    expected = stem_by_equation(model, shared, own, read, [shared + x for x in filled])
+    np.testing.assert_allclose(outputs, expected, atol=1e-5)
+
+
+def test_stem_learns_from_other_tasks_experts_and_leaves_them_as_they_are():
+    model, shared, _ = made("stem", expert_units=[U])
+    own = [tf.constant(shared + task) for task in range(K)]
+    with tf.GradientTape() as tape:
+        tape.watch(own)
+        loss = tf.reduce_sum(model([tf.constant(shared), *own])[1] ** 2)
+    kernels = [layer.kernels[0] for layer in (*model.own, model.shared)]
+    *of_own, of_shared, others, task, rest = tape.gradient(loss, [*kernels, *own])
+    assert [gradient is not None and bool(np.any(gradient)) for gradient in of_own] == [
+        False,
+        True,
+        False,
+    ]
+    assert np.any(of_shared)
+    assert (others, rest) == (None, None)
+    assert np.any(task)
+    # Its gate weighs their experts nonetheless.
+    assert (model.gate_weights([tf.constant(shared), *own])[1].numpy() > 0.0).all()
+
+
+def test_stem_refuses_inputs_and_widths_that_do_not_fit():
+    from trainer.models.stem import STEM
+
+    with pytest.raises(ValueError, match=r"x_s and an input for each of the 2 tasks. Received: 2"):
+        STEM(2)([tf.ones([1, 4]), tf.ones([1, 4])])
+    with pytest.raises(
+        ValueError, match=r"a width from 0 to that in `field_widths`.*\[3\] for \[2\]"
+    ):
+        STEM(2, field_widths=[2], task_widths=[3])
+    with pytest.raises(ValueError, match="an input for each task is needed where `task_widths`"):
+        STEM(2, field_widths=[2], task_widths=[1])(tf.ones([1, 2]))
+
+
 def test_networks_need_a_layer():
     with pytest.raises(ValueError, match=r"`units` must hold at least one layer. Received: \[\]"):
         CrossStitch(2, units=[])

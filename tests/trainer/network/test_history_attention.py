@@ -82,7 +82,7 @@ def test_scores_depend_on_the_history_and_reach_its_layers(name, network, attend
     with tf.GradientTape() as tape:
         loss = tf.add_n([tf.reduce_sum(tf.square(logits)) for logits in made(batch).values()])
     layers = [layer for of_set in made.attentions for layer in of_set]
-    assert len(layers) == 2 * made.sharing.embeddings
+    assert len(layers) == 2 * len(made.attentions)
     for gradient in tape.gradient(loss, [v for layer in layers for v in layer.trainable_variables]):
         assert np.isfinite(gradient).all()
         assert np.any(gradient)

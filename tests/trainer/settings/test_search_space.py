@@ -70,4 +70,4 @@ def test_gates_and_their_units_can_be_searched():
         with_values(SETTINGS, {"model.personalise.units": 64})
     search = {"model.personalise": {"values": [None, {"domain": ["tba"]}]}}
     with pytest.raises(ValueError, match="no such field 'tba'.*did you mean 'tab'"):
-        check_search(Tuner.model_validate({"search": search}), own, ["tab", "user"])
+        check_search(Tuner.model_validate({"search": search}), own, {"tab": True, "user": True})

@@ -108,7 +108,7 @@ def test_settings_need_no_tensorflow():
 def test_fields_that_gates_name_must_be_read_by_the_model():
     gates = {"domain": ["tab"], "prior": ["usr", "clicks"]}
     with pytest.raises(ValueError, match=r".") as error:
-        parse_settings({"personalise": gates}, {}, ["tab", "user", "clicked"])
+        parse_settings({"personalise": gates}, {}, dict.fromkeys(["tab", "user", "clicked"], True))
     assert (
         "model.personalise.prior: no such field 'usr' that the model reads: did you mean 'user'?"
         in str(error.value)

@@ -337,3 +337,26 @@ def test_neither_saving_nor_beginning_holds_a_copy_of_a_table(saved):
     _, beginning = peak_of(lambda: begin_with(read_weights(model), network, now, later))
     assert saving < 0.8 * table_bytes
     assert beginning < 0.8 * table_bytes
+
+
+def test_tables_of_tasks_move_with_their_values_unless_other_tasks_own_them(saved, caplog):
+    trained, before = made(BEFORE, "stem", task_width=2)
+    network, now = made(NOW, "stem", task_width=2)
+    begin_with(read_weights(saved(trained, before)), network, now)
+    learnt, table = (one.embeddings[1].tables["4"].numpy() for one in (trained, network))
+    # a was the first entry and is the last.
+    np.testing.assert_array_equal(table[6], learnt[4])
+    for text, width, why in (
+        (SPEC.replace("buy:", "share:"), 2, "begins afresh: it has other tasks"),
+        (SPEC, 3, "begins afresh: it has 6 columns, and had 4"),
+    ):
+        network, now = made(NOW, "stem", text, task_width=width)
+        drawn = network.embeddings[1].tables["4"].numpy()
+        with caplog.at_level("INFO", logger="fulcrum.trainer"):
+            begin_with(read_weights(saved(trained, before)), network, now)
+        assert why in caplog.text
+        np.testing.assert_array_equal(network.embeddings[1].tables["4"], drawn)
+        np.testing.assert_array_equal(
+            network.embeddings[0].tables["4"].numpy()[6],
+            trained.embeddings[0].tables["4"].numpy()[4],
+        )
