@@ -10,7 +10,7 @@ from feature_spec.histories.attention import model_inputs
 from feature_spec.loading import SpecError, parse_spec, read_spec
 from feature_spec.sections import Tuner
 from feature_spec.spec import FeatureSpec
-from feature_spec.training_settings import settings_problems
+from feature_spec.training_settings import chain_problems, settings_problems
 from feature_spec.yaml_text import read_yaml
 
 
@@ -33,6 +33,7 @@ def checked_spec(path: str) -> FeatureSpec:
         problems = error.problems
     inputs = model_inputs(spec.fields, spec.histories) if spec is not None else None
     problems += _settings_problems(read_yaml(text, source), inputs)
+    problems += chain_problems(spec) if spec is not None else []
     if spec is None or problems:
         raise SpecError.of(source, problems)
     return spec

@@ -13,6 +13,7 @@ import yaml
 from feature_spec.formula import DURATION, RankingFormula, weights_in_force
 from feature_spec.spec import FeatureSpec
 from feature_spec.strict_model import StrictModel, closest_names
+from feature_spec.tasks.chain import factored, formula_problems
 from feature_spec.yaml_text import YamlTextError, read_yaml
 
 Model = TypeVar("Model", bound=StrictModel)
@@ -183,12 +184,11 @@ def request_weights(formula: RankingFormula, spec: FeatureSpec, source: Path) ->
         SpecError: the formula names a task that the spec does not have, or transforms the duration
             differently, which no request can.
     """
-    for task in formula.weights:
-        if task not in spec.tasks:
-            raise SpecError(
-                f"{source}: weights.{task}: spec {spec.name} has no such task: "
-                f"{closest_names(task, spec.tasks)}"
-            )
+    of_joints = spec.joints
+    for problem in formula_problems(formula.weights, spec.tasks, of_joints):
+        whose = f"spec {spec.name} has " if problem.text.startswith("no such") else ""
+        raise SpecError(f"{source}: weights.{problem.place[-1]}: {whose}{problem.text}")
+    formula = formula.model_copy(update={"weights": factored(formula.weights, of_joints)})
     own = spec.ranking_formula.duration
     if formula.duration is not None and (
         own is None

@@ -65,9 +65,11 @@ SPEC_FINGERPRINT = "spec_fingerprint"
 DURATION_WEIGHT = "weight_of_duration"
 
 _LABEL, _MASK, _NEGATIVE_RATE = "label_of_", "mask_of_", "negative_rate_of_"
+# Outputs with the joint probabilities of chains.
+_JOINT = "joint_of_"
 # Inputs of the signatures that rank: the exponents of the formula.
 WEIGHT_PREFIX = "weight_of_"
-RESERVED_PREFIXES = (_LABEL, _MASK, WEIGHT_PREFIX, _NEGATIVE_RATE)
+RESERVED_PREFIXES = (_LABEL, _MASK, WEIGHT_PREFIX, _NEGATIVE_RATE, _JOINT)
 RESERVED_NAMES = frozenset({
     EVENT_TIME, REQUEST_KEY, USER_KEY, ITEM_KEY,
     REQUEST_IDS, REQUEST_NUMBERS, CANDIDATE_IDS, CANDIDATE_NUMBERS, LABELS, MASKS,
@@ -157,6 +159,16 @@ def mask_name(task: str) -> str:
 def negative_rate_name(task: str) -> str:
     """Return the feature with the task's share of kept negatives: a float in (0, 1]."""
     return _NEGATIVE_RATE + task
+
+
+def joint_name(task: str) -> str:
+    """Return the output with the probability of a task's event and of all before it in a chain."""
+    return _JOINT + task
+
+
+def is_joint(output: str) -> bool:
+    """Return whether an output is a joint probability rather than a task's score."""
+    return output.startswith(_JOINT)
 
 
 def weight_name(task: str) -> str:

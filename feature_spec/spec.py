@@ -15,6 +15,7 @@ from feature_spec.fields.field import (
     Field,
     NumericField,
     SequenceField,
+    rate_problems,
     time_part,
 )
 from feature_spec.fields.time_parts import TimePart, time_part_problems
@@ -29,6 +30,14 @@ from feature_spec.names import name_problem
 from feature_spec.sections import Drift, Evaluation, Serving, Skew, Spans, Tuner, Weight
 from feature_spec.strict_model import Problem, StrictModel, closest_names, validation_error
 from feature_spec.tasks.calibration import Calibration, calibration_problems
+from feature_spec.tasks.chain import (
+    chain_problems,
+    factored,
+    formula_problems,
+    joints,
+    sampling_problems,
+    tasks_of_joints,
+)
 from feature_spec.tasks.task import Sampling, Task
 
 
@@ -145,7 +154,9 @@ class FeatureSpec(StrictModel):
         whole, problems = spec.with_histories()
         if problems:
             raise validation_error(cls, problems)
-        return whole
+        weights = factored(whole.ranking_formula.weights, whole.joints)
+        formula = whole.ranking_formula.model_copy(update={"weights": weights})
+        return whole.model_copy(update={"ranking_formula": formula})
 
     def disagreements(self) -> list[Problem]:
         """Return what parts of the spec say of each other and that is not so."""
@@ -178,6 +189,16 @@ class FeatureSpec(StrictModel):
             made = history_fields(self.histories, given, self.tasks)
             whole = self.model_copy(update={"fields": given | made})
         return whole, [*whole.disagreements(), *problems]
+
+    @property
+    def joints(self) -> dict[str, list[str]]:
+        """The tasks whose scores make each joint probability of the export, by output."""
+        return joints(self.tasks)
+
+    @property
+    def judged_tasks(self) -> dict[str, Task]:
+        """The tasks, then the joint probabilities of chains as tasks of their own, by output."""
+        return self.tasks | tasks_of_joints(self.tasks)
 
     @property
     def fingerprint(self) -> str:
@@ -257,6 +278,8 @@ class FeatureSpec(StrictModel):
             },
             "tasks": {
                 name: task.model_dump(mode="json", include={"kind", "label", "sample_space"})
+                # Specs without conditions keep the fingerprints of earlier versions.
+                | ({"given": task.given} if task.given is not None else {})
                 for name, task in self.tasks.items()
             },
         }
@@ -279,11 +302,7 @@ class FeatureSpec(StrictModel):
 
     def negative_rates(self) -> dict[str, float]:
         """Return the share of negatives that each sampled task trains on."""
-        return (
-            self.sampling.rates({name: task.kind for name, task in self.tasks.items()})
-            if self.sampling is not None
-            else {}
-        )
+        return self.sampling.rates(self.tasks) if self.sampling is not None else {}
 
     def score_floors(self) -> dict[str, float]:
         """Return ε_k of the ranking formula by task: the least score that it tells from 0."""
@@ -324,23 +343,12 @@ class FeatureSpec(StrictModel):
     def _reference_problems(self) -> Iterable[Problem]:
         for name, field in self.fields.items():
             yield from self._field_problems(name, field)
-        binary = [name for name, task in self.tasks.items() if task.kind == "binary"]
-        for name in (self.sampling.negative_rates or {}) if self.sampling is not None else ():
-            if name not in binary:
-                yield Problem(
-                    ("sampling", "negative_rates", name),
-                    name,
-                    f"no such binary task: {closest_names(name, binary)}",
-                )
+        yield from chain_problems(self.tasks)
+        if self.sampling is not None:
+            yield from sampling_problems(self.sampling, self.tasks)
         if self.calibration is not None:
             yield from calibration_problems(self.calibration, self.tasks, self.fields)
-        for name in self.ranking_formula.weights:
-            if name not in self.tasks:
-                yield Problem(
-                    ("ranking_formula", "weights", name),
-                    name,
-                    f"no such task: {closest_names(name, self.tasks)}",
-                )
+        yield from formula_problems(self.ranking_formula.weights, self.tasks, self.joints)
         duration = self.ranking_formula.duration
         if duration is not None:
             numeric = [
@@ -384,7 +392,7 @@ class FeatureSpec(StrictModel):
             is_read = self.histories is not None and name in self.histories.fields_read
             yield from time_part_problems(name, part, unit, is_in_histories=is_read)
         if isinstance(field, NumericField) and field.is_rate:
-            yield from self._rate_problems(name, field)
+            yield from rate_problems(name, field, self.fields)
         if isinstance(field, SequenceField):
             kinds = (
                 ("categorical",) if field.history is None else ("categorical", "multi_categorical")
@@ -396,19 +404,6 @@ class FeatureSpec(StrictModel):
                     field.shares,
                     f"no such categorical field: {closest_names(field.shares, sharable)}",
                 )
-
-    def _rate_problems(self, name: str, field: NumericField) -> Iterable[Problem]:
-        events = [
-            other
-            for other, kind in self.fields.items()
-            if isinstance(kind, NumericField) and other != name and kind.side == field.side
-        ]
-        if field.of is not None and field.of not in events:
-            yield Problem(
-                ("fields", name, "of"),
-                field.of,
-                f"no such numeric {field.side} field: {closest_names(field.of, events)}",
-            )
 
     def _split_problems(self) -> Iterable[Problem]:
         if self.split.evaluation_days and self.keys.event_time is None:

@@ -17,7 +17,6 @@ from feature_spec.fields.field import (
 from feature_spec.formula import RankingFormula
 from feature_spec.histories.history_table import history_table
 from feature_spec.spec import FeatureSpec
-from feature_spec.tasks.label_rule import SampleSpace
 from feature_spec.tasks.task import Task
 
 
@@ -57,7 +56,7 @@ def print_spec(spec: FeatureSpec, console: Console) -> None:
             name,
             task.kind,
             task.label.text,
-            sample_space_text(task.sample_space),
+            sample_space_text(task),
             _loss_weight(task),
             _blessing(task),
         )
@@ -180,9 +179,11 @@ def _becomes(field: Field) -> str:
     return f"{tags}{rows} × {field.width}{default}"
 
 
-def sample_space_text(space: SampleSpace | None) -> str:
-    """Return a sample space in words, such as ``scenario in click``."""
-    return "all exposures" if space is None else space.text
+def sample_space_text(task: Task) -> str:
+    """Return a task's sample space in words, such as ``scenario in click`` or ``given click``."""
+    if task.given is not None:
+        return f"given {task.given}" + (f", {task.chain}" if task.chain else "")
+    return "all exposures" if task.sample_space is None else task.sample_space.text
 
 
 def _loss_weight(task: Task) -> str:

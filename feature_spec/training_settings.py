@@ -16,6 +16,8 @@ from feature_spec.sections import Tuner
 from feature_spec.spec import FeatureSpec
 
 _SETTINGS_MODULE = "trainer.settings.train_config"
+# Ways to balance tasks whose losses may be below 0.
+_BELOW_0 = ("none", "dwa", "pcgrad")
 _SEARCH_MODULE = "trainer.settings.search_space"
 
 
@@ -50,6 +52,28 @@ def settings_problems(
     return []
 
 
+def chain_problems(spec: FeatureSpec) -> list[str]:
+    """Return what the trainer's sections ask for that a loss of the spec cannot give.
+
+    The loss of `escm2_dr` may be below 0 in a batch.
+    """
+    robust = [name for name, task in spec.tasks.items() if task.chain == "escm2_dr"]
+    if not robust:
+        return []
+    asked = {"trainer.balancing": [spec.trainer.get("balancing", "none")]}
+    if spec.tuner is not None:
+        searched = spec.tuner.search.get("trainer.balancing")
+        if searched is not None:
+            asked["tuner.search.trainer.balancing"] = searched.values or []
+    return [
+        f"{place}: {method} needs losses that are never below 0, and that of tasks.{robust[0]} "
+        "(chain: escm2_dr) may be in a batch; choose none, dwa or pcgrad, or chain: escm2_ips"
+        for place, methods in asked.items()
+        for method in methods
+        if method not in _BELOW_0
+    ]
+
+
 def checked_trainer_settings(spec: FeatureSpec) -> str:
     """Return JSON of the trainer's complete settings.
 
@@ -58,6 +82,7 @@ def checked_trainer_settings(spec: FeatureSpec) -> str:
     """
     inputs = model_inputs(spec.fields, spec.histories)
     problems = settings_problems(spec.model, spec.trainer, spec.tuner, inputs)
+    problems += chain_problems(spec)
     if problems:
         raise SpecError("; ".join(problems), problems)
     settings = importlib.import_module(_SETTINGS_MODULE).parse_settings(spec.model, spec.trainer)

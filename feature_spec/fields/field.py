@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Literal, Self
 
 import pydantic
@@ -15,6 +16,7 @@ from feature_spec.strict_model import (
     Problem,
     StrictModel,
     Text,
+    closest_names,
     validation_error,
 )
 
@@ -233,3 +235,18 @@ Field = Annotated[
     CategoricalField | MultiCategoricalField | SequenceField | NumericField,
     pydantic.Field(discriminator="kind"),
 ]
+
+
+def rate_problems(name: str, field: NumericField, fields: Mapping[str, Field]) -> Iterable[Problem]:
+    """Yield what is wrong with the number of events that a rate names."""
+    events = [
+        other
+        for other, kind in fields.items()
+        if isinstance(kind, NumericField) and other != name and kind.side == field.side
+    ]
+    if field.of is not None and field.of not in events:
+        yield Problem(
+            ("fields", name, "of"),
+            field.of,
+            f"no such numeric {field.side} field: {closest_names(field.of, events)}",
+        )

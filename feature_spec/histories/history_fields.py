@@ -42,6 +42,10 @@ class LabelledTask(Protocol):
     def sample_space(self) -> SampleSpace | None:
         """The exposures that it is limited to, if any."""
 
+    @property
+    def given(self) -> object:
+        """What the task is given; false if nothing."""
+
 
 class CountColumns(NamedTuple):
     """The fields of a count, for one window.
@@ -67,7 +71,7 @@ def counted_tasks(count: HistoryCount, tasks: Mapping[str, LabelledTask]) -> lis
 
 def has_every_label(task: LabelledTask) -> bool:
     """Return whether each exposure has a label of a task."""
-    return task.sample_space is None and task.label.rule == "event"
+    return task.sample_space is None and not task.given and task.label.rule == "event"
 
 
 def feedback_tasks(sequence: HistorySequence, tasks: Iterable[str]) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import typing
 from collections.abc import Iterable, Mapping
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Protocol, Self
 
 import pydantic
 from pydantic import model_validator
@@ -20,6 +20,7 @@ from feature_spec.strict_model import (
 from feature_spec.tasks.label_rule import LabelRule, SampleSpace, TaskKind, label_rules
 
 Metric = Literal["auc", "log_loss", "mse"]
+Chain = Literal["esmm", "escm2_ips", "escm2_dr"]
 HIGHER_IS_BETTER: dict[Metric, bool] = {"auc": True, "log_loss": False, "mse": False}
 # Every metric is at least 0.
 LARGEST: dict[Metric, float] = {"auc": 1.0, "log_loss": math.inf, "mse": math.inf}
@@ -29,6 +30,9 @@ _METRICS_OF_KIND: dict[str, tuple[Metric, ...]] = {
 }
 
 
+Rate = Annotated[float, pydantic.Field(gt=0.0, le=1.0)]
+
+
 class Task(StrictModel):
     """One prediction, with its label, sample space, loss weight and conditions for blessing.
 
@@ -36,6 +40,13 @@ class Task(StrictModel):
         kind: `binary` (cross-entropy, a probability) or `regression` (squared error, a number).
         label: the rule that computes the label from the columns of an exposure.
         sample_space: the exposures that the task covers. Defaults to all exposures.
+        given: the task whose label must be 1, in place of a sample space: the score is then the
+            probability under this condition, and the export also gives the joint one.
+        chain: how the loss covers exposures without the condition: `esmm`, `escm2_ips` or
+            `escm2_dr`. By default it leaves them out.
+        joint_weight: λ_g of ESCM², the weight of the joint probability's loss beside that of the
+            conditional one.
+        propensity_floor: ε of ESCM², the least probability of the condition that is divided by.
         loss_weight: ω_0 of PLE Eq 9.
         loss_weight_update_ratio: γ of PLE Eq 10: ω^(t) = ω_0 · γ^t.
         metric: the metric that blessing and early stopping use: `auc`, `log_loss` or `mse`.
@@ -49,6 +60,10 @@ class Task(StrictModel):
     kind: TaskKind
     label: LabelRule
     sample_space: SampleSpace | None = None
+    given: str | None = None
+    chain: Chain | None = None
+    joint_weight: Annotated[Float32, pydantic.Field(ge=0.0)] = 1.0
+    propensity_floor: Rate = 0.05
     loss_weight: Annotated[Float32, pydantic.Field(ge=0.0)] = 1.0
     loss_weight_update_ratio: PositiveFloat32 = 1.0
     metric: Metric
@@ -57,7 +72,7 @@ class Task(StrictModel):
 
     @model_validator(mode="after")
     def _parts_fit(self) -> Self:
-        problems = [*self._kind_problems(), *self._metric_problems()]
+        problems = [*self._kind_problems(), *self._chain_problems(), *self._metric_problems()]
         if problems:
             raise validation_error(type(self), problems)
         return self
@@ -84,6 +99,26 @@ class Task(StrictModel):
                 f"received {self.metric!r}",
             )
 
+    def _chain_problems(self) -> Iterable[Problem]:
+        if self.given is not None and self.sample_space is not None:
+            yield Problem(
+                ("given",),
+                self.given,
+                "takes the place of 'sample_space': give one of them",
+            )
+        if self.chain is not None and self.given is None:
+            yield Problem(("chain",), self.chain, "needs 'given', the task whose label must be 1")
+        if self.chain is not None and self.kind != "binary":
+            yield Problem(("chain",), self.chain, f"needs a binary task; this is a {self.kind}")
+        if not (self.chain or "").startswith("escm2"):
+            for name in ("joint_weight", "propensity_floor"):
+                if name in self.model_fields_set:
+                    yield Problem(
+                        (name,),
+                        getattr(self, name),
+                        "needs 'chain: escm2_ips' or 'chain: escm2_dr', which alone read it",
+                    )
+
     def _metric_problems(self) -> Iterable[Problem]:
         largest = LARGEST[self.metric]
         if self.threshold is not None and not 0.0 <= self.threshold <= largest:
@@ -102,7 +137,16 @@ class Task(StrictModel):
         return HIGHER_IS_BETTER[self.metric]
 
 
-Rate = Annotated[float, pydantic.Field(gt=0.0, le=1.0)]
+class SampledTask(Protocol):
+    """What sampling needs to know of a task."""
+
+    @property
+    def kind(self) -> TaskKind:
+        """The kind of the task."""
+
+    @property
+    def given(self) -> object:
+        """What the task is given; false if nothing."""
 
 
 class Sampling(StrictModel):
@@ -111,7 +155,8 @@ class Sampling(StrictModel):
     The exported model corrects its scores for the sampling.
 
     A negative of a task, an example with label 0, stays in the task's sample space with the task's
-    rate. An example that no task keeps is not written.
+    rate. An example that no task keeps is not written. A task with `given` keeps all its examples,
+    which are positives of the task before it and therefore written anyway.
 
     Attributes:
         negative_rate: one rate for all binary tasks. A regression task then keeps an equal share of
@@ -129,12 +174,16 @@ class Sampling(StrictModel):
             raise ValueError("needs either 'negative_rate' or 'negative_rates'")
         return self
 
-    def rates(self, kinds: Mapping[str, str]) -> dict[str, float]:
+    def rates(self, tasks: Mapping[str, SampledTask]) -> dict[str, float]:
         """Return the share of negatives that each sampled task keeps.
 
         Args:
-            kinds: the kind of every task, by name.
+            tasks: every task, by name.
         """
         if self.negative_rate is None:
             return dict(self.negative_rates or {})
-        return {task: self.negative_rate for task, kind in kinds.items() if kind == "binary"}
+        return {
+            name: self.negative_rate
+            for name, task in tasks.items()
+            if task.kind == "binary" and not task.given
+        }

@@ -11,6 +11,7 @@ import math
 from collections.abc import Callable
 from typing import NamedTuple
 
+from feature_spec.names import is_joint
 from feature_spec.tasks.task import Metric, Task
 from pipeline.evaluate.evaluation_result import Measurement, TaskVerdict
 
@@ -69,12 +70,14 @@ def proposed_limits(verdict: TaskVerdict) -> dict[str, float]:
 
     The threshold is the worse end of the metric's interval, the tolerance half of its width, so
     that a model like this one passes. Without an interval, with too few examples or for a model
-    that the task refuses, there is none.
+    that the task refuses, there is none; nor for a joint probability, which has no limits of its
+    own.
     """
     whole = next((part for part in verdict.slices if not part.field), None)
     estimate = whole.metrics.get(verdict.metric) if whole is not None else None
     if (
         not (verdict.default_threshold or verdict.default_tolerance)
+        or is_joint(verdict.task)
         or verdict.too_few
         or verdict.refusals
         or estimate is None

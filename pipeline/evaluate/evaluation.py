@@ -132,7 +132,9 @@ class _Score(beam.DoFn):
             raw = pa.array([[record] for record in records], pa.large_list(pa.large_binary()))
             batch = batch.append_column(RAW_RECORD, raw)
         features = derived_features(batch, self._spec)
-        outputs = [name for name in (*self._spec.tasks, names.RANKING_SCORE) if name in features]
+        outputs = [
+            name for name in (*self._spec.judged_tasks, names.RANKING_SCORE) if name in features
+        ]
         predictions = {name: scorer.scores(examples) for name, scorer in self._scorers.items()}
         return joined_scores(features, predictions, outputs)
 

@@ -91,7 +91,7 @@ def _compared(
             None,
             f"not compared: the blessed model cannot score these examples ({cause_of(error)})",
         )
-    missing = sorted(set(spec.tasks) - baseline.outputs)
+    missing = sorted(set(spec.judged_tasks) - baseline.outputs)
     return (
         set(baseline.outputs),
         f"not compared: the blessed model does not have {', '.join(missing)}" if missing else "",

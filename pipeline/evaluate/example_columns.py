@@ -27,7 +27,8 @@ def derived_features(batch: pa.RecordBatch, spec: FeatureSpec) -> dict[str, Any]
     """Return keys, slices, parts of the jackknife, labels and weights of B examples.
 
     The label of the ranking score is the example's gain in NDCG. A task's weight is 0 outside its
-    sample space, and 1 or the weight of the example inside.
+    sample space, and 1 or the weight of the example inside. Joint probabilities of chains are tasks
+    over the sample space of the chain's first task.
 
     Args:
         batch: a column of lists for each feature, as tfx_bsl decodes examples.
@@ -54,15 +55,30 @@ def derived_features(batch: pa.RecordBatch, spec: FeatureSpec) -> dict[str, Any]
             for name in (names.label_name(task), names.mask_name(task))
         ]
         features[task] = np.stack(columns, axis=1)
+    for joint, chain in spec.joints.items():
+        features[joint] = _joint_columns([features[task] for task in chain])
     if spec.evaluation.ndcg is not None:
         relevance = spec.evaluation.ndcg.relevance.items()
         gains = np.sum([weight * features[task].prod(axis=1) for task, weight in relevance], axis=0)
         features[names.RANKING_SCORE] = np.stack([gains, np.ones(len(gains))], axis=1)
     if spec.weight is not None:
         weights = _numbers(first_values(batch, names.EXAMPLE_WEIGHT))
-        for task in spec.tasks:
+        for task in spec.judged_tasks:
             features[task][:, 1] *= weights
     return features
+
+
+def _joint_columns(chain: list[np.ndarray]) -> np.ndarray:
+    """Return label and weight of a joint probability, (B, 2), from those of a chain's tasks.
+
+    The label is 0 from the first task on whose label is 0, and the product of all labels otherwise.
+    Where a label before that is not known, the weight is 0.
+    """
+    label, inside = chain[0][:, 0], chain[0][:, 1] > 0.0
+    for stage in chain[1:]:
+        inside = inside & ((label == 0.0) | (stage[:, 1] > 0.0))
+        label = np.where(label > 0.0, label * stage[:, 0], 0.0)
+    return np.stack([np.where(inside, label, 0.0), inside], axis=1)
 
 
 def joined_scores(

@@ -71,7 +71,7 @@ def task_sums(spec: FeatureSpec, features: Mapping[str, Any]) -> Iterator[tuple[
     fields = [part.field for part in spec.evaluation.slices]
     slices = {"": whole} | {field: _coded(features[field]) for field in fields}
     for field, (values, codes) in slices.items():
-        for task, settings in spec.tasks.items():
+        for task, settings in spec.judged_tasks.items():
             judged = features[task]
             inside = judged[:, 1] > 0.0
             part, groups = features[PART][inside], codes[inside]
@@ -84,7 +84,7 @@ def task_sums(spec: FeatureSpec, features: Mapping[str, Any]) -> Iterator[tuple[
 
 def task_metrics(spec: FeatureSpec, place: Place, sums: TaskSums) -> Iterator[Measured]:
     """Yield a task's example count, its metrics and, of a binary task, its calibration curve."""
-    kind = spec.tasks[place.output].kind
+    kind = spec.judged_tasks[place.output].kind
     count = np.array([float(sums.moments[:, 0].sum())])
     yield Measured(**place._asdict(), metric=EXAMPLE_COUNT, values=count)
     labels = 1 + moments_of(kind).index(label_moment)
@@ -167,7 +167,7 @@ def list_metric(place: Place, metric: str, by_part: np.ndarray) -> Measured:
 
 def in_order(spec: FeatureSpec, measured: Iterable[Measured]) -> list[Measured]:
     """Return measurements by slice and output, each output's metrics as a report shows them."""
-    outputs = [*spec.tasks, names.RANKING_SCORE]
+    outputs = [*spec.judged_tasks, names.RANKING_SCORE]
     return sorted(
         measured,
         key=lambda one: (
@@ -186,7 +186,7 @@ def _list_metrics(spec: FeatureSpec) -> dict[str, dict[str, str]]:
     """Return the metrics of lists by the feature that makes the lists, and by output."""
     metrics: dict[str, dict[str, str]] = {}
     if spec.keys.user is not None:
-        binary = [name for name, task in spec.tasks.items() if task.kind == "binary"]
+        binary = [name for name, task in spec.judged_tasks.items() if task.kind == "binary"]
         metrics[names.USER_KEY] = dict.fromkeys(binary, _GAUC)
     if spec.evaluation.ndcg is not None:
         key = QUERY_KEYS[spec.evaluation.ndcg.by]

@@ -44,7 +44,7 @@ class _Executor(base_beam_executor.BaseBeamExecutor):
                 spec=spec,
                 examples=examples,
                 folders=folders,
-                compared=set(spec.tasks),
+                compared=set(spec.judged_tasks),
                 out=gain,
             )
         measured = measurements(spec, read_metrics(gain), read_plots(gain))

@@ -25,7 +25,10 @@ def task_verdicts(
         spec: the feature spec with thresholds and tolerances.
         measured: measurements by task, the whole split first.
     """
-    return [_verdict(spec, name, task, measured.get(name, ())) for name, task in spec.tasks.items()]
+    return [
+        _verdict(spec, name, task, measured.get(name, ()))
+        for name, task in spec.judged_tasks.items()
+    ]
 
 
 def _verdict(

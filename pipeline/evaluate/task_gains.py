@@ -91,7 +91,7 @@ def mtl_gains(spec: FeatureSpec, measured: Mapping[str, Sequence[Measurement]]) 
     """
     gains = [
         _gain(name, task, part)
-        for name, task in spec.tasks.items()
+        for name, task in spec.judged_tasks.items()
         for part in measured.get(name, ())
     ]
     tasks = [gain for gain in gains if not gain.field]

@@ -2,6 +2,7 @@
 
 A row has, of one example: the split; `request_key`, `user_key` and `item_key`; `event_time_us`;
 `weight_of_example`; `label_of_TASK`, `mask_of_TASK` and `score_of_TASK` of each task;
+`score_of_joint_of_TASK`, the joint probability, of each task that is given another;
 `ranking_score` and `log_ranking_score`; and the fields that were asked for. Keys, times and weights
 that the spec does not name are null. A label is null outside the sample space of its task, where
 the mask is false.
@@ -120,7 +121,9 @@ def write_predictions(
     except (tf.errors.OpError, OSError, ValueError) as error:
         raise NothingToPredictError(f"{model} cannot be loaded: {error}") from error
     if missing := [
-        name for name in (*spec.tasks, names.RANKING_SCORE) if name not in scorer.outputs
+        name
+        for name in (*spec.tasks, *spec.joints, names.RANKING_SCORE)
+        if name not in scorer.outputs
     ]:
         raise NothingToPredictError(
             f"{model} has no output {', '.join(missing)}; its outputs are "
@@ -196,6 +199,8 @@ def predicted_rows(
         columns[names.label_name(task)] = pc.if_else(mask, label, pa.scalar(None, pa.float32()))
         columns[names.mask_name(task)] = mask
         columns[score_name(task)] = pa.array(scores[task], pa.float32())
+    for joint in spec.joints:
+        columns[score_name(joint)] = pa.array(scores[joint], pa.float32())
     columns[names.RANKING_SCORE] = pa.array(scores[names.RANKING_SCORE], pa.float32())
     if names.LOG_RANKING_SCORE in scores:
         columns[names.LOG_RANKING_SCORE] = pa.array(scores[names.LOG_RANKING_SCORE], pa.float64())

@@ -162,7 +162,7 @@ def _compared(
         what,
         {
             name: (tf.make_ndarray(served[name]), own[name])
-            for name in (*spec.tasks, RANKING_SCORE, LOG_RANKING_SCORE)
+            for name in (*spec.tasks, *spec.joints, RANKING_SCORE, LOG_RANKING_SCORE)
             if name != LOG_RANKING_SCORE or name in own
         },
         # Its error is that of the log scores, weighted.

@@ -31,7 +31,8 @@ from serving.ui.shown_histories import given_fields, shown_counts, shown_sequenc
 def task_meaning(task: Task) -> str:
     """Return a task's meaning in words, such as ``probability of shared, if played``."""
     kind = "probability of" if task.kind == "binary" else "expected"
-    condition = f", if {sample_space_text(task.sample_space)}" if task.sample_space else ""
+    limited = task.sample_space is not None or task.given is not None
+    condition = f", if {sample_space_text(task)}" if limited else ""
     return f"{kind} {task.label.text}{condition}"
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import tensorflow as tf
 
@@ -27,6 +27,21 @@ def correct_sampling(
     return {
         task: logit + math.log(negative_rates[task]) if task in negative_rates else logit
         for task, logit in logits.items()
+    }
+
+
+def joint_probabilities(
+    scores: Mapping[str, tf.Tensor], joints: Mapping[str, Sequence[str]]
+) -> dict[str, tf.Tensor]:
+    """Multiply the scores along each chain: P(click and buy) = P(click) · P(buy | click).
+
+    Args:
+        scores: probabilities as they are served, by task, (B,): corrected for sampling.
+        joints: the tasks of each joint probability, by output.
+    """
+    return {
+        joint: tf.reduce_prod(tf.stack([scores[task] for task in tasks]), axis=0)
+        for joint, tasks in joints.items()
     }
 
 

@@ -20,6 +20,7 @@ from trainer.calibration.validation_fit import Fitted
 from trainer.export.ranking_score import (
     as_ranking_score,
     correct_sampling,
+    joint_probabilities,
     log_number,
     log_probability,
     log_ranking_score,
@@ -247,6 +248,7 @@ class ExportedRanker(tf.Module):
         )
         return {
             **scores,
+            **joint_probabilities(scores, self.spec.joints),
             names.RANKING_SCORE: as_ranking_score(log_score),
             names.LOG_RANKING_SCORE: log_score,
         }
@@ -305,7 +307,14 @@ class ExportedState(tf.Module):
 
     def __init__(self, ranker: ExportedRanker) -> None:
         super().__init__(name="ranker")
-        self.network = list(ranker.variables)
+        unserved = {
+            variable.ref()
+            for network in (ranker.network, ranker.inspected)
+            if isinstance(network, Network)
+            for tower in network.imputations
+            for variable in tower.variables
+        }
+        self.network = [variable for variable in ranker.variables if variable.ref() not in unserved]
         self.transform = ranker.transform
 
 

@@ -25,8 +25,8 @@ def begin_at_base_rates(network: Network, examples: Examples) -> None:
         examples: the examples to train on. A task without a row in its sample space begins at 0.
     """
     counts, means, deviations = _label_moments(examples)
-    for position, (tower, kind) in enumerate(
-        zip(network.towers, network.layout.tasks.values(), strict=True)
+    for position, (tower, (task, kind)) in enumerate(
+        zip(network.towers, network.layout.tasks.items(), strict=True)
     ):
         count, mean = counts[position], means[position]
         if not count:
@@ -35,6 +35,9 @@ def begin_at_base_rates(network: Network, examples: Examples) -> None:
             # As if there were half a positive and half a negative more: no rate is 0 or 1.
             rate = (mean * count + 0.5) / (count + 1.0)
             tower.logit.bias.assign([np.log(rate) - np.log1p(-rate)])
+            if task in network.layout.imputed:
+                imputation = network.imputations[network.layout.imputed.index(task)]
+                imputation.logit.bias.assign(tower.logit.bias)
         else:
             tower.mean.assign(mean)
             tower.deviation.assign(deviations[position] or 1.0)

@@ -38,6 +38,7 @@ def fit(
     strategy: tf.distribute.Strategy | None = None,
     begin: Callable[[Network, tf.keras.optimizers.Optimizer], None] | None = None,
     end: Callable[[Network, tf.keras.optimizers.Optimizer], None] | None = None,
+    negative_rates: Mapping[str, float] | None = None,
     checkpoint_folder: Path,
     tensorboard_folder: str | None = None,
 ) -> Network:
@@ -55,6 +56,7 @@ def fit(
             optimizer keeps for them.
         end: receives the network with the weights of its best epoch, and the optimizer as it was
             then.
+        negative_rates: the share of negatives that were kept, of sampled tasks.
         checkpoint_folder: keeps the state of the training. A run over the same folder goes on where
             the last one ended.
         tensorboard_folder: folder or URI of the training curves for TensorBoard.
@@ -78,10 +80,14 @@ def fit(
     steps = train.rows // run.batch_size
     with strategy.scope():
         network = Network(layout, settings, name="network")
-        network(train.first_rows(run.batch_size))  # makes the variables
+        network.make_variables(train.first_rows(run.batch_size))
         begin_at_base_rates(network, train)
         model = MultiTaskRanker(
-            network, tasks, run, compiled=steps * run.epochs >= _STEPS_WORTH_COMPILING
+            network,
+            tasks,
+            run,
+            compiled=steps * run.epochs >= _STEPS_WORTH_COMPILING,
+            negative_rates=negative_rates,
         )
         model.compile_for_training()
         if begin is not None:

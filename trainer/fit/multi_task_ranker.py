@@ -17,7 +17,7 @@ from trainer.layers.noise import noise_of
 from trainer.loss.balancing import synchronised_variable
 from trainer.loss.balancing_methods import make_balancing
 from trainer.loss.gradient_balancing import Gradient, GradientBalancing
-from trainer.loss.joint_loss import JointLoss, sample_space_sizes
+from trainer.loss.joint_loss import JointLoss
 from trainer.network.network import Lookups, Network
 from trainer.settings.train_config import TrainerSettings
 
@@ -42,6 +42,7 @@ class MultiTaskRanker(tfrs.Model):
         settings: the settings of the trainer.
         compiled: whether XLA compiles the dense part of a step, which takes as long as hundreds of
             steps of a small network.
+        negative_rates: the share of negatives that were kept, of sampled tasks.
 
     Attributes:
         dense_gradients: a step without reading and updating the tables; see `_gradients`.
@@ -57,6 +58,7 @@ class MultiTaskRanker(tfrs.Model):
         settings: TrainerSettings,
         *,
         compiled: bool = True,
+        negative_rates: Mapping[str, float] | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -66,7 +68,7 @@ class MultiTaskRanker(tfrs.Model):
             for name, tower in zip(tasks, network.towers, strict=True)
             if tower.standardised
         }
-        self.joint_loss = JointLoss(tasks, deviations, name="joint_loss")
+        self.joint_loss = JointLoss(tasks, deviations, negative_rates, name="joint_loss")
         self.balancing = make_balancing(settings, list(tasks.values()))
         self.settings = settings
         # t of PLE, Eq 10. It is a variable, so that a checkpoint carries it.
@@ -127,7 +129,7 @@ class MultiTaskRanker(tfrs.Model):
         """Compute this replica's part of each task's own loss, with the noise of a step."""
         with noise_of(self.settings.seed, step):
             flat_inputs = self.network.flat_inputs(lookups, inputs, training=True)
-            logits = self.network.logits(flat_inputs, training=True)
+            logits = self.network.logits(flat_inputs, training=True, imputed=True)
         return self.joint_loss.task_losses(
             inputs[names.LABELS], logits, inputs[names.MASKS], sizes, compute_metrics=False
         )
@@ -192,7 +194,7 @@ class MultiTaskRanker(tfrs.Model):
 
     def train_step(self, inputs: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """Run one step and return the means of the terms since the epoch began."""
-        sizes = sample_space_sizes(inputs[names.MASKS])
+        sizes = self.joint_loss.sizes(inputs[names.LABELS], inputs[names.MASKS])
         tables = self.network.embedding_tables
         # Tables and their row-sparse gradients stay outside of XLA, which would make them dense.
         with tf.GradientTape(persistent=True) as tape:
@@ -262,7 +264,7 @@ class MultiTaskRanker(tfrs.Model):
         variables = [*self.network.embedding_tables, *self.dense_variables]
         own = {
             variable.ref()
-            for tower in self.network.towers
+            for tower in [*self.network.towers, *self.network.imputations]
             for variable in tower.trainable_variables
         }
         weights = tf.stack(list(self.joint_loss.weights(self.clock).values()))
@@ -275,9 +277,9 @@ class MultiTaskRanker(tfrs.Model):
     def test_step(self, inputs: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """Evaluate one batch of the validation."""
         labels, masks = inputs[names.LABELS], inputs[names.MASKS]
-        terms = self.joint_loss(
-            labels, self.network(inputs), masks, sample_space_sizes(masks), clock=self.clock
-        )
+        sizes = self.joint_loss.sizes(labels, masks)
+        logits = self.network.logits(self.network.embed(inputs), imputed=True)
+        terms = self.joint_loss(labels, logits, masks, sizes, clock=self.clock)
         return self._means(
             {"loss": tf.add_n(list(terms.values()))}
             | {f"loss_{name}": term for name, term in terms.items()}

@@ -2,7 +2,8 @@
 
 "Alone" means the same network structure and the same samples: the model of the settings, built for
 one task, with embeddings of its own, on all training examples. Nothing of the other tasks is left:
-no experts, no loss, and no say in when to stop.
+no experts, no loss, and no say in when to stop. A task of a chain is so trained where its condition
+holds alone, whatever its `chain`: losses over the whole space need the network of another task.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from feature_spec import names
 from feature_spec.spec import FeatureSpec
 from trainer.calibration.calibrators import Calibrators
 from trainer.calibration.validation_fit import fit_calibration
-from trainer.export.ranking_score import correct_sampling
+from trainer.export.ranking_score import correct_sampling, joint_probabilities
 from trainer.export.request_signature import parsed_fields
 from trainer.fit.fitting import fit
 from trainer.inputs.training_inputs import TrainingInputs, training_inputs
@@ -95,12 +96,12 @@ def fit_alone(
     """
     column = list(inputs.spec.tasks).index(task)
     terms = inputs.spec.tasks[task].model_copy(
-        update={"loss_weight": 1.0, "loss_weight_update_ratio": 1.0}
+        update={"loss_weight": 1.0, "loss_weight_update_ratio": 1.0, "chain": None}
     )
     unbalanced = settings.trainer.model_copy(update={"balancing": "none"})
     train, validation = inputs.examples()
     return fit(
-        replace(inputs.layout, tasks={task: terms.kind}),
+        replace(inputs.layout, tasks={task: terms.kind}, imputed=()),
         {task: terms},
         in_one_process(settings.model_copy(update={"trainer": unbalanced})),
         train.of_task(column),
@@ -147,4 +148,4 @@ class SingleTaskRankers(tf.Module):
             if task in calibrators:
                 logits = calibrators[task](logits, features)
             scores[task] = network.scores(logits)[task]
-        return scores
+        return scores | joint_probabilities(scores, self.spec.joints)

@@ -71,6 +71,7 @@ def _train(job: TrainingJob, strategy: tf.distribute.Strategy) -> None:
         strategy=strategy,
         begin=_beginning(inputs),
         end=_ending(inputs) if is_chief(strategy) else None,
+        negative_rates=inputs.spec.negative_rates(),
         checkpoint_folder=job.own_checkpoints,
         tensorboard_folder=job.curves,
     )

@@ -1,4 +1,4 @@
-"""The joint loss of PLE: each task counts on its own sample space."""
+"""The joint loss of PLE: each task counts on its own sample space, or that of its chain."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from collections.abc import Mapping
 import tensorflow as tf
 import tensorflow_recommenders as tfrs
 
+from feature_spec.tasks.chain import conditions
 from feature_spec.tasks.task import Task
 from trainer.distribute.strategies import sum_over_replicas
+from trainer.loss.chain_loss import ChainLoss, WholeSpace, whole_space
 from trainer.loss.task_metrics import TaskMetric, task_metric
 
 
@@ -70,28 +72,57 @@ def sample_space_sizes(masks: tf.Tensor) -> tf.Tensor:
     return sum_over_replicas(tf.reduce_sum(masks, axis=0))
 
 
+def imputed_name(task: str) -> str:
+    """Return the name of the logits of a task's imputation tower, which no task can have."""
+    return f"imputed {task}"
+
+
+def _chain(name: str, tasks: Mapping[str, Task]) -> list[str]:
+    before = conditions(tasks, name)
+    if not before or tasks[before[0]].given is not None:
+        raise ValueError(
+            f"{name}: chain {tasks[name].chain} needs {tasks[(before or [name])[0]].given!r}; the "
+            f"tasks are {', '.join(tasks)}"
+        )
+    return [*before, name]
+
+
 class JointLoss(tf.keras.layers.Layer):
     """Σ_k ω_k^(t) L_k with ω_k^(t) = ω_k,0 · γ_k^t (PLE, Eq 8–10).
 
     The loss of a regression is in units of its labels' variance, so that no unit of a label decides
-    how much its task counts.
+    how much its task counts. L_k of a task with a `chain` is that of `ChainLoss`, over the whole
+    space; its metric is over its own sample space, as that of all tasks.
 
     Args:
         tasks: tasks by name, in the order of the columns of labels and masks.
         deviations: the standard deviation of the labels of regressions, scalars by task. Defaults
             to 1 for all.
+        negative_rates: the share of negatives that were kept, of sampled tasks.
+
+    Raises:
+        ValueError: a task with a chain lacks one of the tasks before it.
     """
 
     def __init__(
         self,
         tasks: Mapping[str, Task],
         deviations: Mapping[str, tf.Variable] | None = None,
+        negative_rates: Mapping[str, float] | None = None,
         **kwargs: object,
     ) -> None:
         super().__init__(**kwargs)
         self.deviations = dict(deviations or {})
         self.task_names = list(tasks)
-        self.losses_of = {name: TaskLoss(task, name=name) for name, task in tasks.items()}
+        self.chains = {
+            name: _chain(name, tasks) for name, task in tasks.items() if task.chain is not None
+        }
+        self.losses_of: dict[str, TaskLoss | ChainLoss] = {
+            name: ChainLoss(task, (negative_rates or {}).get(self.chains[name][0], 1.0), name=name)
+            if name in self.chains
+            else TaskLoss(task, name=name)
+            for name, task in tasks.items()
+        }
         self.initial_weights = {name: task.loss_weight for name, task in tasks.items()}
         self.update_ratios = {name: task.loss_weight_update_ratio for name, task in tasks.items()}
 
@@ -109,10 +140,10 @@ class JointLoss(tf.keras.layers.Layer):
 
         Args:
             labels: (B, K).
-            logits: by task, (B,).
+            logits: by task, (B,); of `escm2_dr`, also those of `imputed_name`.
             masks: δ, (B, K).
-            sizes: `sample_space_sizes` of the masks, (K,). The caller computes it, because XLA
-                cannot sum over replicas.
+            sizes: the result of `sizes`, (K,). The caller computes it, because XLA cannot sum over
+                replicas.
             clock: t of Eq 10, a scalar.
             compute_metrics: whether the tasks' metrics are updated, too.
         """
@@ -129,19 +160,54 @@ class JointLoss(tf.keras.layers.Layer):
         compute_metrics: bool = True,
     ) -> dict[str, tf.Tensor]:
         """Compute L_k of each task, unweighted; see `call` for the arguments."""
-        losses = {
-            name: self.losses_of[name](
-                labels[:, position],
-                logits[name],
-                masks[:, position],
+        losses = {}
+        for position, name in enumerate(self.task_names):
+            loss = self.losses_of[name]
+            if isinstance(loss, TaskLoss):
+                losses[name] = loss(
+                    labels[:, position],
+                    logits[name],
+                    masks[:, position],
+                    sizes[position],
+                    compute_metrics=compute_metrics,
+                )
+                continue
+            losses[name] = loss(
+                self._whole_space(name, labels, masks),
+                [logits[task] for task in self.chains[name]],
                 sizes[position],
-                compute_metrics=compute_metrics,
+                logits.get(imputed_name(name)),
             )
-            for position, name in enumerate(self.task_names)
-        }
+            if compute_metrics:
+                inside = masks[:, position]
+                known = tf.where(inside > 0.0, labels[:, position], 0.0)
+                loss.metric.update_state(known, logits[name], inside)
         return losses | {
             name: losses[name] / tf.square(deviation) for name, deviation in self.deviations.items()
         }
+
+    def sizes(self, labels: tf.Tensor, masks: tf.Tensor) -> tf.Tensor:
+        """Compute what the losses divide by over the batches of all replicas, (K,).
+
+        It is the size of a task's sample space, or of the whole space of its chain.
+
+        Args:
+            labels: (B, K).
+            masks: δ, (B, K).
+        """
+        if not self.chains:
+            return sample_space_sizes(masks)
+        weights = [
+            self._whole_space(name, labels, masks).weights
+            if name in self.chains
+            else masks[:, position]
+            for position, name in enumerate(self.task_names)
+        ]
+        return sample_space_sizes(tf.stack(weights, axis=1))
+
+    def _whole_space(self, name: str, labels: tf.Tensor, masks: tf.Tensor) -> WholeSpace:
+        columns = [self.task_names.index(task) for task in self.chains[name]]
+        return whole_space(labels, masks, columns, self.losses_of[name].negative_rate)
 
     def weights(self, clock: tf.Tensor) -> dict[str, tf.Tensor]:
         """Return ω_k^(t) of each task, scalars."""

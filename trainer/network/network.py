@@ -14,6 +14,7 @@ from trainer.layers.flat_input import FlatInput, as_rows
 from trainer.layers.personalisation import GatedInput, Personalisation
 from trainer.layers.target_attention import History
 from trainer.layers.tower import Tower
+from trainer.loss.joint_loss import imputed_name
 from trainer.models.sharing_architecture import SharingArchitecture
 from trainer.network.history_attention import (
     Attention,
@@ -137,18 +138,36 @@ class AssembledNetwork(tf.keras.layers.Layer):
         ]
 
     def logits(
-        self, inputs: list[tf.Tensor | FlatInput], training: bool | None = None
+        self,
+        inputs: list[tf.Tensor | FlatInput],
+        training: bool | None = None,
+        *,
+        imputed: bool = False,
     ) -> dict[str, tf.Tensor]:
-        """Compute the dense part: flattened field embeddings (B, I) → logits by task, (B,)."""
+        """Compute the dense part: flattened field embeddings (B, I) → logits by task, (B,).
+
+        Args:
+            inputs: flattened field embeddings for each set of tables.
+            training: whether dropout is on.
+            imputed: whether to add the logits of towers that only losses read.
+        """
         gated = self.gated(inputs)
         of_towers = [gates for one in gated for gates in one.tower_gates]
         representations = self.sharing([one.x for one in gated], training=training)
-        return {
+        logits = {
             task: tower(representation, training=training, gates=gates)
             for task, tower, representation, gates in zip(
                 self.layout.tasks, self.towers, representations, of_towers, strict=True
             )
         }
+        return logits | self.imputed_logits(representations, training) if imputed else logits
+
+    def imputed_logits(
+        self, representations: Sequence[tf.Tensor], training: bool | None = None
+    ) -> dict[str, tf.Tensor]:
+        """Compute the logits of towers that only losses read, of which this network has none."""
+        del representations, training
+        return {}
 
     def gated(self, inputs: Sequence[tf.Tensor | FlatInput]) -> list[GatedInput]:
         """Apply the gates by domain and by prior information to the input of each set of tables."""
@@ -301,6 +320,33 @@ class Network(AssembledNetwork):
         )
         self.model_name = settings.name
         self.personalise = settings.model.personalise
+        # They are trained, and never served.
+        self.imputations = [
+            Tower(
+                settings.model.tower_units, settings.model.dropout_rate, name=f"imputation_{task}"
+            )
+            for task in layout.imputed
+        ]
+
+    def make_variables(self, features: Mapping[str, tf.Tensor]) -> None:
+        """Make all variables, also those that only training reads.
+
+        Args:
+            features: transformed features of some rows.
+        """
+        self(features)
+        if self.imputations:
+            self.logits(self.embed(features), imputed=True)
+
+    def imputed_logits(
+        self, representations: Sequence[tf.Tensor], training: bool | None = None
+    ) -> dict[str, tf.Tensor]:
+        """Compute the logits of the labels that `escm2_dr` imputes, by `imputed_name`; (B,)."""
+        places = list(self.layout.tasks)
+        return {
+            imputed_name(task): tower(representations[places.index(task)], training=training)
+            for task, tower in zip(self.layout.imputed, self.imputations, strict=True)
+        }
 
     @property
     def embedding_tables(self) -> list[tf.Variable]:

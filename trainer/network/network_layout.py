@@ -39,6 +39,7 @@ class NetworkLayout:
         attentions: the histories that candidates attend to. Each is a field of the candidate side,
             in place of its lists.
         names: the names of the fields, in the order of `field_widths`, by which settings name them.
+        imputed: the tasks whose loss needs a second tower, which imputes their labels.
     """
 
     table_rows: Mapping[int, int]
@@ -48,6 +49,7 @@ class NetworkLayout:
     number_names: Mapping[InputSide, Sequence[str]] = field(default_factory=dict)
     attentions: tuple[AttentionLayout, ...] = ()
     names: tuple[str, ...] = ()
+    imputed: tuple[str, ...] = ()
 
     @property
     def field_widths(self) -> list[int]:
@@ -169,6 +171,7 @@ def network_layout(spec: FeatureSpec, vocabulary_sizes: Mapping[str, int]) -> Ne
         number_names={side: feature_layout.numbers(side) for side in SIDES},
         attentions=attention_layouts(spec, feature_layout),
         names=tuple(field_names(spec)),
+        imputed=tuple(name for name, task in spec.tasks.items() if task.chain == "escm2_dr"),
     )
 
 

@@ -138,7 +138,13 @@ class SettingsTuner(BaseTuner):
         train, validation = self._inputs.examples()
         tasks = self._inputs.spec.tasks
         network = fit(
-            self._inputs.layout, tasks, settings, train, validation, checkpoint_folder=checkpoints
+            self._inputs.layout,
+            tasks,
+            settings,
+            train,
+            validation,
+            negative_rates=self._inputs.spec.negative_rates(),
+            checkpoint_folder=checkpoints,
         )
         metrics = validation_metrics(network, tasks, settings.trainer, validation)
         shutil.rmtree(checkpoints)

@@ -31,7 +31,7 @@ def eval_config(spec: FeatureSpec, compared: Collection[str] | None = None) -> d
         spec: the feature spec, whose tasks are evaluated.
         compared: the outputs that the baseline has, too; None where there is no baseline.
     """
-    outputs = list(spec.tasks) + [names.RANKING_SCORE] * (spec.evaluation.ndcg is not None)
+    outputs = list(spec.judged_tasks) + [names.RANKING_SCORE] * (spec.evaluation.ndcg is not None)
     models = [_model_spec(CANDIDATE, outputs)]
     if compared is not None:
         models.append(
@@ -39,7 +39,9 @@ def eval_config(spec: FeatureSpec, compared: Collection[str] | None = None) -> d
             | {"is_baseline": True}
         )
     metrics_specs = [
-        metrics for name, task in spec.tasks.items() for metrics in _task_metrics(spec, name, task)
+        metrics
+        for name, task in spec.judged_tasks.items()
+        for metrics in _task_metrics(spec, name, task)
     ]
     if spec.evaluation.ndcg is not None:
         metrics_specs.append(_ndcg_metrics(spec.evaluation.ndcg))

@@ -36,10 +36,14 @@ def sampled(rows: pa.Table, split: str, settings: IngestSettings) -> pa.Table:
     # rows to a regression.
     unsampled_rate = settings.sampling.negative_rate or 1.0
     before = after = np.zeros(rows.num_rows, bool)
-    for name in settings.tasks:
+    for name, task in settings.tasks.items():
         labels = rows.column(LABEL + name).to_numpy()
         inside = ~np.isnan(labels)
-        stays = (labels > 0) | (draws < rates[name]) if name in rates else draws < unsampled_rate
+        if name in rates:
+            stays = (labels > 0) | (draws < rates[name])
+        else:
+            # The positives of a task all stay, and with them the examples of those it is given to.
+            stays = draws < (1.0 if task.given else unsampled_rate)
         kept = inside & stays
         before, after = before | inside, after | kept
         rows = rows.set_column(
@@ -53,7 +57,7 @@ def recorded_rates(split: str, settings: IngestSettings) -> dict[str, float]:
     """Return the rate at which a split keeps each sampled task's negatives; 1 in evaluation."""
     if settings.sampling is None:
         return {}
-    rates = settings.sampling.rates({name: task.kind for name, task in settings.tasks.items()})
+    rates = settings.sampling.rates(settings.tasks)
     return dict.fromkeys(rates, 1.0) if split == EVALUATION else rates
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from feature_spec.strict_model import Value
+from feature_spec.tasks.chain import labels_in_chain
 from pipeline.ingest.formats.record_batch import Columns, Problems
 from pipeline.ingest.labelling.value_readers import EventReader, NumberReader
 from pipeline.ingest.settings.ingest_config import IngestedTask
@@ -22,15 +23,10 @@ LabelReader = Callable[[Columns, Problems], np.ndarray]
 def label_reader(task: IngestedTask, missing: Collection[str]) -> LabelReader:
     """Build the function from rows to a task's labels; it notes the rows that cannot be read."""
     readers: dict[Any, Callable[[Collection[Any], Problems], np.ndarray]] = {}
-    space = task.sample_space
 
     def read(rows: Columns, problems: Problems) -> np.ndarray:
         exposures = _RowColumns(rows, problems, missing, readers)
-        # Labels outside the sample space are read, too, so that no unreadable value passes.
-        labels = task.label.labels(exposures, task.kind)
-        if space is None:
-            return labels
-        return np.where(exposures.events(space.event, space.equals), labels, np.nan)
+        return labels_in_chain([*task.given, task], exposures)
 
     return read
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Mapping
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import pydantic
 
@@ -21,9 +21,14 @@ from feature_spec.logs.source import Source
 from feature_spec.names import SPLITS, TRAIN, VALIDATION
 from feature_spec.spec import FeatureSpec
 from feature_spec.strict_model import StrictModel
+from feature_spec.tasks.chain import conditions
 from feature_spec.tasks.label_rule import LabelRule, SampleSpace, TaskKind
-from feature_spec.tasks.task import Sampling
+from feature_spec.tasks.task import Sampling, Task
 from pipeline.ingest.settings.log_days import NeighbouringDay, neighbouring_days
+
+
+def _label_rules(task: Task) -> dict[str, Any]:
+    return {"kind": task.kind, "label": task.label, "sample_space": task.sample_space}
 
 
 class IngestedField(StrictModel):
@@ -45,8 +50,8 @@ class IngestedField(StrictModel):
     maximum: float | None = None
 
 
-class IngestedTask(StrictModel):
-    """The rules for the label and the mask of a task, as in the feature spec."""
+class IngestedCondition(StrictModel):
+    """The rules for the label and the sample space of a task, as in the feature spec."""
 
     kind: TaskKind
     label: LabelRule
@@ -58,6 +63,24 @@ class IngestedTask(StrictModel):
         named = {f"label.{setting}": column for setting, column in self.label.columns.items()}
         if self.sample_space is not None:
             named["sample_space.event"] = self.sample_space.event
+        return named
+
+
+class IngestedTask(IngestedCondition):
+    """The rules for the label and the mask of a task.
+
+    Attributes:
+        given: the tasks whose labels must be 1, the first of the chain first.
+    """
+
+    given: list[IngestedCondition] = []
+
+    @property
+    def columns(self) -> dict[str, str]:
+        """The columns that the task reads, by the place in the task that names them."""
+        named = super().columns
+        for number, condition in enumerate(self.given):
+            named |= {f"given.{number}.{at}": name for at, name in condition.columns.items()}
         return named
 
 
@@ -123,7 +146,13 @@ class IngestSettings(StrictModel):
                 maximum=bounds[1],
             )
         tasks = {
-            name: IngestedTask(kind=task.kind, label=task.label, sample_space=task.sample_space)
+            name: IngestedTask(
+                **_label_rules(task),
+                given=[
+                    IngestedCondition(**_label_rules(spec.tasks[given]))
+                    for given in conditions(spec.tasks, name)
+                ],
+            )
             for name, task in spec.tasks.items()
         }
         return cls(

@@ -123,7 +123,7 @@ def _spec_of(outputs: Outputs) -> FeatureSpec | None:
 
 def _task_meanings(spec: FeatureSpec) -> dict[str, str]:
     return {
-        name: f"{task.kind}: {task.label.text}, of {sample_space_text(task.sample_space)}"
+        name: f"{task.kind}: {task.label.text}, of {sample_space_text(task)}"
         for name, task in spec.tasks.items()
     }
 

@@ -23,7 +23,7 @@ from feature_spec.logs.log_values import (
 from feature_spec.logs.logs import RejectionReason
 from feature_spec.spec import FeatureSpec
 from feature_spec.strict_model import Value
-from feature_spec.tasks.task import Task
+from feature_spec.tasks.chain import conditions, labels_in_chain
 from serving.histories.history_event import HistoryEvent, Kind, malformed
 
 if TYPE_CHECKING:
@@ -73,6 +73,10 @@ class EventReader:
         if spec.histories is None or spec.keys.event_time is None:
             raise ValueError(f"spec {spec.name} has no histories")
         self.histories, self._tasks = spec.histories, spec.tasks
+        self._stages = {
+            name: [*(spec.tasks[given] for given in conditions(spec.tasks, name)), task]
+            for name, task in spec.tasks.items()
+        }
         self.missing = frozenset(spec.logs.missing_values)
         self.actions = spec.logs.actions
         self.shown_kind: Kind = "exposure" if self.actions is None else "impression"
@@ -220,7 +224,10 @@ class EventReader:
         }
         return Moment(
             known_us=known_us,
-            labels={name: _label(task, values) for name, task in self._tasks.items()},
+            labels={
+                name: float(labels_in_chain(stages, values)[0])
+                for name, stages in self._stages.items()
+            },
             happened=frozenset(happened),
         )
 
@@ -253,15 +260,6 @@ def _field_reader(name: str, part: Any, missing: frozenset[str]) -> Callable[[An
     if isinstance(part, MultiCategoricalField | SequenceField):
         return list_reader(column, part.separator, missing)
     return text_reader(column, missing)
-
-
-def _label(task: Task, values: _EventColumns) -> float:
-    # A label outside the sample space is read, too, so that no unreadable value passes.
-    label = float(task.label.labels(values, task.kind)[0])
-    space = task.sample_space
-    if space is not None and not values.events(space.event, space.equals)[0]:
-        return float("nan")
-    return label
 
 
 class _EventColumns:

@@ -9,6 +9,7 @@ import pytest
 from feature_spec.loading import parse_spec
 from feature_spec.logs.logs import Keys
 from feature_spec.sections import Weight
+from feature_spec.tasks.task import Task
 from pipeline.evaluate.example_columns import derived_features, joined_scores
 from pipeline.evaluate.metrics.jackknife import part_of
 
@@ -137,3 +138,35 @@ def test_examples_count_by_their_weights_in_tasks_and_alike_in_lists(batch: pa.R
     assert features["share"][:, 1].tolist() == [0.0, 2.0, 0.0]
     assert features["click"].tolist() == [[1.0, 0.5], [0.0, 2.0], [1.0, 0.0]]
     assert features["ranking_score"].tolist() == [[1.0, 1.0], [5.0, 1.0], [6.0, 1.0]]
+
+
+def test_a_joint_probability_has_labels_over_the_whole_space_where_its_chain_is_known() -> None:
+    given = {"kind": "binary", "metric": "auc", "label": {"rule": "event", "column": "c"}}
+    chain = {
+        "buy": Task.model_validate(given | {"given": "click"}),
+        "rate": Task.model_validate(given | {"given": "buy"}),
+    }
+    spec = SPEC.model_copy(update={"tasks": SPEC.tasks | chain, "weight": Weight(column="w")})
+    # Outside; not clicked; not bought; bought and not rated; rated; bought, rating unknown; clicked,
+    # purchase unknown.
+    inside = {
+        "click": [0, 1, 1, 1, 1, 1, 1],
+        "buy": [0, 0, 1, 1, 1, 1, 0],
+        "rate": [0, 0, 0, 1, 1, 0, 0],
+        "share": [0] * 7,
+    }
+    happened = {
+        "click": [0, 0, 1, 1, 1, 1, 1],
+        "buy": [0, 0, 0, 1, 1, 1, 0],
+        "rate": [0, 0, 0, 0, 1, 0, 0],
+        "share": [0] * 7,
+    }
+    columns = {f"mask_of_{task}": [[float(one)] for one in ones] for task, ones in inside.items()}
+    columns |= {f"label_of_{task}": [[float(x)] for x in ones] for task, ones in happened.items()}
+    columns |= {"user_key": [[b"u"]] * 7, "weight_of_example": [[2.0]] * 7}
+    features = derived_features(pa.RecordBatch.from_pydict(columns), spec)
+    of_buy, of_rate = features["joint_of_buy"], features["joint_of_rate"]
+    assert of_buy[:, 0].tolist() == [0, 0, 0, 1, 1, 1, 0]
+    assert of_buy[:, 1].tolist() == [0, 2, 2, 2, 2, 2, 0]
+    assert of_rate[:, 0].tolist() == [0, 0, 0, 0, 1, 0, 0]
+    assert of_rate[:, 1].tolist() == [0, 2, 2, 2, 2, 0, 0]

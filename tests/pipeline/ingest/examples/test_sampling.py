@@ -113,3 +113,16 @@ def test_splits_do_not_depend_on_the_sampling(tiny) -> None:
     left = sampled(rows, "train", tiny.settings(sampling={"negative_rate": 0.5}))
     below = np.mean(left.column("digest_high").to_numpy() < 2**63)
     assert abs(below - 0.5) < 0.05
+
+
+def test_examples_under_a_condition_stay_with_the_positives_of_the_condition(tiny) -> None:
+    bought = {"kind": "binary", "given": "click", "label": {"rule": "event", "column": "bought"}}
+    changes: dict[str, Any] = {"tasks__watch": None, "tasks__buy": bought | {"metric": "auc"}}
+    settings = tiny.settings(sampling={"negative_rate": 0.25}, **changes)
+    rows = [tiny.row(number, bought=number % 5 == 0) for number in range(KEYED)]
+    kept = sampled(tiny.labelled(rows, **changes)[0], "train", settings)
+    # Every tenth row was clicked (odd) and bought (a multiple of 5); 2,000 were clicked.
+    bought_labels = kept.column("label.buy").drop_null().to_pylist()
+    assert (len(bought_labels), bought_labels.count(1.0)) == (KEYED / 2, KEYED / 10)
+    assert 420 < _clicks(kept).count(0.0) < 580
+    assert recorded_rates("train", settings) == {"click": 0.25}

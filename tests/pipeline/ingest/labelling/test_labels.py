@@ -117,3 +117,12 @@ def test_an_unreadable_label_is_refused_even_outside_the_sample_space() -> None:
         UnusableLineError, match="clicked: a flag or a count is needed; received 'maybe'"
     ):
         _label({"clicked": "maybe", "played": 0}, EVENT, sample_space={"event": "played"})
+
+
+def test_a_task_that_is_given_another_has_a_label_where_that_has_1(tiny) -> None:
+    bought = {"kind": "binary", "given": "click", "label": {"rule": "event", "column": "bought"}}
+    task = tiny.settings(tasks__buy=bought | {"metric": "auc"}).tasks["buy"]
+    assert task.columns == {"label.column": "bought", "given.0.label.column": "clicked"}
+    rows = [{"clicked": c, "bought": b} for c, b in ((0, 1), (1, 0), (1, 1), (None, 1))]
+    labels = label_reader(task, frozenset({""}))(RecordRows(rows), {})
+    assert np.array_equal(labels, [np.nan, 0.0, 1.0, np.nan], equal_nan=True)
