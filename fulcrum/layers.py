@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from fulcrum.lazy_names import lazy_names
 
 if TYPE_CHECKING:
+    from trainer.layers.adatt import AdaTTLevel
     from trainer.layers.cgc import CGCLevel
     from trainer.layers.experts import Experts, GroupedDense
     from trainer.layers.field_embedding import FieldEmbedding, SlotLayout, flattened
@@ -23,6 +24,7 @@ __all__ = [
     "CSSM",
     "FSCM",
     "ActivationUnit",
+    "AdaTTLevel",
     "CGCLevel",
     "CrossStitchUnit",
     "DotProductAttention",
@@ -44,6 +46,7 @@ __all__ = [
 
 _HOMES = {
     "ActivationUnit": "trainer.layers.target_attention",
+    "AdaTTLevel": "trainer.layers.adatt",
     "CGCLevel": "trainer.layers.cgc",
     "CrossStitchUnit": "trainer.layers.mixing_units",
     "CSSM": "trainer.layers.gated_connections",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from fulcrum.lazy_names import lazy_names
 
 if TYPE_CHECKING:
+    from trainer.models.adatt import AdaTT
     from trainer.models.bottoms import Asymmetric, Customized, SharedBottom, SingleTask
     from trainer.models.cross_stitch import CrossStitch
     from trainer.models.mmoe import MLMMoE, MMoE
@@ -22,6 +23,7 @@ __all__ = [
     "MSSM",
     "PLE",
     "STEM",
+    "AdaTT",
     "Asymmetric",
     "CrossStitch",
     "Customized",
@@ -36,6 +38,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "AdaTT": "trainer.models.adatt",
     "Asymmetric": "trainer.models.bottoms",
     "CGC": "trainer.models.ple",
     "CrossStitch": "trainer.models.cross_stitch",

@@ -69,6 +69,7 @@ _SIZES: dict[str, dict[str, Any]] = {
     "ml_mmoe": {"levels": 2, "experts": 8, "expert_units": [32]},
     "cgc": {"task_experts": 2, "shared_experts": 2, "expert_units": [32]},
     "ple": {"levels": 2, "task_experts": 2, "shared_experts": 2, "expert_units": [32]},
+    "adatt": {"levels": 2, "task_experts": 2, "expert_units": [32]},
     "snr_aver": {"subnetworks": 6, "units": 32},
     "snr_trans": {"subnetworks": 6, "units": 32},
     "mssm": {"units": 32},

@@ -23,10 +23,10 @@ FIELD_WIDTHS = (4, 3, 1)
 TASKS = ["shared", "own", "1"]
 EVERY_MODEL = pytest.mark.parametrize("name", list(MODELS))
 SHOWN = {
-    "gate_weights": {"mmoe", "ml_mmoe", "cgc", "ple", "stem"},
+    "gate_weights": {"mmoe", "ml_mmoe", "cgc", "ple", "stem", "adatt"},
     "field_masks": {"mssm"},
     "gated_blocks": {"snr_aver", "snr_trans", "mssm"},
-    "mixtures": {"cross_stitch", "sluice"},
+    "mixtures": {"cross_stitch", "sluice", "adatt"},
 }
 
 

@@ -29,9 +29,10 @@ def inspect(
 ) -> None:
     """Show how tasks weigh experts, choose fields, open connections and mix layers.
 
-    Gate weights of MMoE, ML-MMoE, CGC and PLE, field masks of MSSM, and the weights that candidates
-    give to entries of their histories, are averaged over examples; gates of connections (SNR, MSSM)
-    and coefficients (cross-stitch, sluice) are as they are. The others have nothing to show.
+    Gate weights of MMoE, ML-MMoE, CGC, PLE and AdaTT, field masks of MSSM, and the weights that
+    candidates give to entries of their histories, are averaged over examples; gates of connections
+    (SNR, MSSM) and coefficients (cross-stitch, sluice, AdaTT) are as they are. The others have
+    nothing to show.
 
     Example: fulcrum inspect --model root --html inside.html
     """

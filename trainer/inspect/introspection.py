@@ -6,7 +6,7 @@ The functions dispatch on the model's class. A model without an entry has nothin
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,6 +14,7 @@ import tensorflow as tf
 
 from trainer.layers.flat_input import as_flat_input
 from trainer.layers.mixing_units import SUBSPACES
+from trainer.models.adatt import AdaTT
 from trainer.models.cross_stitch import CrossStitch
 from trainer.models.mmoe import MLMMoE, MMoE
 from trainer.models.mssm import MSSM
@@ -107,17 +108,38 @@ def _(model: MLMMoE, inputs: Any, tasks: Sequence[str]) -> dict[str, GateWeights
 
 @gate_weights.register
 def _(model: PLE, inputs: Any, tasks: Sequence[str]) -> dict[str, GateWeights]:
+    own, shared = _own_experts(model, tasks), _numbered("shared", model.shared_experts)
+    seen = {f"task_{task}": [*experts, *shared] for task, experts in own.items()}
+    return _gates_of_levels(model, inputs, {**seen, "shared": _all_experts(own, shared)})
+
+
+@gate_weights.register
+def _(model: AdaTT, inputs: Any, tasks: Sequence[str]) -> dict[str, GateWeights]:
+    shared = _numbered("shared", model.shared_experts)
+    experts = _all_experts(_own_experts(model, tasks), shared)
+    gates = [*(f"task_{task}" for task in tasks), "shared"]
+    return _gates_of_levels(model, inputs, dict.fromkeys(gates, experts))
+
+
+def _own_experts(model: PLE | AdaTT, tasks: Sequence[str]) -> dict[str, list[str]]:
     counts = range(1, model.task_experts + 1)
-    own_experts = {task: [f"own {number} of {task}" for number in counts] for task in tasks}
-    shared_experts = _numbered("shared", model.shared_experts)
-    seen = {f"task_{task}": [*own_experts[task], *shared_experts] for task in tasks}
-    seen["shared"] = [*(name for task in tasks for name in own_experts[task]), *shared_experts]
+    return {task: [f"own {number} of {task}" for number in counts] for task in tasks}
+
+
+def _all_experts(own: Mapping[str, Sequence[str]], shared: Sequence[str]) -> list[str]:
+    return [*(name for experts in own.values() for name in experts), *shared]
+
+
+def _gates_of_levels(
+    model: PLE | AdaTT, inputs: Any, seen: Mapping[str, Sequence[str]]
+) -> dict[str, GateWeights]:
+    """Return the gates of all levels, from the experts that each gate of a level weighs."""
     result = {}
     representations: Any = as_flat_input(inputs)
     for level in model.levels:
-        # The last level has no shared gate.
+        # The last level has no shared gate, which is the last of all.
         for (gate, experts), weights in zip(
-            seen.items(), level.gate_weights(representations), strict=not level.last
+            seen.items(), level.gate_weights(representations), strict=False
         ):
             result[f"{level.name}/{gate}"] = GateWeights(experts, weights)
         representations = level(representations)
@@ -233,6 +255,21 @@ def _(model: Sluice, tasks: Sequence[str]) -> list[Coefficients]:
         ),
         Coefficients("beta", layers, tasks, model.beta.numpy()),
     ]
+
+
+@mixtures.register
+def _(model: AdaTT, tasks: Sequence[str]) -> list[Coefficients]:
+    result = []
+    for level in model.levels:
+        if model.task_experts > 1:
+            values = np.stack([level.native_weights(task) for task in range(len(tasks))])
+            own = _numbered("own", model.task_experts)
+            result.append(Coefficients(f"{level.name}/v", own, tasks, values))
+        if model.shared_experts > 1 and not level.last:
+            values = np.stack([level.native_weights(len(tasks))])
+            shared = _numbered("shared", model.shared_experts)
+            result.append(Coefficients(f"{level.name}/v of shared", shared, ["shared"], values))
+    return result
 
 
 def _mssm_subnetworks(tasks: Sequence[str]) -> list[str]:

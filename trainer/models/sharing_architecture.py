@@ -8,9 +8,9 @@ import tensorflow as tf
 
 from trainer.layers.flat_input import FlatInput
 
-# The names of the variables in `coefficients`: gates of SNR and MSSM, and mixtures of cross-stitch
-# and sluice networks.
-COEFFICIENTS = ("log_alpha", "alpha", "beta")
+# The names of the variables in `coefficients`: gates of SNR and MSSM, mixtures of cross-stitch and
+# sluice networks, and AdaTT's weights of a task's own experts.
+COEFFICIENTS = ("log_alpha", "alpha", "beta", "native")
 
 
 class SharingArchitecture(tf.keras.layers.Layer):

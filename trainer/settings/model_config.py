@@ -266,6 +266,24 @@ class STEMSettings(TaskTableSettings):
     gate_units: Units = [64]
 
 
+class AdaTTSettings(ModelSettings):
+    """Adaptive Task-to-Task Fusion: tasks mix all tasks' experts (Li et al., KDD 2023).
+
+    Attributes:
+        levels: L, the number of levels.
+        task_experts: m, the number of experts of each task on each level.
+        shared_experts: m_s, the number of shared experts on each level; 0 is the paper's AdaTT-sp.
+        expert_units: layers of each expert.
+    """
+
+    architecture = "trainer.models.adatt:AdaTT"
+
+    levels: PositiveInt = 2
+    task_experts: PositiveInt = 2
+    shared_experts: Annotated[int, pydantic.Field(ge=0)] = 0
+    expert_units: Units = [64]
+
+
 class SNRTransSettings(ModelSettings):
     """Sub-network routing: a matrix and a hard-concrete gate a connection (Ma et al., AAAI 2019).
 
@@ -335,6 +353,7 @@ MODELS: dict[str, type[ModelSettings]] = {
     "cgc": CGCSettings,
     "ple": PLESettings,
     "stem": STEMSettings,
+    "adatt": AdaTTSettings,
     "snr_aver": SNRAverSettings,
     "snr_trans": SNRTransSettings,
     "mssm": MSSMSettings,

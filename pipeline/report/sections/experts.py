@@ -25,7 +25,7 @@ def experts_section(run: RunData) -> Section:
         blocks.append(
             Note(
                 f"The model {inspection.model} has no gates that choose among experts; MMoE, "
-                "ML-MMoE, CGC, PLE and STEM have."
+                "ML-MMoE, CGC, PLE, STEM and AdaTT have."
             )
         )
     else:
