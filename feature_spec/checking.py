@@ -32,14 +32,17 @@ def checked_spec(path: str) -> FeatureSpec:
             raise
         problems = error.problems
     inputs = model_inputs(spec.fields, spec.histories) if spec is not None else None
-    problems += _settings_problems(read_yaml(text, source), inputs)
+    tasks = list(spec.tasks) if spec is not None else None
+    problems += _settings_problems(read_yaml(text, source), inputs, tasks)
     problems += chain_problems(spec) if spec is not None else []
     if spec is None or problems:
         raise SpecError.of(source, problems)
     return spec
 
 
-def _settings_problems(document: dict[Any, Any], inputs: dict[str, bool] | None) -> list[str]:
+def _settings_problems(
+    document: dict[Any, Any], inputs: dict[str, bool] | None, tasks: list[str] | None
+) -> list[str]:
     """Return the mistakes in the trainer's sections, as far as these are mappings at all."""
     model, trainer = document.get("model", {}), document.get("trainer", {})
     try:
@@ -51,4 +54,5 @@ def _settings_problems(document: dict[Any, Any], inputs: dict[str, bool] | None)
         trainer if isinstance(trainer, dict) else {},
         tuner,
         inputs,
+        tasks,
     )

@@ -7,7 +7,7 @@ The trainer is named by string, as the pipeline names it: its settings load no T
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from feature_spec.histories.attention import model_inputs
@@ -32,6 +32,7 @@ def settings_problems(
     trainer: Mapping[str, Any],
     tuner: Tuner | None,
     inputs: Mapping[str, bool] | None = None,
+    tasks: Sequence[str] | None = None,
 ) -> list[str]:
     """Return every mistake in these sections of a spec, each with its place.
 
@@ -41,12 +42,13 @@ def settings_problems(
         tuner: the section `tuner`.
         inputs: what the model reads, see `model_inputs`; None if it is not known, because the rest
             of the spec has mistakes.
+        tasks: the names of the tasks; None if they are not known.
     """
     module = importlib.import_module(_SETTINGS_MODULE)
     try:
-        settings = module.parse_settings(model, trainer, inputs)
+        settings = module.parse_settings(model, trainer, inputs, tasks)
         if tuner is not None:
-            importlib.import_module(_SEARCH_MODULE).check_search(tuner, settings, inputs)
+            importlib.import_module(_SEARCH_MODULE).check_search(tuner, settings, inputs, tasks)
     except module.SettingsError as error:
         return list(error.problems)
     return []
@@ -81,7 +83,7 @@ def checked_trainer_settings(spec: FeatureSpec) -> str:
         SpecError: the spec's `model`, `trainer` or `tuner` section is wrong.
     """
     inputs = model_inputs(spec.fields, spec.histories)
-    problems = settings_problems(spec.model, spec.trainer, spec.tuner, inputs)
+    problems = settings_problems(spec.model, spec.trainer, spec.tuner, inputs, list(spec.tasks))
     problems += chain_problems(spec)
     if problems:
         raise SpecError("; ".join(problems), problems)

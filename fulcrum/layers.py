@@ -10,13 +10,15 @@ if TYPE_CHECKING:
     from trainer.layers.adatt import AdaTTLevel
     from trainer.layers.cgc import CGCLevel
     from trainer.layers.experts import Experts, GroupedDense
+    from trainer.layers.feature_gate import FeatureGate
     from trainer.layers.field_embedding import FieldEmbedding, SlotLayout, flattened
     from trainer.layers.flat_input import FlatInput
     from trainer.layers.fscm import FSCM
     from trainer.layers.gate_nu import GateNU
     from trainer.layers.gated_connections import CSSM, SNRConnection
-    from trainer.layers.gates import Gates, HardConcreteGate, mixture
+    from trainer.layers.gates import Gates, HardConcreteGate, SelfGates, mixture
     from trainer.layers.mixing_units import CrossStitchUnit, SluiceUnit
+    from trainer.layers.norms import RMSNorm
     from trainer.layers.target_attention import ActivationUnit, DotProductAttention, History
     from trainer.layers.tower import Tower
 
@@ -29,6 +31,7 @@ __all__ = [
     "CrossStitchUnit",
     "DotProductAttention",
     "Experts",
+    "FeatureGate",
     "FieldEmbedding",
     "FlatInput",
     "GateNU",
@@ -36,7 +39,9 @@ __all__ = [
     "GroupedDense",
     "HardConcreteGate",
     "History",
+    "RMSNorm",
     "SNRConnection",
+    "SelfGates",
     "SlotLayout",
     "SluiceUnit",
     "Tower",
@@ -52,6 +57,7 @@ _HOMES = {
     "CSSM": "trainer.layers.gated_connections",
     "DotProductAttention": "trainer.layers.target_attention",
     "Experts": "trainer.layers.experts",
+    "FeatureGate": "trainer.layers.feature_gate",
     "FieldEmbedding": "trainer.layers.field_embedding",
     "FlatInput": "trainer.layers.flat_input",
     "flattened": "trainer.layers.field_embedding",
@@ -62,6 +68,8 @@ _HOMES = {
     "HardConcreteGate": "trainer.layers.gates",
     "History": "trainer.layers.target_attention",
     "mixture": "trainer.layers.gates",
+    "RMSNorm": "trainer.layers.norms",
+    "SelfGates": "trainer.layers.gates",
     "SlotLayout": "trainer.layers.field_embedding",
     "SluiceUnit": "trainer.layers.mixing_units",
     "SNRConnection": "trainer.layers.gated_connections",

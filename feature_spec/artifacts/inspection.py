@@ -34,6 +34,27 @@ class Gate(_Part):
     experts: list[ExpertWeight]
 
 
+class ExpertOutput(_Part):
+    """What an expert gives out, over the examples.
+
+    Attributes:
+        expert: the expert's name.
+        zero_share: the mean share of its units that are exactly 0, as ReLU leaves them.
+        size: the mean absolute value of its units.
+    """
+
+    expert: str
+    zero_share: float
+    size: float
+
+
+class LevelOutputs(_Part):
+    """The outputs of the experts of a level (HoME, section 1, expert collapse)."""
+
+    level: str
+    experts: list[ExpertOutput]
+
+
 class FieldMask(_Part):
     """The mask of one field in a sub-network, over the examples.
 
@@ -292,6 +313,9 @@ class InspectionGuide(_Part):
             hard-concrete gates.
         histories: the histories that candidates attend to.
         gated: what PEPNet's gates scale; None if the model has none.
+        expert_outputs: names of the experts of each level. The outputs `expert_zeros_output(level)`
+            and `expert_sizes_output(level)` of the signature hold the share of zeros and the mean
+            absolute value of their units, (B, E). None in exports of earlier versions.
     """
 
     model: str
@@ -303,6 +327,7 @@ class InspectionGuide(_Part):
     multiplications: PruningCount | None = None
     histories: list[AttendedLists] = []
     gated: GatedParts | None = None
+    expert_outputs: dict[str, list[str]] = {}
 
     @property
     def needs_examples(self) -> bool:
@@ -327,6 +352,7 @@ class Inspection(_Part):
         histories: what candidates attend to in each history.
         personalised: what PEPNet's gates do; None if the model has none.
         calibration: what was fitted to the validation examples; None without a calibration.
+        expert_outputs: statistics of the outputs of the experts that gates weigh.
     """
 
     model: str
@@ -340,6 +366,7 @@ class Inspection(_Part):
     histories: list[HistoryAttention] = []
     personalised: PersonalisedGates | None = None
     calibration: CalibrationReport | None = None
+    expert_outputs: list[LevelOutputs] = []
 
     @property
     def is_empty(self) -> bool:
@@ -375,6 +402,16 @@ def gate_output(gate: str) -> str:
 def tower_gates_output(task: str) -> str:
     """Return the signature's output that holds the gates of a task's tower, layer by layer."""
     return f"tower_gates/{task}"
+
+
+def expert_zeros_output(level: str) -> str:
+    """Return the signature's output that holds the shares of zeros of a level's experts."""
+    return f"expert_zeros/{level}"
+
+
+def expert_sizes_output(level: str) -> str:
+    """Return the signature's output that holds the mean absolute values of a level's experts."""
+    return f"expert_sizes/{level}"
 
 
 def attention_output(history: str) -> str:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 tf = pytest.importorskip("tensorflow")
+from trainer.inspect.expert_outputs import expert_outputs  # noqa: E402
 from trainer.inspect.introspection import (  # noqa: E402
     closed_shares,
     field_masks,
@@ -21,9 +22,20 @@ pytestmark = pytest.mark.tensorflow
 FIELD_WIDTHS = (4, 3, 1)
 # Names that could be taken for those of shared parts.
 TASKS = ["shared", "own", "1"]
-EVERY_MODEL = pytest.mark.parametrize("name", list(MODELS))
+# A model with the options of another paper.
+HOME = "ple as home"
+HOME_OPTIONS = {
+    "expert_activation": "swish",
+    "expert_norm": "rms",
+    "feature_gate_rank": 2,
+    "self_gate": True,
+    "task_groups": [["shared", "1"], ["own"]],
+}
+EVERY_MODEL = pytest.mark.parametrize("name", [*MODELS, HOME])
+WITH_EXPERTS = {"mmoe", "ml_mmoe", "cgc", "ple", "stem", "adatt", HOME}
 SHOWN = {
-    "gate_weights": {"mmoe", "ml_mmoe", "cgc", "ple", "stem", "adatt"},
+    "gate_weights": WITH_EXPERTS,
+    "expert_outputs": WITH_EXPERTS,
     "field_masks": {"mssm"},
     "gated_blocks": {"snr_aver", "snr_trans", "mssm"},
     "mixtures": {"cross_stitch", "sluice", "adatt"},
@@ -32,7 +44,9 @@ SHOWN = {
 
 def built(name, **settings):
     tf.keras.utils.set_random_seed(3)
-    model = build_architecture(MODELS[name](**settings), len(TASKS), FIELD_WIDTHS, name="sharing")
+    if name == HOME:
+        name, settings = "ple", {**HOME_OPTIONS, **settings}
+    model = build_architecture(MODELS[name](**settings), TASKS, FIELD_WIDTHS, name="sharing")
     x = tf.constant(np.random.default_rng(0).normal(size=(6, sum(FIELD_WIDTHS))).astype("f4"))
     inputs = [x] * model.embeddings
     model(inputs)
@@ -44,6 +58,7 @@ def test_a_model_shows_what_it_has_and_nothing_else(name):
     model, inputs = built(name)
     shown = {
         "gate_weights": gate_weights(model, inputs, TASKS),
+        "expert_outputs": expert_outputs(model, inputs, TASKS),
         "field_masks": field_masks(model, inputs, TASKS),
         "gated_blocks": gated_blocks(model, TASKS),
         "mixtures": mixtures(model, TASKS),
@@ -60,6 +75,26 @@ def test_each_gate_weighs_named_experts_that_sum_to_one(name):
         assert gate.weights.shape == (6, len(gate.experts))
         assert len(set(gate.experts)) == len(gate.experts)
         np.testing.assert_allclose(np.sum(gate.weights, axis=1), 1.0, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", sorted(SHOWN["expert_outputs"]))
+def test_the_outputs_of_each_level_are_those_of_the_experts_that_its_gates_weigh(name):
+    model, inputs = built(name)
+    outputs = expert_outputs(model, inputs, TASKS)
+    gates = gate_weights(model, inputs, TASKS)
+    for level, found in outputs.items():
+        assert found.outputs.shape[:2] == (6, len(found.experts))
+        assert found.zeros.shape == found.sizes.shape == (6, len(found.experts))
+        weighed = {
+            expert
+            for name, gate in gates.items()
+            if name.startswith(level)
+            for expert in gate.experts
+        }
+        assert weighed == set(found.experts)
+    # Swish has no zeros, and half of the units of a ReLU are 0 at the start.
+    zeros = np.mean(np.concatenate([found.zeros for found in outputs.values()], axis=1))
+    assert zeros == 0.0 if name == HOME else 0.2 < zeros < 0.8
 
 
 def test_each_sub_network_masks_each_field():

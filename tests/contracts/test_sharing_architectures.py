@@ -19,11 +19,21 @@ pytestmark = pytest.mark.tensorflow
 
 FIELD_WIDTHS = (4, 4, 3, 1)
 REQUEST_WIDTH, INPUT = 8, sum(FIELD_WIDTHS)
-EVERY_MODEL = pytest.mark.parametrize("name", list(MODELS))
+# Models with options of other papers, by what they are called here.
+_HOME = {"expert_activation": "swish", "expert_norm": "rms", "feature_gate_rank": 2}
+_GROUPS = {"self_gate": True, "task_groups": [["0", "2", "4"], ["1", "3"]]}
+FORMS = {
+    "mmoe as home": ("mmoe", _HOME),
+    "ple as home": ("ple", {**_HOME, **_GROUPS}),
+}
+EVERY_MODEL = pytest.mark.parametrize("name", [*MODELS, *FORMS])
 
 
 def made(name, tasks=2, **settings):
-    return build_architecture(MODELS[name](**settings), tasks, FIELD_WIDTHS)
+    model, options = FORMS.get(name, (name, {}))
+    return build_architecture(
+        MODELS[model](**options, **settings), [str(task) for task in range(tasks)], FIELD_WIDTHS
+    )
 
 
 def inputs(model, rows=6):
@@ -31,7 +41,7 @@ def inputs(model, rows=6):
     return [x] * model.embeddings
 
 
-@EVERY_MODEL
+@pytest.mark.parametrize("name", MODELS)
 def test_the_arguments_of_a_model_are_its_settings_with_the_same_defaults(name):
     arguments = {
         argument: parameter.default
@@ -136,11 +146,11 @@ def test_no_two_variables_of_one_shape_begin_alike(name, seed):
     tf.keras.utils.set_random_seed(seed)
     model = made(name, 3)
     model(inputs(model))
-    # Biases begin at 0, mixtures near the identity, and native weights at the mean.
+    # Biases begin at 0, mixtures near the identity, native weights at the mean, gains at 1.
     drawn = [
         v
         for v in model.trainable_variables
-        if not any(part in v.name for part in ("bias", "alpha:", "beta", "native"))
+        if not any(part in v.name for part in ("bias", "alpha:", "beta", "native", "gain"))
     ]
     for one, other in itertools.combinations(drawn, 2):
         if one.shape == other.shape:

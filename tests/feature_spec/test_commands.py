@@ -54,6 +54,7 @@ def checked(tmp_path, text):
         ("model: {name: 3}", "model.name: no such model 3"),
         ("model: {level: 2}", "model: unknown key 'level': did you mean 'levels'?"),
         ("model: {name: mmoe, levels: 2}", "model: unknown key 'levels'"),
+        ("model: {task_groups: [[ratio, click], [like]]}", "no such task 'like'"),
         ("model: {dropout_rate: .nan}", "model.dropout_rate: Input should be a finite number"),
         ("model: [ple]", "model: Input should be a valid dictionary"),
         ("tuner: {search: {trainer.epoch: {values: [1]}}}", "did you mean 'epochs'?"),

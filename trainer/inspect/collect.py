@@ -15,13 +15,17 @@ from feature_spec.artifacts.calibration import CALIBRATION_FILE, CalibrationRepo
 from feature_spec.artifacts.inspection import (
     INSPECTION_FILE,
     AttendedLists,
+    ExpertOutput,
     ExpertWeight,
     FieldMask,
     Gate,
     Inspection,
     InspectionGuide,
+    LevelOutputs,
     SubnetworkFields,
     attention_output,
+    expert_sizes_output,
+    expert_zeros_output,
     field_mask_output,
     gate_output,
 )
@@ -127,6 +131,15 @@ def inspect_model(
         histories=[one.result() for one in attended.values()],
         personalised=gates.result() if gates else None,
         calibration=_calibration(model),
+        expert_outputs=[
+            _level(
+                level,
+                experts,
+                statistics[expert_zeros_output(level)],
+                statistics[expert_sizes_output(level)],
+            )
+            for level, experts in guide.expert_outputs.items()
+        ],
     )
 
 
@@ -197,6 +210,19 @@ def _gate(gate: str, experts: Sequence[str], statistics: StreamingMoments) -> Ga
         experts=[
             ExpertWeight(expert=expert, mean=mean, standard_deviation=deviation)
             for expert, mean, deviation in weights
+        ],
+    )
+
+
+def _level(
+    level: str, experts: Sequence[str], zeros: StreamingMoments, sizes: StreamingMoments
+) -> LevelOutputs:
+    outputs = zip(experts, zeros.mean.tolist(), sizes.mean.tolist(), strict=True)
+    return LevelOutputs(
+        level=level,
+        experts=[
+            ExpertOutput(expert=expert, zero_share=zero_share, size=size)
+            for expert, zero_share, size in outputs
         ],
     )
 

@@ -18,6 +18,7 @@ from feature_spec.artifacts.inspection import (
     GatedBlock,
     HistoryAttention,
     Inspection,
+    LevelOutputs,
     Mixture,
     PersonalisedGates,
     SubnetworkFields,
@@ -48,6 +49,10 @@ def as_html(inspection: Inspection) -> str:
     if inspection.gates:
         sections.append(
             (f"Gate weights {over}: mean and standard deviation", _gates(inspection.gates))
+        )
+    if inspection.expert_outputs:
+        sections.append(
+            (f"Share of zeros among the units of experts {over}", _zeros(inspection.expert_outputs))
         )
     if inspection.field_masks:
         sections.append((f"Field masks: mean {over}", _field_masks(inspection.field_masks, "mean")))
@@ -119,6 +124,20 @@ def _gates(gates: list[Gate]) -> Figure:
         axis.set_ylim(0.0, 1.05 * highest)
     for axis in axes[len(gates) :]:
         axis.set_visible(False)
+    return figure
+
+
+def _zeros(levels: list[LevelOutputs]) -> Figure:
+    """Draw a bar for each expert; near 1, an expert has collapsed (HoME)."""
+    figure = Figure(figsize=(6.0 * len(levels), 3.5), layout="constrained")
+    axes = figure.subplots(1, len(levels), squeeze=False, sharey=True).ravel()
+    for axis, level in zip(axes, levels, strict=True):
+        names = [expert.expert for expert in level.experts]
+        colors = ["C1" if name.startswith("shared") else "C0" for name in names]
+        axis.bar(range(len(names)), [expert.zero_share for expert in level.experts], color=colors)
+        axis.set_xticks(range(len(names)), names, rotation=45, ha="right")
+        axis.set_title(level.level)
+        axis.set_ylim(0.0, 1.0)
     return figure
 
 

@@ -13,6 +13,7 @@ from feature_spec.artifacts.inspection import (
     GatedBlock,
     HistoryAttention,
     Inspection,
+    LevelOutputs,
     Mixture,
     PersonalisedGates,
     SubnetworkFields,
@@ -28,8 +29,8 @@ def print_inspection(inspection: Inspection, console: Console) -> None:
             f"{inspection.model} has nothing to show: no gates, no field masks, no learnt "
             "mixtures, no attended histories, no calibration."
         )
-    if inspection.gates:
-        console.print(_gates(inspection.gates, inspection.examples))
+    for table in _experts(inspection):
+        console.print(table)
     if inspection.field_masks:
         console.print(_field_masks(inspection.field_masks, inspection.examples))
     if inspection.blocks:
@@ -69,6 +70,14 @@ def _table(title: str, texts: list[str], numbers: list[str], *, min_width: int =
     return table
 
 
+def _experts(inspection: Inspection) -> Iterator[Table]:
+    """Yield the tables of gates and of what the experts that they weigh give out."""
+    if inspection.gates:
+        yield _gates(inspection.gates, inspection.examples)
+    if inspection.expert_outputs:
+        yield _expert_outputs(inspection.expert_outputs, inspection.examples)
+
+
 def _gates(gates: list[Gate], examples: int) -> Table:
     table = _table(
         f"Gate weights over {examples:,} examples",
@@ -83,6 +92,24 @@ def _gates(gates: list[Gate], examples: int) -> Table:
                 f"{weight.mean:.4f}",
                 f"{weight.standard_deviation:.4f}",
                 end_section=position == len(gate.experts) - 1,
+            )
+    return table
+
+
+def _expert_outputs(levels: list[LevelOutputs], examples: int) -> Table:
+    table = _table(
+        f"Outputs of experts over {examples:,} examples",
+        ["level", "expert"],
+        ["zeros", "mean size"],
+    )
+    for level in levels:
+        for position, expert in enumerate(level.experts):
+            table.add_row(
+                level.level if position == 0 else "",
+                expert.expert,
+                f"{expert.zero_share:.1%}",
+                f"{expert.size:.4f}",
+                end_section=position == len(level.experts) - 1,
             )
     return table
 

@@ -6,12 +6,13 @@ The functions dispatch on the model's class. A model without an entry has nothin
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
+from trainer.inspect.expert_names import expert_modules, numbered, stem_experts
 from trainer.layers.flat_input import as_flat_input
 from trainer.layers.mixing_units import SUBSPACES
 from trainer.models.adatt import AdaTT
@@ -89,7 +90,7 @@ def gate_weights(
 
 @gate_weights.register
 def _(model: MMoE, inputs: Any, tasks: Sequence[str]) -> dict[str, GateWeights]:
-    experts = _numbered("shared", model.experts.experts)
+    experts = numbered("shared", model.experts.experts)
     gates = zip(tasks, model.gates(as_flat_input(inputs)), strict=True)
     return {f"level_1/task_{task}": GateWeights(experts, weights) for task, weights in gates}
 
@@ -103,54 +104,30 @@ def _(model: MLMMoE, inputs: Any, tasks: Sequence[str]) -> dict[str, GateWeights
         for expert in range(1, experts + 1)
     ] + [f"level_{levels}/task_{task}" for task in tasks]
     gates = zip(names, model.gates(as_flat_input(inputs)), strict=True)
-    return {name: GateWeights(_numbered("shared", experts), weights) for name, weights in gates}
+    return {name: GateWeights(numbered("shared", experts), weights) for name, weights in gates}
 
 
-@gate_weights.register
-def _(model: PLE, inputs: Any, tasks: Sequence[str]) -> dict[str, GateWeights]:
-    own, shared = _own_experts(model, tasks), _numbered("shared", model.shared_experts)
-    seen = {f"task_{task}": [*experts, *shared] for task, experts in own.items()}
-    return _gates_of_levels(model, inputs, {**seen, "shared": _all_experts(own, shared)})
-
-
-@gate_weights.register
-def _(model: AdaTT, inputs: Any, tasks: Sequence[str]) -> dict[str, GateWeights]:
-    shared = _numbered("shared", model.shared_experts)
-    experts = _all_experts(_own_experts(model, tasks), shared)
-    gates = [*(f"task_{task}" for task in tasks), "shared"]
-    return _gates_of_levels(model, inputs, dict.fromkeys(gates, experts))
-
-
-def _own_experts(model: PLE | AdaTT, tasks: Sequence[str]) -> dict[str, list[str]]:
-    counts = range(1, model.task_experts + 1)
-    return {task: [f"own {number} of {task}" for number in counts] for task in tasks}
-
-
-def _all_experts(own: Mapping[str, Sequence[str]], shared: Sequence[str]) -> list[str]:
-    return [*(name for experts in own.values() for name in experts), *shared]
-
-
-def _gates_of_levels(
-    model: PLE | AdaTT, inputs: Any, seen: Mapping[str, Sequence[str]]
-) -> dict[str, GateWeights]:
-    """Return the gates of all levels, from the experts that each gate of a level weighs."""
+@gate_weights.register(PLE)
+@gate_weights.register(AdaTT)
+def _(model: PLE | AdaTT, inputs: Any, tasks: Sequence[str]) -> dict[str, GateWeights]:
     result = {}
     representations: Any = as_flat_input(inputs)
     for level in model.levels:
-        # The last level has no shared gate, which is the last of all.
-        for (gate, experts), weights in zip(
-            seen.items(), level.gate_weights(representations), strict=False
-        ):
-            result[f"{level.name}/{gate}"] = GateWeights(experts, weights)
+        experts = expert_modules(model, level, tasks)
+        modules = list(experts)
+        gates = zip(modules, level.seen, level.gate_weights(representations), strict=False)
+        for module, seen, weights in gates:
+            names = [name for other in seen for name in experts[modules[other]]]
+            result[f"{level.name}/{module}"] = GateWeights(names, weights)
+        for module, weights in zip(modules, level.self_weights(representations), strict=False):
+            result[f"{level.name}_self/{module}"] = GateWeights(experts[module], weights)
         representations = level(representations)
     return result
 
 
 @gate_weights.register
 def _(model: STEM, inputs: Any, tasks: Sequence[str]) -> dict[str, GateWeights]:
-    counts = range(1, model.task_experts + 1)
-    experts = [f"own {number} of {task}" for task in tasks for number in counts]
-    experts += _numbered("shared", model.shared.experts)
+    experts = stem_experts(model, tasks)
     gates = zip(tasks, model.gate_weights(inputs), strict=True)
     return {f"level_1/task_{task}": GateWeights(experts, weights) for task, weights in gates}
 
@@ -191,7 +168,7 @@ def gated_blocks(model: SharingArchitecture, tasks: Sequence[str]) -> list[Block
 
 @gated_blocks.register
 def _(model: SNR, tasks: Sequence[str]) -> list[Block]:
-    subnetworks = _numbered("sub-network", model.subnetworks)
+    subnetworks = numbered("sub-network", model.subnetworks)
     readers = [(connection, subnetworks) for connection in model.connections] + [
         (model.to_tasks, list(tasks))
     ]
@@ -245,9 +222,9 @@ def _(model: CrossStitch, tasks: Sequence[str]) -> list[Coefficients]:
 @mixtures.register
 def _(model: Sluice, tasks: Sequence[str]) -> list[Coefficients]:
     subspaces = [
-        f"{task} {subspace}" for task in tasks for subspace in _numbered("subspace", SUBSPACES)
+        f"{task} {subspace}" for task in tasks for subspace in numbered("subspace", SUBSPACES)
     ]
-    layers = _numbered("layer", len(model.units))
+    layers = numbered("layer", len(model.units))
     return [
         *(
             Coefficients(f"{unit.name}/alpha", subspaces, subspaces, unit.alpha.numpy())
@@ -263,11 +240,11 @@ def _(model: AdaTT, tasks: Sequence[str]) -> list[Coefficients]:
     for level in model.levels:
         if model.task_experts > 1:
             values = np.stack([level.native_weights(task) for task in range(len(tasks))])
-            own = _numbered("own", model.task_experts)
+            own = numbered("own", model.task_experts)
             result.append(Coefficients(f"{level.name}/v", own, tasks, values))
         if model.shared_experts > 1 and not level.last:
             values = np.stack([level.native_weights(len(tasks))])
-            shared = _numbered("shared", model.shared_experts)
+            shared = numbered("shared", model.shared_experts)
             result.append(Coefficients(f"{level.name}/v of shared", shared, ["shared"], values))
     return result
 
@@ -275,7 +252,3 @@ def _(model: AdaTT, tasks: Sequence[str]) -> list[Coefficients]:
 def _mssm_subnetworks(tasks: Sequence[str]) -> list[str]:
     # No task's name makes its own sub-network the shared one.
     return [*(f"own of {task}" for task in tasks), "shared"]
-
-
-def _numbered(kind: str, count: int) -> list[str]:
-    return [f"{kind} {number + 1}" for number in range(count)]

@@ -14,12 +14,15 @@ from feature_spec.artifacts.inspection import (
     InspectionGuide,
     Mixture,
     attention_output,
+    expert_sizes_output,
+    expert_zeros_output,
     field_mask_output,
     gate_output,
 )
 from feature_spec.fields.field import NumericField
 from feature_spec.histories.attention import AttendedHistory
 from feature_spec.spec import FeatureSpec
+from trainer.inspect.expert_outputs import expert_outputs
 from trainer.inspect.introspection import (
     Block,
     Coefficients,
@@ -42,15 +45,19 @@ def introspection_outputs(
         features: transformed features.
 
     Returns:
-        The weights (B, E) of each gate, the masks (B, F) of each sub-network, the weights (B, L)
-        of the entries of each history, and what PEPNet's gates do (`gate_outputs`), float32.
+        The weights (B, E) of each gate, the share of zeros and the size of each expert (B, E), the
+        masks (B, F) of each sub-network, the weights (B, L) of the entries of each history, and
+        what PEPNet's gates do (`gate_outputs`), float32.
     """
     gated = network.gated(network.flat_inputs(network.look_up(features), features))
     inputs = [one.x for one in gated]
     tasks = list(network.layout.tasks)
     gates = gate_weights(network.sharing, inputs, tasks)
     masks = field_masks(network.sharing, inputs, tasks)
+    experts = expert_outputs(network.sharing, inputs, tasks)
     return {
+        **{expert_zeros_output(level): found.zeros for level, found in experts.items()},
+        **{expert_sizes_output(level): found.sizes for level, found in experts.items()},
         **{gate_output(name): tf.cast(gate.weights, tf.float32) for name, gate in gates.items()},
         **{field_mask_output(name): tf.cast(mask, tf.float32) for name, mask in masks.items()},
         **{attention_output(name): weights for name, weights in _attention(network, features)},
@@ -97,6 +104,10 @@ def inspection_guide(
         gates={
             name: list(gate.experts)
             for name, gate in gate_weights(network.sharing, zeros, tasks).items()
+        },
+        expert_outputs={
+            level: list(found.experts)
+            for level, found in expert_outputs(network.sharing, zeros, tasks).items()
         },
         fields=list(fields),
         subnetworks=list(field_masks(network.sharing, zeros, tasks)),

@@ -74,7 +74,7 @@ class AdaTTLevel(ExpertModules):
         gated = tasks if last else len(counts)
         super().__init__(
             counts,
-            [sum(counts)] * gated,
+            [range(len(counts))] * gated,
             units,
             first=first,
             dropout_rate=dropout_rate,
@@ -91,25 +91,21 @@ class AdaTTLevel(ExpertModules):
                 shape=(count,),
                 initializer=tf.keras.initializers.Constant(1.0 / count),
             )
-            for module, count in enumerate(self._counts[: self._gated])
+            for module, count in zip(range(len(self.seen)), self.counts, strict=False)
             if count > 1
         }
         super().build(input_shape)
 
-    @property
-    def _gated(self) -> int:
-        return self.tasks if self.last else len(self._counts)
-
     def native_weights(self, module: int) -> tf.Tensor:
         """Return v of a module, (m,)."""
-        count = self._counts[module]
+        count = self.counts[module]
         return self.native[str(module)] if count > 1 else tf.ones([count], self.compute_dtype)
 
     def call(
         self, inputs: tf.Tensor | FlatInput | list[tf.Tensor], training: bool | None = None
     ) -> list[tf.Tensor]:
         blocks = self.blocks(inputs, training)
-        begins = [0, *itertools.accumulate(self._counts)]
+        begins = [0, *itertools.accumulate(self.counts)]
         outputs = []
         for module, weights in enumerate(self.gate_weights(inputs)):
             around = [begins[module], begins[-1] - begins[module + 1]]

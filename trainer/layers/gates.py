@@ -71,6 +71,40 @@ class Gates(tf.keras.layers.Layer):
         return {**super().get_config(), "sizes": self.sizes}
 
 
+@tf.keras.utils.register_keras_serializable("fulcrum")
+class SelfGates(Gates):
+    """Gates of modules over their own experts: softmax, or a sigmoid over a single expert.
+
+    A module adds its own experts to its mixture with these weights, s(x) = softmax(W x) or σ(W x).
+    So they are trained by every row, however little the mixture chooses them (HoME, self gate).
+
+    Args:
+        sizes: the number of own experts of each module.
+
+    Call arguments:
+        x: a flat input, (B, I), or a `FlatInput`.
+
+    Returns:
+        The weights of each gate, (B, size).
+
+    Examples:
+        >>> import tensorflow as tf
+        >>> from fulcrum.layers import SelfGates
+        >>> [gate.shape.as_list() for gate in SelfGates(sizes=[2, 1])(tf.ones([2, 10]))]
+        [[2, 2], [2, 1]]
+
+    References:
+        HoME, Wang et al., KDD 2025: https://arxiv.org/abs/2408.05430
+    """
+
+    def call(self, x: tf.Tensor | FlatInput) -> list[tf.Tensor]:
+        logits = tf.split(product(x, self.kernel), self.sizes, axis=1)
+        return [
+            tf.sigmoid(gate) if size == 1 else tf.nn.softmax(gate)
+            for gate, size in zip(logits, self.sizes, strict=True)
+        ]
+
+
 def mixture(weights: tf.Tensor, blocks: Sequence[tf.Tensor]) -> tf.Tensor:
     """Compute the weighted sum of experts, w(x) S(x) (PLE, Eq 2).
 

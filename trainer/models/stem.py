@@ -104,12 +104,7 @@ class STEM(SharingArchitecture):
     def call(
         self, inputs: tf.Tensor | FlatInput | list[tf.Tensor], training: bool | None = None
     ) -> list[tf.Tensor]:
-        shared, *own = self._inputs(inputs)
-        outputs = [
-            experts(self._read_by_experts(shared, x), training=training)
-            for experts, x in zip(self.own, own, strict=True)
-        ]
-        of_shared = self.shared(shared, training=training)
+        *outputs, of_shared = self.expert_outputs(inputs, training)
         seen = [
             [
                 *(
@@ -124,6 +119,17 @@ class STEM(SharingArchitecture):
             mixture(weights, experts)
             for weights, experts in zip(self.gate_weights(inputs), seen, strict=True)
         ]
+
+    def expert_outputs(
+        self, inputs: tf.Tensor | FlatInput | list[tf.Tensor], training: bool | None = None
+    ) -> list[tf.Tensor]:
+        """Return the outputs of each task's experts, (B, m_k, U), then of the shared ones."""
+        shared, *own = self._inputs(inputs)
+        outputs = [
+            experts(self._read_by_experts(shared, x), training=training)
+            for experts, x in zip(self.own, own, strict=True)
+        ]
+        return [*outputs, self.shared(shared, training=training)]
 
     def gate_weights(self, inputs: tf.Tensor | FlatInput | list[tf.Tensor]) -> list[tf.Tensor]:
         """Return the weights of each task's gate over the tasks' experts, then the shared ones.

@@ -266,7 +266,7 @@ class Network(AssembledNetwork):
             own = task_tables(layout, settings.model.task_fields, settings.model.task_width)
         sharing = build_architecture(
             settings.model,
-            len(layout.tasks),
+            list(layout.tasks),
             layout.field_widths,
             pooled_fields=layout.pooled_fields,
             task_widths=own.field_widths(layout) if own else None,
@@ -356,7 +356,7 @@ class Network(AssembledNetwork):
 
 def build_architecture(
     settings: ModelSettings,
-    tasks: int,
+    tasks: int | Sequence[str],
     field_widths: Sequence[int],
     *,
     pooled_fields: Sequence[int] = (),
@@ -367,7 +367,7 @@ def build_architecture(
 
     Args:
         settings: the settings of a model.
-        tasks: K, the number of tasks.
+        tasks: names of the tasks; K, their number, is enough for settings that name none.
         field_widths: D of each field, in the order of the flattened input.
         pooled_fields: the fields that attention pools, by position.
         task_widths: the width of each field in the tables of tasks' own, 0 for none; None if these
@@ -382,7 +382,9 @@ def build_architecture(
     if kind.has_task_tables:
         kwargs["field_widths"] = field_widths
         kwargs["task_widths"] = task_widths
-    return kind(tasks, **settings.arguments, **kwargs)
+    if isinstance(tasks, int):
+        return kind(tasks, **settings.arguments, **kwargs)
+    return kind(len(tasks), **settings.arguments_for(tasks), **kwargs)
 
 
 def build_gates(

@@ -6,16 +6,17 @@ new model needs its class in `trainer/models/` and its settings and name here.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 import pydantic
 from pydantic import NonNegativeFloat
 
-from feature_spec.strict_model import PositiveInt, StrictModel
+from feature_spec.strict_model import PositiveInt, StrictModel, Text
 from trainer.settings.personalise import Personalise
 
+Groups = list[Annotated[list[Text], pydantic.Field(min_length=1)]]
 Units = Annotated[list[PositiveInt], pydantic.Field(min_length=1)]
 DropoutRate = Annotated[float, pydantic.Field(ge=0.0, lt=1.0)]
 
@@ -70,6 +71,20 @@ class ModelSettings(StrictModel):
     def named_tables(self) -> set[str]:
         """The settings of `named_fields` whose fields must have rows of a table."""
         return set()
+
+    def arguments_for(self, tasks: Sequence[str]) -> dict[str, Any]:
+        """Return the arguments of the model's class, with the positions of tasks for their names.
+
+        Args:
+            tasks: the tasks that are trained: all of the spec, or one that is trained alone.
+        """
+        del tasks
+        return self.arguments
+
+    @property
+    def named_tasks(self) -> dict[str, list[str]]:
+        """The tasks that a setting names, by the setting; it has to name all tasks of the spec."""
+        return {}
 
 
 class SingleTaskSettings(ModelSettings):
@@ -157,7 +172,23 @@ class SluiceSettings(ModelSettings):
     orthogonality: NonNegativeFloat = 1e-3
 
 
-class MMoESettings(ModelSettings):
+class FormOfExperts(ModelSettings):
+    """The settings of models whose experts may have the form of HoME's (Wang et al., KDD 2025).
+
+    Attributes:
+        expert_activation: `relu`, or HoME's `swish`, by which no expert is 0.
+        expert_norm: `none`, or `rms`: each expert's units are normalised before the activation,
+            row by row, so that all experts are alike in size (HoME).
+        feature_gate_rank: r of HoME's feature gates, by which each expert of the first level reads
+            x ⊙ 2σ(x B A), with B A of rank r; 0 for none.
+    """
+
+    expert_activation: Literal["relu", "swish"] = "relu"
+    expert_norm: Literal["none", "rms"] = "none"
+    feature_gate_rank: Annotated[int, pydantic.Field(ge=0)] = 0
+
+
+class MMoESettings(FormOfExperts):
     """Multi-gate Mixture-of-Experts (Ma et al., KDD 2018).
 
     Attributes:
@@ -187,13 +218,17 @@ class MLMMoESettings(ModelSettings):
     expert_units: Units = [64]
 
 
-class CGCSettings(ModelSettings):
+class CGCSettings(FormOfExperts):
     """Customized Gate Control: PLE with one level (Tang et al., RecSys 2020, Eq 2–5).
 
     Attributes:
-        task_experts: m_k, the number of own experts of each task.
+        task_experts: m_k, the number of own experts of each task, and of each group of tasks.
         shared_experts: m_s, the number of shared experts.
         expert_units: layers of each expert; the paper's have one.
+        self_gate: whether a task adds its own experts once more, weighed by a gate of their own
+            (HoME).
+        task_groups: lists of tasks that share experts with each other, such as
+            `[[click, like], [long_view, watch_ratio]]` (HoME); None for none.
     """
 
     architecture = "trainer.models.ple:CGC"
@@ -201,6 +236,38 @@ class CGCSettings(ModelSettings):
     task_experts: PositiveInt = 2
     shared_experts: PositiveInt = 2
     expert_units: Units = [64]
+    self_gate: bool = False
+    task_groups: Groups | None = None
+
+    @pydantic.field_validator("task_groups", mode="after")
+    @classmethod
+    def _tasks_in_one_group_each(cls, groups: Groups | None) -> Groups | None:
+        if groups is None:
+            return None
+        if len(groups) < 2:
+            raise ValueError(
+                "there must be at least 2 groups; one of all tasks is what 'shared_experts' are for"
+            )
+        tasks = [task for group in groups for task in group]
+        twice = [task for task in dict.fromkeys(tasks) if tasks.count(task) > 1]
+        if twice:
+            raise ValueError(f"a task belongs to one group. In several: {', '.join(twice)}")
+        return groups
+
+    @property
+    def named_tasks(self) -> dict[str, list[str]]:
+        """The tasks of `task_groups`."""
+        if self.task_groups is None:
+            return {}
+        return {"task_groups": [task for group in self.task_groups for task in group]}
+
+    def arguments_for(self, tasks: Sequence[str]) -> dict[str, Any]:
+        """Return the arguments of the model's class, with the groups of these tasks alone."""
+        if self.task_groups is None:
+            return self.arguments
+        left = [[task for task in group if task in tasks] for group in self.task_groups]
+        positions = [[tasks.index(task) for task in group] for group in left if group]
+        return {**self.arguments, "task_groups": positions}
 
 
 class PLESettings(CGCSettings):
@@ -211,6 +278,9 @@ class PLESettings(CGCSettings):
         task_experts: m_k, the number of own experts of each task on each level.
         shared_experts: m_s, the number of shared experts on each level.
         expert_units: layers of each expert; the paper's have one.
+        task_groups: lists of tasks, such as `[[click, like], [long_view, watch_ratio]]` (HoME): all
+            levels but the last then work for groups, and the last has experts of groups, too;
+            None for none.
     """
 
     architecture = "trainer.models.ple:PLE"

@@ -23,7 +23,10 @@ _NOT_SEARCHED = {
 
 
 def with_values(
-    settings: Settings, values: Mapping[str, Any], inputs: Mapping[str, bool] | None = None
+    settings: Settings,
+    values: Mapping[str, Any],
+    inputs: Mapping[str, bool] | None = None,
+    tasks: Sequence[str] | None = None,
 ) -> Settings:
     """Return the settings with other values.
 
@@ -31,6 +34,7 @@ def with_values(
         settings: complete settings.
         values: values by path, such as ``trainer.learning_rate``.
         inputs: see `parse_settings`.
+        tasks: see `parse_settings`.
 
     Raises:
         ValueError: a path or a value is wrong; the message names the closest valid ones.
@@ -52,7 +56,7 @@ def with_values(
             if not isinstance(section, dict):
                 raise ValueError(f"{path}: {part}.{place} has no keys (it is {section!r})")
         section[last] = value
-    return parse_settings(parts["model"], parts["trainer"], inputs)
+    return parse_settings(parts["model"], parts["trainer"], inputs, tasks)
 
 
 def value_at(settings: Settings, path: str) -> Any:
@@ -82,7 +86,10 @@ def decoded(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def check_search(
-    tuner: Tuner, settings: Settings, inputs: Mapping[str, bool] | None = None
+    tuner: Tuner,
+    settings: Settings,
+    inputs: Mapping[str, bool] | None = None,
+    tasks: Sequence[str] | None = None,
 ) -> None:
     """Check that a search tries only settings of this model and valid values.
 
@@ -90,6 +97,7 @@ def check_search(
         tuner: the search.
         settings: the settings that it begins with.
         inputs: see `parse_settings`.
+        tasks: see `parse_settings`.
 
     Raises:
         SettingsError: some paths are no settings of this model or the trainer, or some values are
@@ -102,7 +110,7 @@ def check_search(
             continue
         for value in dimension.extremes:
             try:
-                with_values(settings, {path: value}, inputs)
+                with_values(settings, {path: value}, inputs, tasks)
             except ValueError as error:
                 problem = f"tuner.search.{path}: {error}"
                 if problem not in problems:

@@ -145,7 +145,10 @@ class SettingsError(ValueError):
 
 
 def parse_settings(
-    model: Mapping[str, Any], trainer: Mapping[str, Any], inputs: Mapping[str, bool] | None = None
+    model: Mapping[str, Any],
+    trainer: Mapping[str, Any],
+    inputs: Mapping[str, bool] | None = None,
+    tasks: Sequence[str] | None = None,
 ) -> Settings:
     """Parse the `model` and `trainer` sections of a spec or the command line.
 
@@ -154,10 +157,11 @@ def parse_settings(
         trainer: the settings of the trainer.
         inputs: whether it has rows of a table, by the name of what the model reads; None to leave
             fields that settings name unchecked.
+        tasks: the names of the spec's tasks; None to leave tasks that settings name unchecked.
 
     Raises:
-        SettingsError: a model, a key or a field is unknown (the message names the closest valid
-            ones), or a value is out of range.
+        SettingsError: a model, a key, a field or a task is unknown (the message names the closest
+            valid ones), or a value is out of range.
     """
     name = model.get("name", DEFAULT_MODEL)
     own = {key: value for key, value in model.items() if key != "name"}
@@ -183,6 +187,8 @@ def parse_settings(
                 problems.append(f"{path}: {detail['msg']}{received}")
     if inputs is not None and "model" in parts:
         problems += _unknown_fields(parts["model"], inputs)
+    if tasks is not None and "model" in parts:
+        problems += _wrong_tasks(parts["model"], tasks)
     if problems:
         raise SettingsError(problems)
     return Settings(name=name, **parts)
@@ -201,6 +207,23 @@ def _unknown_fields(model: ModelSettings, inputs: Mapping[str, bool]) -> list[st
             for name in named
             if name not in valid
         ]
+    return problems
+
+
+def _wrong_tasks(model: ModelSettings, tasks: Sequence[str]) -> list[str]:
+    """Return what keeps settings that name all tasks from doing so."""
+    problems = []
+    for setting, named in model.named_tasks.items():
+        problems += [
+            f"model.{setting}: no such task {name!r}: {closest_names(name, tasks)}"
+            for name in named
+            if name not in tasks
+        ]
+        missing = [name for name in tasks if name not in named]
+        if missing:
+            problems.append(
+                f"model.{setting}: every task needs a place (missing: {', '.join(missing)})"
+            )
     return problems
 
 

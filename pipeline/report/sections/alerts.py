@@ -20,6 +20,8 @@ Alert = tuple[Tone, str, str]
 REJECTED_SHARE = 0.01
 CALIBRATION_OFF_BY = 0.1
 COLLAPSED_WEIGHT = 0.9
+# HoME calls an expert collapsed whose units are 0 more often than this.
+COLLAPSED_ZEROS = 0.9
 BUDGET_SHARE = 0.8
 _WORST_FIRST = ("bad", "warn", "good")
 
@@ -146,6 +148,14 @@ def _of_model(run: RunData) -> Iterator[Alert]:
                 f"Gate {gate.gate} gives {strongest.mean:.0%} of its weight to {strongest.expert}",
                 "experts",
             )
+    for level in run.insight.inspection.expert_outputs if run.insight is not None else []:
+        for expert in level.experts:
+            if expert.zero_share > COLLAPSED_ZEROS:
+                yield (
+                    "warn",
+                    f"{level.level}: {expert.zero_share:.0%} of the units of {expert.expert} are 0",
+                    "experts",
+                )
     losses = (run.curves or {}).get("validation_loss", [])
     if run.ending is not None:
         if run.ending.advice:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from typing import Any
 
-from feature_spec.artifacts.inspection import Gate
+from feature_spec.artifacts.inspection import Gate, LevelOutputs
 from pipeline.report.data.run_data import RunData
 from pipeline.report.elements.figure import BLUE, GREY, ORANGE, figure, rows_height_px
 from pipeline.report.elements.section import Cell, Note, Picture, Section, Table
@@ -34,6 +34,8 @@ def experts_section(run: RunData) -> Section:
         ):
             blocks.append(_picture(level, list(gates), inspection.examples))
         blocks.append(_table(inspection.gates))
+        if inspection.expert_outputs:
+            blocks.append(_outputs_table(inspection.expert_outputs))
     return Section(
         anchor="experts",
         title="Which experts does each task use?",
@@ -41,7 +43,8 @@ def experts_section(run: RunData) -> Section:
             "A bar is a task's gate, cut into the mean weights that it gives to its experts: "
             "blue to the task's own ones, orange to those that tasks share, grey to other "
             "tasks' ones. Much orange means that the task lives on what others learnt; a gate "
-            "with nearly all weight on one expert has collapsed onto it."
+            "with nearly all weight on one expert has collapsed onto it. An expert whose units are "
+            "nearly all 0 has collapsed itself."
         ),
         blocks=blocks,
     )
@@ -118,9 +121,30 @@ def _table(gates: list[Gate]) -> Table:
     )
 
 
+def _outputs_table(levels: list[LevelOutputs]) -> Table:
+    rows: list[list[str | Cell]] = [
+        [
+            level.level,
+            expert.expert,
+            Cell(f"{expert.zero_share:.1%}", share=expert.zero_share),
+            f"{expert.size:.3f}",
+        ]
+        for level in levels
+        for expert in level.experts
+    ]
+    return Table(
+        caption="Outputs of experts: share of units that are 0, and mean size",
+        columns=["Level", "Expert", "Zeros", "Mean size"],
+        rows=rows,
+        texts=2,
+        folded=True,
+    )
+
+
 def _reader(gate: str) -> str:
     """Return whose a gate is: `level_1/task_ctr` is ctr's."""
-    return gate.rpartition("/")[2].removeprefix("task_")
+    name = gate.rpartition("/")[2]
+    return name.removeprefix("task_" if name.startswith("task_") else "group_")
 
 
 def _kind_for(gate: str, expert: str) -> str:

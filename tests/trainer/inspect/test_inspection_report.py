@@ -11,12 +11,14 @@ from rich.console import Console
 
 from feature_spec.artifacts.calibration import CalibrationReport
 from feature_spec.artifacts.inspection import (
+    ExpertOutput,
     ExpertWeight,
     FieldMask,
     Gate,
     GatedBlock,
     HistoryAttention,
     Inspection,
+    LevelOutputs,
     Mixture,
     PlaceWeight,
     SubnetworkFields,
@@ -50,6 +52,11 @@ FULL = Inspection(
     model="some_model",
     folder="/m/1",
     examples=1234,
+    expert_outputs=[
+        LevelOutputs(
+            level="level_1", experts=[ExpertOutput(expert="own 7", zero_share=0.925, size=0.0625)]
+        )
+    ],
     # More than fill a row of pictures.
     gates=[gate(f"level_{level}/task_click") for level in range(1, 5)],
     field_masks=[
@@ -139,6 +146,7 @@ def printed(inspection):
         "Gate weights over 1,234 examples",
         "level_1/task_click own 1 of click 0.2500 0.1250",
         "shared 1 0.7500 0.0625",
+        "level_1 own 7 92.5% 0.0625",
         "age 0.375 (50%) 0.000 (100%)",
         "cssm own of click click 64 62.5% 0.3125",
         "a 0.8750 -0.1250",
@@ -167,8 +175,9 @@ def texts(drawing):
 
 
 def test_the_page_has_a_drawing_of_each_kind_with_its_names():
-    gates, masks, zeros, blocks, alpha, other_alpha = map(texts, drawings(as_html(FULL)))
+    gates, collapsed, masks, zeros, blocks, alpha, other_alpha = map(texts, drawings(as_html(FULL)))
     assert {"level_1/task_click", "level_4/task_click", "own 1 of click", "shared 1"} <= set(gates)
+    assert {"level_1", "own 7"} <= set(collapsed)
     assert {"own of click", "shared", "age", "0.38"} <= set(masks)
     assert {"own of click", "shared", "age", "0.50", "1.00"} <= set(zeros)
     assert {"own of click", "shared", "click", "ratio", "0.62"} <= set(blocks)

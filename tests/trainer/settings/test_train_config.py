@@ -50,6 +50,22 @@ def test_settings_survive_json(name):
             "model.dropout_rate: Input should be less than 1 (received 1.0)",
         ),
         (
+            {"task_groups": [["click", "like"]]},
+            {},
+            "model.task_groups: Value error, there must be at least 2 groups; one of all tasks is "
+            "what 'shared_experts' are for",
+        ),
+        (
+            {"task_groups": [["click", "like"], ["like"]]},
+            {},
+            "model.task_groups: Value error, a task belongs to one group. In several: like",
+        ),
+        (
+            {"name": "mmoe", "self_gate": True},
+            {},
+            "model: unknown key 'self_gate'",
+        ),
+        (
             {"personalise": {}},
             {},
             "model.personalise: Value error, needs fields in 'domain', 'prior' or both",
@@ -117,3 +133,20 @@ def test_fields_that_gates_name_must_be_read_by_the_model():
         error.value
     )
     assert parse_settings({"personalise": gates}, {}).model.personalise.prior == ["usr", "clicks"]
+
+
+def test_groups_of_tasks_have_every_task_of_the_spec():
+    groups = {"task_groups": [["click", "lik"], ["ratio"]]}
+    with pytest.raises(ValueError, match=r".") as error:
+        parse_settings(groups, {}, tasks=["click", "like", "ratio"])
+    assert "model.task_groups: no such task 'lik': did you mean 'like' or 'click'?" in str(
+        error.value
+    )
+    assert "model.task_groups: every task needs a place (missing: like)" in str(error.value)
+    assert parse_settings(groups, {}).model.task_groups == [["click", "lik"], ["ratio"]]
+
+
+def test_groups_become_positions_and_one_task_alone_is_its_own_group():
+    settings = parse_settings({"task_groups": [["click", "ratio"], ["like"]]}, {}).model
+    assert settings.arguments_for(["click", "like", "ratio"])["task_groups"] == [[0, 2], [1]]
+    assert settings.arguments_for(["ratio"])["task_groups"] == [[0]]
