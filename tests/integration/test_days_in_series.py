@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from feature_spec.artifacts.calibration import CALIBRATION_FILE, CalibrationReport
 from tests.integration.ended_run import EndedRun, run_command, states_of
 
 pytestmark = [pytest.mark.slow, pytest.mark.tensorflow]
@@ -31,6 +32,7 @@ ranking_formula: {weights: {click: 1.0}}
 model: {name: shared_bottom, bottom_units: [4], tower_units: []}
 trainer: {epochs: 1, batch_size: 64}
 serving: {candidate_counts: [1], latency_budget_ms: 10_000}
+calibration: {method: platt}
 drift: {thresholds: {item: {l_infinity: 0.9}}}
 """
 FIRST = datetime.date(2022, 5, 1)
@@ -153,6 +155,21 @@ def test_training_begins_with_the_rows_that_the_day_before_has_learnt(story: Sto
     assert "warm start: 40 of 41 rows of width 4 have learnt before" in Path(
         story.first.days[1]["log"]
     ).read_text(encoding="utf-8")
+
+
+def test_each_day_is_calibrated_anew_on_its_own_validation_examples(story: Story) -> None:
+    fitted = [
+        CalibrationReport.model_validate_json(
+            (
+                story.folder / "root" / "serving_model" / str(day["version"]) / CALIBRATION_FILE
+            ).read_bytes()
+        ).tasks[0]
+        for day in story.first.days
+    ]
+    assert [task.examples for task in fitted] == [
+        day["ingestion"]["examples"]["validation"] for day in story.first.days
+    ]
+    assert fitted[0].curve != fitted[1].curve
 
 
 def test_a_day_is_compared_with_the_model_and_the_statistics_of_the_day_before(

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from feature_spec.artifacts.calibration import CALIBRATION_FILE, CalibrationReport
 from tests.integration.ended_run import EndedRun, run_command
 
 pytestmark = [pytest.mark.slow, pytest.mark.tensorflow]
@@ -33,6 +34,7 @@ trainer: {epochs: 1, batch_size: 64}
 tuner: {max_trials: 2, search: {trainer.learning_rate: {values: [0.001, 0.003]}, model.bottom_units: {values: [[4], [2]]}}}
 drift: {stops_run: true, thresholds: {region: {l_infinity: 0.3}}}
 serving: {candidate_counts: [1], latency_budget_ms: 10_000}
+calibration: {method: isotonic, by: region, within: [0.5, 2.0]}
 """
 
 
@@ -112,6 +114,23 @@ def test_the_model_is_compared_with_a_network_a_task_after_its_push(story: Story
         gains["watch"]["alone"] - gains["watch"]["together"]
     )
     assert "MTL gain (PLE, Eq 11)" in story.first.output
+
+
+def test_the_pushed_model_is_calibrated_on_its_validation_examples(story: Story) -> None:
+    [version] = (story.folder / "root" / "serving_model").iterdir()
+    report = CalibrationReport.model_validate_json((version / CALIBRATION_FILE).read_bytes())
+    [click] = report.tasks
+    assert (report.by, click.task, click.method, click.not_fitted) == (
+        "region",
+        "click",
+        "isotonic",
+        "",
+    )
+    assert click.curve is not None
+    assert {shift.value for shift in click.shifts} == {"north", "south"}
+    assert sum(shift.examples for shift in click.shifts) == click.examples
+    page = (story.folder / "root" / "artifacts" / "RunReport").glob("report/*/report.html")
+    assert all("What the calibration changed" in one.read_text(encoding="utf-8") for one in page)
 
 
 def test_the_gain_is_an_artifact_that_programs_read(story: Story) -> None:

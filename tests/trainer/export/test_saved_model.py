@@ -169,7 +169,11 @@ def exported(tmp_path_factory):
     }
     graph = TransformGraph(output.transform_savedmodel_dir)
     export(spec, SPEC, network, graph, folder / "model")
-    export(spec, SPEC, network, graph, folder / "half", half_precision=True)
+    served = []  # list.append returns None: no calibration
+    export(
+        spec, SPEC, network, graph, folder / "half", half_precision=True, calibrate=served.append
+    )
+    assert served[0].sharing.dtype_policy.name == "mixed_bfloat16"
     export(spec, SPEC, network, graph, folder / "xla", xla=True)
     fitted = calibration(spec, features["candidate_ids"][:, 0].numpy().tolist())
     export(spec, SPEC, network, graph, folder / "calibrated", xla=True, calibrate=lambda _: fitted)
