@@ -38,6 +38,7 @@ from feature_spec.tasks.chain import (
     sampling_problems,
     tasks_of_joints,
 )
+from feature_spec.tasks.grouping import label_group_problems
 from feature_spec.tasks.task import Sampling, Task
 
 
@@ -346,6 +347,7 @@ class FeatureSpec(StrictModel):
         yield from chain_problems(self.tasks)
         if self.sampling is not None:
             yield from sampling_problems(self.sampling, self.tasks)
+        yield from label_group_problems(self.tasks, self.fields)
         if self.calibration is not None:
             yield from calibration_problems(self.calibration, self.tasks, self.fields)
         yield from formula_problems(self.ranking_formula.weights, self.tasks, self.joints)

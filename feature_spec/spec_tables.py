@@ -55,7 +55,8 @@ def print_spec(spec: FeatureSpec, console: Console) -> None:
         tasks.add_row(
             name,
             task.kind,
-            task.label.text,
+            task.label.text
+            + (f", quantile within {task.quantile_within}" if task.quantile_within else ""),
             sample_space_text(task),
             _loss_weight(task),
             _blessing(task),

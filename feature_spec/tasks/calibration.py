@@ -8,8 +8,9 @@ from typing import Annotated, Literal, Self
 import pydantic
 from pydantic import PositiveFloat, model_validator
 
-from feature_spec.fields.field import CategoricalField, Field, NumericField
+from feature_spec.fields.field import Field
 from feature_spec.strict_model import Problem, StrictModel, Text, closest_names
+from feature_spec.tasks.grouping import grouping_problems
 from feature_spec.tasks.task import Task
 
 CalibrationMethod = Literal["platt", "isotonic"]
@@ -90,16 +91,5 @@ def calibration_problems(
             calibration.method,
             "needs a binary task; the numbers of regressions are not calibrated",
         )
-    valid = [
-        name
-        for name, field in fields.items()
-        if isinstance(field, CategoricalField)
-        or (isinstance(field, NumericField) and field.transform == "quantiles")
-    ]
-    if calibration.by is not None and calibration.by not in valid:
-        yield Problem(
-            ("calibration", "by"),
-            calibration.by,
-            "no such categorical field, or numeric one with 'transform: quantiles': "
-            f"{closest_names(calibration.by, valid)}",
-        )
+    if calibration.by is not None:
+        yield from grouping_problems(("calibration", "by"), calibration.by, fields)

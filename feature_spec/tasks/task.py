@@ -15,6 +15,7 @@ from feature_spec.strict_model import (
     PositiveFloat32,
     Problem,
     StrictModel,
+    Text,
     validation_error,
 )
 from feature_spec.tasks.label_rule import LabelRule, SampleSpace, TaskKind, label_rules
@@ -40,6 +41,9 @@ class Task(StrictModel):
         kind: `binary` (cross-entropy, a probability) or `regression` (squared error, a number).
         label: the rule that computes the label from the columns of an exposure.
         sample_space: the exposures that the task covers. Defaults to all exposures.
+        quantile_within: a field, within each of whose values a regression is trained on the
+            quantile of its label, so that the field explains none of it; the score is the label's
+            value at the predicted quantile.
         given: the task whose label must be 1, in place of a sample space: the score is then the
             probability under this condition, and the export also gives the joint one.
         chain: how the loss covers exposures without the condition: `esmm`, `escm2_ips` or
@@ -60,6 +64,7 @@ class Task(StrictModel):
     kind: TaskKind
     label: LabelRule
     sample_space: SampleSpace | None = None
+    quantile_within: Text | None = None
     given: str | None = None
     chain: Chain | None = None
     joint_weight: Annotated[Float32, pydantic.Field(ge=0.0)] = 1.0
@@ -89,6 +94,12 @@ class Task(StrictModel):
                 self.label.rule,
                 f"a {self.kind} task needs a label rule {', '.join(others)} or {last}, "
                 f"received {self.label.rule!r}",
+            )
+        if self.quantile_within is not None and self.kind != "regression":
+            yield Problem(
+                ("quantile_within",),
+                self.quantile_within,
+                f"needs a regression, whose labels have quantiles; this is a {self.kind} task",
             )
         valid = _METRICS_OF_KIND[self.kind]
         if self.metric not in valid:

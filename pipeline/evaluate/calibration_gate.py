@@ -36,7 +36,7 @@ def calibration_verdict(part: Measurement, limits: Sequence[float]) -> Calibrati
     where = f" on {part.name}" if part.name else ""
     few = too_few(part.example_count, part.positive_count)
     if few:
-        return CalibrationVerdict(too_few=f"{few} whether calibrated{where}")
+        return CalibrationVerdict(too_few=few)
     estimate = part.metrics.get(_METRIC)
     if estimate is None or estimate.value is None:
         return CalibrationVerdict(

@@ -54,7 +54,8 @@ def _verdict(
         *(refusal for part in (whole, *protected) for refusal in _fallen(task, part)),
         *(verdict.refusal for verdict in calibrations if verdict.refusal),
     ]
-    few = few or next((verdict.too_few for verdict in calibrations if verdict.too_few), "")
+    # A slice that cannot tell refuses nothing, and says nothing of the whole.
+    few = few or next((verdict.too_few for verdict in calibrations[:1]), "")
     return TaskVerdict(
         task=name,
         example_count=whole.example_count,

@@ -27,7 +27,7 @@ fields:
   length_s: {side: item, kind: numeric}
 tasks:
   click: {kind: binary, label: {rule: event, column: clicked}, metric: auc, threshold: 0.1, tolerance: 1.0}
-  watch: {kind: regression, label: {rule: column, column: watched}, metric: mse, threshold: 10.0, tolerance: 10.0}
+  watch: {kind: regression, label: {rule: column, column: watched}, metric: mse, threshold: 10.0, tolerance: 10.0, quantile_within: region}
 ranking_formula: {weights: {click: 1.0}}
 model: {name: shared_bottom, bottom_units: [4], tower_units: []}
 trainer: {epochs: 1, batch_size: 64}
@@ -131,6 +131,12 @@ def test_the_pushed_model_is_calibrated_on_its_validation_examples(story: Story)
     assert sum(shift.examples for shift in click.shifts) == click.examples
     page = (story.folder / "root" / "artifacts" / "RunReport").glob("report/*/report.html")
     assert all("What the calibration changed" in one.read_text(encoding="utf-8") for one in page)
+
+
+def test_predicted_quantiles_are_served_and_judged_in_the_labels_own_unit(story: Story) -> None:
+    """Labels lie between 0 and 1, in tenths of about one half; errors of quantiles would be larger."""
+    watch = next(task for task in story.first.summary["tasks"] if task["task"] == "watch")
+    assert watch["metrics"]["normalized_mse"] < 2.0
 
 
 def test_the_gain_is_an_artifact_that_programs_read(story: Story) -> None:

@@ -9,26 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from feature_spec.artifacts.calibration import CalibrationReport, TaskCalibration
-from feature_spec.feature_layout import IDS, SIDES, FeatureLayout, InputSide, Slot
-from feature_spec.spec import FeatureSpec
-
-
-class SliceField(NamedTuple):
-    """The place of the field whose values have shifts, among the transformed features."""
-
-    side: InputSide
-    slot: Slot
-
-    def rows(self, features: Mapping[str, tf.Tensor]) -> tf.Tensor:
-        """Return the row of the field's table that each example has, int64 (B,)."""
-        return features[IDS[self.side]][:, self.slot.start]
-
-
-def slice_field(spec: FeatureSpec, name: str) -> SliceField:
-    """Return the place of a field of one value that has an embedding."""
-    layout = FeatureLayout(spec)
-    places = [SliceField(side, slot) for side in SIDES for slot in layout.slots(side)]
-    return next(place for place in places if place.slot.name == name)
+from trainer.network.slice_field import SliceField
 
 
 class Calibrators:

@@ -24,11 +24,12 @@ from feature_spec.artifacts.calibration import (
 from feature_spec.spec import FeatureSpec
 from feature_spec.tasks.calibration import Calibration, CalibrationMethod
 from feature_spec.tasks.evidence import too_few
-from trainer.calibration.calibrators import Calibrators, SliceField, slice_field
+from trainer.calibration.calibrators import Calibrators
 from trainer.calibration.fitting import Floats, Rows, calibrated, isotonic, platt, shifts
 from trainer.calibration.slice_names import slice_names
 from trainer.inputs.examples import Examples
 from trainer.network.network import AssembledNetwork
+from trainer.network.slice_field import SliceField, slice_field
 from trainer.network.vocabulary import Vocabulary
 
 logger = logging.getLogger("fulcrum.trainer")

@@ -17,6 +17,7 @@ from feature_spec.histories.attention import attended_histories
 from feature_spec.spec import FeatureSpec
 from trainer.calibration.calibrators import Calibrators
 from trainer.calibration.validation_fit import Fitted
+from trainer.export.quantile_scores import QuantileScores
 from trainer.export.ranking_score import (
     as_ranking_score,
     correct_sampling,
@@ -35,6 +36,7 @@ from trainer.export.request_signature import (
 from trainer.export.served_network import half_precision_network, pruned_network
 from trainer.export.small_tables import with_small_tables
 from trainer.export.xla_scorer import XlaScorer
+from trainer.inputs.label_quantiles import LabelQuantiles
 from trainer.inputs.transform_graph import TransformGraph
 from trainer.inspect.signature import gated_parts, inspection_guide, introspection_outputs
 from trainer.network.network import AssembledNetwork, Network
@@ -62,6 +64,7 @@ class ExportedRanker(tf.Module):
         xla: whether ranking requests are scored by XLA.
         presence: the share of training examples with a value, by field; None if it is not known.
         calibrators: calibrate logits; None leaves them as they are.
+        quantiles: the distributions of labels, of tasks that predict quantiles.
     """
 
     def __init__(
@@ -74,6 +77,7 @@ class ExportedRanker(tf.Module):
         xla: bool = False,
         presence: Mapping[str, float] | None = None,
         calibrators: Calibrators | None = None,
+        quantiles: Mapping[str, LabelQuantiles] | None = None,
     ) -> None:
         super().__init__(name="ranker")
         self.spec = spec
@@ -83,6 +87,7 @@ class ExportedRanker(tf.Module):
         # Pairs, since a module wraps mappings.
         self._presence = tuple((presence or {}).items())
         self._calibrators = calibrators
+        self._values = QuantileScores(quantiles or {})
         self.xla_scorer = XlaScorer(network, spec.serving.candidate_counts) if xla else None
 
     def signatures(self) -> dict[str, Any]:
@@ -119,7 +124,7 @@ class ExportedRanker(tf.Module):
         features = self.transform(dict(fields))
         logits = self._corrected(self.network(features), features)
         weights = {name: tf.constant(weight) for name, weight in self._default_weights().items()}
-        return self._all_scores(logits, weights, fields)
+        return self._all_scores(logits, weights, fields, features)
 
     def transform_examples(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
         """Transform serialized tf.Examples, (B,), to features, labels and masks."""
@@ -156,7 +161,7 @@ class ExportedRanker(tf.Module):
             else self.network(features, one_request=True)
         )
         logits = self._corrected(logits, features)
-        return checked_scores(self._all_scores(logits, inputs, fields))
+        return checked_scores(self._all_scores(logits, inputs, fields, features))
 
     def rank_top_k(self, inputs: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """Score the candidates of a request and return the best K, best first.
@@ -217,6 +222,7 @@ class ExportedRanker(tf.Module):
         logits: Mapping[str, tf.Tensor],
         weights: Mapping[str, tf.Tensor],
         fields: Mapping[str, tf.Tensor],
+        features: Mapping[str, tf.Tensor],
     ) -> dict[str, tf.Tensor]:
         """Return the scores of the tasks and the ranking score, also as its logarithm; (B,) each.
 
@@ -224,8 +230,9 @@ class ExportedRanker(tf.Module):
             logits: logits by task, (B,), corrected and calibrated.
             weights: exponents of the formula by the names of inputs, scalars.
             fields: raw fields by name, of which the duration is read.
+            features: transformed features, of which the groups of quantiles are read.
         """
-        scores = self.network.scores(logits)
+        scores = self._values(self.network.scores(logits), features)
         kinds = self.network.layout.tasks
         # A probability gives its logarithm by its logit, where it may round to 0 or 1.
         probabilities = [task for task, kind in kinds.items() if kind == "binary"]
@@ -331,6 +338,7 @@ def export(
     tables: Literal["float32", "float16", "int8"] = "float32",
     presence: Mapping[str, float] | None = None,
     calibrate: Callable[[AssembledNetwork], Fitted | None] | None = None,
+    quantiles: Mapping[str, LabelQuantiles] | None = None,
 ) -> None:
     """Write the SavedModel, with the spec and the inspection guide under ``assets.extra``.
 
@@ -347,6 +355,7 @@ def export(
         tables: the type of the embedding tables.
         presence: see `field_presence`.
         calibrate: fits calibrations to the network in the form in which it is served.
+        quantiles: the distributions of labels, of tasks that predict quantiles.
     """
     attended = attended_histories(spec.fields, spec.histories)
     guide = inspection_guide(network, field_names(spec), attended, gated_parts(network, spec))
@@ -371,6 +380,7 @@ def export(
         xla=xla,
         presence=presence,
         calibrators=fitted.calibrators if fitted is not None else None,
+        quantiles=quantiles,
     )
     tf.saved_model.save(ExportedState(module), str(folder), signatures=module.signatures())
     tf.io.write_file(f"{folder}/{names.EXPORTED_SPEC}", _SPEC_NOTE + spec_text)

@@ -20,6 +20,7 @@ from feature_spec import names
 from feature_spec.spec import FeatureSpec
 from trainer.calibration.calibrators import Calibrators
 from trainer.calibration.validation_fit import fit_calibration
+from trainer.export.quantile_scores import QuantileScores
 from trainer.export.ranking_score import correct_sampling, joint_probabilities
 from trainer.export.request_signature import parsed_fields
 from trainer.fit.fitting import fit
@@ -59,6 +60,7 @@ def train_single_tasks(job: TrainingJob) -> None:
         networks,
         TransformGraph(inputs.transform.transform_savedmodel_dir),
         _calibrators(inputs, networks),
+        QuantileScores(inputs.label_quantiles()),
     )
     tf.saved_model.save(
         ranker, job.model, signatures={names.SERVING_DEFAULT: ranker.score_examples}
@@ -119,6 +121,7 @@ class SingleTaskRankers(tf.Module):
         networks: the networks by task.
         transform: the transform graph; see `trainer.export.saved_model`.
         calibrators: calibrate the logits of some of the tasks.
+        values: turns predicted quantiles into values of labels.
     """
 
     def __init__(
@@ -127,11 +130,13 @@ class SingleTaskRankers(tf.Module):
         networks: Mapping[str, Network],
         transform: TransformGraph,
         calibrators: Mapping[str, Calibrators],
+        values: QuantileScores,
     ) -> None:
         super().__init__(name="single_tasks")
         self.spec = spec
         self.networks = dict(networks)
         self.transform = transform
+        self._values = values
         self._calibrators = tuple(calibrators.items())  # a module wraps mappings
 
     @tf.function(
@@ -148,4 +153,5 @@ class SingleTaskRankers(tf.Module):
             if task in calibrators:
                 logits = calibrators[task](logits, features)
             scores[task] = network.scores(logits)[task]
+        scores = self._values(scores, features)
         return scores | joint_probabilities(scores, self.spec.joints)

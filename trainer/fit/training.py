@@ -87,6 +87,7 @@ def _train(job: TrainingJob, strategy: tf.distribute.Strategy) -> None:
             xla=settings.trainer.export_xla,
             tables=settings.trainer.export_table_dtype,
             presence=field_presence(inputs.spec, trained_on.columns),
+            quantiles=inputs.label_quantiles(),
             calibrate=lambda served: fit_calibration(
                 inputs.spec, served, validated_on, inputs.vocabularies
             ),

@@ -13,6 +13,7 @@ from feature_spec.loading import parse_spec
 from feature_spec.spec import FeatureSpec
 from trainer.inputs.examples import Examples
 from trainer.inputs.ingested_examples import transforming
+from trainer.inputs.label_quantiles import LabelQuantiles, label_quantiles, with_quantiles
 from trainer.inputs.packed_examples import content_key, only_folder, packed_examples
 from trainer.inputs.training_job import TrainingJob
 from trainer.network.network_layout import NetworkLayout, network_layout
@@ -41,8 +42,24 @@ class TrainingInputs:
         """Return the examples to train on, and those to validate with, as columns on disk.
 
         An earlier job over the same examples and the same transform graph has left them, or else
-        this call writes them and removes those of other examples.
+        this call writes them and removes those of other examples. Labels of tasks with
+        `quantile_within` are quantiles, in memory.
         """
+        train, validation = self._own_examples()
+        quantiles = label_quantiles(self.spec, train)
+        return (
+            with_quantiles(self.spec, train, quantiles),
+            with_quantiles(self.spec, validation, quantiles),
+        )
+
+    def label_quantiles(self) -> dict[str, LabelQuantiles]:
+        """Return the distributions of the training's labels, of tasks with `quantile_within`."""
+        if not any(task.quantile_within for task in self.spec.tasks.values()):
+            return {}
+        return label_quantiles(self.spec, self._own_examples()[0])
+
+    def _own_examples(self) -> tuple[Examples, Examples]:
+        """Return both splits, with labels in their own unit."""
         job, features = self.job, self.transform.transformed_feature_spec()
         is_raw = not job.settings.trainer.materialize_transform
         key = content_key(

@@ -13,8 +13,9 @@ from feature_spec.artifacts.calibration import (  # noqa: E402
     TaskCalibration,
 )
 from feature_spec.loading import parse_spec  # noqa: E402
-from trainer.calibration.calibrators import Calibrators, slice_field  # noqa: E402
+from trainer.calibration.calibrators import Calibrators  # noqa: E402
 from trainer.calibration.fitting import calibrated  # noqa: E402
+from trainer.network.slice_field import slice_field  # noqa: E402
 
 pytestmark = pytest.mark.tensorflow
 

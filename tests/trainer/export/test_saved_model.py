@@ -186,8 +186,9 @@ CURVE = {"logits": [-2.0, 0.5, 1.0], "calibrated": [-4.0, -3.0, 0.5], "slope": 0
 def calibration(spec, rows):
     """A calibration of click by knots, with shifts of the first two items, given their rows."""
     from feature_spec.artifacts.calibration import CalibrationReport
-    from trainer.calibration.calibrators import Calibrators, slice_field
+    from trainer.calibration.calibrators import Calibrators
     from trainer.calibration.validation_fit import Fitted
+    from trainer.network.slice_field import slice_field
 
     shifts = [
         {"row": row, "value": "a", "examples": 9, "positives": 3.0, "shift": shift}
