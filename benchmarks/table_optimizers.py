@@ -99,7 +99,7 @@ def _measured(
     found: dict[str, list[dict[str, float]]] = {"all": [], "few": []}
     chosen = CONTENDERS[model].settings(trainer, {}, 1)
     trained = train(chosen, [study.tasks], range(1, seeds + 1), lambda _: workload)
-    for _, scores, _ in trained:
+    for _, scores, _, _ in trained:
         for part, rows in (("all", np.ones(len(rare), bool)), ("few", rare)):
             if rows.any():
                 metrics = task_metrics(

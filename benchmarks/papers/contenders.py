@@ -75,8 +75,9 @@ _SIZES: dict[str, dict[str, Any]] = {
     "mssm": {"units": 32},
 }
 # The ablations of MSSM, section 4.4: without FSCM, without CSSM, and without both. The last is
-# SNR-Trans over K + 1 sub-networks.
+# SNR-Trans over K + 1 sub-networks. And MSSM with the masks that the paper prints.
 ABLATIONS = {
+    "mssm_paper": {"masks": "paper"},
     "mssm_a": {"field_sparsity": False},
     "mssm_b": {"cell_sparsity": False},
     "mssm_basic": {"field_sparsity": False, "cell_sparsity": False},

@@ -106,13 +106,20 @@ def _trained(job: Job) -> list[Finished]:
     )
     result = []
     began = time.monotonic()
-    for run, (seed, scores, parameters) in zip(job.runs, trained, strict=True):
-        own = workload(seed)
-        metrics = task_metrics(own.tasks, own.splits[names.VALIDATION], scores[names.VALIDATION])
-        result.append(
-            Finished(validation=metrics, parameters=parameters, elapsed_s=time.monotonic() - began)
+    for run, one in zip(job.runs, trained, strict=True):
+        own = workload(one.seed)
+        metrics = task_metrics(
+            own.tasks, own.splits[names.VALIDATION], one.scores[names.VALIDATION]
         )
-        RunStore(job.store).keep(run, result[-1], scores[names.EVALUATION])
+        result.append(
+            Finished(
+                validation=metrics,
+                parameters=one.parameters,
+                elapsed_s=time.monotonic() - began,
+                closed=one.closed,
+            )
+        )
+        RunStore(job.store).keep(run, result[-1], one.scores[names.EVALUATION])
         began = time.monotonic()
     return result
 

@@ -35,14 +35,15 @@ def variant_report(
         variant: the variant of the data.
 
     Returns:
-        `models`: by contender, its setting, its size, its time, and by task the mean, the
+        `models`: by contender, its setting, its size, its time, what its gates and masks closed in
+            the mean over seeds, and by task the mean, the
             deviation, the gain, the p-value, the baseline and the value of each seed.
     """
     tasks = next(iter(workloads.values())).tasks
     facts: dict[str, dict[str, Any]] = {}
     by_model: dict[str, dict[int, dict[str, float]]] = {}
     for contender, setting in chosen.items():
-        log_losses, times = [], []
+        log_losses, times, closed = [], [], []
         by_model[contender] = {}
         for seed, workload in workloads.items():
             run = Run(variant=variant, contender=contender, setting=setting, seed=seed)
@@ -57,8 +58,13 @@ def variant_report(
             finished = store.finished(run)
             if finished is not None:
                 times.append(finished.elapsed_s)
+                closed.append(finished.closed)
                 facts[contender] = {"setting": setting, "parameters": finished.parameters}
         facts[contender]["elapsed_s"] = round(statistics.fmean(times), 1)
+        if closed and all(closed):
+            facts[contender]["closed"] = {
+                name: statistics.fmean(of_seed[name] for of_seed in closed) for name in closed[0]
+            }
         if log_losses[0]:
             facts[contender]["log_loss"] = statistics.fmean(sum(losses) for losses in log_losses)
     proposed = [name for name in by_model if name in PROPOSED]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -38,11 +38,13 @@ class Finished:
         validation: metrics by task on the validation part.
         parameters: number of weights.
         elapsed_s: seconds that training and scoring took.
+        closed: what gates and masks closed, see `closed_parts`; empty for a model without gates.
     """
 
     validation: dict[str, dict[str, float]]
     parameters: int
     elapsed_s: float
+    closed: dict[str, float] = field(default_factory=dict)
 
 
 class RunStore:

@@ -19,8 +19,8 @@ _SIGNIFICANT = 0.05
 def tables(report: Mapping[str, Any]) -> Iterator[Table]:
     """Yield all tables of a report.
 
-    On synthetic data, the gains by correlation come first. Results and significance follow for each
-    variant of the data.
+    On synthetic data, the gains by correlation come first. Results, significance, and what gates
+    and masks closed follow for each variant of the data.
     """
     synthetic = "" not in report["variants"]
     if synthetic:
@@ -32,6 +32,8 @@ def tables(report: Mapping[str, Any]) -> Iterator[Table]:
         )
         if report["seeds"] > 1:
             yield significance_table(of_variant["models"])
+        if any("closed" in facts for facts in of_variant["models"].values()):
+            yield closed_table(of_variant["models"])
 
 
 def gains_table(report: Mapping[str, Any]) -> Table:
@@ -103,6 +105,35 @@ def significance_table(models: Mapping[str, Any]) -> Table:
                 *(_difference(result, models, task) for task, result in results.items()),
             )
     return table
+
+
+def closed_table(models: Mapping[str, Any]) -> Table:
+    """Return a table of what hard-concrete gates and field masks closed, as means over seeds."""
+    table = Table(
+        title="Closed by gates and masks, mean over seeds", title_justify="left", box=box.MARKDOWN
+    )
+    table.add_column("model", no_wrap=True)
+    columns = {
+        "cells": "cells",
+        "values": "values of fields",
+        "values_of_all": "by all sub-networks",
+        "fields": "fields, by a sub-network",
+        "fields_apart": "of these, open to another",
+    }
+    for heading in columns.values():
+        table.add_column(heading, justify="right", no_wrap=True)
+    for name, facts in models.items():
+        closed = facts.get("closed", {})
+        if closed:
+            table.add_row(
+                f"`{name}`",
+                *("–" if key not in closed else _closed(key, closed[key]) for key in columns),
+            )
+    return table
+
+
+def _closed(key: str, value: float) -> str:
+    return f"{value:.1f}" if key.startswith("fields") else f"{100 * value:.1f} %"
 
 
 def draw_gains(report: Mapping[str, Any], path: Path) -> None:

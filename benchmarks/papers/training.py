@@ -5,11 +5,12 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
+from benchmarks.papers.closed_parts import closed_parts
 from benchmarks.papers.comparison import Scores
 from benchmarks.papers.workload import Examples as Columns
 from benchmarks.papers.workload import Workload
@@ -116,12 +117,28 @@ class Trainee:
         }
 
 
+class Trained(NamedTuple):
+    """A finished training.
+
+    Attributes:
+        seed: its seed.
+        scores: scores by split and task.
+        parameters: the number of weights.
+        closed: what gates and masks closed, by the validation part; see `closed_parts`.
+    """
+
+    seed: int
+    scores: dict[str, dict[str, Any]]
+    parameters: int
+    closed: dict[str, float]
+
+
 def train(
     settings: Settings,
     groups: Sequence[Sequence[str]],
     seeds: Iterable[int],
     workload_of: Callable[[int], Workload],
-) -> Iterator[tuple[int, dict[str, dict[str, Any]], int]]:
+) -> Iterator[Trained]:
     """Train with each seed in turn.
 
     Args:
@@ -129,9 +146,6 @@ def train(
         groups: groups of tasks that are trained together.
         seeds: the seeds of the trainings.
         workload_of: returns the workload of a seed.
-
-    Yields:
-        Seed, scores by split and task, and the number of weights.
     """
     trainees: list[Trainee] = []
     for seed in seeds:
@@ -142,4 +156,9 @@ def train(
                 trainees.append(Trainee(part, settings))
             for split, of_split in trainees[position].train(part, seed).items():
                 scores[split].update(of_split)
-        yield seed, scores, sum(trainee.network.count_params() for trainee in trainees)
+        yield Trained(
+            seed,
+            scores,
+            sum(trainee.network.count_params() for trainee in trainees),
+            closed_parts(trainees[0].network, part.splits[VALIDATION]),
+        )

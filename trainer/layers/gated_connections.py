@@ -21,6 +21,7 @@ class SNRConnection(tf.keras.layers.Layer):
         outputs: the number of outputs v.
         units: V, the width of each v. None for SNR-Aver, which has no matrices and keeps the width
             of u. Defaults to None.
+        start: log α of the gates at the start, see `HardConcreteGate`. Defaults to 0.
 
     Call arguments:
         u: the outputs of J sub-networks, (B, J, U).
@@ -38,17 +39,19 @@ class SNRConnection(tf.keras.layers.Layer):
         SNR, Ma et al., AAAI 2019: https://doi.org/10.1609/aaai.v33i01.3301216
     """
 
-    def __init__(self, outputs: int, units: int | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self, outputs: int, units: int | None = None, start: float = 0.0, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
         if outputs < 1 or (units is not None and units < 1):
             raise ValueError(
                 f"`outputs` and `units` must be at least 1. Received: {outputs}, {units}"
             )
-        self.outputs, self.units = outputs, units
+        self.outputs, self.units, self.start = outputs, units, start
 
     def build(self, input_shape: tf.TensorShape) -> None:
         subnetworks, width = int(input_shape[1]), int(input_shape[2])
-        self.gate = HardConcreteGate([self.outputs, subnetworks], name="gate")
+        self.gate = HardConcreteGate([self.outputs, subnetworks], self.start, name="gate")
         self.gate.build()
         if self.units is not None:
             self.kernel = self.add_weight(
@@ -71,7 +74,12 @@ class SNRConnection(tf.keras.layers.Layer):
         return [self.gate]
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "outputs": self.outputs, "units": self.units}
+        return {
+            **super().get_config(),
+            "outputs": self.outputs,
+            "units": self.units,
+            "start": self.start,
+        }
 
 
 @tf.keras.utils.register_keras_serializable("fulcrum")
@@ -88,6 +96,7 @@ class CSSM(tf.keras.layers.Layer):
         shared_row: whether there is a v of the shared sub-network, as between levels. Defaults to
             False: the connection to the towers has none.
         cell_gates: True for V gates a block, False for one gate a block. Defaults to True.
+        start: log α of the gates at the start, see `HardConcreteGate`. Defaults to 0.
 
     Call arguments:
         u: the outputs of the K + 1 sub-networks, (B, K+1, U).
@@ -111,13 +120,14 @@ class CSSM(tf.keras.layers.Layer):
         units: int,
         shared_row: bool = False,
         cell_gates: bool = True,
+        start: float = 0.0,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         if tasks < 1 or units < 1:
             raise ValueError(f"`tasks` and `units` must be at least 1. Received: {tasks}, {units}")
         self.tasks, self.units = tasks, units
-        self.shared_row, self.cell_gates = shared_row, cell_gates
+        self.shared_row, self.cell_gates, self.start = shared_row, cell_gates, start
 
     def build(self, input_shape: tf.TensorShape) -> None:
         subnetworks, width = int(input_shape[1]), int(input_shape[2])
@@ -133,7 +143,7 @@ class CSSM(tf.keras.layers.Layer):
             shape=(self.tasks, 2, width, self.units),
             initializer=side_by_side_glorot(width, self.units),
         )
-        self.task_gate = HardConcreteGate([self.tasks, 2, gates], name="task_gate")
+        self.task_gate = HardConcreteGate([self.tasks, 2, gates], self.start, name="task_gate")
         self.task_gate.build()
         if self.shared_row:
             self.shared_kernel = self.add_weight(
@@ -142,7 +152,9 @@ class CSSM(tf.keras.layers.Layer):
                 # An initializer of its own: a second call of one would draw the same values again.
                 initializer=side_by_side_glorot(width, self.units),
             )
-            self.shared_gate = HardConcreteGate([subnetworks, gates], name="shared_gate")
+            self.shared_gate = HardConcreteGate(
+                [subnetworks, gates], self.start, name="shared_gate"
+            )
             self.shared_gate.build()
         self.built = True
 
@@ -169,4 +181,5 @@ class CSSM(tf.keras.layers.Layer):
             "units": self.units,
             "shared_row": self.shared_row,
             "cell_gates": self.cell_gates,
+            "start": self.start,
         }

@@ -144,6 +144,8 @@ class HardConcreteGate(tf.keras.layers.Layer):
 
     Args:
         shape: the shape of the gates.
+        start: log α at the start, to which a little noise is added. 0, the default, makes gates as
+            likely open as closed.
 
     Call arguments:
         x: a tensor that the gates multiply; `shape` is broadcast to its last axes.
@@ -165,14 +167,13 @@ class HardConcreteGate(tf.keras.layers.Layer):
         - SNR, Ma et al., AAAI 2019: https://doi.org/10.1609/aaai.v33i01.3301216
     """
 
-    def __init__(self, shape: Sequence[int], **kwargs: Any) -> None:
+    def __init__(self, shape: Sequence[int], start: float = 0.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.shape = tuple(shape)
+        self.shape, self.start = tuple(shape), start
 
     def build(self, input_shape: Any = None) -> None:
         del input_shape
-        # As likely open as closed: log α near logit(.5) = 0.
-        start = tf.keras.initializers.RandomNormal(stddev=_START_SPREAD)
+        start = tf.keras.initializers.RandomNormal(self.start, _START_SPREAD)
         self.log_alpha = self.add_weight(name="log_alpha", shape=self.shape, initializer=start)
         self.built = True
 
@@ -194,4 +195,4 @@ class HardConcreteGate(tf.keras.layers.Layer):
         return tf.reduce_sum(tf.sigmoid(self.log_alpha - BETA * math.log(-GAMMA / ZETA)))
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "shape": self.shape}
+        return {**super().get_config(), "shape": self.shape, "start": self.start}

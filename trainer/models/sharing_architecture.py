@@ -9,8 +9,8 @@ import tensorflow as tf
 from trainer.layers.flat_input import FlatInput
 
 # The names of the variables in `coefficients`: gates of SNR and MSSM, mixtures of cross-stitch and
-# sluice networks, and AdaTT's weights of a task's own experts.
-COEFFICIENTS = ("log_alpha", "alpha", "beta", "native")
+# sluice networks, MSSM's masks, and AdaTT's weights of a task's own experts.
+COEFFICIENTS = ("log_alpha", "alpha", "beta", "mask_query", "mask_bias", "native")
 
 
 class SharingArchitecture(tf.keras.layers.Layer):

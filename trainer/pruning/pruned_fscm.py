@@ -47,7 +47,7 @@ def prune_subnetwork(fscm: FSCM, number: int, inputs: InputFields) -> PrunedSubn
 def _biases(fscm: FSCM) -> npt.NDArray[np.float32]:
     """Return the biases of the masks of all fields, (J, F)."""
     biases = np.zeros((fscm.subnetworks, len(fscm.field_widths)), np.float32)
-    biases[:, np.array(fscm.has_bias, bool)] = fscm.number_bias.numpy()
+    biases[:, np.array(fscm.has_bias, bool)] = fscm.mask_bias.numpy()
     return biases
 
 

@@ -391,6 +391,8 @@ class MSSMSettings(ModelSettings):
     Attributes:
         units: U, the units of each sub-network; there is one for each task and a shared one.
         field_sparsity: whether each sub-network masks fields (FSCM). MSSM-a does not.
+        masks: `biased`: each mask has a bias, sub-networks begin with queries of their own, and
+            values that all sub-networks mask still learn; or `paper`: as MSSM's Eq 3 has them.
         cell_sparsity: whether each output unit of a connection has a gate (CSSM). In MSSM-b it has
             not.
         l2: λ1, the weight of the squared weights of the matrices in the loss.
@@ -398,13 +400,12 @@ class MSSMSettings(ModelSettings):
     """
 
     architecture = "trainer.models.mssm:MSSM"
-    # The first steps of faster tables close masks for good: a closed mask has no gradient.
-    trainer_defaults = MappingProxyType(
-        {"embedding_learning_rate": 0.03, "embedding_initial_accumulator": 1.0}
-    )
+    # A training of a few hundred steps has to take gates and masks from open to closed.
+    trainer_defaults = MappingProxyType({"coefficient_learning_rate": 0.1})
 
     units: PositiveInt = 64
     field_sparsity: bool = True
+    masks: Literal["biased", "paper"] = "biased"
     cell_sparsity: bool = True
     l2: NonNegativeFloat = 1e-5
     l0: NonNegativeFloat = 2e-4

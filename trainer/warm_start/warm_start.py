@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from feature_spec.histories.attention import attended_histories
 from feature_spec.spec import FeatureSpec
+from trainer.layers.fscm import FSCM
 from trainer.network.network import Network
 from trainer.network.network_layout import field_names
 from trainer.network.table_blocks import write_rows
@@ -150,7 +151,7 @@ def _differences(weights: TrainedWeights, network: Network, rows: TableRows) -> 
     if [value.shape for value in weights.dense] != [
         tuple(variable.shape) for variable in dense_weights(network)
     ]:
-        found.append("its layers have other sizes")
+        found.append("its layers have other sizes" + _of_other_masks(weights, network))
     return found
 
 
@@ -179,3 +180,19 @@ def _personalised(spec: FeatureSpec) -> list[list[str]]:
 def _attended(spec: FeatureSpec) -> list[str]:
     """Describe the histories that candidates attend to, with the order of their lists."""
     return [repr(one) for one in attended_histories(spec.fields, spec.histories)]
+
+
+def _of_other_masks(weights: TrainedWeights, network: Network) -> str:
+    """Say what to do about weights of MSSM's masks of the paper, which all masks once were."""
+    fscm = getattr(network.sharing, "subnetworks", None)
+    if not isinstance(fscm, FSCM) or fscm.masks_are == "paper":
+        return ""
+    of_paper = [
+        tuple(variable.shape)
+        if variable is not fscm.mask_bias
+        else (fscm.subnetworks, sum(fscm.has_bias_in_paper))
+        for variable in dense_weights(network)
+    ]
+    if [value.shape for value in weights.dense] != of_paper:
+        return ""
+    return " (its masks are those of the paper: `model.masks: paper` goes on with them)"

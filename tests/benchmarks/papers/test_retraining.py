@@ -20,7 +20,7 @@ def scores():
     settings = CONTENDERS["shared_bottom"].settings({"epochs": 2, "batch_size": 100}, {}, seed=1)
     return [
         of["evaluation"]["y1"]
-        for _, of, _ in train(settings, [["y1", "y2"]], [1, 2, 1], lambda _: workload)
+        for _, of, _, _ in train(settings, [["y1", "y2"]], [1, 2, 1], lambda _: workload)
     ]
 
 

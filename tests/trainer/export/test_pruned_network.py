@@ -22,6 +22,7 @@ pytestmark = pytest.mark.tensorflow
 
 GATED = {
     "mssm": {"name": "mssm", "units": 6},
+    "mssm with the masks of the paper": {"name": "mssm", "units": 6, "masks": "paper"},
     "mssm without field sparsity": {"name": "mssm", "units": 6, "field_sparsity": False},
     "mssm without cell sparsity": {"name": "mssm", "units": 6, "cell_sparsity": False},
     "mssm without both": {
@@ -63,7 +64,9 @@ def trained(layout, features, settings, tasks=2, open_share=0.3, seed=0):
             # σ(0.5) and σ(−20) stretch to .65 and to exactly 0.
             variable.assign(np.where(random.random(variable.shape) < open_share, 0.5, -20.0))
         else:
-            variable.assign(0.5 * random.normal(size=variable.shape))
+            drawn = 0.5 * random.normal(size=variable.shape)
+            # A bias below 0 could mask a field for all its values.
+            variable.assign(np.abs(drawn) if "mask_bias" in variable.name else drawn)
     return network
 
 
@@ -99,6 +102,15 @@ def test_candidates_of_one_request_score_as_rows_do(settings, layout, batch):
     assert_scores_alike(whole, pruned, {**batch, **request}, one_request=True)
 
 
+def without_bias(network, fields):
+    """Set the biases of the masks of some fields to 0 and return the queries."""
+    fscm = network.sharing.subnetworks
+    bias = fscm.mask_bias.numpy()
+    bias[:, fields] = 0.0
+    fscm.mask_bias.assign(bias)
+    return fscm.query.numpy()
+
+
 @pytest.mark.parametrize("closed", ["own", "shared"])
 def test_a_sub_network_that_nothing_reads_is_not_computed(closed, layout, batch):
     whole = trained(layout, batch, GATED["mssm"], open_share=1.0)
@@ -115,7 +127,7 @@ def test_a_field_that_all_its_values_mask_is_not_looked_up(layout, batch):
     whole = trained(layout, batch, GATED["mssm"], open_share=1.0)
     table = whole.embeddings[0].tables["4"]
     table.assign(np.abs(table))
-    query = whole.sharing.subnetworks.query.numpy()
+    query = without_bias(whole, [1, 4])
     # Fields: request of widths 2 and 4, number; candidate of width 4 and a list of width 4, number.
     # No row of positive numbers scores above 0 with a negative query, nor does a mean of them.
     query[:, 2:6] = query[:, 11:15] = -1.0
@@ -129,9 +141,24 @@ def test_a_field_that_all_its_values_mask_is_not_looked_up(layout, batch):
     assert_scores_alike(whole, pruned, batch)
 
 
+def test_a_bias_below_what_any_value_adds_masks_the_field(layout, batch):
+    whole = trained(layout, batch, GATED["mssm"], open_share=1.0)
+    table = whole.embeddings[0].tables["4"].numpy()
+    fscm = whole.sharing.subnetworks
+    query, bias = fscm.query.numpy(), fscm.mask_bias.numpy()
+    # The request's second field, columns 2 to 5; every row of its table can be its value.
+    highest = (table @ query[:, 2:6].T).max(axis=0)
+    bias[:, 1] = -highest - [0.01, 0.01, -0.01]
+    fscm.mask_bias.assign(bias)
+    pruned, _ = pruned_network(whole, every_row(layout))
+    # Positions among the fields: the third sub-network still reads one value.
+    assert [1 in fields for fields in pruned.sharing.first.open_fields] == [False, False, True]
+    assert_scores_alike(whole, pruned, batch)
+
+
 def test_one_value_that_is_read_keeps_its_field(layout, batch):
     whole = trained(layout, batch, GATED["mssm"], open_share=1.0)
-    table, query = whole.embeddings[0].tables["4"], whole.sharing.subnetworks.query.numpy()
+    table, query = whole.embeddings[0].tables["4"], without_bias(whole, [1])
     rows = np.abs(table)
     rows[7] = [-1e-3, 0.0, 0.0, 0.0]
     table.assign(rows)
@@ -195,7 +222,7 @@ def test_attention_reads_a_field_that_the_rest_of_the_network_masks(
     # Each sub-network masks the candidate's list, columns 11 to 14, for every row of its table.
     table = whole.embeddings[0].tables["4"]
     table.assign(np.abs(table))
-    query = whole.sharing.subnetworks.query.numpy()
+    query = without_bias(whole, [4])
     query[:, 11:15] = -1.0
     whole.sharing.subnetworks.query.assign(query)
     pruned, _ = pruned_network(whole, every_row(attended_layout))
@@ -220,6 +247,7 @@ def test_the_multiplications_of_a_tiny_network(layout, batch):
     # The request's field, columns 0–3, is masked, the candidate's is not, and both units can fire.
     table = whole.embeddings[0].tables["4"]
     table.assign(np.abs(table))
+    without_bias(whole, [0])
     whole.sharing.subnetworks.query.assign([[-1.0] * 4 + [1.0] * 4] * 2)
     whole.sharing.subnetworks.bias.assign(np.ones((2, 2)))
     pruned, multiplications = pruned_network(whole, every_row(layout))

@@ -141,7 +141,7 @@ def mask_of_price_is_tanh_and_half_the_cells_are_closed(network):
     # A query of (0, 0 | 1) a sub-network: the colour's mask is tanh(0), the price's is
     # relu(tanh(price)).
     fscm.query.assign(np.tile(np.array([0.0, 0.0, 1.0], "f4"), (3, 1)))
-    fscm.number_bias.assign(np.zeros((3, 1), "f4"))
+    fscm.mask_bias.assign(np.zeros((3, 2), "f4"))
     # σ(±20) stretches to 0 and 1. In click's own block cells 1 and 2 are closed, in its block of
     # the shared one cell 1.
     log_alpha = np.full((2, 2, 4), 20.0, "f4")

@@ -30,16 +30,30 @@ def test_a_flat_input_that_is_cut_inside_of_a_field(width):
         fscm()(FlatInput(tf.ones([1, width]), tf.ones([5, 8 - width])))
 
 
-def test_a_plain_number_passes_with_both_signs():
-    numbers = FSCM(subnetworks=3, units=2, field_widths=[4, 1, 1])
+def test_masks_of_a_kind_that_does_not_exist():
+    with pytest.raises(ValueError, match="`masks` must be one of biased, paper. Received: 'open'"):
+        FSCM(subnetworks=2, units=3, field_widths=[4], masks="open")
+
+
+def test_a_configuration_of_before_there_was_a_choice_has_the_masks_of_the_paper():
+    config = fscm().get_config()
+    assert FSCM.from_config(config).masks_are == "biased"
+    del config["masks"]
+    assert FSCM.from_config(config).masks_are == "paper"
+
+
+@pytest.mark.parametrize("kind", ["biased", "paper"])
+def test_a_plain_number_passes_with_both_signs(kind):
+    numbers = FSCM(subnetworks=3, units=2, field_widths=[4, 1, 1], masks=kind)
     x = tf.concat([tf.fill([2, 4], 0.05), tf.constant([[-2.0, 0.5], [2.0, -0.5]])], axis=1)
     numbers(x)  # makes the weights
     masks = numbers.masks(x).numpy()
     # tanh(1) at the start, whatever the number.
     np.testing.assert_allclose(masks[:, :, 1:], np.tanh(1.0), rtol=1e-6)
     # The masks learn on which numbers to close: relu(tanh(g · e + a)).
-    query, bias = numbers.query.numpy(), numbers.number_bias.numpy()
-    query[0, 4], bias[0, 0] = 1.0, 0.5
+    query, bias = numbers.query.numpy(), numbers.mask_bias.numpy()
+    first_number = 1 if kind == "biased" else 0  # the paper's masks have biases of numbers only
+    query[0, 4], bias[0, first_number] = 1.0, 0.5
     numbers.set_weights([query, bias, *numbers.get_weights()[2:]])
     masks = numbers.masks(x).numpy()
     np.testing.assert_allclose(masks[:, 0, 1], [0.0, np.tanh(2.5)], rtol=1e-6)

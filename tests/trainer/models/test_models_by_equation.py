@@ -216,37 +216,111 @@ def fields_of(x):
     return np.split(x, np.cumsum(FIELD_WIDTHS)[:-1], axis=1)
 
 
-def fscm(layer, x):
-    """w_ij = relu(tanh(g_ij · e_i + a_ij)); u_j = relu(W_j concat_i(w_ij e_i) + b_j); and the masks."""
-    subnetworks, masks = [], []
+def scores(layer, x):
+    """g_ij · e_i + a_ij, (B, J, F). With the paper's masks only plain numbers, of width 1, have an a."""
+    result = []
     for j in range(K + 1):
         queries = fields_of(layer.query.numpy()[[j]])
-        # Only plain numbers, fields of width 1, have a bias a.
-        biases = iter(layer.number_bias.numpy()[j])
-        w = [
-            relu(np.tanh(e @ g[0] + (next(biases) if len(g[0]) == 1 else 0.0)))
-            for e, g in zip(fields_of(x), queries, strict=True)
-        ]
-        masked = np.concatenate(
-            [w_i[:, None] * e for w_i, e in zip(w, fields_of(x), strict=True)], axis=1
+        biases = iter(layer.mask_bias.numpy()[j])
+        has_bias = [layer.masks_are == "biased" or len(g[0]) == 1 for g in queries]
+        result.append(
+            [
+                e @ g[0] + (next(biases) if biased else 0.0)
+                for e, g, biased in zip(fields_of(x), queries, has_bias, strict=True)
+            ]
         )
-        subnetworks.append(relu(masked @ layer.kernel.numpy()[j] + layer.bias.numpy()[j]))
-        masks.append(np.stack(w, axis=1))
-    return subnetworks, np.stack(masks, axis=1)
+    return np.array(result).transpose(2, 0, 1)
 
 
-def test_mssm_masks_fields_and_gates_cells():
-    model, x, _ = made("mssm", units=U)
+def masked(masks, x):
+    """E_j = concat_i(w_ij e_i), (B, J, I)."""
+    return np.repeat(masks, FIELD_WIDTHS, axis=2) * x[:, None]
+
+
+def fscm(layer, x):
+    """w_ij = relu(tanh(g_ij · e_i + a_ij)); u_j = relu(W_j concat_i(w_ij e_i) + b_j); and the masks."""
+    masks = relu(np.tanh(scores(layer, x)))
+    product = np.einsum("bji,jiu->bju", masked(masks, x), layer.kernel.numpy())
+    return relu(product + layer.bias.numpy()).swapaxes(0, 1), masks
+
+
+@pytest.mark.parametrize("masks", ["biased", "paper"])
+def test_mssm_masks_fields_and_gates_cells(masks):
+    model, x, _ = made("mssm", units=U, masks=masks)
+    layer = model.subnetworks
+    assert layer.mask_bias.shape == (K + 1, {"biased": 4, "paper": 1}[masks])
+    layer.mask_bias.assign(np.random.default_rng(3).normal(size=layer.mask_bias.shape))
     gates = np.random.default_rng(2).normal(size=(K, 2, U)) * 3
     model.connection.task_gate.log_alpha.assign(gates)
-    u, masks = fscm(model.subnetworks, x)
-    np.testing.assert_allclose(model.subnetworks.masks(tf.constant(x)), masks, atol=1e-5)
-    assert (masks == 0).any()
-    assert (masks > 0).any()
+    u, w = fscm(layer, x)
+    np.testing.assert_allclose(layer.masks(tf.constant(x)), w, atol=1e-5)
+    assert (w == 0).any()
+    assert (w > 0).any()
     m, kernel = opened(model.connection.task_gate), model.connection.task_kernel.numpy()
     for task, output in enumerate(model([tf.constant(x)])):
         expected = u[task] @ (kernel[task, 0] * m[task, 0]) + u[K] @ (kernel[task, 1] * m[task, 1])
         np.testing.assert_allclose(output, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("masks", ["biased", "paper"])
+def test_a_value_that_all_sub_networks_mask_learns_in_training_unless_masks_are_the_papers(masks):
+    model, _, _ = made("mssm", units=U, masks=masks)
+    layer = model.subnetworks
+    random = np.random.default_rng(4)
+    x = random.normal(size=(9, INPUT)).astype("f4")
+    layer.mask_bias.assign(random.normal(size=layer.mask_bias.shape))
+    # Whatever the others do, all sub-networks mask values below 0 of the third field.
+    query = random.normal(size=layer.query.shape)
+    query[:, 4:7] = np.arange(1, K + 2)[:, None]
+    layer.query.assign(query)
+    if masks == "biased":
+        layer.mask_bias.assign(np.where(np.arange(4) == 2, -0.5, layer.mask_bias.numpy()))
+    upstream = random.normal(size=(9, K + 1, U)).astype("f4")
+    with tf.GradientTape() as tape:
+        u = layer(tf.constant(x), training=True)
+        loss = tf.reduce_sum(u * upstream)
+    found_query, found_bias = tape.gradient(loss, [layer.query, layer.mask_bias])
+
+    # The forward pass is that of serving, bit by bit.
+    np.testing.assert_array_equal(u, layer(tf.constant(x)))
+    s = scores(layer, x)
+    closed = np.all(s <= 0, axis=1, keepdims=True)
+    assert closed.any()
+    assert not closed.all()
+    # dL/dE = W (dL/du ⊙ 1[u > 0]); dL/dw = dL/dE · e. The slope of relu(tanh(s)) is 1 − tanh² s
+    # where it is open, and a tenth where no sub-network is.
+    d_masked = np.einsum("bju,jiu->bji", upstream * (u.numpy() > 0), layer.kernel.numpy())
+    starts = np.cumsum([0, *FIELD_WIDTHS[:-1]])
+    d_mask = np.add.reduceat(d_masked * x[:, None], starts, axis=2)
+    slope = np.where(s > 0, 1 - np.tanh(s) ** 2, 0.1 * closed if masks == "biased" else 0.0)
+    d_scores = d_mask * slope
+    biased = d_scores if masks == "biased" else d_scores[:, :, 3:]  # field 3 is a number
+    np.testing.assert_allclose(found_bias, biased.sum(axis=0), atol=1e-4)
+    np.testing.assert_allclose(found_query, masked(d_scores, x).sum(axis=0), atol=1e-4)
+
+
+def test_masks_begin_open_with_queries_of_their_own():
+    model, _, _ = made("mssm", units=U)
+    layer = model.subnetworks
+    # tanh(1) where the embeddings are 0, their mean.
+    np.testing.assert_allclose(layer.masks(tf.zeros([1, INPUT])), np.tanh(1.0), rtol=1e-6)
+    queries = layer.query.numpy()
+    assert abs(np.corrcoef(queries[:, :-1])[np.triu_indices(K + 1, 1)]).max() < 0.95
+    # A number of any size begins open.
+    assert not queries[:, -1].any()
+    assert model.initial_embedding == 0.0
+
+
+def test_the_masks_learn_at_the_rate_of_coefficients_unless_they_are_the_papers():
+    names = {
+        masks: {variable.name for variable in made("mssm", units=U, masks=masks)[0].coefficients}
+        for masks in ("biased", "paper")
+    }
+    short = {
+        masks: sorted(name.split("/")[-1].split(":")[0] for name in of)
+        for masks, of in names.items()
+    }
+    assert short == {"biased": ["log_alpha", "mask_bias", "mask_query"], "paper": ["log_alpha"]}
 
 
 def test_a_shared_row_of_the_cell_level_reads_all_sub_networks():

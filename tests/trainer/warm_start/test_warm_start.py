@@ -101,6 +101,26 @@ def test_a_model_that_begins_with_its_own_weights_is_the_same_model(name, saved)
         np.testing.assert_array_equal(one, other)
 
 
+def test_weights_of_masks_of_the_paper_say_which_setting_goes_on_with_them(saved, caplog):
+    trained, before = made(BEFORE, "mssm", masks="paper")
+    network, now = made(BEFORE, "mssm")
+    weights = read_weights(saved(trained, before))
+    with caplog.at_level("INFO", logger="fulcrum.trainer"):
+        begin_with(weights, network, now)
+    hint = "(its masks are those of the paper: `model.masks: paper` goes on with them)"
+    assert f"begins afresh: its layers have other sizes {hint}" in caplog.text
+    # With that setting it goes on, and other sizes are other sizes.
+    caplog.clear()
+    again, now = made(BEFORE, "mssm", masks="paper")
+    small, _ = made(BEFORE, "mssm", units=3)
+    with caplog.at_level("INFO", logger="fulcrum.trainer"):
+        begin_with(weights, again, now)
+        assert "afresh" not in caplog.text
+        begin_with(weights, small, now)
+    assert "its layers have other sizes" in caplog.text
+    assert hint not in caplog.text
+
+
 @pytest.mark.parametrize(
     ("settings", "text", "why"),
     [
