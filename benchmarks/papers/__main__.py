@@ -39,6 +39,10 @@ def main(
             show_default="the data set's own",
         ),
     ] = "",
+    settings: Annotated[
+        str,
+        typer.Option(help="Settings that models choose from: slow, fast or both, with a comma."),
+    ] = "slow,fast",
     seeds: Annotated[int, typer.Option(help="Trainings of each model.", min=1)] = 5,
     rows: Annotated[
         int,
@@ -86,7 +90,7 @@ def main(
     Example: python -m benchmarks.papers --dataset kuairand --data kuairand_pure --models ple,mmoe
     --seeds 3
     """
-    from benchmarks.papers.contenders import chosen_contenders
+    from benchmarks.papers.contenders import chosen_contenders, chosen_settings
     from benchmarks.papers.data_sets.sources import SOURCES
     from benchmarks.papers.data_sets.synthetic import CORRELATIONS
     from benchmarks.papers.study import Study
@@ -104,7 +108,7 @@ def main(
             raise ValueError(
                 "--picture draws the gains on synthetic data: it needs --dataset synthetic"
             )
-        contenders = chosen_contenders(models)
+        contenders, choices = chosen_contenders(models), chosen_settings(settings)
         chosen_tasks = [name.strip() for name in tasks.split(",") if name]
         if dataset == SYNTHETIC:
             study = Study.of_synthetic_data(folder, rows, correlations or CORRELATIONS)
@@ -118,7 +122,7 @@ def main(
     if not console.is_terminal:
         console = Console(highlight=False, width=_WIDTH_OF_FILES)
     report: dict[str, Any] = {"dataset": dataset, "machine": machine(), "seeds": seeds}
-    report |= study.report(contenders, range(1, seeds + 1), jobs, console)
+    report |= study.report(contenders, choices, range(1, seeds + 1), jobs, console)
     for table in tables(report):
         console.print(table, "")
     if json_file:

@@ -69,6 +69,7 @@ _SIZES: dict[str, dict[str, Any]] = {
     "ml_mmoe": {"levels": 2, "experts": 8, "expert_units": [32]},
     "cgc": {"task_experts": 2, "shared_experts": 2, "expert_units": [32]},
     "ple": {"levels": 2, "task_experts": 2, "shared_experts": 2, "expert_units": [32]},
+    "stem": {"task_experts": 2, "shared_experts": 2, "expert_units": [32], "gate_units": [32]},
     "adatt": {"levels": 2, "task_experts": 2, "expert_units": [32]},
     "snr_aver": {"subnetworks": 6, "units": 32},
     "snr_trans": {"subnetworks": 6, "units": 32},
@@ -100,6 +101,21 @@ def chosen_contenders(models: str) -> list[str]:
         if name not in CONTENDERS:
             raise ValueError(f"--models: no such model {name!r}: {closest_names(name, CONTENDERS)}")
     return [name for name in CONTENDERS if name in chosen]
+
+
+def chosen_settings(names: str) -> list[str]:
+    """Return the settings of a text from the command line: names between commas.
+
+    Raises:
+        ValueError: there is no such setting.
+    """
+    chosen = [name.strip() for name in names.split(",")]
+    for name in chosen:
+        if name not in SETTINGS:
+            raise ValueError(
+                f"--settings: no such setting {name!r}: {closest_names(name, SETTINGS)}"
+            )
+    return [name for name in SETTINGS if name in chosen]
 
 
 def task_groups(contender: str, tasks: Sequence[str]) -> list[list[str]]:

@@ -121,16 +121,33 @@ class Study:
         )
 
     def report(
-        self, contenders: Sequence[str], seeds: Sequence[int], jobs: int, console: Console
+        self,
+        contenders: Sequence[str],
+        settings: Sequence[str],
+        seeds: Sequence[int],
+        jobs: int,
+        console: Console,
     ) -> dict[str, Any]:
-        """Tune, execute the runs that are not finished, and return the results."""
+        """Tune, execute the runs that are not finished, and return the results.
+
+        Args:
+            contenders: the names of the contenders.
+            settings: the names of the settings that each of them chooses from.
+            seeds: the seeds of the trainings.
+            jobs: the number of processes that train at a time.
+            console: shows each run as it ends.
+        """
         # MTL gains need the single-task model.
         contenders = list(
             dict.fromkeys(
                 [SINGLE_TASK, *_with_tuned(contenders), *([BOOSTING] if self.boosting else [])]
             )
         )
-        choices = {name: BOOSTING_SETTINGS if name == BOOSTING else SETTINGS for name in contenders}
+        own = {name: BOOSTING_SETTINGS if name == BOOSTING else SETTINGS for name in contenders}
+        choices = {
+            name: {setting: values for setting, values in of.items() if setting in settings}
+            for name, of in own.items()
+        }
 
         def ended(run: Run, finished: Finished) -> None:
             metrics = {

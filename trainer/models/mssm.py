@@ -41,7 +41,7 @@ class MSSM(SharingArchitecture):
         masks: `biased`, or `paper` for masks without a bias; see `FSCM`. Defaults to `biased`.
         cell_sparsity: whether each output unit of a connection has a gate. Defaults to True.
         l2: λ1, the weight of the squared weights of the matrices. Defaults to 1e-5.
-        l0: λ2, the weight of the expected number of open gates. Defaults to 2e-4.
+        l0: λ2, the weight of the expected number of open gates. Defaults to 2e-3.
         dropout_rate: the share of units dropped in the sub-networks in training. Defaults to 0.
 
     Call arguments:
@@ -79,7 +79,7 @@ class MSSM(SharingArchitecture):
         masks: Masks = "biased",
         cell_sparsity: bool = True,
         l2: float = 1e-5,
-        l0: float = 2e-4,
+        l0: float = 2e-3,
         dropout_rate: float = 0.0,
         **kwargs: Any,
     ) -> None:

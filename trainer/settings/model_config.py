@@ -401,14 +401,14 @@ class MSSMSettings(ModelSettings):
 
     architecture = "trainer.models.mssm:MSSM"
     # A training of a few hundred steps has to take gates and masks from open to closed.
-    trainer_defaults = MappingProxyType({"coefficient_learning_rate": 0.1})
+    trainer_defaults = MappingProxyType({"coefficient_learning_rate": 0.03})
 
     units: PositiveInt = 64
     field_sparsity: bool = True
     masks: Literal["biased", "paper"] = "biased"
     cell_sparsity: bool = True
     l2: NonNegativeFloat = 1e-5
-    l0: NonNegativeFloat = 2e-4
+    l0: NonNegativeFloat = 2e-3
 
 
 # Every model, by the name that a feature spec gives it.

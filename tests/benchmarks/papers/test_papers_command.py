@@ -25,6 +25,8 @@ def test_synthetic_data_give_gains_and_finished_trainings_are_not_repeated(tmp_p
         "synthetic",
         "--models",
         "shared_bottom",
+        "--settings",
+        "fast",
         "--seeds",
         1,
         "--rows",
@@ -46,6 +48,7 @@ def test_synthetic_data_give_gains_and_finished_trainings_are_not_repeated(tmp_p
     report = json.loads((tmp_path / "figures.json").read_text())
     assert set(report["variants"]) == {"0.75"}
     models = report["variants"]["0.75"]["models"]
+    assert {facts["setting"] for facts in models.values()} == {"fast"}
     # Of an error, lower is better.
     single, shared = (models[name]["tasks"]["y1"] for name in ("single_task", "shared_bottom"))
     assert shared["gain"] == pytest.approx(single["mean"] - shared["mean"])
@@ -64,6 +67,7 @@ def test_synthetic_data_give_gains_and_finished_trainings_are_not_repeated(tmp_p
         (["--dataset", "kuairnd"], "did you mean 'kuairand'"),
         (["--dataset", "census"], "needs --data"),
         (["--dataset", "synthetic", "--models", "plee"], "did you mean 'ple'"),
+        (["--dataset", "synthetic", "--settings", "slow,fest"], "no such setting 'fest'"),
         (
             ["--dataset", "census", "--data", ".", "--picture", "gains.svg"],
             "needs --dataset synthetic",

@@ -298,7 +298,7 @@ def test_the_share_of_closed_gates_is_logged_each_epoch(
     layout, tasks, features, settings, tmp_path
 ):
     # Nothing but closing gates pays, and each of Adam's first steps takes log α, which begins near
-    # 0, down by 5.
+    # 2, down by 5.
     chosen = settings("mssm", epochs=2, patience=2, coefficient_learning_rate=5.0)
     chosen = chosen.model_copy(update={"model": chosen.model.model_copy(update={"l0": 1e6})})
     examples = Examples(features)

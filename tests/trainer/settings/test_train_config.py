@@ -19,7 +19,7 @@ def test_no_settings_give_ple_with_its_defaults():
 
 def test_a_model_has_defaults_of_its_own_for_the_trainer():
     own, given = parse_settings({"name": "mssm"}, {}), {"coefficient_learning_rate": 0.2}
-    assert own.trainer.coefficient_learning_rate == 0.1
+    assert own.trainer.coefficient_learning_rate == 0.03
     assert parse_settings({"name": "mssm"}, given).trainer.coefficient_learning_rate == 0.2
     assert parse_settings({}, {}).trainer == TrainerSettings()
 
