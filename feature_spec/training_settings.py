@@ -10,6 +10,7 @@ import importlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from feature_spec.feature_layout import SIDES, FeatureLayout
 from feature_spec.histories.attention import model_inputs
 from feature_spec.loading import SpecError
 from feature_spec.sections import Tuner
@@ -74,6 +75,19 @@ def chain_problems(spec: FeatureSpec) -> list[str]:
         for method in methods
         if method not in _BELOW_0
     ]
+
+
+def numbers_of_rows(spec: FeatureSpec) -> dict[int, int]:
+    """Return how many numbers a row takes in all embedding tables of a training, by width D."""
+    settings = importlib.import_module(_SETTINGS_MODULE).parse_settings(spec.model, spec.trainer)
+    layout = FeatureLayout(spec)
+    slots = [slot for side in SIDES for slot in layout.slots(side)]
+    return {
+        width: settings.model.numbers_of_a_row(
+            width, [slot.name for slot in slots if slot.width == width], len(spec.tasks)
+        )
+        for width in layout.widths
+    }
 
 
 def checked_trainer_settings(spec: FeatureSpec) -> str:

@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from feature_spec.feature_layout import FeatureLayout
 from feature_spec.fields.field import EmbeddedField, time_part
 from feature_spec.spec import FeatureSpec
+from feature_spec.training_settings import numbers_of_rows
 from pipeline.ingest.labelling.labelled_rows import FIELD, KEY_OF
 from pipeline.ingest.labelling.log_tables import KEY
 
@@ -41,10 +42,10 @@ class VocabularySize:
 
 @dataclasses.dataclass(frozen=True)
 class EmbeddingTable:
-    """The table of all fields of an embedding width.
+    """The tables of all fields of an embedding width.
 
     Attributes:
-        width: D.
+        width: the numbers of a row: D, and more if tasks have tables of their own.
         rows: the number of rows.
     """
 
@@ -133,4 +134,5 @@ def embedding_tables(
         field = spec.fields[name]
         assert isinstance(field, EmbeddedField)  # noqa: S101 (others have no vocabulary)
         rows[field.width] += size.kept
-    return [EmbeddingTable(width, count) for width, count in rows.items()]
+    numbers = numbers_of_rows(spec)
+    return [EmbeddingTable(numbers[width], count) for width, count in rows.items()]

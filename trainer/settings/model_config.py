@@ -6,7 +6,7 @@ new model needs its class in `trainer/models/` and its settings and name here.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from types import MappingProxyType
 from typing import Annotated, Any, ClassVar, Literal, Self
 
@@ -86,6 +86,17 @@ class ModelSettings(StrictModel):
         """The tasks that a setting names, by the setting; it has to name all tasks of the spec."""
         return {}
 
+    def numbers_of_a_row(self, width: int, fields: Collection[str], tasks: int) -> int:
+        """Return how many numbers a row takes in all tables together.
+
+        Args:
+            width: D, the embedding width of the fields whose row it is.
+            fields: all fields of this width.
+            tasks: K.
+        """
+        del fields, tasks
+        return width
+
 
 class SingleTaskSettings(ModelSettings):
     """One network for each task, with nothing shared: the baseline of the MTL gain (PLE, Eq 11).
@@ -97,6 +108,10 @@ class SingleTaskSettings(ModelSettings):
     architecture = "trainer.models.bottoms:SingleTask"
 
     bottom_units: Units = [128]
+
+    def numbers_of_a_row(self, width: int, fields: Collection[str], tasks: int) -> int:
+        """Return how many numbers a row takes in the tables of all tasks."""
+        return tasks * super().numbers_of_a_row(width, fields, tasks)
 
 
 class SharedBottomSettings(ModelSettings):
@@ -316,6 +331,13 @@ class TaskTableSettings(ModelSettings):
     def named_tables(self) -> set[str]:
         """The settings of `named_fields` whose fields must have rows of a table."""
         return {"task_fields"}
+
+    def numbers_of_a_row(self, width: int, fields: Collection[str], tasks: int) -> int:
+        """Return how many numbers a row takes in the shared table and in that of the tasks."""
+        shared = super().numbers_of_a_row(width, fields, tasks)
+        if self.task_fields is not None and not set(self.task_fields) & set(fields):
+            return shared
+        return shared + tasks * min(width, self.task_width or width)
 
 
 class STEMSettings(TaskTableSettings):

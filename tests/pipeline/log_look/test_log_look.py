@@ -109,6 +109,26 @@ def test_the_rows_of_a_table_are_those_of_its_fields_and_the_reserved_ones(looke
     assert tables[0].bytes_in_training == 12 * 16 * 4 * 2
 
 
+@pytest.mark.parametrize(
+    ("model", "a_task"),
+    [
+        ({"name": "stem", "task_width": 3}, 3),
+        ({"name": "stem", "task_fields": ["item"], "task_width": None}, 16),
+        ({"name": "single_task"}, None),
+    ],
+)
+def test_rows_are_as_wide_as_the_tables_of_all_tasks(
+    looked: Looked, model: dict[str, object], a_task: int | None
+) -> None:
+    spec = spec_of(split__validation_share=0.01, model=model)
+    found = looked(split__validation_share=0.01)
+    assert found.look is not None
+    [table] = embedding_tables(spec, found.look.vocabularies)
+    tasks = len(spec.tasks)
+    # Beside the shared table of width 16, or in place of it.
+    assert table.width == (16 * tasks if a_task is None else 16 + a_task * tasks)
+
+
 def test_a_part_of_the_event_time_has_as_many_values_as_there_are(looked: Looked) -> None:
     hour = {"side": "context", "kind": "categorical", "from": "event_time", "part": "hour"}
     found = looked(fields__hour=hour)
