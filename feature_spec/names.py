@@ -77,7 +77,7 @@ RESERVED_NAMES = frozenset({
     "self",  # which TensorFlow drops from the parameters of a function
 })  # fmt: skip
 # Terms of the loss beside those of the tasks, which go by the tasks' names.
-PENALTIES = frozenset({"l0", "l2", "orthogonality"})
+PENALTIES = frozenset({"l0", "l2", "orthogonality", "entropy", "unused_codes"})
 # Names become names of TensorFlow's tensors and scopes, and parameters of Python's functions.
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 # TensorFlow does not tell inputs apart that differ in case only.

@@ -9,6 +9,7 @@ from fulcrum.lazy_names import lazy_names
 if TYPE_CHECKING:
     from trainer.layers.adatt import AdaTTLevel
     from trainer.layers.cgc import CGCLevel
+    from trainer.layers.dselect_k import DSelectKGate
     from trainer.layers.experts import Experts, GroupedDense
     from trainer.layers.feature_gate import FeatureGate
     from trainer.layers.field_embedding import FieldEmbedding, SlotLayout, flattened
@@ -29,6 +30,7 @@ __all__ = [
     "AdaTTLevel",
     "CGCLevel",
     "CrossStitchUnit",
+    "DSelectKGate",
     "DotProductAttention",
     "Experts",
     "FeatureGate",
@@ -56,6 +58,7 @@ _HOMES = {
     "CrossStitchUnit": "trainer.layers.mixing_units",
     "CSSM": "trainer.layers.gated_connections",
     "DotProductAttention": "trainer.layers.target_attention",
+    "DSelectKGate": "trainer.layers.dselect_k",
     "Experts": "trainer.layers.experts",
     "FeatureGate": "trainer.layers.feature_gate",
     "FieldEmbedding": "trainer.layers.field_embedding",

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from trainer.models.adatt import AdaTT
     from trainer.models.bottoms import Asymmetric, Customized, SharedBottom, SingleTask
     from trainer.models.cross_stitch import CrossStitch
+    from trainer.models.dselect_k import DSelectK
     from trainer.models.mmoe import MLMMoE, MMoE
     from trainer.models.mssm import MSSM
     from trainer.models.ple import CGC, PLE
@@ -27,6 +28,7 @@ __all__ = [
     "Asymmetric",
     "CrossStitch",
     "Customized",
+    "DSelectK",
     "MLMMoE",
     "MMoE",
     "SNRAver",
@@ -43,6 +45,7 @@ _HOMES = {
     "CGC": "trainer.models.ple",
     "CrossStitch": "trainer.models.cross_stitch",
     "Customized": "trainer.models.bottoms",
+    "DSelectK": "trainer.models.dselect_k",
     "MLMMoE": "trainer.models.mmoe",
     "MMoE": "trainer.models.mmoe",
     "MSSM": "trainer.models.mssm",

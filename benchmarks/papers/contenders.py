@@ -67,6 +67,7 @@ _SIZES: dict[str, dict[str, Any]] = {
     "sluice": {"layers": 2, "units": 32},
     "mmoe": {"experts": 8, "expert_units": [32]},
     "ml_mmoe": {"levels": 2, "experts": 8, "expert_units": [32]},
+    "dselect_k": {"experts": 8, "units": 32},
     "cgc": {"task_experts": 2, "shared_experts": 2, "expert_units": [32]},
     "ple": {"levels": 2, "task_experts": 2, "shared_experts": 2, "expert_units": [32]},
     "stem": {"task_experts": 2, "shared_experts": 2, "expert_units": [32], "gate_units": [32]},

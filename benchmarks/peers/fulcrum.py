@@ -207,6 +207,7 @@ def same_width(units: int) -> dict[str, dict[str, Any]]:
         "sluice": {"layers": ple.LEVELS, "units": units},
         "mmoe": {"experts": 6, "expert_units": [units] * ple.LEVELS},
         "ml_mmoe": {"levels": ple.LEVELS, "experts": 6, "expert_units": [units]},
+        "dselect_k": {"experts": 6, "units": units},
         "cgc": {
             "task_experts": ple.TASK_EXPERTS,
             "shared_experts": ple.SHARED_EXPERTS,

@@ -77,7 +77,7 @@ class SubnetworkFields(_Part):
 
 
 class GatedBlock(_Part):
-    """A part of a connection that hard-concrete gates open and close (MSSM, Fig 3b; SNR).
+    """A part of a connection that gates open and close (MSSM, Fig 3b; SNR; DSelect-k).
 
     Attributes:
         connection: the layer's name.

@@ -37,7 +37,7 @@ SHOWN = {
     "gate_weights": WITH_EXPERTS,
     "expert_outputs": WITH_EXPERTS,
     "field_masks": {"mssm"},
-    "gated_blocks": {"snr_aver", "snr_trans", "mssm"},
+    "gated_blocks": {"snr_aver", "snr_trans", "mssm", "dselect_k"},
     "mixtures": {"cross_stitch", "sluice", "adatt"},
 }
 
@@ -104,7 +104,7 @@ def test_each_sub_network_masks_each_field():
     assert all(mask.shape == (6, len(FIELD_WIDTHS)) for mask in masks.values())
 
 
-@pytest.mark.parametrize("name", sorted(SHOWN["gated_blocks"]))
+@pytest.mark.parametrize("name", sorted(SHOWN["gated_blocks"] - {"dselect_k"}))
 def test_blocks_are_told_apart_and_their_closed_share_is_that_of_the_model(name):
     model, _ = built(name)
     variables = [variable for variable in model.trainable_variables if "log_alpha" in variable.name]

@@ -88,7 +88,7 @@ def test_a_name_that_yaml_takes_for_something_else_is_refused(spec_text, written
         parse_spec(spec_text.replace("  age:", f"  {written}:"))
 
 
-@pytest.mark.parametrize("name", ["l0", "l2", "orthogonality"])
+@pytest.mark.parametrize("name", ["l0", "l2", "orthogonality", "entropy", "unused_codes"])
 def test_a_task_cannot_have_the_name_of_another_term_of_the_loss(spec_text, name):
     with pytest.raises(SpecError, match=f"tasks.{name}: not a usable name: .*such as t_{name}"):
         parse_spec(replaced(spec_text, "tasks", name))

@@ -159,7 +159,7 @@ class MultiTaskRanker(tfrs.Model):
         # Replicas hold the same weights, so each counts its share of the penalties.
         penalties = {
             name: penalty / self._replicas
-            for name, penalty in self.network.sharing.penalties().items()
+            for name, penalty in self.network.sharing.penalties_at(step).items()
         }
         return weighted, penalties, own if self.balancing.reads_losses else []
 

@@ -17,6 +17,7 @@ from trainer.layers.flat_input import as_flat_input
 from trainer.layers.mixing_units import SUBSPACES
 from trainer.models.adatt import AdaTT
 from trainer.models.cross_stitch import CrossStitch
+from trainer.models.dselect_k import DSelectK
 from trainer.models.mmoe import MLMMoE, MMoE
 from trainer.models.mssm import MSSM
 from trainer.models.ple import PLE
@@ -39,7 +40,7 @@ class GateWeights(NamedTuple):
 
 
 class Block(NamedTuple):
-    """A part of a connection that hard-concrete gates open and close.
+    """A part of a connection that gates open and close: hard-concrete ones, or DSelect-k's.
 
     Attributes:
         connection: name of the layer.
@@ -161,7 +162,7 @@ def _(model: MSSM, inputs: Any, tasks: Sequence[str]) -> dict[str, tf.Tensor]:
 
 @functools.singledispatch
 def gated_blocks(model: SharingArchitecture, tasks: Sequence[str]) -> list[Block]:
-    """Return the blocks of the model's connections that hard-concrete gates open and close."""
+    """Return the blocks of the model's connections that gates open and close."""
     del model, tasks
     return []
 
@@ -184,6 +185,17 @@ def _(model: SNR, tasks: Sequence[str]) -> list[Block]:
 
 
 @gated_blocks.register
+def _(model: DSelectK, tasks: Sequence[str]) -> list[Block]:
+    experts = _numbered("expert", model.experts.experts)
+    values = model.gate.values().numpy()
+    return [
+        Block(model.gate.name, expert, task, values[i, e : e + 1])
+        for i, task in enumerate(tasks)
+        for e, expert in enumerate(experts)
+    ]
+
+
+@gated_blocks.register
 def _(model: MSSM, tasks: Sequence[str]) -> list[Block]:
     subnetworks = _mssm_subnetworks(tasks)
     values = tf.cast(model.connection.gates[0].values(), tf.float32).numpy()
@@ -198,7 +210,7 @@ def _(model: MSSM, tasks: Sequence[str]) -> list[Block]:
 
 
 def closed_shares(model: SharingArchitecture) -> dict[str, float]:
-    """Return the share of hard-concrete gates that are closed, by connection."""
+    """Return the share of gates that are closed, by connection."""
     gates: dict[str, list[tf.Tensor]] = {}
     for block in gated_blocks(model, [str(task) for task in range(model.tasks)]):
         gates.setdefault(block.connection, []).append(block.gates)

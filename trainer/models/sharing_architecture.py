@@ -8,9 +8,9 @@ import tensorflow as tf
 
 from trainer.layers.flat_input import FlatInput
 
-# The names of the variables in `coefficients`: gates of SNR and MSSM, mixtures of cross-stitch and
-# sluice networks, MSSM's masks, and AdaTT's weights of a task's own experts.
-COEFFICIENTS = ("log_alpha", "alpha", "beta", "mask_query", "mask_bias", "native")
+# The names of the variables in `coefficients`: gates of SNR, MSSM and DSelect-k, mixtures of
+# cross-stitch and sluice networks, MSSM's masks, and AdaTT's weights of a task's own experts.
+COEFFICIENTS = ("log_alpha", "alpha", "beta", "mask_query", "mask_bias", "native", "selection")
 
 
 class SharingArchitecture(tf.keras.layers.Layer):
@@ -72,6 +72,15 @@ class SharingArchitecture(tf.keras.layers.Layer):
     def penalties(self) -> dict[str, tf.Tensor]:
         """Return the terms to add to the joint loss by name: scalars, with their weights."""
         return {}
+
+    def penalties_at(self, step: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Return the penalties at a step of the training, by the same names.
+
+        Args:
+            step: the number of steps before it, a scalar.
+        """
+        del step
+        return self.penalties()
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "tasks": self.tasks, "dropout_rate": self.dropout_rate}

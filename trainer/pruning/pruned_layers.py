@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
+from trainer.layers.dselect_k import DSelectKGate
 from trainer.layers.experts import Experts, GroupedDense
 from trainer.layers.flat_input import FlatInput, product
 from trainer.layers.gated_connections import CSSM, SNRConnection
@@ -90,6 +91,12 @@ def _(connection: SNRConnection) -> Folded:
         z if connection.units is None else z[:, :, tf.newaxis, tf.newaxis] * connection.kernel
     ).numpy()
     return {(source, target): values[target, source] for target, source in np.ndindex(*z.shape)}
+
+
+@folded.register
+def _(connection: DSelectKGate) -> Folded:
+    values = connection.values().numpy()
+    return {(source, target): values[target, source] for target, source in np.ndindex(values.shape)}
 
 
 @folded.register

@@ -16,6 +16,7 @@ from feature_spec.artifacts.inspection import Multiplications, PruningCount
 from trainer.layers.experts import Experts, GroupedDense
 from trainer.layers.flat_input import FlatInput, as_flat_input
 from trainer.layers.fscm import FSCM
+from trainer.models.dselect_k import DSelectK
 from trainer.models.mssm import MSSM
 from trainer.models.sharing_architecture import SharingArchitecture
 from trainer.models.snr import SNR
@@ -51,14 +52,14 @@ def prune(model: SharingArchitecture, inputs: InputFields) -> Pruning | None:
         inputs: bounds over the values of all fields.
 
     Returns:
-        The pruned model, or None if the model has no hard-concrete gates.
+        The pruned model, or None if the model has no gates that close.
     """
     del model, inputs
     return None
 
 
 def can_be_pruned(model: SharingArchitecture) -> bool:
-    """Tell whether a model has hard-concrete gates, so that `prune` may leave parts out."""
+    """Tell whether a model has gates that close, so that `prune` may leave parts out."""
     return prune.dispatch(type(model)) is not prune.dispatch(object)
 
 
@@ -66,6 +67,11 @@ def can_be_pruned(model: SharingArchitecture) -> bool:
 def _(model: SNR, inputs: InputFields) -> Pruning:
     connections = [folded(connection) for connection in [*model.connections, model.to_tasks]]
     return _prune_experts(model.first, connections, model.rest, model.tasks, inputs)
+
+
+@prune.register
+def _(model: DSelectK, inputs: InputFields) -> Pruning:
+    return _prune_experts(model.experts, [folded(model.gate)], [], model.tasks, inputs)
 
 
 @prune.register

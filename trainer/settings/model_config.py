@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 import pydantic
-from pydantic import NonNegativeFloat
+from pydantic import NonNegativeFloat, PositiveFloat
 
 from feature_spec.strict_model import PositiveInt, StrictModel, Text
 from trainer.settings.personalise import Personalise
@@ -376,6 +376,35 @@ class AdaTTSettings(ModelSettings):
     expert_units: Units = [64]
 
 
+class DSelectKSettings(ModelSettings):
+    """Mixture of experts with static gates that choose k experts a task (Hazimeh et al. 2021).
+
+    Attributes:
+        experts: E, the number of experts, all shared.
+        units: U, the units of each expert.
+        selected: k, the most experts that a task reads.
+        smoothness: γ, the width of the smooth step, outside of which a choice is final.
+        entropy: λ, the weight of the entropy of the choices in the loss.
+        entropy_steps: the steps in which the weight of the entropy rises from 0 to λ.
+    """
+
+    architecture = "trainer.models.dselect_k:DSelectK"
+
+    experts: Annotated[int, pydantic.Field(ge=2)] = 8
+    units: PositiveInt = 64
+    selected: PositiveInt = 2
+    smoothness: PositiveFloat = 1.0
+    entropy: NonNegativeFloat = 1e-3
+    entropy_steps: PositiveInt = 1000
+
+    @pydantic.field_validator("selected")
+    @classmethod
+    def _no_more_than_there_are(cls, value: int, info: pydantic.ValidationInfo) -> int:
+        if value > info.data.get("experts", value):
+            raise ValueError(f"there are only {info.data['experts']} experts to select from")
+        return value
+
+
 class SNRTransSettings(ModelSettings):
     """Sub-network routing: a matrix and a hard-concrete gate a connection (Ma et al., AAAI 2019).
 
@@ -443,6 +472,7 @@ MODELS: dict[str, type[ModelSettings]] = {
     "sluice": SluiceSettings,
     "mmoe": MMoESettings,
     "ml_mmoe": MLMMoESettings,
+    "dselect_k": DSelectKSettings,
     "cgc": CGCSettings,
     "ple": PLESettings,
     "stem": STEMSettings,

@@ -24,9 +24,9 @@ class TrainerSettings(StrictModel):
         batch_size: the number of examples a step.
         learning_rate: Adam's rate for all weights but embedding tables and sharing coefficients.
         coefficient_learning_rate: Adam's rate for the weights that say how much is shared
-            (mixtures of cross-stitch and sluice networks, gates of SNR and MSSM, MSSM's masks,
-            AdaTT's weights of own experts) and for the variances of `balancing: uncertainty`. They
-            are few and have far to go.
+            (mixtures of cross-stitch and sluice networks, gates of SNR, MSSM and DSelect-k, MSSM's
+            masks, AdaTT's weights of own experts) and for the variances of `balancing:
+            uncertainty`. They are few and have far to go.
         embedding_learning_rate: Adagrad's rate for the embedding tables. Only rows that occur in a
             batch are updated.
         embedding_initial_accumulator: the start of Adagrad's accumulators, in squares of one

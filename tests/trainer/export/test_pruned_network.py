@@ -33,6 +33,7 @@ GATED = {
     },
     "snr_trans": {"name": "snr_trans", "units": 6, "subnetworks": 3},
     "snr_trans of 3 levels": {"name": "snr_trans", "units": 6, "subnetworks": 3, "levels": 3},
+    "dselect_k": {"name": "dselect_k", "units": 6, "experts": 6},
     "snr_aver of 2 levels": {"name": "snr_aver", "units": 6, "subnetworks": 3, "levels": 2},
 }
 EVERY_GATED_MODEL = pytest.mark.parametrize("settings", GATED.values(), ids=GATED)
@@ -63,6 +64,10 @@ def trained(layout, features, settings, tasks=2, open_share=0.3, seed=0):
         if "log_alpha" in variable.name:
             # σ(0.5) and σ(−20) stretch to .65 and to exactly 0.
             variable.assign(np.where(random.random(variable.shape) < open_share, 0.5, -20.0))
+        elif "selection_codes" in variable.name:
+            # Every code has a share at 0, and only one at ±1.
+            choice = np.sign(random.normal(size=variable.shape))
+            variable.assign(np.zeros(variable.shape) if open_share == 1.0 else choice)
         else:
             drawn = 0.5 * random.normal(size=variable.shape)
             # A bias below 0 could mask a field for all its values.
@@ -120,6 +125,21 @@ def test_a_sub_network_that_nothing_reads_is_not_computed(closed, layout, batch)
     pruned, _ = pruned_network(whole, every_row(layout))
     # There are an own one of each of two tasks and a shared one.
     assert len(pruned.sharing.first.kernels) == {"own": 1, "shared": 2}[closed]
+    assert_scores_alike(whole, pruned, batch)
+
+
+def test_an_expert_that_no_task_selects_is_not_computed(layout, batch):
+    whole = trained(layout, batch, GATED["dselect_k"])
+    # 000 and 001, 001 twice: experts 1 and 2 of 6.
+    codes = np.full((2, 2, 3), -1.0)
+    codes[0, 1, 2] = codes[1, :, 2] = 1.0
+    whole.sharing.gate.codes.assign(codes)
+    pruned, multiplications = pruned_network(whole, every_row(layout))
+    assert pruned.sharing.first.sizes == [6, 6]
+    assert len(pruned.sharing.connections[0].kernels) == 3
+    # The first level has 6 · 6 units before and 2 · 6 after; the input's request side has 7 columns.
+    assert multiplications.all_open.request == 7 * 36
+    assert multiplications.remaining.request == 7 * 12
     assert_scores_alike(whole, pruned, batch)
 
 
@@ -282,7 +302,7 @@ def test_products_of_the_graph_are_as_small_as_what_is_open(layout, batch):
 
 
 @pytest.mark.parametrize(
-    "name", [name for name in MODELS if name not in {"mssm", "snr_aver", "snr_trans"}]
+    "name", [name for name in MODELS if name not in {"mssm", "snr_aver", "snr_trans", "dselect_k"}]
 )
 def test_a_model_without_gates_is_served_as_it_is(name, layout):
     whole = Network(layout, parse_settings({"name": name}, {}))

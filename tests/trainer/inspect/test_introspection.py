@@ -14,6 +14,7 @@ from trainer.inspect.introspection import (  # noqa: E402
     mixtures,
 )
 from trainer.models.cross_stitch import CrossStitch  # noqa: E402
+from trainer.models.dselect_k import DSelectK  # noqa: E402
 from trainer.models.mmoe import MLMMoE, MMoE  # noqa: E402
 from trainer.models.mssm import MSSM  # noqa: E402
 from trainer.models.ple import PLE  # noqa: E402
@@ -125,6 +126,26 @@ def test_connections_of_snr_from_sub_networks_to_sub_networks_and_tasks():
         ("to_tasks", "sub-network 2", "ratio"): [0.0],
     }
     assert closed_shares(model) == {"connection_1": 0.25, "to_tasks": 0.75}
+
+
+def test_the_experts_that_each_task_selects():
+    model = DSelectK(2, experts=3, units=3, selected=1)
+    model([tf.ones([1, 4])])
+    model.gate.codes.assign([[[-1.0, 1.0]], [[1.0, 0.0]]])
+    found = {
+        (block.source, block.target): np.asarray(block.gates).tolist()
+        for block in gated_blocks(model, TASKS)
+    }
+    # Code 01 is expert 2; half of 10 is expert 3 and half of 11 is none.
+    assert found == {
+        ("expert 1", "click"): [0.0],
+        ("expert 2", "click"): [1.0],
+        ("expert 3", "click"): [0.0],
+        ("expert 1", "ratio"): [0.0],
+        ("expert 2", "ratio"): [0.0],
+        ("expert 3", "ratio"): [0.5],
+    }
+    assert closed_shares(model) == {"selection": pytest.approx(4 / 6)}
 
 
 def test_mssm_without_cell_sparsity_has_a_gate_a_connection():

@@ -181,6 +181,49 @@ def test_a_sluice_unit_starts_balanced_or_near_the_identity(kind, own):
     assert alpha.sum(axis=1) == pytest.approx(np.ones(6))
 
 
+def test_dselect_k_mixes_the_experts_that_static_gates_spell_in_bits():
+    model, x, _ = made("dselect_k", experts=5, units=U, selected=3, smoothness=2.0)
+    random = np.random.default_rng(2)
+    codes, logits = random.normal(size=(K, 3, 3)), random.normal(size=(K, 3))
+    model.gate.codes.assign(codes)
+    model.gate.logits.assign(logits)
+    t = np.clip(codes, -1.0, 1.0)
+    ones = -2 * t**3 / 2.0**3 + 3 * t / (2 * 2.0) + 0.5
+    outputs, entropy, unused = model([tf.constant(x)]), 0.0, 0.0
+    for task, output in enumerate(outputs):
+        q = np.zeros(5)
+        for j in range(3):
+            r = np.array(
+                [
+                    np.prod(
+                        [
+                            ones[task, j, b] if digit == "1" else 1 - ones[task, j, b]
+                            for b, digit in enumerate(f"{expert:03b}")
+                        ]
+                    )
+                    for expert in range(5)
+                ]
+            )
+            q += softmax(logits[[task]])[0, j] * r
+            entropy -= sum(value * np.log(value) for value in r if value > 0)
+            unused += 1 / r.sum() - 1
+        expected = sum(q[e] * expert for e, expert in enumerate(experts(model.experts, x)))
+        np.testing.assert_allclose(output, expected, atol=1e-5)
+    penalties = model.penalties()
+    assert float(penalties["entropy"]) == pytest.approx(1e-3 * entropy, rel=1e-3)
+    assert float(penalties["unused_codes"]) == pytest.approx(unused, rel=1e-3)
+
+
+def test_the_entropy_of_dselect_k_counts_more_from_step_to_step():
+    model, _, _ = made("dselect_k", entropy=0.5, entropy_steps=200)
+    assert list(model.penalties()) == ["entropy"]
+    whole = float(model.penalties()["entropy"])
+    # 8 experts, all codes near ½: log 8 for each of 2 selectors of K tasks.
+    assert whole == pytest.approx(0.5 * K * 2 * np.log(8), rel=1e-3)
+    at = [float(model.penalties_at(tf.constant(step))["entropy"]) for step in (0, 50, 200, 9999)]
+    assert at == pytest.approx([0.0, whole / 4, whole, whole])
+
+
 @pytest.mark.parametrize("name", ["snr_trans", "snr_aver"])
 def test_snr_routes_sub_networks_through_gates(name):
     model, x, _ = made(name, levels=2, subnetworks=2, units=U)

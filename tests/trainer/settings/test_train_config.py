@@ -45,6 +45,11 @@ def test_settings_survive_json(name):
             "its warm-up (received 'stch')",
         ),
         (
+            {"name": "dselect_k", "experts": 4, "selected": 5},
+            {},
+            "model.selected: Value error, there are only 4 experts to select from (received 5)",
+        ),
+        (
             {"dropout_rate": 1.0},
             {},
             "model.dropout_rate: Input should be less than 1 (received 1.0)",
