@@ -93,11 +93,21 @@ class Evaluation(StrictModel):
 
     Attributes:
         ndcg: the quality of the order by ranking score; not measured by default.
+        gauc_by: GAUC is the AUC among the examples of one `user`, or of one `request`.
         slices: parts of the evaluation split that are measured like the whole.
     """
 
     ndcg: Ndcg | None = None
+    gauc_by: Literal["user", "request"] = "user"
     slices: list[Slice] = []
+
+
+def sides_of_lists(by: Literal["user", "request"]) -> tuple[str, ...]:
+    """Return the sides whose fields are the same for all examples of one user or request.
+
+    Slices by these fields keep the examples together that metrics of lists compare.
+    """
+    return ("user",) if by == "user" else ("user", "context")
 
 
 Distance = Annotated[float, pydantic.Field(gt=0.0, le=1.0)]

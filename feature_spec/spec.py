@@ -10,8 +10,8 @@ from typing import Annotated, Any, ClassVar, Self
 import pydantic
 from pydantic import ModelWrapValidatorHandler, ValidationError, model_validator
 
+from feature_spec.evaluation_checks import evaluation_problems
 from feature_spec.fields.field import (
-    CategoricalField,
     Field,
     NumericField,
     SequenceField,
@@ -167,7 +167,7 @@ class FeatureSpec(StrictModel):
             *attention_problems(self.fields, self.histories),
             *self._split_problems(),
             *self._optional_section_problems(),
-            *self._evaluation_problems(),
+            *evaluation_problems(self.evaluation, self.keys, self.fields, self.tasks),
         ]
 
     def with_histories(self) -> tuple[Self, list[Problem]]:
@@ -443,39 +443,3 @@ class FeatureSpec(StrictModel):
                     name,
                     f"no such task: {closest_names(name, self.tasks)}",
                 )
-
-    def _evaluation_problems(self) -> Iterable[Problem]:
-        ndcg = self.evaluation.ndcg
-        if ndcg is not None:
-            if getattr(self.keys, ndcg.by) is None:
-                yield Problem(
-                    ("evaluation", "ndcg", "by"),
-                    ndcg.by,
-                    f"needs 'keys.{ndcg.by}' to tell whose examples are ranked together",
-                )
-            for task in ndcg.relevance:
-                if task not in self.tasks:
-                    yield Problem(
-                        ("evaluation", "ndcg", "relevance", task),
-                        task,
-                        f"no such task: {closest_names(task, self.tasks)}",
-                    )
-        seen = set()
-        for position, part in enumerate(self.evaluation.slices):
-            kind = NumericField if part.boundaries else CategoricalField
-            valid = [name for name, field in self.fields.items() if isinstance(field, kind)]
-            place = ("evaluation", "slices", position, "field")
-            if part.field in seen:
-                yield Problem(place, part.field, "has slices already; each field may be named once")
-            elif part.field not in valid:
-                with_or_without = (
-                    "numeric field (with 'boundaries')"
-                    if part.boundaries
-                    else "categorical field (no 'boundaries')"
-                )
-                yield Problem(
-                    place,
-                    part.field,
-                    f"no such {with_or_without}: {closest_names(part.field, valid)}",
-                )
-            seen.add(part.field)

@@ -122,6 +122,8 @@ def _evaluation(spec: FeatureSpec) -> list[str]:
     if ndcg := spec.evaluation.ndcg:
         gains = " + ".join(f"{weight:g} · {task}" for task, weight in ndcg.relevance.items())
         lines.append(f"NDCG@{ndcg.k} by {ndcg.by}, gain = {gains}")
+    if spec.evaluation.gauc_by == "request":
+        lines.append("GAUC by request")
     if slices := spec.evaluation.slices:
         names = [f"{part.field} (protected)" if part.protected else part.field for part in slices]
         lines.append(f"evaluated on slices by {', '.join(names)}")

@@ -12,6 +12,7 @@ from typing import Any
 
 from feature_spec.histories.history_fields import has_every_label
 from feature_spec.spec import FeatureSpec, given_part
+from feature_spec.tasks.task import VALIDATED_BY
 
 _READ_BY_INGESTION = ("column", "table", "separator", "min_presence", "from", "part")
 # The steps that read these sections get them as settings of their own.
@@ -93,7 +94,7 @@ def _model_part(spec: FeatureSpec) -> dict[str, Any]:
     part = _as_dict(spec)
     _keep_calibration(part, "method", "methods", "by", "shrinkage")
     for task in part["tasks"].values():
-        task.update(_NO_BLESSING)
+        task.update(_NO_BLESSING, metric=VALIDATED_BY.get(task["metric"], task["metric"]))
     part["logs"] = _any_logs(*part["logs"].get("tables", {}))
     keys = part.pop("keys", {})
     if spec.histories is not None or spec.time_fields:  # days begin where the time zone says

@@ -20,14 +20,21 @@ from feature_spec.strict_model import (
 )
 from feature_spec.tasks.label_rule import LabelRule, SampleSpace, TaskKind, label_rules
 
-Metric = Literal["auc", "log_loss", "mse"]
+Metric = Literal["auc", "gauc", "log_loss", "mse", "xauc"]
 Chain = Literal["esmm", "escm2_ips", "escm2_dr"]
-HIGHER_IS_BETTER: dict[Metric, bool] = {"auc": True, "log_loss": False, "mse": False}
+HIGHER_IS_BETTER: dict[Metric, bool] = {
+    "auc": True, "gauc": True, "log_loss": False, "mse": False, "xauc": True,
+}  # fmt: skip
 # Every metric is at least 0.
-LARGEST: dict[Metric, float] = {"auc": 1.0, "log_loss": math.inf, "mse": math.inf}
+LARGEST: dict[Metric, float] = {
+    metric: 1.0 if higher else math.inf for metric, higher in HIGHER_IS_BETTER.items()
+}
+# What the trainer measures on the validation part in the place of a metric: it knows no users, and
+# would have to hold all labels and scores for pairs of them.
+VALIDATED_BY: dict[str, Metric] = {"gauc": "auc", "xauc": "mse"}
 _METRICS_OF_KIND: dict[str, tuple[Metric, ...]] = {
-    "binary": ("auc", "log_loss"),
-    "regression": ("mse",),
+    "binary": ("auc", "gauc", "log_loss"),
+    "regression": ("mse", "xauc"),
 }
 
 
@@ -53,10 +60,12 @@ class Task(StrictModel):
         propensity_floor: ε of ESCM², the least probability of the condition that is divided by.
         loss_weight: ω_0 of PLE Eq 9.
         loss_weight_update_ratio: γ of PLE Eq 10: ω^(t) = ω_0 · γ^t.
-        metric: the metric that blessing and early stopping use: `auc`, `log_loss` or `mse`.
+        metric: the metric that blessing and early stopping use: `auc`, `gauc` or `log_loss` of a
+            binary task, `mse` or `xauc` of a regression. Early stopping and searches take `auc` for
+            `gauc`, and `mse` for `xauc`.
         threshold: the worst value of the metric that may be pushed, on the evaluation split. By
-            default, a model has to be better than chance: than an AUC of 0.5, or than the log loss
-            or MSE of always giving the base rate or the mean.
+            default, a model has to be better than chance: than an AUC, GAUC or XAUC of 0.5, or than
+            the log loss or MSE of always giving the base rate or the mean.
         tolerance: the largest loss of the metric against the latest blessed model that may be
             pushed, beyond noise. By default, none may be that its interval can tell.
     """
@@ -144,8 +153,13 @@ class Task(StrictModel):
 
     @property
     def higher_is_better(self) -> bool:
-        """The direction of the task's metric: up for AUC, down for log loss and MSE."""
+        """The direction of the task's metric: up for AUC, GAUC and XAUC, down for errors."""
         return HIGHER_IS_BETTER[self.metric]
+
+    @property
+    def validation_metric(self) -> Metric:
+        """The metric that the trainer measures on the validation part."""
+        return VALIDATED_BY.get(self.metric, self.metric)
 
 
 class SampledTask(Protocol):

@@ -1,8 +1,8 @@
 """Floors of tasks without a threshold, and limits that a first evaluation proposes.
 
-Chance is an AUC of 0.5, and the log loss or MSE of always giving the base rate or the mean. A model
-that is no better is refused. One that is better by less than noise passes: it has too few examples
-to tell.
+Chance is an AUC, GAUC or XAUC of 0.5, and the log loss or MSE of always giving the base rate or the
+mean. A model that is no better is refused. One that is better by less than noise passes: it has too
+few examples to tell.
 """
 
 from __future__ import annotations
@@ -14,8 +14,10 @@ from typing import NamedTuple
 from feature_spec.names import is_joint
 from feature_spec.tasks.task import Metric, Task
 from pipeline.evaluate.evaluation_result import Measurement, TaskVerdict
+from pipeline.evaluate.metrics.metric_registry import meaning_of
 
-_CHANCE_AUC = 0.5
+# Of AUC, GAUC and XAUC: any order is as likely right as wrong.
+_CHANCE_ORDER = 0.5
 # The metric over that of always giving the base rate or the mean, which is 1 for chance.
 _RELATIVE: dict[Metric, str] = {"log_loss": "normalized_entropy", "mse": "normalized_mse"}
 _CONSTANT = {"log_loss": "the base rate", "mse": "the mean"}
@@ -39,15 +41,15 @@ class DefaultFloor(NamedTuple):
 def default_floor(task: Task, whole: Measurement) -> DefaultFloor:
     """Return the floor of a task without a threshold on the whole split.
 
-    An AUC has to be above 0.5, log loss and MSE below those of always giving the base rate or the
-    mean.
+    An AUC, GAUC or XAUC has to be above 0.5, log loss and MSE below those of always giving the base
+    rate or the mean.
     """
     estimate = whole.metrics.get(task.metric)
     compared = whole.metrics.get(_RELATIVE.get(task.metric, task.metric))
     if estimate is None or estimate.value is None or compared is None or compared.value is None:
-        return DefaultFloor(_CHANCE_AUC if task.metric == "auc" else None)
-    if task.metric == "auc":
-        floor, chance = _CHANCE_AUC, f"chance, {_CHANCE_AUC:g}"
+        return DefaultFloor(_CHANCE_ORDER if task.higher_is_better else None)
+    if task.higher_is_better:
+        floor, chance = _CHANCE_ORDER, f"chance, {_CHANCE_ORDER:g}"
         is_better, worst = estimate.value > floor, estimate.lower
         may_be_chance = worst is not None and worst <= floor
     else:
@@ -89,7 +91,7 @@ def proposed_limits(verdict: TaskVerdict) -> dict[str, float]:
     if verdict.default_threshold:
         limits["threshold"] = (
             _rounded(estimate.lower, math.floor)
-            if verdict.metric == "auc"
+            if meaning_of(verdict.metric).higher_is_better
             else _rounded(estimate.upper, math.ceil)
         )
     if verdict.default_tolerance:

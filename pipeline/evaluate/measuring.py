@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from feature_spec import names
+from feature_spec.sections import sides_of_lists
 from feature_spec.spec import FeatureSpec
 from pipeline.evaluate.metrics.eval_config import (
     BASELINE,
@@ -16,6 +17,7 @@ from pipeline.evaluate.metrics.eval_config import (
     EXAMPLE_COUNT,
     PART,
     QUERY_KEYS,
+    gauc_key,
 )
 from pipeline.evaluate.metrics.jackknife import parts_of
 from pipeline.evaluate.metrics.list_metrics import (
@@ -40,8 +42,11 @@ _METRIC_ORDER = [
     EXAMPLE_COUNT, EXAMPLES_BY_PART, "",
     *(name for name in METRICS if name not in (_GAUC, _NDCG)), _GAUC, _NDCG,
 ]  # fmt: skip
-# Slices that keep the examples of a list together.
-_SIDES_OF_LISTS = {names.USER_KEY: ("user",), names.REQUEST_KEY: ("user", "context")}
+# The sides whose slices keep the examples of a list together.
+_SIDES_OF_LISTS = {
+    names.USER_KEY: sides_of_lists("user"),
+    names.REQUEST_KEY: sides_of_lists("request"),
+}
 
 
 class Place(NamedTuple):
@@ -185,9 +190,9 @@ def _models(judged: np.ndarray) -> list[tuple[str, int]]:
 def _list_metrics(spec: FeatureSpec) -> dict[str, dict[str, str]]:
     """Return the metrics of lists by the feature that makes the lists, and by output."""
     metrics: dict[str, dict[str, str]] = {}
-    if spec.keys.user is not None:
+    if (key_of_gauc := gauc_key(spec)) is not None:
         binary = [name for name, task in spec.judged_tasks.items() if task.kind == "binary"]
-        metrics[names.USER_KEY] = dict.fromkeys(binary, _GAUC)
+        metrics[key_of_gauc] = dict.fromkeys(binary, _GAUC)
     if spec.evaluation.ndcg is not None:
         key = QUERY_KEYS[spec.evaluation.ndcg.by]
         metrics[key] = metrics.get(key, {}) | {names.RANKING_SCORE: _NDCG}

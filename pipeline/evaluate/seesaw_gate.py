@@ -86,9 +86,10 @@ def _below_floor(task: Task, whole: Measurement, floor: DefaultFloor, few: str) 
     if not whole.example_count:
         yield "no evaluation example lies in its sample space"
     elif estimate is None or estimate.value is None:
+        of_whom = " of each user or request" if task.metric == "gauc" else ""
         yield (
-            f"{task.metric} cannot be computed: all its labels are alike, or its scores are not "
-            "numbers"
+            f"{task.metric} cannot be computed: all its labels{of_whom} are alike, or its scores "
+            "are not numbers"
         )
     elif task.threshold is None:
         yield from filter(None, [floor.refusal])

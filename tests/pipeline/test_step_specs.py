@@ -259,3 +259,13 @@ def test_steps_get_the_fields_of_histories() -> None:
 def test_an_exported_model_knows_the_state_of_histories_that_fits_it() -> None:
     spec = _with_histories()
     assert parse_spec(training_spec(spec)).history_digest == spec.history_digest
+
+
+@pytest.mark.parametrize(("task", "metric"), [("vtr", "gauc"), ("vcr", "xauc")])
+def test_judging_by_an_order_trains_nothing_anew(task: str, metric: str) -> None:
+    # The protected slices of the context divide the examples of a user, but not of a request.
+    judged = (f"tasks.{task}.metric={metric}", f"tasks.{task}.threshold=0.5")
+    spec = changed(*judged, "evaluation.gauc_by=request")
+    assert training_spec(spec) == training_spec(load_spec("short_video"))
+    assert parse_spec(evaluation_spec(spec)).tasks[task].metric == metric
+    assert parse_spec(gain_spec(spec)).tasks[task].metric == metric

@@ -214,7 +214,8 @@ class EarlyStopping(tf.keras.callbacks.Callback):
             self._best.save(epoch + 1)
         if self._is_chief:
             shown = ", ".join(
-                f"{name} {task.metric} {measured[name]}" for name, task in self.tasks.items()
+                f"{name} {task.validation_metric} {measured[name]}"
+                for name, task in self.tasks.items()
             )
             logger.info(
                 "epoch %d: loss %.4f; validation: %s%s",

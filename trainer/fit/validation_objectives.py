@@ -71,7 +71,10 @@ def weighed_change(
     """
     changes = [
         task.loss_weight
-        * (error_of(task.metric, now[name]) - error_of(task.metric, first[name].value))
+        * (
+            error_of(task.validation_metric, now[name])
+            - error_of(task.validation_metric, first[name].value)
+        )
         / max(first[name].standard_error, 1e-9)
         for name, task in tasks.items()
     ]
@@ -92,8 +95,10 @@ def mtl_gain_shares(
     """
     shares = {}
     for name, task in tasks.items():
-        reference = error_of(task.metric, alone[name])
-        shares[name] = (reference - error_of(task.metric, metrics[name])) / max(reference, 1e-9)
+        reference = error_of(task.validation_metric, alone[name])
+        shares[name] = (reference - error_of(task.validation_metric, metrics[name])) / max(
+            reference, 1e-9
+        )
     return shares
 
 
@@ -108,6 +113,7 @@ def weighted_sum(
         weights: the weights, by task; tasks may be missing.
     """
     return sum(
-        weight * (metrics[name] if tasks[name].higher_is_better else -metrics[name])
+        weight
+        * (metrics[name] if HIGHER_IS_BETTER[tasks[name].validation_metric] else -metrics[name])
         for name, weight in weights.items()
     )

@@ -166,7 +166,7 @@ class MeanError(TaskMetric):
 
 
 def task_metric(task: Task) -> TaskMetric:
-    """Make the metric of a task."""
-    if task.metric == "auc":
+    """Make the validation metric of a task."""
+    if task.validation_metric == "auc":
         return LogitAUC()
-    return MeanError(binary=task.kind == "binary", name=task.metric)
+    return MeanError(binary=task.kind == "binary", name=task.validation_metric)

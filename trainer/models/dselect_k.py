@@ -25,7 +25,7 @@ class DSelectK(SharingArchitecture):
         units: U, the units of each expert. Defaults to 64.
         selected: k, the most experts that a task reads. Defaults to 2.
         smoothness: γ, the width of the smooth step. Defaults to 1.
-        entropy: λ, the weight of the entropy of the selectors. Defaults to 1e-3.
+        entropy: λ, the weight of the entropy of the selectors. Defaults to 0.05.
         entropy_steps: the steps in which the weight of the entropy rises from 0 to λ. Defaults to
             1000.
         dropout_rate: the share of units dropped in the experts in training. Defaults to 0.
@@ -59,7 +59,7 @@ class DSelectK(SharingArchitecture):
         units: int = 64,
         selected: int = 2,
         smoothness: float = 1.0,
-        entropy: float = 1e-3,
+        entropy: float = 0.05,
         entropy_steps: int = 1000,
         dropout_rate: float = 0.0,
         **kwargs: Any,

@@ -394,7 +394,7 @@ class DSelectKSettings(ModelSettings):
     units: PositiveInt = 64
     selected: PositiveInt = 2
     smoothness: PositiveFloat = 1.0
-    entropy: NonNegativeFloat = 1e-3
+    entropy: NonNegativeFloat = 0.05
     entropy_steps: PositiveInt = 1000
 
     @pydantic.field_validator("selected")

@@ -155,7 +155,8 @@ class SettingsTuner(BaseTuner):
         tasks = self._inputs.spec.tasks
         if self._tuner.objective == "weighted_sum":
             shown = ", ".join(
-                f"{name} {task.metric} {metrics[name]:.4f}" for name, task in tasks.items()
+                f"{name} {task.validation_metric} {metrics[name]:.4f}"
+                for name, task in tasks.items()
             )
             return weighted_sum(tasks, metrics, self._tuner.weights), shown
         shares = mtl_gain_shares(tasks, metrics, self._alone())

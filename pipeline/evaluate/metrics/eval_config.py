@@ -56,6 +56,12 @@ def eval_config(spec: FeatureSpec, compared: Collection[str] | None = None) -> d
     }
 
 
+def gauc_key(spec: FeatureSpec) -> str | None:
+    """Return the feature among whose equal values GAUC compares examples; None without a key."""
+    by = spec.evaluation.gauc_by
+    return QUERY_KEYS[by] if getattr(spec.keys, by) is not None else None
+
+
 def _model_spec(name: str, outputs: Collection[str]) -> dict[str, Any]:
     return {
         "name": name,
@@ -71,9 +77,10 @@ def _task_metrics(spec: FeatureSpec, name: str, task: Task) -> list[dict[str, An
             "metrics": [_metric("TaskMetrics", kind=task.kind)],
         }
     ]
-    if task.kind == "binary" and spec.keys.user is not None:
+    key = gauc_key(spec)
+    if task.kind == "binary" and key is not None:
         gauc = _metric("GroupedAUC")
-        specs.append({"output_names": [name], "query_key": names.USER_KEY, "metrics": [gauc]})
+        specs.append({"output_names": [name], "query_key": key, "metrics": [gauc]})
     return specs
 
 

@@ -127,8 +127,8 @@ METRICS: dict[str, MetricDefinition] = {
     ),
     "gauc": MetricDefinition(
         label="GAUC",
-        meaning="AUC among each user's own examples, averaged over users by their number of "
-        "examples.",
+        meaning="AUC among the examples of each user (or request), averaged over those with both "
+        "labels by their number of examples.",
         higher_is_better=True,
     ),
     "log_loss": MetricDefinition(
@@ -188,8 +188,10 @@ METRICS: dict[str, MetricDefinition] = {
         moments=(absolute_error,),
         value=lambda totals: totals.mean(absolute_error),
     ),
-    "pairwise_auc": MetricDefinition(
-        label="pairwise AUC",
+    # Zhan et al. 2022, "Deconfounding Duration Bias in Watch-time Prediction for Video
+    # Recommendation".
+    "xauc": MetricDefinition(
+        label="XAUC",
         meaning="Share of pairs with different labels in the right order (concordance); "
         "0.5 is chance.",
         higher_is_better=True,
@@ -205,7 +207,11 @@ METRICS: dict[str, MetricDefinition] = {
 }
 
 # Names in evaluation artifacts and reports that versions before 0.2.0 wrote.
-_FORMER_NAMES = {"relative_cross_entropy": "normalized_entropy", "order_auc": "pairwise_auc"}
+_FORMER_NAMES = {
+    "relative_cross_entropy": "normalized_entropy",
+    "order_auc": "xauc",
+    "pairwise_auc": "xauc",
+}
 
 
 def task_metrics(kind: TaskKind) -> dict[str, MetricDefinition]:

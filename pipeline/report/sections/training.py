@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from feature_spec.tasks.task import VALIDATED_BY
 from pipeline.evaluate.evaluation_result import Estimate
 from pipeline.evaluate.metrics.metric_registry import meaning_of
 from pipeline.report.data.run_data import RunData
@@ -29,7 +30,7 @@ def training_section(runs: Sequence[RunData]) -> Section:
             _picture("Joint loss", [(run, name) for run in runs for name in losses], "loss")
         )
         metrics = {
-            verdict.task: verdict.metric
+            verdict.task: VALIDATED_BY.get(verdict.metric, verdict.metric)
             for run in runs
             if run.evaluation
             for verdict in run.evaluation.tasks

@@ -62,6 +62,34 @@ def test_an_auc_that_may_be_chance_passes_as_too_few_to_tell() -> None:
     assert proposed_limits(verdict) == {}
 
 
+def test_any_order_is_chance_for_gauc_and_xauc() -> None:
+    for name, metric in (("like", "gauc"), ("watch", "xauc")):
+        task = SPEC.tasks[name].model_copy(update={"metric": metric})
+        spec = SPEC.model_copy(update={"tasks": SPEC.tasks | {name: task}})
+
+        def verdict(part: Measurement, spec: Any = spec, name: str = name) -> TaskVerdict:
+            return {one.task: one for one in task_verdicts(spec, {name: [part]})}[name]
+
+        good = verdict(_measured(**{metric: (0.60, 0.55, 0.65)}))
+        assert (good.outcome, good.threshold) == ("passed", 0.5)
+        assert proposed_limits(good)["threshold"] == 0.55
+        assert (
+            "not better than chance, 0.5"
+            in verdict(_measured(**{metric: (0.5, 0.4, 0.6)})).refusals[0]
+        )
+
+
+def test_a_gauc_without_a_user_of_both_labels_cannot_be_computed() -> None:
+    task = SPEC.tasks["click"].model_copy(update={"metric": "gauc", "threshold": 0.6})
+    spec = SPEC.model_copy(update={"tasks": SPEC.tasks | {"click": task}})
+    part = _measured(gauc=(None, None, None))
+    [refusal] = {one.task: one for one in task_verdicts(spec, {"click": [part]})}["click"].refusals
+    assert refusal == (
+        "gauc cannot be computed: all its labels of each user or request are alike, or its scores "
+        "are not numbers"
+    )
+
+
 def test_a_log_loss_has_to_be_below_that_of_the_base_rate() -> None:
     passing = _measured(log_loss=(0.45, 0.4, 0.5), normalized_entropy=(0.9, 0.85, 0.95))
     verdict = _verdict("like", passing)

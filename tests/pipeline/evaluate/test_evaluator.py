@@ -122,7 +122,7 @@ def test_a_tasks_metrics_are_those_of_its_sample_space(first: Any) -> None:
     # 2.
     assert first.verdicts["watch"].metrics["mse"] == pytest.approx(0.031429, abs=1e-5)
     assert first.verdicts["watch"].metrics["mae"] == pytest.approx((0.25 + 0.01894) / 2, abs=1e-5)
-    assert first.verdicts["watch"].metrics["pairwise_auc"] is None  # its labels are all alike
+    assert first.verdicts["watch"].metrics["xauc"] is None  # its labels are all alike
 
 
 def test_log_loss_is_related_to_that_of_the_base_rate_and_scores_to_labels(first: Any) -> None:

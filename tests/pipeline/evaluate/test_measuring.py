@@ -11,6 +11,7 @@ import pyarrow as pa
 import pytest
 
 from feature_spec.loading import parse_spec
+from feature_spec.spec import FeatureSpec
 from pipeline.evaluate.metrics.jackknife import parts_of
 
 pytestmark = [pytest.mark.slow, pytest.mark.tensorflow]  # TFMA's protos bring TensorFlow
@@ -70,7 +71,9 @@ def rows_of(features: dict[str, Any], rows: np.ndarray) -> dict[str, Any]:
     }
 
 
-def measured(*shares: dict[str, Any]) -> dict[tuple[str, ...], np.ndarray]:
+def measured(
+    *shares: dict[str, Any], spec: FeatureSpec = SPEC
+) -> dict[tuple[str, ...], np.ndarray]:
     """As workers do it: each share gives sums and tables, which are pickled and meet by their keys."""
     from pipeline.evaluate.measuring import (
         list_metric,
@@ -85,17 +88,17 @@ def measured(*shares: dict[str, Any]) -> dict[tuple[str, ...], np.ndarray]:
     tables: dict[Any, list[Any]] = {}
     lists: dict[Any, list[Any]] = {}
     for share in shares:
-        for made, found in ((sums, task_sums(SPEC, share)), (tables, list_tables(SPEC, share))):
+        for made, found in ((sums, task_sums(spec, share)), (tables, list_tables(spec, share))):
             for place, one in found:
                 made.setdefault(place, []).append(pickle.loads(pickle.dumps(one)))
     for (key, _), of_key in tables.items():
-        for place, by_part in list_sums(SPEC, key, of_key):
+        for place, by_part in list_sums(spec, key, of_key):
             lists.setdefault(place, []).append(by_part)
     all_measured = [
         *(
             one
             for place, of_place in sums.items()
-            for one in task_metrics(SPEC, place, merged(of_place))
+            for one in task_metrics(spec, place, merged(of_place))
         ),
         *(list_metric(*place, sum(of_place)) for place, of_place in lists.items()),
     ]
@@ -152,7 +155,7 @@ def test_a_slice_is_measured_as_its_examples_alone(
                 for model in ("candidate", "baseline"):
                     key = (field, value.decode(), "click", model, metric)
                     assert expected[key] == pytest.approx(alone["", "", "click", model, metric])
-            key = (field, value.decode(), "watch", "candidate", "pairwise_auc")
+            key = (field, value.decode(), "watch", "candidate", "xauc")
             assert expected[key] == pytest.approx(alone["", "", *key[2:]])
 
 
@@ -174,3 +177,37 @@ def test_lists_have_no_metrics_on_slices_that_divide_them(
         metric: {key[0] for key in expected if key[4] == metric} for metric in ("gauc", "ndcg")
     }
     assert fields == {"gauc": {"", "country"}, "ndcg": {"", "country", "page"}}
+
+
+def test_gauc_by_request_is_the_auc_of_each_request_by_its_number_of_examples(
+    features: dict[str, Any],
+) -> None:
+    sections = SPEC.evaluation.model_copy(update={"gauc_by": "request"})
+    spec = SPEC.model_copy(update={"evaluation": sections})
+    found = measured(features, spec=spec)
+    requests = np.array(features["request_key"].to_pylist())
+    ordered = weights = 0.0
+    for request in np.unique(requests):
+        labels, inside, scores, _ = features["click"][requests == request].T
+        positives, negatives = (scores[(labels == label) & (inside > 0)] for label in (1, 0))
+        pairs = len(positives) * len(negatives)
+        if pairs:
+            above = np.sum(positives[:, None] > negatives) + 0.5 * np.sum(
+                positives[:, None] == negatives
+            )
+            size = len(positives) + len(negatives)
+            ordered, weights = ordered + size * above / pairs, weights + size
+    assert found[(*WHOLE, "gauc")][0] == pytest.approx(ordered / weights)
+    assert len(found[(*WHOLE, "gauc")]) == 21
+    assert {key[0] for key in found if key[4] == "gauc"} == {"", "country", "page"}
+
+
+def test_xauc_is_the_share_of_pairs_in_the_order_of_their_labels() -> None:
+    # Labels 1, 2, 4 and 4 with scores 2, 1, 8 and 2: of the pairs with different labels (1, 2) is
+    # wrong, (1, 4) right, (1, 4) a tie, (2, 4) right and (2, 4) right: 3.5 of 5.
+    from pipeline.evaluate.metrics.metric_accumulators import metrics_of, sums_of
+
+    rows = np.array([[0, 1, 2, 1], [1, 2, 1, 1], [2, 4, 8, 1], [3, 4, 2, 1]], float)
+    values = metrics_of("regression", sums_of("regression", rows))["xauc"]
+    # Without each of the rows in turn: 2 of 2, 1.5 of 2, 1.5 of 3 and 2 of 3.
+    assert values == pytest.approx([3.5 / 5, 1.0, 0.75, 0.5, 2 / 3])

@@ -287,14 +287,14 @@ def test_the_page_of_an_older_version_is_read_by_the_present_names_of_metrics(
     run: RunData, tmp_path: Path
 ) -> None:
     assert run.evaluation is not None
-    metrics = {"normalized_entropy": Estimate(value=0.5), "pairwise_auc": Estimate(value=0.7)}
+    metrics = {"normalized_entropy": Estimate(value=0.5), "xauc": Estimate(value=0.7)}
     measured = dataclasses.replace(run.evaluation.ranking[0], metrics=metrics)
     evaluation = dataclasses.replace(run.evaluation, ranking=[measured])
     run = dataclasses.replace(run, evaluation=evaluation)
     older = run_report(run)
     for former, present in (
         ("relative_cross_entropy", "normalized_entropy"),
-        ("order_auc", "pairwise_auc"),
+        ("pairwise_auc", "xauc"),
     ):
         assert f'\\"{present}\\"' in older
         older = older.replace(f'\\"{present}\\"', f'\\"{former}\\"')

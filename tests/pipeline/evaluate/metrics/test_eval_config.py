@@ -43,6 +43,14 @@ def test_a_regression_task_is_not() -> None:
     assert metrics_of("vcr") == [("TaskMetrics", {"kind": "regression"}, "")]
 
 
+def test_lists_of_gauc_may_be_those_of_requests() -> None:
+    assert metrics_of("vtr", "evaluation={gauc_by: request}")[1] == (
+        "GroupedAUC",
+        {},
+        "request_key",
+    )
+
+
 def test_without_users_there_is_no_gauc() -> None:
     assert "query_key" not in str(eval_config(load_spec("census_income")))
 

@@ -70,7 +70,7 @@ def errors_by_definition(rows: np.ndarray) -> dict[str, float]:
         "mse": np.mean((labels - scores) ** 2),
         "normalized_mse": np.mean((labels - scores) ** 2) / np.var(labels),
         "mae": np.mean(np.abs(labels - scores)),
-        "pairwise_auc": pairwise_auc,
+        "xauc": pairwise_auc,
     }
 
 

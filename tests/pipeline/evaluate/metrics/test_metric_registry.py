@@ -20,7 +20,7 @@ def test_a_metric_of_a_kind_of_task_has_a_formula_and_all_have_a_meaning(name: s
 
 def test_metrics_are_told_apart_by_kind() -> None:
     assert {"auc", "log_loss", "normalized_entropy"} <= set(task_metrics("binary"))
-    assert {"mse", "mae", "pairwise_auc"} <= set(task_metrics("regression"))
+    assert {"mse", "mae", "xauc"} <= set(task_metrics("regression"))
     assert not set(task_metrics("binary")) & set(task_metrics("regression"))
 
 
@@ -41,7 +41,7 @@ def test_an_evaluation_of_an_older_version_is_read_by_the_present_names(tmp_path
     [measured] = read_evaluation(str(tmp_path)).ranking
     assert {name: estimate.value for name, estimate in measured.metrics.items()} == {
         "normalized_entropy": 0.5,
-        "pairwise_auc": 0.7,
+        "xauc": 0.7,
     }
 
 
