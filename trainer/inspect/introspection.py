@@ -186,7 +186,7 @@ def _(model: SNR, tasks: Sequence[str]) -> list[Block]:
 
 @gated_blocks.register
 def _(model: DSelectK, tasks: Sequence[str]) -> list[Block]:
-    experts = _numbered("expert", model.experts.experts)
+    experts = numbered("expert", model.experts.experts)
     values = model.gate.values().numpy()
     return [
         Block(model.gate.name, expert, task, values[i, e : e + 1])
