@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import tomllib
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +25,12 @@ def cache_folder() -> Path:
 
 
 def place(engine: str) -> Path:
-    """Return the folder of an engine. It exists once the engine is there as a whole."""
-    return cache_folder() / f"{engine}-{ENGINES[engine]['version']}"
+    """Return the folder of an engine, of what is listed. It exists once all of it is there."""
+    entry = ENGINES[engine]
+    listed = json.dumps(entry, sort_keys=True)
+    if "jars" in entry:
+        listed += (FOLDER / f"{entry['jars']}.sha256").read_text()
+    return cache_folder() / f"{engine}-{entry['version']}-{zlib.crc32(listed.encode()):08x}"
 
 
 def require(*engines: str) -> None:

@@ -64,7 +64,7 @@ def test_what_cannot_be_had_is_named_with_the_reason_and_the_rest_is_fetched(
     said = capsys.readouterr().out
     assert "kafka: cannot be had: mvn is not on this machine" in said
     assert "boot: cannot be had: go is not on this machine" in said
-    assert [one.name for one in tmp_path.iterdir()] == ["flink-1.19.3"]
+    assert list(tmp_path.iterdir()) == [catalogue.place("flink")]
 
 
 def test_what_is_there_is_not_fetched_again(
@@ -76,6 +76,15 @@ def test_what_is_there_is_not_fetched_again(
         catalogue.place(engine).mkdir()
     assert fetching.main() == 0
     assert "fetching" not in capsys.readouterr().out
+
+
+def test_another_list_of_checksums_is_another_engine(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    before = catalogue.place("kafka")
+    (tmp_path / "kafka_jars.sha256").write_text("another")
+    monkeypatch.setattr(catalogue, "FOLDER", tmp_path)
+    assert catalogue.place("kafka") != before
 
 
 def test_a_file_with_another_checksum_is_refused(tmp_path: Path):
@@ -94,4 +103,4 @@ def test_tests_of_engines_skip_with_the_reason_where_there_are_none(tmp_path: Pa
         cwd=REPOSITORY, env={"PATH": str(tmp_path), "FULCRUM_ENGINES": str(tmp_path / "none")}, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout
-    assert re.search(r"SKIPPED .*no engines on this machine: \S*kafka-4\.1\.2 is missing; `make engines`", done.stdout)  # fmt: skip
+    assert re.search(r"SKIPPED .*no engines on this machine: \S*kafka-4\.1\.2-\w+ is missing; `make engines`", done.stdout)  # fmt: skip

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from tests.engines.flink_cluster import JOB_MANAGER, TASK_MANAGER
+
 NEWEST_AND_OLDEST = ("1.37", "1.29")
 OBJECTS = {
     ("Deployment", "beam-job-server"),
@@ -149,6 +151,11 @@ def test_flink_has_the_memory_that_its_container_has(containers):
             _flink_properties(containers, name)[f"{role}.memory.process.size"].removesuffix("m")
         )
         assert containers[name]["resources"]["limits"]["memory"] == f"{megabytes // 1024}Gi"
+
+
+@pytest.mark.parametrize(("name", "needed"), [("job-manager", JOB_MANAGER), ("task-manager", TASK_MANAGER)])  # fmt: skip
+def test_flink_has_what_the_cluster_of_the_tests_turned_out_to_need(containers, name, needed):
+    assert needed.items() <= _flink_properties(containers, name).items()
 
 
 def test_fulcrum_run_takes_the_arguments_of_the_run(containers, tmp_path):
