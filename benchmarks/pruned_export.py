@@ -155,7 +155,9 @@ def measured(
     if found is None:
         raise RuntimeError("MSSM has gates, and yet it was not pruned")
     networks = {"whole": whole, "pruned": found.network}
-    scored = {key: tf.function(lambda x, one=one: one.logits([x])) for key, one in networks.items()}
+    scored = {
+        key: tf.function(lambda x, one=one: one.logits([x], [])) for key, one in networks.items()
+    }
     (closed_share,) = closed_shares(whole.sharing).values()
     result = []
     for count in candidates:

@@ -31,7 +31,7 @@ def checked_spec(path: str) -> FeatureSpec:
         if not error.problems:
             raise
         problems = error.problems
-    inputs = model_inputs(spec.fields, spec.histories) if spec is not None else None
+    inputs = model_inputs(spec.served.fields, spec.histories) if spec is not None else None
     tasks = list(spec.tasks) if spec is not None else None
     problems += _settings_problems(read_yaml(text, source), inputs, tasks)
     problems += chain_problems(spec) if spec is not None else []

@@ -28,6 +28,7 @@ from feature_spec.fields.field import (
     NumericField,
     SequenceField,
     Side,
+    VectorField,
     Vocabulary,
 )
 from feature_spec.spec import FeatureSpec
@@ -35,10 +36,21 @@ from feature_spec.spec import FeatureSpec
 TOKEN_SEPARATOR = "\x1f"  # noqa: S105 no secret
 InputSide = Literal["request", "candidate"]
 SIDES: tuple[InputSide, ...] = ("request", "candidate")
-IDS: dict[InputSide, str] = {"request": names.REQUEST_IDS, "candidate": names.CANDIDATE_IDS}
+# The sides of a request, and the fields that only training has.
+Part = Literal["request", "candidate", "training"]
+PARTS: tuple[Part, ...] = (*SIDES, "training")
+IDS: dict[Part, str] = {
+    "request": names.REQUEST_IDS,
+    "candidate": names.CANDIDATE_IDS,
+    "training": names.TRAINING_IDS,
+}
 NUMBERS: dict[InputSide, str] = {
     "request": names.REQUEST_NUMBERS,
     "candidate": names.CANDIDATE_NUMBERS,
+}
+VECTORS: dict[InputSide, str] = {
+    "request": names.REQUEST_VECTORS,
+    "candidate": names.CANDIDATE_VECTORS,
 }
 
 
@@ -137,11 +149,11 @@ class FeatureLayout:
     def has_vocabulary(self, width: int) -> bool:
         """Return whether a field of this width has a vocabulary, which adds rows to the table."""
         return any(
-            slot.vocabulary for side in SIDES for slot in self.slots(side) if slot.width == width
+            slot.vocabulary for part in PARTS for slot in self.slots(part) if slot.width == width
         )
 
-    def slots(self, side: InputSide) -> list[Slot]:
-        """Return the fields of a side's id matrix (B, Σ length), in the order of their columns."""
+    def slots(self, side: Part) -> list[Slot]:
+        """Return the fields of a part's id matrix (B, Σ length), in the order of their columns."""
         result: list[Slot] = []
         start = 0
         for name, field in self._fields(side).items():
@@ -154,7 +166,7 @@ class FeatureLayout:
             owner = self.spec.fields[source]
             vocabulary = (
                 None
-                if isinstance(owner, NumericField | SequenceField)
+                if isinstance(owner, NumericField | SequenceField | VectorField)
                 else owner.vocabulary_or_default
             )
             result.append(
@@ -174,9 +186,18 @@ class FeatureLayout:
             if isinstance(field, NumericField) and field.transform != "quantiles"
         ]  # fmt: skip
 
-    def _fields(self, side: InputSide) -> dict[str, Field]:
+    def vectors(self, side: InputSide) -> dict[str, VectorField]:
+        """Return the vectors of a side's matrix (B, Σ dimension) by name, in order."""
+        return {
+            name: field for name, field in self._fields(side).items()
+            if isinstance(field, VectorField)
+        }  # fmt: skip
+
+    def _fields(self, side: Part) -> dict[str, Field]:
+        if side == "training":
+            return self.spec.training_only
         return (
-            self.spec.fields_of("item")
+            self.spec.served.fields_of("item")
             if side == "candidate"
-            else self.spec.fields_of("user", "context")
+            else self.spec.served.fields_of("user", "context")
         )

@@ -28,6 +28,10 @@ SPLITS = (TRAIN, VALIDATION, EVALUATION)
 # request transforms the first once, and the second once per candidate.
 REQUEST_IDS, REQUEST_NUMBERS = "request_ids", "request_numbers"
 CANDIDATE_IDS, CANDIDATE_NUMBERS = "candidate_ids", "candidate_numbers"
+# Values of vectors side by side, NaN where one is missing.
+REQUEST_VECTORS, CANDIDATE_VECTORS = "request_vectors", "candidate_vectors"
+# Ids of the fields that only training has.
+TRAINING_IDS = "training_ids"
 LABELS, MASKS = "labels", "masks"
 
 # Folders of a pipeline root: outputs of the components; checkpoints of a training under way, and
@@ -72,7 +76,8 @@ WEIGHT_PREFIX = "weight_of_"
 RESERVED_PREFIXES = (_LABEL, _MASK, WEIGHT_PREFIX, _NEGATIVE_RATE, _JOINT)
 RESERVED_NAMES = frozenset({
     EVENT_TIME, REQUEST_KEY, USER_KEY, ITEM_KEY,
-    REQUEST_IDS, REQUEST_NUMBERS, CANDIDATE_IDS, CANDIDATE_NUMBERS, LABELS, MASKS,
+    REQUEST_IDS, REQUEST_NUMBERS, REQUEST_VECTORS,
+    CANDIDATE_IDS, CANDIDATE_NUMBERS, CANDIDATE_VECTORS, TRAINING_IDS, LABELS, MASKS,
     RANKING_SCORE, LOG_RANKING_SCORE, SPEC_FINGERPRINT, TOP_K, POSITION, "duration",
     "self",  # which TensorFlow drops from the parameters of a function
 })  # fmt: skip

@@ -11,14 +11,14 @@ import pydantic
 from pydantic import ModelWrapValidatorHandler, ValidationError, model_validator
 
 from feature_spec.evaluation_checks import evaluation_problems
+from feature_spec.field_references import field_problems
 from feature_spec.fields.field import (
     Field,
     NumericField,
-    SequenceField,
-    rate_problems,
+    VectorField,
     time_part,
 )
-from feature_spec.fields.time_parts import TimePart, time_part_problems
+from feature_spec.fields.time_parts import TimePart
 from feature_spec.formula import PROBABILITY_FLOOR, SCORE_FLOOR, RankingFormula
 from feature_spec.histories.attention import attention_problems
 from feature_spec.histories.histories import READ_BY_MODEL, Histories
@@ -63,7 +63,16 @@ def _later_settings(field: Field) -> set[str]:
     """Return settings younger than fingerprints, at their defaults: older prints lack them."""
     return {
         name
-        for name in ("history", "pooling", "heads", "of", "smoothing", "from_", "part")
+        for name in (
+            "history",
+            "pooling",
+            "heads",
+            "of",
+            "smoothing",
+            "from_",
+            "part",
+            "training_only",
+        )
         if name in type(field).model_fields
         and getattr(field, name) == type(field).model_fields[name].default
     }
@@ -205,9 +214,9 @@ class FeatureSpec(StrictModel):
     def fingerprint(self) -> str:
         """A hash of what a client and a model must agree on, as 16 hexadecimal digits.
 
-        It covers every field, and the kind, label and sample space of every task, in any order. Log
-        paths, training settings, tolerances, slices, serving limits and formula weights do not
-        change it.
+        It covers every field that requests carry, and the kind, label and sample space of every
+        task, in any order. Log paths, training settings, tolerances, slices, serving limits and
+        formula weights do not change it.
         """
         return _digest(self._contract())
 
@@ -275,7 +284,7 @@ class FeatureSpec(StrictModel):
             "fields": {
                 name: field.model_dump(mode="json", exclude=_later_settings(field))
                 | ({"timezone": self.timezone} if time_part(field) else {})
-                for name, field in self.fields.items()
+                for name, field in self.served.fields.items()
             },
             "tasks": {
                 name: task.model_dump(mode="json", include={"kind", "label", "sample_space"})
@@ -312,12 +321,28 @@ class FeatureSpec(StrictModel):
             for name, task in self.tasks.items()
         }
 
+    @property
+    def training_only(self) -> dict[str, Field]:
+        """The fields that only training has, by name."""
+        return {
+            name: field for name, field in self.fields.items() if field.training_only is not None
+        }
+
+    @property
+    def served(self) -> Self:
+        """The spec as requests know it: without the fields that only training has."""
+        apart = self.training_only
+        if not apart:
+            return self
+        left = {name: field for name, field in self.fields.items() if name not in apart}
+        return self.model_copy(update={"fields": left})
+
     def fields_of(self, *sides: str) -> dict[str, Field]:
         """Return the fields of the given sides by name, in the spec's order."""
         return {name: field for name, field in self.fields.items() if field.side in sides}
 
     def _naming_problems(self) -> Iterable[Problem]:
-        if not self.fields_of("item"):
+        if not self.served.fields_of("item"):
             yield Problem(
                 ("fields",),
                 list(self.fields),
@@ -342,20 +367,21 @@ class FeatureSpec(StrictModel):
             )
 
     def _reference_problems(self) -> Iterable[Problem]:
-        for name, field in self.fields.items():
-            yield from self._field_problems(name, field)
+        yield from field_problems(
+            self.fields, tables=self.logs.tables, keys=self.keys, histories=self.histories
+        )
         yield from chain_problems(self.tasks)
         if self.sampling is not None:
             yield from sampling_problems(self.sampling, self.tasks)
         yield from label_group_problems(self.tasks, self.fields)
         if self.calibration is not None:
-            yield from calibration_problems(self.calibration, self.tasks, self.fields)
+            yield from calibration_problems(self.calibration, self.tasks, self.served.fields)
         yield from formula_problems(self.ranking_formula.weights, self.tasks, self.joints)
         duration = self.ranking_formula.duration
         if duration is not None:
             numeric = [
                 name
-                for name, field in self.fields.items()
+                for name, field in self.served.fields.items()
                 if isinstance(field, NumericField) and field.side == "item"
             ]
             if duration.field not in numeric:
@@ -372,40 +398,6 @@ class FeatureSpec(StrictModel):
                 self.weight.column if self.weight is not None else None,
                 self.histories.arrival_time if self.histories is not None else None,
             )
-
-    def _field_problems(self, name: str, field: Field) -> Iterable[Problem]:
-        if field.table is not None and field.table not in self.logs.tables:
-            yield Problem(
-                ("fields", name, "table"),
-                field.table,
-                f"no such side table: {closest_names(field.table, self.logs.tables)}",
-            )
-        if field.history is not None and (
-            self.histories is None
-            or field.history not in self.histories.counts | self.histories.sequences
-        ):
-            yield Problem(
-                ("fields", name, "history"),
-                field.history,
-                "'history' is never given; describe the history in 'histories'",
-            )
-        if (part := time_part(field)) is not None:
-            unit = self.keys.event_time.unit if self.keys.event_time is not None else None
-            is_read = self.histories is not None and name in self.histories.fields_read
-            yield from time_part_problems(name, part, unit, is_in_histories=is_read)
-        if isinstance(field, NumericField) and field.is_rate:
-            yield from rate_problems(name, field, self.fields)
-        if isinstance(field, SequenceField):
-            kinds = (
-                ("categorical",) if field.history is None else ("categorical", "multi_categorical")
-            )
-            sharable = [other for other, kind in self.fields.items() if kind.kind in kinds]
-            if field.shares not in sharable:
-                yield Problem(
-                    ("fields", name, "shares"),
-                    field.shares,
-                    f"no such categorical field: {closest_names(field.shares, sharable)}",
-                )
 
     def _split_problems(self) -> Iterable[Problem]:
         if self.split.evaluation_days and self.keys.event_time is None:
@@ -430,6 +422,10 @@ class FeatureSpec(StrictModel):
                 path = (section, "thresholds", name)
                 if name not in self.fields:
                     yield Problem(path, name, f"no such field: {closest_names(name, self.fields)}")
+                elif section == "skew" and name in self.training_only:
+                    yield Problem(path, name, "requests do not carry a field of training only")
+                elif isinstance(self.fields[name], VectorField):
+                    yield Problem(path, name, "a vector has no distribution to compare")
                 elif threshold.measure == "l_infinity" and isinstance(
                     self.fields[name], NumericField
                 ):

@@ -12,6 +12,7 @@ from feature_spec.fields.field import (
     MultiCategoricalField,
     NumericField,
     SequenceField,
+    VectorField,
     time_part,
 )
 from feature_spec.formula import RankingFormula
@@ -40,7 +41,7 @@ def print_spec(spec: FeatureSpec, console: Console) -> None:
             field.side,
             field.kind,
             f"{field.table}.{column}" if field.table else column,
-            _becomes(field),
+            _becomes(field) + (", in training only" if field.training_only else ""),
         )
     console.print(fields)
     if spec.histories is not None:
@@ -169,6 +170,10 @@ def _becomes(field: Field) -> str:
             if field.transform == "quantiles"
             else field.transform + (f" of {field.of}" if field.is_rate else "")
         )
+    if isinstance(field, VectorField):
+        length = ", of length 1" if field.normalise else ""
+        encoder = f", by {field.encoder}" if field.encoder else ""
+        return f"{field.dimension} values{length}{encoder} → {field.project}"
     vocabulary = field.vocabulary_or_default
     rows = f"{field.hash_buckets} hashed"
     if vocabulary:

@@ -96,7 +96,7 @@ def checked_trainer_settings(spec: FeatureSpec) -> str:
     Raises:
         SpecError: the spec's `model`, `trainer` or `tuner` section is wrong.
     """
-    inputs = model_inputs(spec.fields, spec.histories)
+    inputs = model_inputs(spec.served.fields, spec.histories)
     problems = settings_problems(spec.model, spec.trainer, spec.tuner, inputs, list(spec.tasks))
     problems += chain_problems(spec)
     if problems:

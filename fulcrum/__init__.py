@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         MultiCategoricalField,
         NumericField,
         SequenceField,
+        VectorField,
         Vocabulary,
     )
     from feature_spec.formula import (
@@ -133,6 +134,7 @@ __all__ = [
     "TlsError",
     "UnusableLineError",
     "UnusableModelError",
+    "VectorField",
     "Vocabulary",
     "__version__",
     "components",
@@ -205,6 +207,7 @@ _HOMES = {
     "TlsError": "serving.errors",
     "UnusableLineError": "feature_spec.logs.log_values",
     "UnusableModelError": "serving.errors",
+    "VectorField": "feature_spec.fields.field",
     "Vocabulary": "feature_spec.fields.field",
 }
 _SUBMODULES = ("components", "layers", "models")

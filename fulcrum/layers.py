@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from trainer.layers.experts import Experts, GroupedDense
     from trainer.layers.feature_gate import FeatureGate
     from trainer.layers.field_embedding import FieldEmbedding, SlotLayout, flattened
+    from trainer.layers.fields.crosses import CrossNetwork
+    from trainer.layers.fields.vector_projection import VectorProjection
     from trainer.layers.flat_input import FlatInput
     from trainer.layers.fscm import FSCM
     from trainer.layers.gate_nu import GateNU
@@ -29,6 +31,7 @@ __all__ = [
     "ActivationUnit",
     "AdaTTLevel",
     "CGCLevel",
+    "CrossNetwork",
     "CrossStitchUnit",
     "DSelectKGate",
     "DotProductAttention",
@@ -47,6 +50,7 @@ __all__ = [
     "SlotLayout",
     "SluiceUnit",
     "Tower",
+    "VectorProjection",
     "flattened",
     "mixture",
 ]
@@ -55,6 +59,7 @@ _HOMES = {
     "ActivationUnit": "trainer.layers.target_attention",
     "AdaTTLevel": "trainer.layers.adatt",
     "CGCLevel": "trainer.layers.cgc",
+    "CrossNetwork": "trainer.layers.fields.crosses",
     "CrossStitchUnit": "trainer.layers.mixing_units",
     "CSSM": "trainer.layers.gated_connections",
     "DotProductAttention": "trainer.layers.target_attention",
@@ -77,6 +82,7 @@ _HOMES = {
     "SluiceUnit": "trainer.layers.mixing_units",
     "SNRConnection": "trainer.layers.gated_connections",
     "Tower": "trainer.layers.tower",
+    "VectorProjection": "trainer.layers.fields.vector_projection",
 }
 
 __getattr__, __dir__ = lazy_names(__name__, _HOMES)

@@ -263,6 +263,20 @@ class PersonalisedGates(_Part):
     by: list[GatesByField]
 
 
+class ValueEffects(_Part):
+    """What values of a field that only training has add to the logits of tasks.
+
+    Attributes:
+        field: the field.
+        values: the values, most frequent first.
+        effects: the difference to the logit of an unknown value, for each value, by task.
+    """
+
+    field: str
+    values: list[str]
+    effects: dict[str, list[float]]
+
+
 class Multiplications(_Part):
     """The number of multiplications between the field embeddings and the logits.
 
@@ -316,6 +330,7 @@ class InspectionGuide(_Part):
         expert_outputs: names of the experts of each level. The outputs `expert_zeros_output(level)`
             and `expert_sizes_output(level)` of the signature hold the share of zeros and the mean
             absolute value of their units, (B, E). None in exports of earlier versions.
+        training_only: the effects of fields that only training has.
     """
 
     model: str
@@ -328,6 +343,7 @@ class InspectionGuide(_Part):
     histories: list[AttendedLists] = []
     gated: GatedParts | None = None
     expert_outputs: dict[str, list[str]] = {}
+    training_only: list[ValueEffects] = []
 
     @property
     def needs_examples(self) -> bool:
@@ -353,6 +369,7 @@ class Inspection(_Part):
         personalised: what PEPNet's gates do; None if the model has none.
         calibration: what was fitted to the validation examples; None without a calibration.
         expert_outputs: statistics of the outputs of the experts that gates weigh.
+        training_only: the effects of fields that only training has.
     """
 
     model: str
@@ -367,6 +384,7 @@ class Inspection(_Part):
     personalised: PersonalisedGates | None = None
     calibration: CalibrationReport | None = None
     expert_outputs: list[LevelOutputs] = []
+    training_only: list[ValueEffects] = []
 
     @property
     def is_empty(self) -> bool:
@@ -379,6 +397,7 @@ class Inspection(_Part):
             or self.histories
             or self.personalised
             or self.calibration
+            or self.training_only
         )
 
 

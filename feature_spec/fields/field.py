@@ -37,6 +37,16 @@ class Vocabulary(StrictModel):
     oov_buckets: PositiveInt = 1
 
 
+class TrainingOnly(StrictModel):
+    """A field that only training has, because a ranking request cannot know it.
+
+    Attributes:
+        dropout_rate: the share of values that training takes for unknown, as all are when served.
+    """
+
+    dropout_rate: Annotated[float, pydantic.Field(gt=0.0, lt=1.0)] = 0.1
+
+
 class BaseField(StrictModel):
     """The settings of every kind of field.
 
@@ -49,6 +59,9 @@ class BaseField(StrictModel):
             that stops the pipeline.
         history: the history that the field is made of, see `feature_spec.histories`; no log holds
             its values, and no spec gives it.
+        training_only: makes a field of the log, such as the place in the list or the device, one
+            that only training has: it moves the logits of the tasks there, and requests do not
+            carry it.
     """
 
     side: Side
@@ -56,6 +69,7 @@ class BaseField(StrictModel):
     table: str | None = None
     min_presence: Share = 0.0
     history: str | None = None
+    training_only: TrainingOnly | None = None
 
 
 class EmbeddedField(BaseField):
@@ -226,13 +240,35 @@ class NumericField(BaseField):
         return self
 
 
+class VectorField(BaseField):
+    """A vector that another model has computed, such as the embedding of a picture or a text.
+
+    The model reads LayerNorm(W v); W is learnt, v is not.
+
+    Attributes:
+        dimension: d, the number of values of v.
+        project: the number of rows of W, the width of the field.
+        normalise: whether v is scaled to length 1 first, for vectors whose direction counts alone.
+        encoder: names the model that computes v, and its version. It is part of the spec's
+            fingerprint: vectors of two encoders are not comparable.
+        separator: splits the text of a source without lists (CSV).
+    """
+
+    kind: Literal["vector"]
+    dimension: Annotated[int, pydantic.Field(ge=2, le=4096)]
+    project: PositiveInt = 32
+    normalise: bool = False
+    encoder: Text | None = None
+    separator: Text = ","
+
+
 def time_part(field: BaseField) -> TimePart | None:
     """Return the part of the event time that a field is; None for other fields."""
     return field.part if isinstance(field, CategoricalField) else None
 
 
 Field = Annotated[
-    CategoricalField | MultiCategoricalField | SequenceField | NumericField,
+    CategoricalField | MultiCategoricalField | SequenceField | NumericField | VectorField,
     pydantic.Field(discriminator="kind"),
 ]
 

@@ -169,6 +169,35 @@ def finite_number(value: Any) -> float:
     return number
 
 
+def finite_vector(value: Any, dimension: int, separator: str) -> list[float]:
+    """Return the values of a vector: of a list or an array, or of text such as ``0.5,-1``.
+
+    Raises:
+        ValueError: there are more or fewer values, or one is no finite number of float32.
+    """
+    if getattr(value, "ndim", None) == 1:
+        value = value.tolist()  # an array
+    if isinstance(value, str):
+        value = list_elements(value.strip().removeprefix("[").removesuffix("]"), separator)
+    if not isinstance(value, list | tuple):
+        raise ValueError(f"a list of {dimension} numbers is needed; received {shortened(value)}")
+    if len(value) != dimension:
+        raise ValueError(f"a list of {dimension} numbers is needed; received {len(value)}")
+    numbers = []
+    for position, element in enumerate(value):
+        try:
+            number = finite_number(element)
+        except ValueError as error:
+            raise ValueError(f"value {position + 1} of {dimension}: {error}") from error
+        if abs(number) > LARGEST_FLOAT32:
+            raise ValueError(
+                f"value {position + 1} of {dimension}: beyond the range of float32; received "
+                f"{element!r}"
+            )
+        numbers.append(number)
+    return numbers
+
+
 def shortened(value: Any) -> str:
     """Return a value as text for a message, also an integer of too many digits to print."""
     try:

@@ -18,6 +18,7 @@ from feature_spec.fields.values import (
     LARGEST_FLOAT32,
     category_text,
     finite_number,
+    finite_vector,
     is_missing,
     is_missing_number,
     is_number,
@@ -124,6 +125,45 @@ def number_reader(
         return number
 
     return read
+
+
+def vector_reader(
+    column: str, dimension: int, separator: str, missing: Collection[str]
+) -> Callable[[Any], list[float] | None]:
+    """Return a function that reads a vector: a list of numbers, or a text split at the separator.
+
+    A missing value or an empty list is a missing vector.
+    """
+
+    def read(value: Any) -> list[float] | None:
+        if lacks_value(column, value, missing) or value in ([], ()):
+            return None
+        try:
+            return finite_vector(value, dimension, separator)
+        except ValueError as error:
+            raise UnusableLineError(
+                _vector_reason(value, dimension, separator), f"{column}: {error}"
+            ) from error
+
+    return read
+
+
+def _vector_reason(value: Any, dimension: int, separator: str) -> Reason:
+    """Return the reason why a value is no vector of finite numbers."""
+    if isinstance(value, str):
+        value = list_elements(value.strip().removeprefix("[").removesuffix("]"), separator)
+    if not isinstance(value, list | tuple):
+        return Reason.WRONG_TYPE
+    if len(value) != dimension:
+        return Reason.WRONG_LENGTH
+    reasons = []
+    for element in value:
+        try:
+            if abs(finite_number(element)) > LARGEST_FLOAT32:
+                reasons.append(Reason.OUT_OF_RANGE)
+        except ValueError:
+            reasons.append(_number_reason(element))
+    return reasons[0]
 
 
 def event_reader(

@@ -22,7 +22,12 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from feature_spec import names
-from feature_spec.fields.field import MultiCategoricalField, NumericField, SequenceField
+from feature_spec.fields.field import (
+    MultiCategoricalField,
+    NumericField,
+    SequenceField,
+    VectorField,
+)
 from feature_spec.spec import FeatureSpec
 from feature_spec.strict_model import closest_names
 from pipeline.evaluate.example_columns import first_values
@@ -211,6 +216,10 @@ def predicted_rows(
 
 def _field(spec: FeatureSpec, batch: pa.RecordBatch, name: str) -> pa.Array:
     field = spec.fields[name]
+    if isinstance(field, VectorField):
+        if name not in batch.schema.names or pa.types.is_null(batch.column(name).type):
+            return pa.nulls(batch.num_rows, pa.large_list(pa.float32()))
+        return batch.column(name).cast(pa.large_list(pa.float32()))
     if isinstance(field, NumericField):
         return _number(first_values(batch, name))
     if isinstance(field, MultiCategoricalField | SequenceField):

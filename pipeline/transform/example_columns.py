@@ -143,20 +143,20 @@ class _ReadFile(beam.DoFn):
 
 
 def _column(batch: Mapping[str, Any], field: pa.Field) -> pa.Array:
-    """Return a column of lists: of one value for a dense feature, of none where it is not read."""
+    """Return a column of lists: of all values of a dense feature, of none where it is not read."""
     rows, kind, name = int(batch[_COUNT]), field.type.value_type, field.name
     if name + _LENGTHS in batch:
         ends = _offsets(batch[name + _LENGTHS])
         buffers = [None, pa.py_buffer(ends), pa.py_buffer(batch[name + _BYTES])]
         values = pa.Array.from_buffers(pa.large_binary(), len(ends) - 1, buffers).cast(kind)
     elif name in batch:
-        values = pa.array(batch[name], kind)
+        values = pa.array(batch[name].ravel(), kind)
     else:
         return pa.LargeListArray.from_arrays(np.zeros(rows + 1, np.int64), pa.array([], kind))
     splits = batch.get(name + _SPLITS)
-    return pa.LargeListArray.from_arrays(
-        np.arange(rows + 1, dtype=np.int64) if splits is None else splits, values
-    )
+    if splits is None:
+        splits = np.arange(rows + 1, dtype=np.int64) * (len(values) // max(rows, 1))
+    return pa.LargeListArray.from_arrays(splits, values)
 
 
 def _offsets(lengths: npt.NDArray[np.int32]) -> npt.NDArray[np.int64]:

@@ -18,10 +18,12 @@ from feature_spec import names
 from feature_spec.feature_layout import (
     IDS,
     NUMBERS,
+    PARTS,
     SIDES,
     TOKEN_SEPARATOR,
+    VECTORS,
     FeatureLayout,
-    InputSide,
+    Part,
     Slot,
     vocabulary_file,
 )
@@ -41,19 +43,20 @@ def preprocessing_fn(
     """Pack the fields of a batch.
 
     Args:
-        inputs: fields by name, as text or float (B,), or as sparse text (B, T); labels, masks and
-            weights as float (B,).
+        inputs: fields by name, as text or float (B,), as sparse text (B, T) or as vectors (B, d);
+            labels, masks and weights as float (B,).
         custom_config: a dictionary with `spec`, the text of the feature spec.
 
     Returns:
         Ids (B, Σ length) int64 and numbers (B, N) float32 for the request and the candidate side
-        where the spec has any, and labels and masks (B, K) float32; with weights of examples, masks
-        times these.
+        where the spec has any; vectors (B, Σ dimension) of each side likewise, NaN where missing;
+        ids of the fields that only training has; and labels and masks (B, K) float32, masks times
+        the weights of examples if there are any.
     """
     spec = parse_spec(custom_config["spec"])
     feature_layout = FeatureLayout(spec)
     outputs = {}
-    texts = {side: _texts(spec, feature_layout.slots(side), inputs) for side in SIDES}
+    texts = {part: _texts(spec, feature_layout.slots(part), inputs) for part in PARTS}
     vocabularies = {
         width: VocabularyTable(_analyze_vocabulary(feature_layout, width, texts))
         for width in feature_layout.widths
@@ -61,11 +64,14 @@ def preprocessing_fn(
     }
     buckets = _quantile_buckets(spec, inputs)
     scaled = _scaled_numbers(spec, inputs)
+    for part in PARTS:
+        if slots := feature_layout.slots(part):
+            outputs[IDS[part]] = _ids(feature_layout, slots, texts[part], buckets, vocabularies)
     for side in SIDES:
-        if slots := feature_layout.slots(side):
-            outputs[IDS[side]] = _ids(feature_layout, slots, texts[side], buckets, vocabularies)
         if numbers := feature_layout.numbers(side):
             outputs[NUMBERS[side]] = tf.stack([scaled[name] for name in numbers], axis=1)
+        if vectors := feature_layout.vectors(side):
+            outputs[VECTORS[side]] = tf.concat([inputs[name] for name in vectors], axis=1)
     outputs[names.LABELS] = tf.stack(
         [inputs[names.label_name(task)] for task in spec.tasks], axis=1
     )
@@ -102,18 +108,18 @@ def _texts(spec: FeatureSpec, slots: list[Slot], inputs: Mapping[str, Any]) -> d
 
 
 def _analyze_vocabulary(
-    feature_layout: FeatureLayout, width: int, texts: dict[InputSide, dict[str, tf.Tensor]]
+    feature_layout: FeatureLayout, width: int, texts: dict[Part, dict[str, tf.Tensor]]
 ) -> tf.Tensor:
     """Return the file of the vocabulary of an embedding width.
 
     A value weighs 1/min_count of its field, so that one threshold of 1 serves all fields.
     """
     tokens, weights = [], []
-    for side, of_side in texts.items():
-        for slot in feature_layout.slots(side):
+    for part, of_part in texts.items():
+        for slot in feature_layout.slots(part):
             # A sequence looks up the vocabulary that its shared field has learnt.
             if slot.width == width and slot.vocabulary and slot.source == slot.name:
-                text = of_side[slot.name]
+                text = of_part[slot.name]
                 tokens.append(tf.strings.join([_prefix(slot), text]))
                 weight = _ROUNDING / slot.vocabulary.min_count
                 weights.append(

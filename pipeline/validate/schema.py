@@ -13,7 +13,13 @@ from tfx.utils.typing_utils import ArtifactMultiDict
 from typing_extensions import override
 
 from feature_spec import names
-from feature_spec.fields.field import MultiCategoricalField, NumericField, SequenceField
+from feature_spec.fields.field import (
+    Field,
+    MultiCategoricalField,
+    NumericField,
+    SequenceField,
+    VectorField,
+)
 from feature_spec.spec import FeatureSpec
 from pipeline.workspace.artifact_files import write_bytes
 
@@ -24,9 +30,9 @@ if TYPE_CHECKING:
 def schema_from_spec(spec: FeatureSpec) -> schema_pb2.Schema:
     """Return types, presence, value counts and ranges of every feature that ingestion writes.
 
-    A field of one value is a dense tensor of shape (B,) in which ``""`` and NaN stand for a missing
-    value, so that a ranking request and a stored example reach the transform graph in one form. A
-    list is ragged text of shape (B, T).
+    A field of one value is a dense tensor of shape (B,), and a vector one of shape (B, d), in which
+    ``""`` and NaN stand for a missing value, so that a ranking request and a stored example reach
+    the transform graph in one form. A list is ragged text of shape (B, T).
     """
     from tensorflow_metadata.proto.v0 import schema_pb2
 
@@ -44,19 +50,9 @@ def schema_from_spec(spec: FeatureSpec) -> schema_pb2.Schema:
             feature.value_count.min = 1
             dense.varlen_sparse_tensor.column_name = name
             continue
-        feature.value_count.min = feature.value_count.max = 1
         dense.dense_tensor.column_name = name
         dense.dense_tensor.shape.SetInParent()
-        if isinstance(field, NumericField):
-            feature.type = schema_pb2.FLOAT
-            if field.minimum is not None:
-                feature.float_domain.min = field.minimum
-            if field.maximum is not None:
-                feature.float_domain.max = field.maximum
-            dense.dense_tensor.default_value.float_value = float("nan")
-        else:
-            feature.type = schema_pb2.BYTES
-            dense.dense_tensor.default_value.bytes_value = b""
+        _describe_values(field, feature, dense.dense_tensor)
 
     for task_name, task in spec.tasks.items():
         label = _always_present(schema, names.label_name(task_name), schema_pb2.FLOAT)
@@ -81,6 +77,27 @@ def schema_from_spec(spec: FeatureSpec) -> schema_pb2.Schema:
         _always_present(schema, names.EVENT_TIME, schema_pb2.INT)
     _add_negative_rates(schema, spec)
     return schema
+
+
+def _describe_values(field: Field, feature: schema_pb2.Feature, dense: Any) -> None:
+    """Describe the values of a field of one value or of a vector, and its missing value."""
+    from tensorflow_metadata.proto.v0 import schema_pb2
+
+    values = field.dimension if isinstance(field, VectorField) else 1
+    feature.value_count.min = feature.value_count.max = values
+    if not isinstance(field, NumericField | VectorField):
+        feature.type = schema_pb2.BYTES
+        dense.default_value.bytes_value = b""
+        return
+    feature.type = schema_pb2.FLOAT
+    dense.default_value.float_value = float("nan")
+    if isinstance(field, VectorField):
+        dense.shape.dim.add(size=field.dimension)
+        return
+    if field.minimum is not None:
+        feature.float_domain.min = field.minimum
+    if field.maximum is not None:
+        feature.float_domain.max = field.maximum
 
 
 def optional_fields(spec: FeatureSpec) -> list[str]:

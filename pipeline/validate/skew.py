@@ -15,7 +15,7 @@ from rich.table import Table
 
 from feature_spec import names
 from feature_spec.artifacts.newest_outputs import of_newest_execution
-from feature_spec.fields.field import BaseField, NumericField
+from feature_spec.fields.field import BaseField, NumericField, VectorField
 from feature_spec.names import artifacts_place
 from feature_spec.spec import FeatureSpec
 from pipeline.validate.distribution_shift import FieldShift, field_shifts
@@ -50,7 +50,7 @@ class ServedRequests:
     """
 
     def __init__(self, spec: FeatureSpec, files: Sequence[str]) -> None:
-        self._spec, self._files = spec, files
+        self._spec, self._files = spec.served, files
         self.used = 0
         self.left_out: collections.Counter[str] = collections.Counter()
         self.rows: collections.Counter[str] = collections.Counter()
@@ -128,7 +128,9 @@ class ServedRequests:
             pa.array(
                 values,
                 pa.large_list(
-                    pa.float32() if isinstance(field, NumericField) else pa.large_binary()
+                    pa.float32()
+                    if isinstance(field, NumericField | VectorField)
+                    else pa.large_binary()
                 ),
             )
             for field, values in zip(self._spec.fields.values(), columns.values(), strict=True)
@@ -299,7 +301,7 @@ def _missing_shares(
             served=requests.missing[name] / requests.rows[name] if requests.rows[name] else 1.0,
             limit=spec.skew.missing,
         )
-        for name in spec.fields
+        for name in spec.served.fields
     ]
 
 

@@ -20,7 +20,11 @@ NEARLY_ALL = 0.95
 
 def sides_to_give(spec: FeatureSpec) -> dict[str, str]:
     """Return the side of each field but of parts of the time, which the client fills in itself."""
-    return {name: field.side for name, field in spec.fields.items() if name not in spec.time_fields}
+    return {
+        name: field.side
+        for name, field in spec.served.fields.items()
+        if name not in spec.time_fields
+    }
 
 
 class LeftOutFields:

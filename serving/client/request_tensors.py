@@ -1,9 +1,9 @@
 """A ranking request as inputs of the `rank` signature, checked against the feature spec.
 
 User and context fields become tensors (1,) or (1, T), item fields (C,) or (C, T): C candidates, and
-T the length of the field's longest list in the request, at least 1. Values are read as ingestion
-reads those of logs: UTF-8 texts, lists of texts, and numbers. Everything is checked before anything
-is sent, and all mistakes are reported at once.
+T the length of the field's longest list in the request, at least 1; vectors (1, d) or (C, d).
+Values are read as ingestion reads those of logs: UTF-8 texts, lists of texts, numbers and vectors.
+Everything is checked before anything is sent, and all mistakes are reported at once.
 """
 
 from __future__ import annotations
@@ -19,11 +19,13 @@ from feature_spec.fields.field import (
     MultiCategoricalField,
     NumericField,
     SequenceField,
+    VectorField,
 )
 from feature_spec.fields.time_parts import part_text
 from feature_spec.fields.values import (
     category_text,
     finite_number,
+    finite_vector,
     is_missing,
     is_missing_number,
     list_elements,
@@ -53,6 +55,8 @@ def value_reader(spec: FeatureSpec, field: BaseField) -> Callable[[Any], Any]:
     missing = spec.logs.missing_values
     if isinstance(field, NumericField):
         return partial(_number, field, missing)
+    if isinstance(field, VectorField):
+        return partial(_vector, field, missing)
     if isinstance(field, MultiCategoricalField | SequenceField):
         return partial(_texts, field, missing)
     return partial(_text, missing)
@@ -95,6 +99,14 @@ def _number(field: NumericField, missing: Collection[str], value: Any) -> float:
     if not minimum <= number <= maximum:
         raise ValueError(f"a number from {minimum:g} to {maximum:g} is needed; received {value!r}")
     return number
+
+
+def _vector(field: VectorField, missing: Collection[str], value: Any) -> list[float]:
+    """Return the values of a vector, or as many `MISSING_NUMBER` if it is missing."""
+    is_empty = hasattr(value, "__len__") and len(value) == 0
+    if is_empty or is_missing(value, missing):
+        return [MISSING_NUMBER] * field.dimension
+    return finite_vector(value, field.dimension, field.separator)
 
 
 def request_tensors(
@@ -150,7 +162,7 @@ def _side_tensors(
     The keys of `rows` are places in the request; their order is that of the batch. `known` has the
     numbers of fields, one for each row, that count where a row does not give the field.
     """
-    fields = spec.fields_of(side)
+    fields = spec.served.fields_of(side)
     for place, row in rows.items():
         problems += [
             f"{place}.{name}: {_unknown_field(spec, side, str(name))}"
@@ -202,6 +214,9 @@ def _unaligned(
 def _tensor(field: BaseField, values: list[Any]) -> Any:
     if isinstance(field, NumericField):
         return float_tensor(values, [len(values)])
+    if isinstance(field, VectorField):
+        flat = [number for vector in values for number in vector]
+        return float_tensor(flat, [len(values), field.dimension])
     if isinstance(field, CategoricalField):
         return text_tensor(values, [len(values)])
     length = max(1, *map(len, values))
@@ -213,6 +228,8 @@ def _tensor_of_none(field: BaseField, rows: int, numbers: Numbers | None) -> Any
     """Return the tensor of a field that no row gives: its known numbers, or missing values."""
     if isinstance(field, NumericField):
         return float_tensor([MISSING_NUMBER] * rows if numbers is None else numbers, [rows])
+    if isinstance(field, VectorField):
+        return _tensor(field, [[MISSING_NUMBER] * field.dimension] * rows)
     return _tensor(field, [MISSING_TEXT if isinstance(field, CategoricalField) else []] * rows)
 
 
@@ -241,6 +258,8 @@ def _weight_tensors(
 
 
 def _unknown_field(spec: FeatureSpec, side: str, name: str) -> str:
+    if name in spec.training_only:
+        return "only training has this field; leave it out"
     if name in spec.fields:
         return f"is a field of the {spec.fields[name].side}, not of the {side}"
-    return f"no such {side} field: {closest_names(name, spec.fields_of(side))}"
+    return f"no such {side} field: {closest_names(name, spec.served.fields_of(side))}"

@@ -18,6 +18,7 @@ from feature_spec.fields.field import (
     MultiCategoricalField,
     NumericField,
     SequenceField,
+    VectorField,
 )
 from feature_spec.names import RANK, SPEC_FINGERPRINT
 from feature_spec.spec import FeatureSpec
@@ -69,6 +70,8 @@ def _value(spec: FeatureSpec, name: str, field: BaseField, draw: random.Random) 
         return None
     if isinstance(field, NumericField):
         return _number(field, draw)
+    if isinstance(field, VectorField):
+        return [draw.gauss(0.0, 1.0) for _ in range(field.dimension)]
     if isinstance(field, SequenceField):
         shared = spec.fields[field.shares]
         return [_text(field.shares, shared, draw) for _ in range(draw.randint(1, field.max_length))]

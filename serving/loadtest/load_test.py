@@ -187,7 +187,7 @@ def _spec_and_requests(settings: LoadTestSettings) -> tuple[FeatureSpec, list[Ra
         raise RequestFileError(
             f"no spec is named: give --spec. Ready specs: {', '.join(ready_specs())}"
         )
-    spec = load_spec(source)
+    spec = load_spec(source).served
     if files:
         return spec, [file.request(spec) for file in files]
     return spec, list(random_requests(spec, settings.users, settings.candidates, settings.seed))

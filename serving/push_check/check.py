@@ -62,7 +62,7 @@ def check_before_push(
     Raises:
         ValueError: There are no examples, or a signature for which no request can be made.
     """
-    feature_spec = parse_spec(spec)
+    feature_spec = parse_spec(spec).served
     examples = _examples(example_files, max(feature_spec.serving.candidate_counts))
     shutil.copytree(model, version)
     trainers_model = TrainersModel(model)

@@ -13,7 +13,13 @@ from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 from tensorflow_serving.apis.predict_pb2 import PredictRequest
 from tensorflow_serving.apis.prediction_log_pb2 import PredictionLog, PredictLog
 
-from feature_spec.fields.field import BaseField, MultiCategoricalField, NumericField, SequenceField
+from feature_spec.fields.field import (
+    BaseField,
+    MultiCategoricalField,
+    NumericField,
+    SequenceField,
+    VectorField,
+)
 from feature_spec.names import RANK, SPEC_FINGERPRINT, TOP_K
 from feature_spec.spec import FeatureSpec
 from serving.model_server.methods.warm_up import WARM_UP_FILE
@@ -88,7 +94,11 @@ def _request(spec: FeatureSpec, signature: str) -> PredictRequest:
 
 
 def _tensor(field: BaseField, features: Sequence[tf.train.Feature]) -> TensorProto:
-    """Return the raw values of a field, (R,) or, padded with ``""``, (R, T)."""
+    """Return the raw values of a field, (R,), (R, d) or, padded with ``""``, (R, T)."""
+    if isinstance(field, VectorField):
+        missing = [float("nan")] * field.dimension
+        vectors = [list(feature.float_list.value) or missing for feature in features]
+        return tf.make_tensor_proto(vectors, tf.float32)
     if isinstance(field, NumericField):
         return tf.make_tensor_proto(
             [[*feature.float_list.value, float("nan")][0] for feature in features], tf.float32

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from feature_spec.artifacts.inspection import attention_output
-from feature_spec.fields.field import NumericField
+from feature_spec.fields.field import NumericField, VectorField
 from feature_spec.histories.attention import attended_histories
 from feature_spec.names import INSPECT
 from feature_spec.spec import FeatureSpec
@@ -79,7 +79,9 @@ def _example(spec: FeatureSpec, fields: Mapping[str, FieldValue]) -> tf.train.Ex
     for name, field in spec.fields.items():
         value = value_reader(spec, field)(fields.get(name))
         feature = example.features.feature[name]
-        if isinstance(field, NumericField):
+        if isinstance(field, VectorField):
+            feature.float_list.value.extend(value)
+        elif isinstance(field, NumericField):
             feature.float_list.value.append(value)
         else:
             feature.bytes_list.value.extend(value if isinstance(value, list) else [value])

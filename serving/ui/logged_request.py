@@ -12,7 +12,13 @@ import tensorflow as tf
 from tensorflow.core.framework.tensor_pb2 import TensorProto
 from tensorflow_serving.apis.predict_pb2 import PredictRequest
 
-from feature_spec.fields.field import BaseField, MultiCategoricalField, NumericField, SequenceField
+from feature_spec.fields.field import (
+    BaseField,
+    MultiCategoricalField,
+    NumericField,
+    SequenceField,
+    VectorField,
+)
 from feature_spec.spec import FeatureSpec
 from serving.client.types import Candidate, FieldValue, RankingRequest
 
@@ -81,9 +87,10 @@ def _column(name: str, field: BaseField, tensor: TensorProto) -> list[FieldValue
     """Return a field's values, one for each row; None for a missing one."""
     values = tf.make_ndarray(tensor)
     lists = isinstance(field, MultiCategoricalField | SequenceField)
-    number = isinstance(field, NumericField)
+    vector = isinstance(field, VectorField)
+    number = isinstance(field, NumericField) or vector
     if (
-        values.ndim != (2 if lists else 1)
+        values.ndim != (2 if lists or vector else 1)
         or not len(values)
         or (values.dtype == np.float32) != number
     ):
@@ -91,6 +98,8 @@ def _column(name: str, field: BaseField, tensor: TensorProto) -> list[FieldValue
             f"{name}: not a {field.side} field's {'lists' if lists else 'values'}: {values.dtype} "
             f"{values.shape}"
         )
+    if vector:
+        return [None if np.isnan(row).any() else row.tolist() for row in values]
     if number:
         return [_number(value) for value in values]
     if lists and field.history is not None:

@@ -173,7 +173,7 @@ class PageModel:
         """
         with self._lock:
             if version not in self._clients:
-                spec = load_spec(self._folder(version) / names.EXPORTED_SPEC)
+                spec = load_spec(self._folder(version) / names.EXPORTED_SPEC).served
                 self._clients[version] = RankingClient(
                     self._target,
                     spec,

@@ -80,7 +80,7 @@ def test_every_kind_of_field_is_public():
         for name, value in vars(field).items()
         if isinstance(value, type) and issubclass(value, field.BaseField) and "kind" in value.model_fields
     }  # fmt: skip
-    assert len(concrete) == 4
+    assert len(concrete) == 5
     assert concrete <= set(fulcrum.__all__)
 
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 
-from feature_spec.feature_layout import IDS, NUMBERS, SIDES, FeatureLayout
+from feature_spec.feature_layout import IDS, NUMBERS, SIDES, VECTORS, FeatureLayout
 from feature_spec.spec import FeatureSpec
 
 # Examples lie in an order that their content gives by a hash, so the first are as good as any.
@@ -37,6 +37,10 @@ def field_presence(
             shares[slot.name] = (ids != slot.rows.missing).any(axis=1)
         for position, name in enumerate(layout.numbers(side)):
             shares[name] = columns[NUMBERS[side]][:_MOST_ROWS, position] != 0.0
+        first = 0
+        for name, field in layout.vectors(side).items():
+            shares[name] = ~np.isnan(columns[VECTORS[side]][:_MOST_ROWS, first].astype(np.float32))
+            first += field.dimension
     return {
         name: float(present.mean())
         for name, present in shares.items()

@@ -13,10 +13,10 @@ import numpy as np
 import tensorflow as tf
 
 from feature_spec import names
-from feature_spec.fields.field import NumericField
+from feature_spec.fields.field import NumericField, VectorField
 from feature_spec.spec import FeatureSpec
 from feature_spec.spec_difference import parts_text
-from trainer.export.request_signature import is_list
+from trainer.export.request_signature import is_list, vector_shape
 
 _MAX = float(np.finfo(np.float32).max)
 _OF_FORMULA = (names.RANKING_SCORE, names.LOG_RANKING_SCORE)
@@ -39,15 +39,21 @@ def number_bounds(field: NumericField) -> Bounds:
 
 
 def with_valid_numbers(spec: FeatureSpec, fields: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-    """Return the fields of examples, in which numbers that ingestion rejects are missing: NaN.
+    """Return the fields of examples, in which what ingestion rejects is missing: NaN.
 
     Examples come in batches, and may have been ingested under other bounds: one of them is no
     reason to score none.
 
     Args:
         spec: the feature spec, with the bounds.
-        fields: fields by name, numbers float32 (B,).
+        fields: fields by name, numbers float32 (B,), vectors (B, d).
     """
+    fields = {
+        name: _with_whole_vectors(value)
+        if name in fields and isinstance(spec.fields.get(name), VectorField)
+        else value
+        for name, value in fields.items()
+    }
     bounds = {
         name: number_bounds(field)
         for name, field in spec.fields.items()
@@ -60,6 +66,12 @@ def with_valid_numbers(spec: FeatureSpec, fields: Mapping[str, tf.Tensor]) -> di
     inside = tf.logical_and(values >= lower, values <= upper)
     valid = tf.unstack(tf.where(inside, values, float("nan")), num=len(bounds))
     return {**fields, **dict(zip(bounds, valid, strict=True))}
+
+
+def _with_whole_vectors(vectors: tf.Tensor) -> tf.Tensor:
+    """Return vectors, (B, d), in which one that has a value that is not finite is missing."""
+    whole = tf.reduce_all(tf.math.is_finite(vectors), axis=1, keepdims=True)
+    return tf.where(whole, vectors, float("nan"))
 
 
 def checked_inputs(spec: FeatureSpec, inputs: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
@@ -102,7 +114,7 @@ def checked_inputs(spec: FeatureSpec, inputs: Mapping[str, tf.Tensor]) -> dict[s
             for name, value in free.items()
             if value.dtype != tf.string
         }
-    checks = [of_right_shape, _check_numbers(spec, numbers)]
+    checks = [of_right_shape, _check_numbers(spec, numbers), *_vector_checks(spec, numbers)]
     if names.TOP_K in numbers:
         count = numbers[names.TOP_K]
         text = f"{names.TOP_K} must be at least 1; received"
@@ -151,7 +163,12 @@ def _check_shapes(spec: FeatureSpec, inputs: Mapping[str, tf.Tensor]) -> tf.Oper
     """Check that user and context inputs have one row, and item inputs one for each candidate."""
     shapes = _shapes(inputs)
     of_items = spec.fields_of("item")
-    single = {name: [1] if name in spec.fields else [] for name in inputs if name not in of_items}
+    vectors = {name: vector_shape(field) for name, field in spec.fields.items()}
+    single = {
+        name: [1, *vectors[name]] if name in spec.fields else []
+        for name in inputs
+        if name not in of_items
+    }
     lists = [name for name in inputs if name in spec.fields and is_list(spec.fields[name])]
     # A list is as long as its longest: it counts with its rows, and with its rank.
     received, end = [], tf.constant([_END])
@@ -171,7 +188,8 @@ def _check_shapes(spec: FeatureSpec, inputs: Mapping[str, tf.Tensor]) -> tf.Oper
     if of_items:
         candidates = shapes[next(iter(of_items))][:1]
         for name in of_items:
-            expected += [candidates, tf.constant([2, _END] if name in lists else [_END])]
+            inner = [2] if name in lists else vectors[name]
+            expected += [candidates, tf.constant([*inner, _END])]
     same = tf.raw_ops.Equal(
         x=tf.concat(received, 0), y=tf.concat(expected, 0), incompatible_shape_error=False
     )
@@ -185,11 +203,14 @@ def _check_shapes(spec: FeatureSpec, inputs: Mapping[str, tf.Tensor]) -> tf.Oper
         candidates = tf.gather(counts, tf.argmax(alike)) if rows else tf.constant(1)
         count_text = tf.strings.as_string(candidates)
         for name in [*single, *of_items]:
-            rank = len(single.get(name, [1])) + (name in lists)
+            inner = vectors.get(name, [])
+            rank = len(single.get(name, [1, *inner])) + (name in lists)
             fits = tf.equal(tf.size(shapes[name]), rank)
             if rank:
                 first = tf.concat([shapes[name], end], 0)[0]
                 fits &= tf.equal(first, candidates if name in of_items else 1)
+            if inner:
+                fits &= tf.equal(tf.concat([shapes[name], end, end], 0)[1], inner[0])
             ranks_fit.append(fits)
             texts.append(
                 tf.strings.join(
@@ -197,7 +218,7 @@ def _check_shapes(spec: FeatureSpec, inputs: Mapping[str, tf.Tensor]) -> tf.Oper
                         f"input {name}: received the shape [",
                         tf.strings.reduce_join(tf.strings.as_string(shapes[name]), separator=", "),
                         "]; valid: ",
-                        *_valid_shape(name, single, name in lists, count_text),
+                        *_valid_shape(name in single, rank, inner, name in lists, count_text),
                     ]
                 )
             )
@@ -208,11 +229,11 @@ def _check_shapes(spec: FeatureSpec, inputs: Mapping[str, tf.Tensor]) -> tf.Oper
 
 
 def _valid_shape(
-    name: str, single: Mapping[str, list[int]], is_a_list: bool, candidates: tf.Tensor
+    is_single: bool, rank: int, vector: list[int], is_a_list: bool, candidates: tf.Tensor
 ) -> list[tf.Tensor | str]:
-    length = ", length of the list" if is_a_list else ""
-    if name in single:
-        return [f"[1{length}], one row" if single[name] else "[], one value"]
+    length = ", length of the list" if is_a_list else "".join(f", {size}" for size in vector)
+    if is_single:
+        return [f"[1{length}], one row" if rank else "[], one value"]
     return ["[", candidates, f"{length}], one row for each candidate of the request"]
 
 
@@ -286,6 +307,35 @@ def _check_numbers(spec: FeatureSpec, inputs: Mapping[str, tf.Tensor]) -> tf.Ope
 
     fine = ~tf.reduce_any(tf.stack([tf.reduce_any(outside) for *_, outside in wrong]))
     return _refuse_unless(fine, refusal)
+
+
+def _vector_checks(spec: FeatureSpec, inputs: Mapping[str, tf.Tensor]) -> list[tf.Operation]:
+    """Check that each vector is finite, or missing as a whole: NaN in all values."""
+    checks = []
+    for name, field in spec.fields.items():
+        if not isinstance(field, VectorField):
+            continue
+        value = inputs[name]
+        finite = tf.reduce_all(tf.math.is_finite(value), axis=1)
+        missing = tf.reduce_all(tf.math.is_nan(value), axis=1)
+        wrong = ~(finite | missing)
+
+        def refusal(
+            name: str = name, field: VectorField = field, wrong: tf.Tensor = wrong
+        ) -> tf.Tensor:
+            places = tf.concat([tf.where(wrong), tf.zeros([1, 1], tf.int64)], 0)
+            row = tf.strings.as_string(places[0, 0])
+            return tf.strings.join(
+                [
+                    f"input {name}[",
+                    row,
+                    f"]: received a vector with a value that is not finite; valid: "
+                    f"{field.dimension} finite numbers, or NaN in all of them where missing",
+                ]
+            )
+
+        checks.append(_refuse_unless(~tf.reduce_any(wrong), refusal))
+    return checks
 
 
 def _of_any_shape(value: tf.Tensor) -> tf.Tensor:

@@ -7,7 +7,13 @@ from collections.abc import Mapping
 import tensorflow as tf
 
 from feature_spec import names
-from feature_spec.fields.field import BaseField, MultiCategoricalField, NumericField, SequenceField
+from feature_spec.fields.field import (
+    BaseField,
+    MultiCategoricalField,
+    NumericField,
+    SequenceField,
+    VectorField,
+)
 from feature_spec.spec import FeatureSpec
 
 
@@ -20,7 +26,8 @@ def parsed_fields(spec: FeatureSpec, examples: tf.Tensor) -> dict[str, tf.Tensor
     """Parse the raw fields of serialized tf.Examples, (B,).
 
     Returns:
-        Text or float (B,), with ``""`` or NaN where missing; lists as sparse text (B, T).
+        Text or float (B,), with ``""`` or NaN where missing; lists as sparse text (B, T); vectors
+        as float (B, d).
     """
     return tf.io.parse_example(
         examples, {name: _parsing(field) for name, field in spec.fields.items()}
@@ -45,15 +52,14 @@ def request_signature(spec: FeatureSpec) -> dict[str, tf.TensorSpec]:
     """Return the tensors of the raw fields in a ranking request.
 
     User and context fields are (1,), item fields (C,); lists are (1, T) and (C, T), padded with
-    ``""``.
+    ``""``; vectors are (1, d) and (C, d).
     """
     signature = {}
     for name, field in spec.fields.items():
         rows = None if field.side == "item" else 1
-        dtype = tf.float32 if isinstance(field, NumericField) else tf.string
-        signature[name] = tf.TensorSpec(
-            [rows, None] if is_list(field) else [rows], dtype, name=name
-        )
+        dtype = tf.float32 if isinstance(field, NumericField | VectorField) else tf.string
+        inner = [None] if is_list(field) else vector_shape(field)
+        signature[name] = tf.TensorSpec([rows, *inner], dtype, name=name)
     return signature
 
 
@@ -65,7 +71,15 @@ def as_parsed_fields(spec: FeatureSpec, inputs: Mapping[str, tf.Tensor]) -> dict
     }
 
 
+def vector_shape(field: BaseField) -> list[int]:
+    """Return [d] for a vector, and [] for a field of one value."""
+    return [field.dimension] if isinstance(field, VectorField) else []
+
+
 def _parsing(field: BaseField) -> tf.io.FixedLenFeature | tf.io.VarLenFeature:
+    if isinstance(field, VectorField):
+        missing = [float("nan")] * field.dimension
+        return tf.io.FixedLenFeature([field.dimension], tf.float32, missing)
     if is_list(field):
         return tf.io.VarLenFeature(tf.string)
     if isinstance(field, NumericField):

@@ -38,6 +38,7 @@ from trainer.export.small_tables import with_small_tables
 from trainer.export.xla_scorer import XlaScorer
 from trainer.inputs.label_quantiles import LabelQuantiles
 from trainer.inputs.transform_graph import TransformGraph
+from trainer.inspect.exposure_effects import exposure_effects
 from trainer.inspect.signature import gated_parts, inspection_guide, introspection_outputs
 from trainer.network.network import AssembledNetwork, Network
 from trainer.network.network_layout import field_names, field_rows
@@ -358,13 +359,17 @@ def export(
         quantiles: the distributions of labels, of tasks that predict quantiles.
     """
     attended = attended_histories(spec.fields, spec.histories)
+    vocabularies = vocabularies or {}
     guide = inspection_guide(network, field_names(spec), attended, gated_parts(network, spec))
+    if spec.training_only:
+        effects = exposure_effects(network, spec, vocabularies)
+        guide = guide.model_copy(update={"training_only": effects})
     whole = network if tables == "float32" else with_small_tables(network, tables)
     served = whole
     if half_precision:
         served = half_precision_network(whole)
     elif can_be_pruned(network.sharing) and (
-        pruned := pruned_network(whole, field_rows(spec, network.layout, vocabularies or {}))
+        pruned := pruned_network(whole, field_rows(spec, network.layout, vocabularies))
     ):
         served = pruned.network
         guide = guide.model_copy(update={"multiplications": pruned.multiplications})
@@ -373,7 +378,7 @@ def export(
         )
     fitted = calibrate(served) if calibrate is not None else None
     module = ExportedRanker(
-        spec,
+        spec.served,
         served,
         transform,
         whole if guide.needs_examples else None,

@@ -12,6 +12,7 @@ import tensorflow as tf
 from feature_spec.artifacts.inspection import Multiplications, PruningCount
 from trainer.export.small_tables import SmallTables
 from trainer.layers.field_embedding import FieldEmbedding
+from trainer.layers.fields.crosses import CrossNetwork
 from trainer.layers.personalisation import Personalisation
 from trainer.layers.target_attention import History
 from trainer.layers.tower import Tower
@@ -43,6 +44,7 @@ def pruned_network(network: AssembledNetwork, rows: Sequence[FieldRows]) -> Prun
     These are closed cells and connections; sub-networks that nothing reads; fields that a
     sub-network masks for each of their values (they are not looked up if all sub-networks do);
     units that stay at 0 for all values of all fields; and the columns of towers that read them.
+    Behind crosses a field can have any value, so that no field is masked for all of them.
 
     Args:
         network: a trained network.
@@ -52,24 +54,7 @@ def pruned_network(network: AssembledNetwork, rows: Sequence[FieldRows]) -> Prun
         None if the model has no hard-concrete gates.
     """
     layout = network.layout
-    embedding = network.embeddings[0]
-    # Gates on the input scale each value of an embedding by itself, to any between 0 and twice it.
-    is_scaled = any(gates.domain for gates in network.gates)
-    values = tuple(
-        FieldEmbeddings(
-            None
-            if one.rows is None or is_scaled
-            else partial(_rows_of, embedding, width, one.rows),
-            one.is_list,
-        )
-        for width, one in zip(layout.field_widths, rows, strict=True)
-    )
-    pruning = prune(
-        network.sharing,
-        InputFields(
-            values, layout.field_widths, layout.request_fields, all_read=bool(network.gates)
-        ),
-    )
+    pruning = prune(network.sharing, _input_fields(network, rows))
     if pruning is None:
         return None
     sharing = pruning.sharing
@@ -86,22 +71,50 @@ def pruned_network(network: AssembledNetwork, rows: Sequence[FieldRows]) -> Prun
             towers,
             network.attentions,
             gates=network.gates,
+            crosses=network.crosses,
+            exposure_towers=network.exposure_towers,
+            projections=network.projections,
             name=network.name,
         ),
         PruningCount(
-            all_open=_with_gates(before.all_open, network) + _multiplications(network.towers),
-            remaining=_with_gates(before.remaining, network) + _multiplications(towers),
+            all_open=_around(before.all_open, network) + _multiplications(network.towers),
+            remaining=_around(before.remaining, network) + _multiplications(towers),
         ),
     )
 
 
-def _with_gates(sharing: Multiplications, network: AssembledNetwork) -> Multiplications:
-    """Add the multiplications of PEPNet's gates to those of the sharing architecture."""
+def _input_fields(network: AssembledNetwork, rows: Sequence[FieldRows]) -> InputFields:
+    """Return the fields that the sharing architecture reads, with the values that they can have."""
+    layout, embedding = network.layout, network.embeddings[0]
+    # Gates on the input scale each value of an embedding by itself, to any between 0 and twice it,
+    # and crosses mix fields.
+    has_any_value = bool(network.crosses) or any(gates.domain for gates in network.gates)
+    values = tuple(
+        FieldEmbeddings(
+            None
+            if one.rows is None or has_any_value
+            else partial(_rows_of, embedding, width, one.rows),
+            one.is_list,
+        )
+        for width, one in zip(layout.field_widths, rows, strict=True)
+    )
+    # Crossed fields of the request differ from candidate to candidate.
+    of_request = 0 if network.crosses else layout.request_fields
+    return InputFields(values, layout.field_widths, of_request, all_read=bool(network.gates))
+
+
+def _around(sharing: Multiplications, network: AssembledNetwork) -> Multiplications:
+    """Add the multiplications of crosses and of PEPNet's gates to those of the architecture."""
+    for cross in network.crosses:
+        request, candidate = cross.multiplications(network.layout.request_width)
+        sharing += Multiplications(request=request, candidate=candidate)
     for gates in network.gates:
-        if gates.domain:
+        request, candidate = gates.multiplications()
+        if gates.domain and not network.crosses:
             # Gates on the input leave nothing of the architecture to be computed once a request.
             sharing = Multiplications(request=0, candidate=sharing.request + sharing.candidate)
-        request, candidate = gates.multiplications()
+        if network.crosses:
+            request, candidate = 0, request + candidate
         sharing += Multiplications(request=request, candidate=candidate)
     return sharing
 
@@ -147,6 +160,8 @@ def half_precision_network(network: AssembledNetwork) -> AssembledNetwork:
             for of_set in network.attentions
         ]
         gates = [_gates_in_half_precision(trained) for trained in network.gates]
+        crossed = network.zero_inputs()[0]
+        crosses = [_crosses_in_half_precision(cross, crossed) for cross in network.crosses]
     sharing.set_weights(network.sharing.get_weights())
     for tower, trained in zip(towers, network.towers, strict=True):
         tower.set_weights(trained.get_weights())
@@ -158,6 +173,9 @@ def half_precision_network(network: AssembledNetwork) -> AssembledNetwork:
         attentions,
         gates=gates,
         task_tables=network.task_tables,
+        crosses=crosses,
+        exposure_towers=network.exposure_towers,
+        projections=network.projections,
         name=network.name,
     )
 
@@ -177,6 +195,14 @@ def _in_half_precision(trained: Attention, layout: AttentionLayout) -> Attention
     candidates, described = tf.zeros([1, width]), tf.zeros([1, 1, width + marks])
     entries, of_marks = described[:, :, :width], described[:, :, width:]
     copy(History(candidates, entries, of_marks, tf.ones([1, 1], tf.bool)))
+    copy.set_weights(trained.get_weights())
+    return copy
+
+
+def _crosses_in_half_precision(trained: CrossNetwork, x: tf.Tensor) -> CrossNetwork:
+    """Return a copy of crosses under the policy of `_half_precision`."""
+    copy: CrossNetwork = type(trained).from_config({**trained.get_config(), "dtype": _POLICY})
+    copy(x)
     copy.set_weights(trained.get_weights())
     return copy
 

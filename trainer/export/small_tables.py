@@ -37,6 +37,9 @@ def with_small_tables(network: AssembledNetwork, dtype: SmallType) -> AssembledN
         network.attentions,
         gates=network.gates,
         task_tables=network.task_tables,
+        crosses=network.crosses,
+        exposure_towers=network.exposure_towers,
+        projections=network.projections,
         name=network.name,
     )
 

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 
 import tensorflow as tf
 
-from feature_spec.feature_layout import IDS, NUMBERS
+from feature_spec.feature_layout import IDS, NUMBERS, VECTORS
 from trainer.network.network import AssembledNetwork
 
-_OF_CANDIDATES = (IDS["candidate"], NUMBERS["candidate"])
+_OF_CANDIDATES = (IDS["candidate"], NUMBERS["candidate"], VECTORS["candidate"])
 
 
 def padded_count(candidates: tf.Tensor, counts: Sequence[int]) -> tf.Tensor:

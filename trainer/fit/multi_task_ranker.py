@@ -129,7 +129,7 @@ class MultiTaskRanker(tfrs.Model):
         """Compute this replica's part of each task's own loss, with the noise of a step."""
         with noise_of(self.settings.seed, step):
             flat_inputs = self.network.flat_inputs(lookups, inputs, training=True)
-            logits = self.network.logits(flat_inputs, training=True, imputed=True)
+            logits = self.network.logits(flat_inputs, lookups, training=True, imputed=True)
         return self.joint_loss.task_losses(
             inputs[names.LABELS], logits, inputs[names.MASKS], sizes, compute_metrics=False
         )
@@ -278,7 +278,9 @@ class MultiTaskRanker(tfrs.Model):
         """Evaluate one batch of the validation."""
         labels, masks = inputs[names.LABELS], inputs[names.MASKS]
         sizes = self.joint_loss.sizes(labels, masks)
-        logits = self.network.logits(self.network.embed(inputs), imputed=True)
+        lookups = self.network.look_up(inputs)
+        flat_inputs = self.network.flat_inputs(lookups, inputs)
+        logits = self.network.logits(flat_inputs, lookups, imputed=True)
         terms = self.joint_loss(labels, logits, masks, sizes, clock=self.clock)
         return self._means(
             {"loss": tf.add_n(list(terms.values()))}

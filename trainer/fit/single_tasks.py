@@ -56,7 +56,7 @@ def train_single_tasks(job: TrainingJob) -> None:
             tensorboard_folder=f"{job.curves}/{task}",
         )
     ranker = SingleTaskRankers(
-        inputs.spec,
+        inputs.spec.served,
         networks,
         TransformGraph(inputs.transform.transform_savedmodel_dir),
         _calibrators(inputs, networks),

@@ -140,6 +140,7 @@ def inspect_model(
             )
             for level, experts in guide.expert_outputs.items()
         ],
+        training_only=guide.training_only,
     )
 
 

@@ -22,6 +22,7 @@ from feature_spec.artifacts.inspection import (
     Mixture,
     PersonalisedGates,
     SubnetworkFields,
+    ValueEffects,
 )
 
 _PAGE = """<!DOCTYPE html>
@@ -68,6 +69,14 @@ def as_html(inspection: Inspection) -> str:
         sections.append((f"Share of closed gates: {connection}", _blocks(list(blocks))))
     sections += [
         (f"Coefficients: {mixture.name}", _mixture(mixture)) for mixture in inspection.mixtures
+    ]
+    sections += [
+        (
+            f"Logits by {effects.field}, which only training has, against an unknown value",
+            _value_effects(effects),
+        )
+        for effects in inspection.training_only
+        if effects.values
     ]
     sections += [
         (f"Weights of entries of {one.history} by place (1 is the newest) {over}", _places(one))
@@ -210,6 +219,11 @@ def _personalised(gates: PersonalisedGates) -> list[tuple[str, Figure]]:
         title = f"Gates of towers by domain: mean distance from 1 {over}"
         sections.append((title, _heat_map(distances, rows, gates.layers)))
     return sections
+
+
+def _value_effects(effects: ValueEffects) -> Figure:
+    values = np.array(list(effects.effects.values()))
+    return _heat_map(values, list(effects.effects), effects.values, signed=True)
 
 
 def _mixture(mixture: Mixture) -> Figure:

@@ -17,8 +17,13 @@ from feature_spec.artifacts.inspection import (
     Mixture,
     PersonalisedGates,
     SubnetworkFields,
+    ValueEffects,
 )
 from trainer.inspect.calibration_tables import calibration_tables
+
+# Wider mixtures are shown by their largest coefficients; `--json` and `--html` have all of them.
+_MOST_COLUMNS = 12
+_LARGEST_SHOWN = 20
 
 
 def print_inspection(inspection: Inspection, console: Console) -> None:
@@ -41,8 +46,11 @@ def print_inspection(inspection: Inspection, console: Console) -> None:
             soft_wrap=True,
             highlight=False,
         )
-    for mixture in inspection.mixtures:
-        console.print(_mixture(mixture))
+    for table in (
+        *map(_mixture, inspection.mixtures),
+        *map(_value_effects, inspection.training_only),
+    ):
+        console.print(table)
     if inspection.personalised:
         for table in _personalised(inspection.personalised):
             console.print(table)
@@ -191,9 +199,34 @@ def _personalised(gates: PersonalisedGates) -> Iterator[Table]:
         yield table
 
 
+def _value_effects(effects: ValueEffects) -> Table:
+    title = f"Logits by {effects.field}, which only training has, against an unknown value"
+    table = _table(title, [effects.field], list(effects.effects), min_width=len(title))
+    for value, *of_tasks in zip(effects.values, *effects.effects.values(), strict=True):
+        table.add_row(value, *(f"{effect:+.4f}" for effect in of_tasks))
+    return table
+
+
+def _largest_of(mixture: Mixture) -> Table:
+    """Return the largest coefficients of a mixture that is too wide for a table of its own."""
+    values = [
+        (abs(value), target, source, value)
+        for target, row in zip(mixture.targets, mixture.values, strict=True)
+        for source, value in zip(mixture.sources, row, strict=True)
+    ]
+    shown = sorted(values, key=lambda one: -one[0])[:_LARGEST_SHOWN]
+    title = f"{mixture.name}: the {len(shown)} largest of {len(values):,} coefficients"
+    table = _table(title, ["row", "column"], ["coefficient"], min_width=len(title))
+    for _, target, source, value in shown:
+        table.add_row(target, source, f"{value:.4f}")
+    return table
+
+
 def _mixture(mixture: Mixture) -> Table:
     a_unit = mixture.standard_deviations is not None
     spread = ", mean ± standard deviation over units" if a_unit else ""
+    if mixture.standard_deviations is None and len(mixture.sources) > _MOST_COLUMNS:
+        return _largest_of(mixture)
     title = f"{mixture.name}{spread}: a row is a mixture of the columns"
     table = _table(title, [""], mixture.sources)
     for position, (target, values) in enumerate(zip(mixture.targets, mixture.values, strict=True)):

@@ -25,6 +25,7 @@ from trainer.models.sharing_architecture import SharingArchitecture
 from trainer.models.sluice import Sluice
 from trainer.models.snr import SNR
 from trainer.models.stem import STEM
+from trainer.network.network import AssembledNetwork
 
 
 class GateWeights(NamedTuple):
@@ -258,6 +259,29 @@ def _(model: AdaTT, tasks: Sequence[str]) -> list[Coefficients]:
             values = np.stack([level.native_weights(len(tasks))])
             shared = numbered("shared", model.shared_experts)
             result.append(Coefficients(f"{level.name}/v of shared", shared, ["shared"], values))
+    return result
+
+
+def cross_strengths(network: AssembledNetwork, fields: Sequence[str]) -> list[Coefficients]:
+    """Return how strongly each layer of crosses multiplies fields by each other.
+
+    A value is the Frobenius norm of a block of W_l, by the field of x_0 that is multiplied and the
+    field of x_l that multiplies it, as the authors of DCN V2 show it.
+
+    Args:
+        network: a built network.
+        fields: names of the fields, in the order of the flattened input.
+    """
+    widths = network.layout.field_widths
+    first = np.cumsum([0, *widths[:-1]])
+    result = []
+    for number, cross in enumerate(network.crosses):
+        of_task = f"{list(network.layout.tasks)[number]}/" if len(network.crosses) > 1 else ""
+        for layer, matrix in enumerate(cross.matrices(), start=1):
+            squares = np.add.reduceat(np.square(matrix), first, axis=0)
+            norms = np.sqrt(np.add.reduceat(squares, first, axis=1))
+            name = f"{of_task}cross_{layer}/W"
+            result.append(Coefficients(name, fields, fields, tf.constant(norms)))
     return result
 
 

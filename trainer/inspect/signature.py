@@ -19,13 +19,14 @@ from feature_spec.artifacts.inspection import (
     field_mask_output,
     gate_output,
 )
-from feature_spec.fields.field import NumericField
+from feature_spec.fields.field import NumericField, VectorField
 from feature_spec.histories.attention import AttendedHistory
 from feature_spec.spec import FeatureSpec
 from trainer.inspect.expert_outputs import expert_outputs
 from trainer.inspect.introspection import (
     Block,
     Coefficients,
+    cross_strengths,
     field_masks,
     gate_weights,
     gated_blocks,
@@ -112,7 +113,13 @@ def inspection_guide(
         fields=list(fields),
         subnetworks=list(field_masks(network.sharing, zeros, tasks)),
         blocks=[_gated_block(block) for block in gated_blocks(network.sharing, tasks)],
-        mixtures=[_mixture(coefficients) for coefficients in mixtures(network.sharing, tasks)],
+        mixtures=[
+            _mixture(coefficients)
+            for coefficients in (
+                *cross_strengths(network, fields),
+                *mixtures(network.sharing, tasks),
+            )
+        ],
         histories=[
             AttendedLists(history=one.name, pooling=one.pooling, values=one.values, marks=one.marks)
             for one in histories
@@ -130,11 +137,11 @@ def gated_parts(network: Network, spec: FeatureSpec) -> GatedParts | None:
     return GatedParts(
         gates_input=bool(settings.domain),
         towers=dict.fromkeys(network.layout.tasks, layers) if layers else {},
-        # A history has no value of its own in the examples.
+        # A history has no value of its own in the examples, and no two vectors are alike.
         domain={
             name: "number" if isinstance(spec.fields[name], NumericField) else "text"
             for name in settings.domain
-            if name in spec.fields
+            if name in spec.fields and not isinstance(spec.fields[name], VectorField)
         },
     )
 

@@ -8,14 +8,18 @@ from typing import Any, TypeAlias
 
 import tensorflow as tf
 
-from feature_spec.feature_layout import IDS, NUMBERS, InputSide
+from feature_spec.feature_layout import IDS, NUMBERS, VECTORS, InputSide, Part
 from trainer.layers.field_embedding import FieldEmbedding, SlotLayout, flattened, set_apart
+from trainer.layers.fields.crosses import CrossNetwork
+from trainer.layers.fields.exposure_tower import ExposureTower
+from trainer.layers.fields.vector_projection import VectorProjection
 from trainer.layers.flat_input import FlatInput, as_rows
 from trainer.layers.personalisation import GatedInput, Personalisation
 from trainer.layers.target_attention import History
 from trainer.layers.tower import Tower
 from trainer.loss.joint_loss import imputed_name
 from trainer.models.sharing_architecture import SharingArchitecture
+from trainer.network.given_layers import cross_networks, exposure_towers, vector_projections
 from trainer.network.history_attention import (
     Attention,
     EmbeddedSides,
@@ -28,12 +32,12 @@ from trainer.settings.model_config import ModelSettings, TaskTableSettings
 from trainer.settings.personalise import Personalise
 from trainer.settings.train_config import Settings
 
-# The embeddings that were looked up, for each set of tables by side and width.
-Lookups: TypeAlias = "list[dict[InputSide, list[tf.Tensor]]]"
+# The embeddings that were looked up, for each set of tables by part and width.
+Lookups: TypeAlias = "list[dict[Part, list[tf.Tensor]]]"
 
 
 class AssembledNetwork(tf.keras.layers.Layer):
-    """A network made of its parts: embeddings, attention, a sharing architecture and towers.
+    """A network made of its parts: embeddings, attention, crosses, a sharing architecture, towers.
 
     Args:
         layout: the places of the fields.
@@ -44,6 +48,11 @@ class AssembledNetwork(tf.keras.layers.Layer):
         gates: for each set of tables, the gates by domain and by prior information; None for none.
         task_tables: the places of fields of which each task has embeddings of its own, in the last
             of `embeddings`; None for none.
+        crosses: for each set of tables, what crosses the fields before `sharing`; none by default.
+        exposure_towers: for each set of tables, what the fields of training only add to the logits;
+            none by default.
+        projections: for each set of tables, the layers of the vectors, in the order of the fields;
+            none by default.
     """
 
     def __init__(
@@ -56,6 +65,9 @@ class AssembledNetwork(tf.keras.layers.Layer):
         *,
         gates: list[Personalisation] | None = None,
         task_tables: TaskTables | None = None,
+        crosses: list[CrossNetwork] | None = None,
+        exposure_towers: list[ExposureTower] | None = None,
+        projections: list[list[VectorProjection]] | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -66,6 +78,9 @@ class AssembledNetwork(tf.keras.layers.Layer):
         self.attentions = attentions or [[] for _ in embeddings]
         self.gates = gates or []
         self.task_tables = task_tables
+        self.crosses = crosses or []
+        self.exposure_towers = exposure_towers or []
+        self.projections = projections or [[] for _ in embeddings]
 
     def call(
         self,
@@ -85,8 +100,9 @@ class AssembledNetwork(tf.keras.layers.Layer):
         Returns:
             Logits by task, (B,).
         """
-        inputs = self.flat_inputs(self.look_up(features), features, one_request, training=training)
-        return self.logits(inputs, training=training)
+        lookups = self.look_up(features)
+        inputs = self.flat_inputs(lookups, features, one_request, training=training)
+        return self.logits(inputs, lookups, training=training)
 
     def embed(
         self, features: Mapping[str, tf.Tensor], one_request: bool = False
@@ -96,17 +112,32 @@ class AssembledNetwork(tf.keras.layers.Layer):
         return [gated.x for gated in self.gated(inputs)]
 
     def look_up(self, features: Mapping[str, tf.Tensor]) -> Lookups:
-        """Look up the rows of all tables that transformed features name."""
+        """Look up the rows of all tables that transformed features name.
+
+        Of fields that only training has, the rows of unknown values follow those of the batch.
+        """
         looked_up = [self.layout.looked_up] * len(self.attentions)
         if self.task_tables is not None:
             looked_up.append(self.task_tables.slots)
-        return [
-            {
+        of_training = [one.slot for one in self.layout.training_only]
+        result: Lookups = []
+        for number, of_set in enumerate(looked_up):
+            embedding = self.embeddings[number]
+            lookups: dict[Part, list[tf.Tensor]] = {
                 side: embedding(features[IDS[side]], slots=slots) if slots else []
                 for side, slots in of_set.items()
             }
-            for embedding, of_set in zip(self.embeddings, looked_up, strict=True)
-        ]
+            if of_training and number < len(self.attentions):
+                lookups["training"] = embedding(self._training_ids(features), slots=of_training)
+            result.append(lookups)
+        return result
+
+    def _training_ids(self, features: Mapping[str, tf.Tensor]) -> tf.Tensor:
+        unknown = [[one.slot.missing_row for one in self.layout.training_only]]
+        known = features.get(IDS["training"])
+        if known is None:
+            return tf.constant(unknown, tf.int64)
+        return tf.concat([known, tf.constant(unknown, known.dtype)], axis=0)
 
     def flat_inputs(
         self,
@@ -117,13 +148,16 @@ class AssembledNetwork(tf.keras.layers.Layer):
     ) -> list[tf.Tensor | FlatInput]:
         """Flatten what was looked up: (B, I) for each set of tables.
 
-        Candidates attend to their histories, whose pooled vectors are the last fields. Behind the
-        sets comes what each task has of its own, if there are tables of tasks.
+        Candidates attend to their histories, whose pooled vectors are the last fields. Crosses come
+        after that. Behind the sets comes what each task has of its own, if there are tables of
+        tasks; it is not crossed.
         """
         inputs = [
-            self._flat_input(lookup, attentions, features, one_request, training)
-            for lookup, attentions in zip(lookups, self.attentions, strict=False)
+            self._flat_input(number, lookups[number], features, one_request, training)
+            for number in range(len(self.attentions))
         ]
+        if self.crosses:
+            inputs = [cross(x) for cross, x in zip(self.crosses, inputs, strict=True)]
         if self.task_tables is not None:
             inputs += self.task_tables.inputs(lookups[-1], features, one_request=one_request)
         return inputs
@@ -133,13 +167,14 @@ class AssembledNetwork(tf.keras.layers.Layer):
     ) -> list[list[History]]:
         """Return the inputs of the attention layers, for each set of tables."""
         return [
-            self._histories(*self._flattened_sides(lookup, features), features, one_request)
-            for lookup in self.look_up(features)[: len(self.attentions)]
+            self._histories(*self._flattened_sides(number, lookup, features), features, one_request)
+            for number, lookup in enumerate(self.look_up(features)[: len(self.attentions)])
         ]
 
     def logits(
         self,
         inputs: list[tf.Tensor | FlatInput],
+        lookups: Lookups,
         training: bool | None = None,
         *,
         imputed: bool = False,
@@ -147,20 +182,28 @@ class AssembledNetwork(tf.keras.layers.Layer):
         """Compute the dense part: flattened field embeddings (B, I) → logits by task, (B,).
 
         Args:
-            inputs: flattened field embeddings for each set of tables.
+            inputs: what `flat_inputs` returned.
+            lookups: what was looked up, of which the fields that only training has are read. Unless
+                `training` is set, they are unknown.
             training: whether dropout is on.
             imputed: whether to add the logits of towers that only losses read.
         """
         gated = self.gated(inputs)
         of_towers = [gates for one in gated for gates in one.tower_gates]
         representations = self.sharing([one.x for one in gated], training=training)
-        logits = {
+        result = {
             task: tower(representation, training=training, gates=gates)
             for task, tower, representation, gates in zip(
                 self.layout.tasks, self.towers, representations, of_towers, strict=True
             )
         }
-        return logits | self.imputed_logits(representations, training) if imputed else logits
+        if self.exposure_towers:
+            effects = tf.unstack(self._exposure_effects(lookups, training), axis=1)
+            result = {
+                task: result[task] + (effect * tower.deviation if tower.standardised else effect)
+                for task, tower, effect in zip(result, self.towers, effects, strict=True)
+            }
+        return result | self.imputed_logits(representations, training) if imputed else result
 
     def imputed_logits(
         self, representations: Sequence[tf.Tensor], training: bool | None = None
@@ -168,6 +211,15 @@ class AssembledNetwork(tf.keras.layers.Layer):
         """Compute the logits of towers that only losses read, of which this network has none."""
         del representations, training
         return {}
+
+    def _exposure_effects(self, lookups: Lookups, training: bool | None) -> tf.Tensor:
+        """Return what the fields that only training has add to the logits, (B or 1, K)."""
+        slots = [one.slot for one in self.layout.training_only]
+        effects = []
+        for tower, lookup in zip(self.exposure_towers, lookups, strict=True):
+            _, apart = set_apart(lookup["training"], slots, ())
+            effects.append(tower([apart[slot][0] for slot in slots], training=training))
+        return tf.concat(effects, axis=1)
 
     def gated(self, inputs: Sequence[tf.Tensor | FlatInput]) -> list[GatedInput]:
         """Apply the gates by domain and by prior information to the input of each set of tables."""
@@ -198,15 +250,15 @@ class AssembledNetwork(tf.keras.layers.Layer):
 
     def _flat_input(
         self,
-        lookup: Mapping[InputSide, list[tf.Tensor]],
-        attentions: Sequence[Attention],
+        number: int,
+        lookup: Mapping[Part, list[tf.Tensor]],
         features: Mapping[str, tf.Tensor],
         one_request: bool,
         training: bool | None,
     ) -> tf.Tensor | FlatInput:
-        flat, apart = self._flattened_sides(lookup, features)
+        flat, apart = self._flattened_sides(number, lookup, features)
         candidate = flat["candidate"]
-        if attentions:
+        if attentions := self.attentions[number]:
             histories = self._histories(flat, apart, features, one_request)
             pooled = [
                 tf.cast(attention(history, training=training), candidate.dtype)
@@ -235,9 +287,19 @@ class AssembledNetwork(tf.keras.layers.Layer):
         ]
 
     def _flattened_sides(
-        self, lookup: Mapping[InputSide, list[tf.Tensor]], features: Mapping[str, tf.Tensor]
+        self,
+        number: int,
+        lookup: Mapping[Part, list[tf.Tensor]],
+        features: Mapping[str, tf.Tensor],
     ) -> tuple[dict[InputSide, tf.Tensor], dict[InputSide, dict[SlotLayout, tf.Tensor]]]:
-        """Flatten each side that has fields, and set apart what only attention reads."""
+        """Flatten each side that has fields, and set apart what only attention reads.
+
+        Args:
+            number: the number of the set of tables.
+            lookup: what was looked up in it.
+            features: the transformed features.
+        """
+        projections = iter(self.projections[number])
         flat: dict[InputSide, tf.Tensor] = {}
         apart: dict[InputSide, dict[SlotLayout, tf.Tensor]] = {}
         for side, looked_up in self.layout.looked_up.items():
@@ -247,6 +309,10 @@ class AssembledNetwork(tf.keras.layers.Layer):
                 ids = features[IDS[side]] if slots else None
                 numbers = features[NUMBERS[side]] if self.layout.numbers[side] else None
                 flat[side] = flattened(of_input, ids, numbers, slots)
+            if places := self.layout.vectors_of(side):
+                parts = tf.split(features[VECTORS[side]], [one.dimension for one in places], axis=1)
+                fields = [next(projections)(part) for part in parts]
+                flat[side] = tf.concat([*([flat[side]] if side in flat else []), *fields], axis=1)
         return flat, apart
 
 
@@ -316,7 +382,17 @@ class Network(AssembledNetwork):
                 for number in range(sets)
             ]
         super().__init__(
-            layout, embeddings, sharing, towers, attentions, gates=gates, task_tables=own, **kwargs
+            layout,
+            embeddings,
+            sharing,
+            towers,
+            attentions,
+            gates=gates,
+            task_tables=own,
+            crosses=cross_networks(settings.model, sets),
+            exposure_towers=exposure_towers(layout, sets),
+            projections=vector_projections(layout, sets),
+            **kwargs,
         )
         self.model_name = settings.name
         self.personalise = settings.model.personalise
@@ -336,7 +412,8 @@ class Network(AssembledNetwork):
         """
         self(features)
         if self.imputations:
-            self.logits(self.embed(features), imputed=True)
+            lookups = self.look_up(features)
+            self.logits(self.flat_inputs(lookups, features), lookups, imputed=True)
 
     def imputed_logits(
         self, representations: Sequence[tf.Tensor], training: bool | None = None

@@ -26,6 +26,32 @@ from trainer.network.attention_layout import AttentionLayout, attention_layouts,
 from trainer.network.vocabulary import Vocabulary
 
 
+class TrainingSlot(NamedTuple):
+    """A field that only training has.
+
+    Attributes:
+        slot: its column in the matrix of such fields.
+        dropout_rate: the share of its values that training takes for unknown.
+    """
+
+    slot: SlotLayout
+    dropout_rate: float
+
+
+class VectorPlace(NamedTuple):
+    """A vector in the matrix of its side, in which vectors stand side by side.
+
+    Attributes:
+        dimension: d, its number of values.
+        width: D, the width of the field that it becomes.
+        normalise: whether it is scaled to length 1 first.
+    """
+
+    dimension: int
+    width: int
+    normalise: bool
+
+
 @dataclass(frozen=True, kw_only=True)
 class NetworkLayout:
     """The sizes of a network's tables and the places of its fields.
@@ -40,6 +66,8 @@ class NetworkLayout:
             in place of its lists.
         names: the names of the fields, in the order of `field_widths`, by which settings name them.
         imputed: the tasks whose loss needs a second tower, which imputes their labels.
+        training_only: the fields that only training has, which `slots` lacks.
+        vectors: the vectors of each side, in order; none by default.
     """
 
     table_rows: Mapping[int, int]
@@ -50,13 +78,15 @@ class NetworkLayout:
     attentions: tuple[AttentionLayout, ...] = ()
     names: tuple[str, ...] = ()
     imputed: tuple[str, ...] = ()
+    training_only: tuple[TrainingSlot, ...] = ()
+    vectors: Mapping[InputSide, tuple[VectorPlace, ...]] = field(default_factory=dict)
 
     @property
     def field_widths(self) -> list[int]:
         """D of each field in the order of the flattened input: request side, then candidate side.
 
-        Each side has its embedded fields, then its numbers, of width 1. Attended histories come
-        last.
+        Each side has its embedded fields, then its numbers, of width 1, then its vectors. Attended
+        histories come last.
         """
         return [
             width
@@ -64,6 +94,7 @@ class NetworkLayout:
             for width in [
                 *(slot.width for slot in flat_order(self.slots[side])),
                 *[1] * self.numbers[side],
+                *(vector.width for vector in self.vectors_of(side)),
             ]
         ] + [attention.width for attention in self.attentions]
 
@@ -78,14 +109,24 @@ class NetworkLayout:
 
     @property
     def pooled_fields(self) -> list[int]:
-        """The attended histories, by their positions in `field_widths`."""
-        fields = len(self.field_widths)
-        return list(range(fields - len(self.attentions), fields))
+        """The attended histories and the vectors, by their positions in `field_widths`."""
+        fields, of_request = len(self.field_widths), self.request_fields
+        last = fields - len(self.attentions)
+        vectors = {side: len(self.vectors_of(side)) for side in SIDES}
+        return [
+            *range(of_request - vectors["request"], of_request),
+            *range(last - vectors["candidate"], fields),
+        ]
 
     @property
     def request_fields(self) -> int:
         """The number of fields of the request side, which come first in `field_widths`."""
-        return len(self.slots["request"]) + self.numbers["request"]
+        numbers, vectors = self.numbers["request"], len(self.vectors_of("request"))
+        return len(self.slots["request"]) + numbers + vectors
+
+    def vectors_of(self, side: InputSide) -> tuple[VectorPlace, ...]:
+        """Return the vectors of a side, in order."""
+        return self.vectors.get(side, ())
 
     @property
     def request_width(self) -> int:
@@ -111,7 +152,7 @@ class NetworkLayout:
     def with_fields(self, fields: Collection[int]) -> NetworkLayout:
         """Return the layout whose input holds only these fields, by position in `field_widths`.
 
-        Numbers and attended histories always stay.
+        Numbers, vectors and attended histories always stay.
         """
         slots: dict[InputSide, tuple[SlotLayout, ...]] = {}
         first, names = 0, list(self.names)
@@ -123,7 +164,7 @@ class NetworkLayout:
             for position in range(first, first + len(ordered)):
                 if position not in fields and names:
                     names.remove(self.names[position])
-            first += len(ordered) + self.numbers[side]
+            first += len(ordered) + self.numbers[side] + len(self.vectors_of(side))
         return replace(self, slots=slots, names=tuple(names))
 
 
@@ -131,7 +172,7 @@ class FieldRows(NamedTuple):
     """The rows of its table that a field can have.
 
     Attributes:
-        rows: the rows; None for a plain number, and for a history that candidates attend to.
+        rows: the rows; None for a plain number, a vector, and a history that candidates attend to.
         is_list: whether the field is a list, whose embedding is the mean of some of the rows.
     """
 
@@ -169,9 +210,21 @@ def network_layout(spec: FeatureSpec, vocabulary_sizes: Mapping[str, int]) -> Ne
         numbers={side: len(feature_layout.numbers(side)) for side in SIDES},
         tasks={name: task.kind for name, task in spec.tasks.items()},
         number_names={side: feature_layout.numbers(side) for side in SIDES},
+        vectors={
+            side: tuple(
+                VectorPlace(one.dimension, one.project, one.normalise)
+                for one in feature_layout.vectors(side).values()
+            )
+            for side in SIDES
+        },
         attentions=attention_layouts(spec, feature_layout),
         names=tuple(field_names(spec)),
         imputed=tuple(name for name, task in spec.tasks.items() if task.chain == "escm2_dr"),
+        training_only=tuple(
+            TrainingSlot(slot_layout(slot), field.training_only.dropout_rate)
+            for slot in feature_layout.slots("training")
+            if (field := spec.fields[slot.name]).training_only is not None
+        ),
     )
 
 
@@ -196,8 +249,10 @@ def field_names(spec: FeatureSpec) -> list[str]:
             if slot.name not in lists
         }
         result += [
-            by_layout[layout] for layout in flat_order(list(by_layout))
-        ] + feature_layout.numbers(side)
+            *(by_layout[layout] for layout in flat_order(list(by_layout))),
+            *feature_layout.numbers(side),
+            *feature_layout.vectors(side),
+        ]
     return result + [history.name for history in attended]
 
 
@@ -239,7 +294,8 @@ def field_rows(
                     )
                 )
             result.append(FieldRows(np.concatenate(rows), slot.length > 1))
-        result += [FieldRows(None, is_list=False)] * len(feature_layout.numbers(side))
+        plain = len(feature_layout.numbers(side)) + len(feature_layout.vectors(side))
+        result += [FieldRows(None, is_list=False)] * plain
     return result + [FieldRows(None, is_list=False)] * len(layout.attentions)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import tensorflow as tf
 
-from feature_spec.feature_layout import IDS, SIDES, InputSide
+from feature_spec.feature_layout import IDS, SIDES, InputSide, Part
 from trainer.layers.field_embedding import SlotLayout, flat_order, flattened
 from trainer.layers.flat_input import FlatInput
 from trainer.network.network_layout import NetworkLayout
@@ -44,12 +44,12 @@ class TaskTables:
             result += [
                 self.widths[slot.width] if slot in self.slots[side] else 0
                 for slot in flat_order(layout.slots[side])
-            ] + [0] * layout.numbers[side]
+            ] + [0] * (layout.numbers[side] + len(layout.vectors_of(side)))
         return result + [0] * len(layout.attentions)
 
     def inputs(
         self,
-        lookup: Mapping[InputSide, Sequence[tf.Tensor]],
+        lookup: Mapping[Part, Sequence[tf.Tensor]],
         features: Mapping[str, tf.Tensor],
         *,
         one_request: bool,
@@ -117,7 +117,7 @@ def task_tables(
                 kept.append(slot)
                 left.remove(layout.names[position])
             position += 1
-        position += layout.numbers[side]
+        position += layout.numbers[side] + len(layout.vectors_of(side))
         # The order of the id matrix, as of all look-ups.
         slots[side] = tuple(slot for slot in layout.slots[side] if slot in kept)
     if left:

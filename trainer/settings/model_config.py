@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 import pydantic
-from pydantic import NonNegativeFloat, PositiveFloat
+from pydantic import NonNegativeFloat, NonNegativeInt, PositiveFloat
 
 from feature_spec.strict_model import PositiveInt, StrictModel, Text
 from trainer.settings.personalise import Personalise
@@ -21,7 +21,13 @@ Units = Annotated[list[PositiveInt], pydantic.Field(min_length=1)]
 DropoutRate = Annotated[float, pydantic.Field(ge=0.0, lt=1.0)]
 
 # The settings of what stands before and behind a model, which its class does not know.
-AROUND_MODELS = ("tower_units", "history_dropout_rate", "personalise")
+AROUND_MODELS = (
+    "tower_units",
+    "history_dropout_rate",
+    "cross_layers",
+    "cross_rank",
+    "personalise",
+)
 
 
 class ModelSettings(StrictModel):
@@ -37,6 +43,9 @@ class ModelSettings(StrictModel):
             history that it attends to.
         personalise: fields whose embeddings gate the model's input and its towers, as in PEPNet:
             `domain`, `prior` and `units`; None for no gates.
+        cross_layers: layers that cross the fields before the model reads them (DCN V2, Wang et al.,
+            WWW 2021); 0 for none.
+        cross_rank: rank of the matrices of these layers; null for whole matrices.
     """
 
     architecture: ClassVar[str]
@@ -45,6 +54,8 @@ class ModelSettings(StrictModel):
     tower_units: list[PositiveInt] = [64, 32]
     dropout_rate: DropoutRate = 0.0
     history_dropout_rate: DropoutRate = 0.0
+    cross_layers: NonNegativeInt = 0
+    cross_rank: PositiveInt | None = 32
     personalise: Personalise | None = None
 
     @pydantic.model_validator(mode="after")

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from feature_spec.feature_layout import SIDES, FeatureLayout, Slot, vocabulary_file
+from feature_spec.feature_layout import PARTS, FeatureLayout, Slot, vocabulary_file
 from feature_spec.spec import FeatureSpec
 from trainer.network.vocabulary import Vocabulary
 from trainer.warm_start.vocabulary_match import match
@@ -44,8 +44,8 @@ class TableRows:
         """The slot of each field that owns rows, by name."""
         return {
             slot.name: slot
-            for side in SIDES
-            for slot in self.feature_layout.slots(side)
+            for part in PARTS
+            for slot in self.feature_layout.slots(part)
             if slot.source == slot.name
         }
 

@@ -142,6 +142,8 @@ def _differences(weights: TrainedWeights, network: Network, rows: TableRows) -> 
         found.append("it reads other fields")
     elif _attended(before) != _attended(now):
         found.append("it attends to histories otherwise")
+    if list(before.training_only) != list(now.training_only):
+        found.append("other fields are there in training only")
     if _personalised(before) != _personalised(now):
         found.append("other fields gate it")
     if before.model.get("task_fields") != now.model.get("task_fields"):

@@ -22,6 +22,7 @@ from pipeline.ingest.formats.example_features import (
     number_features,
     present,
     text_features,
+    vector_features,
 )
 from pipeline.ingest.labelling.event_time import local_times_us
 from pipeline.ingest.labelling.labelled_rows import FIELD, KEY_OF, LABEL, WEIGHT
@@ -136,7 +137,9 @@ class ExampleEncoder:
 def _fields(rows: pa.Table, fields: Any) -> Iterator[pa.Array]:
     for name in fields:
         column = _column(rows, FIELD + name)
-        if pa.types.is_list(column.type):
+        if pa.types.is_list(column.type) and pa.types.is_float32(column.type.value_type):
+            yield vector_features(name, column)
+        elif pa.types.is_list(column.type):
             yield list_features(name, column)
         elif pa.types.is_binary(column.type):
             yield text_features(name, column)

@@ -24,7 +24,7 @@ def counts_of_split(split: str, rows: pa.Table, settings: IngestSettings) -> Cou
             counts[counters.POSITIVES, split, name] = int(np.count_nonzero(labels > 0.0))
             counts[counters.NEGATIVES, split, name] = int(np.count_nonzero(labels < 1.0))
     for name, field in settings.fields_of(None).items():
-        if field.kind != "numeric":
+        if field.kind not in ("numeric", "vector"):
             counts[counters.LINE_BREAKS, name] += line_breaks(rows.column(FIELD + name))
     return counts
 

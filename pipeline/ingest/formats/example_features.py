@@ -79,6 +79,29 @@ def number_features(columns: Mapping[str, np.ndarray]) -> pa.Array:
     )
 
 
+def vector_features(name: str, vectors: pa.Array) -> pa.Array:
+    """Serialise a feature of as many floats in each row; null stays null.
+
+    Args:
+        name: the feature's name.
+        vectors: lists of float32 of one length, null where missing.
+    """
+    values = vectors.flatten().to_numpy()
+    rows = len(vectors) - vectors.null_count
+    if not rows:
+        return pa.nulls(len(vectors), pa.binary())
+    numbers = values.astype("<f4").reshape(rows, -1)
+    contents = numbers.view(np.uint8)
+    message = _feature(name, float_list=[0.0] * numbers.shape[1])
+    head = np.frombuffer(message[: -contents.shape[1]], np.uint8)
+    whole = np.concatenate([np.broadcast_to(head, (rows, len(head))), contents], axis=1)
+    features = pa.Array.from_buffers(
+        pa.binary(whole.shape[1]), rows, [None, pa.py_buffer(np.ascontiguousarray(whole))]
+    ).cast(pa.binary())
+    places = np.cumsum(vectors.is_valid().to_numpy(zero_copy_only=False)) - 1
+    return features.take(pa.array(places, mask=vectors.is_null().to_numpy(zero_copy_only=False)))
+
+
 def integer_features(name: str, integers: pa.Array) -> pa.Array:
     """Serialise a feature of one integer."""
     contents = _varints(integers.to_numpy())

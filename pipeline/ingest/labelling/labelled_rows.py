@@ -10,7 +10,7 @@
 | `arrival_us` | int64 | time of arrival, likewise; only where histories ask for it |
 | `request_key`, `user_key`, `item_key` | binary | only the keys that the spec declares |
 | `key_of.<table>` | binary | the key into a side table; null where missing |
-| `field.<name>` | binary, list of binary or float64 | null where missing |
+| `field.<name>` | binary, list of binary, float64 or list of float32 | null where missing |
 | `weight` | float64 | only with weights of examples |
 | `label.<task>` | float64 | null outside the task's sample space |
 | `where.<sequence>` | bool | whether the row counts for a sequence of the histories that has a condition |
@@ -40,6 +40,7 @@ from pipeline.ingest.labelling.value_readers import (
     ListReader,
     NumberReader,
     TextReader,
+    VectorReader,
 )
 from pipeline.ingest.settings.ingest_config import IngestedField, IngestSettings
 
@@ -246,6 +247,8 @@ def field_readers(
         reader: FieldReader
         if field.kind == "numeric":
             reader = NumberReader(field.column, missing, field.minimum, field.maximum)
+        elif field.dimension is not None:
+            reader = VectorReader(field.column, field.dimension, field.separator or ",", missing)
         elif field.separator is not None:
             reader = ListReader(field.column, field.separator, missing)
         else:

@@ -125,7 +125,7 @@ def read_side_table(
             batches.append(usable.filter(pa.array(first)))
     table = pa.concat_tables(batches).combine_chunks()
     for field, described in settings.fields_of(name).items():
-        if described.kind != "numeric":
+        if described.kind not in ("numeric", "vector"):
             counts[counters.LINE_BREAKS, field] += line_breaks(table.column(FIELD + field))
     return table, rejected, counts
 

@@ -22,6 +22,7 @@ from feature_spec.logs.log_values import (
     list_reader,
     number_reader,
     text_reader,
+    vector_reader,
 )
 from feature_spec.strict_model import Value
 from pipeline.ingest.formats.record_batch import Problems
@@ -109,6 +110,35 @@ class NumberReader:
                     result = None
                 numbers[position] = np.nan if result is None else result
         return numbers
+
+
+class VectorReader:
+    """Reads a column of vectors as an array of lists of float32, null where missing."""
+
+    def __init__(
+        self, column: str, dimension: int, separator: str, missing: Collection[str]
+    ) -> None:
+        self._dimension = dimension
+        self._read = ValueReader(vector_reader(column, dimension, separator, missing))
+
+    def __call__(self, values: Collection[Any], problems: Problems) -> pa.Array:
+        """Return the vectors."""
+        kind = pa.list_(pa.float32())
+        if set(map(type, values)) <= {list}:
+            try:
+                numbers = np.array(values, np.float64)
+            except (TypeError, ValueError, OverflowError):
+                numbers = np.zeros(0)
+            # Texts become numbers in NumPy, too, and truth values: only numbers are read at once.
+            kinds = set(map(type, itertools.chain.from_iterable(values)))
+            if (
+                kinds <= {float, int, NarrowFloat}
+                and numbers.shape == (len(values), self._dimension)
+                and (np.abs(numbers) <= LARGEST_FLOAT32).all()
+            ):
+                ends = np.arange(len(values) + 1, dtype=np.int32) * self._dimension
+                return pa.ListArray.from_arrays(ends, numbers.astype(np.float32).ravel())
+        return pa.array(self._read(values, problems), kind)
 
 
 class EventReader:

@@ -11,7 +11,12 @@ from typing import Annotated, Any, Literal
 
 import pydantic
 
-from feature_spec.fields.field import MultiCategoricalField, NumericField, SequenceField
+from feature_spec.fields.field import (
+    MultiCategoricalField,
+    NumericField,
+    SequenceField,
+    VectorField,
+)
 from feature_spec.fields.time_parts import TimePart
 from feature_spec.histories.histories import Histories
 from feature_spec.histories.history_fields import CountColumns, count_columns
@@ -40,14 +45,16 @@ class IngestedField(StrictModel):
         table: the side table that has the column; None for the exposure log.
         separator: splits a text into the values of a list; None for fields of one value.
         minimum, maximum: the bounds of a number.
+        dimension: the number of values of a vector.
     """
 
-    kind: Literal["categorical", "multi_categorical", "sequence", "numeric"]
+    kind: Literal["categorical", "multi_categorical", "sequence", "numeric", "vector"]
     column: str
     table: str | None = None
     separator: str | None = None
     minimum: float | None = None
     maximum: float | None = None
+    dimension: int | None = None
 
 
 class IngestedCondition(StrictModel):
@@ -140,10 +147,11 @@ class IngestSettings(StrictModel):
                 column=field.column or name,
                 table=field.table,
                 separator=field.separator
-                if isinstance(field, MultiCategoricalField | SequenceField)
+                if isinstance(field, MultiCategoricalField | SequenceField | VectorField)
                 else None,
                 minimum=bounds[0],
                 maximum=bounds[1],
+                dimension=field.dimension if isinstance(field, VectorField) else None,
             )
         tasks = {
             name: IngestedTask(

@@ -8,7 +8,12 @@ from __future__ import annotations
 import itertools
 from typing import Any
 
-from feature_spec.artifacts.inspection import GatedBlock, Mixture, SubnetworkFields
+from feature_spec.artifacts.inspection import (
+    GatedBlock,
+    Mixture,
+    SubnetworkFields,
+    ValueEffects,
+)
 from pipeline.report.data.run_data import RunData
 from pipeline.report.elements.section import Cell, Note, Section, Table
 
@@ -20,7 +25,10 @@ def fields_and_cells_section(run: RunData) -> Section | None:
     """
     inspection = run.insight.inspection if run.insight is not None else None
     if inspection is None or not (
-        inspection.field_masks or inspection.blocks or inspection.mixtures
+        inspection.field_masks
+        or inspection.blocks
+        or inspection.mixtures
+        or inspection.training_only
     ):
         return None
     blocks: list[Any] = []
@@ -39,6 +47,7 @@ def fields_and_cells_section(run: RunData) -> Section | None:
             )
         )
     blocks += [_mixture(mixture) for mixture in inspection.mixtures]
+    blocks += [_value_effects(effects) for effects in inspection.training_only]
     return Section(
         anchor="fields-and-cells",
         title="Fields, cells and mixtures",
@@ -90,6 +99,24 @@ def _cells(connection: str, blocks: list[GatedBlock]) -> Table:
         caption=f"{connection}: share of closed gates, from the column's sub-network to the row's",
         columns=["To", *(f"from {source}" for source in sources)],
         rows=rows,
+    )
+
+
+def _value_effects(effects: ValueEffects) -> Table:
+    highest = max((abs(one) for row in effects.effects.values() for one in row), default=0.0) or 1.0
+    return Table(
+        caption=(
+            f"Logits by {effects.field}, which only training has, against an unknown value, as "
+            "requests are scored with"
+        ),
+        columns=[effects.field, *effects.effects],
+        rows=[
+            [
+                value,
+                *(Cell(f"{one:+.2f}", share=abs(one) / highest, negative=one < 0.0) for one in row),
+            ]
+            for value, *row in zip(effects.values, *effects.effects.values(), strict=True)
+        ],
     )
 
 

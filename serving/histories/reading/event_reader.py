@@ -10,7 +10,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from feature_spec.fields.field import MultiCategoricalField, NumericField, SequenceField
+from feature_spec.fields.field import (
+    MultiCategoricalField,
+    NumericField,
+    SequenceField,
+    VectorField,
+)
 from feature_spec.logs.log_values import (
     UnusableLineError,
     event_reader,
@@ -19,6 +24,7 @@ from feature_spec.logs.log_values import (
     number_reader,
     text_reader,
     time_reader,
+    vector_reader,
 )
 from feature_spec.logs.logs import RejectionReason
 from feature_spec.spec import FeatureSpec
@@ -257,6 +263,8 @@ def _field_reader(name: str, part: Any, missing: frozenset[str]) -> Callable[[An
     column = part.column or name
     if isinstance(part, NumericField):
         return number_reader(column, missing, part.minimum, part.maximum)
+    if isinstance(part, VectorField):
+        return vector_reader(column, part.dimension, part.separator, missing)
     if isinstance(part, MultiCategoricalField | SequenceField):
         return list_reader(column, part.separator, missing)
     return text_reader(column, missing)

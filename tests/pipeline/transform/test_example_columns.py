@@ -31,7 +31,7 @@ ROWS = [
     {"color": ["red"], "recent": ["a", "b"], "age": [1.5], "item": ["a"], "tags": ["x", "", "zz"]},
     {"item": ["größe\0"], "tags": []},
     {"color": [""], "recent": ["a"], "age": [float("nan")], "item": ["b" * 300]},
-    {"color": ["blue"], "age": [-0.0], "item": ["a\0"], "tags": ["x"]},
+    {"look": [0.5, -1.0, 2.0], "color": ["blue"], "age": [-0.0], "item": ["a\0"], "tags": ["x"]},
     {},
 ]
 

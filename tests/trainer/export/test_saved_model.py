@@ -30,10 +30,13 @@ fields:
   liked: {side: user, kind: sequence, shares: item, max_length: 2, pooling: activation_unit}
   age: {side: user, kind: numeric}
   hour: {side: context, kind: categorical, width: 4}
+  place: {side: item, kind: categorical, width: 4, training_only: {dropout_rate: 0.5}}
   item: {side: item, kind: categorical, width: 4}
   tags: {side: item, kind: multi_categorical, width: 2, max_length: 3}
   size_s: {side: item, kind: numeric, transform: quantiles, buckets: 4, width: 2}
   price: {side: item, kind: numeric, transform: log1p_z_score, minimum: 0}
+  taste: {side: user, kind: vector, dimension: 2, project: 3, normalise: true}
+  look: {side: item, kind: vector, dimension: 3, project: 2}
 tasks:
   click: {kind: binary, label: {rule: event, column: c}, metric: auc, threshold: 0.5, tolerance: 0.1}
   ratio: {kind: regression, label: {rule: column, column: r}, metric: mse, threshold: 0.5, tolerance: 0.1}
@@ -53,10 +56,25 @@ HISTORIES = {
     "seen_item": ["", "a"],
     "seen_age": ["4", "4"],
 }
-USER = {"color": "red", "recent": ["a", "b"], "age": 30.0, "hour": "7", **HISTORIES}
+# Examples have a place, which no score may depend on.
+USER = {
+    "color": "red",
+    "place": "3",
+    "taste": [0.5, -2.0],
+    "recent": ["a", "b"],
+    "age": 30.0,
+    "hour": "7",
+    **HISTORIES,
+}
 ITEMS = [
-    {"item": "a", "tags": ["x"], "size_s": 12.0, "price": 1.0},
-    {"item": "never seen", "tags": ["x", "unseen"], "size_s": 1e9, "price": 0.0},
+    {"item": "a", "tags": ["x"], "size_s": 12.0, "price": 1.0, "look": [0.1, 0.2, 0.3]},
+    {
+        "item": "never seen",
+        "tags": ["x", "unseen"],
+        "size_s": 1e9,
+        "price": 0.0,
+        "look": [1e3, 0.0, -1.0],
+    },
     {"item": "b", "tags": [], "size_s": None, "price": None},
     {"item": None, "tags": ["y", "x", "y", "z"], "size_s": 0.0, "price": 9.0},
 ]
@@ -74,6 +92,8 @@ def example(fields):
     for name, value in fields.items():
         if isinstance(value, float):
             features[name] = tf.train.Feature(float_list=tf.train.FloatList(value=[value]))
+        elif value and isinstance(value[0], float):
+            features[name] = tf.train.Feature(float_list=tf.train.FloatList(value=value))
         elif value:
             texts = [value] if isinstance(value, str) else value
             features[name] = tf.train.Feature(
@@ -115,10 +135,13 @@ def exported(tmp_path_factory):
             "recent": ["a"],
             "age": float(random.integers(10, 60)),
             "hour": str(random.integers(0, 24)),
+            "place": str(random.integers(1, 4)),
             "item": random.choice(["a", "b", "c"]).item(),
             "tags": ["x", "y"][: random.integers(0, 3)],
             "size_s": float(random.integers(0, 100)),
             "price": float(random.random()),
+            "taste": random.normal(size=2).tolist(),
+            "look": random.normal(size=3).tolist(),
             **HISTORIES,
             **labels,
         }
@@ -151,10 +174,14 @@ def exported(tmp_path_factory):
     inputs = tf.io.parse_example(
         [example({**USER, **item, **labels}) for item in ITEMS],
         {
-            **dict.fromkeys(["color", "hour", "item"], tf.io.FixedLenFeature([], tf.string, "")),
+            **dict.fromkeys(
+                ["color", "hour", "item", "place"], tf.io.FixedLenFeature([], tf.string, "")
+            ),
             **dict.fromkeys(
                 ["age", "size_s", "price"], tf.io.FixedLenFeature([], tf.float32, float("nan"))
             ),
+            "taste": tf.io.FixedLenFeature([2], tf.float32, [float("nan")] * 2),
+            "look": tf.io.FixedLenFeature([3], tf.float32, [float("nan")] * 3),
             **dict.fromkeys(LISTS, tf.io.VarLenFeature(tf.string)),
             **dict.fromkeys(labels, tf.io.FixedLenFeature([], tf.float32)),
         },
@@ -163,6 +190,9 @@ def exported(tmp_path_factory):
     network(layer(inputs))
     for table in network.embedding_tables:
         table.assign(tf.random.normal(table.shape))
+    for part in (network.exposure_towers[0], *network.projections[0]):
+        for weight in part.trainable_variables:
+            weight.assign(tf.random.normal(weight.shape))
     features = layer(inputs)
     scores = {
         task: score.numpy().tolist() for task, score in network.scores(network(features)).items()
@@ -267,6 +297,8 @@ def rank_inputs(folder, user, items, **changes):
         "item": ["string", [item["item"] or "" for item in items]],
         "tags": ["string", [item["tags"] + [""] * (width - len(item["tags"])) for item in items]],
         "size_s": ["float32", [number(item["size_s"]) for item in items]],
+        "taste": ["float32", [user.get("taste", [number(None)] * 2)]],
+        "look": ["float32", [item.get("look", [number(None)] * 3) for item in items]],
         "price": ["float32", [number(item["price"]) for item in items]],
         **{
             name: value
@@ -340,6 +372,9 @@ REFUSED = {
     "input price[1]: received -1": {"price": ["float32", [1.0, -1.0, 2.0, float("nan")]]},
     "input size_s[0]: received inf": {"size_s": ["float32", [float("inf"), 1.0, 2.0, 3.0]]},
     "input age: received -inf": {"age": ["float32", [float("-inf")]]},
+    "input look[1]: received a vector with a value that is not finite": {
+        "look": ["float32", [[0.0] * 3, [0.0, float("nan"), 0.0], [0.0] * 3, [0.0] * 3]]
+    },
 }
 
 
@@ -355,6 +390,15 @@ def test_every_form_of_the_export_refuses_what_it_cannot_rank_by_name(answers, f
 def test_the_ranking_score_is_e_to_its_logarithm_in_every_form(answers, form):
     logs = answers[form]["log_ranking_score"]
     np.testing.assert_allclose(answers[form]["ranking_score"], np.exp(logs), rtol=1e-6)
+
+
+def test_no_signature_asks_for_a_field_that_only_training_has(exported, answers):
+    folder, _, _ = exported
+    assert "place" not in rank_inputs(folder, USER, ITEMS)
+    assert "training_ids" not in answers["features"]
+    guide = json.loads((folder / "assets.extra" / "inspection.json").read_text())
+    [shown] = guide["training_only"]
+    assert (shown["field"], sorted(shown["effects"])) == ("place", ["click", "ratio"])
 
 
 def test_all_signatures_score_as_the_network_does_offline(exported, answers):

@@ -72,7 +72,7 @@ def test_the_imputation_tower_begins_as_the_tower_of_its_task_and_is_not_exporte
     [imputation] = network.imputations
     assert imputation.logit.bias.numpy() == network.towers[1].logit.bias.numpy()
     batch = {name: tf.constant(values[:8]) for name, values in rows.items()}
-    logits = network.logits(network.embed(batch), imputed=True)
+    logits = network.logits(network.embed(batch), network.look_up(batch), imputed=True)
     assert list(logits) == ["click", "buy", imputed_name("buy")]
     assert logits["buy"].numpy() == pytest.approx(network(batch)["buy"].numpy())
 

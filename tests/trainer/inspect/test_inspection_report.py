@@ -157,6 +157,20 @@ def test_tables_hold_each_number_beside_its_name(line):
     assert line in printed(FULL)
 
 
+def test_a_wide_mixture_is_shown_by_its_largest_coefficients():
+    fields = [f"f{number}" for number in range(30)]
+    values = [[row * 0.01 - column * 0.001 for column in range(30)] for row in range(30)]
+    wide = Mixture(
+        name="cross_1/W", sources=fields, targets=fields, values=values, standard_deviations=None
+    )
+    lines = printed(EMPTY.model_copy(update={"mixtures": [wide]})).splitlines()
+    assert "cross_1/W: the 20 largest of 900 coefficients" in [line.strip() for line in lines]
+    # 29 · .01 − 0 is the largest, then 29 · .01 − 1 · .001.
+    first = [line.strip() for line in lines].index("f29 f0 0.2900")
+    assert lines[first + 1].strip() == "f29 f1 0.2890"
+    assert sum(line.strip().startswith("f") for line in lines) == 20
+
+
 def test_a_model_with_nothing_to_show_says_so_in_either_form():
     assert "some_model has nothing to show: no gates" in printed(EMPTY)
     assert "nothing to show" in as_html(EMPTY)

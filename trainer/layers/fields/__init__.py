@@ -1,0 +1,1 @@
+"""Layers of the fields before a sharing architecture, and beside it."""
