@@ -119,7 +119,7 @@ class GivenLogit:
 def test_the_joint_probability_of_tasks_alone_is_the_product_of_their_scores():
     spec = _spec()
     networks = {"click": GivenLogit("click", 0.0), "buy": GivenLogit("buy", 0.0)}
-    ranker = SingleTaskRankers(spec, networks, lambda fields: fields, {})
+    ranker = SingleTaskRankers(spec, networks, lambda fields: fields, {}, lambda scores, _: scores)
     example = tf.train.Example().SerializeToString()
     scores = ranker.score_examples(tf.constant([example]))
     # Half of the negatives were kept: p · r / (1 − p + r · p) of ½ is ⅓.
