@@ -55,6 +55,18 @@ class LevelOutputs(_Part):
     experts: list[ExpertOutput]
 
 
+class FeatureGates(_Part):
+    """The mean gate of each field before one expert, between 0 and 2 (HoME's feature gates).
+
+    Attributes:
+        expert: the expert's name.
+        fields: the mean over the examples and the field's columns, by field; 1 leaves it as it is.
+    """
+
+    expert: str
+    fields: dict[str, float]
+
+
 class FieldMask(_Part):
     """The mask of one field in a sub-network, over the examples.
 
@@ -331,6 +343,8 @@ class InspectionGuide(_Part):
             and `expert_sizes_output(level)` of the signature hold the share of zeros and the mean
             absolute value of their units, (B, E). None in exports of earlier versions.
         training_only: the effects of fields that only training has.
+        feature_gates: the experts that have feature gates. The output `feature_gate_output(expert)`
+            of the signature holds the mean gate of each field, (B, F).
     """
 
     model: str
@@ -344,6 +358,7 @@ class InspectionGuide(_Part):
     gated: GatedParts | None = None
     expert_outputs: dict[str, list[str]] = {}
     training_only: list[ValueEffects] = []
+    feature_gates: list[str] = []
 
     @property
     def needs_examples(self) -> bool:
@@ -370,6 +385,7 @@ class Inspection(_Part):
         calibration: what was fitted to the validation examples; None without a calibration.
         expert_outputs: statistics of the outputs of the experts that gates weigh.
         training_only: the effects of fields that only training has.
+        feature_gates: what each expert of the first level reads more or less of.
     """
 
     model: str
@@ -385,6 +401,7 @@ class Inspection(_Part):
     calibration: CalibrationReport | None = None
     expert_outputs: list[LevelOutputs] = []
     training_only: list[ValueEffects] = []
+    feature_gates: list[FeatureGates] = []
 
     @property
     def is_empty(self) -> bool:
@@ -421,6 +438,11 @@ def gate_output(gate: str) -> str:
 def tower_gates_output(task: str) -> str:
     """Return the signature's output that holds the gates of a task's tower, layer by layer."""
     return f"tower_gates/{task}"
+
+
+def feature_gate_output(expert: str) -> str:
+    """Return the signature's output that holds the mean gate of each field before an expert."""
+    return f"feature_gate/{expert}"
 
 
 def expert_zeros_output(level: str) -> str:

@@ -17,6 +17,7 @@ from feature_spec.artifacts.inspection import (
     AttendedLists,
     ExpertOutput,
     ExpertWeight,
+    FeatureGates,
     FieldMask,
     Gate,
     Inspection,
@@ -26,6 +27,7 @@ from feature_spec.artifacts.inspection import (
     attention_output,
     expert_sizes_output,
     expert_zeros_output,
+    feature_gate_output,
     field_mask_output,
     gate_output,
 )
@@ -141,6 +143,19 @@ def inspect_model(
             for level, experts in guide.expert_outputs.items()
         ],
         training_only=guide.training_only,
+        feature_gates=[
+            FeatureGates(
+                expert=expert,
+                fields=dict(
+                    zip(
+                        guide.fields,
+                        statistics[feature_gate_output(expert)].mean.tolist(),
+                        strict=True,
+                    )
+                ),
+            )
+            for expert in guide.feature_gates
+        ],
     )
 
 

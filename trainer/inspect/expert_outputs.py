@@ -1,4 +1,8 @@
-"""What the experts of a model give out: whether some are 0, and whether all are alike in size."""
+"""What the experts of a model read and give out.
+
+HoME's feature gates scale what an expert reads. Its outputs may be 0, or of another size than those
+of others.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +13,7 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 
 from trainer.inspect.expert_names import expert_modules, numbered, stem_experts
+from trainer.layers.feature_gate import FeatureGate
 from trainer.layers.flat_input import as_flat_input
 from trainer.models.adatt import AdaTT
 from trainer.models.mmoe import MLMMoE, MMoE
@@ -93,3 +98,34 @@ def _(model: PLE | AdaTT, inputs: Any, tasks: Sequence[str]) -> dict[str, Expert
         result[level.name] = ExpertOutputs(names, outputs)
         representations = level(representations)
     return result
+
+
+def feature_gates(
+    model: SharingArchitecture, inputs: Any, tasks: Sequence[str], field_widths: Sequence[int]
+) -> dict[str, tf.Tensor]:
+    """Compute the mean gate of each field before each expert that has feature gates.
+
+    Args:
+        model: a built model.
+        inputs: the inputs of the model's `call`.
+        tasks: names of the tasks.
+        field_widths: D of each field, in the order of the flattened input.
+
+    Returns:
+        Means over a field's columns, (B, F), by the expert's name; none without feature gates.
+    """
+    layer: FeatureGate | None = None
+    if isinstance(model, MMoE):
+        layer, names = model.feature_gates, numbered("shared", model.experts.experts)
+    elif isinstance(model, PLE):
+        (first, *_) = model.levels
+        layer = first.feature_gates[0] if first.feature_gates else None
+        modules = expert_modules(model, first, tasks)
+        names = [name for experts in modules.values() for name in experts]
+    if layer is None:
+        return {}
+    # Outside of a call the weights are float32 even if the layers compute in half precision.
+    gates = layer.gates(tf.cast(as_flat_input(inputs), tf.float32))
+    by_field = [tf.reduce_mean(part, axis=2) for part in tf.split(gates, field_widths, axis=2)]
+    means = tf.stack(by_field, axis=2)
+    return dict(zip(names, tf.unstack(means, axis=1), strict=True))

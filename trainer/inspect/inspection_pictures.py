@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 
 from feature_spec.artifacts.calibration import TaskCalibration
 from feature_spec.artifacts.inspection import (
+    FeatureGates,
     Gate,
     GatedBlock,
     HistoryAttention,
@@ -54,6 +55,10 @@ def as_html(inspection: Inspection) -> str:
     if inspection.expert_outputs:
         sections.append(
             (f"Share of zeros among the units of experts {over}", _zeros(inspection.expert_outputs))
+        )
+    if inspection.feature_gates:
+        sections.append(
+            (f"Feature gates of experts, distance from 1 {over}", _read(inspection.feature_gates))
         )
     if inspection.field_masks:
         sections.append((f"Field masks: mean {over}", _field_masks(inspection.field_masks, "mean")))
@@ -148,6 +153,12 @@ def _zeros(levels: list[LevelOutputs]) -> Figure:
         axis.set_title(level.level)
         axis.set_ylim(0.0, 1.0)
     return figure
+
+
+def _read(experts: list[FeatureGates]) -> Figure:
+    """Draw experts × fields: positive where an expert reads more of a field than is there."""
+    values = np.array([list(one.fields.values()) for one in experts]) - 1.0
+    return _heat_map(values, [one.expert for one in experts], list(experts[0].fields), signed=True)
 
 
 def _places(attention: HistoryAttention) -> Figure:

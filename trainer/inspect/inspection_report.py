@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from feature_spec.artifacts.inspection import (
+    FeatureGates,
     Gate,
     GatedBlock,
     HistoryAttention,
@@ -84,6 +85,8 @@ def _experts(inspection: Inspection) -> Iterator[Table]:
         yield _gates(inspection.gates, inspection.examples)
     if inspection.expert_outputs:
         yield _expert_outputs(inspection.expert_outputs, inspection.examples)
+    if inspection.feature_gates:
+        yield _feature_gates(inspection.feature_gates, inspection.examples)
 
 
 def _gates(gates: list[Gate], examples: int) -> Table:
@@ -105,11 +108,8 @@ def _gates(gates: list[Gate], examples: int) -> Table:
 
 
 def _expert_outputs(levels: list[LevelOutputs], examples: int) -> Table:
-    table = _table(
-        f"Outputs of experts over {examples:,} examples",
-        ["level", "expert"],
-        ["zeros", "mean size"],
-    )
+    title = f"Outputs of experts over {examples:,} examples"
+    table = _table(title, ["level", "expert"], ["zeros", "mean size"], min_width=len(title))
     for level in levels:
         for position, expert in enumerate(level.experts):
             table.add_row(
@@ -119,6 +119,15 @@ def _expert_outputs(levels: list[LevelOutputs], examples: int) -> Table:
                 f"{expert.size:.4f}",
                 end_section=position == len(level.experts) - 1,
             )
+    return table
+
+
+def _feature_gates(experts: list[FeatureGates], examples: int) -> Table:
+    title = f"Mean feature gate over {examples:,} examples (1 leaves a field as it is)"
+    names = [one.expert for one in experts]
+    table = _table(title, ["field"], names, min_width=len(title))
+    for field in experts[0].fields:
+        table.add_row(field, *(f"{one.fields[field]:.3f}" for one in experts))
     return table
 
 

@@ -16,13 +16,14 @@ from feature_spec.artifacts.inspection import (
     attention_output,
     expert_sizes_output,
     expert_zeros_output,
+    feature_gate_output,
     field_mask_output,
     gate_output,
 )
 from feature_spec.fields.field import NumericField, VectorField
 from feature_spec.histories.attention import AttendedHistory
 from feature_spec.spec import FeatureSpec
-from trainer.inspect.expert_outputs import expert_outputs
+from trainer.inspect.expert_outputs import expert_outputs, feature_gates
 from trainer.inspect.introspection import (
     Block,
     Coefficients,
@@ -47,8 +48,8 @@ def introspection_outputs(
 
     Returns:
         The weights (B, E) of each gate, the share of zeros and the size of each expert (B, E), the
-        masks (B, F) of each sub-network, the weights (B, L) of the entries of each history, and
-        what PEPNet's gates do (`gate_outputs`), float32.
+        feature gates (B, F) of each expert, the masks (B, F) of each sub-network, the weights
+        (B, L) of the entries of each history, and what PEPNet's gates do (`gate_outputs`), float32.
     """
     gated = network.gated(network.flat_inputs(network.look_up(features), features))
     inputs = [one.x for one in gated]
@@ -56,9 +57,11 @@ def introspection_outputs(
     gates = gate_weights(network.sharing, inputs, tasks)
     masks = field_masks(network.sharing, inputs, tasks)
     experts = expert_outputs(network.sharing, inputs, tasks)
+    read = feature_gates(network.sharing, inputs, tasks, network.layout.field_widths)
     return {
         **{expert_zeros_output(level): found.zeros for level, found in experts.items()},
         **{expert_sizes_output(level): found.sizes for level, found in experts.items()},
+        **{feature_gate_output(expert): means for expert, means in read.items()},
         **{gate_output(name): tf.cast(gate.weights, tf.float32) for name, gate in gates.items()},
         **{field_mask_output(name): tf.cast(mask, tf.float32) for name, mask in masks.items()},
         **{attention_output(name): weights for name, weights in _attention(network, features)},
@@ -110,6 +113,9 @@ def inspection_guide(
             level: list(found.experts)
             for level, found in expert_outputs(network.sharing, zeros, tasks).items()
         },
+        feature_gates=list(
+            feature_gates(network.sharing, zeros, tasks, network.layout.field_widths)
+        ),
         fields=list(fields),
         subnetworks=list(field_masks(network.sharing, zeros, tasks)),
         blocks=[_gated_block(block) for block in gated_blocks(network.sharing, tasks)],

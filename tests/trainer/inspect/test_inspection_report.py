@@ -13,6 +13,7 @@ from feature_spec.artifacts.calibration import CalibrationReport
 from feature_spec.artifacts.inspection import (
     ExpertOutput,
     ExpertWeight,
+    FeatureGates,
     FieldMask,
     Gate,
     GatedBlock,
@@ -57,6 +58,7 @@ FULL = Inspection(
             level="level_1", experts=[ExpertOutput(expert="own 7", zero_share=0.925, size=0.0625)]
         )
     ],
+    feature_gates=[FeatureGates(expert="own 8", fields={"age": 1.25, "color": 0.5})],
     # More than fill a row of pictures.
     gates=[gate(f"level_{level}/task_click") for level in range(1, 5)],
     field_masks=[
@@ -146,6 +148,8 @@ def printed(inspection):
         "Gate weights over 1,234 examples",
         "level_1/task_click own 1 of click 0.2500 0.1250",
         "shared 1 0.7500 0.0625",
+        "Mean feature gate over 1,234 examples",
+        "color 0.500",
         "level_1 own 7 92.5% 0.0625",
         "age 0.375 (50%) 0.000 (100%)",
         "cssm own of click click 64 62.5% 0.3125",
@@ -189,7 +193,9 @@ def texts(drawing):
 
 
 def test_the_page_has_a_drawing_of_each_kind_with_its_names():
-    gates, collapsed, masks, zeros, blocks, alpha, other_alpha = map(texts, drawings(as_html(FULL)))
+    drawn = map(texts, drawings(as_html(FULL)))
+    gates, collapsed, read, masks, zeros, blocks, alpha, other_alpha = drawn
+    assert {"own 8", "age", "color", "0.25", "-0.50"} <= {text.replace("−", "-") for text in read}
     assert {"level_1/task_click", "level_4/task_click", "own 1 of click", "shared 1"} <= set(gates)
     assert {"level_1", "own 7"} <= set(collapsed)
     assert {"own of click", "shared", "age", "0.38"} <= set(masks)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 tf = pytest.importorskip("tensorflow")
-from trainer.inspect.expert_outputs import expert_outputs  # noqa: E402
+from trainer.inspect.expert_outputs import expert_outputs, feature_gates  # noqa: E402
 from trainer.inspect.introspection import gate_weights  # noqa: E402
 from trainer.layers.cgc import CGCLevel  # noqa: E402
 from trainer.layers.experts import Experts  # noqa: E402
@@ -279,6 +279,17 @@ def test_feature_gates_start_near_one(x):
     gate = FeatureGate(3, RANK)
     gate(tf.constant(x))
     np.testing.assert_allclose(gate.gates(tf.constant(x)), 1.0, atol=0.15)
+
+
+def test_inspection_shows_the_mean_gate_of_each_field_before_each_expert(x):
+    model = PLE(2, task_experts=1, shared_experts=1, expert_units=[U], feature_gate_rank=RANK)
+    disturbed(model, x)
+    found = feature_gates(model, [tf.constant(x)], ["click", "like"], field_widths=[3, 2])
+    assert list(found) == ["own 1 of click", "own 1 of like", "shared 1"]
+    layer = model.levels[0].feature_gates[0]
+    gates = 2 * sigmoid(x @ layer.down.numpy()[:, RANK : 2 * RANK] @ layer.up.numpy()[1])
+    expected = np.stack([gates[:, :3].mean(axis=1), gates[:, 3:].mean(axis=1)], axis=1)
+    np.testing.assert_allclose(found["own 1 of like"], expected, atol=1e-5)
 
 
 def test_the_requests_part_of_feature_gates_is_computed_once(x):
