@@ -72,7 +72,13 @@ def product(
     """
     if not isinstance(x, FlatInput):
         return _biased(tf.matmul(x, kernel), bias)
-    request_width = x.request.shape[-1]
+    request_width = int(x.request.shape[-1])
+    # TensorFlow forgets the bias of a product over 0 columns when it fuses both.
+    if request_width == 0:
+        return product(x.candidate, kernel, bias)
+    if int(x.candidate.shape[-1]) == 0:
+        of_request = _biased(tf.matmul(x.request, kernel), bias)
+        return tf.broadcast_to(of_request, [tf.shape(x.candidate)[0], kernel.shape[-1]])
     of_candidates = tf.matmul(x.candidate, kernel[request_width:])
     if x.request.shape[0] != 1:
         return _biased(tf.matmul(x.request, kernel[:request_width]), bias) + of_candidates

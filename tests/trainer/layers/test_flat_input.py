@@ -44,3 +44,20 @@ def test_a_bias_counts_once_however_the_input_is_split():
     joined = tf.concat([tf.repeat(request, 2, axis=0), candidate], axis=1)
     assert product(joined, kernel, bias).numpy().tolist() == expected
     assert product(FlatInput(joined[:, :1], candidate), kernel, bias).numpy().tolist() == expected
+
+
+@pytest.mark.parametrize("request_width", [0, 2, 5])
+@pytest.mark.parametrize("rows", [1, 4])
+def test_a_side_without_columns_keeps_the_bias_in_a_graph_too(request_width, rows):
+    kernel, bias = tf.random.normal([5, 3]), tf.constant([1.0, -1.0, 2.0])
+    request = tf.random.normal([rows, request_width])
+    candidate = tf.random.normal([4, 5 - request_width])
+
+    @tf.function
+    def computed(request, candidate):
+        # TensorFlow fuses the three, and gave 0 where a product had no columns.
+        return tf.nn.relu(product(FlatInput(request, candidate), kernel, bias))
+
+    whole = tf.concat([tf.repeat(request, 4 // rows, axis=0), candidate], axis=1)
+    expected = tf.nn.relu(tf.matmul(whole, kernel) + bias)
+    np.testing.assert_allclose(computed(request, candidate), expected, atol=1e-5)
