@@ -28,17 +28,11 @@ LEVELS = 101
 LEAST_EXAMPLES = 100
 
 
-class _Distribution(NamedTuple):
+class Distribution(NamedTuple):
     """A group's labels in ascending order, (N,), and the sum of weights before each, (N + 1,)."""
 
     labels: Floats
     weights: Floats
-
-    @classmethod
-    def of(cls, labels: Floats, weights: Floats) -> _Distribution:
-        """Sort labels with their weights."""
-        order = np.argsort(labels, kind="stable")
-        return cls(labels[order], np.concatenate([[0.0], np.cumsum(weights[order])]))
 
     def ranks(self, values: Floats) -> Floats:
         """Return the share of weight below each value, with one half of its equals."""
@@ -55,6 +49,12 @@ class _Distribution(NamedTuple):
         return levels
 
 
+def distribution_of(labels: Floats, weights: Floats) -> Distribution:
+    """Sort labels with their weights, (N,) each."""
+    order = np.argsort(labels, kind="stable")
+    return Distribution(labels[order], np.concatenate([[0.0], np.cumsum(weights[order])]))
+
+
 class LabelQuantiles(NamedTuple):
     """The distributions of one task's labels in the training examples.
 
@@ -66,7 +66,7 @@ class LabelQuantiles(NamedTuple):
 
     field: SliceField
     rows: Rows
-    distributions: list[_Distribution]
+    distributions: list[Distribution]
 
     def groups(self, rows: Rows) -> Rows:
         """Return the place of each row's group; G where it has none of its own."""
@@ -112,7 +112,7 @@ def label_quantiles(spec: FeatureSpec, train: Examples) -> dict[str, LabelQuanti
         groups = values[counts >= LEAST_EXAMPLES]
         parts = [rows == group for group in groups] + [np.ones(len(rows), bool)]
         found[name] = LabelQuantiles(
-            field, groups, [_Distribution.of(labels[part], weights[part]) for part in parts]
+            field, groups, [distribution_of(labels[part], weights[part]) for part in parts]
         )
     return found
 

@@ -206,7 +206,16 @@ def exported(tmp_path_factory):
     assert served[0].sharing.dtype_policy.name == "mixed_bfloat16"
     export(spec, SPEC, network, graph, folder / "xla", xla=True)
     fitted = calibration(spec, features["candidate_ids"][:, 0].numpy().tolist())
-    export(spec, SPEC, network, graph, folder / "calibrated", xla=True, calibrate=lambda _: fitted)
+    export(
+        spec,
+        SPEC,
+        network,
+        graph,
+        folder / "calibrated",
+        xla=True,
+        calibrate=lambda _: fitted,
+        quantiles=quantiles(spec, features["candidate_ids"][:1, 0].numpy()),
+    )
     return folder / "model", scores, network
 
 
@@ -229,6 +238,16 @@ def calibration(spec, rows):
         {"by": "item", "shrinkage": 1.0, "tasks": [{**task, "curve": CURVE, "shifts": shifts}]}
     )
     return Fitted(report, Calibrators(report, slice_field(spec, "item")))
+
+
+def quantiles(spec, rows):
+    """Distributions of ratio: twice the quantile for the item of the row, the quantile for others."""
+    from trainer.inputs.label_quantiles import LabelQuantiles, distribution_of
+    from trainer.network.slice_field import slice_field
+
+    even = (np.arange(100_000) + 0.5) / 100_000
+    distributions = [distribution_of(factor * even, np.ones(len(even))) for factor in (2.0, 1.0)]
+    return {"ratio": LabelQuantiles(slice_field(spec, "item"), rows, distributions)}
 
 
 IN_A_FRESH_PROCESS = """
@@ -409,7 +428,9 @@ def test_all_signatures_score_as_the_network_does_offline(exported, answers):
         np.testing.assert_allclose(answers["rank"][task], scores, rtol=1e-5, atol=1e-6)
 
 
-def test_all_signatures_score_and_rank_by_calibrated_logits(exported, answers):
+def test_all_signatures_score_and_rank_by_calibrated_logits_and_values_at_quantiles(
+    exported, answers
+):
     _, offline, _ = exported
     logits = np.log(offline["click"]) - np.log1p(-np.array(offline["click"]))
     # The slopes of the curve are .7, 1 / 2.5, 3.5 / .5 and .7.
@@ -419,12 +440,16 @@ def test_all_signatures_score_and_rank_by_calibrated_logits(exported, answers):
         0.5 + 0.7 * (logits - 1),
     )
     clicks = 1.0 / (1.0 + np.exp(-curve - [0.5, -1.5, 0.0, 0.0]))
-    ranking = clicks * np.array(answers["rank"]["ranking_score"]) / np.array(offline["click"])
+    # Predicted quantiles are between 0 and 1, and the first item has twice the values of others.
+    ratios = np.clip(offline["ratio"], 0.0, 1.0) * [2.0, 1.0, 1.0, 1.0]
+    before, after = (np.maximum(ratio, 1e-6) for ratio in (np.array(offline["ratio"]), ratios))
+    ranking = np.array(answers["rank"]["ranking_score"]) * clicks / np.array(offline["click"])
+    ranking *= (after / before) ** 0.5
     for signature in ("examples", "rank"):
         answer = answers[f"calibrated, {signature}"]
         assert answer.keys() == OUTPUTS
         np.testing.assert_allclose(answer["click"], clicks, rtol=1e-4)
-        np.testing.assert_allclose(answer["ratio"], offline["ratio"], rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(answer["ratio"], ratios, rtol=1e-4, atol=1e-5)
         np.testing.assert_allclose(answer["ranking_score"], ranking, rtol=1e-4)
     best = answers["calibrated, top 9"]
     assert best["candidate_position"] == np.argsort(-ranking).tolist()
