@@ -241,11 +241,11 @@ def calibration(spec, rows):
 
 
 def quantiles(spec, rows):
-    """Distributions of ratio: twice the quantile for the item of the row, the quantile for others."""
+    """Distributions of ratio: from 2 to 4 for the item of the row, from 1 to 2 for all others."""
     from trainer.inputs.label_quantiles import LabelQuantiles, distribution_of
     from trainer.network.slice_field import slice_field
 
-    even = (np.arange(100_000) + 0.5) / 100_000
+    even = 1.0 + (np.arange(100_000) + 0.5) / 100_000
     distributions = [distribution_of(factor * even, np.ones(len(even))) for factor in (2.0, 1.0)]
     return {"ratio": LabelQuantiles(slice_field(spec, "item"), rows, distributions)}
 
@@ -440,8 +440,8 @@ def test_all_signatures_score_and_rank_by_calibrated_logits_and_values_at_quanti
         0.5 + 0.7 * (logits - 1),
     )
     clicks = 1.0 / (1.0 + np.exp(-curve - [0.5, -1.5, 0.0, 0.0]))
-    # Predicted quantiles are between 0 and 1, and the first item has twice the values of others.
-    ratios = np.clip(offline["ratio"], 0.0, 1.0) * [2.0, 1.0, 1.0, 1.0]
+    # Predicted quantiles end at 0 and 1, and the first item has twice the values of others.
+    ratios = (1.0 + np.clip(offline["ratio"], 0.0, 1.0)) * [2.0, 1.0, 1.0, 1.0]
     before, after = (np.maximum(ratio, 1e-6) for ratio in (np.array(offline["ratio"]), ratios))
     ranking = np.array(answers["rank"]["ranking_score"]) * clicks / np.array(offline["click"])
     ranking *= (after / before) ** 0.5
