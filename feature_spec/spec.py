@@ -373,7 +373,7 @@ class FeatureSpec(StrictModel):
         yield from chain_problems(self.tasks)
         if self.sampling is not None:
             yield from sampling_problems(self.sampling, self.tasks)
-        yield from label_group_problems(self.tasks, self.fields)
+        yield from label_group_problems(self.tasks, self.served.fields)
         if self.calibration is not None:
             yield from calibration_problems(self.calibration, self.tasks, self.served.fields)
         yield from formula_problems(self.ranking_formula.weights, self.tasks, self.joints)

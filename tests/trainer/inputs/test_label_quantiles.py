@@ -20,6 +20,7 @@ split: {evaluation_files: [a]}
 fields:
   duration_s: {side: item, kind: numeric, transform: quantiles, buckets: 4, width: 2, minimum: 0}
   price: {side: item, kind: numeric}
+  place: {side: item, kind: categorical, training_only: {dropout_rate: 0.1}}
 tasks:
   click: {kind: binary, label: {rule: event, column: a}, metric: auc}
   watch: {kind: regression, label: {rule: column, column: c}, metric: mse, quantile_within: duration_s}
@@ -134,6 +135,7 @@ def test_without_such_a_task_examples_stay_on_disk_as_they_are():
         ("duration_s", None),
         ("price", "no such categorical field, or numeric one with 'transform: quantiles'"),
         ("duration", "did you mean 'duration_s'"),
+        ("place", "no such categorical field"),
     ],
 )
 def test_groups_are_values_of_a_field_that_has_rows(change, message):
