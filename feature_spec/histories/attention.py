@@ -78,7 +78,8 @@ def attended_histories(
 def model_inputs(fields: Mapping[str, Field], histories: Histories | None) -> dict[str, bool]:
     """Return what a model reads by name: fields, and attended histories in place of their lists.
 
-    The values tell whether it is a field with rows of an embedding table.
+    The values tell whether it is a field with rows of an embedding table. Fields that only training
+    has stand beside the model, not in its input.
 
     Args:
         fields: the fields of a spec, also those of its histories.
@@ -90,7 +91,7 @@ def model_inputs(fields: Mapping[str, Field], histories: Histories | None) -> di
         name: isinstance(field, CategoricalField | MultiCategoricalField | SequenceField)
         or (isinstance(field, NumericField) and field.transform == "quantiles")
         for name, field in fields.items()
-        if name not in lists
+        if name not in lists and field.training_only is None
     }
     return embedded | dict.fromkeys((history.name for history in attended), False)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from feature_spec.fields.field import TrainingOnly
 from feature_spec.histories.attention import model_inputs
 from feature_spec.loading import load_spec
 from feature_spec.training_settings import numbers_of_rows, settings_problems
@@ -47,3 +48,12 @@ def test_a_row_takes_the_width_of_the_shared_table_and_that_of_all_tasks():
     width = spec.fields["video_id"].width
     assert numbers_of_rows(spec)[width] == width
     assert numbers_of_rows(stem)[width] == width + 4 * len(spec.tasks)
+
+
+def test_a_field_that_only_training_has_gates_nothing():
+    spec = load_spec("short_video")
+    position = spec.fields["hour"].model_copy(update={"training_only": TrainingOnly()})
+    read = model_inputs({**spec.fields, "hour": position}, spec.histories)
+    assert "hour" not in read
+    [problem] = settings_problems({"personalise": {"domain": ["hour"]}}, {}, None, read)
+    assert "no such field 'hour' that the model reads" in problem

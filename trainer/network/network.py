@@ -216,7 +216,7 @@ class AssembledNetwork(tf.keras.layers.Layer):
         """Return what the fields that only training has add to the logits, (B or 1, K)."""
         slots = [one.slot for one in self.layout.training_only]
         effects = []
-        for tower, lookup in zip(self.exposure_towers, lookups, strict=True):
+        for tower, lookup in zip(self.exposure_towers, lookups, strict=False):
             _, apart = set_apart(lookup["training"], slots, ())
             effects.append(tower([apart[slot][0] for slot in slots], training=training))
         return tf.concat(effects, axis=1)
