@@ -28,7 +28,7 @@ def test_ready_specs_load_by_name(name):
         ("min_count: 2", "min_count: '2'", "fields.user_id.vocabulary.min_count: Input should be a valid integer (received '2')"),
         ("    metric: mse\n", "", "tasks.ratio.metric: Field required"),
         ("metric: auc, ", "", "tasks.click.metric: Field required"),
-        ("metric: auc", "metric: mse", "metric of a binary task must be one of auc, log_loss, received 'mse'"),
+        ("metric: auc", "metric: mse", "metric of a binary task must be one of auc, gauc, log_loss, received 'mse'"),
         ("rule: event", "rule: evnt", "tasks.click.label: rule 'evnt' does not exist: did you mean 'event'?"),
         ("event_time: {column: t, unit: ms}", "item: item_id", "split.evaluation_days: needs 'keys.event_time'"),
         ("unit: ms", "unit: ms, timezone: Mars/Base", "keys.event_time.timezone: no such time zone: 'Mars/Base'"),
