@@ -38,7 +38,7 @@ WAYS: dict[str, dict[str, Any]] = {
 }
 MODEL = "mmoe"
 SHOWN = (
-    "all bias", "clicked bias", "unclicked bias", "all kl", "all auc", "unclicked auc",
+    "all bias", "unclicked bias", "tilt", "all kl", "all auc", "unclicked auc",
     "joint bias", "joint kl", "joint auc", "click auc",
 )  # fmt: skip
 _JUDGING, _VALIDATION = 0.25, 0.05
@@ -88,7 +88,7 @@ def _table(results: Results, title: str) -> Table:
         for name in SHOWN:
             values = np.array([run[name] for run in runs])
             error = values.std(ddof=1) / np.sqrt(len(values)) if len(values) > 1 else 0.0
-            form = ".1%" if name.endswith("bias") else ".4f"
+            form = ".1%" if name.endswith(("bias", "tilt")) else ".4f"
             cells.append(f"{values.mean():+{form}} ±{error:{form}}".replace("+0.", "0."))
         table.add_row(way, *cells)
     return table

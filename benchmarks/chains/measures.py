@@ -39,7 +39,9 @@ def measured(impressions: Impressions, scores: Mapping[str, np.ndarray]) -> dict
     Returns:
         For the conversion rate, by part (``all``, ``clicked``, ``unclicked``) and measure:
         ``bias``, predicted over true sum, less 1; ``kl``; ``auc``. ``joint …`` are those of P(click
-        and conversion) over all impressions, and ``click auc`` is that of P(click).
+        and conversion) over all impressions, and ``click auc`` is that of P(click). ``tilt`` is how
+        much too high the rate is predicted where nobody clicked, beside where someone did: what
+        learning from clicks alone does, whatever the level of all predictions.
     """
     parts = {
         "all": np.ones(impressions.size, bool),
@@ -49,6 +51,7 @@ def measured(impressions: Impressions, scores: Mapping[str, np.ndarray]) -> dict
     result = {}
     for part, rows in parts.items():
         result |= _of(part, impressions.conversion[rows], scores["conversion"][rows])
+    result["tilt"] = (1.0 + result["unclicked bias"]) / (1.0 + result["clicked bias"]) - 1.0
     joint = impressions.click * impressions.conversion
     result |= _of("joint", joint, scores["click"] * scores["conversion"])
     return result | {"click auc": expected_auc(impressions.click, scores["click"])}

@@ -42,6 +42,10 @@ def test_the_truth_has_no_bias_and_half_of_it_has_one_of_a_half(impressions):
         assert of_truth[f"{part} kl"] == pytest.approx(0.0, abs=1e-9)
         assert halved[f"{part} bias"] == pytest.approx(-0.5)
         assert halved[f"{part} auc"] == pytest.approx(of_truth[f"{part} auc"])
+    assert halved["tilt"] == pytest.approx(0.0)
+    unclicked = impressions.clicked == 0
+    tilted = np.where(unclicked, 1.2, 0.8) * impressions.conversion
+    assert measured(impressions, truth | {"conversion": tilted})["tilt"] == pytest.approx(0.5)
 
 
 def test_what_happened_was_drawn_at_the_true_rates(impressions):
