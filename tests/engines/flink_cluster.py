@@ -233,6 +233,8 @@ class FlinkCluster:
     ) -> None:
         environment = {
             **os.environ,
+            # The folder is the cluster's own, since boot writes into the one that it is started in.
+            "PYTHONPATH": str(REPOSITORY),
             "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
             # Else boot makes a virtual environment for each worker.
             "RUN_PYTHON_SDK_IN_DEFAULT_ENVIRONMENT": "1",
@@ -241,7 +243,7 @@ class FlinkCluster:
             log.write(f"{shlex.join(command)}\n".encode())
             log.flush()
             self._processes[name] = subprocess.Popen(
-                command, cwd=REPOSITORY, env=environment, stdin=stdin, stdout=log, stderr=log
+                command, cwd=self.folder, env=environment, stdin=stdin, stdout=log, stderr=log
             )
 
     def _end(self) -> None:
