@@ -6,7 +6,7 @@ batches of a thousand at most.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import apache_beam as beam
@@ -76,14 +76,26 @@ class _ReadFiles(beam.PTransform):
         is_alone = "DirectRunner" in runner and (
             options.view_as(DirectOptions).direct_num_workers == 1
         )
+        files = input_or_inputs | "Files" >> beam.Create(
+            list(enumerate(self._files)), reshuffle=False
+        )
+        if not is_alone:  # one worker would keep all columns for it
+            # Not by Reshuffle: Transform reads a source twice by copying the last steps before
+            # it, and runners that have a Reshuffle of their own know no copy of its parts.
+            files = files | "Share" >> beam.GroupByKey() | "Ungroup" >> beam.FlatMapTuple(_each)
+        else:
+            files = files | "Names" >> beam.Values()
         return (
-            input_or_inputs
-            # To share files out is for several workers; one would keep all columns for it.
-            | "Files" >> beam.Create(self._files, reshuffle=not is_alone)
+            files
             # Without this, Beam would pickle what it keeps between two passes.
             | "Read"
             >> beam.ParDo(_ReadFile(self._parsing, self._schema)).with_output_types(pa.RecordBatch)
         )
+
+
+def _each(_: int, files: Iterable[str]) -> Iterable[str]:
+    """Return the files of a group."""
+    return files
 
 
 class _ReadFile(beam.DoFn):

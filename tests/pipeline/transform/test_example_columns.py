@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -131,3 +132,25 @@ def test_only_the_columns_that_are_asked_for_are_read(tmp_path: Path) -> None:
 def test_files_that_are_not_there_are_named(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"no file matches .*\*\.gz"):
         _source(tmp_path).BeamSource()
+
+
+@pytest.mark.parametrize("runner", ["PortableRunner", "DirectRunner"])
+def test_a_copy_that_transform_makes_of_the_source_can_be_planned_for_any_runner(
+    tmp_path: Path, runner: str
+) -> None:
+    import apache_beam as beam
+    from apache_beam.options.pipeline_options import PipelineOptions
+    from apache_beam.runners.portability.portable_runner import PortableRunner
+    from tensorflow_transform.beam import deep_copy
+
+    _written(tmp_path, ROWS)
+    shutil.copy(tmp_path / "part-0.gz", tmp_path / "part-1.gz")
+    options = PipelineOptions([f"--runner={runner}", "--environment_type=LOOPBACK"])
+    pipeline = beam.Pipeline(options=options)
+    batches = pipeline | _source(tmp_path).BeamSource()
+    for number, one in enumerate((batches, deep_copy.deep_copy(batches))):
+        _ = one | f"Rows{number}" >> beam.Map(lambda batch: batch.num_rows)
+    planned = PortableRunner._optimize_pipeline(pipeline.to_runner_api(), options)
+    steps = planned.components.transforms.values()
+    made = {output for step in steps for output in step.outputs.values()}
+    assert {taken for step in steps for taken in step.inputs.values()} <= made
