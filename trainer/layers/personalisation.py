@@ -44,6 +44,23 @@ class Personalisation(tf.keras.layers.Layer):
         request_width: how many of them belong to the request; these come first.
         units: the units of the hidden layer of the gates.
         towers: the units of the hidden layers, by tower.
+
+    Call arguments:
+        x: the model's input, (B, I), or a `FlatInput`.
+
+    Returns:
+        A `GatedInput`.
+
+    Examples:
+        >>> import tensorflow as tf
+        >>> from trainer.layers.personalisation import Personalisation
+        >>> gates = Personalisation([0, 1], [4], width=5, request_width=2, units=8, towers=[[3]])
+        >>> gated = gates(tf.ones([7, 5]))
+        >>> gated.x.shape.as_list(), gated.tower_gates[0][0].shape.as_list()
+        ([7, 5], [7, 3])
+
+    References:
+        PEPNet, Chang et al., KDD 2023: https://arxiv.org/abs/2302.01115
     """
 
     def __init__(

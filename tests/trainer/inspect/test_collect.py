@@ -67,10 +67,10 @@ class Transform(tf.keras.layers.Layer):
 
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory):
-    """Makes an exported model and its network, once a name; `prepare` sets weights before the export."""
+    """Makes an exported model, once a name, with the weights of `PREPARED`."""
     made = {}
 
-    def make(name, prepare=lambda network: None):
+    def make(name):
         if name not in made:
             spec = parse_spec(SPEC)
             tf.keras.utils.set_random_seed(0)
@@ -78,7 +78,7 @@ def exported(tmp_path_factory):
             network = Network(network_layout(spec, {}), settings)
             transform = Transform()
             network(transform({"color": tf.constant(["red"]), "price": tf.constant([1.0])}))
-            prepare(network)
+            PREPARED.get(name, lambda _: None)(network)
             folder = tmp_path_factory.mktemp(name)
             export(spec, SPEC, network, transform, folder)
             made[name] = folder
@@ -111,7 +111,7 @@ def gates_that_read_the_price_only(network):
 
 
 def test_gate_weights_are_averaged_over_all_examples(exported, tmp_path):
-    folder = exported("ple", gates_that_read_the_price_only)
+    folder = exported("ple")
     files = [
         write_examples(tmp_path / "a.gz", [("red", 0.0), ("blue", 1.0)]),
         write_examples(tmp_path / "b.gz", [("red", 2.0)]),
@@ -150,7 +150,7 @@ def mask_of_price_is_tanh_and_half_the_cells_are_closed(network):
 
 
 def test_field_masks_and_closed_cells_of_mssm(exported, tmp_path):
-    folder = exported("mssm", mask_of_price_is_tanh_and_half_the_cells_are_closed)
+    folder = exported("mssm")
     examples = write_examples(
         tmp_path / "a.gz", [("red", 1.0), ("red", -1.0), ("blue", 0.0), ("blue", -3.0)]
     )
@@ -179,7 +179,7 @@ def test_field_masks_and_closed_cells_of_mssm(exported, tmp_path):
 
 
 def test_the_export_of_mssm_is_pruned_and_says_how_far(exported, tmp_path):
-    folder = exported("mssm", mask_of_price_is_tanh_and_half_the_cells_are_closed)
+    folder = exported("mssm")
     found = inspect_model(folder, [write_examples(tmp_path / "a.gz", [("red", 1.0)])])
     # Three sub-networks multiply a column by a query, a mask and 4 units: 3 · 6 = 18. The colour
     # has 2 columns, the price 1. Behind them are four blocks of 4 × 4, 64, and two towers of 4 · 4
@@ -197,7 +197,7 @@ def test_the_export_of_mssm_is_pruned_and_says_how_far(exported, tmp_path):
 
 
 def test_the_pruned_signatures_score_as_the_whole_network_does(exported, tmp_path):
-    folder = exported("mssm", mask_of_price_is_tanh_and_half_the_cells_are_closed)
+    folder = exported("mssm")
     spec = parse_spec(SPEC)
     # Made as the exported one was.
     tf.keras.utils.set_random_seed(0)
@@ -240,8 +240,15 @@ def gates_follow_color_and_price(network):
     of_towers.head_kernel[0, 0].assign(np.log(3.0))
 
 
+PREPARED = {
+    "ple": gates_that_read_the_price_only,
+    "mssm": mask_of_price_is_tanh_and_half_the_cells_are_closed,
+    "shared_bottom": gates_follow_color_and_price,
+}
+
+
 def test_gates_are_shown_over_all_examples_and_by_the_values_of_the_domain(exported, tmp_path):
-    folder = exported("shared_bottom", gates_follow_color_and_price)
+    folder = exported("shared_bottom")
     rows = [("red", 1.0), ("blue", 0.0), ("red", 0.0), ("", 1.0)]
     examples = write_examples(tmp_path / "a.gz", rows)
     found = inspect_model(folder, [examples]).personalised
@@ -295,9 +302,7 @@ def root(exported, tmp_path):
     """A pipeline root with two pushed models and two ingested evaluation splits."""
     for version, name in ((9, "single_task"), (10, "ple")):
         (tmp_path / "serving_model").mkdir(exist_ok=True)
-        (tmp_path / "serving_model" / str(version)).symlink_to(
-            exported(name, gates_that_read_the_price_only)
-        )
+        (tmp_path / "serving_model" / str(version)).symlink_to(exported(name))
     examples = tmp_path / "artifacts" / "LogsExampleGen" / "examples"
     write_examples(
         examples / "9" / "Split-evaluation" / "data_tfrecord-00000-of-00001.gz", [("red", 0.0)] * 5
