@@ -12,7 +12,7 @@ import yaml
 
 from feature_spec.formula import DURATION, RankingFormula, weights_in_force
 from feature_spec.spec import FeatureSpec
-from feature_spec.strict_model import StrictModel, closest_names
+from feature_spec.strict_model import StrictModel, closest_names, text_of
 from feature_spec.tasks.chain import factored, formula_problems
 from feature_spec.yaml_text import YamlTextError, read_yaml
 
@@ -134,7 +134,7 @@ def _valid(detail: Any) -> str:
         return f"{name} {context['tag']!r} does not exist: {closest_names(context['tag'], tags)}"
     if detail["type"] == "union_tag_not_found":
         return f"needs a key {context['discriminator'].strip(chr(39))}"
-    return str(detail["msg"]).removeprefix("Value error, ")
+    return text_of(detail)
 
 
 def _shown(value: Any) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self, get_args, get_origin
 
 import pydantic
@@ -77,10 +77,18 @@ def closest_names(received: str, valid: Iterable[str]) -> str:
     return f"valid: {', '.join(names)}"
 
 
+def text_of(detail: Mapping[str, Any]) -> str:
+    """Return what one of pydantic's errors says, without the names of its own and our classes."""
+    text = str(detail["msg"]).removeprefix("Value error, ")
+    return re.sub(r"a valid dictionary( or instance of \w+)?$", "a mapping of keys", text)
+
+
 def problems_of(error: ValidationError) -> str:
     """Return all problems of an error, each with its place, in one line."""
     return "; ".join(
-        ": ".join([*([".".join(map(str, detail["loc"]))] if detail["loc"] else []), detail["msg"]])
+        ": ".join(
+            [*([".".join(map(str, detail["loc"]))] if detail["loc"] else []), text_of(detail)]
+        )
         for detail in error.errors()
     )
 

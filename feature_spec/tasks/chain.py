@@ -103,27 +103,28 @@ def chain_problems(tasks: Mapping[str, Task]) -> Iterable[Problem]:
     for name, task in tasks.items():
         place = ("tasks", name, "given")
         if task.given is not None and task.given not in before:
+            possible = [one for one in before if not _not_a_condition(one, tasks[one])]
             reason = (
                 f"a task can be given only one that stands before it: move {task.given!r} up"
                 if task.given in tasks and task.given != name
-                else f"no such task before it: {closest_names(task.given, before)}"
+                else f"no such task before it: {closest_names(task.given, possible)}"
             )
             yield Problem(place, task.given, reason)
-        elif task.given is not None:
-            yield from _condition_problems(place, task.given, tasks[task.given])
+        elif task.given is not None and (reason := _not_a_condition(task.given, tasks[task.given])):
+            yield Problem(place, task.given, reason)
         before.append(name)
 
 
-def _condition_problems(place: tuple[str, ...], given: str, task: Task) -> Iterable[Problem]:
+def _not_a_condition(given: str, task: Task) -> str:
+    """Return why no task can be given this one, or "" if one can."""
     if task.kind != "binary":
-        yield Problem(place, given, f"{given!r} is a {task.kind}; a condition is a binary task")
-    elif task.label.rule not in _CONDITIONS:
-        yield Problem(
-            place,
-            given,
+        return f"{given!r} is a {task.kind}; a condition is a binary task"
+    if task.label.rule not in _CONDITIONS:
+        return (
             f"the label of {given!r} is by the rule {task.label.rule!r} and may lie between 0 and "
-            f"1; a condition happened or did not: give it the rule {' or '.join(_CONDITIONS)}",
+            f"1; a condition happened or did not: give it the rule {' or '.join(_CONDITIONS)}"
         )
+    return ""
 
 
 def sampling_problems(sampling: Sampling, tasks: Mapping[str, Task]) -> Iterable[Problem]:

@@ -56,7 +56,7 @@ def checked(tmp_path, text):
         ("model: {name: mmoe, levels: 2}", "model: unknown key 'levels'"),
         ("model: {task_groups: [[ratio, click], [like]]}", "no such task 'like'"),
         ("model: {dropout_rate: .nan}", "model.dropout_rate: Input should be a finite number"),
-        ("model: [ple]", "model: Input should be a valid dictionary"),
+        ("model: [ple]", "model: Input should be a mapping of keys"),
         ("tuner: {search: {trainer.epoch: {values: [1]}}}", "did you mean 'epochs'?"),
         ("tuner: {search: {trainer.epochs: {values: [0]}}}", "should be greater than 0"),
         ("tuner: {search: {}}", "tuner.search: "),

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import inspect
+import json
 import re
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -28,6 +29,7 @@ def models(
     """
     from rich import box
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
     from feature_spec.strict_model import closest_names
@@ -38,8 +40,10 @@ def models(
         for heading in ("model", "what it is", "settings and defaults"):
             table.add_column(heading)
         for model, settings in MODELS.items():
-            defaults = ", ".join(f"{key}={value}" for key, value in settings().model_dump().items())
-            table.add_row(model, (settings.__doc__ or "").splitlines()[0], defaults)
+            defaults = ", ".join(
+                f"{key}={_as_yaml(value)}" for key, value in settings().model_dump().items()
+            )
+            table.add_row(model, (settings.__doc__ or "").splitlines()[0], escape(defaults))
         Console().print(table)
     elif name in MODELS:
         settings = MODELS[name]
@@ -51,9 +55,15 @@ def models(
         raise typer.Exit(1)
 
 
+def _as_yaml(value: Any) -> str:
+    """Return a value as a spec and `--set` have it."""
+    return value if isinstance(value, str) else json.dumps(value)
+
+
 def _settings_table(settings: type[ModelSettings]) -> Table:
     """Return a row for each setting: its default, and what it means, from the docstrings."""
     from rich import box
+    from rich.markup import escape
     from rich.table import Table
 
     meanings: dict[str, str] = {}
@@ -64,7 +74,7 @@ def _settings_table(settings: type[ModelSettings]) -> Table:
     table.add_column("default", no_wrap=True)
     table.add_column("what it is")
     for name, default in settings().model_dump().items():
-        table.add_row(name, str(default), meanings.get(name, ""))
+        table.add_row(name, escape(_as_yaml(default)), escape(meanings.get(name, "")))
     return table
 
 

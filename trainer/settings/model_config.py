@@ -42,7 +42,7 @@ class ModelSettings(StrictModel):
         history_dropout_rate: share of units dropped in training of what a candidate reads of a
             history that it attends to.
         personalise: fields whose embeddings gate the model's input and its towers, as in PEPNet:
-            `domain`, `prior` and `units`; None for no gates.
+            `domain`, `prior` and `units`; null for no gates.
         cross_layers: layers that cross the fields before the model reads them (DCN V2, Wang et al.,
             WWW 2021); 0 for none.
         cross_rank: rank of the matrices of these layers; null for whole matrices.
@@ -254,7 +254,7 @@ class CGCSettings(FormOfExperts):
         self_gate: whether a task adds its own experts once more, weighed by a gate of their own
             (HoME).
         task_groups: lists of tasks that share experts with each other, such as
-            `[[click, like], [long_view, watch_ratio]]` (HoME); None for none.
+            `[[click, like], [long_view, watch_ratio]]` (HoME); null for none.
     """
 
     architecture = "trainer.models.ple:CGC"
@@ -306,7 +306,7 @@ class PLESettings(CGCSettings):
         expert_units: layers of each expert; the paper's have one.
         task_groups: lists of tasks, such as `[[click, like], [long_view, watch_ratio]]` (HoME): all
             levels but the last then work for groups, and the last has experts of groups, too;
-            None for none.
+            null for none.
     """
 
     architecture = "trainer.models.ple:PLE"
@@ -319,9 +319,9 @@ class TaskTableSettings(ModelSettings):
 
     Attributes:
         task_fields: the fields of which each task has embeddings of its own, such as the ids of
-            user and item; None for all that have rows of a table.
+            user and item; null for all that have rows of a table.
         task_width: d, the width of a task's embedding of a field, at most that of the shared one;
-            None for the width of the shared one, as in the paper.
+            null for the width of the shared one, as in the paper.
     """
 
     task_fields: Annotated[list[str], pydantic.Field(min_length=1)] | None = None

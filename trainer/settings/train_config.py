@@ -11,7 +11,7 @@ from typing import Any, Literal
 import pydantic
 from pydantic import NonNegativeFloat, PositiveFloat
 
-from feature_spec.strict_model import PositiveInt, Seed, StrictModel, closest_names
+from feature_spec.strict_model import PositiveInt, Seed, StrictModel, closest_names, text_of
 from trainer.settings.model_config import MODELS, ModelSettings
 
 
@@ -184,7 +184,7 @@ def parse_settings(
                 received = (
                     "" if detail["type"] == "unknown_key" else f" (received {detail['input']!r})"
                 )
-                problems.append(f"{path}: {detail['msg']}{received}")
+                problems.append(f"{path}: {text_of(detail)}{received}")
     if inputs is not None and "model" in parts:
         problems += _unknown_fields(parts["model"], inputs)
     if tasks is not None and "model" in parts:

@@ -79,7 +79,7 @@ def test_a_formula_file_may_name_a_joint_probability(spec_text, tmp_path):
     ("before", "after", "message"),
     [
         ("given: click", "given: clik", "no such task before it: did you mean 'click'"),
-        ("given: click", "given: buy", "no such task before it"),
+        ("given: click", "given: buy", "no such task before it: valid: click (received"),
         ("given: click", "given: ratio", "'ratio' is a regression; a condition is a binary task"),
         ("given: click", "given: click, sample_space: {event: a}", "takes the place of 'sample_space'"),
         ("given: click", "chain: esmm", "needs 'given', the task whose label must be 1"),

@@ -41,13 +41,13 @@ def test_settings_survive_json(name):
         (
             {},
             {"balancing": "stch", "epochs": 1},
-            "trainer.balancing: Value error, stch needs trainer.epochs of 2 or more: the first is "
+            "trainer.balancing: stch needs trainer.epochs of 2 or more: the first is "
             "its warm-up (received 'stch')",
         ),
         (
             {"name": "dselect_k", "experts": 4, "selected": 5},
             {},
-            "model.selected: Value error, there are only 4 experts to select from (received 5)",
+            "model.selected: there are only 4 experts to select from (received 5)",
         ),
         (
             {"dropout_rate": 1.0},
@@ -57,13 +57,13 @@ def test_settings_survive_json(name):
         (
             {"task_groups": [["click", "like"]]},
             {},
-            "model.task_groups: Value error, there must be at least 2 groups; one of all tasks is "
+            "model.task_groups: there must be at least 2 groups; one of all tasks is "
             "what 'shared_experts' are for",
         ),
         (
             {"task_groups": [["click", "like"], ["like"]]},
             {},
-            "model.task_groups: Value error, a task belongs to one group. In several: like",
+            "model.task_groups: a task belongs to one group. In several: like",
         ),
         (
             {"name": "mmoe", "self_gate": True},
@@ -71,14 +71,19 @@ def test_settings_survive_json(name):
             "model: unknown key 'self_gate'",
         ),
         (
+            {"personalise": "tab"},
+            {},
+            "model.personalise: Input should be a mapping of keys (received 'tab')",
+        ),
+        (
             {"personalise": {}},
             {},
-            "model.personalise: Value error, needs fields in 'domain', 'prior' or both",
+            "model.personalise: needs fields in 'domain', 'prior' or both",
         ),
         (
             {"personalise": {"prior": ["user", "user"]}},
             {},
-            "model.personalise: Value error, 'prior' names 'user' more than once",
+            "model.personalise: 'prior' names 'user' more than once",
         ),
         (
             {"personalise": {"prior": ["user"]}, "tower_units": []},
