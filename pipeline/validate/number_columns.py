@@ -160,7 +160,7 @@ def _transforming(spec: FeatureSpec, transform_graph: str) -> Callable[[Any], di
     }
 
     def transformed(examples: tf.Tensor) -> dict[str, tf.Tensor]:
-        rows = tf.shape(examples, tf.int64)
+        rows = tf.size(examples, tf.int64)
         fields: dict[str, Any] = tf.io.parse_example(examples, numbers)
         for name, feature in raw.items():
             if name in fields:
@@ -168,10 +168,10 @@ def _transforming(spec: FeatureSpec, transform_graph: str) -> Callable[[Any], di
             if isinstance(feature, tf.io.VarLenFeature):
                 nothing = tf.zeros([0], feature.dtype)
                 fields[name] = tf.SparseTensor(
-                    tf.zeros([0, 2], tf.int64), nothing, tf.concat([rows, [0]], 0)
+                    tf.zeros([0, 2], tf.int64), nothing, tf.stack([rows, 0])
                 )
             else:
-                fields[name] = tf.zeros(rows, feature.dtype)
+                fields[name] = tf.zeros([rows, *feature.shape], feature.dtype)
         packed = layer(fields)
         return {name: packed[name] for name in NUMBERS.values() if name in packed}
 

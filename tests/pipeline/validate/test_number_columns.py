@@ -111,3 +111,55 @@ def test_a_spread_that_is_not_sane_after_transform_is_told(tmp_path: Path, scale
 
 def test_no_transformed_examples_have_nothing_to_tell(tmp_path: Path) -> None:
     assert _transformed_warnings(tmp_path / "x.gz", [], []) == []
+
+
+def test_what_is_no_number_reaches_the_graph_as_missing_in_its_own_shape(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import pyarrow as pa
+    import tensorflow as tf
+    import tensorflow_transform as tft
+
+    from pipeline.ingest.formats.tfrecords import framed
+    from pipeline.validate.number_columns import transformed_number_warnings
+
+    received: dict[str, Any] = {}
+
+    class Graph:
+        """A graph that packs the numbers as they are, of a spec with a vector and tags, too."""
+
+        def __init__(self, folder: str) -> None:
+            pass
+
+        def raw_feature_spec(self) -> dict[str, Any]:
+            numbers = {
+                name: tf.io.FixedLenFeature([], tf.float32, 0.0) for name in ("age", "price")
+            }
+            return numbers | {
+                "item": tf.io.FixedLenFeature([], tf.string, ""),
+                "look": tf.io.FixedLenFeature([2], tf.float32, [0.0, 0.0]),
+                "tags": tf.io.VarLenFeature(tf.string),
+            }
+
+        def transform_features_layer(self) -> Any:
+            def layer(fields: dict[str, Any]) -> dict[str, Any]:
+                received.update({name: value.shape.as_list() for name, value in fields.items()})
+                return {
+                    "request_numbers": fields["age"][:, None],
+                    "candidate_numbers": fields["price"][:, None],
+                }
+
+            return layer
+
+    monkeypatch.setattr(tft, "TFTransformOutput", Graph)
+    numbers = {
+        name: tf.train.Feature(float_list=tf.train.FloatList(value=[2.0]))
+        for name in ("age", "price")
+    }
+    example = tf.train.Example(features=tf.train.Features(feature=numbers)).SerializeToString()
+    file = tmp_path / "x.gz"
+    file.write_bytes(gzip.compress(bytes(framed(pa.array([example] * 3, pa.binary())))))
+    assert transformed_number_warnings(parse_spec(SPEC), [str(file)], "graph") == []
+    assert received == {
+        "age": [None], "price": [None], "item": [None], "look": [None, 2], "tags": [None, 0],
+    }  # fmt: skip
