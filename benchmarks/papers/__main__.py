@@ -20,16 +20,22 @@ def main(
     *,
     dataset: Annotated[
         str,
-        typer.Option(help="census, kuairand, kuairand_histories, ali_ccp, ijcai15 or synthetic."),
+        typer.Option(
+            help="census, kuairand, kuairand_histories, simulated, ali_ccp, ijcai15 or synthetic."
+        ),
     ],
     data: Annotated[
         Path | None,
-        typer.Option(help="Folder of the data set's official files.", exists=True, file_okay=False),
+        typer.Option(
+            help="Folder of the data set's official files, or of `fulcrum simulate`.",
+            exists=True,
+            file_okay=False,
+        ),
     ] = None,
     models: Annotated[
         str,
         typer.Option(
-            help="Some with commas between them, or `all`: the registry's and MSSM's ablations."
+            help="Some with commas between them, or `all`: the registry's and variants of some."
         ),
     ] = "all",
     tasks: Annotated[

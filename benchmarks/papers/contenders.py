@@ -1,9 +1,10 @@
-"""The contenders: every model of the registry, the ablations of MSSM, and their settings."""
+"""The contenders: every model of the registry, variants of some, and their settings."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Any
 
 from feature_spec.strict_model import closest_names
@@ -38,13 +39,23 @@ class Contender:
     Attributes:
         model: the name of a model in the registry.
         own: the model settings that define the contender.
+        trainer: the trainer settings that do.
+        variant: whether it is a variant of its model, which takes over that model's setting.
+        names_fields: whether the data set gives settings of its own, because they name its fields.
     """
 
     model: str
     own: Mapping[str, Any]
+    trainer: Mapping[str, Any] = field(default_factory=dict)
+    variant: bool = False
+    names_fields: bool = False
 
     def settings(
-        self, base: Mapping[str, Any], setting: Mapping[str, Mapping[str, Any]], seed: int
+        self,
+        base: Mapping[str, Any],
+        setting: Mapping[str, Mapping[str, Any]],
+        seed: int,
+        named: Mapping[str, Any] = MappingProxyType({}),
     ) -> Settings:
         """Return the complete settings of a run.
 
@@ -52,9 +63,11 @@ class Contender:
             base: values for the part `trainer` that belong to the data set.
             setting: one of `SETTINGS`, with values for the parts `model` and `trainer`.
             seed: the seed of the run.
+            named: model settings of the contender that name fields of the data set.
         """
-        model = {"name": self.model, **setting.get("model", {}), **self.own}
-        return parse_settings(model, {**base, **setting.get("trainer", {}), "seed": seed})
+        model = {"name": self.model, **setting.get("model", {}), **self.own, **named}
+        trainer = {**base, **setting.get("trainer", {}), **self.trainer, "seed": seed}
+        return parse_settings(model, trainer)
 
 
 # Widths are about those of the MSSM paper, where experts and sub-networks have 32 units.
@@ -84,16 +97,34 @@ ABLATIONS = {
     "mssm_b": {"cell_sparsity": False},
     "mssm_basic": {"field_sparsity": False, "cell_sparsity": False},
 }
-CONTENDERS = {name: Contender(model=name, own=_SIZES[name]) for name in MODELS} | {
-    name: Contender(model="mssm", own={**_SIZES["mssm"], **own}) for name, own in ABLATIONS.items()
+_HOME = {"expert_activation": "swish", "expert_norm": "rms", "feature_gate_rank": 8}
+# What can be put into or around a model, tried with MMoE and PLE.
+OPTIONS = {
+    "mmoe_home": Contender(model="mmoe", own=_HOME),
+    "ple_home": Contender(model="ple", own={**_HOME, "self_gate": True}),
+    "ple_pepnet": Contender(model="ple", own={}, names_fields=True),
+    "ple_crossed": Contender(model="ple", own={"cross_layers": 2}),
+    "ple_famo": Contender(model="ple", own={}, trainer={"balancing": "famo"}),
+    "ple_stch": Contender(model="ple", own={}, trainer={"balancing": "stch"}),
 }
+CONTENDERS = (
+    {name: Contender(model=name, own=_SIZES[name]) for name in MODELS}
+    | {
+        name: Contender(model="mssm", own={**_SIZES["mssm"], **own}, variant=True)
+        for name, own in ABLATIONS.items()
+    }
+    | {
+        name: replace(option, own={**_SIZES[option.model], **option.own}, variant=True)
+        for name, option in OPTIONS.items()
+    }
+)
 
 
 def chosen_contenders(models: str) -> list[str]:
     """Return the contenders of a text from the command line: `all`, or names between commas.
 
     Raises:
-        ValueError: a name belongs to no model and no ablation.
+        ValueError: a name belongs to no contender.
     """
     if models == "all":
         return list(CONTENDERS)

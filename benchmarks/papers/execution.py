@@ -33,6 +33,7 @@ class Job:
         rows: the number of synthetic examples.
         trainer: the trainer settings of the data set.
         setting: the values of the setting that the runs share.
+        named: model settings of the contender that name fields of the data set.
     """
 
     runs: tuple[Run, ...]
@@ -42,6 +43,7 @@ class Job:
     rows: int
     trainer: dict[str, Any]
     setting: dict[str, Any]
+    named: dict[str, Any]
 
 
 def execute(jobs: Iterable[Job], processes: int, on_end: Callable[[Run, Finished], None]) -> None:
@@ -100,7 +102,7 @@ def _trained(job: Job) -> list[Finished]:
     def workload(seed: int) -> Workload:
         return workload_of(job.folder, first.variant, job.rows, seed).of_tasks(job.tasks)
 
-    settings = CONTENDERS[first.contender].settings(job.trainer, job.setting, first.seed)
+    settings = CONTENDERS[first.contender].settings(job.trainer, job.setting, first.seed, job.named)
     trained = train(
         settings, task_groups(first.contender, job.tasks), [run.seed for run in job.runs], workload
     )

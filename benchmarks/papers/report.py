@@ -9,13 +9,17 @@ from typing import Any
 
 from benchmarks.papers.boosting import boosting_examples
 from benchmarks.papers.comparison import compare, own_metric, task_metrics
-from benchmarks.papers.contenders import ABLATIONS, BOOSTING, SINGLE_TASK
+from benchmarks.papers.contenders import BOOSTING, CONTENDERS, SINGLE_TASK
 from benchmarks.papers.run_store import Run, RunStore
 from benchmarks.papers.workload import Workload
 from feature_spec.names import EVALUATION
 
-# The models that the papers propose. All others but gradient boosting are baselines.
-PROPOSED = ("cgc", "ple", "mssm", *ABLATIONS)
+# The models that the two papers propose, what came after them, and variants. All others but
+# gradient boosting are baselines.
+PROPOSED = (
+    *("cgc", "ple", "mssm", "dselect_k", "stem", "adatt"),
+    *(name for name, contender in CONTENDERS.items() if contender.variant),
+)
 
 
 def variant_report(

@@ -15,7 +15,6 @@ from rich.console import Console
 
 from benchmarks.papers.comparison import best_setting, own_metric
 from benchmarks.papers.contenders import (
-    ABLATIONS,
     BOOSTING,
     BOOSTING_SETTINGS,
     CONTENDERS,
@@ -29,8 +28,8 @@ from benchmarks.papers.run_store import Finished, Run, RunStore
 from feature_spec.strict_model import closest_names
 
 _TUNING_SEED = 1
-# An ablation is not a model of its own, so it takes over the setting of the whole model.
-_TUNED_AS = dict.fromkeys(ABLATIONS, "mssm")
+# A variant is not a model of its own, so it takes over the setting of its model.
+_TUNED_AS = {name: one.model for name, one in CONTENDERS.items() if one.variant}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +43,7 @@ class Study:
         rows: the number of synthetic examples.
         tasks: the tasks to learn.
         trainer: the trainer settings of every run.
+        named: model settings that name fields of the data set, by contender.
         boosting: whether gradient boosting takes part.
         facts: facts about the data, for the report.
     """
@@ -54,6 +54,7 @@ class Study:
     rows: int
     tasks: tuple[str, ...]
     trainer: Mapping[str, Any]
+    named: Mapping[str, Mapping[str, Any]]
     boosting: bool
     facts: Mapping[str, Any]
 
@@ -91,13 +92,20 @@ class Study:
         own = tuple(task for task in spec.tasks if task in chosen)
         return cls(
             store=_store(
-                folder, {"learnt": what_is_learnt(spec), "trainer": source.trainer, "tasks": own}
+                folder,
+                {
+                    "learnt": what_is_learnt(spec),
+                    "trainer": source.trainer,
+                    "named": source.named,
+                    "tasks": own,
+                },
             ),
             variants=("",),
             folder=folder,
             rows=0,
             tasks=own,
             trainer=source.trainer,
+            named=source.named,
             boosting=boosting,
             facts={"files": checksums(source, official), "ingestion": ingestion_counts(folder)},
         )
@@ -116,6 +124,7 @@ class Study:
             rows=rows,
             tasks=("y1", "y2"),
             trainer=TRAINER,
+            named={},
             boosting=False,
             facts={"rows": rows},
         )
@@ -131,12 +140,16 @@ class Study:
         """Tune, execute the runs that are not finished, and return the results.
 
         Args:
-            contenders: the names of the contenders.
+            contenders: the names of the contenders. Those that name fields take part where the
+                data set says which.
             settings: the names of the settings that each of them chooses from.
             seeds: the seeds of the trainings.
             jobs: the number of processes that train at a time.
             console: shows each run as it ends.
         """
+        contenders = [
+            name for name in contenders if not CONTENDERS[name].names_fields or name in self.named
+        ]
         # MTL gains need the single-task model.
         contenders = list(
             dict.fromkeys(
@@ -160,7 +173,7 @@ class Study:
         tuning = [
             self._job(self.variants[0], name, setting, choices[name], [_TUNING_SEED])
             for name in contenders
-            if name not in ABLATIONS
+            if name not in _TUNED_AS
             for setting in choices[name]
         ]
         execute(tuning, jobs, ended)
@@ -227,6 +240,7 @@ class Study:
             rows=self.rows,
             trainer=dict(self.trainer),
             setting=choices[setting],
+            named=dict(self.named.get(contender, {})),
         )
 
 
@@ -241,7 +255,7 @@ def _with_tuned(contenders: Sequence[str]) -> list[str]:
 
 def _store(folder: Path, comparison: Mapping[str, Any]) -> RunStore:
     """Return the store of a comparison; another spec, other tasks or settings get another store."""
-    own = {name: contender.own for name, contender in CONTENDERS.items()}
+    own = {name: [one.own, one.trainer] for name, one in CONTENDERS.items()}
     what = json.dumps(
         {**comparison, "settings": SETTINGS, "boosting": BOOSTING_SETTINGS, "own": own},
         sort_keys=True,

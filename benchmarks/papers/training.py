@@ -47,6 +47,9 @@ class Trainee:
         self.network = self._new_network(settings.trainer.seed)
         self._model = MultiTaskRanker(self.network, self._tasks, settings.trainer)
         self._model.compile_for_training()
+        self._balancing_at_start = [
+            variable.numpy() for variable in self._model.balancing.variables
+        ]
         self._score = tf.function(
             lambda features: self.network.scores(self.network(features)),
             reduce_retracing=True,
@@ -67,6 +70,10 @@ class Trainee:
         self._model.step.assign(0)
         self._model.finite.assign(True)
         self._forget_gradients()
+        for variable, value in zip(
+            self._model.balancing.variables, self._balancing_at_start, strict=True
+        ):
+            variable.assign(value)
         run = self._settings.trainer
         validation = Examples(workload.splits[VALIDATION])
         check = DivergenceCheck(self._layout, examples, validation)

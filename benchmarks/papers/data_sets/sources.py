@@ -23,12 +23,14 @@ class Source:
 
     Attributes:
         name: the name of the data set on the command line.
-        files: the names of the official files, which a user downloads.
+        files: the names of the official files, which a user downloads; of simulated logs, what
+            `fulcrum simulate` writes beside those of the days.
         spec: makes the feature spec.
         convert: takes the folder of the official files and another folder, and writes the logs
             that the spec reads into the latter. None if the official files are such logs.
         default_tasks: the tasks of the table; empty for all tasks of the spec.
         trainer: the trainer settings of every run.
+        named: model settings that name fields of the data set, by contender.
         identifiers: the fields that gradient boosting does not read.
     """
 
@@ -38,6 +40,7 @@ class Source:
     convert: Callable[[Path, Path], None] | None = None
     default_tasks: Sequence[str] = ()
     trainer: Mapping[str, Any] = field(default_factory=dict)
+    named: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     identifiers: Sequence[str] = ()
 
     def logs(self, official: Path, folder: Path) -> Path:
@@ -91,6 +94,21 @@ _ALL = (
         spec=lambda: _ready("census_income"),
         trainer=_TRAINER,
     ),
+    Source(
+        name="simulated",
+        files=("users.jsonl.gz", "videos.jsonl.gz"),
+        spec=lambda: _ready("short_video"),
+        trainer=_TRAINER,
+        named={
+            "ple_pepnet": {
+                "personalise": {
+                    "domain": ["scenario"],
+                    "prior": ["user_id", "video_id", "author_id"],
+                }
+            }
+        },
+        identifiers=("user_id", "video_id", "author_id"),
+    ),
     *(
         Source(
             name=name,
@@ -99,6 +117,14 @@ _ALL = (
             convert=kuairand.convert,
             default_tasks=("click", "long_view", "completion", "like", "profile_enter"),
             trainer=trainer,
+            named={
+                "ple_pepnet": {
+                    "personalise": {
+                        "domain": ["tab"],
+                        "prior": ["user_id", "video_id", "author_id"],
+                    }
+                }
+            },
             identifiers=("user_id", "video_id", "author_id", "music_id"),
         )
         for name, ready_name, trainer in (
