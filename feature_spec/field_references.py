@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 
 from feature_spec.fields.field import (
-    CategoricalField,
     Field,
     NumericField,
     SequenceField,
+    has_a_row,
     rate_problems,
     time_part,
 )
@@ -79,10 +79,7 @@ def _training_only_problems(
     def found(reason: str) -> Problem:
         return Problem(("fields", name, "training_only"), name, reason)
 
-    is_embedded = isinstance(field, CategoricalField) or (
-        isinstance(field, NumericField) and field.transform == "quantiles"
-    )
-    if not is_embedded:
+    if not has_a_row(field):
         yield found(
             "needs kind 'categorical', or 'numeric' with transform 'quantiles', whose missing "
             f"value has a row of its own; received kind {field.kind!r}"

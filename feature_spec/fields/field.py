@@ -262,6 +262,13 @@ class VectorField(BaseField):
     separator: Text = ","
 
 
+def has_a_row(field: BaseField) -> bool:
+    """Return whether each example has one row of an embedding table for a field."""
+    return isinstance(field, CategoricalField) or (
+        isinstance(field, NumericField) and field.transform == "quantiles"
+    )
+
+
 def time_part(field: BaseField) -> TimePart | None:
     """Return the part of the event time that a field is; None for other fields."""
     return field.part if isinstance(field, CategoricalField) else None

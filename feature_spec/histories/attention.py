@@ -6,12 +6,11 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from feature_spec.fields.field import (
-    CategoricalField,
     Field,
     MultiCategoricalField,
-    NumericField,
     Pooling,
     SequenceField,
+    has_a_row,
 )
 from feature_spec.histories.histories import Histories
 from feature_spec.strict_model import Problem, closest_names
@@ -88,8 +87,7 @@ def model_inputs(fields: Mapping[str, Field], histories: Histories | None) -> di
     attended = attended_histories(fields, histories)
     lists = {column for history in attended for column in history.columns}
     embedded = {
-        name: isinstance(field, CategoricalField | MultiCategoricalField | SequenceField)
-        or (isinstance(field, NumericField) and field.transform == "quantiles")
+        name: has_a_row(field) or isinstance(field, MultiCategoricalField | SequenceField)
         for name, field in fields.items()
         if name not in lists and field.training_only is None
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from feature_spec.fields.field import CategoricalField, Field, NumericField
+from feature_spec.fields.field import Field, has_a_row
 from feature_spec.strict_model import Problem, closest_names
 from feature_spec.tasks.task import Task
 
@@ -19,12 +19,7 @@ def grouping_problems(
         name: the name of the field.
         fields: all fields by name.
     """
-    valid = [
-        other
-        for other, field in fields.items()
-        if isinstance(field, CategoricalField)
-        or (isinstance(field, NumericField) and field.transform == "quantiles")
-    ]
+    valid = [other for other, field in fields.items() if has_a_row(field)]
     if name not in valid:
         yield Problem(
             place,

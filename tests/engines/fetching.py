@@ -34,13 +34,22 @@ def main() -> int:
             try:
                 with tempfile.TemporaryDirectory(dir=place(engine).parent) as beside:
                     fetch(ENGINES[engine], Path(beside), Path(beside) / "whole")
-                    (Path(beside) / "whole").rename(place(engine))
+                    _put_in_place(Path(beside) / "whole", place(engine))
             except NotToBeHadError as error:
                 missing.append(f"{engine}: cannot be had: {error}")
                 continue
         print(f"{engine}: {place(engine)}")
     print(*missing, sep="\n", end="\n" if missing else "")
     return 1 if missing else 0
+
+
+def _put_in_place(whole: Path, target: Path) -> None:
+    """Move an engine to its place, unless another process has put it there meanwhile."""
+    try:
+        whole.rename(target)
+    except OSError:
+        if not target.is_dir():
+            raise
 
 
 def fetch_flink(entry: dict[str, Any], scratch: Path, whole: Path) -> None:

@@ -6,13 +6,13 @@ of them processes of this machine, which the cluster starts and ends.
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import shlex
 import socket
 import subprocess
 import sys
-import urllib.error
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
@@ -177,7 +177,7 @@ class FlinkCluster:
         try:
             with urllib.request.urlopen(f"http://localhost:{self._rest}{path}") as answer:
                 return json.load(answer)
-        except urllib.error.URLError:
+        except (OSError, http.client.HTTPException):
             return None
 
     def wait(self, until: Callable[[], Any], while_living: Callable[[], bool] | None = None) -> Any:

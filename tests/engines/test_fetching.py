@@ -78,6 +78,23 @@ def test_what_is_there_is_not_fetched_again(
     assert "fetching" not in capsys.readouterr().out
 
 
+def test_an_engine_that_another_process_has_put_in_place_meanwhile_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("FULCRUM_ENGINES", str(tmp_path))
+    kafka = catalogue.place("kafka")
+
+    def fetched_twice(entry: object, scratch: Path, whole: Path) -> None:
+        for folder in (kafka, whole):
+            folder.mkdir()
+            (folder / "jar").write_text(folder.name)
+
+    monkeypatch.setattr(fetching, "FETCH", {"kafka": fetched_twice})
+    assert fetching.main() == 0
+    assert (kafka / "jar").read_text() == kafka.name
+    assert list(tmp_path.iterdir()) == [kafka]
+
+
 def test_another_list_of_checksums_is_another_engine(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ):

@@ -62,7 +62,8 @@ def test_a_job_whose_task_manager_is_killed_ends_with_the_same_examples_and_coun
 
     def in_the_middle() -> bool:
         """Whether a worker has done a step and others wait."""
-        jobs = [one for one in cluster.asked("/jobs/overview")["jobs"] if one["jid"] not in before]
+        overview = cluster.asked("/jobs/overview") or {"jobs": []}
+        jobs = [one for one in overview["jobs"] if one["jid"] not in before]
         return any(4 < one["tasks"]["finished"] < one["tasks"]["total"] - 8 for one in jobs)
 
     cluster.wait(in_the_middle, while_living=job.is_alive)
