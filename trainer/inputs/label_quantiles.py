@@ -8,7 +8,7 @@ al., "Deconfounding Duration Bias in Watch-time Prediction for Video Recommendat
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -55,6 +55,18 @@ def distribution_of(labels: Floats, weights: Floats) -> Distribution:
     return Distribution(labels[order], np.concatenate([[0.0], np.cumsum(weights[order])]))
 
 
+def _places_by_value(values: Rows) -> Iterator[tuple[int, Rows]]:
+    """Yield each different value, ascending, with its places: sorted once, however many there are.
+
+    Args:
+        values: (N,).
+    """
+    order = np.argsort(values, kind="stable")
+    found, firsts = np.unique(values[order], return_index=True)
+    # The first part, before the first value, is empty.
+    yield from zip(found.tolist(), np.split(order, firsts)[1:], strict=True)
+
+
 class LabelQuantiles(NamedTuple):
     """The distributions of one task's labels in the training examples.
 
@@ -76,9 +88,8 @@ class LabelQuantiles(NamedTuple):
 
     def ranks(self, labels: Floats, rows: Rows) -> Floats:
         """Return labels as quantiles of their groups, from 0 to 1, (N,)."""
-        groups, result = self.groups(rows), np.zeros(len(labels))
-        for group in np.unique(groups):
-            own = groups == group
+        result = np.zeros(len(labels))
+        for group, own in _places_by_value(self.groups(rows)):
             result[own] = self.distributions[group].ranks(labels[own])
         return result
 
@@ -108,11 +119,15 @@ def label_quantiles(spec: FeatureSpec, train: Examples) -> dict[str, LabelQuanti
         field = slice_field(spec, task.quantile_within)
         labels = np.asarray(train.columns[names.LABELS][:, column], np.float64)[inside]
         rows, weights = np.asarray(field.rows(train.columns))[inside], masks[inside]
-        values, counts = np.unique(rows, return_counts=True)
-        groups = values[counts >= LEAST_EXAMPLES]
-        parts = [rows == group for group in groups] + [np.ones(len(rows), bool)]
+        groups = [
+            (group, distribution_of(labels[own], weights[own]))
+            for group, own in _places_by_value(rows)
+            if len(own) >= LEAST_EXAMPLES
+        ]
         found[name] = LabelQuantiles(
-            field, groups, [distribution_of(labels[part], weights[part]) for part in parts]
+            field,
+            np.array([group for group, _ in groups], rows.dtype),
+            [*(one for _, one in groups), distribution_of(labels, weights)],
         )
     return found
 

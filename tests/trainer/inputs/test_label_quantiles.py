@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -74,6 +76,21 @@ def test_rows_count_by_their_weights_and_rows_outside_the_sample_space_do_not():
         [0.375, 0.875]
     )
     assert with_quantiles(SPEC, data, found).columns["labels"][200:, 1] == pytest.approx(1e9)
+
+
+def test_memory_is_for_rows_however_many_groups_there_are():
+    """A mask of all rows for each of 1,000 groups would take 100 MB."""
+    data = examples(np.tile(np.arange(1_000), 100), np.repeat(np.arange(100.0), 1_000))
+    tracemalloc.start()
+    try:
+        found = label_quantiles(SPEC, data)
+        ranked = with_quantiles(SPEC, data, found).columns["labels"][:, 1]
+        _, most_bytes = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert len(found["watch"].rows) == 1_000
+    assert ranked == pytest.approx(np.repeat(np.arange(0.005, 1.0, 0.01), 1_000))
+    assert most_bytes < 40e6
 
 
 def test_a_group_of_few_examples_is_ranked_among_all():
