@@ -150,6 +150,9 @@ def _differences(weights: TrainedWeights, network: Network, rows: TableRows) -> 
         found.append("tasks have embeddings of other fields")
     if _tasks(before) != _tasks(now):
         found.append("it has other tasks")
+    elif _of_quantiles(before) != _of_quantiles(now):
+        # The mean and the deviation of labels are weights, too.
+        found.append("labels are quantiles ('quantile_within') of other tasks")
     if [value.shape for value in weights.dense] != [
         tuple(variable.shape) for variable in dense_weights(network)
     ]:
@@ -168,6 +171,11 @@ def _other_owners(weights: TrainedWeights, network: Network, rows: TableRows) ->
 
 def _tasks(spec: FeatureSpec) -> list[tuple[str, str]]:
     return [(name, task.kind) for name, task in spec.tasks.items()]
+
+
+def _of_quantiles(spec: FeatureSpec) -> list[str]:
+    """Return the tasks whose labels are quantiles, from 0 to 1, whatever their own unit is."""
+    return [name for name, task in spec.tasks.items() if task.quantile_within is not None]
 
 
 def _personalised(spec: FeatureSpec) -> list[list[str]]:

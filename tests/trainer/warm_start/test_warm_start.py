@@ -359,6 +359,25 @@ def test_neither_saving_nor_beginning_holds_a_copy_of_a_table(saved):
     assert beginning < 0.8 * table_bytes
 
 
+def test_a_regression_of_quantiles_begins_afresh_where_labels_had_their_own_unit(saved, caplog):
+    seconds = SPEC.replace(
+        "  buy: {kind: binary, label: {rule: event, column: b}, metric: auc, threshold: 0.5",
+        "  watch: {kind: regression, label: {rule: column, column: b}, metric: mse, threshold: 9.0",
+    )
+    quantiles = seconds.replace("metric: mse,", "metric: mse, quantile_within: item,")
+    trained, before = made(BEFORE, text=seconds)
+    trained.towers[1].mean.assign(60.0)
+    weights = read_weights(saved(trained, before, seconds))
+    network, now = made(BEFORE, text=quantiles)
+    with caplog.at_level("INFO", logger="fulcrum.trainer"):
+        begin_with(weights, network, now)
+    assert "begins afresh: labels are quantiles ('quantile_within') of other tasks" in caplog.text
+    assert network.towers[1].mean.numpy() == 0.0
+    again, rows = made(BEFORE, text=seconds)
+    begin_with(weights, again, rows)
+    assert again.towers[1].mean.numpy() == 60.0
+
+
 def test_tables_of_tasks_move_with_their_values_unless_other_tasks_own_them(saved, caplog):
     trained, before = made(BEFORE, "stem", task_width=2)
     network, now = made(NOW, "stem", task_width=2)
