@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from feature_spec.histories.history_fields import AGE
+from feature_spec.histories.history_values import age_text
 from feature_spec.spec import FeatureSpec
 from serving.histories.keyed_store import KeyedHistoryStore
 
@@ -128,15 +129,6 @@ def inspect_store(store: KeyedHistoryStore, values: Mapping[str, Any], at_us: in
         counts=counts,
         sequences=sequences,
     )
-
-
-def age_text(token: str) -> str:
-    """Return an age in words: less than two to the power of the token, in seconds."""
-    seconds = 1 << int(token)
-    for unit, size in (("d", 86_400), ("h", 3_600), ("min", 60)):
-        if seconds >= 2 * size:
-            return f"< {seconds / size:.0f} {unit}"
-    return f"< {seconds} s"
 
 
 def parts_shown(entry: Mapping[str, str]) -> dict[str, str]:

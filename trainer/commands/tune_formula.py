@@ -157,5 +157,5 @@ def tune_formula(
     print_search(found, Console(width=None if sys.stdout.isatty() else 140))
     if found.reason_to_keep is not None:
         if out and out.exists():
-            typer.echo(f"{out} is an earlier search's: it was left as it is.", err=True)
+            typer.echo(f"{out} was there before: it is left as it was.", err=True)
         raise typer.Exit(_KEEP)

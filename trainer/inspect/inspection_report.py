@@ -20,6 +20,8 @@ from feature_spec.artifacts.inspection import (
     SubnetworkFields,
     ValueEffects,
 )
+from feature_spec.histories.history_fields import AGE
+from feature_spec.histories.history_values import age_text
 from trainer.inspect.calibration_tables import calibration_tables
 
 # Wider mixtures are shown by their largest coefficients; `--json` and `--html` have all of them.
@@ -180,7 +182,11 @@ def _history(attention: HistoryAttention) -> Iterator[Table]:
         title = f"{name}: heaviest of {example.length} entries for {candidate}"
         table = _table(title, columns, ["weight"], min_width=len(title))
         for entry in example.entries:
-            table.add_row(*entry.values.values(), f"{entry.weight:.4f}")
+            values = [
+                age_text(value) if column == f"{name}_{AGE}" else value
+                for column, value in entry.values.items()
+            ]
+            table.add_row(*values, f"{entry.weight:.4f}")
         yield table
 
 

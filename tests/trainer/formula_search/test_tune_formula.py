@@ -204,7 +204,7 @@ def test_where_nothing_is_better_it_says_so_with_exit_code_3_and_writes_no_file(
     assert "for less click" in earlier
     kept = invoke("--model", root, "--objective", "click", "--trials", 2, "--seed", 4, "--out", out)
     assert kept.exit_code == 3
-    assert f"{out} is an earlier search's: it was left as it is." in kept.output
+    assert f"{out} was there before: it is left as it was." in kept.output
     assert out.read_text() == earlier
 
 

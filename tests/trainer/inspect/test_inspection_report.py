@@ -11,6 +11,8 @@ from rich.console import Console
 
 from feature_spec.artifacts.calibration import CalibrationReport
 from feature_spec.artifacts.inspection import (
+    AttendedEntry,
+    AttendedExample,
     ExpertOutput,
     ExpertWeight,
     FeatureGates,
@@ -249,6 +251,26 @@ def test_weights_of_past_entries_are_drawn_by_place():
     assert "Weights of entries of clicked by place (1 is the newest) over 9 examples" in page
     [drawn] = map(texts, drawings(page))
     assert {"1", "3–5", "mean weight"} <= set(drawn)
+
+
+def test_ages_of_past_entries_are_shown_as_spans():
+    attention = HistoryAttention(
+        history="clicked",
+        pooling="dot_product",
+        empty_share=0.0,
+        places=[],
+        alike=[],
+        examples=[
+            AttendedExample(
+                candidate={"item": "16"},
+                length=2,
+                entries=[
+                    AttendedEntry(values={"clicked_item": "16", "clicked_age": "16"}, weight=0.5)
+                ],
+            )
+        ],
+    )
+    assert "16 9–18 h 0.5000" in printed(EMPTY.model_copy(update={"histories": [attention]}))
 
 
 @pytest.mark.parametrize(
