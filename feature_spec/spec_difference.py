@@ -68,7 +68,11 @@ def differences_in_names(
     if not theirs:
         return []
     scores = (names.RANKING_SCORE, names.LOG_RANKING_SCORE)
-    theirs += [f"tasks.{name}" for name in sorted(outputs) if name not in scores]
+    theirs += [
+        f"tasks.{name}"
+        for name in sorted(outputs)
+        if name not in scores and not names.is_joint(name)
+    ]
     own = spec.part_digests
     return [
         *_only_one(own, dict.fromkeys(theirs, ""), "the client's"),

@@ -189,7 +189,7 @@ class BaseRankingClient:
 
         def payloads_for(fingerprint: str) -> list[bytes]:
             named = inputs | {SPEC_FINGERPRINT: text_tensor([fingerprint.encode()], [])}
-            parts = part_inputs(named, self.spec.fields_of("item"), sizes)
+            parts = part_inputs(named, self.spec.served.fields_of("item"), sizes)
             return [self._payload(part) for part in parts]
 
         sent = self._fingerprint

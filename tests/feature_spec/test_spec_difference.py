@@ -63,6 +63,12 @@ def test_names_of_the_signature_tell_fields_and_tasks_of_an_earlier_model(spec_t
     ]
 
 
+def test_joint_probabilities_of_the_signature_are_no_tasks(spec_text):
+    inputs, outputs = ["user_id"], ["click", "ratio", "joint_of_ratio", "ranking_score"]
+    told = differences_in_names(parse_spec(spec_text), inputs, outputs)
+    assert not [part for part in told if part.startswith("tasks.")]
+
+
 def test_fingerprints_stay_what_models_were_exported_with():
     document = yaml.safe_load(ready_specs()["short_video"].read_text(encoding="utf-8"))
     del document["histories"]  # which no model had then

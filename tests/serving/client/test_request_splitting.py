@@ -8,6 +8,7 @@ import threading
 import grpc
 import pytest
 
+from feature_spec.loading import parse_spec
 from serving.client.ranking_client import RankingClient
 from serving.client.request_splitting import part_sizes
 from serving.client.tensor_values import floats, shape_of
@@ -58,6 +59,29 @@ def test_parts_are_sent_side_by_side_and_merged_with_ties_in_the_requests_order(
         [0.75, 0.5],
         [1.0],
     ]
+
+
+def test_parts_hold_vectors_and_no_field_that_only_training_has(
+    scripted, answer_by_quality, rank_once, toy_spec_text
+):
+    spec = parse_spec(
+        toy_spec_text.replace(
+            "  quality: {side: item, kind: numeric}",
+            "  quality: {side: item, kind: numeric}\n"
+            "  look: {side: item, kind: vector, dimension: 2}\n"
+            "  place: {side: item, kind: categorical, training_only: {}}",
+        )
+    )
+    ranker = scripted(lambda number, request, context: answer_by_quality(request))
+    looks = [[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]
+    request = RankingRequest(
+        candidates=[Candidate(fields={"quality": look[0], "look": look}) for look in looks]
+    )
+    ranked = rank_once(ranker.target, spec, request, max_candidates=2, timeout_ms=600_000.0)
+    assert [one.position for one in ranked] == [2, 1, 0]
+    parts = [(shape_of(one.inputs["look"]), floats(one.inputs["look"])) for one in ranker.requests]
+    assert sorted(parts) == [([1, 2], [5.0, 6.0]), ([2, 2], [1.0, 2.0, 3.0, 4.0])]
+    assert not any("place" in one.inputs for one in ranker.requests)
 
 
 def test_5000_candidates_at_2000_are_3_messages_and_one_list(
