@@ -30,7 +30,7 @@ class Averaged(SharingArchitecture):
 
 def trained_loss(sharing: SharingArchitecture) -> float:
     """Train click and like on noise with a rule in it; return the loss of the last epoch."""
-    tf.keras.utils.set_random_seed(1)
+    tf.keras.utils.set_random_seed(0)
     random = np.random.default_rng(0)
     x = random.normal(size=(512, 8)).astype("float32")
     labels = {"click": x[:, 0] > 0, "like": x[:, 0] + x[:, 1] > 1}
@@ -42,7 +42,7 @@ def trained_loss(sharing: SharingArchitecture) -> float:
     loss = tf.keras.losses.BinaryCrossentropy(from_logits=True)
     model.compile("adam", loss=dict.fromkeys(labels, loss))
     numbers = {name: y.astype("float32") for name, y in labels.items()}
-    history = model.fit(x, numbers, epochs=5, verbose=0)
+    history = model.fit(x, numbers, epochs=8, verbose=0)
     return float(history.history["loss"][-1])
 
 
