@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from feature_spec.fields.field import Side
@@ -75,6 +75,17 @@ def guessed_field(
     return GuessedField("categorical", _rows(column, about_lines, in_table))
 
 
+def _vector_length(values: Sequence[Any]) -> int:
+    """Return the length that all values have as lists of numbers; 0 if they are none."""
+    if not all(
+        isinstance(value, list | tuple) and all(isinstance(one, int | float) for one in value)
+        for value in values
+    ):
+        return 0
+    lengths = {len(value) for value in values}
+    return lengths.pop() if len(lengths) == 1 else 0
+
+
 def _reason_against(column: SeenColumn, *, is_key: bool, in_table: bool) -> str:
     """Return why a column is no field; "" if it may be one."""
     if not column.present:
@@ -82,6 +93,9 @@ def _reason_against(column: SeenColumn, *, is_key: bool, in_table: bool) -> str:
     if column.elements is not None:
         return "" if any(column.elements) else "lists are empty"
     if column.texts is None and column.numbers is None:
+        length = _vector_length(column.present)
+        if length > 1:
+            return f"lists of {length} numbers; kind vector, if a model computed them"
         kinds = sorted({type(value).__name__ for value in column.present})
         return f"values are neither categories nor numbers ({', '.join(kinds)})"
     if is_key:

@@ -124,6 +124,21 @@ def test_lists_are_split_and_histories_share_the_rows_of_items(proposed: Propose
     assert (recent.kind, recent.shares, recent.separator) == ("sequence", "item_id", " ")
 
 
+def test_lists_of_as_many_numbers_are_said_to_be_vectors_perhaps(
+    proposed: Proposed, tmp_path: Path
+) -> None:
+    rows = [
+        {"user_id": f"u{n % 20}", "item_id": f"i{n % 30}", "click": n % 2, "look": [n / 7, 0.5],
+         "many": [0.5] * (n % 3)}
+        for n in range(200)
+    ]  # fmt: skip
+    spec = proposed({"log.jsonl": "\n".join(map(json.dumps, rows))})
+    assert not {"look", "many"} & set(spec.fields)
+    text = (tmp_path / "spec.yaml").read_text()
+    assert "left out: look: lists of 2 numbers; kind vector, if a model computed them" in text
+    assert "left out: many: values are neither categories nor numbers (list)" in text
+
+
 def test_files_of_days_get_a_place_for_the_day(proposed: Proposed) -> None:
     files = {
         f"day=2024-01-0{day}/part.csv.gz": gzip.compress(
