@@ -75,15 +75,17 @@ def guessed_field(
     return GuessedField("categorical", _rows(column, about_lines, in_table))
 
 
-def _vector_length(values: Sequence[Any]) -> int:
-    """Return the length that all values have as lists of numbers; 0 if they are none."""
-    if not all(
+def _no_values_of_a_field(values: Sequence[Any]) -> str:
+    """Return what values are that are neither texts nor numbers."""
+    if all(
         isinstance(value, list | tuple) and all(isinstance(one, int | float) for one in value)
         for value in values
     ):
-        return 0
-    lengths = {len(value) for value in values}
-    return lengths.pop() if len(lengths) == 1 else 0
+        lengths = {len(value) for value in values}
+        if len(lengths) == 1 and min(lengths) > 1:
+            return f"lists of {min(lengths)} numbers; kind vector, if a model computed them"
+    kinds = sorted({type(value).__name__ for value in values})
+    return f"values are neither categories nor numbers ({', '.join(kinds)})"
 
 
 def _reason_against(column: SeenColumn, *, is_key: bool, in_table: bool) -> str:
@@ -93,11 +95,7 @@ def _reason_against(column: SeenColumn, *, is_key: bool, in_table: bool) -> str:
     if column.elements is not None:
         return "" if any(column.elements) else "lists are empty"
     if column.texts is None and column.numbers is None:
-        length = _vector_length(column.present)
-        if length > 1:
-            return f"lists of {length} numbers; kind vector, if a model computed them"
-        kinds = sorted({type(value).__name__ for value in column.present})
-        return f"values are neither categories nor numbers ({', '.join(kinds)})"
+        return _no_values_of_a_field(column.present)
     if is_key:
         return ""
     if len(column.counts) == 1 and not column.missing_share:
