@@ -19,7 +19,8 @@ def ranked_list(
 ) -> RankedList:
     """Put the candidates of a request in the order of their predicted log ranking scores.
 
-    A model that was exported before these were gives the order by its ranking scores.
+    A model that was exported before these were gives the order by its ranking scores. One that was
+    exported before chains has no joint probabilities.
 
     Args:
         spec: The feature spec, which names the tasks.
@@ -31,6 +32,11 @@ def ranked_list(
         UnusableModelError: An output is missing, is not one number per candidate, or is NaN.
     """
     scores = {task: _column(responses, task, sizes) for task in spec.tasks}
+    scores |= {
+        joint: _column(responses, joint, sizes)
+        for joint in spec.joints
+        if all(joint in response.outputs for response in responses)
+    }
     ranking_scores = _column(responses, RANKING_SCORE, sizes)
     log_scores: list[float] | None = None
     if all(LOG_RANKING_SCORE in response.outputs for response in responses):

@@ -61,7 +61,8 @@ class RankedCandidate:
         position: The candidate's position in the request, from 0.
         rank: The candidate's rank in the list, from 1.
         scores: The score of each task, in the spec's order: a probability, or the predicted number
-            of a regression task.
+            of a regression task. Then the joint probability ``joint_of_<task>`` of each task that
+            is given another.
         ranking_score: The scores combined by the ranking formula. Where single precision cannot
             hold it, it is 0 or the largest number there is.
         log_ranking_score: The logarithm of the ranking score, which gives the order; None from a
