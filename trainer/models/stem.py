@@ -222,12 +222,20 @@ def _fields_combined(
     combine: Any,
 ) -> tf.Tensor:
     """Combine fields (R, Σ D) and (R, Σ d) where d is above 0, and keep the others."""
-    parts, first, first_own = [], 0, 0
+    sizes: list[tuple[int, int]] = []
     pairs = zip(field_widths, task_widths, strict=True)
     for has_own, group in itertools.groupby(pairs, key=lambda pair: pair[1] > 0):
         fields = list(group)
-        for width, size in fields if has_own else [(sum(width for width, _ in fields), 0)]:
-            one = shared[:, first : first + width]
-            parts.append(combine(one, own[:, first_own : first_own + size]) if size else one)
-            first, first_own = first + width, first_own + size
-    return tf.concat(parts, axis=1) if parts else shared
+        sizes += fields if has_own else [(sum(width for width, _ in fields), 0)]
+    if not any(size for _, size in sizes):
+        return shared
+    # The gradient of a split is one concatenation; that of a slice would be as wide as the input.
+    parts = tf.split(shared, [width for width, _ in sizes], axis=1)
+    own_parts = iter(tf.split(own, [size for _, size in sizes if size], axis=1))
+    return tf.concat(
+        [
+            combine(part, next(own_parts)) if size else part
+            for part, (_, size) in zip(parts, sizes, strict=True)
+        ],
+        axis=1,
+    )

@@ -87,8 +87,8 @@ class TaskTables:
             flat = flattened([lookup], ids, None, of_width)
             by_task = tf.reshape(flat, [-1, len(of_width), self.tasks, self.widths[width]])
             size = len(of_width) * self.widths[width]
-            for task, part in enumerate(parts):
-                part.append(tf.reshape(by_task[:, :, task], [-1, size]))
+            for part, of_task in zip(parts, tf.unstack(by_task, axis=2), strict=True):
+                part.append(tf.reshape(of_task, [-1, size]))
         return [tf.concat(part, axis=1) for part in parts]
 
 
