@@ -111,3 +111,12 @@ def test_the_map_of_the_house_has_every_folder_with_code() -> None:
         for path in (REPOSITORY / package).rglob("*.py")
     }
     assert folders <= set(re.findall(r"^\| `([\w/]+)/` \|", PAGES["docs/house.md"], re.MULTILINE))
+
+
+def test_the_readme_and_the_page_of_models_count_and_name_all_models() -> None:
+    from trainer.settings.model_config import MODELS
+
+    assert len(MODELS) == 16
+    assert "**Sixteen sharing architectures**" in PAGES["README.md"]
+    named = set(re.findall(r"^\| `(\w+)` \|", PAGES["docs/models.md"], re.MULTILINE))
+    assert set(MODELS) <= named
