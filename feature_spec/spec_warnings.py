@@ -11,11 +11,18 @@ from feature_spec.tasks.label_rule import RatioRule
 
 # Beyond so many values, the lists of one sequence are most of an example.
 _MANY_VALUES = 1_000
+# Settings that only one method of `trainer.balancing` reads.
+_OF_BALANCING = {
+    "dwa_temperature": "dwa",
+    "famo_decay": "famo",
+    "gradnorm_alpha": "gradnorm",
+    "stch_smoothness": "stch",
+}
 
 
 def spec_warnings(spec: FeatureSpec) -> list[str]:
     """Return a sentence for each thing in a spec that one should look at, with its place."""
-    return [*_leaks(spec), *_idle_parts(spec), *_histories(spec)]
+    return [*_leaks(spec), *_idle_parts(spec), *_idle_settings(spec), *_histories(spec)]
 
 
 def _leaks(spec: FeatureSpec) -> Iterable[str]:
@@ -55,6 +62,24 @@ def _idle_parts(spec: FeatureSpec) -> Iterable[str]:
         yield "ranking_formula: no weight is other than 0, so that all candidates rank alike"
     if not any(task.loss_weight for task in spec.tasks.values()):
         yield "tasks: every loss_weight is 0, so that no task is learnt"
+
+
+def _idle_settings(spec: FeatureSpec) -> Iterable[str]:
+    """Warn of settings of `trainer` and `model` that nothing reads as others are."""
+    searched = set(spec.tuner.search) if spec.tuner is not None else set()
+    balancing = spec.trainer.get("balancing", "none")
+    for name, method in _OF_BALANCING.items():
+        if name in spec.trainer and balancing != method and "trainer.balancing" not in searched:
+            yield (
+                f"trainer.{name}: only balancing {method!r} reads it, and trainer.balancing is "
+                f"{balancing!r}; set it to {method!r}, or leave '{name}' out"
+            )
+    model = spec.model
+    crossed = model.get("cross_layers") or "model.cross_layers" in searched
+    if "cross_rank" in model and not crossed:
+        yield "model.cross_rank: nothing reads it while model.cross_layers is 0"
+    if "masks" in model and model.get("field_sparsity") is False:
+        yield "model.masks: nothing reads it while model.field_sparsity is false"
 
 
 def _histories(spec: FeatureSpec) -> Iterable[str]:

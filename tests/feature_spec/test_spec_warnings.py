@@ -103,3 +103,32 @@ def test_a_warm_up_as_long_as_the_days_that_train_is_told():
     spec = document | {"histories": histories, "spans": {"window_days": 3}}
     [told] = spec_warnings(parse_spec(yaml.safe_dump(spec)))
     assert told.startswith("histories.warm_up_days: 3 days are no shorter than spans.window_days")
+
+
+@pytest.mark.parametrize(
+    ("settings", "place"),
+    [
+        ("trainer: {famo_decay: 0.1}", "trainer.famo_decay: only balancing 'famo' reads it"),
+        (
+            "trainer: {balancing: stch, gradnorm_alpha: 1.0}",
+            "trainer.gradnorm_alpha: only balancing 'gradnorm' reads it, and trainer.balancing is 'stch'",
+        ),
+        ("model: {name: ple, cross_rank: 8}", "model.cross_rank: nothing reads it"),
+        ("model: {name: mssm, masks: paper, field_sparsity: false}", "model.masks: nothing reads"),
+    ],
+)
+def test_a_setting_that_nothing_reads_is_told(spec_text, settings, place):
+    [told] = spec_warnings(parse_spec(f"{spec_text}\n{settings}\n"))
+    assert told.startswith(place)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        "trainer: {balancing: famo, famo_decay: 0.1}",
+        "model: {name: ple, cross_layers: 2, cross_rank: 8}",
+        "trainer: {famo_decay: 0.1}\ntuner: {search: {trainer.balancing: {values: [none, famo]}}}",
+    ],
+)
+def test_a_setting_that_something_reads_is_not_told(spec_text, settings):
+    assert spec_warnings(parse_spec(f"{spec_text}\n{settings}\n")) == []
