@@ -10,6 +10,7 @@ import functools
 import hashlib
 import json
 import os
+import posixpath
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -51,8 +52,10 @@ def content_key(patterns: Sequence[str], transform_graph: str, kind: str) -> str
                 digest.update(f"{file} {size} {content.read().hex()}".encode())
     for folder, _, files in sorted(tf.io.gfile.walk(transform_graph)):
         for name in sorted(files):
-            with tf.io.gfile.GFile(f"{folder}/{name}", "rb") as content:
-                digest.update(f"\n{folder}/{name} ".encode())
+            # Folders of an object store end with a slash, and two of them would be another name.
+            path = posixpath.join(folder, name)
+            with tf.io.gfile.GFile(path, "rb") as content:
+                digest.update(f"\n{path} ".encode())
                 while chunk := content.read(_HASHED_BYTES):
                     digest.update(chunk)
     return digest.hexdigest()[:15]

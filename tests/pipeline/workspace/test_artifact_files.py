@@ -92,6 +92,17 @@ def test_beam_is_asked_for_patterns_with_and_without_folders(
     ]
 
 
+def test_empty_objects_that_stand_for_folders_are_no_files(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    names = ("model/", "model/variables/", "model/saved_model.pb")
+    found = [SimpleNamespace(path=f"gs://a/{name}") for name in names]
+    answer = [SimpleNamespace(metadata_list=found)]
+    monkeypatch.setattr(artifact_files, "_beam", lambda: SimpleNamespace(match=lambda _: answer))
+    assert matching_files("gs://a", "**") == ["gs://a/model/saved_model.pb"]
+    assert matching_folders("gs://a", "*") == ["gs://a/model"]
+
+
 def test_folders_are_found_by_patterns_and_removed_with_all_that_they_hold(folder: str) -> None:
     for name in ("a/model/7/x/y", "a/model/8/z", "b/model/7/z", "7/z"):
         write_bytes(f"{folder}/{name}", b"")

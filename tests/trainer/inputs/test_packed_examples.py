@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 tf = pytest.importorskip("tensorflow")
-from trainer.inputs.packed_examples import packed_examples  # noqa: E402
+from trainer.inputs.packed_examples import content_key, packed_examples  # noqa: E402
 
 pytestmark = pytest.mark.tensorflow
 
@@ -64,3 +67,33 @@ def test_no_example_at_all_is_no_batch(tmp_path):
     examples = packed_examples(write(tmp_path / "f", [[]]), FEATURES, tmp_path / "sorted")
     assert examples.rows == 0
     assert list(examples.in_order(4)) == []
+
+
+def test_columns_have_one_name_whether_or_not_folders_are_listed_with_a_slash(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    graph = tmp_path / "transform_fn"
+    (graph / "assets").mkdir(parents=True)
+    (graph / "assets" / "words").write_bytes(b"a\n")
+    (graph / "saved_model.pb").write_bytes(b"graph")
+    expected = content_key([], str(graph), "kind")
+    walk = tf.io.gfile.walk
+
+    def walk_of_a_store(top: str) -> Iterator[tuple[str, list[str], list[str]]]:
+        """As TensorFlow walks gs://."""
+        for folder, folders, files in walk(top):
+            below = folder if folder == top else f"{folder}/"
+            yield below, [f"{name}/" for name in folders], files
+
+    opened: list[str] = []
+    file = tf.io.gfile.GFile
+
+    def opening(path: str, mode: str) -> object:
+        opened.append(path)
+        return file(path, mode)
+
+    monkeypatch.setattr(tf.io.gfile, "walk", walk_of_a_store)
+    monkeypatch.setattr(tf.io.gfile, "GFile", opening)
+    assert content_key([], str(graph), "kind") == expected
+    # A store knows no file of two slashes.
+    assert opened == [str(graph / "saved_model.pb"), str(graph / "assets" / "words")]
