@@ -59,9 +59,9 @@ def matching_files(folder: str, pattern: str) -> list[str]:
     parts = [(f"**/{part}", part) for part in others]
     patterns = [f"{folder}/{first}{''.join(rest)}" for rest in itertools.product(*parts)]
     results = _beam().match(patterns)
-    paths = {found.path for result in results for found in result.metadata_list}
+    objects = {found.path for result in results for found in result.metadata_list}
     # TensorFlow makes a folder of an object store as an empty object with a slash at its end.
-    return sorted(path for path in paths if not path.endswith("/"))
+    return sorted(path for path in objects if not path.endswith("/"))
 
 
 def matching_folders(folder: str, pattern: str) -> list[str]:
