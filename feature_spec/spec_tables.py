@@ -18,6 +18,7 @@ from feature_spec.fields.field import (
 from feature_spec.formula import RankingFormula
 from feature_spec.histories.history_table import history_table
 from feature_spec.spec import FeatureSpec
+from feature_spec.tasks.head import head_text
 from feature_spec.tasks.task import Task
 
 
@@ -55,7 +56,7 @@ def print_spec(spec: FeatureSpec, console: Console) -> None:
     for name, task in spec.tasks.items():
         tasks.add_row(
             name,
-            task.kind,
+            task.kind + (f", {head}" if (head := head_text(task)) else ""),
             task.label.text
             + (f", quantile within {task.quantile_within}" if task.quantile_within else ""),
             sample_space_text(task),

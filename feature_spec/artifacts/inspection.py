@@ -7,6 +7,7 @@ from typing import ClassVar
 import pydantic
 
 from feature_spec.artifacts.calibration import CalibrationReport
+from feature_spec.artifacts.head_distribution import HeadDistribution
 from feature_spec.artifacts.weight_effects import WeightEffects
 
 # Where an exported model keeps its `InspectionGuide`.
@@ -345,6 +346,7 @@ class InspectionGuide(_Part):
         training_only: the effects of fields that only training has.
         feature_gates: the experts that have feature gates. The output `feature_gate_output(expert)`
             of the signature holds the mean gate of each field, (B, F).
+        heads: what heads have learnt of the distribution of labels.
     """
 
     model: str
@@ -359,6 +361,7 @@ class InspectionGuide(_Part):
     expert_outputs: dict[str, list[str]] = {}
     training_only: list[ValueEffects] = []
     feature_gates: list[str] = []
+    heads: list[HeadDistribution] = []
 
     @property
     def needs_examples(self) -> bool:
@@ -386,6 +389,7 @@ class Inspection(_Part):
         expert_outputs: statistics of the outputs of the experts that gates weigh.
         training_only: the effects of fields that only training has.
         feature_gates: what each expert of the first level reads more or less of.
+        heads: what heads have learnt of the distribution of labels.
     """
 
     model: str
@@ -402,6 +406,7 @@ class Inspection(_Part):
     expert_outputs: list[LevelOutputs] = []
     training_only: list[ValueEffects] = []
     feature_gates: list[FeatureGates] = []
+    heads: list[HeadDistribution] = []
 
     @property
     def is_empty(self) -> bool:
@@ -415,6 +420,7 @@ class Inspection(_Part):
             or self.personalised
             or self.calibration
             or self.training_only
+            or self.heads
         )
 
 

@@ -18,6 +18,7 @@ from feature_spec.strict_model import (
     Text,
     validation_error,
 )
+from feature_spec.tasks.head import Cuts, Head, Points, head_problems
 from feature_spec.tasks.label_rule import LabelRule, SampleSpace, TaskKind, label_rules
 
 Metric = Literal["auc", "gauc", "log_loss", "mse", "xauc"]
@@ -51,6 +52,11 @@ class Task(StrictModel):
         quantile_within: a field, within each of whose values a regression is trained on the
             quantile of its label, so that the field explains none of it; the score is the label's
             value at the predicted quantile.
+        head: of a regression, what it predicts in place of one number: `ordinal`, the probabilities
+            that the label is above each of `cuts`; or `quantiles` of it. The score is the mean.
+        cuts: of `ordinal`, how many cuts the training examples make; or their list, of which the
+            last is the largest score.
+        levels: of `quantiles`, how many.
         given: the task whose label must be 1, in place of a sample space: the score is then the
             probability under this condition, and the export also gives the joint one.
         chain: how the loss covers exposures without the condition: `esmm`, `escm2_ips` or
@@ -74,6 +80,9 @@ class Task(StrictModel):
     label: LabelRule
     sample_space: SampleSpace | None = None
     quantile_within: Text | None = None
+    head: Head | None = None
+    cuts: Cuts = 20
+    levels: Points = 20
     given: str | None = None
     chain: Chain | None = None
     joint_weight: Annotated[Float32, pydantic.Field(ge=0.0)] = 1.0
@@ -86,7 +95,12 @@ class Task(StrictModel):
 
     @model_validator(mode="after")
     def _parts_fit(self) -> Self:
-        problems = [*self._kind_problems(), *self._chain_problems(), *self._metric_problems()]
+        problems = [
+            *self._kind_problems(),
+            *head_problems(self),
+            *self._chain_problems(),
+            *self._metric_problems(),
+        ]
         if problems:
             raise validation_error(type(self), problems)
         return self

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from feature_spec import names
 from feature_spec.artifacts.calibration import CALIBRATION_FILE
+from feature_spec.artifacts.head_distribution import HeadDistribution
 from feature_spec.artifacts.inspection import INSPECTION_FILE
 from feature_spec.histories.attention import attended_histories
 from feature_spec.spec import FeatureSpec
@@ -340,6 +341,7 @@ def export(
     presence: Mapping[str, float] | None = None,
     calibrate: Callable[[AssembledNetwork], Fitted | None] | None = None,
     quantiles: Mapping[str, LabelQuantiles] | None = None,
+    heads: Sequence[HeadDistribution] = (),
 ) -> None:
     """Write the SavedModel, with the spec and the inspection guide under ``assets.extra``.
 
@@ -357,10 +359,12 @@ def export(
         presence: see `field_presence`.
         calibrate: fits calibrations to the network in the form in which it is served.
         quantiles: the distributions of labels, of tasks that predict quantiles.
+        heads: what heads have learnt of the distribution of labels, for the guide.
     """
     attended = attended_histories(spec.fields, spec.histories)
     vocabularies = vocabularies or {}
     guide = inspection_guide(network, field_names(spec), attended, gated_parts(network, spec))
+    guide = guide.model_copy(update={"heads": list(heads)})
     if spec.training_only:
         effects = exposure_effects(network, spec, vocabularies)
         guide = guide.model_copy(update={"training_only": effects})

@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from feature_spec import names
 from trainer.inputs.examples import Examples
+from trainer.layers.distribution_towers import DistributionTower, Labels
 from trainer.network.network import Network
 
 _CHUNK_ROWS = 1 << 20
@@ -16,9 +17,10 @@ def begin_at_base_rates(network: Network, examples: Examples) -> None:
     """Set the heads of a built network to the labels of its tasks.
 
     The bias of a binary task begins at the logit of the share of positives; a regression at the
-    mean of its labels, and it learns them in units of their standard deviation. Otherwise a rare
-    label is predicted many times too often until the bias has come down, and a label far from 0
-    fills the gradients of what tasks share.
+    mean of its labels, and it learns them in units of their standard deviation. A head that
+    predicts a distribution begins with that of all labels, which also makes its cuts. Otherwise a
+    rare label is predicted many times too often until the bias has come down, and a label far from
+    0 fills the gradients of what tasks share.
 
     Args:
         network: a built network.
@@ -31,7 +33,9 @@ def begin_at_base_rates(network: Network, examples: Examples) -> None:
         count, mean = counts[position], means[position]
         if not count:
             continue
-        if kind == "binary":
+        if isinstance(tower, DistributionTower):
+            tower.learn(_labels_of(examples, position))
+        elif kind == "binary":
             # As if there were half a positive and half a negative more: no rate is 0 or 1.
             rate = (mean * count + 0.5) / (count + 1.0)
             tower.logit.bias.assign([np.log(rate) - np.log1p(-rate)])
@@ -41,6 +45,15 @@ def begin_at_base_rates(network: Network, examples: Examples) -> None:
         else:
             tower.mean.assign(mean)
             tower.deviation.assign(deviations[position] or 1.0)
+
+
+def _labels_of(examples: Examples, column: int) -> Labels:
+    """Return the labels in a task's sample space, with their weights."""
+    labels = np.asarray(examples.columns[names.LABELS][:, column], np.float64)
+    masks = np.asarray(examples.columns[names.MASKS][:, column], np.float64)
+    inside = np.flatnonzero((masks > 0.0) & np.isfinite(labels))
+    order = inside[np.argsort(labels[inside], kind="stable")]
+    return Labels(labels[order], masks[order])
 
 
 def _label_moments(

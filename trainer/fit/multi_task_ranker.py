@@ -68,7 +68,9 @@ class MultiTaskRanker(tfrs.Model):
             for name, tower in zip(tasks, network.towers, strict=True)
             if tower.standardised
         }
-        self.joint_loss = JointLoss(tasks, deviations, negative_rates, name="joint_loss")
+        self.joint_loss = JointLoss(
+            tasks, deviations, negative_rates, network.heads, name="joint_loss"
+        )
         self.balancing = make_balancing(settings, list(tasks.values()))
         self.settings = settings
         # t of PLE, Eq 10. It is a variable, so that a checkpoint carries it.

@@ -18,6 +18,7 @@ from trainer.distribute.worker_failure import translate_worker_failure
 from trainer.export.field_presence import field_presence
 from trainer.export.saved_model import export
 from trainer.fit.fitting import fit
+from trainer.fit.head_distributions import head_distributions
 from trainer.inputs.training_inputs import TrainingInputs, training_inputs
 from trainer.inputs.training_job import TrainingJob
 from trainer.inputs.transform_graph import TransformGraph
@@ -88,6 +89,7 @@ def _train(job: TrainingJob, strategy: tf.distribute.Strategy) -> None:
             tables=settings.trainer.export_table_dtype,
             presence=field_presence(inputs.spec, trained_on.columns),
             quantiles=inputs.label_quantiles(),
+            heads=head_distributions(network, validated_on),
             calibrate=lambda served: fit_calibration(
                 inputs.spec, served, validated_on, inputs.vocabularies
             ),

@@ -143,6 +143,7 @@ def inspect_model(
             for level, experts in guide.expert_outputs.items()
         ],
         training_only=guide.training_only,
+        heads=guide.heads,
         feature_gates=[
             FeatureGates(
                 expert=expert,

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from matplotlib.figure import Figure
 
 from feature_spec.artifacts.calibration import TaskCalibration
+from feature_spec.artifacts.head_distribution import HeadDistribution
 from feature_spec.artifacts.inspection import (
     FeatureGates,
     Gate,
@@ -83,6 +84,7 @@ def as_html(inspection: Inspection) -> str:
         for effects in inspection.training_only
         if effects.values
     ]
+    sections += [(one.title, _head(one)) for one in inspection.heads]
     sections += [
         (f"Weights of entries of {one.history} by place (1 is the newest) {over}", _places(one))
         for one in inspection.histories
@@ -188,6 +190,22 @@ def _agreement(task: TaskCalibration) -> Figure:
     axis.plot([0.0, most], [0.0, most], linestyle=":", color="grey")
     axis.set_xlabel("mean score")
     axis.set_ylabel("mean label")
+    axis.legend()
+    return figure
+
+
+def _head(head: HeadDistribution) -> Figure:
+    """Draw what is predicted and seen at each cut, or the share seen at each level."""
+    figure = Figure(figsize=(5.0, 4.0), layout="constrained")
+    axis = figure.subplots()
+    place, predicted, observed = head.columns
+    places = [point.place for point in head.points]
+    axis.plot(places, [point.observed for point in head.points], marker="o", label=observed)
+    if head.head == "ordinal":
+        axis.plot(places, [point.predicted for point in head.points], marker=".", label=predicted)
+    else:
+        axis.plot([0.0, 1.0], [0.0, 1.0], linestyle=":", color="grey")
+    axis.set_xlabel(place)
     axis.legend()
     return figure
 

@@ -8,6 +8,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from feature_spec.artifacts.head_distribution import HeadDistribution
 from feature_spec.artifacts.inspection import (
     FeatureGates,
     Gate,
@@ -52,6 +53,7 @@ def print_inspection(inspection: Inspection, console: Console) -> None:
     for table in (
         *map(_mixture, inspection.mixtures),
         *map(_value_effects, inspection.training_only),
+        *map(_head, inspection.heads),
     ):
         console.print(table)
     if inspection.personalised:
@@ -219,6 +221,14 @@ def _value_effects(effects: ValueEffects) -> Table:
     table = _table(title, [effects.field], list(effects.effects), min_width=len(title))
     for value, *of_tasks in zip(effects.values, *effects.effects.values(), strict=True):
         table.add_row(value, *(f"{effect:+.4f}" for effect in of_tasks))
+    return table
+
+
+def _head(head: HeadDistribution) -> Table:
+    place, *numbers = head.columns
+    table = _table(head.title, [place], numbers, min_width=len(head.title))
+    for point in head.points:
+        table.add_row(f"{point.place:.4g}", f"{point.predicted:.4g}", f"{point.observed:.4g}")
     return table
 
 

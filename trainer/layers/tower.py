@@ -76,12 +76,27 @@ class Tower(tf.keras.layers.Layer):
         training: bool | None = None,
         gates: Sequence[tf.Tensor] = (),
     ) -> tf.Tensor:
+        logit = tf.squeeze(self.outputs_of(representation, training, gates), axis=1)
+        return logit * self.deviation + self.mean if self.standardised else logit
+
+    def outputs_of(
+        self, representation: tf.Tensor, training: bool | None, gates: Sequence[tf.Tensor]
+    ) -> tf.Tensor:
+        """Return what the last layer gives out, (B, 1), for the arguments of a call."""
         h = representation
         for layer, gate in itertools.zip_longest(self.hidden, gates):
             h = layer(h) if gate is None else layer(h) * gate
             h = self.dropout(h, training=training)
-        logit = tf.squeeze(self.logit(h), axis=1)
-        return logit * self.deviation + self.mean if self.standardised else logit
+        return self.logit(h)
+
+    @property
+    def own_weights(self) -> list[tf.Variable]:
+        """The weights that are not trained: what the labels to train on have told."""
+        return [self.mean, self.deviation] if self.standardised else []
+
+    def shifted(self, outputs: tf.Tensor, by: tf.Tensor) -> tf.Tensor:
+        """Add numbers, (B,) or (1,), to logits, in units of the deviation if standardised."""
+        return outputs + (by * self.deviation if self.standardised else by)
 
     def get_config(self) -> dict[str, Any]:
         return {

@@ -73,23 +73,23 @@ def synchronised_variable(value: tf.Tensor, name: str) -> tf.Variable:
 class UncertaintyWeighting(Balancing):
     """Weighs each task by its learnt noise σ_k (Kendall et al., Eq 5–10).
 
-    The term is L_k / (2σ_k²) + log σ_k for a regression and L_k / σ_k² + log σ_k for a binary task.
+    The term is L_k / (2σ_k²) + log σ_k for a squared error and L_k / σ_k² + log σ_k for others.
     log σ_k² is learnt, from 0. A term may become negative. ω_k multiplies both parts; if it
     multiplied the first only, σ_k would unlearn it. A batch without a row of a task says nothing of
     its noise, so log σ_k is left out there.
 
     Args:
-        kinds: `binary` or `regression` for each task.
+        squared: whether the loss of each task is a squared error.
 
     References:
         Kendall et al., Multi-task learning using uncertainty to weigh losses, CVPR 2018:
         https://arxiv.org/abs/1705.07115
     """
 
-    def __init__(self, kinds: Sequence[str]) -> None:
+    def __init__(self, squared: Sequence[bool]) -> None:
         super().__init__(name="uncertainty_weighting")
-        self.scales = [0.5 if kind == "regression" else 1.0 for kind in kinds]
-        self.log_variances = tf.Variable(tf.zeros(len(kinds)), name="log_variances")
+        self.scales = [0.5 if one else 1.0 for one in squared]
+        self.log_variances = tf.Variable(tf.zeros(len(self.scales)), name="log_variances")
 
     def weigh(self, losses: Sequence[tf.Tensor], presence: tf.Tensor) -> list[tf.Tensor]:
         """Return both parts for each task."""
@@ -101,7 +101,7 @@ class UncertaintyWeighting(Balancing):
         ]
 
     def task_weights(self) -> tf.Tensor:
-        """Return 1 / σ_k² of binary tasks and half of it of regressions."""
+        """Return 1 / σ_k², and half of it for squared errors."""
         return tf.constant(self.scales) * tf.exp(-self.log_variances)
 
 

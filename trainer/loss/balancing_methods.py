@@ -21,7 +21,9 @@ def make_balancing(settings: TrainerSettings, tasks: Sequence[Task]) -> Balancin
     counted = [task.loss_weight > 0.0 for task in tasks]
     methods: Mapping[str, Callable[[], Balancing]] = {
         "none": Balancing,
-        "uncertainty": lambda: UncertaintyWeighting([task.kind for task in tasks]),
+        "uncertainty": lambda: UncertaintyWeighting(
+            [task.kind == "regression" and task.head is None for task in tasks]
+        ),
         "dwa": lambda: DynamicWeightAverage(len(tasks), settings.dwa_temperature),
         "famo": lambda: FAMO(counted, settings.famo_decay),
         "stch": lambda: SmoothTchebycheff(counted, settings.stch_smoothness),

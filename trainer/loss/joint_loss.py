@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Protocol
 
 import tensorflow as tf
 import tensorflow_recommenders as tfrs
@@ -67,6 +68,45 @@ class TaskLoss(tf.keras.layers.Layer):
         return metric
 
 
+class DistributionHead(Protocol):
+    """A tower that predicts how a label is distributed."""
+
+    def expected(self, outputs: tf.Tensor) -> tf.Tensor:
+        """Return the mean of the distribution: outputs (B, points) → (B,)."""
+
+    def losses(self, labels: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:
+        """Return the loss of each row, (B,), of labels (B,) and outputs (B, points)."""
+
+
+class DistributionLoss(tf.keras.layers.Layer):
+    """L_k of PLE, Eq 9, of a task whose tower predicts how its label is distributed.
+
+    Args:
+        task: the task, whose metric judges the mean.
+        tower: the task's tower, whose loss it is.
+    """
+
+    def __init__(self, task: Task, tower: DistributionHead, **kwargs: object) -> None:
+        super().__init__(**kwargs)
+        self.metric: TaskMetric = task_metric(task)
+        self._tower = tower
+
+    def call(
+        self,
+        labels: tf.Tensor,
+        logits: tf.Tensor,
+        masks: tf.Tensor,
+        size: tf.Tensor,
+        compute_metrics: bool = True,
+    ) -> tf.Tensor:
+        """Compute L_k; see `TaskLoss.call`, whose logits are (B, K) here."""
+        labels = tf.where(masks > 0.0, labels, tf.zeros_like(labels))
+        if compute_metrics:
+            self.metric.update_state(labels, self._tower.expected(logits), masks)
+        total = tf.reduce_sum(masks * self._tower.losses(labels, logits))
+        return total / tf.where(size > 0.0, size, 1.0)
+
+
 def sample_space_sizes(masks: tf.Tensor) -> tf.Tensor:
     """Compute Σδ of each task over the batches of all replicas: masks (B, K) → (K,)."""
     return sum_over_replicas(tf.reduce_sum(masks, axis=0))
@@ -91,14 +131,16 @@ class JointLoss(tf.keras.layers.Layer):
     """Σ_k ω_k^(t) L_k with ω_k^(t) = ω_k,0 · γ_k^t (PLE, Eq 8–10).
 
     The loss of a regression is in units of its labels' variance, so that no unit of a label decides
-    how much its task counts. L_k of a task with a `chain` is that of `ChainLoss`, over the whole
-    space; its metric is over its own sample space, as that of all tasks.
+    how much its task counts; that of a head is its tower's own. L_k of a task with a `chain` is
+    that of `ChainLoss`, over the whole space; its metric is over its own sample space, as that of
+    all tasks.
 
     Args:
         tasks: tasks by name, in the order of the columns of labels and masks.
         deviations: the standard deviation of the labels of regressions, scalars by task. Defaults
             to 1 for all.
         negative_rates: the share of negatives that were kept, of sampled tasks.
+        heads: the towers that predict how a label is distributed, by task.
 
     Raises:
         ValueError: a task with a chain lacks one of the tasks before it.
@@ -109,6 +151,7 @@ class JointLoss(tf.keras.layers.Layer):
         tasks: Mapping[str, Task],
         deviations: Mapping[str, tf.Variable] | None = None,
         negative_rates: Mapping[str, float] | None = None,
+        heads: Mapping[str, DistributionHead] | None = None,
         **kwargs: object,
     ) -> None:
         super().__init__(**kwargs)
@@ -117,9 +160,11 @@ class JointLoss(tf.keras.layers.Layer):
         self.chains = {
             name: _chain(name, tasks) for name, task in tasks.items() if task.chain is not None
         }
-        self.losses_of: dict[str, TaskLoss | ChainLoss] = {
+        self.losses_of: dict[str, TaskLoss | ChainLoss | DistributionLoss] = {
             name: ChainLoss(task, (negative_rates or {}).get(self.chains[name][0], 1.0), name=name)
             if name in self.chains
+            else DistributionLoss(task, heads[name], name=name)
+            if heads and name in heads
             else TaskLoss(task, name=name)
             for name, task in tasks.items()
         }
@@ -140,7 +185,8 @@ class JointLoss(tf.keras.layers.Layer):
 
         Args:
             labels: (B, K).
-            logits: by task, (B,); of `escm2_dr`, also those of `imputed_name`.
+            logits: by task, (B,), or (B, points) with a head; of `escm2_dr`, also those of
+                `imputed_name`.
             masks: δ, (B, K).
             sizes: the result of `sizes`, (K,). The caller computes it, because XLA cannot sum over
                 replicas.
@@ -163,7 +209,7 @@ class JointLoss(tf.keras.layers.Layer):
         losses = {}
         for position, name in enumerate(self.task_names):
             loss = self.losses_of[name]
-            if isinstance(loss, TaskLoss):
+            if not isinstance(loss, ChainLoss):
                 losses[name] = loss(
                     labels[:, position],
                     logits[name],

@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 import tensorflow as tf
 
 from feature_spec.feature_layout import IDS, NUMBERS, VECTORS, InputSide, Part
+from trainer.layers.distribution_towers import DistributionTower, OrdinalTower, QuantileTower
 from trainer.layers.field_embedding import FieldEmbedding, SlotLayout, flattened, set_apart
 from trainer.layers.fields.crosses import CrossNetwork
 from trainer.layers.fields.exposure_tower import ExposureTower
@@ -98,7 +99,7 @@ class AssembledNetwork(tf.keras.layers.Layer):
                 (C, ·). The request's part is then computed once.
 
         Returns:
-            Logits by task, (B,).
+            Logits by task, (B,); of a task with a head, (B, K).
         """
         lookups = self.look_up(features)
         inputs = self.flat_inputs(lookups, features, one_request, training=training)
@@ -200,7 +201,7 @@ class AssembledNetwork(tf.keras.layers.Layer):
         if self.exposure_towers:
             effects = tf.unstack(self._exposure_effects(lookups, training), axis=1)
             result = {
-                task: result[task] + (effect * tower.deviation if tower.standardised else effect)
+                task: tower.shifted(result[task], effect)
                 for task, tower, effect in zip(result, self.towers, effects, strict=True)
             }
         return result | self.imputed_logits(representations, training) if imputed else result
@@ -242,10 +243,23 @@ class AssembledNetwork(tf.keras.layers.Layer):
         return [tf.zeros([1, width]) for width in widths]
 
     def scores(self, logits: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        """Turn logits into scores: a probability for a binary task, the logit for a regression."""
+        """Turn logits into scores, (B,): a probability, a number, or the mean that a head gives."""
         return {
-            task: tf.sigmoid(logits[task]) if kind == "binary" else logits[task]
-            for task, kind in self.layout.tasks.items()
+            task: tf.sigmoid(logits[task])
+            if kind == "binary"
+            else tower.expected(logits[task])
+            if isinstance(tower, DistributionTower)
+            else logits[task]
+            for (task, kind), tower in zip(self.layout.tasks.items(), self.towers, strict=True)
+        }
+
+    @property
+    def heads(self) -> dict[str, DistributionTower]:
+        """The towers that predict how a label is distributed, by task."""
+        return {
+            task: tower
+            for task, tower in zip(self.layout.tasks, self.towers, strict=True)
+            if isinstance(tower, DistributionTower)
         }
 
     def _flat_input(
@@ -348,15 +362,7 @@ class Network(AssembledNetwork):
             embeddings.append(
                 FieldEmbedding(rows, row_widths=own.row_widths, name="embedding_of_tasks")
             )
-        towers = [
-            Tower(
-                settings.model.tower_units,
-                settings.model.dropout_rate,
-                standardised=kind == "regression",
-                name=f"tower_{task}",
-            )
-            for task, kind in layout.tasks.items()
-        ]
+        towers = [_tower(layout, settings.model, task) for task in layout.tasks]
         attentions = [
             [
                 attention_layer(
@@ -429,6 +435,17 @@ class Network(AssembledNetwork):
     def embedding_tables(self) -> list[tf.Variable]:
         """The embedding tables, which are updated row by row."""
         return [table for embedding in self.embeddings for table in embedding.trainable_variables]
+
+
+def _tower(layout: NetworkLayout, settings: ModelSettings, task: str) -> Tower:
+    """Build a task's tower, with the head that the layout gives it."""
+    sizes, name = (settings.tower_units, settings.dropout_rate), f"tower_{task}"
+    head = layout.heads.get(task)
+    if head is None:
+        return Tower(*sizes, standardised=layout.tasks[task] == "regression", name=name)
+    if head.kind == "ordinal":
+        return OrdinalTower(*sizes, points=head.points, cuts=head.cuts, name=name)
+    return QuantileTower(*sizes, points=head.points, name=name)
 
 
 def build_architecture(

@@ -21,6 +21,7 @@ from feature_spec.feature_layout import (
 from feature_spec.histories.attention import attended_histories
 from feature_spec.spec import FeatureSpec
 from feature_spec.strict_model import closest_names
+from feature_spec.tasks.task import Task
 from trainer.layers.field_embedding import SlotLayout, flat_order
 from trainer.network.attention_layout import AttentionLayout, attention_layouts, slot_layout
 from trainer.network.vocabulary import Vocabulary
@@ -52,6 +53,20 @@ class VectorPlace(NamedTuple):
     normalise: bool
 
 
+class HeadLayout(NamedTuple):
+    """A head that predicts how a label is distributed.
+
+    Attributes:
+        kind: `ordinal` or `quantiles`.
+        points: K, the number of its outputs.
+        cuts: the cuts of `ordinal` as given, K + 1; none to learn them from labels.
+    """
+
+    kind: str
+    points: int
+    cuts: tuple[float, ...] = ()
+
+
 @dataclass(frozen=True, kw_only=True)
 class NetworkLayout:
     """The sizes of a network's tables and the places of its fields.
@@ -68,6 +83,7 @@ class NetworkLayout:
         imputed: the tasks whose loss needs a second tower, which imputes their labels.
         training_only: the fields that only training has, which `slots` lacks.
         vectors: the vectors of each side, in order; none by default.
+        heads: the heads of regressions that predict how their label is distributed, by task.
     """
 
     table_rows: Mapping[int, int]
@@ -80,6 +96,7 @@ class NetworkLayout:
     imputed: tuple[str, ...] = ()
     training_only: tuple[TrainingSlot, ...] = ()
     vectors: Mapping[InputSide, tuple[VectorPlace, ...]] = field(default_factory=dict)
+    heads: Mapping[str, HeadLayout] = field(default_factory=dict)
 
     @property
     def field_widths(self) -> list[int]:
@@ -217,6 +234,7 @@ def network_layout(spec: FeatureSpec, vocabulary_sizes: Mapping[str, int]) -> Ne
             )
             for side in SIDES
         },
+        heads={name: _head(task) for name, task in spec.tasks.items() if task.head is not None},
         attentions=attention_layouts(spec, feature_layout),
         names=tuple(field_names(spec)),
         imputed=tuple(name for name, task in spec.tasks.items() if task.chain == "escm2_dr"),
@@ -226,6 +244,14 @@ def network_layout(spec: FeatureSpec, vocabulary_sizes: Mapping[str, int]) -> Ne
             if (field := spec.fields[slot.name]).training_only is not None
         ),
     )
+
+
+def _head(task: Task) -> HeadLayout:
+    if task.head == "quantiles":
+        return HeadLayout("quantiles", task.levels)
+    if isinstance(task.cuts, int):
+        return HeadLayout("ordinal", task.cuts)
+    return HeadLayout("ordinal", len(task.cuts) - 1, tuple(task.cuts))
 
 
 def _attended_columns(spec: FeatureSpec) -> set[str]:

@@ -210,16 +210,10 @@ class PrunedDense(tf.keras.layers.Layer):
 def pruned_tower(tower: Tower, units: Positions) -> Tower:
     """Return a tower for a representation of which only `units` are left; all others are 0."""
     layers = [*tower.hidden, tower.logit]
-    result = Tower(
-        tower.units,
-        tower.dropout_rate,
-        standardised=tower.standardised,
-        dtype=tower.dtype_policy,
-        name=tower.name,
-    )
-    if tower.standardised:
-        result.mean.assign(tower.mean)
-        result.deviation.assign(tower.deviation)
+    result: Tower = type(tower).from_config(tower.get_config())
+    # The mean and the deviation of labels, or the cuts of a head.
+    for own, of_trained in zip(result.weights, tower.own_weights, strict=True):
+        own.assign(of_trained)
     width = len(units)
     for trained, layer in zip(layers, [*result.hidden, result.logit], strict=True):
         layer.build([None, width])

@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from feature_spec.histories.attention import attended_histories
 from feature_spec.spec import FeatureSpec
+from feature_spec.tasks.head import head_text
 from trainer.layers.fscm import FSCM
 from trainer.network.network import Network
 from trainer.network.network_layout import field_names
@@ -153,6 +154,8 @@ def _differences(weights: TrainedWeights, network: Network, rows: TableRows) -> 
     elif _of_quantiles(before) != _of_quantiles(now):
         # The mean and the deviation of labels are weights, too.
         found.append("labels are quantiles ('quantile_within') of other tasks")
+    if _heads(before) != _heads(now):
+        found.append("heads predict otherwise how labels are distributed")
     if [value.shape for value in weights.dense] != [
         tuple(variable.shape) for variable in dense_weights(network)
     ]:
@@ -176,6 +179,11 @@ def _tasks(spec: FeatureSpec) -> list[tuple[str, str]]:
 def _of_quantiles(spec: FeatureSpec) -> list[str]:
     """Return the tasks whose labels are quantiles, from 0 to 1, whatever their own unit is."""
     return [name for name, task in spec.tasks.items() if task.quantile_within is not None]
+
+
+def _heads(spec: FeatureSpec) -> list[str]:
+    """Return the heads of the tasks, with cuts that the spec gives."""
+    return [head_text(task) for task in spec.tasks.values()]
 
 
 def _personalised(spec: FeatureSpec) -> list[list[str]]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from feature_spec.artifacts.calibration import TaskCalibration
+from feature_spec.artifacts.head_distribution import HeadDistribution
 from pipeline.evaluate.evaluation_result import Measurement
 from pipeline.report.data.run_data import RunData
 from pipeline.report.elements.figure import COLOURS, GREY, figure
@@ -35,6 +36,8 @@ def calibration_section(runs: Sequence[RunData]) -> Section:
             report = inspection.calibration
             blocks.append(_table(report.tasks, of_run))
             blocks += _shifts(report.by, report.tasks, of_run)
+        if inspection is not None:
+            blocks += [_head(head, run.name if len(runs) > 1 else "") for head in inspection.heads]
     return Section(
         anchor="calibration",
         title="Calibration",
@@ -79,6 +82,19 @@ def _change(task: TaskCalibration) -> list[str]:
         f"{task.before.log_loss:.4f}",
         f"{task.after.log_loss:.4f}",
     ]
+
+
+def _head(head: HeadDistribution, of_run: str) -> Table:
+    """Return a folded table of what a head predicts at its cuts or levels, and what was seen."""
+    return Table(
+        caption=f"{of_run} {head.title}".strip(),
+        columns=list(head.columns),
+        rows=[
+            [f"{point.place:.4g}", f"{point.predicted:.4g}", f"{point.observed:.4g}"]
+            for point in head.points
+        ],
+        folded=True,
+    )
 
 
 def _shifts(by: str, tasks: Sequence[TaskCalibration], of_run: str) -> list[Table]:

@@ -353,6 +353,7 @@ def test_the_command_prints_tables_and_writes_json_and_html(root, tmp_path):
         "expert_outputs",
         "training_only",
         "feature_gates",
+        "heads",
     ]
     # A price of 0 leaves click's logits at 0: one half each.
     assert found["gates"][0] == {

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.tensorflow
 
 
 def terms_and_gradient(log_variances, losses, presence=(1.0, 1.0)):
-    balancing = UncertaintyWeighting(["binary", "regression"])
+    balancing = UncertaintyWeighting([False, True])
     balancing.log_variances.assign(log_variances)
     with tf.GradientTape() as tape:
         terms = balancing.weigh([tf.constant(loss) for loss in losses], tf.constant(presence))
