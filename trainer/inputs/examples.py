@@ -65,7 +65,11 @@ class Examples:
         def windows() -> Iterator[Columns]:
             size = self._window_rows(batch_size)
             for first in range(0, self.rows, size):
-                yield {name: values[first : first + size] for name, values in self.columns.items()}
+                # A copy: TensorFlow would share the memory, and write results over its last batch.
+                yield {
+                    name: np.array(values[first : first + size])
+                    for name, values in self.columns.items()
+                }
 
         dataset = self._dataset(windows, batch_size, drop_remainder=False)
         return dataset.apply(tf.data.experimental.assert_cardinality(-(-self.rows // batch_size)))

@@ -40,8 +40,10 @@ fields:
 tasks:
   click: {kind: binary, label: {rule: event, column: c}, metric: auc, threshold: 0.5, tolerance: 0.1}
   ratio: {kind: regression, label: {rule: column, column: r}, metric: mse, threshold: 0.5, tolerance: 0.1}
+  watch: {kind: regression, label: {rule: column, column: w}, metric: mse, threshold: 0.5, tolerance: 0.1, head: ordinal, cuts: 5}
+  share: {kind: regression, label: {rule: column, column: s}, metric: xauc, threshold: 0.5, tolerance: 0.1, head: quantiles, levels: 4}
 ranking_formula:
-  weights: {click: 1.0, ratio: 0.5}
+  weights: {click: 1.0, ratio: 0.5, watch: 0.4, share: 0.2}
   duration: {field: size_s, scale: 10, weight: 0.3}
 """
 # Aligned lists: a missing value keeps its place.
@@ -78,7 +80,7 @@ ITEMS = [
     {"item": "b", "tags": [], "size_s": None, "price": None},
     {"item": None, "tags": ["y", "x", "y", "z"], "size_s": 0.0, "price": 9.0},
 ]
-OUTPUTS = {"click", "ratio", "ranking_score", "log_ranking_score"}
+OUTPUTS = {"click", "ratio", "watch", "share", "ranking_score", "log_ranking_score"}
 LISTS = ["recent", "tags", *HISTORIES]
 UNKNOWN_USER = {
     "color": "ultraviolet", "recent": [], "age": None, "hour": None, **{name: [] for name in HISTORIES},
@@ -116,6 +118,7 @@ def exported(tmp_path_factory):
     from pipeline.validate.schema import schema_from_spec
     from trainer.export.saved_model import export
     from trainer.inputs.transform_graph import TransformGraph
+    from trainer.layers.distribution_towers import Labels
     from trainer.network.network import Network
     from trainer.network.network_layout import network_layout
     from trainer.settings.train_config import parse_settings
@@ -128,6 +131,8 @@ def exported(tmp_path_factory):
         "mask_of_click": 1.0,
         "label_of_ratio": 0.25,
         "mask_of_ratio": 0.0,
+        **dict.fromkeys(["label_of_watch", "label_of_share"], 0.5),
+        **dict.fromkeys(["mask_of_watch", "mask_of_share"], 0.0),
     }
     rows = [
         {
@@ -188,6 +193,10 @@ def exported(tmp_path_factory):
     )
     # Start far from 0, so that scores differ between rows.
     network(layer(inputs))
+    for tower in network.heads.values():
+        tower.learn(Labels(np.concatenate([[-20.0], np.arange(50.0) / 50, [20.0]]), np.ones(52)))
+        # Inputs of this size would end at the least or the largest label.
+        tower.logit.kernel.assign(0.05 * tower.logit.kernel)
     for table in network.embedding_tables:
         table.assign(tf.random.normal(table.shape))
     for part in (network.exposure_towers[0], *network.projections[0]):
@@ -417,7 +426,10 @@ def test_no_signature_asks_for_a_field_that_only_training_has(exported, answers)
     assert "training_ids" not in answers["features"]
     guide = json.loads((folder / "assets.extra" / "inspection.json").read_text())
     [shown] = guide["training_only"]
-    assert (shown["field"], sorted(shown["effects"])) == ("place", ["click", "ratio"])
+    assert (shown["field"], sorted(shown["effects"])) == (
+        "place",
+        ["click", "ratio", "share", "watch"],
+    )
 
 
 def test_all_signatures_score_as_the_network_does_offline(exported, answers):
@@ -498,6 +510,8 @@ def test_defaults_of_the_signature_are_the_specs_formula_and_fingerprint(exporte
     assert defaults(exported[0], "rank") == {
         "weight_of_click": 1.0,
         "weight_of_ratio": 0.5,
+        "weight_of_watch": pytest.approx(0.4),
+        "weight_of_share": pytest.approx(0.2),
         "weight_of_duration": pytest.approx(0.3),
         "spec_fingerprint": parse_spec(SPEC).fingerprint.encode(),
     }
@@ -530,7 +544,7 @@ def test_the_best_none_are_refused(answers):
 def test_transformed_features_carry_labels_of_examples_and_zeros_without(answers):
     features = answers["features"]
     assert np.shape(features["candidate_ids"]) == (4, 1 + 3 + 1)
-    assert np.shape(features["labels"]) == np.shape(features["masks"]) == (4, 2)
+    assert np.shape(features["labels"]) == np.shape(features["masks"]) == (4, 4)
     assert not np.any(features["masks"])
 
 

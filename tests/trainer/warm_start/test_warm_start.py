@@ -399,3 +399,27 @@ def test_tables_of_tasks_move_with_their_values_unless_other_tasks_own_them(save
             network.embeddings[0].tables["4"].numpy()[6],
             trained.embeddings[0].tables["4"].numpy()[4],
         )
+
+
+def test_a_head_keeps_its_cuts_and_begins_afresh_with_others(saved, caplog):
+    from trainer.layers.distribution_towers import Labels
+
+    learnt = SPEC.replace(
+        "  buy: {kind: binary, label: {rule: event, column: b}, metric: auc, threshold: 0.5",
+        "  watch: {kind: regression, label: {rule: column, column: b}, metric: mse, threshold: 9.0, "
+        "head: ordinal, cuts: 3",
+    )
+    given = learnt.replace("cuts: 3", "cuts: [0, 2, 4, 8]")
+    trained, before = made(BEFORE, text=learnt)
+    trained.heads["watch"].learn(Labels(np.array([0.0, 10.0, 20.0, 30.0]), np.ones(4)))
+    weights = read_weights(saved(trained, before, learnt))
+    network, now = made(BEFORE, text=learnt)
+    begin_with(weights, network, now)
+    cuts = network.heads["watch"].cuts.numpy()
+    assert cuts.tolist() == trained.heads["watch"].cuts.numpy().tolist()
+    assert cuts[[0, -1]].tolist() == [0.0, 30.0]
+    other, rows = made(BEFORE, text=given)
+    with caplog.at_level("INFO", logger="fulcrum.trainer"):
+        begin_with(weights, other, rows)
+    assert "begins afresh: heads predict otherwise how labels are distributed" in caplog.text
+    assert other.heads["watch"].cuts.numpy().tolist() != cuts.tolist()
