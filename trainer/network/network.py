@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 import tensorflow as tf
 
 from feature_spec.feature_layout import IDS, NUMBERS, VECTORS, InputSide, Part
-from trainer.layers.distribution_towers import DistributionTower, OrdinalTower, QuantileTower
+from trainer.layers.distribution_towers import DistributionTower
 from trainer.layers.field_embedding import FieldEmbedding, SlotLayout, flattened, set_apart
 from trainer.layers.fields.crosses import CrossNetwork
 from trainer.layers.fields.exposure_tower import ExposureTower
@@ -29,6 +29,7 @@ from trainer.network.history_attention import (
 )
 from trainer.network.network_layout import NetworkLayout
 from trainer.network.task_tables import TaskTables, task_tables
+from trainer.network.task_tower import task_tower
 from trainer.settings.model_config import ModelSettings, TaskTableSettings
 from trainer.settings.personalise import Personalise
 from trainer.settings.train_config import Settings
@@ -362,7 +363,7 @@ class Network(AssembledNetwork):
             embeddings.append(
                 FieldEmbedding(rows, row_widths=own.row_widths, name="embedding_of_tasks")
             )
-        towers = [_tower(layout, settings.model, task) for task in layout.tasks]
+        towers = [task_tower(layout, settings.model, task) for task in layout.tasks]
         attentions = [
             [
                 attention_layer(
@@ -435,17 +436,6 @@ class Network(AssembledNetwork):
     def embedding_tables(self) -> list[tf.Variable]:
         """The embedding tables, which are updated row by row."""
         return [table for embedding in self.embeddings for table in embedding.trainable_variables]
-
-
-def _tower(layout: NetworkLayout, settings: ModelSettings, task: str) -> Tower:
-    """Build a task's tower, with the head that the layout gives it."""
-    sizes, name = (settings.tower_units, settings.dropout_rate), f"tower_{task}"
-    head = layout.heads.get(task)
-    if head is None:
-        return Tower(*sizes, standardised=layout.tasks[task] == "regression", name=name)
-    if head.kind == "ordinal":
-        return OrdinalTower(*sizes, points=head.points, cuts=head.cuts, name=name)
-    return QuantileTower(*sizes, points=head.points, name=name)
 
 
 def build_architecture(
