@@ -18,7 +18,7 @@ class HeadPoint(_Part):
         place: the cut b_k of `ordinal`, in the label's unit; the level τ_k of `quantiles`.
         predicted: the mean probability of a label above the cut; the mean quantile.
         observed: the share of labels above the cut; that of labels up to their own quantile, which
-            is τ_k where the head is right.
+            is τ_k where the head is right, and more where many labels are alike, such as 0.
     """
 
     place: float
