@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -91,7 +92,9 @@ def check_search(
     inputs: Mapping[str, bool] | None = None,
     tasks: Sequence[str] | None = None,
 ) -> None:
-    """Check that a search tries only settings of this model and valid values.
+    """Check that a search tries only settings of this model, valid values and valid pairs of them.
+
+    A trial with settings that exclude each other would end the search, after all trials before it.
 
     Args:
         tuner: the search.
@@ -115,5 +118,27 @@ def check_search(
                 problem = f"tuner.search.{path}: {error}"
                 if problem not in problems:
                     problems.append(problem)
+    problems = problems or _excluding_pairs(tuner, settings, inputs, tasks)
     if problems:
         raise SettingsError(problems)
+
+
+def _excluding_pairs(
+    tuner: Tuner,
+    settings: Settings,
+    inputs: Mapping[str, bool] | None,
+    tasks: Sequence[str] | None,
+) -> list[str]:
+    """Return why values of two settings, each of which is valid, are not so together."""
+    problems = []
+    for pair in itertools.combinations(tuner.search, 2):
+        for values in itertools.product(*(tuner.search[path].extremes for path in pair)):
+            try:
+                with_values(settings, dict(zip(pair, values, strict=True)), inputs, tasks)
+            except ValueError as error:
+                chosen = ", ".join(
+                    f"{path}={json.dumps(value)}" for path, value in zip(pair, values, strict=True)
+                )
+                problems.append(f"tuner.search: {chosen} may be tried together: {error}")
+                break
+    return problems

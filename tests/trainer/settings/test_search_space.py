@@ -71,3 +71,38 @@ def test_gates_and_their_units_can_be_searched():
     search = {"model.personalise": {"values": [None, {"domain": ["tba"]}]}}
     with pytest.raises(ValueError, match="no such field 'tba'.*did you mean 'tab'"):
         check_search(Tuner.model_validate({"search": search}), own, {"tab": True, "user": True})
+
+
+@pytest.mark.parametrize(
+    ("own", "search", "message"),
+    [
+        (
+            {"name": "dselect_k"},
+            {
+                "model.experts": {"values": [4, 8]},
+                "model.selected": {"minimum": 1, "maximum": 6},
+            },
+            "tuner.search: model.experts=4, model.selected=6 may be tried together: "
+            r"model.selected: there are only 4 experts to select from \(received 6\)$",
+        ),
+        (
+            {},
+            {
+                "trainer.epochs": {"values": [2, 1]},
+                "trainer.balancing": {"values": ["none", "stch"]},
+            },
+            'trainer.epochs=1, trainer.balancing="stch" may be tried together: .* warm-up',
+        ),
+        (
+            {"personalise": {"prior": ["user"]}},
+            {
+                "model.personalise": {"values": [None, {"prior": ["tab"]}]},
+                "model.personalise.units": {"values": [8]},
+            },
+            "model.personalise=null, model.personalise.units=8 may be tried together: .* no keys",
+        ),
+    ],
+)
+def test_settings_that_exclude_each_other_are_not_searched_together(own, search, message):
+    with pytest.raises(ValueError, match=message):
+        check_search(Tuner.model_validate({"search": search}), parse_settings(own, {}))
