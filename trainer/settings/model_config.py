@@ -327,6 +327,14 @@ class TaskTableSettings(ModelSettings):
     task_fields: Annotated[list[str], pydantic.Field(min_length=1)] | None = None
     task_width: PositiveInt | None = 4
 
+    @pydantic.field_validator("task_fields")
+    @classmethod
+    def _each_field_once(cls, fields: list[str] | None) -> list[str] | None:
+        twice = sorted({name for name in fields or [] if (fields or []).count(name) > 1})
+        if twice:
+            raise ValueError(f"names {', '.join(map(repr, twice))} more than once")
+        return fields
+
     @property
     def arguments(self) -> dict[str, Any]:
         """The arguments of the model's class."""

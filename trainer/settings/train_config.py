@@ -200,6 +200,12 @@ def _unknown_fields(model: ModelSettings, inputs: Mapping[str, bool]) -> list[st
     for setting, named in model.named_fields.items():
         needs_table = setting in model.named_tables
         valid = [name for name, has_table in inputs.items() if has_table or not needs_table]
+        if needs_table and not valid:
+            problems.append(
+                f"model.{setting}: the model needs a field with embeddings, and reads none: "
+                f"{', '.join(inputs)}"
+            )
+            continue
         which = "with embeddings " if needs_table else ""
         problems += [
             f"model.{setting}: no such field {name!r} {which}that the model reads: "

@@ -71,6 +71,11 @@ def test_settings_survive_json(name):
             "model: unknown key 'self_gate'",
         ),
         (
+            {"name": "stem", "task_fields": ["user", "user"]},
+            {},
+            "model.task_fields: names 'user' more than once",
+        ),
+        (
             {"personalise": "tab"},
             {},
             "model.personalise: Input should be a mapping of keys (received 'tab')",
@@ -143,6 +148,14 @@ def test_fields_that_gates_name_must_be_read_by_the_model():
         error.value
     )
     assert parse_settings({"personalise": gates}, {}).model.personalise.prior == ["usr", "clicks"]
+
+
+def test_tables_of_tasks_need_a_field_with_embeddings():
+    message = r"^model\.task_fields: the model needs a field with embeddings, and reads none: age$"
+    for fields in (None, ["age"]):
+        with pytest.raises(ValueError, match=message):
+            parse_settings({"name": "stem", "task_fields": fields}, {}, {"age": False})
+    assert parse_settings({"name": "ple"}, {}, {"age": False}).name == "ple"
 
 
 def test_groups_of_tasks_have_every_task_of_the_spec():
