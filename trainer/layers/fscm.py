@@ -153,8 +153,8 @@ class FSCM(tf.keras.layers.Layer):
             return tf.nn.relu(product + self.bias)
         # The masks of the request's fields depend on the request alone: its part is computed once.
         request_fields = self._fields_of_width(int(x.request.shape[-1]))
-        request = self._product(x.request, 0, request_fields)
-        candidate = self._product(x.candidate, request_fields, len(self.field_widths))
+        request = self._product(x.request, 0, request_fields, training)
+        candidate = self._product(x.candidate, request_fields, len(self.field_widths), training)
         return tf.nn.relu(request + candidate + self.bias)
 
     def masks(self, x: tf.Tensor) -> tf.Tensor:

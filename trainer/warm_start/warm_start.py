@@ -149,6 +149,8 @@ def _differences(weights: TrainedWeights, network: Network, rows: TableRows) -> 
         found.append("other fields gate it")
     if before.model.get("task_fields") != now.model.get("task_fields"):
         found.append("tasks have embeddings of other fields")
+    if before.model.get("task_groups") != now.model.get("task_groups"):
+        found.append("tasks are grouped otherwise")
     if _tasks(before) != _tasks(now):
         found.append("it has other tasks")
     elif _of_quantiles(before) != _of_quantiles(now):

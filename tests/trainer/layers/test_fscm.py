@@ -58,3 +58,21 @@ def test_a_plain_number_passes_with_both_signs(kind):
     masks = numbers.masks(x).numpy()
     np.testing.assert_allclose(masks[:, 0, 1], [0.0, np.tanh(2.5)], rtol=1e-6)
     np.testing.assert_allclose(masks[:, 1, 1], np.tanh(1.0), rtol=1e-6)
+
+
+def test_a_flat_input_trains_masks_that_all_sub_networks_close_as_whole_rows_do():
+    layer, random = fscm(), np.random.default_rng(3)
+    x = tf.constant(random.normal(size=(5, 8)), tf.float32)
+    layer(x)
+    layer.mask_bias.assign(tf.fill(layer.mask_bias.shape, -9.0))
+    # W u with u = 0 everywhere; ones pass the ReLU.
+    layer.bias.assign(tf.ones_like(layer.bias))
+
+    def gradient(inputs):
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_sum(layer(inputs, training=True) ** 2)
+        return tape.gradient(loss, layer.mask_bias).numpy()
+
+    by_rows = gradient(x)
+    assert np.abs(by_rows).min() > 0.0
+    np.testing.assert_allclose(gradient(FlatInput(x[:, :4], x[:, 4:])), by_rows, rtol=1e-5)

@@ -121,6 +121,16 @@ def test_weights_of_masks_of_the_paper_say_which_setting_goes_on_with_them(saved
     assert hint not in caplog.text
 
 
+def test_experts_of_a_group_do_not_go_on_as_those_of_another_one(saved, caplog):
+    groups = [["click"], ["buy"]]
+    texts = [f"{SPEC}model: {{task_groups: {order}}}\n" for order in (groups, groups[::-1])]
+    trained, before = made(BEFORE, text=texts[0], task_groups=groups)
+    network, now = made(BEFORE, text=texts[1], task_groups=groups[::-1])
+    with caplog.at_level("INFO", logger="fulcrum.trainer"):
+        begin_with(read_weights(saved(trained, before, texts[0])), network, now)
+    assert "all but the tables begins afresh: tasks are grouped otherwise" in caplog.text
+
+
 @pytest.mark.parametrize(
     ("settings", "text", "why"),
     [
