@@ -30,7 +30,7 @@ coverage: $(INSTALLED) ## All tests, with the share of lines and branches that t
 test-fast: $(INSTALLED) ## Unit tests without TensorFlow
 	$(BIN)/python -m pytest -m "not slow and not tensorflow"
 
-engines: $(INSTALLED) ## Fetch Flink, Beam's job server and Kafka for tests, into FULCRUM_ENGINES or the user's cache
+engines: $(INSTALLED) ## Fetch Flink, Beam's job server, Kafka and a storage emulator for tests, into FULCRUM_ENGINES or the user's cache
 	$(BIN)/python -m tests.engines.fetching
 
 test-engines: $(INSTALLED) ## The tests that run on real engines; they skip what `make engines` has not fetched

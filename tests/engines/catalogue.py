@@ -33,10 +33,10 @@ def place(engine: str) -> Path:
     return cache_folder() / f"{engine}-{entry['version']}-{zlib.crc32(listed.encode()):08x}"
 
 
-def require(*engines: str) -> None:
-    """Skip the test if an engine, or Java to run it, is not on this machine."""
-    if shutil.which("java") is None:
-        pytest.skip("no engines on this machine: no java")
+def require(*engines: str, program: str = "java") -> None:
+    """Skip the test if an engine, or the program to run it, is not on this machine."""
+    if shutil.which(program) is None:
+        pytest.skip(f"no engines on this machine: no {program}")
     for engine in engines:
         if not place(engine).is_dir():
             pytest.skip(f"no engines on this machine: {place(engine)} is missing; `make engines`")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -94,11 +95,22 @@ def fetch_kafka(entry: dict[str, Any], scratch: Path, whole: Path) -> None:
     _fetch_jars(entry, whole / "lib")
 
 
+def fetch_storage_emulator(entry: dict[str, Any], scratch: Path, whole: Path) -> None:
+    """Unpack a wheel that needs nothing but what the project has."""
+    requirement = f"{entry['package']}=={entry['version']}"
+    _run([sys.executable, "-m", "pip", "download", "--no-deps", "--dest", str(scratch), requirement])  # fmt: skip
+    (wheel,) = scratch.glob("*.whl")
+    _check(wheel, entry["sha256"])
+    shutil.unpack_archive(wheel, whole, "zip")
+    wheel.unlink()
+
+
 FETCH: dict[str, Callable[[dict[str, Any], Path, Path], None]] = {
     "flink": fetch_flink,
     "job_server": fetch_job_server,
     "boot": fetch_boot,
     "kafka": fetch_kafka,
+    "storage_emulator": fetch_storage_emulator,
 }
 
 
