@@ -59,12 +59,16 @@ def test_what_cannot_be_had_is_named_with_the_reason_and_the_rest_is_fetched(
 ):
     monkeypatch.setenv("FULCRUM_ENGINES", str(tmp_path))
     monkeypatch.setenv("PATH", "")
-    monkeypatch.setitem(fetching.FETCH, "flink", lambda entry, scratch, whole: whole.mkdir())
+    for engine in ("flink", "storage_emulator"):
+        monkeypatch.setitem(fetching.FETCH, engine, lambda entry, scratch, whole: whole.mkdir())
     assert fetching.main() == 1
     said = capsys.readouterr().out
     assert "kafka: cannot be had: mvn is not on this machine" in said
     assert "boot: cannot be had: go is not on this machine" in said
-    assert list(tmp_path.iterdir()) == [catalogue.place("flink")]
+    assert set(tmp_path.iterdir()) == {
+        catalogue.place("flink"),
+        catalogue.place("storage_emulator"),
+    }
 
 
 def test_what_is_there_is_not_fetched_again(
