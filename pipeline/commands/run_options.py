@@ -115,7 +115,8 @@ def _logs_location(value: str) -> str:
     Raises:
         typer.BadParameter: the folder does not exist, or there is no file system for the URI.
     """
-    location = _location(value)
+    # TensorFlow reads no logs.
+    location = _location(value, ("Beam",))
     if not is_uri(location) and not Path(location).is_dir():
         raise typer.BadParameter(f"there is no folder {value}")
     return location
@@ -129,10 +130,10 @@ def _artifacts_location(value: str | None) -> str | None:
     Raises:
         typer.BadParameter: there is no file system for the URI.
     """
-    return _location(value) if value is not None else None
+    return _location(value, ("Beam", "TensorFlow")) if value is not None else None
 
 
-def _location(value: str) -> str:
+def _location(value: str, readers: Sequence[str]) -> str:
     from pipeline.workspace.root import expanded
 
     if not is_uri(value):
@@ -146,16 +147,14 @@ def _location(value: str) -> str:
             raise typer.BadParameter(f"{value} cannot be followed: {error}") from error
     scheme = value.partition("://")[0]
     beam, tensorflow = known_schemes()
-    strange_to = [
-        library
-        for library, known in (("Beam", beam), ("TensorFlow", tensorflow))
-        if scheme not in known
-    ]
+    known = {library: {"Beam": beam, "TensorFlow": tensorflow}[library] for library in readers}
+    strange_to = [library for library in readers if scheme not in known[library]]
     if strange_to:
-        known_to_both = ", ".join(f"{one}://" for one in sorted(beam & tensorflow))
+        all_know = ", ".join(f"{one}://" for one in sorted(set.intersection(*known.values())))
+        both, verb = ("both ", "know") if len(readers) > 1 else ("", "knows")
         raise typer.BadParameter(
-            f"{value}: {scheme}:// is no file system here for {' and '.join(strange_to)}; Beam "
-            f"and TensorFlow both know {known_to_both}, and folders of this machine"
+            f"{value}: {scheme}:// is no file system here for {' and '.join(strange_to)}; "
+            f"{' and '.join(readers)} {both}{verb} {all_know}, and folders of this machine"
         )
     return value.rstrip("/")
 

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import datetime
+import functools
+import operator
 import os
 from typing import Any
 
+import tensorflow as tf
+from apache_beam.io.filesystems import FileSystems
 from tfx import types
 from tfx.components.example_gen import component
 from tfx.components.example_gen.driver import FileBasedDriver
-from tfx.components.example_gen.input_processor import InputProcessor, QueryBasedInputProcessor
+from tfx.components.example_gen.input_processor import (
+    FileBasedInputProcessor,
+    InputProcessor,
+    QueryBasedInputProcessor,
+)
 from tfx.dsl.components.base import base_beam_component, executor_spec
 from tfx.proto import example_gen_pb2
 from tfx.types import component_spec, standard_artifacts, standard_component_specs
@@ -21,6 +29,29 @@ from pipeline.ingest.settings.ingest_config import IngestSettings
 from pipeline.workspace.artifact_types import EARLIER
 
 
+class FilesThroughBeam(FileBasedInputProcessor):
+    """Fingerprints files, as TFX does, where only Beam knows the file system, such as ``s3://``."""
+
+    def resolve_span_and_version(self) -> tuple[int, None]:
+        """Take the fingerprint of each split: the number of files, their sizes and their times."""
+        self._fingerprint = "\n".join(
+            _fingerprint(split.name, f"{self._input_base_uri}/{split.pattern}")
+            for split in self._splits
+        )
+        return 0, None
+
+
+def _fingerprint(split: str, pattern: str) -> str:
+    [match] = FileSystems.match([pattern])
+    times = [int(file.last_updated_in_seconds) for file in match.metadata_list]
+    size = sum(file.size_in_bytes for file in match.metadata_list)
+    either = functools.reduce(operator.xor, times, 0)
+    return (
+        f"split:{split},num_files:{len(times)},total_bytes:{size},"
+        f"xor_checksum:{either},sum_checksum:{sum(times)}"
+    )
+
+
 class LogsDriver(FileBasedDriver):
     """TFX's driver, which fingerprints input files; other sources are reused by the spec alone."""
 
@@ -30,6 +61,9 @@ class LogsDriver(FileBasedDriver):
         """Return the processor that fingerprints the input."""
         if not splits:
             return QueryBasedInputProcessor(splits, range_config)
+        scheme = (input_base_uri or "").partition("://")[0]
+        if is_uri(input_base_uri or "") and scheme not in tf.io.gfile.get_registered_schemes():
+            return FilesThroughBeam(input_base_uri, splits)
         return super().get_input_processor(splits, range_config, input_base_uri)
 
 

@@ -16,6 +16,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from apache_beam.io.filesystems import FileSystems
+from apache_beam.options.pipeline_options import PipelineOptions
 from ml_metadata.proto import metadata_store_pb2
 from tfx import types
 from tfx.dsl.compiler import compiler, constants
@@ -85,6 +87,8 @@ def run_pipeline(
     connection = deployment.metadata_connection_config.database_connection_config
     with metadata.Metadata(connection) as handle:
         _close_abandoned(handle.store, pipeline.pipeline_info.pipeline_root)
+    # A driver may look for files before a Beam pipeline has told Beam's file systems their options.
+    FileSystems.set_options(PipelineOptions(list(pipeline.beam_pipeline_args)))
     runs = []
     with _hidden_command_line(), functions_inspected_once():
         for node in (entry.pipeline_node for entry in compiled.nodes):

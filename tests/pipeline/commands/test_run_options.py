@@ -49,6 +49,10 @@ def test_uris_are_taken_as_they_are_without_a_slash_at_their_end() -> None:
     ]
 
 
+def test_logs_may_lie_where_only_beam_reads() -> None:
+    assert given("--logs", "hdfs://a/logs/").output.split()[0] == "hdfs://a/logs"
+
+
 def test_without_the_option_the_root_decides() -> None:
     assert given("--logs", "logs").output.split()[1] == "None"
 
@@ -62,7 +66,8 @@ def test_without_the_option_the_root_decides() -> None:
             "hdfs:// is no file system here for TensorFlow; Beam and TensorFlow both know gs://",
         ),
         ("--artifacts", "ram://a/b", "ram:// is no file system here for Beam; "),
-        ("--logs", "nowhere://a/b", "nowhere:// is no file system here for Beam and TensorFlow; "),
+        ("--artifacts", "nowhere://a", "nowhere:// is no file system here for Beam and TensorFlow"),
+        ("--logs", "ram://a/b", "ram:// is no file system here for Beam; Beam knows "),
         ("--artifacts", "gs:/a/b", "write gs://a/b"),
         ("--logs", "gs:/a/b", "write gs://a/b"),
         ("--logs", "not_there", "there is no folder not_there"),

@@ -132,3 +132,22 @@ def test_arguments_of_the_command_line_do_not_reach_tfx(
     [run, _] = tiny.run_pipeline(tiny.two_writers(tmp_path, first="arguments"))
     assert (Path(run.outputs["model"][0].uri) / "text").read_text() == "fulcrum"
     assert sys.argv == ["fulcrum", "-v", "run"]
+
+
+def test_options_of_beams_file_systems_are_known_before_the_first_beam_pipeline(
+    tmp_path: Path, tiny: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from apache_beam.io.filesystems import FileSystems
+    from apache_beam.options.pipeline_options import S3Options
+
+    monkeypatch.setattr(FileSystems, "_pipeline_options", None)
+    pipeline = tiny.two_writers(tmp_path)
+    pipeline.beam_pipeline_args.append("--s3_region_name=eu-north-1")
+    regions: list[str] = []
+    tiny.run_pipeline(
+        pipeline,
+        on_start=lambda _: regions.append(
+            FileSystems._pipeline_options.view_as(S3Options).s3_region_name
+        ),
+    )
+    assert regions == ["eu-north-1"] * 2
