@@ -56,6 +56,7 @@ PIPELINE = [
 KUBEFLOW = ["kfp-pipeline-spec>=2.16"]
 HISTORIES = ["lmdb>=1.6", "pyarrow>=18,<19"]
 REDIS = [*HISTORIES, "redis[hiredis]>=6"]
+KAFKA = [*HISTORIES, "confluent-kafka>=2.6", "prometheus-client>=0.21"]
 
 setup(
     name="fulcrum-ranker",
@@ -92,7 +93,8 @@ setup(
         "kubeflow": KUBEFLOW,
         "histories": HISTORIES,
         "redis": REDIS,
-        "all": sorted({*PIPELINE, *KUBEFLOW, *REDIS}),
+        "kafka": KAFKA,
+        "all": sorted({*PIPELINE, *KUBEFLOW, *REDIS, *KAFKA}),
         "dev": [
             "compose-spec>=0.2",
             "dockerfile-parse>=2",

@@ -12,6 +12,7 @@ from typing import Any
 EXTRAS = {"pipeline": "pipeline", "trainer": "trainer", "serving": "serve"}
 _EXTRA_OF_PACKAGE = {
     "apache_beam": "pipeline",
+    "confluent_kafka": "kafka",
     "keras_tuner": "pipeline",
     "kfp": "kubeflow",
     "lmdb": "histories",

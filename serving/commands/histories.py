@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import datetime
 import time
 from collections.abc import Iterator
@@ -13,25 +12,28 @@ import typer
 from rich.console import Console
 
 from serving.commands.connection_options import fail, time_of
+from serving.commands.follow_histories import follow
+from serving.commands.history_options import (
+    AsJson,
+    Spec,
+    Store,
+    failures,
+    loaded_spec,
+    opened_store,
+)
 
 if TYPE_CHECKING:
     from feature_spec.logs.log_values import UnusableLineError
     from feature_spec.spec import FeatureSpec
     from serving.histories.history_event import HistoryEvent, Kind
     from serving.histories.inspecting import Inspection
-    from serving.histories.keyed_store import KeyedHistoryStore
     from serving.histories.store import RecordCounts
 
 histories_app = typer.Typer(
-    help="Keep what users did before in a history store: publish, inspect and record.",
+    help="Keep what users did before in a history store: publish, inspect, record and follow.",
     no_args_is_help=True,
 )
 
-Store = Annotated[
-    str,
-    typer.Option(help="The store: a folder for an LMDB file, or redis://host:port/number."),
-]
-Spec = Annotated[str, typer.Option(help="Feature spec: a YAML file, or the name of a ready spec.")]
 Actions = Annotated[
     list[str] | None,
     typer.Option(
@@ -39,7 +41,6 @@ Actions = Annotated[
         show_default=False,
     ),
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
 
 
 @histories_app.command("publish")
@@ -70,7 +71,7 @@ def publish(
     from serving.histories.publishing import publish as publish_state
     from serving.histories.publishing import state_folder
 
-    with _opened(store, spec) as opened:
+    with opened_store(store, spec) as opened:
         folder = state_folder(state)
         published, later = publish_state(opened, folder)
     result = {
@@ -121,7 +122,7 @@ def inspect(
     from serving.histories.inspecting import inspect_store
 
     values, at_us = dict(_name_and_value(text) for text in field or []), _at_us(at)
-    with _opened(store, spec, readonly=True) as opened:
+    with opened_store(store, spec, readonly=True) as opened:
         found = inspect_store(opened, values, at_us)
     if json:
         typer.echo(dumps({**dataclasses.asdict(found), "age_s": found.age_s}, indent=2))
@@ -173,7 +174,7 @@ def record(
     from serving.histories.store import RecordCounts
 
     counts = RecordCounts()
-    with _opened(store, spec) as opened:
+    with opened_store(store, spec) as opened:
         tables = SideTables(opened.spec, logs) if logs is not None else None
 
         def usable() -> Iterator[HistoryEvent]:
@@ -250,8 +251,8 @@ def replay(
     from serving.histories.replay import replay as replay_log
     from serving.histories.store import RecordCounts
 
-    loaded = _spec(spec)
-    with _failures(), tempfile.TemporaryDirectory() as folder:
+    loaded = loaded_spec(spec)
+    with failures(), tempfile.TemporaryDirectory() as folder:
         opened = LmdbHistoryStore(Path(folder), loaded, exact_for_s=None)
         tables = SideTables(loaded, logs) if logs is not None else None
         read = _lines(loaded, events, actions, RecordCounts())
@@ -274,6 +275,9 @@ def replay(
             typer.echo(difference)
     if not found.agrees:
         raise typer.Exit(1)
+
+
+histories_app.command("follow")(follow)
 
 
 def add_to(app: typer.Typer) -> None:
@@ -308,36 +312,6 @@ def _lines(
                     counts.filtered += 1
             except UnusableLineError as error:
                 yield error
-
-
-@contextlib.contextmanager
-def _failures() -> Iterator[None]:
-    """End the command with an error that says what is wrong."""
-    from serving.histories.store import HistoryStoreError
-
-    try:
-        yield
-    except (HistoryStoreError, ValueError) as error:
-        fail(str(error))
-
-
-def _spec(spec: str) -> FeatureSpec:
-    from feature_spec.loading import SpecError, load_spec
-
-    try:
-        return load_spec(spec)
-    except SpecError as error:
-        fail(str(error))
-
-
-@contextlib.contextmanager
-def _opened(store: str, spec: str, **settings: bool) -> Iterator[KeyedHistoryStore]:
-    """Open a store; end the command with an error that says what is wrong with it or after it."""
-    from serving.histories.opening import open_store
-
-    loaded = _spec(spec)
-    with _failures(), contextlib.closing(open_store(store, loaded, **settings)) as opened:
-        yield opened
 
 
 def _name_and_value(text: str) -> tuple[str, str]:

@@ -30,12 +30,14 @@ class HistoryEvent:
         kind: the log that the event is a line of. Defaults to the log of exposures or impressions.
         id: an event with an id that the store knows counts no more. By default, the event id of the
             log, or else a hash of the content, so that equal lines count once.
+        place: where the line stands, for messages; it is no part of the event.
     """
 
     columns: Mapping[str, Any]
     fields: Mapping[str, Any] = field(default_factory=dict)
     kind: Kind | None = None
     id: str | None = None
+    place: str = field(default="", compare=False)
 
     @classmethod
     def from_json(cls, text: str | bytes) -> HistoryEvent:

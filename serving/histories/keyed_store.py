@@ -27,7 +27,7 @@ from serving.histories.history_event import HistoryEvent
 from serving.histories.layout import StoredCount, StoredSequence
 from serving.histories.reading.event_reader import EventReader
 from serving.histories.reading.joined_events import Group, GroupReader
-from serving.histories.record_batch import RecordBatch, event_place, time_text
+from serving.histories.record_batch import RecordBatch, StreamMove, event_place, time_text
 from serving.histories.request_keys import RequestKeys
 from serving.histories.store import HistoryStoreError, HistoryValues, RecordCounts
 
@@ -240,12 +240,35 @@ class KeyedHistoryStore:
             counts.add(self._record_together(together, refuse=False))
         return counts
 
+    def stream_position(self) -> bytes | None:
+        """Return how far a stream was read, as `record_from_stream` was told, or None."""
+        return self.database.read([layout.STREAM])[0]
+
+    def record_from_stream(
+        self,
+        events: Sequence[HistoryEvent],
+        before: bytes | None,
+        behind: Callable[[RecordCounts], bytes],
+    ) -> RecordCounts:
+        """Add events of a stream and the position behind them, in one transaction, and count them.
+
+        Args:
+            events: the events.
+            before: the position before them, as the store must have it.
+            behind: makes the position behind them of what became of them.
+
+        Raises:
+            HistoryStoreError: the store cannot be used, or has another position.
+        """
+        return self._record_together(events, refuse=False, moved=StreamMove(before, behind))
+
     def _record_together(
         self,
         events: Sequence[HistoryEvent],
         *,
         refuse: bool,
         new: Description | None = None,
+        moved: StreamMove | None = None,
     ) -> RecordCounts:
         """Add events in one transaction, again until nothing else has come between.
 
@@ -253,12 +276,15 @@ class KeyedHistoryStore:
             events: the events.
             refuse: whether to raise the error of an unusable event instead of counting it.
             new: the description of a state that is not published yet, to add to it.
+            moved: the position in a stream, which changes with them.
         """
         for _ in range(_MOST_TRIES):
             self.begin()
             known = self._known
             into = known.description if new is None else new
             counts, transaction = self._transaction(events, into, known.raw, refuse=refuse)
+            if moved is not None:
+                transaction = moved.onto(transaction, counts, self.stream_position(), self.place)
             if transaction is None:
                 return counts
             sizes = self.database.commit(transaction)
@@ -286,7 +312,7 @@ class KeyedHistoryStore:
             except UnusableLineError as error:
                 if refuse:
                     raise
-                counts.reject(error)
+                counts.reject(error, event.place)
         id_keys = [layout.prefix(layout.ID, generation) + identity for identity, _ in read]
         recorded = {
             key
@@ -312,7 +338,7 @@ class KeyedHistoryStore:
             except UnusableLineError as error:
                 if refuse:
                     raise
-                counts.reject(error)
+                counts.reject(error, event.place)
                 continue
             recorded.add(key)
             expected[key] = None

@@ -3,6 +3,7 @@
 | key | value |
 |---|---|
 | `m` | the store's description, as JSON |
+| `f` | how far a stream was read, as JSON; of no generation |
 | `n`, generation | time of the newest event |
 | `c`, generation, number of the count, key | rows (`count_rows`) |
 | `s`, generation, number of the sequence, key | entries (`sequence_entries`) |
@@ -37,7 +38,7 @@ from feature_spec.histories.history_values import history_key
 from feature_spec.spec import FeatureSpec
 from serving.histories.count_rows import RowCodec
 
-META = b"m"
+META, STREAM = b"m", b"f"
 # The rules whose labels are 0 and 1.
 _WHOLE_RULES = ("event", "at_least")
 NEWEST, COUNT, SEQUENCE, ID, EVENT, JOIN = b"n", b"c", b"s", b"d", b"e", b"j"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
 from serving.histories import layout, sequence_entries
 from serving.histories.changes import Changes, ChangesOfExposures
@@ -10,6 +12,7 @@ from serving.histories.databases.key_values import KeyValues, Transaction
 from serving.histories.history_event import HistoryEvent
 from serving.histories.reading.event_reader import EventReader
 from serving.histories.reading.joined_events import Group, GroupReader
+from serving.histories.store import HistoryStoreError, RecordCounts
 
 _SECOND_US = 1_000_000
 
@@ -164,3 +167,41 @@ class RecordBatch:
 
     def _with_generation(self, key: bytes) -> bytes:
         return layout.prefix(key[:1], self._generation) + key[1:]
+
+
+class StreamMove(NamedTuple):
+    """A change of the position in a stream, made with the changes of the events before it.
+
+    Attributes:
+        before: the position as it must be; None if nothing was read.
+        behind: makes the new position of what became of the events.
+    """
+
+    before: bytes | None
+    behind: Callable[[RecordCounts], bytes]
+
+    def onto(
+        self, transaction: Transaction | None, counts: RecordCounts, now: bytes | None, place: str
+    ) -> Transaction:
+        """Return a transaction that changes the position, too.
+
+        Args:
+            transaction: what the events change, if anything.
+            counts: what became of the events.
+            now: the position as it is.
+            place: the place of the store.
+
+        Raises:
+            HistoryStoreError: the position is another.
+        """
+        if now != self.before:
+            raise HistoryStoreError(
+                f"{place}: another process follows a stream into this store and has read on; a "
+                "store has one follower, which goes on where the last one has stopped"
+            )
+        change = transaction or Transaction()
+        return dataclasses.replace(
+            change,
+            expected={**change.expected, layout.STREAM: self.before},
+            puts={**change.puts, layout.STREAM: self.behind(counts)},
+        )

@@ -69,10 +69,11 @@ class RecordCounts:
         """The number of events."""
         return self.recorded + self.repeated + self.filtered + self.rejected.total()
 
-    def reject(self, error: UnusableLineError) -> None:
-        """Count an event that cannot be used."""
+    def reject(self, error: UnusableLineError, place: str = "") -> None:
+        """Count an event that cannot be used; its place, if any, is told."""
         self.rejected[error.reason] += 1
-        self.details = [*self.details, f"{error.reason}: {error.detail}"][:_DETAILS]
+        detail = f"{error.reason}: {f'{place}: ' if place else ''}{error.detail}"
+        self.details = [*self.details, detail][:_DETAILS]
 
     def add(self, other: RecordCounts) -> None:
         """Add other counts."""
