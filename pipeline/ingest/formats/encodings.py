@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 
 from feature_spec.logs.source import UTF_8
 from pipeline.ingest.accounting.rejection import Reason, UnusableLineError
+from pipeline.ingest.formats.file_content import UnreadableError
 
 _HANDLER = "fulcrum.wrong_bytes"
 _FIRST_SURROGATE = 0xDC00
@@ -27,18 +28,30 @@ codecs.register_error(_HANDLER, _as_surrogates)
 
 
 def utf8_chunks(chunks: Iterable[bytes], encoding: str) -> Iterator[bytes]:
-    """Yield content as UTF-8; chunks may end within a character."""
+    """Yield content as UTF-8; chunks may end within a character.
+
+    Raises:
+        UnreadableError: the content as a whole is not of this encoding, such as UTF-16 without the
+            mark that tells the order of its bytes.
+    """
     if encoding == UTF_8:
         yield from chunks
         return
     decoder = codecs.getincrementaldecoder(encoding)(_HANDLER)
-    for chunk in chunks:
-        yield _utf8(decoder.decode(chunk))
-    yield _utf8(decoder.decode(b"", final=True))
+    try:
+        for chunk in chunks:
+            yield _utf8(decoder.decode(chunk))
+        yield _utf8(decoder.decode(b"", final=True))
+    except UnicodeError as error:
+        raise UnreadableError(f"not {encoding}: {error}") from error
 
 
 def utf8_content(content: bytes, encoding: str) -> bytes:
-    """Return content as UTF-8."""
+    """Return content as UTF-8.
+
+    Raises:
+        UnreadableError: the content is not of this encoding, see `utf8_chunks`.
+    """
     return content if encoding == UTF_8 else b"".join(utf8_chunks([content], encoding))
 
 

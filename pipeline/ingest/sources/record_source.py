@@ -11,7 +11,7 @@ from feature_spec.logs.source import Source
 from pipeline.ingest.accounting.rejection import RAW_LIMIT_BYTES, Reason, UnusableLineError
 from pipeline.ingest.formats.csv_records import CsvBatch
 from pipeline.ingest.formats.encodings import utf8_content
-from pipeline.ingest.formats.file_content import LineBatch
+from pipeline.ingest.formats.file_content import LineBatch, UnreadableError
 from pipeline.ingest.formats.record_batch import RecordBatch
 from pipeline.ingest.formats.text_formats import csv_row_batches, json_batches
 from pipeline.ingest.formats.typed_formats import typed_batches
@@ -126,9 +126,17 @@ def source_names(settings: IngestSettings, files: InputFiles, source: str | None
 def _lines(
     values: list[bytes | None], encoding: str, max_line_bytes: int, *, line_breaks: bool = True
 ) -> LineBatch:
-    lines = [utf8_content(value or b"", encoding).rstrip(b"\r\n") for value in values]
+    lines = []
     unusable = {}
-    for position, line in enumerate(lines):
+    for position, value in enumerate(values):
+        content = value or b""
+        try:
+            lines.append(utf8_content(content, encoding).rstrip(b"\r\n"))
+        except UnreadableError as error:
+            lines.append(content[:RAW_LIMIT_BYTES])
+            unusable[position] = UnusableLineError(Reason.WRONG_ENCODING, str(error))
+            continue
+        line = lines[position]
         if len(line) > max_line_bytes:
             lines[position] = line[:RAW_LIMIT_BYTES]
             unusable[position] = UnusableLineError(

@@ -90,6 +90,26 @@ def test_records_of_a_topic_are_read_in_the_encoding_of_their_source() -> None:
     assert batch.rows.records() == [{"title": "Léon"}]
 
 
+def test_a_record_without_the_byte_order_of_utf_16_is_rejected_and_the_others_are_read() -> None:
+    topics = {"bootstrap_servers": "k:9092", "topics": ["shown"], "max_num_records": 1}
+    source = Source.model_validate(
+        {"kafka": topics, "format": "csv", "columns": ["title"], "encoding": "utf-16"}
+    )
+    values = ["a".encode("utf-16"), "b".encode("utf-16-le"), "c".encode("utf-16")]
+    [batch] = RecordChunk("kafka:shown/0", [7, 8, 9], values).batches(source, 100)
+    assert batch.numbers == [7, 9]
+    [(number, raw, problem)] = batch.unusable
+    assert (number, raw, str(problem.reason)) == (8, b"b\x00", "wrong_encoding")
+    assert "not utf-16: UTF-16 stream does not start with BOM" in str(problem)
+
+
+def test_a_file_without_the_byte_order_of_utf_16_is_one_unreadable_line() -> None:
+    content = "title\nfilm\n".encode("utf-16-le")
+    [(number, (reason, detail))] = _read(content, "utf-16", "jsonl")
+    assert (number, reason) == (1, Reason.UNREADABLE)
+    assert "does not start with BOM" in detail
+
+
 def test_an_unknown_encoding_is_refused_with_examples() -> None:
     for encoding in ("latin-99", "hex"):
         with pytest.raises(
