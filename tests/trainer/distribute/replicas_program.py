@@ -1,6 +1,6 @@
 """Trains on two logical CPUs, which must be set up before TensorFlow starts: `test_replicas` runs it in a process of its own.
 
-Reads a pickle of {"layout", "tasks", "features", "runs": {name: [Settings, …]}, "saved", "folder"}
+Reads a pickle of {"layout", "tasks", "headed": others by way, "features", "runs": {name: [Settings, …]}, "saved", "folder"}
 and writes one of the results by name. Several settings of a name are runs over one folder of
 checkpoints, so that each goes on after the one before. The network of the run "saved" is saved.
 """
@@ -37,10 +37,12 @@ def main(job_file: str, result_file: str) -> None:
     results = {}
     for name, runs in job["runs"].items():
         folder = Path(job["folder"]) / name
+        way = name.partition("-")[0]
+        layout, tasks = job["headed"].get(way, (job["layout"], job["tasks"]))
         for settings in runs:
             network = fitting.fit(
-                job["layout"],
-                job["tasks"],
+                layout,
+                tasks,
                 settings,
                 examples,
                 examples,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import pickle
 import subprocess
@@ -31,11 +32,14 @@ MODEL_OF = {
     "gradnorm": "cgc",
     "pcgrad": "cgc",
 }
+# Their second task predicts how its label is distributed.
+HEADS = {"famo": "quantiles", "stch": "ordinal"}
 STOPPED, WITH_PENALTY = "dwa", "uncertainty"
 
 
 @pytest.fixture(scope="module")
 def results(layout, tasks, unevenly_masked, tmp_path_factory):
+    from trainer.network.network_layout import HeadLayout
     from trainer.settings.train_config import parse_settings
 
     folder = tmp_path_factory.mktemp("replicas")
@@ -62,6 +66,13 @@ def results(layout, tasks, unevenly_masked, tmp_path_factory):
     given = {
         "layout": layout,
         "tasks": tasks,
+        "headed": {
+            way: (
+                dataclasses.replace(layout, heads={"ratio": HeadLayout(head, 20)}),
+                tasks | {"ratio": tasks["ratio"].model_copy(update={"head": head})},
+            )
+            for way, head in HEADS.items()
+        },
         "features": unevenly_masked,
         "runs": runs,
         "saved": f"{STOPPED}-mirrored",
