@@ -12,7 +12,7 @@ import typer
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from trainer.settings.model_config import ModelSettings
+    from trainer.settings.model_settings import ModelSettings
 
 
 def models(

@@ -7,7 +7,7 @@ from trainer.layers.fields.crosses import CrossNetwork
 from trainer.layers.fields.exposure_tower import ExposureTower
 from trainer.layers.fields.vector_projection import VectorProjection
 from trainer.network.network_layout import NetworkLayout
-from trainer.settings.model_config import ModelSettings
+from trainer.settings.model_settings import ModelSettings
 
 
 def cross_networks(settings: ModelSettings, sets: int) -> list[CrossNetwork]:

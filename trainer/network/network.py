@@ -30,7 +30,8 @@ from trainer.network.history_attention import (
 from trainer.network.network_layout import NetworkLayout
 from trainer.network.task_tables import TaskTables, task_tables
 from trainer.network.task_tower import task_tower
-from trainer.settings.model_config import ModelSettings, TaskTableSettings
+from trainer.settings.model_config import TaskTableSettings
+from trainer.settings.model_settings import ModelSettings
 from trainer.settings.personalise import Personalise
 from trainer.settings.train_config import Settings
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from trainer.layers.distribution_towers import OrdinalTower, QuantileTower
 from trainer.layers.tower import Tower
 from trainer.network.network_layout import NetworkLayout
-from trainer.settings.model_config import ModelSettings
+from trainer.settings.model_settings import ModelSettings
 
 
 def task_tower(layout: NetworkLayout, settings: ModelSettings, task: str) -> Tower:

@@ -12,7 +12,8 @@ import pydantic
 from pydantic import NonNegativeFloat, PositiveFloat
 
 from feature_spec.strict_model import PositiveInt, Seed, StrictModel, closest_names, text_of
-from trainer.settings.model_config import MODELS, ModelSettings
+from trainer.settings.model_config import MODELS
+from trainer.settings.model_settings import ModelSettings
 
 
 class TrainerSettings(StrictModel):
