@@ -53,6 +53,11 @@ VECTORS: dict[InputSide, str] = {
     "candidate": names.CANDIDATE_VECTORS,
 }
 
+LIST_WEIGHTS: dict[Part, str] = {
+    "request": names.REQUEST_LIST_WEIGHTS,
+    "candidate": names.CANDIDATE_LIST_WEIGHTS,
+}
+
 
 def vocabulary_file(width: int) -> str:
     """Return the file name of the vocabulary that all fields of one width share."""
@@ -91,6 +96,8 @@ class Slot:
         rows: reserved rows of `source`.
         vocabulary: vocabulary of `source`; None where values are hashed or put into quantile
             buckets.
+        weights: the first column of a list's weights in the matrix of its side; None for a list
+            without weights, and for one value.
     """
 
     name: str
@@ -101,6 +108,7 @@ class Slot:
     source: str
     rows: Rows
     vocabulary: Vocabulary | None
+    weights: int | None = None
 
 
 @dataclass(frozen=True)
@@ -156,6 +164,7 @@ class FeatureLayout:
         """Return the fields of a part's id matrix (B, Σ length), in the order of their columns."""
         result: list[Slot] = []
         start = 0
+        weights = self._weight_columns(side)
         for name, field in self._fields(side).items():
             source = field.shares if isinstance(field, SequenceField) else name
             if source not in self._embedded:
@@ -173,7 +182,7 @@ class FeatureLayout:
                 Slot(
                     name=name, side=field.side, start=start, length=length,
                     width=self._embedded[source][0], source=source, rows=self.rows[source],
-                    vocabulary=vocabulary,
+                    vocabulary=vocabulary, weights=weights.get(name),
                 )
             )  # fmt: skip
             start += length
@@ -190,8 +199,24 @@ class FeatureLayout:
         """Return the vectors of a side's matrix (B, Σ dimension) by name, in order."""
         return {
             name: field for name, field in self._fields(side).items()
-            if isinstance(field, VectorField)
+            if isinstance(field, VectorField) and field.weights_of is None
         }  # fmt: skip
+
+    def list_weights(self, side: Part) -> dict[str, VectorField]:
+        """Return the weights of a side's lists, of its matrix (B, Σ max_length), in order."""
+        return {
+            name: field for name, field in self._fields(side).items()
+            if isinstance(field, VectorField) and field.weights_of is not None
+        }  # fmt: skip
+
+    def _weight_columns(self, side: Part) -> dict[str, int]:
+        """Return the first column of the weights of each list that has some."""
+        columns, start = {}, 0
+        for field in self.list_weights(side).values():
+            if field.weights_of is not None:
+                columns[field.weights_of] = start
+            start += field.dimension
+        return columns
 
     def _fields(self, side: Part) -> dict[str, Field]:
         if side == "training":

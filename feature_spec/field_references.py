@@ -12,6 +12,7 @@ from feature_spec.fields.field import (
     rate_problems,
     time_part,
 )
+from feature_spec.fields.list_weights import list_weights_problems
 from feature_spec.fields.time_parts import time_part_problems
 from feature_spec.histories.histories import Histories
 from feature_spec.logs.logs import Keys
@@ -56,6 +57,8 @@ def field_problems(
             yield from rate_problems(name, field, fields)
         if isinstance(field, SequenceField):
             yield from _sequence_problems(name, field, fields)
+        read = histories.fields_read if histories is not None else ()
+        yield from list_weights_problems(name, fields, read)
         if field.training_only is not None:
             yield from _training_only_problems(name, field, fields, histories)
 

@@ -30,6 +30,8 @@ REQUEST_IDS, REQUEST_NUMBERS = "request_ids", "request_numbers"
 CANDIDATE_IDS, CANDIDATE_NUMBERS = "candidate_ids", "candidate_numbers"
 # Values of vectors side by side, NaN where one is missing.
 REQUEST_VECTORS, CANDIDATE_VECTORS = "request_vectors", "candidate_vectors"
+# Weights of the values of lists side by side, from 0 to 1.
+REQUEST_LIST_WEIGHTS, CANDIDATE_LIST_WEIGHTS = "request_list_weights", "candidate_list_weights"
 # Ids of the fields that only training has.
 TRAINING_IDS = "training_ids"
 LABELS, MASKS = "labels", "masks"
@@ -78,6 +80,7 @@ RESERVED_NAMES = frozenset({
     EVENT_TIME, REQUEST_KEY, USER_KEY, ITEM_KEY,
     REQUEST_IDS, REQUEST_NUMBERS, REQUEST_VECTORS,
     CANDIDATE_IDS, CANDIDATE_NUMBERS, CANDIDATE_VECTORS, TRAINING_IDS, LABELS, MASKS,
+    REQUEST_LIST_WEIGHTS, CANDIDATE_LIST_WEIGHTS,
     RANKING_SCORE, LOG_RANKING_SCORE, SPEC_FINGERPRINT, TOP_K, POSITION, "duration",
     "self",  # which TensorFlow drops from the parameters of a function
 })  # fmt: skip

@@ -18,6 +18,7 @@ from feature_spec.fields.field import (
     VectorField,
     time_part,
 )
+from feature_spec.fields.list_weights import with_list_weights
 from feature_spec.fields.time_parts import TimePart
 from feature_spec.formula import PROBABILITY_FLOOR, SCORE_FLOOR, RankingFormula
 from feature_spec.histories.attention import attention_problems
@@ -72,6 +73,8 @@ def _later_settings(field: Field) -> set[str]:
             "from_",
             "part",
             "training_only",
+            "weights",
+            "weights_of",
         )
         if name in type(field).model_fields
         and getattr(field, name) == type(field).model_fields[name].default
@@ -83,13 +86,15 @@ _TaskName = Annotated[str, _name_of("tasks")]
 
 
 def given_part(spec: FeatureSpec) -> dict[str, Any]:
-    """Return what a spec was made of, for JSON: without fields of histories and unset values.
+    """Return what a spec was made of, for JSON: without made fields and unset values.
 
     Some values are valid only beside others.
     """
     document = spec.model_dump(mode="json", exclude_unset=True, by_alias=True)
     document["fields"] = {
-        name: field for name, field in document["fields"].items() if field.get("history") is None
+        name: field
+        for name, field in document["fields"].items()
+        if field.get("history") is None and field.get("weights_of") is None
     }
     return document
 
@@ -180,10 +185,13 @@ class FeatureSpec(StrictModel):
         ]
 
     def with_histories(self) -> tuple[Self, list[Problem]]:
-        """Return the spec with the fields of its histories, and all its disagreements."""
-        given = {name: field for name, field in self.fields.items() if field.history is None}
+        """Return the spec with weights of lists and fields of histories, and disagreements."""
+        given = with_list_weights(
+            {name: field for name, field in self.fields.items() if field.history is None}
+        )
         if self.histories is None or not given:
-            return self, self.disagreements()
+            whole = self.model_copy(update={"fields": given | self.fields})
+            return whole, whole.disagreements()
         problems = list(
             history_problems(
                 self.histories,
@@ -370,6 +378,16 @@ class FeatureSpec(StrictModel):
         yield from field_problems(
             self.fields, tables=self.logs.tables, keys=self.keys, histories=self.histories
         )
+        folds = self.logs.actions.folds if self.logs.actions is not None else {}
+        for name, field in self.fields.items():
+            weights = getattr(field, "weights", None)
+            if weights is not None and not folds.keys().isdisjoint({field.column or name, weights}):
+                yield Problem(
+                    ("fields", name, "weights"),
+                    weights,
+                    "a list with weights needs columns of the log; 'logs.actions.folds' makes "
+                    "one of them",
+                )
         yield from chain_problems(self.tasks)
         if self.sampling is not None:
             yield from sampling_problems(self.sampling, self.tasks)

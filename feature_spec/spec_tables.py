@@ -171,6 +171,8 @@ def _becomes(field: Field) -> str:
             if field.transform == "quantiles"
             else field.transform + (f" of {field.of}" if field.is_rate else "")
         )
+    if isinstance(field, VectorField) and field.weights_of is not None:
+        return f"up to {field.dimension} weights of {field.weights_of}"
     if isinstance(field, VectorField):
         length = ", of length 1" if field.normalise else ""
         encoder = f", by {field.encoder}" if field.encoder else ""

@@ -22,6 +22,7 @@ from feature_spec.strict_model import (
 
 Side = Literal["user", "item", "context"]
 Share = Annotated[float, pydantic.Field(ge=0.0, le=1.0)]
+_MOST_IN_VECTOR = 4096
 Pooling = Literal["mean", "dot_product", "activation_unit"]
 
 
@@ -137,11 +138,24 @@ class MultiCategoricalField(EmbeddedField):
     Attributes:
         separator: splits the text of a source without lists (CSV).
         max_length: the number of values kept of each example; later values are dropped.
+        weights: the column with a list of weights, one of at least 0 for each value, where the
+            values are. The embedding is then Σ wᵢ eᵢ / Σ wᵢ: zeros if all weights are 0, and the
+            plain mean of a row without weights. Requests carry them by the column's name.
     """
 
     kind: Literal["multi_categorical"]
     separator: Text = ","
     max_length: PositiveInt = 8
+    weights: Text | None = None
+
+    @model_validator(mode="after")
+    def _several_weights(self) -> Self:
+        if self.weights is not None and not 2 <= self.max_length <= _MOST_IN_VECTOR:
+            raise ValueError(
+                f"'weights' need a 'max_length' from 2 to {_MOST_IN_VECTOR}; received "
+                f"{self.max_length}"
+            )
+        return self
 
 
 class SequenceField(BaseField):
@@ -252,14 +266,17 @@ class VectorField(BaseField):
         encoder: names the model that computes v, and its version. It is part of the spec's
             fingerprint: vectors of two encoders are not comparable.
         separator: splits the text of a source without lists (CSV).
+        weights_of: the list whose weights v is, padded with zeros, which no model projects; no spec
+            gives it.
     """
 
     kind: Literal["vector"]
-    dimension: Annotated[int, pydantic.Field(ge=2, le=4096)]
+    dimension: Annotated[int, pydantic.Field(ge=2, le=_MOST_IN_VECTOR)]
     project: PositiveInt = 32
     normalise: bool = False
     encoder: Text | None = None
     separator: Text = ","
+    weights_of: str | None = None
 
 
 def has_a_row(field: BaseField) -> bool:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Collection
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from feature_spec.fields.list_weights import aligned_weights, kept_values
 from feature_spec.fields.values import (
     LARGEST_FLOAT32,
     category_text,
@@ -148,8 +149,44 @@ def vector_reader(
     return read
 
 
-def _vector_reason(value: Any, dimension: int, separator: str) -> Reason:
-    """Return the reason why a value is no vector of finite numbers."""
+def list_weights_reader(
+    column: str, field: str, length: int, separator: str, missing: Collection[str]
+) -> Callable[[Any, Any], list[float] | None]:
+    """Return a function that reads the weights of a list of the values and of the weights.
+
+    Weights of missing values are dropped, like those after the first `length`; shorter lists are
+    padded with 0. A missing value or an empty list means no weights.
+
+    Args:
+        column: the column of the weights.
+        field: the list.
+        length: the number of values that are kept.
+        separator: splits texts.
+        missing: the texts of missing values.
+    """
+
+    def read(values: Any, weights: Any) -> list[float] | None:
+        if lacks_value(column, weights, missing) or weights in ([], ()):
+            return None
+        if isinstance(values, UnusableValue):
+            return None  # what rejects the row
+        try:
+            return aligned_weights(
+                field, values, weights, length=length, separator=separator, missing=missing
+            )
+        except ValueError as error:
+            count = len(kept_values(values, separator, missing))
+            raise UnusableLineError(
+                _vector_reason(weights, count, separator, Reason.OUT_OF_RANGE), f"{column}: {error}"
+            ) from error
+
+    return read
+
+
+def _vector_reason(
+    value: Any, dimension: int, separator: str, otherwise: Reason = Reason.WRONG_TYPE
+) -> Reason:
+    """Return the reason why a value is no vector of finite numbers, or `otherwise` if it is."""
     if isinstance(value, str):
         value = list_elements(value.strip().removeprefix("[").removesuffix("]"), separator)
     if not isinstance(value, list | tuple):
@@ -163,7 +200,7 @@ def _vector_reason(value: Any, dimension: int, separator: str) -> Reason:
                 reasons.append(Reason.OUT_OF_RANGE)
         except ValueError:
             reasons.append(_number_reason(element))
-    return reasons[0]
+    return [*reasons, otherwise][0]
 
 
 def event_reader(

@@ -28,7 +28,7 @@ class RejectionReason(StrEnum):
     BAD_EVENT_TIME = "bad_event_time"
     WRONG_TYPE = "wrong_type"
     NOT_FINITE = "not_finite"  # NaN or infinite
-    WRONG_LENGTH = "wrong_length"  # a vector of another dimension
+    WRONG_LENGTH = "wrong_length"  # a vector of another dimension; weights not of each value
     OUT_OF_RANGE = "out_of_range"
     DUPLICATE = "duplicate"
     STRAY_EVENT_TIME = "stray_event_time"  # later than the last day of the log

@@ -17,6 +17,7 @@ import tensorflow_transform as tft
 from feature_spec import names
 from feature_spec.feature_layout import (
     IDS,
+    LIST_WEIGHTS,
     NUMBERS,
     PARTS,
     SIDES,
@@ -50,6 +51,7 @@ def preprocessing_fn(
     Returns:
         Ids (B, Σ length) int64 and numbers (B, N) float32 for the request and the candidate side
         where the spec has any; vectors (B, Σ dimension) of each side likewise, NaN where missing;
+        weights of lists (B, Σ max_length), of which the largest of each list is 1;
         ids of the fields that only training has; and labels and masks (B, K) float32, masks times
         the weights of examples if there are any.
     """
@@ -72,6 +74,9 @@ def preprocessing_fn(
             outputs[NUMBERS[side]] = tf.stack([scaled[name] for name in numbers], axis=1)
         if vectors := feature_layout.vectors(side):
             outputs[VECTORS[side]] = tf.concat([inputs[name] for name in vectors], axis=1)
+        if weights := feature_layout.list_weights(side):
+            scaled_weights = [_scaled_weights(inputs[name]) for name in weights]
+            outputs[LIST_WEIGHTS[side]] = tf.concat(scaled_weights, axis=1)
     outputs[names.LABELS] = tf.stack(
         [inputs[names.label_name(task)] for task in spec.tasks], axis=1
     )
@@ -81,6 +86,12 @@ def preprocessing_fn(
         masks * inputs[names.EXAMPLE_WEIGHT][:, tf.newaxis] if spec.weight is not None else masks
     )
     return outputs
+
+
+def _scaled_weights(weights: tf.Tensor) -> tf.Tensor:
+    """Scale the weights of lists, (B, T), to at most 1, so that no sum overflows; 1 if missing."""
+    known = tf.where(tf.math.is_nan(weights), tf.ones_like(weights), weights)
+    return tf.math.divide_no_nan(known, tf.reduce_max(known, axis=1, keepdims=True))
 
 
 def _texts(spec: FeatureSpec, slots: list[Slot], inputs: Mapping[str, Any]) -> dict[str, tf.Tensor]:

@@ -93,6 +93,8 @@ def _describe_values(field: Field, feature: schema_pb2.Feature, dense: Any) -> N
     dense.default_value.float_value = float("nan")
     if isinstance(field, VectorField):
         dense.shape.dim.add(size=field.dimension)
+        if field.weights_of is not None:
+            feature.float_domain.min = 0.0
         return
     if field.minimum is not None:
         feature.float_domain.min = field.minimum

@@ -21,6 +21,7 @@ from feature_spec.fields.field import (
     SequenceField,
     VectorField,
 )
+from feature_spec.fields.list_weights import aligned_weights, kept_values, without_padding
 from feature_spec.fields.time_parts import part_text
 from feature_spec.fields.values import (
     category_text,
@@ -109,6 +110,29 @@ def _vector(field: VectorField, missing: Collection[str], value: Any) -> list[fl
     return finite_vector(value, field.dimension, field.separator)
 
 
+def _list_weights(
+    spec: FeatureSpec, field: VectorField, row: Mapping[str, FieldValue], weights: Any
+) -> list[float]:
+    """Return the weights of a list of a row, padded with 0, or `MISSING_NUMBER` if missing.
+
+    They may be padded already, as those of examples and side tables are.
+    """
+    missing, of_list = spec.logs.missing_values, field.weights_of or ""
+    if (hasattr(weights, "__len__") and len(weights) == 0) or is_missing(weights, missing):
+        return [MISSING_NUMBER] * field.dimension
+    values = row.get(of_list)
+    count = len(kept_values(values, field.separator, missing))
+    given = without_padding(weights, count, field.dimension)
+    return aligned_weights(
+        of_list,
+        values,
+        given,
+        length=field.dimension,
+        separator=field.separator,
+        missing=missing,
+    )
+
+
 def request_tensors(
     spec: FeatureSpec, request: RankingRequest, histories: HistoryValues | None = None
 ) -> dict[str, Any]:
@@ -185,7 +209,12 @@ def _side_tensors(
                 values.append(numbers[position])
                 continue
             try:
-                values.append(read(row.get(name)))
+                value = row.get(name)
+                values.append(
+                    _list_weights(spec, field, row, value)
+                    if isinstance(field, VectorField) and field.weights_of is not None
+                    else read(value)
+                )
             except ValueError as error:
                 problems.append(f"{place}.{name}: {error}")
         if len(values) == len(rows):

@@ -62,6 +62,10 @@ def _row(spec: FeatureSpec, side: str, draw: random.Random) -> dict[str, FieldVa
     def text(name: str) -> str:
         return _text(name, spec.fields[name], draw)
 
+    for name, field in spec.fields_of(side).items():
+        if isinstance(field, VectorField) and field.weights_of is not None:
+            values = row.get(field.weights_of)
+            row[name] = [draw.random() for _ in values] if isinstance(values, list) else None
     return row | random_histories(spec, side, text, _MISSING_SHARE, draw)
 
 

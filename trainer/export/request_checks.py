@@ -49,8 +49,8 @@ def with_valid_numbers(spec: FeatureSpec, fields: Mapping[str, tf.Tensor]) -> di
         fields: fields by name, numbers float32 (B,), vectors (B, d).
     """
     fields = {
-        name: _with_whole_vectors(value)
-        if name in fields and isinstance(spec.fields.get(name), VectorField)
+        name: _with_whole_vectors(value, field.weights_of is not None)
+        if isinstance(field := spec.fields.get(name), VectorField)
         else value
         for name, value in fields.items()
     }
@@ -68,10 +68,15 @@ def with_valid_numbers(spec: FeatureSpec, fields: Mapping[str, tf.Tensor]) -> di
     return {**fields, **dict(zip(bounds, valid, strict=True))}
 
 
-def _with_whole_vectors(vectors: tf.Tensor) -> tf.Tensor:
-    """Return vectors, (B, d), in which one that has a value that is not finite is missing."""
-    whole = tf.reduce_all(tf.math.is_finite(vectors), axis=1, keepdims=True)
+def _with_whole_vectors(vectors: tf.Tensor, are_weights: bool) -> tf.Tensor:
+    """Return vectors, (B, d), in which one that has an invalid value is missing."""
+    whole = tf.reduce_all(_valid_values(vectors, are_weights), axis=1, keepdims=True)
     return tf.where(whole, vectors, float("nan"))
+
+
+def _valid_values(vectors: tf.Tensor, are_weights: bool) -> tf.Tensor:
+    finite = tf.math.is_finite(vectors)
+    return finite & (vectors >= 0.0) if are_weights else finite
 
 
 def checked_inputs(spec: FeatureSpec, inputs: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
@@ -316,9 +321,10 @@ def _vector_checks(spec: FeatureSpec, inputs: Mapping[str, tf.Tensor]) -> list[t
         if not isinstance(field, VectorField):
             continue
         value = inputs[name]
-        finite = tf.reduce_all(tf.math.is_finite(value), axis=1)
+        are_weights = field.weights_of is not None
+        valid = tf.reduce_all(_valid_values(value, are_weights), axis=1)
         missing = tf.reduce_all(tf.math.is_nan(value), axis=1)
-        wrong = ~(finite | missing)
+        wrong = ~(valid | missing)
 
         def refusal(
             name: str = name, field: VectorField = field, wrong: tf.Tensor = wrong
@@ -329,7 +335,10 @@ def _vector_checks(spec: FeatureSpec, inputs: Mapping[str, tf.Tensor]) -> list[t
                 [
                     f"input {name}[",
                     row,
-                    f"]: received a vector with a value that is not finite; valid: "
+                    "]: received weights with a value that is negative or not finite; valid: "
+                    f"{field.dimension} finite numbers from 0, or NaN in all of them where missing"
+                    if field.weights_of is not None
+                    else "]: received a vector with a value that is not finite; valid: "
                     f"{field.dimension} finite numbers, or NaN in all of them where missing",
                 ]
             )

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 
 import tensorflow as tf
 
-from feature_spec.feature_layout import IDS, NUMBERS, VECTORS
+from feature_spec.feature_layout import IDS, LIST_WEIGHTS, NUMBERS, VECTORS
 from trainer.network.network import AssembledNetwork
 
-_OF_CANDIDATES = (IDS["candidate"], NUMBERS["candidate"], VECTORS["candidate"])
+_OF_CANDIDATES = tuple(of_side["candidate"] for of_side in (IDS, NUMBERS, VECTORS, LIST_WEIGHTS))
 
 
 def padded_count(candidates: tf.Tensor, counts: Sequence[int]) -> tf.Tensor:

@@ -20,12 +20,15 @@ class SlotLayout(NamedTuple):
         length: the number of columns: 1, or the maximum length of a list.
         width: D, the embedding width.
         missing_row: the row that pads a list. It does not count in the mean of a list.
+        weights: the first column of a list's weights in their matrix; None where all values count
+            alike.
     """
 
     start: int
     length: int
     width: int
     missing_row: int
+    weights: int | None = None
 
 
 def flat_order(slots: Sequence[SlotLayout]) -> list[SlotLayout]:
@@ -136,6 +139,7 @@ def flattened(
     ids: tf.Tensor | None,
     numbers: tf.Tensor | None,
     slots: Sequence[SlotLayout],
+    weights: tf.Tensor | None = None,
 ) -> tf.Tensor:
     """Flatten the embeddings and numbers of one side.
 
@@ -145,10 +149,12 @@ def flattened(
         numbers: plain numbers, float (R, N), or None if the side has none. A number is a field of
             width 1 that stands for itself.
         slots: the fields of `ids`, in order.
+        weights: the weights of lists, float of at least 0 (R, Σ length of weighted lists), or None
+            if no list has some.
 
     Returns:
-        (R, I): the fields in `flat_order`, then the numbers. A list is the mean of its rows, and
-        zeros where it is empty.
+        (R, I): the fields in `flat_order`, then the numbers. A list is the mean of its rows, by
+        weights where it has some, and zeros where it is empty or all weights are 0.
     """
     parts = []
     for (width, of_width), lookup in zip(_by_width(slots), lookups, strict=True):
@@ -158,7 +164,7 @@ def flattened(
         if singles:
             parts.append(tf.reshape(embeddings[:, :singles], [-1, singles * width]))
         if lists:
-            parts.append(_pooled(ids, embeddings[:, singles:], lists, width))
+            parts.append(_pooled(ids, embeddings[:, singles:], lists, width, weights))
     if numbers is not None:
         parts.append(numbers)
     return tf.concat(parts, axis=1)
@@ -206,7 +212,11 @@ def _by_width(slots: Sequence[SlotLayout]) -> list[tuple[int, list[SlotLayout]]]
 
 
 def _pooled(
-    ids: tf.Tensor, embeddings: tf.Tensor, lists: Sequence[SlotLayout], width: int
+    ids: tf.Tensor,
+    embeddings: tf.Tensor,
+    lists: Sequence[SlotLayout],
+    width: int,
+    weights: tf.Tensor | None,
 ) -> tf.Tensor:
     """Average the rows of each list: (R, Σ length, D) → (R, lists · D).
 
@@ -226,8 +236,30 @@ def _pooled(
         [slot.missing_row for slot in lists for _ in range(slot.length)], rows.dtype
     )
     present = tf.cast(tf.not_equal(rows, padding), embeddings.dtype)
+    are_weighted = any(slot.weights is not None for slot in lists)
+    if are_weighted:
+        present *= _weights_of_columns(weights, lists, embeddings.dtype)
     sums = tf.einsum(
         "sc,bcd->bsd", tf.cast(membership, embeddings.dtype), embeddings * present[:, :, tf.newaxis]
     )
     counts = tf.einsum("sc,bc->bs", tf.cast(membership, embeddings.dtype), present)
-    return tf.reshape(sums / tf.maximum(counts, 1.0)[:, :, tf.newaxis], [-1, len(lists) * width])
+    counts = counts[:, :, tf.newaxis]
+    # Weights may add up to less than 1.
+    means = tf.math.divide_no_nan(sums, counts) if are_weighted else sums / tf.maximum(counts, 1.0)
+    return tf.reshape(means, [-1, len(lists) * width])
+
+
+def _weights_of_columns(
+    weights: tf.Tensor | None, lists: Sequence[SlotLayout], dtype: tf.DType
+) -> tf.Tensor:
+    """Return the weights of the values of all lists, (R, Σ length); 1 where a list has none."""
+    if weights is None:
+        raise ValueError("`weights` is needed: a list of `slots` has weights. Received: None")
+    with_one = tf.pad(tf.cast(weights, dtype), [[0, 0], [0, 1]], constant_values=1)
+    one = weights.shape[1]
+    columns = [
+        one if slot.weights is None else slot.weights + place
+        for slot in lists
+        for place in range(slot.length)
+    ]
+    return tf.gather(with_one, columns, axis=1)

@@ -100,4 +100,4 @@ def _attention_layout(
 
 def slot_layout(slot: Slot) -> SlotLayout:
     """Return the places of a field without its names."""
-    return SlotLayout(slot.start, slot.length, slot.width, slot.rows.missing)
+    return SlotLayout(slot.start, slot.length, slot.width, slot.rows.missing, slot.weights)

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 import tensorflow as tf
 
-from feature_spec.feature_layout import IDS, NUMBERS, VECTORS, InputSide, Part
+from feature_spec.feature_layout import IDS, LIST_WEIGHTS, NUMBERS, VECTORS, InputSide, Part
 from trainer.layers.distribution_towers import DistributionTower
 from trainer.layers.field_embedding import FieldEmbedding, SlotLayout, flattened, set_apart
 from trainer.layers.fields.crosses import CrossNetwork
@@ -324,7 +324,9 @@ class AssembledNetwork(tf.keras.layers.Layer):
             if slots or self.layout.numbers[side]:
                 ids = features[IDS[side]] if slots else None
                 numbers = features[NUMBERS[side]] if self.layout.numbers[side] else None
-                flat[side] = flattened(of_input, ids, numbers, slots)
+                flat[side] = flattened(
+                    of_input, ids, numbers, slots, features.get(LIST_WEIGHTS[side])
+                )
             if places := self.layout.vectors_of(side):
                 parts = tf.split(features[VECTORS[side]], [one.dimension for one in places], axis=1)
                 fields = [next(projections)(part) for part in parts]

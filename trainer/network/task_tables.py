@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import tensorflow as tf
 
-from feature_spec.feature_layout import IDS, SIDES, InputSide, Part
+from feature_spec.feature_layout import IDS, LIST_WEIGHTS, SIDES, InputSide, Part
 from trainer.layers.field_embedding import SlotLayout, flat_order, flattened
 from trainer.layers.flat_input import FlatInput
 from trainer.network.network_layout import NetworkLayout
@@ -56,7 +56,9 @@ class TaskTables:
     ) -> list[tf.Tensor | FlatInput]:
         """Flatten what was looked up: x_k of each task, (B, I_t), or a `FlatInput`."""
         sides = {
-            side: self._of_tasks(lookup[side], features[IDS[side]], slots)
+            side: self._of_tasks(
+                lookup[side], features[IDS[side]], slots, features.get(LIST_WEIGHTS[side])
+            )
             for side, slots in self.slots.items()
             if slots
         }
@@ -77,14 +79,18 @@ class TaskTables:
         return [tf.concat(parts, axis=1) for parts in zip(*sides.values(), strict=True)]
 
     def _of_tasks(
-        self, lookups: Sequence[tf.Tensor], ids: tf.Tensor, slots: Sequence[SlotLayout]
+        self,
+        lookups: Sequence[tf.Tensor],
+        ids: tf.Tensor,
+        slots: Sequence[SlotLayout],
+        weights: tf.Tensor | None,
     ) -> list[tf.Tensor]:
         """Flatten one side: K times (R, Σ d)."""
         parts: list[list[tf.Tensor]] = [[] for _ in range(self.tasks)]
         for width, lookup in zip(sorted({slot.width for slot in slots}), lookups, strict=True):
             row_width = self.row_widths[width]
             of_width = [slot._replace(width=row_width) for slot in slots if slot.width == width]
-            flat = flattened([lookup], ids, None, of_width)
+            flat = flattened([lookup], ids, None, of_width, weights)
             by_task = tf.reshape(flat, [-1, len(of_width), self.tasks, self.widths[width]])
             size = len(of_width) * self.widths[width]
             for part, of_task in zip(parts, tf.unstack(by_task, axis=2), strict=True):

@@ -38,6 +38,7 @@ from pipeline.ingest.labelling.labels import label_reader
 from pipeline.ingest.labelling.value_readers import (
     EventReader,
     ListReader,
+    ListWeightsReader,
     NumberReader,
     TextReader,
     VectorReader,
@@ -49,7 +50,7 @@ ARRIVAL, WEIGHT = "arrival_us", "weight"
 # Columns of joined impressions, before the name of a label or a condition (see `label_changes`).
 CHANGE = "change."
 CHANGE_TIME = "change.time_us"
-FieldReader = Callable[[list[Any], Problems], pa.Array | np.ndarray]
+FieldReader = Callable[[Columns, Problems], pa.Array | np.ndarray]
 
 
 class RowLabeller:
@@ -240,30 +241,42 @@ def usable_rows(
 
 def field_readers(
     fields: dict[str, IngestedField], missing: frozenset[str]
-) -> list[tuple[str, str, FieldReader]]:
-    """Return the name, the column and the reader of each field."""
-    readers: list[tuple[str, str, FieldReader]] = []
-    for name, field in fields.items():
-        reader: FieldReader
-        if field.kind == "numeric":
-            reader = NumberReader(field.column, missing, field.minimum, field.maximum)
-        elif field.dimension is not None:
-            reader = VectorReader(field.column, field.dimension, field.separator or ",", missing)
-        elif field.separator is not None:
-            reader = ListReader(field.column, field.separator, missing)
-        else:
-            reader = TextReader(field.column, missing)
-        readers.append((name, field.column, reader))
-    return readers
+) -> list[tuple[str, FieldReader]]:
+    """Return the name and the reader of each field."""
+    return [(name, _field_reader(field, fields, missing)) for name, field in fields.items()]
+
+
+def _field_reader(
+    field: IngestedField, fields: dict[str, IngestedField], missing: frozenset[str]
+) -> FieldReader:
+    column, separator = field.column, field.separator or ","
+    if field.weights_of is not None:
+        of_list = fields[field.weights_of].column
+        read_weights = ListWeightsReader(
+            column, field.weights_of, field.dimension or 0, separator, missing
+        )
+        return lambda rows, problems: read_weights(
+            rows.column(of_list), rows.column(column), problems
+        )
+    read: NumberReader | VectorReader | ListReader | TextReader
+    if field.kind == "numeric":
+        read = NumberReader(column, missing, field.minimum, field.maximum)
+    elif field.dimension is not None:
+        read = VectorReader(column, field.dimension, separator, missing)
+    elif field.separator is not None:
+        read = ListReader(column, separator, missing)
+    else:
+        read = TextReader(column, missing)
+    return lambda rows, problems: read(rows.column(column), problems)
 
 
 def read_fields(
-    readers: list[tuple[str, str, FieldReader]], rows: Columns, problems: Problems
+    readers: list[tuple[str, FieldReader]], rows: Columns, problems: Problems
 ) -> dict[str, pa.Array]:
     """Return the columns of fields by name in the table; note rows with unreadable values."""
     columns = {}
-    for name, column, read in readers:
-        values = read(rows.column(column), problems)
+    for name, read in readers:
+        values = read(rows, problems)
         columns[FIELD + name] = (
             pa.array(values, mask=np.isnan(values)) if isinstance(values, np.ndarray) else values
         )

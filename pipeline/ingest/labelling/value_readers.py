@@ -20,6 +20,7 @@ from feature_spec.logs.log_values import (
     UnusableLineError,
     event_reader,
     list_reader,
+    list_weights_reader,
     number_reader,
     text_reader,
     vector_reader,
@@ -139,6 +140,28 @@ class VectorReader:
                 ends = np.arange(len(values) + 1, dtype=np.int32) * self._dimension
                 return pa.ListArray.from_arrays(ends, numbers.astype(np.float32).ravel())
         return pa.array(self._read(values, problems), kind)
+
+
+class ListWeightsReader:
+    """Reads the weights of a list as an array of lists of float32, null where missing."""
+
+    def __init__(
+        self, column: str, field: str, length: int, separator: str, missing: Collection[str]
+    ) -> None:
+        self._read = list_weights_reader(column, field, length, separator, missing)
+
+    def __call__(
+        self, values: Collection[Any], weights: Collection[Any], problems: Problems
+    ) -> pa.Array:
+        """Return the weights of the kept values, padded with 0."""
+        rows: list[list[float] | None] = []
+        for position, (of_list, of_row) in enumerate(zip(values, weights, strict=True)):
+            try:
+                rows.append(self._read(of_list, of_row))
+            except UnusableLineError as problem:
+                problems.setdefault(position, problem.with_traceback(None))
+                rows.append(None)
+        return pa.array(rows, pa.list_(pa.float32()))
 
 
 class EventReader:

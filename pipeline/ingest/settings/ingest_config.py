@@ -46,6 +46,7 @@ class IngestedField(StrictModel):
         separator: splits a text into the values of a list; None for fields of one value.
         minimum, maximum: the bounds of a number.
         dimension: the number of values of a vector.
+        weights_of: the list whose weights the vector is.
     """
 
     kind: Literal["categorical", "multi_categorical", "sequence", "numeric", "vector"]
@@ -55,6 +56,7 @@ class IngestedField(StrictModel):
     minimum: float | None = None
     maximum: float | None = None
     dimension: int | None = None
+    weights_of: str | None = None
 
 
 class IngestedCondition(StrictModel):
@@ -152,6 +154,7 @@ class IngestSettings(StrictModel):
                 minimum=bounds[0],
                 maximum=bounds[1],
                 dimension=field.dimension if isinstance(field, VectorField) else None,
+                weights_of=field.weights_of if isinstance(field, VectorField) else None,
             )
         tasks = {
             name: IngestedTask(
@@ -286,7 +289,12 @@ class IngestSettings(StrictModel):
                 named.append((side.display, f"logs.tables.{table}.display"))
         fields = self.fields_of(table).items()
         named += [
-            (field.column, f"fields.{name}")
+            (
+                field.column,
+                f"fields.{name}"
+                if field.weights_of is None
+                else f"fields.{field.weights_of}.weights",
+            )
             for name, field in fields
             if table is not None or field.column not in folded
         ]

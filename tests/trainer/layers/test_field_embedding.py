@@ -61,6 +61,54 @@ def test_an_empty_list_is_zero():
     assert flat(embedding(), [[0, 1, 1, 1, 0, 0]]).numpy()[0, -2:].tolist() == [0.0, 0.0]
 
 
+def test_a_list_is_the_mean_by_its_weights():
+    # Rows 2 and 4 with weights .5 and .25, and a weight behind the end that does not count:
+    # (.5 · 2 + .25 · 4) / .75 = 8/3. Weights of 0 alone are an empty list.
+    slots = [SLOTS[1]._replace(weights=1)]
+    ids = tf.constant([[3, 2, 4, 1, 2, 1]] * 2, tf.int64)
+    weights = tf.constant([[9.0, 0.5, 0.25, 7.0], [9.0, 0.0, 0.0, 7.0]])
+    result = flattened(embedding()(ids, slots=slots), ids, None, slots, weights)
+    np.testing.assert_allclose(result, [[8 / 3, 80 / 3], [0.0, 0.0]], rtol=1e-6)
+
+
+def test_lists_with_and_without_weights_agree_with_numpy():
+    draw = np.random.default_rng(3)
+    slots = [SlotLayout(0, 3, 2, 1, 2), SlotLayout(3, 4, 2, 0), SlotLayout(7, 2, 2, 1, 0)]
+    ids, weights = draw.integers(0, 5, (40, 9)), draw.random((40, 5)) * draw.integers(0, 2, (40, 5))
+    table = np.array([[r, 10.0 * r] for r in range(5)])
+    expected = []
+    for of_row, w in zip(ids, weights, strict=True):
+        row: list[float] = []
+        for slot in slots:
+            of_list = of_row[slot.start : slot.start + slot.length]
+            by = np.ones(slot.length) if slot.weights is None else w[slot.weights :][: slot.length]
+            by = by * (of_list != slot.missing_row)
+            row += list(by @ table[of_list] / by.sum()) if by.sum() else [0.0, 0.0]
+        expected.append(row)
+    tensor = tf.constant(ids, tf.int64)
+    lookups = embedding()(tensor, slots=slots)
+    result = flattened(lookups, tensor, None, slots, tf.constant(weights, tf.float32))
+    np.testing.assert_allclose(result, expected, rtol=1e-5, atol=1e-6)
+
+
+def test_no_gradient_of_a_weighted_list_is_nan():
+    slots = [SLOTS[1]._replace(weights=0)]
+    ids = tf.constant([[3, 2, 4, 1, 2, 1]], tf.int64)
+    layer = embedding()
+    with tf.GradientTape() as tape:
+        flat = flattened(layer(ids, slots=slots), ids, None, slots, tf.zeros([1, 3]))
+    gradient = tape.gradient(flat, layer.tables["2"])
+    assert isinstance(gradient, tf.IndexedSlices)
+    assert not gradient.values.numpy().any()
+
+
+def test_a_list_with_weights_needs_their_matrix():
+    slots = [SLOTS[1]._replace(weights=0)]
+    ids = tf.constant([[3, 2, 4, 1, 2, 1]], tf.int64)
+    with pytest.raises(ValueError, match="`weights` is needed"):
+        flattened(embedding()(ids, slots=slots), ids, None, slots)
+
+
 def test_a_side_of_numbers_only_needs_no_table():
     assert flattened([], None, tf.constant([[1.0, 2.0]]), []).numpy().tolist() == [[1.0, 2.0]]
 
