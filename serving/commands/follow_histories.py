@@ -258,9 +258,14 @@ def _metrics(port: int | None, told: Sequence[Progress]) -> Iterator[None]:
 
 
 def _setting(text: str) -> tuple[str, str]:
+    from serving.histories.following.kafka_stream import OWN_SETTINGS
+
     name, sign, value = text.partition("=")
     if not sign or not name:
         fail(f"--config {text}: give a name and its value, such as security.protocol=SSL")
+    if name in OWN_SETTINGS:
+        instead = "give --servers" if name == "bootstrap.servers" else "it would lose records"
+        fail(f"--config {text}: follow sets {name} itself; {instead}")
     return name, value
 
 

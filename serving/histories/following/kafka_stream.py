@@ -17,6 +17,10 @@ from serving.histories.reading.record_events import Record
 
 # The name for access rules and quotas, where the spec gives none.
 _GROUP = "fulcrum-histories"
+# What the stream itself sets, so that no record is lost.
+OWN_SETTINGS = frozenset(
+    {"bootstrap.servers", "enable.auto.commit", "auto.offset.reset", "enable.partition.eof"}
+)
 _ANSWER_S = 15.0
 _RECORDS_AT_ONCE = 200
 _LOOK_FOR_PARTITIONS_EVERY_S = 30.0
@@ -35,7 +39,8 @@ class KafkaStream:
         servers: hosts and ports, such as ``kafka-1:9092,kafka-2:9092``.
         topics: the topics.
         group: the name of the consumer for access rules and quotas.
-        settings: further settings of the client, by librdkafka's names.
+        settings: further settings of the client, by librdkafka's names; without effect for
+            `OWN_SETTINGS`.
         clock: gives seconds that only grow.
 
     Attributes:
@@ -63,9 +68,9 @@ class KafkaStream:
         self.trouble = ""
         self._looked = clock()
         config: dict[str, Any] = {
+            "group.id": group or _GROUP,
             **(settings or {}),
             "bootstrap.servers": servers,
-            "group.id": group or _GROUP,
             "enable.auto.commit": False,
             # An offset that is gone is an error: its records would be missing without a word.
             "auto.offset.reset": "error",
@@ -102,6 +107,11 @@ class KafkaStream:
         known = {place.rpartition("/")[0] for place in offsets}
         fresh = [part for part in partitions if part.topic not in known]
         self.next = {}
+        # Before the offsets of times: what comes after this is read.
+        bounds = {
+            _place(part): self._asked(self._consumer.get_watermark_offsets, part)
+            for part in partitions
+        }
         if since is not None and fresh:
             asked = [
                 TopicPartition(part.topic, part.partition, round(since.timestamp() * 1000))
@@ -112,9 +122,14 @@ class KafkaStream:
                     self.next[_place(found)] = found.offset
         for part in partitions:
             place = _place(part)
-            low, high = self._asked(self._consumer.get_watermark_offsets, part)
-            at_end = since is not None and part in fresh
-            offset = offsets.get(place, self.next.get(place, high if at_end else low))
+            low, high = bounds[place]
+            if part not in fresh:
+                offset = offsets.get(place, 0)
+            elif since is None:
+                offset = low
+            else:
+                offset = self.next.get(place, high)
+                high = max(high, offset)
             if not low <= offset <= high:
                 raise StreamError(_gone(place, offset, low, high))
             self.next[place], self._ends[place] = offset, high
@@ -135,7 +150,8 @@ class KafkaStream:
             at = TopicPartition(message.topic(), message.partition(), message.offset())
             place = _place(at)
             if error is None:
-                records.append(Record(at.topic, at.partition, at.offset, message.value()))
+                _, time_ms = message.timestamp()
+                records.append(Record(at.topic, at.partition, at.offset, message.value(), time_ms))
                 self.next[place] = at.offset + 1
                 self.ended.discard(place)
             elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 (Kafka's own name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -23,17 +24,24 @@ class Record(NamedTuple):
         partition: the number of its partition.
         offset: its offset.
         value: its value; None if it has none.
+        time_ms: its time by Kafka, in milliseconds since the Unix epoch; -1 without one.
     """
 
     topic: str
     partition: int
     offset: int
     value: bytes | None
+    time_ms: int
 
     @property
     def place(self) -> str:
-        """The record's place, for messages and as an id."""
+        """The record's place, for messages."""
         return f"kafka:{self.topic}/{self.partition}, offset {self.offset}"
+
+    @property
+    def id(self) -> str:
+        """An id, which a record at the same place of a topic that was made anew does not have."""
+        return f"{self.place}, at {self.time_ms}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +74,7 @@ class RecordReader:
         self._logs, self._tables = logs, tables
         self._missing, self._max_line_bytes = spec.logs.missing_values, spec.logs.max_line_bytes
         self._actions, self._shown = spec.logs.actions, spec.logs.shown
-        # Where equal lines count each, the place of a record tells it apart from its equals.
+        # Where equal lines count each, a record's place and time tell it apart from its equals.
         self._place_is_id = self._actions is None and not spec.deduplicates
 
     def events(self, record: Record) -> Iterator[HistoryEvent | UnusableLineError | None]:
@@ -88,7 +96,7 @@ class RecordReader:
         if not keeps(source, event.columns, self._missing):
             return None
         if self._place_is_id and event.id is None:
-            event = replace(event, id=record.place)
+            event = replace(event, id=record.id)
         return self._tables.joined(event) if self._tables is not None else event
 
     def _source(self, kind: Kind | None) -> Source:
@@ -103,7 +111,9 @@ def event_of_value(value: bytes | None, source: Source, max_line_bytes: int) -> 
     """
     wrong = UnusableLineError(RejectionReason.WRONG_ENCODING, f"not {source.encoding.upper()}")
     try:
-        line = (value or b"").decode(source.encoding).rstrip("\r\n")
+        # Like ingestion; `bytes.decode` guesses the order of the bytes of UTF-16 without a mark.
+        decoder = codecs.getincrementaldecoder(source.encoding)()
+        line = decoder.decode(value or b"", final=True).rstrip("\r\n")
         size = len(line.encode())
     except UnicodeError:
         raise wrong from None

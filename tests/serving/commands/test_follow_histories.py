@@ -117,11 +117,12 @@ def test_servers_topics_and_settings_are_those_of_the_spec_or_of_the_options(run
     config = kafka.configs[0]
     assert config["bootstrap.servers"] == "spec:9092"
     assert (config["group.id"], config["security.protocol"]) == ("team", "SSL")
-    words = ("--servers", "other:1", "--config", "security.protocol=SASL_SSL", "--until-end")
+    words = ("--servers", "other:1", "--config", "security.protocol=SASL_SSL", "--until-end",
+             "--config", "group.id=mine")  # fmt: skip
     assert run(*words, spec=KAFKA_SPEC, store="other").exit_code == 0
     config = kafka.configs[1]
     assert config["bootstrap.servers"] == "other:1"
-    assert config["security.protocol"] == "SASL_SSL"
+    assert (config["group.id"], config["security.protocol"]) == ("mine", "SASL_SSL")
 
 
 ACTIONS = EVENT_SPEC.replace('impressions: {path: "i*.jsonl",', f"impressions: {{{KAFKA},").replace(
@@ -136,6 +137,8 @@ ACTIONS = EVENT_SPEC.replace('impressions: {path: "i*.jsonl",', f"impressions: {
         (("--topic", "feedback"), SPEC, "--servers is needed: one consumer reads one, and the spec names none"),
         ((*TOPIC, "--actions-topic", "a"), SPEC, "has no log of actions"),
         ((*TOPIC, "--config", "x"), SPEC, "--config x: give a name and its value"),
+        ((*TOPIC, "--config", "auto.offset.reset=latest"), SPEC, "follow sets auto.offset.reset itself"),
+        ((*TOPIC, "--config", "bootstrap.servers=a:1"), SPEC, "itself; give --servers"),
         ((*TOPIC, "--since", "noon"), SPEC, "--since noon: give a time such as"),
         ((*TOPIC,), SPEC.replace('"*.jsonl", format: jsonl}', '"*.csv", format: csv}'), "needs 'columns'"),
         (("--servers", "kafka:9092", "--topic", "nothing"), SPEC, "kafka:nothing: Unknown topic"),

@@ -21,6 +21,7 @@ class Kafka:
     at_once: int = 1000
     configs: list[dict[str, Any]] = field(default_factory=list)
     before_consume: Callable[[Kafka], None] = lambda _: None
+    after_times: Callable[[Kafka], None] = lambda _: None
 
     def ends(self, topic: str, partition: int) -> tuple[int, int]:
         low = self.first.get((topic, partition), 0)
@@ -32,8 +33,14 @@ class Kafka:
 
 
 class Message:
-    def __init__(self, at: TopicPartition, value: bytes | None, error: KafkaError | None) -> None:
-        self._at, self._value, self._error = at, value, error
+    def __init__(
+        self,
+        at: TopicPartition,
+        value: bytes | None,
+        error: KafkaError | None,
+        time_ms: int = -1,
+    ) -> None:
+        self._at, self._value, self._error, self._time_ms = at, value, error, time_ms
 
     def topic(self):
         return self._at.topic
@@ -46,6 +53,9 @@ class Message:
 
     def value(self):
         return self._value
+
+    def timestamp(self):
+        return 1, self._time_ms
 
     def error(self):
         return self._error
@@ -72,6 +82,7 @@ class Consumer:
             records = self._kafka.topics[part.topic][part.partition]
             later = [at for at, (time_ms, _) in enumerate(records) if time_ms >= part.offset]
             found.append(TopicPartition(part.topic, part.partition, later[0] if later else -1))
+        self._kafka.after_times(self._kafka)
         return found
 
     def get_watermark_offsets(self, part, timeout=-1.0, cached=False):
@@ -98,8 +109,9 @@ class Consumer:
                 return [Message(at, None, KafkaError(KafkaError.LEADER_NOT_AVAILABLE, "no leader", retriable=True))]  # fmt: skip
             last = min(high, offset + self._kafka.at_once)
             for position in range(offset, last):
-                value = self._kafka.topics[topic][partition][position][1]
-                messages.append(Message(TopicPartition(topic, partition, position), value, None))
+                time_ms, value = self._kafka.topics[topic][partition][position]
+                place = TopicPartition(topic, partition, position)
+                messages.append(Message(place, value, None, time_ms))
             if last == high:
                 at = TopicPartition(topic, partition, high)
                 messages.append(Message(at, None, KafkaError(KafkaError._PARTITION_EOF, "end")))

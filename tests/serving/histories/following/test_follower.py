@@ -175,6 +175,18 @@ def test_equal_lines_count_each_where_the_spec_says_so_and_a_killed_follower_rep
     assert_holds(store, [LINES[0]] * 6)
 
 
+def test_equal_lines_of_a_topic_that_was_made_anew_count_beside_those_before(open_store, kafka):
+    spec = parse_spec(SPEC.replace("logs:\n", "logs:\n  deduplicate: false\n"))
+    store = open_store(spec)
+    follow(store, spec)
+    kafka.topics["feedback"] = [
+        [(time_ms + 86_400_000, value) for time_ms, value in part]
+        for part in kafka.topics["feedback"]
+    ]
+    assert follow(store, spec, again=True).recorded == 80
+    assert_holds(store, LINES * 2)
+
+
 def test_partitions_that_a_topic_is_given_are_read_from_their_begin(spec, open_store, kafka):
     store, clock = open_store(spec), Clock()
     parts = topic_of(LINES, 4)
@@ -190,6 +202,29 @@ def test_partitions_that_a_topic_is_given_are_read_from_their_begin(spec, open_s
     late = datetime.datetime.fromtimestamp(10_000, datetime.UTC)
     assert follow(store, spec, since=late).offsets == {f"feedback/{part}": 10 for part in range(4)}
     assert_holds(store, LINES)
+
+
+def test_records_that_are_gone_of_a_partition_that_came_meanwhile_are_told(spec, open_store, kafka):
+    store = open_store(spec)
+    kafka.topics["feedback"] = topic_of(LINES, 4)[:2]
+    follow(store, spec)
+    kafka.topics["feedback"] = topic_of(LINES, 4)
+    kafka.first["feedback", 3] = 2
+    with pytest.raises(
+        StreamError, match="feedback/3: the next offset is 0, .*: 2 records are gone"
+    ):
+        follow(store, spec)
+
+
+def test_records_that_come_while_since_is_looked_up_are_read(spec, open_store, kafka):
+    kafka.topics["feedback"] = topic_of(LINES[:20])
+
+    def more_come(_):
+        kafka.topics["feedback"] = topic_of(LINES)
+
+    kafka.after_times = more_come
+    since = datetime.datetime.fromtimestamp(20, datetime.UTC)
+    assert follow(open_store(spec), spec, since=since).recorded == 20
 
 
 def test_since_is_the_time_of_the_first_record_of_topics_that_were_not_read(

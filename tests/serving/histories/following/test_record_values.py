@@ -58,3 +58,5 @@ def test_utf_16_as_by_ingestion(line):
     source = Source(format="jsonl", encoding="utf-16", kafka=KAFKA)
     value = line.encode("utf-16")
     assert by_following(value, source, 100) == by_ingestion(value, source, 100)
+    without_mark = line.encode("utf-16-le")
+    assert by_following(without_mark, source, 100) == by_ingestion(without_mark, source, 100)
