@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from feature_spec.artifacts.newest_outputs import newest_version
+from feature_spec.fields.field import VectorField
 from feature_spec.fields.values import category_text
 from feature_spec.names import EXPORTED_TABLES, SERVING_MODEL
 from feature_spec.spec import FeatureSpec
@@ -42,6 +43,11 @@ class SideTables:
         self, spec: FeatureSpec, tables: Mapping[str, Mapping[str, Row] | Mapping[int, Row]]
     ) -> None:
         self._sides = {name: field.side for name, field in spec.fields.items()}
+        self._lists = {
+            name: field.weights_of
+            for name, field in spec.fields.items()
+            if isinstance(field, VectorField) and field.weights_of is not None
+        }
         self._tables: list[_Table] = []
         for name, rows in tables.items():
             if name not in spec.logs.tables:
@@ -121,8 +127,11 @@ class SideTables:
 
     def _fill(self, row: Row, rows: Mapping[str, Sequence[dict[str, FieldValue]]]) -> None:
         for name, value in row.items():
+            of_list = self._lists.get(name)
             for filled in rows.get(self._sides.get(name, ""), ()):
-                filled.setdefault(name, value)
+                # The table's weights are of its own values, not of those of the request.
+                if of_list not in filled or filled[of_list] is row.get(of_list):
+                    filled.setdefault(name, value)
 
 
 @dataclass(frozen=True)

@@ -86,3 +86,30 @@ def test_a_logged_request_gives_its_weights_back_and_can_be_sent_again():
         logged.inputs[name].ParseFromString(tensor.SerializeToString())
     again = request_tensors(SPEC, typed_request(SPEC, logged))
     np.testing.assert_array_equal(floats(again["scores"]), floats(sent["scores"]))
+
+
+def test_a_side_table_fills_in_weights_of_its_own_values_only():
+    from serving.client.side_tables import SideTables
+
+    spec = parse_spec("""
+name: tiny
+logs:
+  exposures: {path: x, format: jsonl}
+  tables: {videos: {path: v, format: jsonl, key: video}}
+split: {evaluation_files: [x]}
+fields:
+  video: {side: item, kind: categorical}
+  tags: {side: item, kind: multi_categorical, table: videos, max_length: 3, weights: scores}
+tasks:
+  click: {kind: binary, label: {rule: event, column: c}, metric: auc}
+ranking_formula: {weights: {click: 1.0}}
+""")
+    tables = SideTables(spec, {"videos": {"v": {"tags": ["a", "b"], "scores": [3.0, 1.0, 0.0]}}})
+    given = [{}, {"tags": ["c", "d"]}, {"tags": ["c"], "scores": [2.0]}, {"scores": [1.0, 1.0]}]
+    filled = tables.filled(
+        RankingRequest(candidates=[Candidate(fields={"video": "v", **own}) for own in given])
+    )
+    np.testing.assert_array_equal(
+        np.reshape(floats(request_tensors(spec, filled)["scores"]), (4, 3)),
+        [[3, 1, 0], [math.nan] * 3, [2, 0, 0], [1, 1, 0]],
+    )
