@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from feature_spec.histories.attention import attended_histories
 from feature_spec.spec import FeatureSpec
-from feature_spec.tasks.head import head_text
+from feature_spec.tasks.head import Cuts, Head
 from trainer.layers.fscm import FSCM
 from trainer.network.network import Network
 from trainer.network.network_layout import field_names
@@ -183,9 +183,9 @@ def _of_quantiles(spec: FeatureSpec) -> list[str]:
     return [name for name, task in spec.tasks.items() if task.quantile_within is not None]
 
 
-def _heads(spec: FeatureSpec) -> list[str]:
+def _heads(spec: FeatureSpec) -> list[tuple[Head | None, Cuts, int]]:
     """Return the heads of the tasks, with cuts that the spec gives."""
-    return [head_text(task) for task in spec.tasks.values()]
+    return [(task.head, task.cuts, task.levels) for task in spec.tasks.values()]
 
 
 def _personalised(spec: FeatureSpec) -> list[list[str]]:

@@ -419,7 +419,7 @@ def test_a_head_keeps_its_cuts_and_begins_afresh_with_others(saved, caplog):
         "  watch: {kind: regression, label: {rule: column, column: b}, metric: mse, threshold: 9.0, "
         "head: ordinal, cuts: 3",
     )
-    given = learnt.replace("cuts: 3", "cuts: [0, 2, 4, 8]")
+    given = learnt.replace("cuts: 3", "cuts: [0, 2, 4, 86400001]")
     trained, before = made(BEFORE, text=learnt)
     trained.heads["watch"].learn(Labels(np.array([0.0, 10.0, 20.0, 30.0]), np.ones(4)))
     weights = read_weights(saved(trained, before, learnt))
@@ -433,3 +433,10 @@ def test_a_head_keeps_its_cuts_and_begins_afresh_with_others(saved, caplog):
         begin_with(weights, other, rows)
     assert "begins afresh: heads predict otherwise how labels are distributed" in caplog.text
     assert other.heads["watch"].cuts.numpy().tolist() != cuts.tolist()
+    before_it, rows_before = made(BEFORE, text=given)
+    weights = read_weights(saved(before_it, rows_before, given))
+    caplog.clear()
+    with caplog.at_level("INFO", logger="fulcrum.trainer"):
+        # Six digits are alike.
+        begin_with(weights, *made(BEFORE, text=given.replace("86400001", "86400080")))
+    assert "heads predict otherwise" in caplog.text
