@@ -209,13 +209,25 @@ class OrdinalTower(DistributionTower):
         # As if half a label were on each side.
         rates = (shares * whole + 0.5) / (whole + 1.0)
         logits = np.log(rates) - np.log1p(-rates)
-        falls = np.maximum(-np.diff(logits), _LEAST_GAP)
+        falls = _rises(-logits, _LEAST_GAP)
         self.cuts.assign(cuts)
         self.steps.assign(steps)
         self.logit.bias.assign(np.concatenate([logits[:1], np.log(np.expm1(falls))]))
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "cuts": self.given_cuts}
+
+
+def _rises(values: Floats, least: float) -> Floats:
+    """Return the steps, at least `least`, by which a sum follows ascending values, (K − 1,).
+
+    Where the least ones have lifted the sum, the next large step is smaller: they do not add up.
+    """
+    reached, rises = values[0], []
+    for value in values[1:]:
+        rises.append(max(value - reached, least))
+        reached += rises[-1]
+    return np.array(rises)
 
 
 def _cuts_of(labels: Labels, points: int) -> Floats:
@@ -321,18 +333,23 @@ class QuantileTower(DistributionTower):
         """Set where quantiles begin, their distances, the tail and the loss's unit."""
         quantiles = labels.quantiles(self.levels)
         least, largest = labels.values[0], labels.values[-1]
-        typical = (quantiles[-1] - quantiles[0]) / (self.points - 1) or (largest - least) or 1.0
-        distances = np.concatenate([[typical], np.diff(quantiles)])
-        distances = np.maximum(distances, _LEAST_DISTANCE * typical)
+        if quantiles[-1] == quantiles[0]:
+            # Nearly all labels are alike, as where few are not 0; the last quantile begins apart.
+            quantiles[-1] += labels.mean(np.abs(labels.values - quantiles[0]))
+        typical = (quantiles[-1] - quantiles[0]) / (self.points - 1) or 1.0
+        distances = np.concatenate([[typical], _rises(quantiles, _LEAST_DISTANCE * typical)])
         begun = quantiles[0] + np.concatenate([[0.0], np.cumsum(distances[1:])])
         whole = labels.mean(labels.values) * (self.points + 1.0)
         top = 2.0 * (whole - begun.sum()) - least
         reach = begun[-1] - least
-        above = labels.values[:, np.newaxis] - begun
-        pinball = np.maximum(self.levels * above, (self.levels - 1.0) * above).mean(axis=1)
+        # Level by level: all at once are as large as the labels times K.
+        pinball = 0.0
+        for level, quantile in zip(self.levels, begun, strict=True):
+            above = labels.values - quantile
+            pinball += labels.mean(np.maximum(level * above, (level - 1.0) * above)) / self.points
         self.first.assign(quantiles[0])
         self.distances.assign(distances)
         self.least.assign(least)
         self.largest.assign(largest)
         self.tail.assign(max((top - least) / reach, 1.0) if reach > 0.0 else 1.0)
-        self.loss_unit.assign(labels.mean(pinball) or 1.0)
+        self.loss_unit.assign(pinball or 1.0)

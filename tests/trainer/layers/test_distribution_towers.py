@@ -106,6 +106,18 @@ def test_a_head_that_knows_nothing_gives_the_mean_of_all_labels(kind, weights):
     assert tower.expected(tower(tf.zeros([1, 3]))).numpy() == pytest.approx([mean], rel=2e-3)
 
 
+@pytest.mark.parametrize("kind", TOWERS)
+@pytest.mark.parametrize(("points", "within"), [(2, 0.1), (20, 0.1), (200, 0.35)])
+def test_a_head_begins_near_the_mean_although_nearly_all_labels_are_zeros(kind, points, within):
+    # 2 % of 1,000 labels lie above 0: all 20 quantiles are 0, and most of 200 cuts have the same
+    # share of labels above them.
+    values = np.concatenate([np.zeros(980), np.linspace(1.0, 50.0, 20)])
+    classes = {"ordinal": OrdinalTower, "quantiles": QuantileTower}
+    tower = built(classes[kind]([4], points=points), values)
+    start = tower.expected(tower(tf.zeros([1, 3]))).numpy()
+    assert start == pytest.approx([values.mean()], rel=within)
+
+
 def test_whole_steps_would_be_far_too_much_for_a_heavy_tail():
     tower = built(TOWERS["ordinal"](), HEAVY)
     shares = tf.sigmoid(tower(tf.zeros([1, 3]))).numpy()[0]
