@@ -121,6 +121,16 @@ class OrdinalTower(DistributionTower):
             b_0 is the least label, b_K the largest, and those between are quantiles at even levels
             of the labels above b_0.
 
+    Examples:
+        >>> import numpy as np
+        >>> import tensorflow as tf
+        >>> from trainer.layers.distribution_towers import Labels, OrdinalTower
+        >>> tower = OrdinalTower(units=[8], points=4)
+        >>> outputs = tower(tf.ones([5, 16]))
+        >>> tower.learn(Labels(np.array([0.0, 1.0, 2.0, 9.0]), np.ones(4)))
+        >>> outputs.shape, tower.expected(outputs).shape
+        (TensorShape([5, 4]), TensorShape([5]))
+
     References:
         Lin et al., Tree based progressive regression model for watch-time prediction in short-video
         recommendation, KDD 2023: https://arxiv.org/abs/2306.03392
@@ -261,6 +271,16 @@ class QuantileTower(DistributionTower):
         units: the units of the hidden layers.
         dropout_rate: the share of units dropped after each hidden layer in training. Defaults to 0.
         points: K, the number of quantiles.
+
+    Examples:
+        >>> import numpy as np
+        >>> import tensorflow as tf
+        >>> from trainer.layers.distribution_towers import Labels, QuantileTower
+        >>> tower = QuantileTower(units=[8], points=4)
+        >>> outputs = tower(tf.ones([5, 16]))
+        >>> tower.learn(Labels(np.array([0.0, 1.0, 2.0, 9.0]), np.ones(4)))
+        >>> outputs.shape, tower.expected(outputs).shape
+        (TensorShape([5, 4]), TensorShape([5]))
 
     References:
         Lin et al., Conditional quantile estimation for uncertain watch time in short-video
