@@ -118,6 +118,8 @@ class KafkaStream:
                 for part in fresh
             ]
             for found in self._asked(self._consumer.offsets_for_times, asked):
+                if found.error is not None:
+                    raise StreamError(f"kafka:{_place(found)}: {found.error.str()}")
                 if found.offset != _AT_THE_END:
                     self.next[_place(found)] = found.offset
         for part in partitions:
@@ -144,9 +146,14 @@ class KafkaStream:
         if self._clock() - self._looked >= _LOOK_FOR_PARTITIONS_EVERY_S:
             self._look_for_partitions()
         records = []
-        messages: list[Any] = self._consumer.consume(_RECORDS_AT_ONCE, timeout_s)
+        try:
+            messages: list[Any] = self._consumer.consume(_RECORDS_AT_ONCE, timeout_s)
+        except KafkaException as refused:
+            raise StreamError(f"Kafka at {self._servers}: {_text(refused)}") from refused
         for message in messages:
             error = message.error()
+            if message.topic() is None:
+                raise StreamError(f"Kafka at {self._servers}: {error.str()}")
             at = TopicPartition(message.topic(), message.partition(), message.offset())
             place = _place(at)
             if error is None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import datetime
 import json
+from types import SimpleNamespace
 
 import pytest
+from confluent_kafka import KafkaError, KafkaException
 
 from feature_spec.loading import parse_spec
 from serving.histories.event_files import SideTables
@@ -15,7 +17,7 @@ from serving.histories.following.kafka_stream import KafkaStream, StreamError
 from serving.histories.publishing import publish
 from serving.histories.reading.record_events import RecordReader, StreamLog
 from serving.histories.store import HistoryStoreError
-from tests.serving.histories.following.kafka_double import Kafka
+from tests.serving.histories.following.kafka_double import Consumer, Kafka
 from tests.serving.histories.reference import (
     BEGIN_US,
     SPEC,
@@ -322,6 +324,38 @@ def test_servers_that_are_away_for_a_while_are_told_and_waited_for(spec, open_st
     kafka.is_down = False
     assert follower.step() == 40
     assert follower.progress().trouble == ""
+
+
+@pytest.mark.parametrize("is_raised", [True, False], ids=["raised", "of no topic"])
+def test_errors_of_the_client_are_told_with_the_servers(
+    spec, open_store, kafka, monkeypatch, is_raised
+):
+    refused = KafkaError(KafkaError._AUTHENTICATION, "SASL refused")
+
+    def consume(consumer, number, timeout):
+        if is_raised:
+            raise KafkaException(refused)
+        return [SimpleNamespace(error=lambda: refused, topic=lambda: None)]
+
+    follower = follower_of(open_store(spec), spec)
+    follower.begin()
+    monkeypatch.setattr(Consumer, "consume", consume)
+    with pytest.raises(StreamError, match="Kafka at kafka:9092: SASL refused"):
+        follower.step()
+
+
+def test_a_partition_whose_times_cannot_be_looked_up_is_told(spec, open_store, kafka, monkeypatch):
+    refused = KafkaError(KafkaError.TOPIC_AUTHORIZATION_FAILED, "not allowed")
+
+    def offsets_for_times(consumer, partitions, timeout):
+        return [
+            SimpleNamespace(topic=one.topic, partition=one.partition, offset=-1001, error=refused)
+            for one in partitions
+        ]
+
+    monkeypatch.setattr(Consumer, "offsets_for_times", offsets_for_times)
+    with pytest.raises(StreamError, match="kafka:feedback/0: not allowed"):
+        follower_of(open_store(spec), spec).begin(since=datetime.datetime.now(datetime.UTC))
 
 
 def test_what_cannot_be_begun_is_told(spec, open_store, kafka):
